@@ -1,0 +1,53 @@
+# Gridwright. `make` lists what there is to make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SENTINEL := $(VENV)/.installed
+PROTOS := $(wildcard proto/gridwright/v1/*.proto)
+DURATION ?= 60
+SPEED ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint format types proto proto-check clean
+
+help: ## What there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(SENTINEL): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Gridwright needs Python 3.11 or newer: make PYTHON=python3.11 …")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+install: $(SENTINEL) ## Sets up .venv with everything, pinned by constraints.txt
+
+demo: $(SENTINEL) ## Trades a simulated exchange for DURATION seconds: KILL=1, REPLAY=tape SPEED=60, CONFIG=grid.toml
+	@$(BIN)/gridwright demo --duration $(DURATION) --speed $(SPEED) \
+	  $(if $(KILL),--kill) $(if $(REPLAY),--replay $(REPLAY)) $(if $(CONFIG),--config $(CONFIG)) $(if $(SEED),--seed $(SEED))
+
+test: $(SENTINEL) ## Every test
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+lint: $(SENTINEL) ## ruff: style, imports, and what may be imported where
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(SENTINEL) ## Formats the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(SENTINEL) ## mypy strict and basedpyright
+	$(BIN)/mypy
+	$(BIN)/basedpyright
+
+proto: $(SENTINEL) ## Generates libs/gridwright from proto/
+	@$(BIN)/python -m grpc_tools.protoc -I proto --python_out=libs --grpc_python_out=libs \
+	  --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy --mypy_out=quiet:libs \
+	  --plugin=protoc-gen-mypy_grpc=$(BIN)/protoc-gen-mypy_grpc --mypy_grpc_out=quiet:libs $(PROTOS)
+
+proto-check: proto ## Fails if libs/gridwright is not what proto/ generates
+	@test -z "$$(git status --porcelain -- libs/gridwright)" || \
+	  { git --no-pager diff --stat -- libs/gridwright; echo 'libs/gridwright differs from proto/: run "make proto" and commit'; exit 1; }
+
+clean: ## Removes what was made, the environment and the demo's data
+	rm -rf $(VENV) .gridwright .pytest_cache .mypy_cache .ruff_cache .hypothesis

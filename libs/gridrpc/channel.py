@@ -1,0 +1,24 @@
+"""One way to call: channels that notice a dead peer in seconds and come back to a restarted one at once."""
+
+import grpc
+
+# A service that was killed is back within a second or two: gRPC's default back-off of up to two minutes would be the
+# longest part of a recovery. Keep-alive notices a peer that vanished without closing its socket.
+_OPTIONS = [
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.enable_retries", 0),  # a retry is a decision, and it is made where its meaning is known
+]
+
+
+def open_channel(address: str) -> grpc.aio.Channel:
+    """A channel to `host:port` for asyncio callers. It connects when first used."""
+    return grpc.aio.insecure_channel(address, options=_OPTIONS)
+
+
+def open_sync_channel(address: str) -> grpc.Channel:
+    """The same for the command line's plain calls."""
+    return grpc.insecure_channel(address, options=_OPTIONS)

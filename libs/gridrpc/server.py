@@ -1,0 +1,130 @@
+"""One way to serve: health, reflection, faults turned into statuses, a port known once it is bound, a clean stop."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from typing import Any, Protocol, cast
+
+import grpc
+from google.protobuf.descriptor import ServiceDescriptor
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
+from grpc_reflection.v1alpha import reflection
+from grpc_status import rpc_status
+
+from gridrpc.faults import Fault, status_of
+
+GRACE_SECONDS = 2.0
+
+
+class AddServicer(Protocol):
+    """The generated `add_XServicer_to_server`."""
+
+    def __call__(self, servicer: Any, server: grpc.aio.Server, /) -> None:
+        """Registers the servicer."""
+
+
+class Server:
+    """A bound grpc.aio server. `port` is the one it got, `set_serving` is what health tells from then on."""
+
+    def __init__(self, server: grpc.aio.Server, port: int, healths: HealthServicer, names: Sequence[str]) -> None:
+        self._server = server
+        self.port = port
+        self._health = healths
+        self._names = [*names, ""]
+
+    async def set_serving(self, *, serving: bool) -> None:
+        """What `grpc.health.v1` answers for each service and for the server as a whole."""
+        status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
+        for name in self._names:
+            await self._health.set(name, status)
+
+    async def stop(self, grace_seconds: float = GRACE_SECONDS) -> None:
+        """Takes no more calls, lets running ones end within the grace, then cancels them."""
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(grace_seconds)
+
+
+async def start_server(
+    address: str, services: Iterable[tuple[ServiceDescriptor, AddServicer, object]], *, serving: bool = True
+) -> Server:
+    """Starts a server at `host:port` (port 0: any free one) with health and reflection beside the services.
+
+    Raises OSError, with the address in its sentence, where the port cannot be bound.
+    """
+    server = grpc.aio.server(interceptors=[_FaultInterceptor()], options=[("grpc.so_reuseport", 0)])
+    names: list[str] = []
+    for descriptor, add, servicer in services:
+        add(servicer, server)
+        names.append(descriptor.full_name)
+    healths = HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(healths, server)
+    reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
+    try:
+        port = server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise OSError(
+            f"address {address!r} cannot be bound: is the port in use? Choose another or stop its owner"
+        ) from error
+    await server.start()
+    bound = Server(server, port, healths, names)
+    await bound.set_serving(serving=serving)
+    return bound
+
+
+@contextlib.asynccontextmanager
+async def until_signal() -> AsyncIterator[asyncio.Event]:
+    """An event that SIGTERM and SIGINT set, so that a service ends by leaving its block."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield stop
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+class _FaultInterceptor(grpc.aio.ServerInterceptor):
+    """Turns a raised Fault into its status, so that servicers just raise."""
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        handler = await continuation(handler_call_details)
+        if handler is None:
+            return None
+        if handler.unary_unary is not None:
+            return grpc.unary_unary_rpc_method_handler(
+                cast("Any", _answering(handler.unary_unary)), handler.request_deserializer, handler.response_serializer
+            )
+        if handler.unary_stream is not None:
+            return grpc.unary_stream_rpc_method_handler(
+                cast("Any", _streaming(handler.unary_stream)), handler.request_deserializer, handler.response_serializer
+            )
+        return handler
+
+
+def _answering(method: Callable[..., Any]) -> Callable[..., Any]:
+    async def call(request: object, context: grpc.aio.ServicerContext[Any, Any]) -> object:
+        try:
+            return await method(request, context)
+        except Fault as fault:
+            await context.abort_with_status(rpc_status.to_status(status_of(fault)))
+
+    return call
+
+
+def _streaming(method: Callable[..., Any]) -> Callable[..., Any]:
+    async def call(request: object, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[object]:
+        try:
+            async for message in method(request, context):
+                yield message
+        except Fault as fault:
+            await context.abort_with_status(rpc_status.to_status(status_of(fault)))
+
+    return call

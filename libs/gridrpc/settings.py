@@ -1,0 +1,126 @@
+"""Reading configuration: TOML to typed values, every refusal a sentence with field, value and remedy."""
+
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from enum import Enum
+from pathlib import Path
+from typing import Any, TypeVar
+
+E = TypeVar("E", bound=Enum)
+T = TypeVar("T")
+
+MISSING: Any = object()
+
+
+class ConfigError(Exception):
+    """A setting that cannot be used. Its sentence names field, value and remedy; commands exit with 2 on it."""
+
+    def __init__(self, field: str, value: object, remedy: str) -> None:
+        shown = "is missing" if value is MISSING else f"= {value!r}"
+        super().__init__(f"{field} {shown}: {remedy}")
+        self.field = field
+        self.value = value
+        self.remedy = remedy
+
+
+class Table:
+    """A TOML table whose reads are checked, and which can say what nobody read."""
+
+    def __init__(self, values: Mapping[str, Any], path: str = "") -> None:
+        self._values = values
+        self._path = path
+        self._read: set[str] = set()
+
+    def field(self, key: str) -> str:
+        """The key's full name, as sentences give it."""
+        return f"{self._path}.{key}" if self._path else key
+
+    def text(self, key: str, default: Any = MISSING) -> str:
+        """A string."""
+        return self._typed(key, str, default, "give a string")
+
+    def flag(self, key: str, default: Any = MISSING) -> bool:
+        """true or false."""
+        return self._typed(key, bool, default, "give true or false")
+
+    def integer(self, key: str, default: Any = MISSING, *, least: int | None = None) -> int:
+        """A whole number of at least `least`."""
+        value = self._typed(key, int, default, "give a whole number")
+        if isinstance(value, bool) or (least is not None and value < least):
+            raise ConfigError(self.field(key), value, f"give a whole number of at least {least}")
+        return value
+
+    def decimal(self, key: str, default: Any = MISSING, *, above: Decimal | None = None) -> Decimal:
+        """A decimal string (a float cannot hold money) greater than `above`."""
+        value = self._raw(key, default)
+        if isinstance(value, Decimal):
+            return value
+        remedy = 'give a decimal as a string, such as "0.01"' + (f", above {above}" if above is not None else "")
+        if not isinstance(value, str | int) or isinstance(value, bool):
+            raise ConfigError(self.field(key), value, remedy)
+        try:
+            number = Decimal(value)
+        except InvalidOperation:
+            raise ConfigError(self.field(key), value, remedy) from None
+        if not number.is_finite() or (above is not None and number <= above):
+            raise ConfigError(self.field(key), value, remedy)
+        return number
+
+    def optional_decimal(self, key: str, *, above: Decimal | None = None) -> Decimal | None:
+        """As `decimal`, None where the key is absent."""
+        return self.decimal(key, above=above) if key in self._values else None
+
+    def choice(self, key: str, kind: type[E], default: Any = MISSING) -> E:
+        """A member of an enum, by its lower-case name."""
+        value = self._raw(key, default)
+        if isinstance(value, kind):
+            return value
+        names = [member.name.lower() for member in kind]
+        if not isinstance(value, str) or value not in names:
+            raise ConfigError(self.field(key), value, f"give one of {', '.join(names)}")
+        return kind[value.upper()]
+
+    def table(self, key: str) -> "Table":
+        """A sub-table, empty where absent."""
+        return Table(self._typed(key, dict, {}, f"make it a table: [{self.field(key)}]"), self.field(key))
+
+    def tables(self, key: str) -> "list[Table]":
+        """An array of tables, empty where absent."""
+        rows = self._typed(key, list, [], f"make it an array of tables: [[{self.field(key)}]]")
+        for row in rows:
+            if not isinstance(row, dict):
+                raise ConfigError(self.field(key), row, f"make it an array of tables: [[{self.field(key)}]]")
+        return [Table(row, f"{self.field(key)}[{number}]") for number, row in enumerate(rows)]
+
+    def refuse_unread(self) -> None:
+        """Raises ConfigError for a key that no read asked for: a misspelt limit must not be a limit that is off."""
+        for key in self._values:
+            if key not in self._read:
+                known = ", ".join(sorted(self._read))
+                raise ConfigError(self.field(key), self._values[key], f"no such setting; known here: {known}")
+
+    def _raw(self, key: str, default: Any) -> Any:
+        self._read.add(key)
+        value = self._values.get(key, default)
+        if value is MISSING:
+            raise ConfigError(self.field(key), MISSING, "add it; docs/configuration.md describes it")
+        return value
+
+    def _typed(self, key: str, kind: type[T], default: Any, remedy: str) -> T:
+        value = self._raw(key, default)
+        if not isinstance(value, kind):
+            raise ConfigError(self.field(key), value, remedy)
+        return value
+
+
+def read_toml(path: Path) -> Table:
+    """The file as a table. Raises ConfigError where it cannot be read or is not TOML."""
+    try:
+        return Table(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise ConfigError(
+            "config", str(path), f"the file cannot be read ({error.strerror}); give the path of a TOML file"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError("config", str(path), f"not valid TOML: {error}; mend that line") from error
