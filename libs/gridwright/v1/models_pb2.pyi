@@ -1005,6 +1005,8 @@ class Plan(_message.Message):
     ACTIONS_FIELD_NUMBER: _builtins.int
     RISK_FIELD_NUMBER: _builtins.int
     STATE_DIGEST_FIELD_NUMBER: _builtins.int
+    NEW_SLOTS_FIELD_NUMBER: _builtins.int
+    DROPPED_SLOTS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     symbol: _builtins.str
     seq: _builtins.int
@@ -1018,6 +1020,14 @@ class Plan(_message.Message):
     def actions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Action]: ...
     @_builtins.property
     def risk(self) -> Global___RiskFlags: ...
+    @_builtins.property
+    def new_slots(self) -> _containers.RepeatedCompositeFieldContainer[Global___InventorySlot]:
+        """rungs it adds"""
+
+    @_builtins.property
+    def dropped_slots(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """keys of rungs it takes away, FREE and EMPTY all"""
+
     def __init__(
         self,
         *,
@@ -1029,10 +1039,12 @@ class Plan(_message.Message):
         actions: _abc.Iterable[Global___Action] | None = ...,
         risk: Global___RiskFlags | None = ...,
         state_digest: _builtins.str = ...,
+        new_slots: _abc.Iterable[Global___InventorySlot] | None = ...,
+        dropped_slots: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["risk", b"risk", "trigger", b"trigger"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions", b"actions", "epoch", b"epoch", "request_id", b"request_id", "risk", b"risk", "seq", b"seq", "state_digest", b"state_digest", "symbol", b"symbol", "trigger", b"trigger"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions", b"actions", "dropped_slots", b"dropped_slots", "epoch", b"epoch", "new_slots", b"new_slots", "request_id", b"request_id", "risk", b"risk", "seq", b"seq", "state_digest", b"state_digest", "symbol", b"symbol", "trigger", b"trigger"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

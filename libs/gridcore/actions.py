@@ -1,0 +1,84 @@
+"""What a plan asks the executor to do, what the ledger answers, and what the update log tells later."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+
+from gridcore.orders import OrderStatus, OrderType, Role, Side
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceOrder:
+    """Puts a limit order on the book. `price` in quote, `quantity` in base, both on the venue's steps."""
+
+    client_order_id: str
+    side: Side
+    role: Role
+    type: OrderType
+    price: Decimal
+    quantity: Decimal
+    not_after_ms: int  # Unix time after which it is not sent any more
+    slot: str  # the slot's key
+
+
+@dataclass(frozen=True, slots=True)
+class CancelOrder:
+    """Takes an order off the book, by its client id and, where it is known, the venue's id."""
+
+    client_order_id: str
+    exchange_order_id: str
+    slot: str
+
+
+Action = PlaceOrder | CancelOrder
+
+
+class Outcome(Enum):
+    """The ledger's answer for an action. Once given it never changes."""
+
+    ACCEPTED = "ACCEPTED"  # on the venue, or was and has ended: the update log tells
+    REJECTED = "REJECTED"  # the venue refused, nothing happened
+    CANCELLED = "CANCELLED"  # the venue took the cancel
+    ENDED = "ENDED"  # the cancel found the order already ended
+    NOT_SENT = "NOT_SENT"  # never sent and never will be
+    EXPIRED = "EXPIRED"  # not sent by its not_after_ms, never will be
+    UNKNOWN = "UNKNOWN"  # sent, and what became of it is not known yet
+
+
+@dataclass(frozen=True, slots=True)
+class ActionResult:
+    """One answer. `reason` is a word from a closed list, `message` a sentence for people."""
+
+    index: int
+    client_order_id: str
+    outcome: Outcome
+    exchange_order_id: str = ""
+    reason: str = ""
+    message: str = ""
+    recorded_time_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One trade of an order of ours. `fee` is positive and in `fee_asset`."""
+
+    trade_id: str
+    price: Decimal
+    quantity: Decimal
+    fee: Decimal
+    fee_asset: str
+    maker: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OrderUpdate:
+    """One entry of a symbol's log. `news` is a fill, or a status: OPEN (found after UNKNOWN) or an ended one."""
+
+    symbol: str
+    offset: int  # from 1, without gaps
+    client_order_id: str
+    exchange_order_id: str
+    side: Side
+    news: Fill | OrderStatus
+    venue_time_ms: int = 0
+    recorded_time_ms: int = 0

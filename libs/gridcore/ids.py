@@ -1,0 +1,72 @@
+"""Client order ids: a name that no two orders ever share, and that tells the grid again from the venue's book alone.
+
+Layout, 28 characters of [0-9A-Za-z], the most that nearly every venue takes:
+
+    prefix 6 | role 1 | level 5 | epoch 5 | seq 8 | index 3
+
+Numbers are base 36, padded; the level is offset so that negative ones fit. The prefix is a digest of bot and symbol.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+from gridcore.errors import CoreError
+from gridcore.orders import Role
+
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_LEVEL_OFFSET = 36**5 // 2
+_ROLES = {Role.OPENING: "O", Role.CLOSING: "C"}
+_ROLE_OF = {letter: role for role, letter in _ROLES.items()}
+PREFIX_LENGTH = 6
+LENGTH = 28
+
+
+@dataclass(frozen=True, slots=True)
+class OrderName:
+    """What an id says."""
+
+    prefix: str
+    role: Role
+    level: int
+    epoch: int
+    seq: int
+    index: int
+
+
+def id_prefix(bot: str, symbol: str) -> str:
+    """What all ids of this bot on this symbol begin with: `g` and five characters of a digest."""
+    number = int.from_bytes(hashlib.sha256(f"{bot}\n{symbol}".encode()).digest()[:8])
+    return "g" + _base36(number % 36**5, 5)
+
+
+def client_order_id(prefix: str, role: Role, level: int, epoch: int, seq: int, index: int) -> str:
+    """The id of the order that action `index` of step `seq` under `epoch` places for the slot at `level`."""
+    return (
+        prefix
+        + _ROLES[role]
+        + _base36(level + _LEVEL_OFFSET, 5)
+        + _base36(epoch, 5)
+        + _base36(seq, 8)
+        + _base36(index, 3)
+    )
+
+
+def parse_client_order_id(text: str) -> OrderName | None:
+    """What an id of ours says, None where it is not of this layout."""
+    if len(text) != LENGTH or text[PREFIX_LENGTH] not in _ROLE_OF:
+        return None
+    try:
+        level, epoch, seq, index = (int(text[start:end], 36) for start, end in ((7, 12), (12, 17), (17, 25), (25, 28)))
+    except ValueError:
+        return None
+    return OrderName(text[:PREFIX_LENGTH], _ROLE_OF[text[PREFIX_LENGTH]], level - _LEVEL_OFFSET, epoch, seq, index)
+
+
+def _base36(number: int, width: int) -> str:
+    if not 0 <= number < 36**width:
+        raise CoreError(f"{number} does not fit {width} base-36 digits of a client order id")
+    digits: list[str] = []
+    for _ in range(width):
+        number, digit = divmod(number, 36)
+        digits.append(_DIGITS[digit])
+    return "".join(reversed(digits))

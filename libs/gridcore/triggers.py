@@ -1,0 +1,91 @@
+"""What sets a step going, and the plan that it ends in."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from gridcore.actions import Action, OrderUpdate
+from gridcore.slots import InventorySlot
+from gridcore.state import Mode, RiskFlags, Rule
+
+
+@dataclass(frozen=True, slots=True)
+class PriceChanged:
+    """A new price, current as of `at_ms`."""
+
+    at_ms: int
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """Time went on. `price` is the last heard; `price_heard_ms` is when the feed last proved it current."""
+
+    at_ms: int
+    price: Decimal | None
+    price_heard_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrdersUpdated:
+    """A batch of the update log, in offset order, with the last price heard."""
+
+    at_ms: int
+    price: Decimal | None
+    price_heard_ms: int
+    updates: tuple[OrderUpdate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModeChanged:
+    """An operator or a procedure sets the mode."""
+
+    at_ms: int
+    mode: Mode
+    rule: Rule
+    reason: str
+    by: str
+    clears_itself: bool = False
+
+
+Trigger = PriceChanged | Ticked | OrdersUpdated | ModeChanged
+
+
+@dataclass(frozen=True, slots=True)
+class EnterSafeMode:
+    """The risk check says stop: start the procedure."""
+
+    rule: Rule
+    reason: str
+    clears_itself: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ExitSafeMode:
+    """The clearing rule has held long enough: start the procedure back."""
+
+    reason: str
+
+
+Procedure = EnterSafeMode | ExitSafeMode
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The decision of one step, complete: with the state before it and the results it makes the state after it."""
+
+    symbol: str
+    request_id: str
+    seq: int  # the state's seq after it
+    epoch: int
+    trigger: Trigger
+    risk: RiskFlags  # after it
+    actions: tuple[Action, ...] = ()
+    new_slots: tuple[InventorySlot, ...] = ()
+    dropped_slots: tuple[str, ...] = ()
+    procedure: Procedure | None = None
+    changes: bool = False  # whether it changes the state at all
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to send and nothing to write."""
+        return not (self.changes or self.actions)
