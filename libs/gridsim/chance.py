@@ -1,0 +1,34 @@
+"""Chance that is a function: the same seed, event and draw give the same number on every machine, for ever.
+
+Counter-based (SplitMix64, Steele et al. 2014), so that a simulation goes on from any event without replaying the ones
+before it, and in integers alone, so that no platform's floating point has a say.
+"""
+
+from decimal import Decimal
+
+_MASK = 2**64 - 1
+_GAMMA = 0x9E3779B97F4A7C15
+_SD_OF_FOUR = Decimal(37837)  # of the sum of four uniform 16-bit numbers: sqrt(4 (2**32 - 1) / 12)
+
+
+def bits(seed: int, event: int, draw: int) -> int:
+    """64 uniform bits, independent for each event and each of its draws (0 to 7)."""
+    return _mix(_mix(seed & _MASK) + (event * 8 + draw) * _GAMMA)
+
+
+def uniform(word: int) -> Decimal:
+    """The bits as a number from 0 up to, not including, 1."""
+    return Decimal(word >> 32) / 2**32
+
+
+def normal(word: int) -> Decimal:
+    """The bits as a number of mean 0 and standard deviation 1: four uniforms summed, so never beyond ±3.5."""
+    total = sum((word >> shift) & 0xFFFF for shift in (0, 16, 32, 48))
+    return (total - 131_070) / _SD_OF_FOUR
+
+
+def _mix(value: int) -> int:
+    value = (value + _GAMMA) & _MASK
+    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK
+    return value ^ (value >> 31)

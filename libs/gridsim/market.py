@@ -1,0 +1,88 @@
+"""What a market is to the exchange: a sequence of trades between others, and the quotes that the last one implies."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol
+
+from gridsim.orders import Side
+from gridsim.rules import SymbolRules
+
+
+@dataclass(frozen=True, slots=True)
+class MarketTrade:
+    """One event of a market: others traded, at a time of the market's own (a tape's, a simulation's), not the venue's."""
+
+    market_time_ms: int
+    price: Decimal
+    quantity: Decimal
+    taker: Side
+
+
+@dataclass(frozen=True, slots=True)
+class MarketPoint:
+    """How far a market has come: all that is needed to go on from here.
+
+    `anchor` is the price that a simulation returns to; a tape has no use for it.
+    """
+
+    events_done: int
+    market_time_ms: int
+    price: Decimal
+    taker: Side
+    anchor: Decimal
+
+    def after(self, trade: MarketTrade) -> "MarketPoint":
+        """The point once that event has happened."""
+        return MarketPoint(self.events_done + 1, trade.market_time_ms, trade.price, trade.taker, self.anchor)
+
+    def displaced(self, price: Decimal, taker: Side) -> "MarketPoint":
+        """The point after a trade that is none of the market's own: the price is there, and stays around it."""
+        return MarketPoint(self.events_done, self.market_time_ms, price, taker, price)
+
+
+class Source(Protocol):
+    """Where a market's events come from. The same point always gives the same events."""
+
+    def opening(self) -> MarketPoint:
+        """The point before the first event, at the market's first price."""
+        ...
+
+    def after(self, point: MarketPoint) -> Iterator[MarketTrade]:
+        """The events that follow, to the market's end if it has one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Liquidity:
+    """The others' book that is made up around the last price: `levels` a tick apart, each worth `depth_notional`."""
+
+    spread_ticks: int = 1
+    levels: int = 20
+    depth_notional: Decimal = Decimal(100_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A price of the book and the quantity waiting there."""
+
+    price: Decimal
+    quantity: Decimal
+
+
+def best_price(rules: SymbolRules, liquidity: Liquidity, side: Side, price: Decimal, taker: Side) -> Decimal:
+    """The best bid (BUY) or ask (SELL) after a trade: its price on the maker's side, a spread away on the taker's."""
+    if taker is not side:
+        return price
+    spread = rules.tick_size * liquidity.spread_ticks
+    return price - spread if side is Side.BUY else price + spread
+
+
+def levels(rules: SymbolRules, liquidity: Liquidity, side: Side, best: Decimal) -> Iterator[Level]:
+    """The bids (BUY) or asks (SELL) from the best one outwards."""
+    step = -rules.tick_size if side is Side.BUY else rules.tick_size
+    for number in range(liquidity.levels):
+        price = best + step * number
+        if price <= 0:
+            return
+        yield Level(price, max(rules.lot_size, rules.floor_quantity(liquidity.depth_notional / price)))

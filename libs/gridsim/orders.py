@@ -1,0 +1,150 @@
+"""What an exchange keeps about orders, in Binance's words: orders, their transitions, and the trades that fill them."""
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from enum import Enum
+
+
+class Side(Enum):
+    """Of an order, or of a trade's taker."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+
+    @property
+    def opposite(self) -> "Side":
+        """The side it trades with."""
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+class OrderType(Enum):
+    """LIMIT_MAKER is refused where it would trade at once; MARKET has no price and never rests."""
+
+    LIMIT = "LIMIT"
+    LIMIT_MAKER = "LIMIT_MAKER"
+    MARKET = "MARKET"
+
+
+class TimeInForce(Enum):
+    """What becomes of the part that does not trade at once: rests (GTC), expires (IOC), or all expires (FOK)."""
+
+    GTC = "GTC"
+    IOC = "IOC"
+    FOK = "FOK"
+
+
+class OrderStatus(Enum):
+    """EXPIRED_IN_MATCH: a newer order of the same account would have traded with it (self-trade prevention)."""
+
+    NEW = "NEW"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    EXPIRED = "EXPIRED"
+    EXPIRED_IN_MATCH = "EXPIRED_IN_MATCH"
+
+
+_ENDS = frozenset({OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.EXPIRED_IN_MATCH})
+_TRADES = frozenset({OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED})
+
+# The order's life. A status that is no key here is an end: nothing follows it.
+FOLLOWS: dict[OrderStatus, frozenset[OrderStatus]] = {
+    OrderStatus.NEW: _TRADES | _ENDS,
+    OrderStatus.PARTIALLY_FILLED: _TRADES | _ENDS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """A wish to trade. `price` is the limit, zero for MARKET; `client_order_id` empty lets the exchange choose one."""
+
+    symbol: str
+    side: Side
+    type: OrderType
+    quantity: Decimal
+    price: Decimal = Decimal(0)
+    time_in_force: TimeInForce = TimeInForce.GTC
+    client_order_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A moment of an order's life: when (venue clock, Unix ms), the status it reached, and why."""
+
+    time_ms: int
+    status: OrderStatus
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """A fill of one of our orders. The commission is what the account did not get: base on a buy, quote on a sell."""
+
+    symbol: str
+    trade_id: int
+    order_id: int
+    client_order_id: str
+    side: Side
+    price: Decimal
+    quantity: Decimal
+    commission: Decimal
+    commission_asset: str
+    maker: bool
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order the exchange has taken. `executed` is in base, `executed_quote` in quote; both only rise."""
+
+    symbol: str
+    order_id: int
+    client_order_id: str
+    side: Side
+    type: OrderType
+    time_in_force: TimeInForce
+    price: Decimal
+    quantity: Decimal
+    executed: Decimal
+    executed_quote: Decimal
+    transitions: tuple[Transition, ...]
+
+    @property
+    def status(self) -> OrderStatus:
+        """Where its life has come to."""
+        return self.transitions[-1].status
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can still trade."""
+        return self.status in FOLLOWS
+
+    @property
+    def remaining(self) -> Decimal:
+        """What has not traded, in base."""
+        return self.quantity - self.executed
+
+    @property
+    def created_ms(self) -> int:
+        """When the exchange took it."""
+        return self.transitions[0].time_ms
+
+    @property
+    def updated_ms(self) -> int:
+        """When it last changed."""
+        return self.transitions[-1].time_ms
+
+    def moved(self, transition: Transition) -> "Order":
+        """The order one transition later. Raises ValueError where its life has no such step."""
+        if transition.status not in FOLLOWS.get(self.status, frozenset()):
+            raise ValueError(
+                f"order {self.order_id} is {self.status.value} and cannot become {transition.status.value}"
+            )
+        return replace(self, transitions=(*self.transitions, transition))
+
+    def filled(self, price: Decimal, quantity: Decimal, time_ms: int, cause: str) -> "Order":
+        """The order after it traded `quantity` at `price`."""
+        executed = self.executed + quantity
+        status = OrderStatus.FILLED if executed == self.quantity else OrderStatus.PARTIALLY_FILLED
+        moved = self.moved(Transition(time_ms, status, cause))
+        return replace(moved, executed=executed, executed_quote=self.executed_quote + price * quantity)
