@@ -1,1 +1,1 @@
-"""The decisions of Gridwright: pure functions over frozen values. Time, ids and chance come in as arguments; no I/O here."""
+"""The decisions of Gridwright: pure functions over frozen values. Time, ids and chance come in as arguments."""

@@ -81,8 +81,10 @@ class Plan:
     risk: RiskFlags  # after it
     actions: tuple[Action, ...] = ()
     new_slots: tuple[InventorySlot, ...] = ()
-    dropped_slots: tuple[str, ...] = ()
-    procedure: Procedure | None = None
+    dropped_slots: tuple[str, ...] = ()  # FREE and EMPTY, and out of the window
+    flipped_slots: tuple[str, ...] = ()  # whose `retiring` changes
+    retry_at_ms: int = 0  # until when a slot rests after a refusal
+    procedure: Procedure | None = None  # a plan with a procedure starts it, and is neither sent nor written
     changes: bool = False  # whether it changes the state at all
 
     @property

@@ -1007,6 +1007,8 @@ class Plan(_message.Message):
     STATE_DIGEST_FIELD_NUMBER: _builtins.int
     NEW_SLOTS_FIELD_NUMBER: _builtins.int
     DROPPED_SLOTS_FIELD_NUMBER: _builtins.int
+    FLIPPED_SLOTS_FIELD_NUMBER: _builtins.int
+    RETRY_AT_MS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     symbol: _builtins.str
     seq: _builtins.int
@@ -1014,6 +1016,8 @@ class Plan(_message.Message):
     epoch: _builtins.int
     state_digest: _builtins.str
     """of the state it was decided on"""
+    retry_at_ms: _builtins.int
+    """until when a rung rests after a refusal"""
     @_builtins.property
     def trigger(self) -> Global___Trigger: ...
     @_builtins.property
@@ -1028,6 +1032,10 @@ class Plan(_message.Message):
     def dropped_slots(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """keys of rungs it takes away, FREE and EMPTY all"""
 
+    @_builtins.property
+    def flipped_slots(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """keys of rungs whose `retiring` changes"""
+
     def __init__(
         self,
         *,
@@ -1041,10 +1049,12 @@ class Plan(_message.Message):
         state_digest: _builtins.str = ...,
         new_slots: _abc.Iterable[Global___InventorySlot] | None = ...,
         dropped_slots: _abc.Iterable[_builtins.str] | None = ...,
+        flipped_slots: _abc.Iterable[_builtins.str] | None = ...,
+        retry_at_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["risk", b"risk", "trigger", b"trigger"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions", b"actions", "dropped_slots", b"dropped_slots", "epoch", b"epoch", "new_slots", b"new_slots", "request_id", b"request_id", "risk", b"risk", "seq", b"seq", "state_digest", b"state_digest", "symbol", b"symbol", "trigger", b"trigger"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions", b"actions", "dropped_slots", b"dropped_slots", "epoch", b"epoch", "flipped_slots", b"flipped_slots", "new_slots", b"new_slots", "request_id", b"request_id", "retry_at_ms", b"retry_at_ms", "risk", b"risk", "seq", b"seq", "state_digest", b"state_digest", "symbol", b"symbol", "trigger", b"trigger"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,122 @@
+"""What an order update does to a state: the one door through which fills reach positions and profit.
+
+A closing fill takes the share of the slot's cost that it takes of the slot's position. The share is the only division;
+what it rounds stays in the cost, so quote_flow = realised_pnl - sum of costs holds to the last digit.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+
+from gridcore.actions import Fill, OrderUpdate
+from gridcore.errors import LogMismatchError
+from gridcore.market import MarketRules
+from gridcore.money import ZERO
+from gridcore.orders import EVENT_OF_STATUS, OrderEvent, OrderStatus, Role, Side, advance
+from gridcore.slots import InventorySlot, PositionStatus, SlotOrder, with_position
+from gridcore.state import State, Totals
+
+_SHARE_STEP = Decimal("1e-12")
+
+
+def absorb(state: State, updates: tuple[OrderUpdate, ...], market: MarketRules, *, retry_at_ms: int = 0) -> State:
+    """The state after the updates. Raises LogMismatchError for a gap in the offsets or an order it has never known.
+
+    A slot whose order ended as nobody here asked for (taken down by the venue or by the user's hand, or never placed)
+    rests until `retry_at_ms`.
+    """
+    for update in updates:
+        if update.offset != state.event_offset + 1:
+            raise LogMismatchError(
+                f"order update {update.offset} of {update.symbol} does not follow {state.event_offset}: the update log and "
+                "the state belong to different ledgers"
+            )
+        state = replace(_absorb_one(state, update, market, retry_at_ms), event_offset=update.offset)
+    return state
+
+
+def _absorb_one(state: State, update: OrderUpdate, market: MarketRules, retry_at_ms: int) -> State:
+    slot, order = _find(state, update)
+    match update.news:
+        case Fill() as fill:
+            slot, totals = _filled(slot, order, fill, state.totals, market)
+        case OrderStatus() as status:
+            slot, totals = _moved(slot, order, update, status, state.totals, retry_at_ms)
+    return replace(state, slots={**state.slots, slot.key: slot}, totals=totals)
+
+
+def _find(state: State, update: OrderUpdate) -> tuple[InventorySlot, SlotOrder]:
+    for slot in state.slots.values():
+        if slot.order is not None and slot.order.client_order_id == update.client_order_id:
+            return slot, slot.order
+    raise LogMismatchError(
+        f"order update {update.offset} of {update.symbol} is about {update.client_order_id}, which the state does not know"
+    )
+
+
+def _filled(
+    slot: InventorySlot, order: SlotOrder, fill: Fill, totals: Totals, market: MarketRules
+) -> tuple[InventorySlot, Totals]:
+    base, quote = _flows(order.side, fill, market)
+    share = -quote if order.role is Role.OPENING else -_cost_share(slot, base)
+    realised = ZERO if order.role is Role.OPENING else quote + share
+    moved = with_position(slot, slot.position + base, slot.cost + share, market)
+    status = advance(order.status, OrderEvent.FILL_RECORDED)
+    executed = replace(order, executed=order.executed + fill.quantity, status=status)
+    return replace(moved, order=executed), replace(
+        totals,
+        position=totals.position + base,
+        quote_flow=totals.quote_flow + quote,
+        realised_pnl=totals.realised_pnl + realised,
+        fees=_with_fee(totals.fees, fill),
+        fills=totals.fills + 1,
+    )
+
+
+def _cost_share(slot: InventorySlot, base: Decimal) -> Decimal:
+    """The part of the slot's cost that goes with a closing fill of `base`."""
+    if abs(base) >= abs(slot.position):
+        return slot.cost
+    return (slot.cost * abs(base / slot.position)).quantize(_SHARE_STEP)
+
+
+def _flows(side: Side, fill: Fill, market: MarketRules) -> tuple[Decimal, Decimal]:
+    """What the fill moves in base and in quote. A fee in a third asset moves neither."""
+    base, quote = side.sign * fill.quantity, -side.sign * fill.quantity * fill.price
+    if fill.fee_asset == market.base:
+        return base - fill.fee, quote
+    if fill.fee_asset == market.quote:
+        return base, quote - fill.fee
+    return base, quote
+
+
+def _with_fee(fees: Mapping[str, Decimal], fill: Fill) -> Mapping[str, Decimal]:
+    if fill.fee == 0:
+        return fees
+    return {**fees, fill.fee_asset: fees.get(fill.fee_asset, ZERO) + fill.fee}
+
+
+def _moved(
+    slot: InventorySlot,
+    order: SlotOrder,
+    update: OrderUpdate,
+    status: OrderStatus,
+    totals: Totals,
+    retry_at_ms: int,
+) -> tuple[InventorySlot, Totals]:
+    event = EVENT_OF_STATUS.get(status)
+    if event is None:
+        raise LogMismatchError(
+            f"order update {update.offset} of {update.symbol} tells {status.value}, which is no news"
+        )
+    status = advance(order.status, event)
+    if not status.ended:
+        known = order.exchange_order_id or update.exchange_order_id
+        return replace(slot, order=replace(order, status=status, exchange_order_id=known)), totals
+    closed = order.role is Role.CLOSING and slot.position_status is not PositionStatus.FILLED
+    rounds = int(closed and order.executed > 0)
+    asked_for = status is OrderStatus.FILLED or order.status is OrderStatus.CANCELING
+    return (
+        replace(slot, order=None, retry_after_ms=0 if asked_for else retry_at_ms, round=slot.round + rounds),
+        replace(totals, rounds=totals.rounds + rounds),
+    )

@@ -1,0 +1,113 @@
+"""decide: one trigger, one plan. The same inputs give the same plan, byte for byte."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import assert_never
+
+from gridcore.accounting import absorb
+from gridcore.actions import Action, CancelOrder, PlaceOrder
+from gridcore.config import GridConfig
+from gridcore.ids import client_order_id
+from gridcore.market import MarketRules
+from gridcore.orders import OrderType
+from gridcore.position_manager import Adjustment, Placement, PositionManager
+from gridcore.risk import check_risk, fresh
+from gridcore.state import Mode, RiskFlags, State
+from gridcore.triggers import ModeChanged, OrdersUpdated, Plan, PriceChanged, Ticked, Trigger
+
+
+def decide(
+    state: State,
+    trigger: Trigger,
+    market: MarketRules,
+    config: GridConfig,
+    *,
+    request_id: str,
+    epoch: int,
+    prefix: str,
+) -> Plan:
+    """The plan for this trigger: risk check first, then the adjustment of the slots to the price.
+
+    `request_id` and `epoch` are what the plan will be sent under, `prefix` what its order ids begin with. Raises
+    LogMismatchError where order updates do not continue the state.
+    """
+    plan = Plan(
+        symbol=state.symbol,
+        request_id=request_id,
+        seq=state.seq + 1,
+        epoch=epoch,
+        trigger=trigger,
+        risk=state.risk,
+        retry_at_ms=trigger.at_ms + config.retry_after_ms,
+    )
+    match trigger:
+        case PriceChanged() | Ticked():
+            verdict = check_risk(state.risk, state.totals.position, trigger, config.risk)
+            if verdict.procedure is not None:
+                return replace(plan, procedure=verdict.procedure)
+            plan = replace(plan, risk=verdict.risk, changes=verdict.risk != state.risk)
+        case OrdersUpdated():
+            state = absorb(state, trigger.updates, market, retry_at_ms=plan.retry_at_ms)
+            plan = replace(plan, changes=True)
+        case ModeChanged():
+            return replace(plan, risk=_mode_changed(state.risk, trigger), changes=True)
+        case _:
+            assert_never(trigger)
+    price, heard_ms = _price_of(trigger)
+    manager = PositionManager(
+        state, market, config, price=price, at_ms=trigger.at_ms, fresh=fresh(heard_ms, trigger.at_ms, config.risk)
+    )
+    return _with_actions(plan, manager.adjust(), config, prefix)
+
+
+def _price_of(trigger: PriceChanged | Ticked | OrdersUpdated) -> tuple[Decimal | None, int]:
+    """The price to act on and when it was last proved current."""
+    return trigger.price, trigger.at_ms if isinstance(trigger, PriceChanged) else trigger.price_heard_ms
+
+
+def _with_actions(plan: Plan, adjustment: Adjustment, config: GridConfig, prefix: str) -> Plan:
+    # Cancels come first: what they free, in capital and in the venue's limits, the placements may need.
+    if adjustment.idle and not plan.changes:
+        return plan
+    actions: list[Action] = [
+        CancelOrder(order.client_order_id, order.exchange_order_id, key)
+        for order, key in zip(adjustment.cancels, adjustment.keys, strict=True)
+    ]
+    for placement in adjustment.placements:
+        actions.append(_place(plan, placement, config, prefix, len(actions)))
+    return replace(
+        plan,
+        actions=tuple(actions),
+        new_slots=adjustment.new_slots,
+        dropped_slots=adjustment.dropped_slots,
+        flipped_slots=adjustment.flipped_slots,
+    )
+
+
+def _place(plan: Plan, placement: Placement, config: GridConfig, prefix: str, index: int) -> PlaceOrder:
+    name = client_order_id(
+        prefix, placement.role, level=placement.slot.level, epoch=plan.epoch, seq=plan.seq, index=index
+    )
+    return PlaceOrder(
+        client_order_id=name,
+        side=placement.side,
+        role=placement.role,
+        type=OrderType.LIMIT_MAKER if config.post_only else OrderType.LIMIT,
+        price=placement.price,
+        quantity=placement.quantity,
+        not_after_ms=plan.trigger.at_ms + config.order_ttl_ms,
+        slot=placement.slot.key,
+    )
+
+
+def _mode_changed(risk: RiskFlags, change: ModeChanged) -> RiskFlags:
+    # Back to RUNNING the memory starts anew: the jump that stopped the grid must not stop it again.
+    return RiskFlags(
+        mode=change.mode,
+        rule=change.rule,
+        reason=change.reason,
+        by=change.by,
+        since_ms=change.at_ms,
+        clears_itself=change.clears_itself,
+        anchors=() if change.mode is Mode.RUNNING and risk.mode is Mode.SAFE else risk.anchors,
+    )

@@ -1,0 +1,90 @@
+"""The ladder: which price each level has, and which slot opens there. Fixed by config and market alone, never by history.
+
+Level 0 is the anchor. Arithmetic levels lie `interval` apart, geometric ones a factor of 1 + `interval`. Every level is
+rounded down to the tick; as the interval is at least one tick, prices rise strictly.
+"""
+
+from decimal import Decimal
+from functools import lru_cache
+
+from gridcore.config import GridConfig, GridMode, Spacing
+from gridcore.market import MarketRules
+from gridcore.orders import Side
+from gridcore.slots import InventorySlot
+
+
+class Ladder:
+    """The levels of one grid. Get it from `ladder`, which keeps one per config and market."""
+
+    def __init__(self, config: GridConfig, market: MarketRules) -> None:
+        self._config = config
+        self._market = market
+        self._prices: dict[int, Decimal] = {}
+
+    def price(self, level: int) -> Decimal:
+        """The level's price, in quote."""
+        known = self._prices.get(level)
+        if known is None:
+            known = self._prices[level] = self._market.price_down(self._exact(level))
+        return known
+
+    def highest_below(self, price: Decimal) -> int:
+        """The highest level whose price lies strictly below."""
+        level = self._estimate(price)
+        while self.price(level) >= price:
+            level -= 1
+        while self.price(level + 1) < price:
+            level += 1
+        return level
+
+    def lowest_above(self, price: Decimal) -> int:
+        """The lowest level whose price lies strictly above."""
+        level = self.highest_below(price) + 1
+        return level + 1 if self.price(level) == price else level
+
+    def slot(self, level: int) -> InventorySlot | None:
+        """The empty slot that the config wants at this level, None where it wants none."""
+        side = self._opening_side(level)
+        price = self.price(level)
+        if side is None or price <= 0 or not self._in_range(price):
+            return None
+        closing_price = self.price(level + side.sign)
+        return InventorySlot(price=price, level=level, opening_side=side, closing_price=closing_price)
+
+    def opening_quantity(self, price: Decimal) -> Decimal:
+        """How much base a slot opens at this price, rounded down to the lot."""
+        if self._config.base_per_slot is not None:
+            return self._market.quantity_down(self._config.base_per_slot)
+        if self._config.quote_per_slot is None:
+            raise AssertionError("check_grid lets no config pass without a size")
+        return self._market.quantity_down(self._config.quote_per_slot / price)
+
+    def _exact(self, level: int) -> Decimal:
+        if self._config.spacing is Spacing.ARITHMETIC:
+            return self._config.anchor + level * self._config.interval
+        return self._config.anchor * (1 + self._config.interval) ** level
+
+    def _estimate(self, price: Decimal) -> int:
+        if self._config.spacing is Spacing.ARITHMETIC:
+            return int((price - self._config.anchor) / self._config.interval)
+        return int((price / self._config.anchor).ln() / (1 + self._config.interval).ln())
+
+    def _opening_side(self, level: int) -> Side | None:
+        match self._config.mode:
+            case GridMode.LONG:
+                return Side.BUY
+            case GridMode.SHORT:
+                return Side.SELL
+            case GridMode.NEUTRAL:
+                # Level 0 opens nothing: its price is where the first slots on either side close.
+                return None if level == 0 else Side.BUY if level < 0 else Side.SELL
+
+    def _in_range(self, price: Decimal) -> bool:
+        lower, upper = self._config.lower, self._config.upper
+        return (lower is None or price >= lower) and (upper is None or price <= upper)
+
+
+@lru_cache(maxsize=256)
+def ladder(config: GridConfig, market: MarketRules) -> Ladder:
+    """The ladder of this config on this market."""
+    return Ladder(config, market)

@@ -1,0 +1,202 @@
+"""PositionManager: adjusts the slots to a price. Says which orders to cancel and which to place, and never both in a slot.
+
+Everything here depends on the price only through the cell between two neighbouring levels that it lies in; the quiet
+band rests on that.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from gridcore.checks import refusal
+from gridcore.config import GridConfig
+from gridcore.ladder import Ladder, ladder
+from gridcore.market import MarketRules
+from gridcore.money import ZERO
+from gridcore.orders import OrderStatus, Role, Side
+from gridcore.slots import InventorySlot, PositionStatus, SlotOrder
+from gridcore.state import Mode, State
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """An order to place for a slot."""
+
+    slot: InventorySlot
+    role: Role
+    side: Side
+    price: Decimal
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """What fits the slots to the price. Slots come and go only along with orders: alone they are not worth a commit."""
+
+    cancels: tuple[SlotOrder, ...] = ()
+    placements: tuple[Placement, ...] = ()
+    new_slots: tuple[InventorySlot, ...] = ()
+    dropped_slots: tuple[str, ...] = ()
+    flipped_slots: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()  # of the cancels' slots, in their order
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to send."""
+        return not (self.cancels or self.placements)
+
+
+class PositionManager:
+    """The grid as it should stand at one price. `price` None: nothing is known, and nothing is placed."""
+
+    def __init__(
+        self, state: State, market: MarketRules, config: GridConfig, *, price: Decimal | None, at_ms: int, fresh: bool
+    ) -> None:
+        self._state = state
+        self._market = market
+        self._config = config
+        self._price = price
+        self._at_ms = at_ms
+        self._may_place = fresh and price is not None
+        self._ladder: Ladder = ladder(config, market)
+
+    def adjust(self) -> Adjustment:
+        """The cancels and placements that the price and the mode ask for."""
+        if self._state.risk.mode is Mode.PAUSED:
+            return Adjustment()
+        cancelled = [slot for slot in self._slots() if self._must_cancel(slot)]
+        closings = list(self._closings()) if self._may_place else []
+        openings = list(self._openings()) if self._may_place else []
+        return Adjustment(
+            cancels=tuple(slot.order for slot in cancelled if slot.order is not None),
+            keys=tuple(slot.key for slot in cancelled),
+            placements=(*closings, *openings),
+            new_slots=tuple(each.slot for each in openings if each.slot.key not in self._state.slots),
+            dropped_slots=tuple(self._dropped({each.slot.key for each in openings})),
+            flipped_slots=tuple(slot.key for slot in self._slots() if slot.retiring is self._wanted(slot)),
+        )
+
+    def _slots(self) -> list[InventorySlot]:
+        return sorted(self._state.slots.values(), key=lambda slot: slot.price)
+
+    def _resting(self, slot: InventorySlot) -> bool:
+        return slot.retry_after_ms > self._at_ms
+
+    def _wanted(self, slot: InventorySlot) -> bool:
+        return self._ladder.slot(slot.level) is not None
+
+    # -- cancels
+
+    def _must_cancel(self, slot: InventorySlot) -> bool:
+        order = slot.order
+        if order is None or order.status is not OrderStatus.OPEN or self._resting(slot):
+            return False
+        if order.role is Role.OPENING and self._state.risk.mode is not Mode.RUNNING:
+            return True
+        if self._price is None:
+            return False
+        if self._rank(order.side, order.price, self._price) > self._window(order.side) + self._config.window_slack:
+            return True
+        return order.role is Role.OPENING and (not self._wanted(slot) or self._overtaken(slot, self._price))
+
+    def _overtaken(self, slot: InventorySlot, price: Decimal) -> bool:
+        # A slot has one order at a time, so a part already bought can be sold only once the rest of its opening order
+        # is out of the way; it is worth that when the price stands where the part would be sold.
+        if slot.position_status is not PositionStatus.FILLED:
+            return False
+        beyond = price - slot.closing_price
+        return beyond * slot.opening_side.sign >= 0
+
+    # -- placements
+
+    def _closings(self) -> Iterator[Placement]:
+        price = self._known_price()
+        found: list[Placement] = []
+        for slot in self._slots():
+            if slot.order is not None or slot.position_status is not PositionStatus.FILLED or self._resting(slot):
+                continue
+            side = slot.opening_side.opposite
+            limit = self._closing_limit(side, slot.closing_price, price)
+            if self._rank(side, limit, price) <= self._window(side):
+                found.append(Placement(slot, Role.CLOSING, side, limit, slot.closable(self._market)))
+        yield from sorted(found, key=lambda each: (abs(each.price - price), each.price))
+
+    def _closing_limit(self, side: Side, closing_price: Decimal, price: Decimal) -> Decimal:
+        # A closing price that the market has passed would trade at once, and a post-only order would be refused: it is
+        # moved to the nearest price on the maker's side, which is better than what the slot hoped for.
+        if not self._config.post_only:
+            return closing_price
+        tick = self._market.tick_size
+        if side is Side.SELL:
+            return max(closing_price, self._market.price_down(price) + tick)
+        return min(closing_price, self._market.price_up(price) - tick)
+
+    def _openings(self) -> Iterator[Placement]:
+        if self._state.risk.mode is not Mode.RUNNING:
+            return
+        exposure = dict.fromkeys(Side, ZERO)
+        for side in Side:
+            exposure[side] = side.sign * self._state.totals.position + self._unfilled_openings(side)
+        for slot in self._opening_slots():
+            quantity = self._ladder.opening_quantity(slot.price)
+            exposed = exposure[slot.opening_side] + quantity
+            if self._config.risk.max_position is not None and exposed > self._config.risk.max_position:
+                continue
+            exposure[slot.opening_side] = exposed
+            yield Placement(slot, Role.OPENING, slot.opening_side, slot.price, quantity)
+
+    def _opening_slots(self) -> list[InventorySlot]:
+        price = self._known_price()
+        below, above = self._ladder.highest_below(price), self._ladder.lowest_above(price)
+        buys = [(level, Side.BUY) for level in range(below, below - self._config.buy_window, -1)]
+        sells = [(level, Side.SELL) for level in range(above, above + self._config.sell_window)]
+        slots = [slot for level, side in buys + sells if (slot := self._free_slot(level, side)) is not None]
+        return sorted(slots, key=lambda slot: (abs(slot.price - price), slot.price))
+
+    def _free_slot(self, level: int, side: Side) -> InventorySlot | None:
+        wanted = self._ladder.slot(level)
+        if wanted is None or wanted.opening_side is not side or refusal(wanted, self._ladder, self._market):
+            return None
+        slot = self._state.slots.get(wanted.key, wanted)
+        if slot.order is not None or slot.position_status is PositionStatus.FILLED or self._resting(slot):
+            return None
+        # The other side's slot can have the same price after a change of range; it keeps its side while it holds dust.
+        return slot if slot.opening_side is side else None
+
+    def _unfilled_openings(self, side: Side) -> Decimal:
+        orders = [slot.order for slot in self._state.slots.values() if slot.order is not None]
+        return sum(
+            (order.quantity - order.executed for order in orders if order.role is Role.OPENING and order.side is side),
+            ZERO,
+        )
+
+    # -- the window
+
+    def _known_price(self) -> Decimal:
+        if self._price is None:
+            raise AssertionError("placements are only asked for at a known price")
+        return self._price
+
+    def _window(self, side: Side) -> int:
+        return self._config.buy_window if side is Side.BUY else self._config.sell_window
+
+    def _rank(self, side: Side, limit: Decimal, price: Decimal) -> int:
+        """How many levels lie from the price up to (or down to) the limit, the limit's own included."""
+        if side is Side.BUY:
+            return self._ladder.highest_below(price) - (self._ladder.highest_below(limit) + 1) + 1
+        return self._ladder.lowest_above(limit) - 1 - self._ladder.lowest_above(price) + 1
+
+    def _dropped(self, opening: set[str]) -> Iterator[str]:
+        if self._price is None:
+            return
+        reach = max(self._config.buy_window, self._config.sell_window) + self._config.window_slack
+        nearest = self._ladder.highest_below(self._price)
+        for slot in self._slots():
+            if slot.order is None and slot.position == 0 and slot.key not in opening:
+                if abs(slot.level - nearest) > reach or not self._wanted(slot):
+                    yield slot.key
+
+
+def retired(slot: InventorySlot) -> InventorySlot:
+    """The slot with its `retiring` turned over."""
+    return replace(slot, retiring=not slot.retiring)

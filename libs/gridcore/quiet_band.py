@@ -1,0 +1,60 @@
+"""quiet_band: where prices ask for nothing. Inside it a tick costs one comparison.
+
+A plan depends on the price through the risk memory and through the cell between two levels that the price lies in. So
+the band is the cell, widened over the neighbouring cells for as long as they ask for nothing too, cut to what the risk
+memory tolerates.
+"""
+
+from decimal import Decimal
+
+from gridcore.config import GridConfig
+from gridcore.ladder import Ladder, ladder
+from gridcore.market import MarketRules
+from gridcore.position_manager import PositionManager
+from gridcore.risk import quiet_prices
+from gridcore.state import Mode, State
+
+# How many cells a band is widened by on each side. Beyond, a price is decided in full, and that is only slower.
+_REACH = 16
+
+
+def quiet_band(state: State, market: MarketRules, config: GridConfig) -> tuple[Decimal, Decimal] | None:
+    """The open price interval in which `decide` gives an empty plan for any PriceChanged, None where there is none."""
+    prices = quiet_prices(state.risk, state.totals.position, config.risk)
+    if state.last_price is None or prices is None or _waits_for_time(state):
+        return None
+    rungs = ladder(config, market)
+    cell = rungs.highest_below(state.last_price)
+    if rungs.price(cell + 1) == state.last_price or not _idle(state, market, config, rungs, cell):
+        return None
+    low = _widen(state, market, config, rungs, cell, -1)
+    high = _widen(state, market, config, rungs, cell, +1)
+    lower = max(prices[0], rungs.price(low))
+    upper = rungs.price(high + 1) if prices[1] is None else min(prices[1], rungs.price(high + 1))
+    return (lower, upper) if lower < upper else None
+
+
+def _widen(state: State, market: MarketRules, config: GridConfig, rungs: Ladder, cell: int, step: int) -> int:
+    # Between two cells lies a level's own price, which is a case of its own: it must ask for nothing as well.
+    for _ in range(_REACH):
+        border = rungs.price(cell if step < 0 else cell + 1)
+        if not _idle_at(state, market, config, border) or not _idle(state, market, config, rungs, cell + step):
+            return cell
+        cell += step
+    return cell
+
+
+def _idle(state: State, market: MarketRules, config: GridConfig, rungs: Ladder, cell: int) -> bool:
+    low, high = rungs.price(cell), rungs.price(cell + 1)
+    return low > 0 and _idle_at(state, market, config, (low + high) / 2)
+
+
+def _idle_at(state: State, market: MarketRules, config: GridConfig, price: Decimal) -> bool:
+    if price <= 0:
+        return False
+    return PositionManager(state, market, config, price=price, at_ms=0, fresh=True).adjust().idle
+
+
+def _waits_for_time(state: State) -> bool:
+    # A resting slot acts by itself once its time has come, at whatever price.
+    return state.risk.mode is not Mode.PAUSED and any(slot.retry_after_ms for slot in state.slots.values())

@@ -1,0 +1,118 @@
+"""settle: the state after a plan's actions came back, whatever they came back as.
+
+Results say what the ledger knows of the sending. They never carry fills and never end an order that reached the venue:
+both come by the update log.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from gridcore.accounting import absorb
+from gridcore.actions import Action, ActionResult, CancelOrder, Outcome, PlaceOrder
+from gridcore.errors import CoreError, LogMismatchError
+from gridcore.market import MarketRules
+from gridcore.money import ZERO
+from gridcore.orders import OrderEvent, OrderStatus, advance
+from gridcore.position_manager import retired
+from gridcore.slots import InventorySlot, SlotOrder
+from gridcore.state import State
+from gridcore.triggers import ModeChanged, OrdersUpdated, Plan
+
+_CANCEL_EVENTS: dict[Outcome, OrderEvent] = {
+    Outcome.CANCELLED: OrderEvent.CANCEL_TAKEN,
+    Outcome.ENDED: OrderEvent.CANCEL_TAKEN,  # too late: the log will tell how it ended
+    Outcome.REJECTED: OrderEvent.CANCEL_FAILED,
+    Outcome.NOT_SENT: OrderEvent.CANCEL_FAILED,
+    Outcome.EXPIRED: OrderEvent.CANCEL_FAILED,
+    Outcome.UNKNOWN: OrderEvent.CANCEL_FAILED,  # a cancel may be repeated, so not knowing is as good as failing
+}
+
+_PLACED: dict[Outcome, OrderStatus] = {
+    Outcome.ACCEPTED: OrderStatus.OPEN,
+    Outcome.UNKNOWN: OrderStatus.UNKNOWN,
+}
+
+# Refused by the venue: the same order right again would be refused again. What was only not sent may go at once.
+_RESTS = frozenset({Outcome.REJECTED})
+_FREE_AGAIN = frozenset({Outcome.REJECTED, Outcome.NOT_SENT, Outcome.EXPIRED})
+
+
+def settle(state: State, plan: Plan, results: Sequence[ActionResult], market: MarketRules) -> State:
+    """The state that the plan and its results make of the one it was decided on.
+
+    Raises CoreError where the plan does not follow the state or an action has no result, LogMismatchError where its
+    order updates do not.
+    """
+    if plan.seq != state.seq + 1:
+        raise CoreError(f"step {plan.seq} of {plan.symbol} does not follow state {state.seq}")
+    answers = {result.index: result for result in results}
+    if answers.keys() != set(range(len(plan.actions))):
+        raise CoreError(f"step {plan.seq} of {plan.symbol}: {len(plan.actions)} actions, answers for {sorted(answers)}")
+    if isinstance(plan.trigger, OrdersUpdated):
+        state = absorb(state, plan.trigger.updates, market, retry_at_ms=plan.retry_at_ms)
+    slots = dict(state.slots)
+    slots.update({slot.key: slot for slot in plan.new_slots if slot.key not in slots})
+    slots.update({key: retired(slots[key]) for key in plan.flipped_slots if key in slots})
+    for index, action in enumerate(plan.actions):
+        slot = _slot(slots, action, plan)
+        slots[action.slot] = _answered(slot, action, answers[index], plan.retry_at_ms)
+    for key in plan.dropped_slots:
+        if key in slots and slots[key].order is None and slots[key].position == 0:
+            del slots[key]
+    return replace(
+        state,
+        slots=slots,
+        seq=plan.seq,
+        epoch=plan.epoch,
+        risk=plan.risk,
+        last_price=state.last_price
+        if isinstance(plan.trigger, ModeChanged)
+        else plan.trigger.price or state.last_price,
+        last_update_time=plan.trigger.at_ms * 1_000_000,
+    )
+
+
+def _slot(slots: dict[str, InventorySlot], action: Action, plan: Plan) -> InventorySlot:
+    try:
+        return slots[action.slot]
+    except KeyError:
+        raise LogMismatchError(
+            f"step {plan.seq} of {plan.symbol} acts on slot {action.slot}, which is not there"
+        ) from None
+
+
+def _answered(slot: InventorySlot, action: Action, result: ActionResult, retry_at_ms: int) -> InventorySlot:
+    match action:
+        case PlaceOrder():
+            return _placed(slot, action, result, retry_at_ms)
+        case CancelOrder():
+            return _cancelled(slot, action, result, retry_at_ms)
+
+
+def _placed(slot: InventorySlot, place: PlaceOrder, result: ActionResult, retry_at_ms: int) -> InventorySlot:
+    if result.outcome in _FREE_AGAIN:
+        return replace(slot, retry_after_ms=retry_at_ms if result.outcome in _RESTS else 0)
+    if result.outcome not in _PLACED:
+        raise CoreError(f"{place.client_order_id}: {result.outcome.value} is no answer for a place")
+    order = SlotOrder(
+        client_order_id=place.client_order_id,
+        exchange_order_id=result.exchange_order_id,
+        role=place.role,
+        side=place.side,
+        price=place.price,
+        quantity=place.quantity,
+        executed=ZERO,
+        status=_PLACED[result.outcome],
+    )
+    return replace(slot, order=order, retry_after_ms=0)
+
+
+def _cancelled(slot: InventorySlot, cancel: CancelOrder, result: ActionResult, retry_at_ms: int) -> InventorySlot:
+    order = slot.order
+    if order is None or order.client_order_id != cancel.client_order_id:
+        return slot  # it ended by the same step's updates
+    event = _CANCEL_EVENTS.get(result.outcome)
+    if event is None:
+        raise CoreError(f"{cancel.client_order_id}: {result.outcome.value} is no answer for a cancel")
+    moved = replace(slot, order=replace(order, status=advance(order.status, event)))
+    return replace(moved, retry_after_ms=retry_at_ms if event is OrderEvent.CANCEL_FAILED else 0)
