@@ -1,0 +1,247 @@
+"""Core values of orders and markets on the wire and back: actions, their results, order updates, market rules.
+
+Reading is parsing: a decimal or an enum that is not one raises InvalidArgument with field, value and remedy.
+"""
+
+import re
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Generic, TypeVar, assert_never
+
+from gridcore.actions import Action, ActionResult, CancelOrder, Fill, OrderUpdate, Outcome, PlaceOrder
+from gridcore.market import MarketRules
+from gridcore.money import canonical
+from gridcore.orders import OrderStatus, OrderType, Role, Side
+from gridrpc.faults import InvalidArgument
+from gridwright.v1 import executor_pb2, models_pb2
+
+E = TypeVar("E", bound=Enum)
+
+_DECIMAL = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?", re.ASCII)
+
+
+class EnumMap(Generic[E]):
+    """A core enum and its proto twin, whose values are named `<prefix>_<member>`; zero is never a member."""
+
+    def __init__(self, kind: type[E], wrapper: Any, prefix: str) -> None:
+        self._prefix = prefix
+        self._to: dict[E, Any] = {member: wrapper.Value(f"{prefix}_{member.name}") for member in kind}
+        self._from: dict[int, E] = {number: member for member, number in self._to.items()}
+
+    def to_proto(self, member: E) -> Any:
+        """The number on the wire."""
+        return self._to[member]
+
+    def from_proto(self, number: int, field: str) -> E:
+        """The member. Raises InvalidArgument naming the field."""
+        try:
+            return self._from[number]
+        except KeyError:
+            known = ", ".join(f"{self._prefix}_{member.name}" for member in self._to)
+            raise InvalidArgument(f"{field} = {number}: give one of {known}", field=field) from None
+
+
+SIDES = EnumMap(Side, models_pb2.Side, "SIDE")
+ROLES = EnumMap(Role, models_pb2.Role, "ROLE")
+ORDER_TYPES = EnumMap(OrderType, models_pb2.OrderType, "ORDER_TYPE")
+ORDER_STATUSES = EnumMap(OrderStatus, models_pb2.OrderStatus, "ORDER_STATUS")
+OUTCOMES = EnumMap(Outcome, models_pb2.Outcome, "OUTCOME")
+
+
+def parse_decimal(text: str, field: str) -> Decimal:
+    """A finite decimal without an exponent. Raises InvalidArgument naming the field."""
+    if _DECIMAL.fullmatch(text) is None:
+        raise InvalidArgument(f"{field} = {text!r}: give a decimal such as 0.01, without exponent", field=field)
+    return Decimal(text)
+
+
+def _positive(text: str, field: str) -> Decimal:
+    value = parse_decimal(text, field)
+    if value <= 0:
+        raise InvalidArgument(f"{field} = {text!r}: give a decimal above 0", field=field)
+    return value
+
+
+def _named(text: str, field: str) -> str:
+    if not text:
+        raise InvalidArgument(f"{field} is empty: give it", field=field)
+    return text
+
+
+def action_to_proto(action: Action) -> models_pb2.Action:
+    """A place or a cancel as the wire has it."""
+    match action:
+        case PlaceOrder():
+            return models_pb2.Action(
+                place=models_pb2.PlaceOrder(
+                    client_order_id=action.client_order_id,
+                    side=SIDES.to_proto(action.side),
+                    role=ROLES.to_proto(action.role),
+                    type=ORDER_TYPES.to_proto(action.type),
+                    price=canonical(action.price),
+                    quantity=canonical(action.quantity),
+                    not_after_ms=action.not_after_ms,
+                    slot=action.slot,
+                )
+            )
+        case CancelOrder():
+            return models_pb2.Action(
+                cancel=models_pb2.CancelOrder(
+                    client_order_id=action.client_order_id,
+                    exchange_order_id=action.exchange_order_id,
+                    slot=action.slot,
+                )
+            )
+        case _:
+            assert_never(action)
+
+
+def action_from_proto(message: models_pb2.Action, field: str = "action") -> Action:
+    """The action. Price and quantity of a place are above 0. Raises InvalidArgument naming the field below `field`."""
+    match message.WhichOneof("kind"):
+        case "place":
+            return _place(message.place, f"{field}.place")
+        case "cancel":
+            cancel = message.cancel
+            return CancelOrder(
+                client_order_id=_named(cancel.client_order_id, f"{field}.cancel.client_order_id"),
+                exchange_order_id=cancel.exchange_order_id,
+                slot=cancel.slot,
+            )
+        case _:
+            raise InvalidArgument(f"{field} says nothing: give place or cancel", field=field)
+
+
+def _place(place: models_pb2.PlaceOrder, field: str) -> PlaceOrder:
+    return PlaceOrder(
+        client_order_id=_named(place.client_order_id, f"{field}.client_order_id"),
+        side=SIDES.from_proto(place.side, f"{field}.side"),
+        role=ROLES.from_proto(place.role, f"{field}.role"),
+        type=ORDER_TYPES.from_proto(place.type, f"{field}.type"),
+        price=_positive(place.price, f"{field}.price"),
+        quantity=_positive(place.quantity, f"{field}.quantity"),
+        not_after_ms=place.not_after_ms,
+        slot=place.slot,
+    )
+
+
+def result_to_proto(result: ActionResult) -> models_pb2.ActionResult:
+    """The ledger's answer for one action as the wire has it."""
+    return models_pb2.ActionResult(
+        index=result.index,
+        client_order_id=result.client_order_id,
+        outcome=OUTCOMES.to_proto(result.outcome),
+        exchange_order_id=result.exchange_order_id,
+        reason=result.reason,
+        message=result.message,
+        recorded_time_ms=result.recorded_time_ms,
+    )
+
+
+def result_from_proto(message: models_pb2.ActionResult, field: str = "result") -> ActionResult:
+    """The answer. Raises InvalidArgument for an outcome that is none."""
+    return ActionResult(
+        index=message.index,
+        client_order_id=message.client_order_id,
+        outcome=OUTCOMES.from_proto(message.outcome, f"{field}.outcome"),
+        exchange_order_id=message.exchange_order_id,
+        reason=message.reason,
+        message=message.message,
+        recorded_time_ms=message.recorded_time_ms,
+    )
+
+
+def fill_to_proto(fill: Fill) -> models_pb2.Fill:
+    """One trade of ours as the wire has it."""
+    return models_pb2.Fill(
+        trade_id=fill.trade_id,
+        price=canonical(fill.price),
+        quantity=canonical(fill.quantity),
+        fee=canonical(fill.fee),
+        fee_asset=fill.fee_asset,
+        maker=fill.maker,
+    )
+
+
+def fill_from_proto(message: models_pb2.Fill, field: str = "fill") -> Fill:
+    """The trade. Raises InvalidArgument naming the field."""
+    return Fill(
+        trade_id=_named(message.trade_id, f"{field}.trade_id"),
+        price=_positive(message.price, f"{field}.price"),
+        quantity=_positive(message.quantity, f"{field}.quantity"),
+        fee=parse_decimal(message.fee, f"{field}.fee"),
+        fee_asset=message.fee_asset,
+        maker=message.maker,
+    )
+
+
+def update_to_proto(update: OrderUpdate) -> models_pb2.OrderUpdate:
+    """One entry of the update log as the wire has it."""
+    message = models_pb2.OrderUpdate(
+        symbol=update.symbol,
+        offset=update.offset,
+        client_order_id=update.client_order_id,
+        exchange_order_id=update.exchange_order_id,
+        side=SIDES.to_proto(update.side),
+        venue_time_ms=update.venue_time_ms,
+        recorded_time_ms=update.recorded_time_ms,
+    )
+    match update.news:
+        case Fill() as fill:
+            message.fill.CopyFrom(fill_to_proto(fill))
+        case OrderStatus() as status:
+            message.status = ORDER_STATUSES.to_proto(status)
+        case _:
+            assert_never(update.news)
+    return message
+
+
+def update_from_proto(message: models_pb2.OrderUpdate, field: str = "update") -> OrderUpdate:
+    """The entry. Raises InvalidArgument naming the field."""
+    match message.WhichOneof("kind"):
+        case "fill":
+            news: Fill | OrderStatus = fill_from_proto(message.fill, f"{field}.fill")
+        case "status":
+            news = ORDER_STATUSES.from_proto(message.status, f"{field}.status")
+        case _:
+            raise InvalidArgument(f"{field} says nothing: give fill or status", field=field)
+    return OrderUpdate(
+        symbol=message.symbol,
+        offset=message.offset,
+        client_order_id=message.client_order_id,
+        exchange_order_id=message.exchange_order_id,
+        side=SIDES.from_proto(message.side, f"{field}.side"),
+        news=news,
+        venue_time_ms=message.venue_time_ms,
+        recorded_time_ms=message.recorded_time_ms,
+    )
+
+
+def rules_to_proto(rules: MarketRules) -> executor_pb2.MarketRules:
+    """A market's rules as the wire has them."""
+    return executor_pb2.MarketRules(
+        symbol=rules.symbol,
+        base=rules.base,
+        quote=rules.quote,
+        tick_size=canonical(rules.tick_size),
+        lot_size=canonical(rules.lot_size),
+        min_quantity=canonical(rules.min_quantity),
+        min_notional=canonical(rules.min_notional),
+        maker_fee=canonical(rules.maker_fee),
+        taker_fee=canonical(rules.taker_fee),
+    )
+
+
+def rules_from_proto(message: executor_pb2.MarketRules, field: str = "rules") -> MarketRules:
+    """The rules; both steps are above 0. Raises InvalidArgument naming the field."""
+    return MarketRules(
+        symbol=_named(message.symbol, f"{field}.symbol"),
+        base=message.base,
+        quote=message.quote,
+        tick_size=_positive(message.tick_size, f"{field}.tick_size"),
+        lot_size=_positive(message.lot_size, f"{field}.lot_size"),
+        min_quantity=parse_decimal(message.min_quantity, f"{field}.min_quantity"),
+        min_notional=parse_decimal(message.min_notional, f"{field}.min_notional"),
+        maker_fee=parse_decimal(message.maker_fee, f"{field}.maker_fee"),
+        taker_fee=parse_decimal(message.taker_fee, f"{field}.taker_fee"),
+    )
