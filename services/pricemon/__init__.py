@@ -1,0 +1,1 @@
+"""The price feed service: a venue's websocket and REST in, `PriceChange` messages out. It remembers nothing."""

@@ -1,0 +1,105 @@
+"""A venue's price feed under a test's control: it obeys the rules of `pricemon.ports.PriceFeed`, and breaks as feeds do."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+from pricemon.ports import FeedLost, Observation, Part, Quote, Ticker, Trade, UnknownSymbol
+
+Hear = Callable[[Observation], None]
+
+
+class ScriptedFeed:
+    """A venue with a websocket and REST, each of which can be cut, and a websocket that can fall silent.
+
+    `trade` and `quote` move the market: REST always knows, the websocket tells unless it is cut or silent.
+    """
+
+    def __init__(self, *traded: str, pushes: frozenset[Part] = frozenset(Part)) -> None:
+        self._tickers = {symbol: Ticker(symbol) for symbol in traded}
+        self._pushes = pushes
+        self._opened: tuple[str, ...] = ()
+        self._hear: Hear | None = None
+        self._cut = asyncio.Event()
+        self.venue_up = True
+        self.socket_up = True
+        self.socket_silent = False
+        self.rest_up = True
+        self.connections = 0  # websockets ever connected
+        self.questions = 0  # REST questions ever answered
+        self.closed = False
+
+    # The rules
+
+    @property
+    def pushes(self) -> frozenset[Part]:
+        """What the websocket tells."""
+        return self._pushes
+
+    async def open(self, symbols: Sequence[str]) -> None:
+        """Confirms the symbols."""
+        if not self.venue_up:
+            raise FeedLost("the venue is down")
+        for symbol in symbols:
+            if symbol not in self._tickers:
+                raise UnknownSymbol(symbol, "the scripted venue", list(self._tickers))
+        self._opened = tuple(symbols)
+
+    async def watch(self, hear: Hear) -> None:
+        """Tells what the test does to the market, until the socket is cut."""
+        if not (self.venue_up and self.socket_up):
+            raise FeedLost("connection refused")
+        assert self._hear is None, "the feed is watched already"
+        self._cut.clear()
+        self._hear = hear
+        self.connections += 1
+        try:
+            await self._cut.wait()
+            raise FeedLost("connection reset")
+        finally:
+            self._hear = None
+
+    async def ask(self, symbols: Sequence[str]) -> Sequence[Ticker]:
+        """The tickers as the market has them now."""
+        await asyncio.sleep(0)
+        if not (self.venue_up and self.rest_up):
+            raise FeedLost("REST is down")
+        self.questions += 1
+        tickers = [self._tickers[symbol] for symbol in symbols]
+        return [ticker for ticker in tickers if ticker.last is not None or ticker.bid is not None]
+
+    async def close(self) -> None:
+        """Remembers that it was closed."""
+        self.closed = True
+
+    # What the test does
+
+    @property
+    def is_watched(self) -> bool:
+        """A websocket is connected now."""
+        return self._hear is not None
+
+    def trade(self, symbol: str, price: str, venue_time_ms: int = 0) -> None:
+        """A trade takes place."""
+        self._move(Trade(symbol, Decimal(price), venue_time_ms))
+
+    def quote(self, symbol: str, bid: str, ask: str, venue_time_ms: int = 0) -> None:
+        """The best bid and ask become these."""
+        self._move(Quote(symbol, Decimal(bid), Decimal(ask), venue_time_ms))
+
+    def cut_socket(self, *, for_good: bool = False) -> None:
+        """Resets the websocket; `for_good`: and refuses new ones."""
+        self.socket_up = not for_good
+        self._cut.set()
+
+    def _move(self, observation: Trade | Quote) -> None:
+        known = self._tickers[observation.symbol]
+        match observation:
+            case Trade():
+                moved = Ticker(known.symbol, observation.price, known.bid, known.ask, observation.venue_time_ms)
+            case Quote():
+                moved = Ticker(known.symbol, known.last, observation.bid, observation.ask, observation.venue_time_ms)
+        self._tickers[observation.symbol] = moved
+        part = Part.PRICE if isinstance(observation, Trade) else Part.BOOK
+        if self._hear and not self.socket_silent and part in self._pushes and observation.symbol in self._opened:
+            self._hear(observation)

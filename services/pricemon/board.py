@@ -1,0 +1,111 @@
+"""The newest price of each symbol, and who is waiting for it.
+
+Where prices come from is `feeder`'s business, where they go is the servicer's.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pricemon.clock import Moment
+from pricemon.ports import Observation
+from pricemon.price import Price, observe
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A price as one reader is told it. `skipped` changes were passed over since the reader's last message of it."""
+
+    price: Price
+    skipped: int
+    heartbeat: bool
+
+
+class PriceBoard:
+    """The prices of the monitored symbols, written by the feed and read by any number of readers."""
+
+    def __init__(self, symbols: Sequence[str]) -> None:
+        self._prices = {symbol: Price(symbol) for symbol in symbols}
+        self._wakers: set[asyncio.Event] = set()
+        self.closed = False
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """What is monitored."""
+        return tuple(self._prices)
+
+    @property
+    def readers(self) -> int:
+        """How many are reading now."""
+        return len(self._wakers)
+
+    def price(self, symbol: str) -> Price:
+        """What is known of a monitored symbol; its seq is 0 before the first price. KeyError for any other symbol."""
+        return self._prices[symbol]
+
+    def hear(self, observation: Observation, now: Moment) -> bool:
+        """Takes an observation of a monitored symbol in, and wakes the readers if it changed something."""
+        known = self._prices[observation.symbol]
+        heard = observe(known, observation, now)
+        self._prices[observation.symbol] = heard
+        if heard.seq == known.seq:
+            return False
+        self._wake()
+        return True
+
+    def close(self) -> None:
+        """Ends all waiting: no price comes any more."""
+        self.closed = True
+        self._wake()
+
+    @contextlib.contextmanager
+    def reading(self, symbols: Sequence[str], heartbeat_ms: int) -> Iterator["Reader"]:
+        """A reader of these symbols for as long as the block runs."""
+        waker = asyncio.Event()
+        self._wakers.add(waker)
+        try:
+            yield Reader(self, symbols, heartbeat_ms, waker)
+        finally:
+            self._wakers.discard(waker)
+
+    def _wake(self) -> None:
+        for waker in self._wakers:
+            waker.set()
+
+
+class Reader:
+    """One reader's place: which change of each symbol it was told last, and when.
+
+    There is no queue to overflow. A slow reader finds the newest price of each symbol whenever it comes, and what it
+    missed is the gap in seq.
+    """
+
+    def __init__(self, board: PriceBoard, symbols: Sequence[str], heartbeat_ms: int, waker: asyncio.Event) -> None:
+        self._board = board
+        self._heartbeat_ms = heartbeat_ms
+        self._waker = waker
+        # In the order of the last message, so that a busy symbol cannot starve a quiet one.
+        self._told: dict[str, tuple[int, int]] = dict.fromkeys(symbols, (0, 0))  # seq, steady_ms
+
+    def take(self, now: Moment) -> Outgoing | None:
+        """The next message, or None where every symbol is up to date. Before its first price a symbol has none."""
+        for symbol, (seq, told_ms) in self._told.items():
+            price = self._board.price(symbol)
+            heartbeat = price.seq == seq
+            if price.seq == 0 or (heartbeat and now.steady_ms - told_ms < self._heartbeat_ms):
+                continue
+            del self._told[symbol]
+            self._told[symbol] = (price.seq, now.steady_ms)
+            return Outgoing(price, skipped=price.seq - seq - 1 if seq and not heartbeat else 0, heartbeat=heartbeat)
+        return None
+
+    async def wait(self, now: Moment) -> None:
+        """Returns when `take` may have something: after a change, when a heartbeat is due, or when the board closes."""
+        due_ms = min((told_ms for seq, told_ms in self._told.values() if seq), default=now.steady_ms)
+        timeout_ms = max(1, due_ms + self._heartbeat_ms - now.steady_ms)
+        if not self._board.closed:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout_ms / 1000):
+                    await self._waker.wait()
+        self._waker.clear()

@@ -1,0 +1,210 @@
+"""The feed of a real exchange (or of simex) through ccxt: the only module of pricemon that knows ccxt's words.
+
+One task per symbol listens to trades: ccxt's call for many symbols reports one of them when two speak at once, and what
+the other said is lost until it speaks again. Quotes come by one call for all symbols, read from ccxt's cache.
+"""
+
+import asyncio
+import difflib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import ccxt.async_support as ccxt_rest  # noqa: TID251 – this is the adapter
+import ccxt.pro as ccxt_pro  # noqa: TID251 – this is the adapter
+
+from gridrpc.settings import ConfigError
+from pricemon.config import Venue
+from pricemon.ports import FeedLost, Observation, Part, Quote, Ticker, Trade, UnknownSymbol
+
+REST_TIMEOUT_MS = 5_000
+
+# What ccxt raises: its own errors, and whatever its parsers trip over in an answer of another shape.
+_CCXT_ERRORS = (ccxt_rest.BaseError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+
+Hear = Callable[[Observation], None]
+
+
+class CcxtFeed:
+    """Implements `PriceFeed` for one exchange. Raises ConfigError where ccxt does not know it."""
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+        self._exchange = build_exchange(venue)
+        self._symbols: tuple[str, ...] = ()
+        self._told: dict[tuple[str, str], Any] = {}  # by channel and symbol: the last of ccxt's rows that was passed on
+
+    @property
+    def pushes(self) -> frozenset[Part]:
+        """What the websocket tells."""
+        tells_price = self._has("watchTrades") or self._has_tickers
+        return frozenset(
+            part for part, told in ((Part.PRICE, tells_price), (Part.BOOK, self._has("watchBidsAsks"))) if told
+        )
+
+    async def open(self, symbols: Sequence[str]) -> None:
+        """Loads the venue's markets and checks the symbols against them."""
+        if not any(":" in symbol for symbol in symbols):  # the venue's derivatives need not be reachable for spot
+            self._exchange.options["fetchMarkets"] = {
+                **(self._exchange.options.get("fetchMarkets") or {}),
+                "types": ["spot"],
+            }
+        markets = await self._calling(self._exchange.load_markets())
+        for symbol in symbols:
+            if symbol not in markets:
+                raise UnknownSymbol(symbol, self._venue.exchange, difflib.get_close_matches(symbol.upper(), markets))
+        self._symbols = tuple(symbols)
+
+    async def watch(self, hear: Hear) -> None:
+        """Runs one task per channel, and ends with the first that fails."""
+        tasks = [asyncio.create_task(channel) for channel in self._channels(hear)]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._hang_up()
+
+    async def ask(self, symbols: Sequence[str]) -> Sequence[Ticker]:
+        """Asks for all in one call where the venue has one."""
+        if len(symbols) > 1 and self._has("fetchTickers"):
+            rows = await self._calling(self._exchange.fetch_tickers(list(symbols)))
+            return [ticker_of(rows[symbol], symbol) for symbol in symbols if symbol in rows]
+        return [ticker_of(await self._calling(self._exchange.fetch_ticker(symbol)), symbol) for symbol in symbols]
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        await self._exchange.close()
+
+    def _has(self, capability: str) -> bool:
+        return bool(self._exchange.has.get(capability))
+
+    @property
+    def _has_tickers(self) -> bool:
+        return self._has("watchTicker") or self._has("watchTickers")
+
+    def _channels(self, hear: Hear) -> list[Any]:
+        trades, quotes = self._has("watchTrades"), self._has("watchBidsAsks")
+        channels = [self._listen_to_trades(symbol, hear) for symbol in self._symbols] if trades else []
+        if quotes:
+            channels.append(self._listen_to_quotes(hear))
+        if not (trades and quotes):
+            channels += self._ticker_channels(hear)
+        return channels
+
+    def _ticker_channels(self, hear: Hear) -> list[Any]:
+        if self._has("watchTickers"):
+            return [self._listen_to_tickers(hear)]
+        if self._has("watchTicker"):
+            return [self._listen_to_ticker(symbol, hear) for symbol in self._symbols]
+        return []
+
+    async def _listen_to_trades(self, symbol: str, hear: Hear) -> None:
+        while True:
+            rows = await self._calling(self._exchange.watch_trades(symbol))
+            for row in self._unheard("trades", symbol, rows):
+                price = number(row.get("price"))
+                if price is not None:
+                    hear(Trade(symbol, price, int(row.get("timestamp") or 0)))
+
+    async def _listen_to_quotes(self, hear: Hear) -> None:
+        while True:
+            rows = await self._calling(self._exchange.watch_bids_asks(list(self._symbols)))
+            for symbol in self._symbols:
+                for row in self._unheard("quotes", symbol, [rows[symbol]] if symbol in rows else []):
+                    bid, ask = number(row.get("bid")), number(row.get("ask"))
+                    if bid is not None and ask is not None:
+                        hear(Quote(symbol, bid, ask, int(row.get("timestamp") or 0)))
+
+    async def _listen_to_tickers(self, hear: Hear) -> None:
+        while True:
+            rows = await self._calling(self._exchange.watch_tickers(list(self._symbols)))
+            for symbol in self._symbols:
+                for row in self._unheard("tickers", symbol, [rows[symbol]] if symbol in rows else []):
+                    hear(ticker_of(row, symbol))
+
+    async def _listen_to_ticker(self, symbol: str, hear: Hear) -> None:
+        while True:
+            hear(ticker_of(await self._calling(self._exchange.watch_ticker(symbol)), symbol))
+
+    def _unheard(self, channel: str, symbol: str, rows: Sequence[Any]) -> Sequence[Any]:
+        """The rows behind the last that was passed on. ccxt hands out its caches whole, and the same rows again."""
+        told = self._told.get((channel, symbol))
+        fresh: list[Any] = []
+        for row in reversed(rows):
+            if row is told:
+                break
+            fresh.append(row)
+        if fresh:
+            self._told[channel, symbol] = fresh[0]
+        return fresh[::-1]
+
+    async def _hang_up(self) -> None:
+        await self._exchange.close_ws_clients()
+        # ccxt would wait before it dials again, up to 30 s and without jitter; when to dial is the feeder's decision.
+        self._exchange.ws_dial_backoff = {}
+
+    async def _calling(self, call: Awaitable[Any]) -> Any:
+        try:
+            return await call
+        except _CCXT_ERRORS as error:
+            raise FeedLost(f"{type(error).__name__}: {str(error)[:200]}") from error
+
+
+def build_exchange(venue: Venue) -> Any:
+    """ccxt's object for the venue, without keys. Where ccxt has no websocket for it, the REST one."""
+    name = venue.exchange
+    if name not in ccxt_rest.exchanges:
+        alike = difflib.get_close_matches(name, ccxt_rest.exchanges) or ["binance", "kraken"]
+        raise ConfigError(
+            "venue.exchange", name, f"not an exchange that ccxt knows; did you mean {' or '.join(alike)}?"
+        )
+    kind = getattr(ccxt_pro if name in ccxt_pro.exchanges else ccxt_rest, name)
+    exchange = kind({"enableRateLimit": True, "timeout": REST_TIMEOUT_MS, "newUpdates": False})
+    exchange.number = Decimal  # before the first parse, so that prices keep the venue's digits
+    exchange.options = {**exchange.options, "fetchCurrencies": False, "fetchMargins": False}
+    if venue.sandbox:
+        _use_sandbox(exchange, venue)
+    if venue.base_url:
+        exchange.urls["api"] = rebased(exchange.urls["api"], venue.base_url)
+    return exchange
+
+
+def _use_sandbox(exchange: Any, venue: Venue) -> None:
+    try:
+        exchange.set_sandbox_mode(True)
+    except ccxt_rest.NotSupported:
+        remedy = f"{venue.exchange} has no test network; set it to false"
+        raise ConfigError("venue.sandbox", venue.sandbox, remedy) from None
+
+
+def rebased(urls: Any, base_url: str) -> Any:
+    """ccxt's URLs with host and scheme of another server; paths stay, and websockets stay websockets."""
+    if isinstance(urls, Mapping):
+        return {key: rebased(value, base_url) for key, value in urls.items()}
+    if not isinstance(urls, str):
+        return urls
+    url, base = urlsplit(urls), urlsplit(base_url)
+    scheme = base.scheme.replace("http", "ws") if url.scheme in ("ws", "wss") else base.scheme
+    return urlunsplit((scheme, base.netloc, base.path.rstrip("/") + url.path, url.query, ""))
+
+
+def ticker_of(row: Mapping[str, Any], symbol: str) -> Ticker:
+    """A ticker in ccxt's words."""
+    bid, ask = number(row.get("bid")), number(row.get("ask"))
+    if bid is None or ask is None:
+        bid = ask = None
+    return Ticker(symbol, number(row.get("last")), bid, ask, int(row.get("timestamp") or 0))
+
+
+def number(value: Any) -> Decimal | None:
+    """A price, or None for anything that is not one. A float's shortest digits are those that the venue wrote."""
+    try:
+        parsed = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return parsed if parsed.is_finite() and parsed > 0 else None

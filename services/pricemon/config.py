@@ -1,0 +1,74 @@
+"""pricemon's settings, read once from the shared `grid.toml`. Other services' sections are theirs to check."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from gridrpc.settings import ConfigError, Table, read_toml
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """Which exchange, and where it is."""
+
+    exchange: str  # a ccxt id
+    base_url: str = ""  # a server that stands in for the exchange (simex); empty: the exchange itself
+    sandbox: bool = False  # the exchange's own test network
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long is waited for what. All in milliseconds."""
+
+    stale_after_ms: int = 3_000  # silence of the websocket after which REST is asked
+    poll_ms: int = 1_000  # between two REST questions, while there is no websocket to listen to
+    reconnect_first_ms: int = 500  # the longest first pause before a reconnection; it doubles up to the next
+    reconnect_most_ms: int = 30_000  # the longest pause; a connection that lived as long starts anew with the first
+    subscribe_ms: int = 15_000  # what a new connection is given until it must have told about each symbol
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the service needs to know."""
+
+    venue: Venue
+    symbols: tuple[str, ...]
+    address: str  # host:port to serve at; port 0: any free one
+    heartbeat_ms: int  # the longest silence between two messages of a symbol, where the reader names none
+    patience: Patience
+
+
+def read_settings(path: Path) -> Settings:
+    """The settings in a `grid.toml`. Raises ConfigError with field, value and remedy."""
+    top = read_toml(path)
+    own = top.table("pricemon")
+    settings = Settings(
+        venue=_venue(top.table("venue")),
+        symbols=_symbols(top),
+        address=own.text("address", "127.0.0.1:50051"),
+        heartbeat_ms=own.integer("heartbeat_ms", 1_000, least=10),
+        patience=Patience(
+            **{name: own.integer(name, value, least=10) for name, value in asdict(Patience()).items()},
+        ),
+    )
+    own.refuse_unread()
+    return settings
+
+
+def _venue(table: Table) -> Venue:
+    venue = Venue(
+        exchange=table.text("exchange"),
+        base_url=table.text("base_url", ""),
+        sandbox=table.flag("sandbox", default=False),
+    )
+    if venue.base_url and not venue.base_url.startswith(("http://", "https://")):
+        raise ConfigError(table.field("base_url"), venue.base_url, 'give a URL such as "http://127.0.0.1:8080"')
+    if venue.base_url and venue.sandbox:
+        raise ConfigError(table.field("sandbox"), venue.sandbox, "base_url already says where the venue is; drop one")
+    return venue
+
+
+def _symbols(top: Table) -> tuple[str, ...]:
+    symbols = tuple(dict.fromkeys(grid.text("symbol") for grid in top.tables("grids")))
+    if not symbols:
+        raise ConfigError("grids", [], 'add at least one grid: [[grids]] with symbol = "BTC/USDT"')
+    return symbols

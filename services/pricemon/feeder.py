@@ -1,0 +1,141 @@
+"""Keeps the board fed: listens to the websocket, asks REST when it is silent, reconnects when it is lost or dead.
+
+Listening and asking go on side by side for as long as the service runs, so that a price is current while either way to
+the venue works. While neither does, the board keeps the last price and its age grows.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
+
+from pricemon.board import PriceBoard
+from pricemon.clock import Clock, Moment
+from pricemon.config import Patience
+from pricemon.doubt import Doubt
+from pricemon.ports import FeedLost, Observation, Part, PriceFeed, Ticker
+from pricemon.price import Price
+
+logger = logging.getLogger(__name__)
+
+_GLANCES = 10  # at the ages, for each time REST would be asked
+
+
+class Feeder:
+    """Moves what the feed reports to the board. `run` is its whole life."""
+
+    def __init__(self, feed: PriceFeed, board: PriceBoard, patience: Patience, clock: Clock) -> None:
+        self._feed = feed
+        self._board = board
+        self._patience = patience
+        self._clock = clock
+        self._doubt = Doubt(frozenset(), patience)
+        self._connection: asyncio.Timeout | None = None  # expires when the websocket is found dead
+        self._speaks = False  # the present connection has told something
+        self._said: dict[str, bool] = {}  # per way to the venue: the state that was logged
+
+    async def run(self, opened: Callable[[], Awaitable[None]]) -> None:
+        """Runs until cancelled. Awaits `opened` once the venue has confirmed the symbols. Raises UnknownSymbol."""
+        async for attempt in self._retrying(self._patience.reconnect_first_ms):
+            with attempt:
+                await self._open()
+        await opened()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_asking())
+            if self._feed.pushes:
+                tasks.create_task(self._keep_listening())
+
+    async def _open(self) -> None:
+        try:
+            await self._feed.open(self._board.symbols)
+        except FeedLost as lost:
+            self._say("venue", works=False, why=f"unreachable: {lost}")
+            raise
+        self._doubt = Doubt(self._feed.pushes, self._patience)
+        self._say("venue", works=True, why=f"trades {', '.join(self._board.symbols)}")
+
+    # Listening
+
+    async def _keep_listening(self) -> None:
+        async for attempt in self._retrying(self._patience.reconnect_first_ms):
+            with attempt:
+                began_ms = self._clock().steady_ms
+                try:
+                    await self._listen()
+                except FeedLost as lost:
+                    self._say("websocket", works=False, why=f"lost, REST is asked meanwhile: {lost}")
+                    if self._clock().steady_ms - began_ms >= self._patience.reconnect_most_ms:
+                        attempt.retry_state.attempt_number = 1  # it was a good one: the back-off starts anew
+                    raise
+                finally:
+                    self._speaks, self._connection = False, None
+
+    async def _listen(self) -> None:
+        self._doubt.connect(self._clock().steady_ms)
+        try:
+            async with asyncio.timeout(None) as self._connection:
+                await self._feed.watch(self._told)
+        except TimeoutError:
+            raise FeedLost("it is silent while the venue's prices move") from None
+        raise FeedLost("it ended")
+
+    def _told(self, observation: Observation) -> None:
+        now = self._clock()
+        self._speaks = True
+        self._say("websocket", works=True, why="is heard")
+        self._doubt.told(observation, now.steady_ms)
+        self._board.hear(observation, now)
+
+    # Asking
+
+    async def _keep_asking(self) -> None:
+        while True:
+            asked = False
+            async for attempt in self._retrying(self._patience.poll_ms):
+                with attempt:
+                    asked = await self._ask_about_silent()
+            await asyncio.sleep(self._patience.poll_ms / (1_000 if asked else _GLANCES * 1_000))
+
+    async def _ask_about_silent(self) -> bool:
+        asked = self._clock()
+        silent = [symbol for symbol in self._board.symbols if self._is_silent(self._board.price(symbol), asked)]
+        if not silent:
+            return False
+        try:
+            tickers = await self._feed.ask(silent)
+        except FeedLost as lost:
+            self._say("REST", works=False, why=f"does not answer: {lost}")
+            raise
+        self._say("REST", works=True, why="answers")
+        for ticker in tickers:
+            self._answered(ticker, asked)
+        return True
+
+    def _is_silent(self, price: Price, now: Moment) -> bool:
+        patience_ms = self._patience.stale_after_ms if self._speaks else self._patience.poll_ms
+        since_ms = price.proved_ms if price.bid is None else min(price.proved_ms, price.book_ms)
+        return price.seq == 0 or now.steady_ms - since_ms >= patience_ms
+
+    def _answered(self, ticker: Ticker, asked: Moment) -> None:
+        now = self._clock()
+        before = self._board.price(ticker.symbol)
+        # The answer counts from its question: the venue may have put it together right after that.
+        self._board.hear(self._doubt.news(ticker, asked.steady_ms), Moment(now.wall_ms, asked.steady_ms))
+        after = self._board.price(ticker.symbol)
+        moved = {Part.PRICE: before.last != after.last, Part.BOOK: (before.bid, before.ask) != (after.bid, after.ask)}
+        convicted = [part for part in moved if moved[part] and self._doubt.moved(ticker.symbol, part, now.steady_ms)]
+        if convicted and self._connection is not None:
+            self._connection.reschedule(asyncio.get_running_loop().time())
+
+    # Both
+
+    def _retrying(self, first_ms: int) -> AsyncRetrying:
+        pause = wait_random_exponential(multiplier=first_ms / 1_000, max=self._patience.reconnect_most_ms / 1_000)
+        return AsyncRetrying(retry=retry_if_exception_type(FeedLost), wait=pause)
+
+    def _say(self, way: str, *, works: bool, why: str) -> None:
+        """Logs a change of state, and nothing while it stays."""
+        if self._said.get(way) != works:
+            self._said[way] = works
+            logger.log(logging.INFO if works else logging.WARNING, "%s %s", way, why)

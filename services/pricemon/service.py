@@ -1,0 +1,50 @@
+"""The service put together: feed, board, feeder and server, started and stopped in the right order."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from gridrpc.server import start_server
+from gridwright.v1 import pricemon_pb2, pricemon_pb2_grpc
+from pricemon.board import PriceBoard
+from pricemon.clock import Clock, system_clock
+from pricemon.config import Settings
+from pricemon.feeder import Feeder
+from pricemon.ports import PriceFeed
+from pricemon.servicer import PriceMonitorServicer
+
+STOP_SECONDS = 0.5  # streams end by themselves; this is for whatever else is still open
+
+
+@dataclass(frozen=True, slots=True)
+class Pricemon:
+    """A running service. `feeding` ends only by an error, such as UnknownSymbol."""
+
+    port: int
+    board: PriceBoard
+    feeding: asyncio.Task[None]
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings, feed: PriceFeed, clock: Clock = system_clock) -> AsyncIterator[Pricemon]:
+    """Serves for as long as the block runs. Raises OSError where the address cannot be bound.
+
+    Health is NOT_SERVING until the venue has confirmed every symbol, and SERVING from then on, whatever the feed does:
+    a restart would not mend a venue, and each price tells its own age.
+    """
+    board = PriceBoard(settings.symbols)
+    servicer = PriceMonitorServicer(board, settings.heartbeat_ms, clock)
+    descriptor = pricemon_pb2.DESCRIPTOR.services_by_name["PriceMonitor"]
+    add = pricemon_pb2_grpc.add_PriceMonitorServicer_to_server
+    server = await start_server(settings.address, [(descriptor, add, servicer)], serving=False)
+    feeder = Feeder(feed, board, settings.patience, clock)
+    feeding = asyncio.create_task(feeder.run(opened=lambda: server.set_serving(serving=True)))
+    try:
+        yield Pricemon(server.port, board, feeding)
+    finally:
+        board.close()
+        feeding.cancel()
+        await asyncio.wait([feeding])
+        await server.stop(STOP_SECONDS)
+        await feed.close()
