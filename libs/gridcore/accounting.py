@@ -28,8 +28,8 @@ def absorb(state: State, updates: tuple[OrderUpdate, ...], market: MarketRules, 
     for update in updates:
         if update.offset != state.event_offset + 1:
             raise LogMismatchError(
-                f"order update {update.offset} of {update.symbol} does not follow {state.event_offset}: the update log and "
-                "the state belong to different ledgers"
+                f"order update {update.offset} of {update.symbol} does not follow {state.event_offset}: "
+                "the update log and the state belong to different ledgers"
             )
         state = replace(_absorb_one(state, update, market, retry_at_ms), event_offset=update.offset)
     return state
@@ -50,7 +50,8 @@ def _find(state: State, update: OrderUpdate) -> tuple[InventorySlot, SlotOrder]:
         if slot.order is not None and slot.order.client_order_id == update.client_order_id:
             return slot, slot.order
     raise LogMismatchError(
-        f"order update {update.offset} of {update.symbol} is about {update.client_order_id}, which the state does not know"
+        f"order update {update.offset} of {update.symbol} is about {update.client_order_id}, "
+        "which the state does not know"
     )
 
 

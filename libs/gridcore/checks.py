@@ -1,4 +1,4 @@
-"""Whether a grid is worth starting: what the venue would refuse or what loses money is refused here, with the numbers."""
+"""Whether a grid is worth starting: one that the venue would refuse or that loses money is refused with the numbers."""
 
 from decimal import Decimal
 
@@ -42,8 +42,8 @@ def refusal(slot: InventorySlot, rungs: Ladder, market: MarketRules) -> str:
     profit = round_trip_profit(slot, market)
     if profit <= 0:
         return (
-            f"slot {slot.key}: a round to {canonical(slot.closing_price)} loses {canonical(-profit)} {market.quote} per "
-            f"{market.base} after two maker fees of {canonical(market.maker_fee * 100)} %: widen the interval"
+            f"slot {slot.key}: a round to {canonical(slot.closing_price)} loses {canonical(-profit)} {market.quote} "
+            f"per {market.base} after two maker fees of {canonical(market.maker_fee * 100)} %: widen the interval"
         )
     return ""
 
@@ -78,8 +78,8 @@ def _check_numbers(config: GridConfig, market: MarketRules) -> None:
     step = config.interval if config.spacing is Spacing.ARITHMETIC else config.anchor * config.interval
     if step < market.tick_size:
         raise GridRefusedError(
-            f"interval = {canonical(config.interval)} is {canonical(step)} {market.quote} at the anchor, under the venue's "
-            f"tick_size of {canonical(market.tick_size)}: widen it"
+            f"interval = {canonical(config.interval)} is {canonical(step)} {market.quote} at the anchor, under the "
+            f"venue's tick_size of {canonical(market.tick_size)}: widen it"
         )
     if (config.quote_per_slot is None) == (config.base_per_slot is None):
         raise GridRefusedError(

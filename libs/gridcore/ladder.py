@@ -1,4 +1,4 @@
-"""The ladder: which price each level has, and which slot opens there. Fixed by config and market alone, never by history.
+"""The ladder: which price each level has and which slot opens there, by config and market alone, never by history.
 
 Level 0 is the anchor. Arithmetic levels lie `interval` apart, geometric ones a factor of 1 + `interval`. Every level is
 rounded down to the tick; as the interval is at least one tick, prices rise strictly.

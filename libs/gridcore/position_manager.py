@@ -1,4 +1,4 @@
-"""PositionManager: adjusts the slots to a price. Says which orders to cancel and which to place, and never both in a slot.
+"""PositionManager: adjusts the slots to a price. Says what to cancel and what to place, and never both in one slot.
 
 Everything here depends on the price only through the cell between two neighbouring levels that it lies in; the quiet
 band rests on that.
@@ -192,9 +192,9 @@ class PositionManager:
         reach = max(self._config.buy_window, self._config.sell_window) + self._config.window_slack
         nearest = self._ladder.highest_below(self._price)
         for slot in self._slots():
-            if slot.order is None and slot.position == 0 and slot.key not in opening:
-                if abs(slot.level - nearest) > reach or not self._wanted(slot):
-                    yield slot.key
+            unused = slot.order is None and slot.position == 0 and slot.key not in opening
+            if unused and (abs(slot.level - nearest) > reach or not self._wanted(slot)):
+                yield slot.key
 
 
 def retired(slot: InventorySlot) -> InventorySlot:

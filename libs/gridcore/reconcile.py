@@ -32,8 +32,8 @@ class Discrepancies:
 def reconcile(state: State, snapshot: VenueSnapshot) -> Discrepancies:
     """Compares the slots' orders with the book.
 
-    A missing order has ended, or the list lags: its end is for the update log to tell. An orphan is an order of ours that
-    this state never sent: a second bot, or a state from a backup. Orders whose fate is open are in neither list.
+    A missing order has ended, or the list lags: its end is for the update log to tell. An orphan is an order of ours
+    that this state never sent: a second bot, or a state from a backup. Orders whose fate is open are in neither list.
     """
     known = {slot.order.client_order_id: slot.order for slot in state.slots.values() if slot.order is not None}
     resting = {name for name, order in known.items() if order.status is OrderStatus.OPEN}

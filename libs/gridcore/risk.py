@@ -72,7 +72,7 @@ def _limit(max_jump: Decimal, allowed: Decimal) -> Decimal:
 
 
 def quiet_prices(risk: RiskFlags, position: Decimal, config: RiskConfig) -> tuple[Decimal, Decimal | None] | None:
-    """The open price interval that neither trips a rule nor moves the memory. Upper end None: unbounded; None: nowhere."""
+    """The open price interval that neither trips nor moves the memory. Upper end None: unbounded; None: nowhere."""
     if risk.mode in {Mode.SAFE, Mode.ENTERING}:
         return ZERO, None
     if _too_large(position, config) is not None:

@@ -6,6 +6,7 @@ both come by the update log.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 from gridcore.accounting import absorb
 from gridcore.actions import Action, ActionResult, CancelOrder, Outcome, PlaceOrder
@@ -65,20 +66,23 @@ def settle(state: State, plan: Plan, results: Sequence[ActionResult], market: Ma
         seq=plan.seq,
         epoch=plan.epoch,
         risk=plan.risk,
-        last_price=state.last_price
-        if isinstance(plan.trigger, ModeChanged)
-        else plan.trigger.price or state.last_price,
+        last_price=_price_after(state, plan),
         last_update_time=plan.trigger.at_ms * 1_000_000,
     )
+
+
+def _price_after(state: State, plan: Plan) -> Decimal | None:
+    if isinstance(plan.trigger, ModeChanged) or plan.trigger.price is None:
+        return state.last_price
+    return plan.trigger.price
 
 
 def _slot(slots: dict[str, InventorySlot], action: Action, plan: Plan) -> InventorySlot:
     try:
         return slots[action.slot]
     except KeyError:
-        raise LogMismatchError(
-            f"step {plan.seq} of {plan.symbol} acts on slot {action.slot}, which is not there"
-        ) from None
+        message = f"step {plan.seq} of {plan.symbol} acts on slot {action.slot}, which is not there"
+        raise LogMismatchError(message) from None
 
 
 def _answered(slot: InventorySlot, action: Action, result: ActionResult, retry_at_ms: int) -> InventorySlot:
