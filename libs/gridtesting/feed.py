@@ -1,4 +1,4 @@
-"""A venue's price feed under a test's control: it obeys the rules of `pricemon.ports.PriceFeed`, and breaks as feeds do."""
+"""A venue's price feed in a test's hands: it obeys the rules of `pricemon.ports.PriceFeed`, and breaks as feeds do."""
 
 import asyncio
 from collections.abc import Callable, Sequence

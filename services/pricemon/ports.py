@@ -1,6 +1,6 @@
-"""What pricemon asks of a venue's feed, and the words the two share.
+"""What pricemon asks of a venue's feed, and the words the two share. The adapter is `ccxt_feed`.
 
-The adapter is `ccxt_feed`; tests use `gridtesting.feed`. A feed only reports. Whether a price is current, and when to ask or to reconnect, is decided by `board` and `feeder`.
+A feed only reports. Whether a price is current, and when to ask or to reconnect, is decided by `price` and `feeder`.
 """
 
 from collections.abc import Callable, Sequence
