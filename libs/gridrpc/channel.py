@@ -13,10 +13,21 @@ _OPTIONS = [
     ("grpc.enable_retries", 0),  # a retry is a decision, and it is made where its meaning is known
 ]
 
+# gRPC reads ahead by up to megabytes: thousands of old prices, each with the age it had when it was sent, would wait for
+# a reader that was busy for a few seconds (measured: 9,979 messages; 36 with these).
+_NEWEST_ONLY = [
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", 1_024),
+]
 
-def open_channel(address: str) -> grpc.aio.Channel:
-    """A channel to `host:port` for asyncio callers. It connects when first used."""
-    return grpc.aio.insecure_channel(address, options=_OPTIONS)
+
+def open_channel(address: str, *, newest_only: bool = False) -> grpc.aio.Channel:
+    """A channel to `host:port` for asyncio callers. It connects when first used.
+
+    `newest_only` is for streams of which only the newest message counts (StreamPrices, WatchState): it hardly reads
+    ahead, so that a slow reader makes the sender skip instead of queueing. Over a long way it is slow for all else.
+    """
+    return grpc.aio.insecure_channel(address, options=_OPTIONS + _NEWEST_ONLY if newest_only else _OPTIONS)
 
 
 def open_sync_channel(address: str) -> grpc.Channel:
