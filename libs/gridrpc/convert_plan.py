@@ -1,0 +1,157 @@
+"""Triggers, plans and their results on the wire, as JSON at rest, and back.
+
+Reading is parsing: what does not fit raises InvalidArgument with field and value.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import assert_never
+
+from google.protobuf import json_format
+
+from gridcore.actions import ActionResult
+from gridcore.money import canonical
+from gridcore.triggers import ModeChanged, OrdersUpdated, Plan, PriceChanged, Ticked, Trigger
+from gridrpc.convert_orders import (
+    action_from_proto,
+    action_to_proto,
+    parse_decimal,
+    result_from_proto,
+    result_to_proto,
+    update_from_proto,
+    update_to_proto,
+)
+from gridrpc.convert_state import MODES, parse_rule, risk_from_proto, risk_to_proto, slot_from_proto, slot_to_proto
+from gridrpc.faults import InvalidArgument
+from gridrpc.protojson import from_json, to_dict, to_json
+from gridwright.v1 import models_pb2
+
+
+def trigger_to_proto(trigger: Trigger) -> models_pb2.Trigger:
+    """What set a step going as the wire has it."""
+    match trigger:
+        case PriceChanged():
+            price = models_pb2.PriceTrigger(at_ms=trigger.at_ms, price=canonical(trigger.price))
+            return models_pb2.Trigger(price_change=price)
+        case Ticked():
+            tick = models_pb2.Tick(at_ms=trigger.at_ms, price_heard_ms=trigger.price_heard_ms)
+            tick.price = "" if trigger.price is None else canonical(trigger.price)
+            return models_pb2.Trigger(tick=tick)
+        case OrdersUpdated():
+            batch = models_pb2.OrderUpdatesTrigger(
+                at_ms=trigger.at_ms,
+                price="" if trigger.price is None else canonical(trigger.price),
+                price_heard_ms=trigger.price_heard_ms,
+                updates=[update_to_proto(update) for update in trigger.updates],
+            )
+            return models_pb2.Trigger(order_updates=batch)
+        case ModeChanged():
+            change = models_pb2.ModeChange(
+                at_ms=trigger.at_ms,
+                mode=MODES.to_proto(trigger.mode),
+                rule=trigger.rule.value,
+                reason=trigger.reason,
+                by=trigger.by,
+                clears_itself=trigger.clears_itself,
+            )
+            return models_pb2.Trigger(mode_change=change)
+        case _:
+            assert_never(trigger)
+
+
+def trigger_from_proto(message: models_pb2.Trigger, field: str = "trigger") -> Trigger:
+    """The trigger. Raises InvalidArgument naming the field."""
+    match message.WhichOneof("kind"):
+        case "price_change":
+            change = message.price_change
+            return PriceChanged(change.at_ms, parse_decimal(change.price, f"{field}.price_change.price"))
+        case "tick":
+            tick = message.tick
+            price = parse_decimal(tick.price, f"{field}.tick.price") if tick.price else None
+            return Ticked(tick.at_ms, price, tick.price_heard_ms)
+        case "order_updates":
+            return _updates_from_proto(message.order_updates, f"{field}.order_updates")
+        case "mode_change":
+            return _mode_change_from_proto(message.mode_change, f"{field}.mode_change")
+        case _:
+            raise InvalidArgument(f"{field} says nothing: give one of its kinds", field=field)
+
+
+def _updates_from_proto(message: models_pb2.OrderUpdatesTrigger, field: str) -> OrdersUpdated:
+    return OrdersUpdated(
+        at_ms=message.at_ms,
+        price=parse_decimal(message.price, f"{field}.price") if message.price else None,
+        price_heard_ms=message.price_heard_ms,
+        updates=tuple(update_from_proto(update, f"{field}.updates[{n}]") for n, update in enumerate(message.updates)),
+    )
+
+
+def _mode_change_from_proto(message: models_pb2.ModeChange, field: str) -> ModeChanged:
+    return ModeChanged(
+        at_ms=message.at_ms,
+        mode=MODES.from_proto(message.mode, f"{field}.mode"),
+        rule=parse_rule(message.rule, f"{field}.rule"),
+        reason=message.reason,
+        by=message.by,
+        clears_itself=message.clears_itself,
+    )
+
+
+def plan_to_proto(plan: Plan, state_digest: str = "") -> models_pb2.Plan:
+    """A recorded decision as the wire has it. `procedure` and `changes` steer the decider and stay behind."""
+    return models_pb2.Plan(
+        request_id=plan.request_id,
+        symbol=plan.symbol,
+        seq=plan.seq,
+        epoch=plan.epoch,
+        trigger=trigger_to_proto(plan.trigger),
+        actions=[action_to_proto(action) for action in plan.actions],
+        risk=risk_to_proto(plan.risk),
+        state_digest=state_digest,
+        new_slots=[slot_to_proto(slot) for slot in plan.new_slots],
+        dropped_slots=plan.dropped_slots,
+        flipped_slots=plan.flipped_slots,
+        retry_at_ms=plan.retry_at_ms,
+    )
+
+
+def plan_from_proto(message: models_pb2.Plan) -> Plan:
+    """The decision. Raises InvalidArgument naming the field."""
+    return Plan(
+        symbol=message.symbol,
+        request_id=message.request_id,
+        seq=message.seq,
+        epoch=message.epoch,
+        trigger=trigger_from_proto(message.trigger, "plan.trigger"),
+        risk=risk_from_proto(message.risk, "plan.risk"),
+        actions=tuple(action_from_proto(action, f"plan.actions[{n}]") for n, action in enumerate(message.actions)),
+        new_slots=tuple(slot_from_proto(slot, f"plan.new_slots[{n}]") for n, slot in enumerate(message.new_slots)),
+        dropped_slots=tuple(message.dropped_slots),
+        flipped_slots=tuple(message.flipped_slots),
+        retry_at_ms=message.retry_at_ms,
+    )
+
+
+def plan_json(plan: Plan) -> str:
+    """The plan as a workflow carries it and the journal keeps it."""
+    return to_json(plan_to_proto(plan))
+
+
+def plan_from_json(text: str) -> Plan:
+    """The plan that was kept. Raises InvalidArgument where the text is not one."""
+    return plan_from_proto(from_json(text, models_pb2.Plan(), "plan"))
+
+
+def results_json(results: Sequence[ActionResult]) -> str:
+    """The ledger's answers as the journal keeps them: a JSON array."""
+    return json.dumps([to_dict(result_to_proto(result)) for result in results], sort_keys=True, ensure_ascii=False)
+
+
+def results_from_json(text: str) -> tuple[ActionResult, ...]:
+    """The answers that were kept. Raises InvalidArgument where the text is not theirs."""
+    try:
+        rows = json.loads(text)
+        messages = [json_format.ParseDict(row, models_pb2.ActionResult()) for row in rows]
+    except (ValueError, TypeError, json_format.ParseError) as error:
+        raise InvalidArgument(f"results are not readable: {error}", field="results") from error
+    return tuple(result_from_proto(message, f"results[{n}]") for n, message in enumerate(messages))

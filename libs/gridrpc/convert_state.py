@@ -1,0 +1,205 @@
+"""The state and its parts on the wire, as JSON at rest, and back; the digest that names a state.
+
+Triggers and plans are convert_plan's business. Reading is parsing: what does not fit raises InvalidArgument with field
+and value.
+"""
+
+import hashlib
+
+from gridcore.money import canonical
+from gridcore.slots import InventorySlot, PositionStatus, SlotOrder, SlotStatus
+from gridcore.state import Mode, PriceAnchor, RiskFlags, Rule, State, Totals
+from gridrpc.convert_orders import ORDER_STATUSES, ROLES, SIDES, EnumMap, parse_decimal
+from gridrpc.faults import InvalidArgument
+from gridrpc.protojson import from_json, to_json
+from gridwright.v1 import models_pb2
+
+SLOT_STATUSES = EnumMap(SlotStatus, models_pb2.SlotStatus, "SLOT_STATUS")
+POSITION_STATUSES = EnumMap(PositionStatus, models_pb2.PositionStatus, "POSITION_STATUS")
+MODES = EnumMap(Mode, models_pb2.Mode, "MODE")
+
+
+def state_to_proto(state: State) -> models_pb2.State:
+    """The state as the wire has it."""
+    return models_pb2.State(
+        slots={key: slot_to_proto(slot) for key, slot in state.slots.items()},
+        last_price="" if state.last_price is None else canonical(state.last_price),
+        last_update_time=state.last_update_time,
+        symbol=state.symbol,
+        seq=state.seq,
+        epoch=state.epoch,
+        event_offset=state.event_offset,
+        risk=risk_to_proto(state.risk),
+        totals=_totals_to_proto(state.totals),
+        birth_id=state.birth_id,
+        ledger_birth_id=state.ledger_birth_id,
+        grid=state.grid,
+    )
+
+
+def state_from_proto(message: models_pb2.State) -> State:
+    """The state. Raises InvalidArgument naming the field, and for a slot that is not under its own key."""
+    slots = {key: slot_from_proto(slot, f"state.slots[{key}]") for key, slot in message.slots.items()}
+    for key, slot in slots.items():
+        if slot.key != key:
+            raise InvalidArgument(f"state.slots[{key}].price = {slot.key!r}: a slot's key is its price")
+    return State(
+        symbol=message.symbol,
+        birth_id=message.birth_id,
+        grid=message.grid,
+        slots=slots,
+        last_price=parse_decimal(message.last_price, "state.last_price") if message.last_price else None,
+        last_update_time=message.last_update_time,
+        seq=message.seq,
+        epoch=message.epoch,
+        event_offset=message.event_offset,
+        risk=risk_from_proto(message.risk),
+        totals=_totals_from_proto(message.totals),
+        ledger_birth_id=message.ledger_birth_id,
+    )
+
+
+def state_json(state: State) -> str:
+    """The state as it is kept: protobuf JSON under the original field names, keys sorted, every field present.
+
+    One state has one text, so the text's digest names it.
+    """
+    return to_json(state_to_proto(state))
+
+
+def state_from_json(text: str) -> State:
+    """The state that was kept. Raises InvalidArgument where the text is not one."""
+    return state_from_proto(from_json(text, models_pb2.State(), "state"))
+
+
+def digest(state: State) -> str:
+    """The SHA-256 of the state's JSON, in hexadecimal."""
+    return digest_of_json(state_json(state))
+
+
+def digest_of_json(text: str) -> str:
+    """The same from the JSON itself, where it is at hand."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def slot_to_proto(slot: InventorySlot) -> models_pb2.InventorySlot:
+    """A rung as the wire has it."""
+    return models_pb2.InventorySlot(
+        price=slot.key,
+        level=slot.level,
+        opening_side=SIDES.to_proto(slot.opening_side),
+        closing_price=canonical(slot.closing_price),
+        status=SLOT_STATUSES.to_proto(slot.status),
+        position_status=POSITION_STATUSES.to_proto(slot.position_status),
+        position=canonical(slot.position),
+        cost=canonical(slot.cost),
+        order=None if slot.order is None else _order_to_proto(slot.order),
+        round=slot.round,
+        retry_after_ms=slot.retry_after_ms,
+        retiring=slot.retiring,
+    )
+
+
+def slot_from_proto(message: models_pb2.InventorySlot, field: str = "slot") -> InventorySlot:
+    """The rung; its status is not read, since it follows from the order. Raises InvalidArgument naming the field."""
+    return InventorySlot(
+        price=parse_decimal(message.price, f"{field}.price"),
+        level=message.level,
+        opening_side=SIDES.from_proto(message.opening_side, f"{field}.opening_side"),
+        closing_price=parse_decimal(message.closing_price, f"{field}.closing_price"),
+        position=parse_decimal(message.position, f"{field}.position"),
+        cost=parse_decimal(message.cost, f"{field}.cost"),
+        position_status=POSITION_STATUSES.from_proto(message.position_status, f"{field}.position_status"),
+        order=_order_from_proto(message.order, f"{field}.order") if message.HasField("order") else None,
+        round=message.round,
+        retry_after_ms=message.retry_after_ms,
+        retiring=message.retiring,
+    )
+
+
+def _order_to_proto(order: SlotOrder) -> models_pb2.SlotOrder:
+    return models_pb2.SlotOrder(
+        client_order_id=order.client_order_id,
+        exchange_order_id=order.exchange_order_id,
+        role=ROLES.to_proto(order.role),
+        side=SIDES.to_proto(order.side),
+        price=canonical(order.price),
+        quantity=canonical(order.quantity),
+        executed=canonical(order.executed),
+        status=ORDER_STATUSES.to_proto(order.status),
+    )
+
+
+def _order_from_proto(message: models_pb2.SlotOrder, field: str) -> SlotOrder:
+    return SlotOrder(
+        client_order_id=message.client_order_id,
+        exchange_order_id=message.exchange_order_id,
+        role=ROLES.from_proto(message.role, f"{field}.role"),
+        side=SIDES.from_proto(message.side, f"{field}.side"),
+        price=parse_decimal(message.price, f"{field}.price"),
+        quantity=parse_decimal(message.quantity, f"{field}.quantity"),
+        executed=parse_decimal(message.executed, f"{field}.executed"),
+        status=ORDER_STATUSES.from_proto(message.status, f"{field}.status"),
+    )
+
+
+def risk_to_proto(risk: RiskFlags) -> models_pb2.RiskFlags:
+    """The mode with its reason and the risk memory as the wire has them."""
+    return models_pb2.RiskFlags(
+        mode=MODES.to_proto(risk.mode),
+        reason=risk.reason,
+        rule=risk.rule.value,
+        by=risk.by,
+        since_ms=risk.since_ms,
+        clears_itself=risk.clears_itself,
+        calm_since_ms=risk.calm_since_ms,
+        anchors=[models_pb2.PriceAnchor(price=canonical(a.price), until_ms=a.until_ms) for a in risk.anchors],
+    )
+
+
+def risk_from_proto(message: models_pb2.RiskFlags, field: str = "risk") -> RiskFlags:
+    """The flags. Raises InvalidArgument naming the field."""
+    return RiskFlags(
+        mode=MODES.from_proto(message.mode, f"{field}.mode"),
+        rule=parse_rule(message.rule, f"{field}.rule"),
+        reason=message.reason,
+        by=message.by,
+        since_ms=message.since_ms,
+        clears_itself=message.clears_itself,
+        calm_since_ms=message.calm_since_ms,
+        anchors=tuple(
+            PriceAnchor(parse_decimal(anchor.price, f"{field}.anchors[{number}].price"), anchor.until_ms)
+            for number, anchor in enumerate(message.anchors)
+        ),
+    )
+
+
+def parse_rule(text: str, field: str) -> Rule:
+    """The rule by its name, NONE for an empty one. Raises InvalidArgument naming the field."""
+    try:
+        return Rule(text)
+    except ValueError:
+        known = ", ".join(rule.value for rule in Rule if rule.value)
+        raise InvalidArgument(f"{field} = {text!r}: give one of {known}, or nothing", field=field) from None
+
+
+def _totals_to_proto(totals: Totals) -> models_pb2.Totals:
+    return models_pb2.Totals(
+        position=canonical(totals.position),
+        quote_flow=canonical(totals.quote_flow),
+        realised_pnl=canonical(totals.realised_pnl),
+        fees={asset: canonical(fee) for asset, fee in totals.fees.items()},
+        fills=totals.fills,
+        rounds=totals.rounds,
+    )
+
+
+def _totals_from_proto(message: models_pb2.Totals) -> Totals:
+    return Totals(
+        position=parse_decimal(message.position, "totals.position"),
+        quote_flow=parse_decimal(message.quote_flow, "totals.quote_flow"),
+        realised_pnl=parse_decimal(message.realised_pnl, "totals.realised_pnl"),
+        fees={asset: parse_decimal(fee, f"totals.fees[{asset}]") for asset, fee in message.fees.items()},
+        fills=message.fills,
+        rounds=message.rounds,
+    )
