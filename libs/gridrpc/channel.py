@@ -13,7 +13,7 @@ _OPTIONS = [
     ("grpc.enable_retries", 0),  # a retry is a decision, and it is made where its meaning is known
 ]
 
-# gRPC reads ahead by up to megabytes: thousands of old prices, each with the age it had when it was sent, would wait for
+# gRPC reads ahead by up to megabytes: thousands of old prices, each with the age it had when sent, would wait for
 # a reader that was busy for a few seconds (measured: 9,979 messages; 36 with these).
 _NEWEST_ONLY = [
     ("grpc.http2.bdp_probe", 0),

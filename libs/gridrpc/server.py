@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import inspect
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Any, Protocol, cast
@@ -104,8 +105,10 @@ class _FaultInterceptor(grpc.aio.ServerInterceptor):
                 cast("Any", _answering(handler.unary_unary)), handler.request_deserializer, handler.response_serializer
             )
         if handler.unary_stream is not None:
+            # Health's Watch is a coroutine that writes to its context; ours are generators.
+            wrap = _streaming if inspect.isasyncgenfunction(handler.unary_stream) else _answering
             return grpc.unary_stream_rpc_method_handler(
-                cast("Any", _streaming(handler.unary_stream)), handler.request_deserializer, handler.response_serializer
+                cast("Any", wrap(handler.unary_stream)), handler.request_deserializer, handler.response_serializer
             )
         return handler
 
