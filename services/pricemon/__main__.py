@@ -11,7 +11,7 @@ from pathlib import Path
 from gridrpc.logs import announce_listening, configure_logging
 from gridrpc.server import until_signal
 from gridrpc.settings import ConfigError
-from pricemon.ccxt_feed import CcxtFeed
+from pricemon.ccxt_feed import CcxtFeed, build_exchange
 from pricemon.config import Settings, read_settings
 from pricemon.ports import UnknownSymbol
 from pricemon.service import running
@@ -19,7 +19,7 @@ from pricemon.service import running
 
 async def serve(settings: Settings) -> None:
     """Runs until a signal, or until the feed ends by an error, which it raises."""
-    async with until_signal() as stop, running(settings, CcxtFeed(settings.venue)) as service:
+    async with until_signal() as stop, running(settings, CcxtFeed(build_exchange(settings.venue))) as service:
         announce_listening("pricemon", service.port, settings.address.rpartition(":")[0])
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({stopping, service.feeding}, return_when=asyncio.FIRST_COMPLETED)

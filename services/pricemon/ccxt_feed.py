@@ -27,11 +27,10 @@ Hear = Callable[[Observation], None]
 
 
 class CcxtFeed:
-    """Implements `PriceFeed` for one exchange. Raises ConfigError where ccxt does not know it."""
+    """Implements `PriceFeed` over what `build_exchange` gives."""
 
-    def __init__(self, venue: Venue) -> None:
-        self._venue = venue
-        self._exchange = build_exchange(venue)
+    def __init__(self, exchange: Any) -> None:
+        self._exchange = exchange
         self._symbols: tuple[str, ...] = ()
         self._told: dict[tuple[str, str], Any] = {}  # by channel and symbol: the last of ccxt's rows that was passed on
 
@@ -53,7 +52,7 @@ class CcxtFeed:
         markets = await self._calling(self._exchange.load_markets())
         for symbol in symbols:
             if symbol not in markets:
-                raise UnknownSymbol(symbol, self._venue.exchange, difflib.get_close_matches(symbol.upper(), markets))
+                raise UnknownSymbol(symbol, str(self._exchange.id), difflib.get_close_matches(symbol.upper(), markets))
         self._symbols = tuple(symbols)
 
     async def watch(self, hear: Hear) -> None:
@@ -156,7 +155,10 @@ class CcxtFeed:
 
 
 def build_exchange(venue: Venue) -> Any:
-    """ccxt's object for the venue, without keys. Where ccxt has no websocket for it, the REST one."""
+    """ccxt's object for the venue, without keys. Where ccxt has no websocket for it, the REST one.
+
+    Raises ConfigError where ccxt does not know the exchange, or knows no test network of it.
+    """
     name = venue.exchange
     if name not in ccxt_rest.exchanges:
         alike = difflib.get_close_matches(name, ccxt_rest.exchanges) or ["binance", "kraken"]
