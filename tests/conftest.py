@@ -1,4 +1,4 @@
-"""Settings of the whole suite: Hypothesis without deadlines, as the machines are shared, and printing what reproduces."""
+"""Settings of the whole suite: Hypothesis without deadlines (machines are shared), printing what reproduces."""
 
 from hypothesis import HealthCheck, settings
 

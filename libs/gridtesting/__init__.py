@@ -1,1 +1,1 @@
-"""What the tests share: fakes that obey the rules of the ports they stand for, a process harness. Has tests of its own."""
+"""What the tests share: fakes that obey the rules of their ports, a process harness. Has tests of its own."""

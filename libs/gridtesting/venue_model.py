@@ -7,7 +7,7 @@ have no gaps, an id names one order for ever.
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from gridcore.actions import Action, ActionResult, CancelOrder, Fill, Outcome, OrderUpdate, PlaceOrder
+from gridcore.actions import Action, ActionResult, CancelOrder, Fill, OrderUpdate, Outcome, PlaceOrder
 from gridcore.market import MarketRules
 from gridcore.orders import OrderStatus, Side
 from gridcore.triggers import Plan
@@ -41,7 +41,7 @@ class VenueModel:
     trades: int = 0
 
     def answer(self, plan: Plan, outcomes: list[Outcome] | None = None) -> list[ActionResult]:
-        """Carries the plan out. `outcomes` overrides what becomes of each place; UNKNOWN ones really rest or are lost."""
+        """Carries the plan out. `outcomes` says what becomes of each place; UNKNOWN ones really rest or are lost."""
         results: list[ActionResult] = []
         for index, action in enumerate(plan.actions):
             wish = outcomes[index % len(outcomes)] if outcomes else Outcome.ACCEPTED

@@ -3,6 +3,10 @@
 from collections import Counter
 from decimal import Decimal
 
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
 from gridcore.actions import Outcome, PlaceOrder
 from gridcore.config import GridMode, RiskConfig
 from gridcore.decide import decide
@@ -17,9 +21,6 @@ from gridcore.state import Mode, Rule, State
 from gridcore.triggers import ModeChanged, OrdersUpdated, PriceChanged, Ticked, Trigger
 from gridtesting.grids import MARKET, grid
 from gridtesting.venue_model import VenueModel
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 PREFIX = id_prefix("bot", MARKET.symbol)
 MAX_POSITION = Decimal("0.004")
@@ -122,7 +123,8 @@ class GridMachine(RuleBasedStateMachine):
         assert sum((slot.position for slot in slots), ZERO) == totals.position
         assert totals.quote_flow == totals.realised_pnl - sum((slot.cost for slot in slots), ZERO)
         if self.caught_up():
-            assert totals.position == self.bought() and totals.fills == self.venue.trades
+            assert totals.position == self.bought()
+            assert totals.fills == self.venue.trades
 
     def bought(self) -> Decimal:
         total = ZERO
@@ -140,7 +142,8 @@ class GridMachine(RuleBasedStateMachine):
         for key, slot in self.state.slots.items():
             assert slot.key == key
             if slot.position_status is PositionStatus.EMPTY:
-                assert slot.position == 0 and slot.cost == 0
+                assert slot.position == 0
+                assert slot.cost == 0
             assert slot.position * slot.opening_side.sign >= 0, "a slot never flips its side"
 
     @invariant()
@@ -152,7 +155,8 @@ class GridMachine(RuleBasedStateMachine):
         for share in (Decimal("0.001"), Decimal("0.3"), Decimal("0.77"), Decimal("0.999")):
             trigger = PriceChanged(self.now_ms, low + (high - low) * share)
             plan = decide(self.state, trigger, MARKET, self.config, request_id="q", epoch=1, prefix=PREFIX)
-            assert plan.empty and plan.procedure is None, (band, trigger, plan)
+            assert plan.empty, (band, trigger, plan)
+            assert plan.procedure is None, (band, trigger, plan)
 
     @invariant()
     def safe_mode_is_reached(self) -> None:
