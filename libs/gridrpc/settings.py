@@ -51,19 +51,30 @@ class Table:
             raise ConfigError(self.field(key), value, f"give a whole number of at least {least}")
         return value
 
-    def decimal(self, key: str, default: Any = MISSING, *, above: Decimal | None = None) -> Decimal:
-        """A decimal string (a float cannot hold money) greater than `above`."""
+    def overridden(self, values: Mapping[str, Any]) -> "Table":
+        """The table with some values replaced, as flags replace those of a file."""
+        return Table({**self._values, **values}, self._path)
+
+    def names(self) -> list[str]:
+        """The keys that the file gives, for a table whose keys are the user's own words."""
+        return list(self._values)
+
+    def decimal(
+        self, key: str, default: Any = MISSING, *, above: Decimal | None = None, least: Decimal | None = None
+    ) -> Decimal:
+        """A decimal string (a float cannot hold money) greater than `above` and not under `least`."""
         value = self._raw(key, default)
         if isinstance(value, Decimal):
             return value
-        remedy = 'give a decimal as a string, such as "0.01"' + (f", above {above}" if above is not None else "")
+        remedy = 'give a decimal as a string, such as "0.01"'
+        remedy += f", above {above}" if above is not None else f", at least {least}" if least is not None else ""
         if not isinstance(value, str | int) or isinstance(value, bool):
             raise ConfigError(self.field(key), value, remedy)
         try:
             number = Decimal(value)
         except InvalidOperation:
             raise ConfigError(self.field(key), value, remedy) from None
-        if not number.is_finite() or (above is not None and number <= above):
+        if not number.is_finite() or (above is not None and number <= above) or (least is not None and number < least):
             raise ConfigError(self.field(key), value, remedy)
         return number
 

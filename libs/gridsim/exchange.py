@@ -24,11 +24,11 @@ from gridsim.rules import Reason, Refused
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """A change of one order, with all that it changed: what the venue records and what it tells the account."""
+    """A change of one order and the balances of its two assets after it: what the venue records and the account hears."""
 
     order: Order
     transition: Transition
-    balances: tuple[Balance, ...]
+    balances: tuple[Balance, Balance]
     trade: Trade | None = None
 
 
@@ -123,7 +123,7 @@ class _Step:
     def place(self, new: NewOrder, crossing: list[Level], own: list[Order], asset: str, amount: Decimal) -> Outcome:
         order = self._accept(new)
         self._account.hold(asset, amount)
-        self._record(order, assets=(asset,))
+        self._record(order)
         for resting in own:
             self.end(resting, OrderStatus.EXPIRED_IN_MATCH, f"self-trade prevention: order {order.order_id}")
         for level in crossing:
@@ -150,7 +150,7 @@ class _Step:
     def end(self, order: Order, status: OrderStatus, cause: str) -> None:
         asset, amount = self._held(order)
         self._account.release(asset, amount)
-        self._record(order.moved(Transition(self._time_ms, status, cause)), assets=(asset,))
+        self._record(order.moved(Transition(self._time_ms, status, cause)))
 
     def _accept(self, new: NewOrder) -> Order:
         order_id = self._book.next_order_id()
@@ -186,7 +186,7 @@ class _Step:
             time_ms=self._time_ms,
         )
         filled = order.filled(price, quantity, self._time_ms, f"trade {trade_id}")
-        self._record(filled, trade, assets=(base, quote))
+        self._record(filled, trade)
         self._print(trade_id, price, quantity, order.side.opposite if maker else order.side)
         return filled
 
@@ -197,9 +197,9 @@ class _Step:
             return self._rules.quote, order.price * order.remaining
         return self._rules.base, order.remaining
 
-    def _record(self, order: Order, trade: Trade | None = None, *, assets: tuple[str, ...]) -> None:
+    def _record(self, order: Order, trade: Trade | None = None) -> None:
         self._book.keep(order)
-        balances = tuple(self._account.of(asset) for asset in assets)
+        balances = (self._account.of(self._rules.base), self._account.of(self._rules.quote))
         self._executions.append(Execution(order, order.transitions[-1], balances, trade))
 
     def _print(self, trade_id: int, price: Decimal, quantity: Decimal, taker: Side) -> None:

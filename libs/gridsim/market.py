@@ -11,7 +11,7 @@ from gridsim.rules import SymbolRules
 
 @dataclass(frozen=True, slots=True)
 class MarketTrade:
-    """One event of a market: others traded, at a time of the market's own (a tape's, a simulation's), not the venue's."""
+    """One event of a market: others traded. The time is the market's own, a tape's or a simulation's."""
 
     market_time_ms: int
     price: Decimal

@@ -1,0 +1,71 @@
+"""A real simex in the test's own process: real HTTP, websockets and control, its book in the test's folder."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from gridrpc.channel import open_channel
+from gridsim.account import Balance
+from gridsim.orders import Side
+from gridsim.rules import SymbolRules
+from gridwright.v1 import models_pb2, simex_pb2, simex_pb2_grpc
+from simex.config import MarketSettings, Settings
+from simex.server import start, wall_clock_ms
+
+# Two coins and a market that stands still until it is advanced: what most tests want.
+STILL_MARKET = MarketSettings(SymbolRules("BTC/USDT"), running=False, seed=7)
+BALANCES: Mapping[str, Decimal] = {"BTC": Decimal(1), "USDT": Decimal(100_000)}
+
+
+@dataclass(frozen=True, slots=True)
+class SimexHandle:
+    """A running simex. Below `http_url` lie `/api/v3`, `/ws`, `/stream` and `/ws-api/v3`, the same paths as Binance's.
+
+    For ccxt, replace scheme and host of every string under `urls["api"]` and keep its path.
+    """
+
+    http_url: str
+    control_address: str
+    control: "simex_pb2_grpc.SimexAsyncStub"
+    api_key: str
+    api_secret: str
+
+    async def advance(self, events: int, symbol: str = "BTC/USDT") -> simex_pb2.MarketStatus:
+        """Lets events of the market happen; returns once they are on disk and published."""
+        return await self.control.Advance(simex_pb2.AdvanceRequest(symbol=symbol, events=events))
+
+    async def inject(
+        self, price: str, quantity: str, taker: Side = Side.SELL, symbol: str = "BTC/USDT"
+    ) -> simex_pb2.MarketStatus:
+        """Lets others trade at a price, as if the market had gone there."""
+        side = models_pb2.SIDE_BUY if taker is Side.BUY else models_pb2.SIDE_SELL
+        request = simex_pb2.InjectTradeRequest(symbol=symbol, price=price, quantity=quantity, side=side)
+        return await self.control.InjectTrade(request)
+
+    async def truth(self) -> simex_pb2.Truth:
+        """All that is in the book on disk."""
+        return await self.control.GetTruth(simex_pb2.GetTruthRequest())
+
+
+@contextlib.asynccontextmanager
+async def running_simex(
+    tmp_path: Path,
+    markets: Sequence[MarketSettings] = (STILL_MARKET,),
+    balances: Mapping[str, Decimal] = BALANCES,
+    clock_ms: Callable[[], int] = wall_clock_ms,
+) -> AsyncIterator[SimexHandle]:
+    """Serves until the block is left. The same folder again goes on with the same book."""
+    settings = Settings(
+        markets=tuple(markets),
+        balances=tuple(Balance(asset, amount) for asset, amount in balances.items()),
+        data_dir=tmp_path / "simex",
+    )
+    simex = await start(settings, clock_ms)
+    try:
+        async with open_channel(simex.control_address) as channel:
+            stub = simex_pb2_grpc.SimexStub(channel)
+            yield SimexHandle(simex.http_url, simex.control_address, stub, settings.api_key, settings.api_secret)
+    finally:
+        await simex.stop()

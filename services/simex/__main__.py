@@ -1,0 +1,76 @@
+"""`python -m simex --config grid.toml`: reads the settings, serves until SIGTERM, says in one sentence what is wrong.
+
+Exit codes: 0 stopped as asked, 1 could not go on, 2 a setting cannot be used, 3 a port or the book is in use.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from gridrpc.logs import configure_logging
+from gridrpc.server import until_signal
+from gridrpc.settings import ConfigError, read_toml
+from simex.config import Settings, read_settings
+from simex.server import Simex, start
+from simex.store import BookInUse
+
+_FLAGS = ("address", "control_address", "data_dir", "ports_file")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs simex; returns the exit code."""
+    configure_logging("simex")
+    try:
+        return asyncio.run(_run(_settings(_parse(arguments))))
+    except ConfigError as error:
+        return _complain(error, 2)
+    except (BookInUse, OSError) as error:
+        return _complain(error, 3)
+
+
+async def _run(settings: Settings) -> int:
+    async with until_signal() as stop:
+        simex = await start(settings)
+        _announce(simex, settings.ports_file)
+        stopping, failing = asyncio.create_task(stop.wait()), asyncio.create_task(simex.failed())
+        done, _ = await asyncio.wait({stopping, failing}, return_when=asyncio.FIRST_COMPLETED)
+        failure = failing.result() if failing in done else None
+        stopping.cancel()
+        failing.cancel()
+        await simex.stop()
+    return _complain(failure, 1) if failure else 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="simex", description="A Binance-compatible spot exchange on this machine.")
+    parser.add_argument("--config", type=Path, required=True, help="TOML file with a [simex] section")
+    for flag in _FLAGS:
+        parser.add_argument(f"--{flag.replace('_', '-')}", help=f"overrides simex.{flag}")
+    return parser.parse_args(arguments)
+
+
+def _settings(flags: argparse.Namespace) -> Settings:
+    given = {flag: value for flag in _FLAGS if (value := getattr(flags, flag)) is not None}
+    return read_settings(read_toml(flags.config).table("simex").overridden(given))
+
+
+def _announce(simex: Simex, ports_file: Path | None) -> None:
+    if ports_file is not None:
+        ports = {"http": simex.http_address, "control": simex.control_address}
+        partial = ports_file.with_suffix(".partial")
+        partial.write_text(json.dumps(ports), encoding="ascii")
+        partial.replace(ports_file)  # whoever waits for the file never sees half of it
+    sys.stdout.write(f"simex listening http={simex.http_address} control={simex.control_address}\n")
+    sys.stdout.flush()
+
+
+def _complain(error: BaseException, code: int) -> int:
+    sys.stderr.write(f"simex: {error}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,164 @@
+"""simex's settings: the `[simex]` section of a TOML file and the flags that override it, read once at the start."""
+
+import re
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+
+from gridrpc.settings import ConfigError, Table
+from gridsim.account import Balance
+from gridsim.market import Liquidity
+from gridsim.rules import SymbolRules
+
+_SYMBOL = re.compile(r"[A-Z0-9]{1,12}/[A-Z0-9]{1,12}")
+_ZERO = Decimal(0)
+
+
+class SourceKind(Enum):
+    """Where a market's trades come from."""
+
+    SIMULATION = "simulation"
+    REPLAY = "replay"
+
+
+@dataclass(frozen=True, slots=True)
+class MarketSettings:
+    """One market. `speed` is market seconds per second of the clock on the wall; `file` is a replay's tape."""
+
+    rules: SymbolRules
+    liquidity: Liquidity = field(default_factory=Liquidity)
+    kind: SourceKind = SourceKind.SIMULATION
+    speed: Decimal = Decimal(1)
+    running: bool = True
+    seed: int = 1
+    start_price: Decimal = Decimal(60_000)
+    volatility: Decimal = Decimal("0.0001")
+    reversion: Decimal = Decimal("0.005")
+    burst_chance: Decimal = Decimal("0.02")
+    events_per_second: Decimal = Decimal(20)
+    trade_notional: Decimal = Decimal(2000)
+    file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that simex is told. Addresses are `host:port`, port 0 takes any free one."""
+
+    markets: tuple[MarketSettings, ...]
+    balances: tuple[Balance, ...]
+    data_dir: Path
+    address: str = "127.0.0.1:0"
+    control_address: str = "127.0.0.1:0"
+    api_key: str = field(default="simex", repr=False)
+    api_secret: str = field(default="simex", repr=False)
+    ports_file: Path | None = None
+
+
+def read_settings(table: Table) -> Settings:
+    """The settings of a `[simex]` table. Raises ConfigError for the first that cannot be used."""
+    markets = tuple(_market(row) for row in table.tables("markets"))
+    _check_markets(table.field("markets"), markets)
+    ports_file = table.text("ports_file", "")
+    settings = Settings(
+        markets=markets,
+        balances=_balances(table.table("balances")),
+        data_dir=Path(table.text("data_dir", ".gridwright/simex")),
+        address=_address(table, "address"),
+        control_address=_address(table, "control_address"),
+        api_key=table.text("api_key", "simex"),
+        api_secret=table.text("api_secret", "simex"),
+        ports_file=Path(ports_file) if ports_file else None,
+    )
+    table.refuse_unread()
+    return settings
+
+
+def _market(table: Table) -> MarketSettings:
+    kind = table.choice("source", SourceKind, SourceKind.SIMULATION)
+    settings = MarketSettings(
+        rules=_rules(table),
+        liquidity=Liquidity(
+            spread_ticks=table.integer("spread_ticks", 1, least=1),
+            levels=table.integer("depth_levels", 20, least=1),
+            depth_notional=table.decimal("depth_notional", Decimal(100_000), above=_ZERO),
+        ),
+        kind=kind,
+        speed=table.decimal("speed", Decimal(1), above=_ZERO),
+        running=table.flag("running", default=True),
+        seed=table.integer("seed", 1, least=0),
+        start_price=table.decimal("start_price", Decimal(60_000), above=_ZERO),
+        volatility=table.decimal("volatility", Decimal("0.0001"), above=_ZERO),
+        reversion=table.decimal("reversion", Decimal("0.005"), least=_ZERO),
+        burst_chance=table.decimal("burst_chance", Decimal("0.02"), least=_ZERO),
+        events_per_second=table.decimal("events_per_second", Decimal(20), above=_ZERO),
+        trade_notional=table.decimal("trade_notional", Decimal(2000), above=_ZERO),
+        file=_tape(table, kind),
+    )
+    if settings.start_price % settings.rules.tick_size:
+        remedy = f"give a multiple of tick_size {settings.rules.tick_size}"
+        raise ConfigError(table.field("start_price"), str(settings.start_price), remedy)
+    table.refuse_unread()
+    return settings
+
+
+def _rules(table: Table) -> SymbolRules:
+    symbol = table.text("symbol")
+    if not _SYMBOL.fullmatch(symbol):
+        raise ConfigError(table.field("symbol"), symbol, 'give base and quote in capitals, such as "BTC/USDT"')
+    return SymbolRules(
+        symbol=symbol,
+        tick_size=_step(table, "tick_size", "0.01"),
+        lot_size=_step(table, "lot_size", "0.00001"),
+        min_notional=table.decimal("min_notional", Decimal(5), above=_ZERO),
+        maker_fee=_fee(table, "maker_fee"),
+        taker_fee=_fee(table, "taker_fee"),
+        max_orders=table.integer("max_orders", 200, least=1),
+    )
+
+
+def _step(table: Table, key: str, default: str) -> Decimal:
+    step = table.decimal(key, Decimal(default), above=_ZERO)
+    if step % Decimal("1E-8"):
+        raise ConfigError(table.field(key), str(step), "give at most 8 decimals: Binance's API carries no more")
+    return step.normalize()
+
+
+def _fee(table: Table, key: str) -> Decimal:
+    fee = table.decimal(key, Decimal("0.001"), least=_ZERO)
+    if fee >= 1:
+        raise ConfigError(table.field(key), str(fee), 'give a fraction below 1, such as "0.001" for 0.1 %')
+    return fee
+
+
+def _tape(table: Table, kind: SourceKind) -> Path | None:
+    name = table.text("file", "")
+    if kind is SourceKind.SIMULATION:
+        return None
+    path = Path(name)
+    if not name or not path.is_file():
+        remedy = "give the path of a tape (.csv or .csv.gz); docs/simex.md describes its lines"
+        raise ConfigError(table.field("file"), name, remedy)
+    return path
+
+
+def _check_markets(name: str, markets: tuple[MarketSettings, ...]) -> None:
+    if not markets:
+        raise ConfigError(name, [], 'add at least one market: [[simex.markets]] with symbol = "BTC/USDT"')
+    ids = [market.rules.symbol.replace("/", "") for market in markets]
+    for market, market_id in zip(markets, ids, strict=True):
+        if ids.count(market_id) > 1:
+            raise ConfigError(name, market.rules.symbol, "two markets have this symbol; remove one")
+
+
+def _balances(table: Table) -> tuple[Balance, ...]:
+    return tuple(Balance(asset, table.decimal(asset, least=_ZERO)) for asset in table.names())
+
+
+def _address(table: Table, key: str) -> str:
+    address = table.text(key, "127.0.0.1:0")
+    host, colon, port = address.rpartition(":")
+    if not host or not colon or not port.isdigit() or int(port) > 65_535:
+        remedy = 'give host:port, such as "127.0.0.1:8080"; port 0 takes any free one'
+        raise ConfigError(table.field(key), address, remedy)
+    return address

@@ -1,0 +1,118 @@
+"""Rows of the book on disk to values and back; the columns are in schema.sql."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import NamedTuple
+
+from gridsim.account import Balance
+from gridsim.exchange import Execution
+from gridsim.market import MarketPoint
+from gridsim.orders import Order, OrderStatus, OrderType, Side, TimeInForce, Trade, Transition
+
+Value = str | int
+
+
+@dataclass(frozen=True, slots=True)
+class MarketRow:
+    """Where a market and its book's ids have come to."""
+
+    symbol: str
+    identity: str
+    point: MarketPoint
+    last_order_id: int
+    last_trade_id: int
+    running: bool
+
+
+class StoredBalance(NamedTuple):
+    """A balance, and what it was before the first order."""
+
+    balance: Balance
+    at_start: Decimal
+
+
+def to_balance(row: tuple[Value, ...]) -> StoredBalance:
+    """From the columns of `balances`."""
+    asset, free, locked, at_start = row
+    return StoredBalance(Balance(str(asset), Decimal(free), Decimal(locked)), Decimal(at_start))
+
+
+def of_market(row: MarketRow) -> tuple[Value, ...]:
+    """The columns of `markets`."""
+    point = row.point
+    return (
+        row.symbol, row.identity, point.events_done, point.market_time_ms, str(point.price), point.taker.value,
+        str(point.anchor), row.last_order_id, row.last_trade_id, int(row.running),
+    )  # fmt: skip
+
+
+def to_market(row: tuple[Value, ...]) -> MarketRow:
+    """The other way."""
+    symbol, identity, events, time_ms, price, taker, anchor, order_id, trade_id, running = row
+    point = MarketPoint(int(events), int(time_ms), Decimal(price), Side(taker), Decimal(anchor))
+    return MarketRow(str(symbol), str(identity), point, int(order_id), int(trade_id), bool(running))
+
+
+def of_order(order: Order) -> tuple[Value, ...]:
+    """The columns of `orders`."""
+    return (
+        order.symbol, order.order_id, order.client_order_id, order.side.value, order.type.value,
+        order.time_in_force.value, str(order.price), str(order.quantity), str(order.executed),
+        str(order.executed_quote), order.created_ms, int(order.is_open),
+    )  # fmt: skip
+
+
+def to_order(row: tuple[Value, ...], transitions: tuple[Transition, ...]) -> Order:
+    """The other way, with the transitions that `transitions` keeps for it."""
+    symbol, order_id, client_id, side, kind, force, price, quantity, executed, quote, _created, _open = row
+    return Order(
+        symbol=str(symbol),
+        order_id=int(order_id),
+        client_order_id=str(client_id),
+        side=Side(side),
+        type=OrderType(kind),
+        time_in_force=TimeInForce(force),
+        price=Decimal(price),
+        quantity=Decimal(quantity),
+        executed=Decimal(executed),
+        executed_quote=Decimal(quote),
+        transitions=transitions,
+    )
+
+
+def of_transition(execution: Execution) -> tuple[Value, ...]:
+    """The columns of `transitions`."""
+    order, step = execution.order, execution.transition
+    return order.symbol, order.order_id, len(order.transitions), step.time_ms, step.status.value, step.cause
+
+
+def to_transition(row: tuple[Value, ...]) -> Transition:
+    """From its last three columns."""
+    time_ms, status, cause = row
+    return Transition(int(time_ms), OrderStatus(status), str(cause))
+
+
+def of_trade(trade: Trade) -> tuple[Value, ...]:
+    """The columns of `trades`."""
+    return (
+        trade.symbol, trade.trade_id, trade.order_id, trade.client_order_id, trade.side.value, str(trade.price),
+        str(trade.quantity), str(trade.commission), trade.commission_asset, int(trade.maker), trade.time_ms,
+    )  # fmt: skip
+
+
+def to_trade(row: tuple[Value, ...]) -> Trade:
+    """The other way."""
+    symbol, trade_id, order_id, client_id, side, price, quantity, commission, asset, maker, time_ms = row
+    return Trade(
+        symbol=str(symbol),
+        trade_id=int(trade_id),
+        order_id=int(order_id),
+        client_order_id=str(client_id),
+        side=Side(side),
+        price=Decimal(price),
+        quantity=Decimal(quantity),
+        commission=Decimal(commission),
+        commission_asset=str(asset),
+        maker=bool(maker),
+        time_ms=int(time_ms),
+    )

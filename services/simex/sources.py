@@ -1,0 +1,49 @@
+"""A market's settings turned into its source, and the name by which the book on disk knows that source again."""
+
+import gzip
+import hashlib
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from gridrpc.settings import ConfigError
+from gridsim.market import Source
+from gridsim.simulation import Simulation
+from gridsim.tape import Tape, TapeError
+from simex.config import MarketSettings
+
+
+def open_source(settings: MarketSettings) -> Source:
+    """The market's source. Raises ConfigError for a tape with a line that cannot be read, wherever it is."""
+    if settings.file is None:
+        return Simulation(
+            rules=settings.rules,
+            seed=settings.seed,
+            start_price=settings.start_price,
+            volatility=settings.volatility,
+            reversion=settings.reversion,
+            burst_chance=settings.burst_chance,
+            events_per_second=settings.events_per_second,
+            trade_notional=settings.trade_notional,
+        )
+    tape = Tape(settings.rules, partial(_lines, settings.file))
+    try:
+        for _ in tape.after(tape.opening()):
+            pass  # a tape is read once to its end, so that no bad line stops a market that runs
+    except (TapeError, OSError, EOFError, UnicodeDecodeError) as error:
+        raise ConfigError("simex.markets.file", str(settings.file), f"not a readable tape: {error}") from error
+    return tape
+
+
+def identity(settings: MarketSettings) -> str:
+    """What a stored position belongs to: a simulation's seed and start, a tape's contents."""
+    if settings.file is None:
+        return f"simulation seed={settings.seed} start_price={settings.start_price.normalize():f}"
+    digest = hashlib.sha256(settings.file.read_bytes()).hexdigest()
+    return f"replay sha256={digest}"
+
+
+def _lines(path: Path) -> Iterator[str]:
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt", encoding="ascii") as lines:
+        yield from lines

@@ -1,0 +1,192 @@
+"""The exchange in service: every command and every batch of market trades is decided, written to the book on disk, and
+only then answered and published. Commands are plain functions of one thread, so none sees another half done.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gridrpc.settings import ConfigError
+from gridsim.account import Account, Balance
+from gridsim.book import Book
+from gridsim.exchange import Exchange, Execution, Outcome
+from gridsim.market import Liquidity, MarketPoint, MarketTrade, Source
+from gridsim.orders import NewOrder, Order
+from gridsim.rules import Reason, Refused, SymbolRules
+from simex.feed import Feed
+from simex.rows import MarketRow
+from simex.store import Store
+
+Listener = Callable[[str, Outcome], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A market as the venue lists it. `identity` names its source across restarts."""
+
+    rules: SymbolRules
+    liquidity: Liquidity
+    source: Source
+    identity: str
+    running: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class MarketState:
+    """Where a market is and whether its own clock runs; `at_end` when its source has no further event."""
+
+    symbol: str
+    point: MarketPoint
+    running: bool
+    at_end: bool
+
+
+class Venue:
+    """The exchange over its store. Memory holds what matching needs; the disk is the truth, and is read anew whenever a
+    write fails, so that nothing is ever answered from a state that the disk does not have.
+    """
+
+    def __init__(self, listings: Iterable[Listing], balances: Iterable[Balance], store: Store) -> None:
+        """Opens the book, or begins it. Raises ConfigError where the book belongs to another market."""
+        self._listings = {listing.rules.symbol: listing for listing in listings}
+        self._listeners: list[Listener] = []
+        self.store = store
+        store.begin(balances, (_first_row(listing) for listing in self._listings.values()))
+        self._check_identities()
+        self._load()
+
+    @property
+    def listings(self) -> Mapping[str, Listing]:
+        """What is traded here, by symbol."""
+        return self._listings
+
+    @property
+    def account(self) -> Account:
+        """The one account."""
+        return self._exchange.account
+
+    def listen(self, listener: Listener) -> None:
+        """Calls back with symbol and outcome of everything that has been written."""
+        self._listeners.append(listener)
+
+    def book(self, symbol: str) -> Book:
+        """The symbol's book, to read. Raises Refused for a symbol that is not traded here."""
+        return self._exchange.book(symbol)
+
+    def state(self, symbol: str) -> MarketState:
+        """Where the market is. Raises Refused for a symbol that is not traded here."""
+        row = self._row(symbol)
+        return MarketState(symbol, row.point, row.running, self._feeds[symbol].at_end)
+
+    def place(self, new: NewOrder, time_ms: int) -> Outcome:
+        """Takes an order, or raises Refused; see Exchange.place."""
+        outcome = self._exchange.place(new, time_ms)
+        return self._keep(new.symbol, outcome)
+
+    def cancel(self, symbol: str, order_id: int, time_ms: int) -> Order:
+        """Ends an open order, or raises Refused."""
+        outcome = self._keep(symbol, self._exchange.cancel(symbol, order_id, time_ms))
+        return outcome.executions[0].order
+
+    def cancel_all(self, symbol: str, time_ms: int) -> list[Order]:
+        """Ends all open orders of a symbol in one transaction. Raises Refused where none is open."""
+        orders = self.book(symbol).orders
+        if not orders:
+            raise Refused(Reason.UNKNOWN_ORDER, "none is open")
+        outcomes = [self._exchange.cancel(symbol, order.order_id, time_ms) for order in orders]
+        return [each.order for each in self._keep(symbol, _joined(outcomes)).executions]
+
+    def advance(self, symbol: str, limit: int, time_ms: int, until_market_ms: int | None = None) -> int:
+        """Lets up to `limit` of the market's events happen, those due by a market time if given; returns how many."""
+        row = self._row(symbol)
+        trades = self._feeds[symbol].take(limit, until_market_ms)
+        if trades:
+            point = row.point
+            for trade in trades:
+                point = point.after(trade)
+            self._trade(symbol, trades, point, time_ms)
+        return len(trades)
+
+    def inject(self, symbol: str, trade: MarketTrade, time_ms: int) -> None:
+        """Lets a trade happen that is none of the market's own; a simulation goes on from its price."""
+        point = self._row(symbol).point.displaced(trade.price, trade.taker)
+        self._trade(symbol, [trade], point, time_ms)
+        self._feeds[symbol].seek(point)
+
+    def set_running(self, symbol: str, *, running: bool) -> None:
+        """Starts or stops the market's own clock, durably."""
+        row = self._row(symbol)
+        self._keep(symbol, Outcome(()), row.point, running=running)
+
+    def _trade(self, symbol: str, trades: Sequence[MarketTrade], point: MarketPoint, time_ms: int) -> None:
+        outcomes = [self._exchange.trade(symbol, trade, time_ms) for trade in trades]
+        self._keep(symbol, _joined(outcomes), point)
+
+    def _keep(
+        self, symbol: str, outcome: Outcome, point: MarketPoint | None = None, *, running: bool | None = None
+    ) -> Outcome:
+        """Writes what the exchange has just done, then tells the listeners."""
+        old, book = self._row(symbol), self.book(symbol)
+        row = MarketRow(
+            symbol=symbol,
+            identity=old.identity,
+            point=point or old.point,
+            last_order_id=book.last_order_id,
+            last_trade_id=book.last_trade_id,
+            running=old.running if running is None else running,
+        )
+        try:
+            self.store.record(outcome.executions, row)
+        except sqlite3.Error:
+            self._load()
+            raise
+        self._rows[symbol] = row
+        for listener in self._listeners:
+            listener(symbol, outcome)
+        return outcome
+
+    def _row(self, symbol: str) -> MarketRow:
+        try:
+            return self._rows[symbol]
+        except KeyError:
+            raise Refused(Reason.UNKNOWN_SYMBOL, symbol) from None
+
+    def _load(self) -> None:
+        stored = (self.store.market(symbol) for symbol in self._listings)
+        self._rows = {row.symbol: row for row in stored if row is not None}
+        books = (self._open_book(listing, self._rows[symbol]) for symbol, listing in self._listings.items())
+        self._exchange = Exchange(books, Account(each.balance for each in self.store.balances()))
+        self._feeds = {
+            symbol: Feed(listing.source, self._rows[symbol].point) for symbol, listing in self._listings.items()
+        }
+
+    def _open_book(self, listing: Listing, row: MarketRow) -> Book:
+        return Book(
+            listing.rules,
+            listing.liquidity,
+            price=row.point.price,
+            taker=row.point.taker,
+            last_order_id=row.last_order_id,
+            last_trade_id=row.last_trade_id,
+            orders=self.store.open_orders(row.symbol),
+        )
+
+    def _check_identities(self) -> None:
+        for symbol, listing in self._listings.items():
+            row = self.store.market(symbol)
+            if row is not None and row.identity != listing.identity:
+                remedy = (
+                    f"the book on disk holds {symbol} of {row.identity}; set another data_dir or delete the old one"
+                )
+                raise ConfigError("simex.markets", listing.identity, remedy)
+
+
+def _first_row(listing: Listing) -> MarketRow:
+    return MarketRow(listing.rules.symbol, listing.identity, listing.source.opening(), 0, 0, listing.running)
+
+
+def _joined(outcomes: Sequence[Outcome]) -> Outcome:
+    executions: list[Execution] = []
+    for outcome in outcomes:
+        executions.extend(outcome.executions)
+    return Outcome(tuple(executions), tuple(each for outcome in outcomes for each in outcome.prints))
