@@ -179,7 +179,7 @@ def build_exchange(venue: Venue) -> Any:
 def _use_sandbox(exchange: Any, venue: Venue) -> None:
     try:
         exchange.set_sandbox_mode(True)
-    except ccxt_rest.NotSupported:
+    except (ccxt_rest.NotSupported, TypeError):  # the latter where ccxt's entry for it is None, as kraken's is
         remedy = f"{venue.exchange} has no test network; set it to false"
         raise ConfigError("venue.sandbox", venue.sandbox, remedy) from None
 
