@@ -1,0 +1,105 @@
+"""The `gridwright` command: reads its words, calls what they name, turns the outcome into an exit code.
+
+0: all went well. 1: it did not, and the last lines say what. 2: the command or the config cannot be used. 130: broken
+off by a second Ctrl-C.
+"""
+
+import argparse
+import asyncio
+import sys
+import time
+import uuid
+
+from rich.console import Console
+
+from gridctl.arguments import parser
+from gridctl.demo import DemoOptions, run_demo
+from gridctl.house import ORCHESTRATOR, read_house
+from gridctl.ops import OperationError, Order, Verb, operate
+from gridctl.screen import Screen
+from gridctl.stage import Stage
+from gridctl.status import ask, grids_table, reasons, services_table
+from gridctl.tapes import tape_info
+from gridctl.up import only, run_up, run_watch
+from gridrpc.channel import open_sync_channel
+from gridrpc.settings import ConfigError
+
+
+def main() -> None:
+    """The command."""
+    sys.exit(run(parser().parse_args(), Console()))
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Does what the command line says; its exit code."""
+    try:
+        return _COMMANDS[arguments.command](arguments, console)
+    except (ConfigError, OSError) as error:
+        sys.stderr.write(f"gridwright: {error}\n")
+        return 2
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.stderr.write("gridwright: broken off\n")
+        return 130
+
+
+def _demo(arguments: argparse.Namespace, console: Console) -> int:
+    stage = Stage(
+        config=arguments.config,
+        tape=tape_info(arguments.replay) if arguments.replay else None,
+        seed=arguments.seed if arguments.seed is not None else time.time_ns() // 1_000_000 % 1_000_000,
+        speed=f"{arguments.speed:g}" if arguments.speed else None,
+    )
+    options = DemoOptions(arguments.data_dir, stage, arguments.duration, kill=arguments.kill)
+    return asyncio.run(run_demo(options, Screen(console, plain=arguments.plain)))
+
+
+def _up(arguments: argparse.Namespace, console: Console) -> int:
+    house = only(read_house(arguments.config), arguments.only)
+    return asyncio.run(run_up(house, arguments.data_dir / "logs", Screen(console, plain=arguments.plain)))
+
+
+def _watch(arguments: argparse.Namespace, console: Console) -> int:
+    return asyncio.run(run_watch(read_house(arguments.config), Screen(console, plain=arguments.plain)))
+
+
+def _status(arguments: argparse.Namespace, console: Console) -> int:
+    house = read_house(arguments.config)
+    status = ask(house, open_sync_channel)
+    console.print(services_table(status, house))
+    console.print()
+    console.print(grids_table(status))
+    for reason in reasons(status):
+        console.print(reason, soft_wrap=True, markup=False)
+    return 0 if status.in_order else 1
+
+
+def _operation(arguments: argparse.Namespace, console: Console) -> int:
+    house = read_house(arguments.config)
+    order = Order(
+        verb=Verb(arguments.command),
+        symbol=arguments.symbol,
+        who=arguments.who,
+        why=arguments.why,
+        request_id=arguments.request_id or uuid.uuid4().hex,
+    )
+    with open_sync_channel(house.addresses[ORCHESTRATOR]) as channel:
+        try:
+            answer = operate(channel, order)
+        except OperationError as error:
+            sys.stderr.write(f"gridwright: {error}\n")
+            return 1
+    console.print(answer, soft_wrap=True, markup=False, highlight=False)
+    return 0
+
+
+_COMMANDS = {
+    "demo": _demo,
+    "up": _up,
+    "watch": _watch,
+    "status": _status,
+    **{verb.value: _operation for verb in Verb},
+}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""The command line's words: which commands there are and what each may be told."""
+
+import argparse
+import getpass
+from pathlib import Path
+
+from gridctl.ops import Verb
+
+_HELP = {
+    Verb.PAUSE: "place nothing new; what rests on the venue stays",
+    Verb.RESUME: "trade again after a pause",
+    Verb.SAFE: "cancel the opening orders and place none until `unsafe`",
+    Verb.UNSAFE: "leave safe mode and trade again",
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands. The chosen one is in `command`."""
+    root = argparse.ArgumentParser(prog="gridwright", description="A durable grid market maker.")
+    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_demo(commands.add_parser("demo", help="trade a simulated exchange on this machine, then audit it"))
+    _add_up(commands.add_parser("up", help="run the services of a config until Ctrl-C"))
+    watch = commands.add_parser("watch", help="look at grids that run elsewhere")
+    _add_config(watch)
+    watch.add_argument("--plain", action="store_true", help="lines instead of the live view")
+    _add_config(commands.add_parser("status", help="who serves, and how each grid is; exit code 0 if all is in order"))
+    for verb, text in _HELP.items():
+        _add_operation(commands.add_parser(verb.value, help=text))
+    return root
+
+
+def _add_demo(demo: argparse.ArgumentParser) -> None:
+    demo.add_argument("--duration", type=_positive, metavar="SECONDS", help="default: 60, or the tape's length")
+    demo.add_argument("--kill", action="store_true", help="SIGKILL one of the services every few seconds")
+    demo.add_argument("--replay", type=Path, metavar="TAPE", help="a recorded market: .csv.gz of trades or 1m candles")
+    demo.add_argument("--speed", type=_positive, metavar="N", help="market seconds per second")
+    demo.add_argument(
+        "--seed", type=int, metavar="N", help="of the simulated market and of the kills; default: new each time"
+    )
+    demo.add_argument("--config", type=Path, metavar="FILE", help="a config of your own with a [simex] section")
+    demo.add_argument("--data-dir", type=Path, default=Path(".gridwright"), metavar="DIR", help="default: .gridwright")
+    demo.add_argument("--plain", action="store_true", help="lines instead of the live view")
+
+
+def _add_up(up: argparse.ArgumentParser) -> None:
+    _add_config(up)
+    up.add_argument("--only", action="append", default=[], metavar="SERVICE", help="this one alone; may be repeated")
+    up.add_argument(
+        "--data-dir", type=Path, default=Path(".gridwright"), metavar="DIR", help="for logs/; default: .gridwright"
+    )
+    up.add_argument("--plain", action="store_true", help="lines instead of the live view")
+
+
+def _add_operation(operation: argparse.ArgumentParser) -> None:
+    _add_config(operation)
+    operation.add_argument("--symbol", default="", help="which grid; may be left out where there is one")
+    operation.add_argument("--why", required=True, help="for the record")
+    operation.add_argument("--who", default=getpass.getuser(), help="for the record; default: your user name")
+    operation.add_argument("--request-id", default="", metavar="ID", help="to repeat a command that was not answered")
+
+
+def _add_config(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--config", type=Path, default=Path("grid.toml"), metavar="FILE", help="default: grid.toml")
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return value

@@ -1,0 +1,178 @@
+"""The audit: the venue's truth against the state, the journal and the update log. Pure; gathering is evidence.py's.
+
+Each number stands for a promise of the design: duplicates P1, orphans P2, missing, twice and the differences P3.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from gridcore.ids import id_prefix, parse_client_order_id
+from gridcore.money import ZERO, canonical
+from gridwright.v1 import models_pb2, orchestrator_pb2, simex_pb2
+
+_LIVE = frozenset({"NEW", "PARTIALLY_FILLED", "PENDING_NEW"})  # in Binance's words
+_ENDED = frozenset(
+    {
+        models_pb2.ORDER_STATUS_FILLED,
+        models_pb2.ORDER_STATUS_CANCELED,
+        models_pb2.ORDER_STATUS_EXPIRED,
+        models_pb2.ORDER_STATUS_REJECTED,
+        models_pb2.ORDER_STATUS_NOT_PLACED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What we hold to be true of one symbol: the state, every step of its journal, the executor's whole update log."""
+
+    state: models_pb2.State
+    steps: Sequence[orchestrator_pb2.TradingStep]
+    log: Sequence[models_pb2.OrderUpdate]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """What the audit found. Each finding is a sentence; the numbers that promise nothing bad are all 0."""
+
+    fills: int  # trades of our orders on the venue
+    duplicates: tuple[str, ...]  # client ids with several orders, slots with several live orders
+    orphans: tuple[str, ...]  # live orders that no slot has, and orders of slots that are nowhere
+    missing: tuple[str, ...]  # trades of ours that no step has applied
+    twice: tuple[str, ...]  # trades applied or logged more than once
+    position_diff: Mapping[str, Decimal]  # by base asset: the venue's change of it less the state's; 0 left out
+    quote_diff: Mapping[str, Decimal]  # the same for the assets that are no grid's base
+
+    @property
+    def clean(self) -> bool:
+        """Whether every promise held."""
+        findings = (self.duplicates, self.orphans, self.missing, self.twice, self.position_diff, self.quote_diff)
+        return not any(findings)
+
+    def line(self) -> str:
+        """The one line that scripts read."""
+        return (
+            f"AUDIT fills={self.fills} duplicates={len(self.duplicates)} orphans={len(self.orphans)} "
+            f"missing={len(self.missing)} twice={len(self.twice)} position_diff={difference(self.position_diff)}"
+        )
+
+
+def audit(bot: str, truth: simex_pb2.Truth, books: Sequence[Books]) -> AuditReport:
+    """Compares the venue's truth with everything we recorded. An order is ours by the prefix of its client id."""
+    prefixes = tuple(id_prefix(bot, book.state.symbol) for book in books)
+    orders = [order for order in truth.orders if order.client_order_id.startswith(prefixes)]
+    trades = [trade for trade in truth.trades if trade.client_order_id.startswith(prefixes)]
+    position_diff, quote_diff = _differences(truth, books)
+    return AuditReport(
+        fills=len(trades),
+        duplicates=tuple(_duplicates(orders)),
+        orphans=tuple(_orphans(orders, books)),
+        missing=tuple(_missing(trades, books)),
+        twice=tuple(_twice(books)),
+        position_diff=position_diff,
+        quote_diff=quote_diff,
+    )
+
+
+def difference(by_asset: Mapping[str, Decimal]) -> str:
+    """0 where there is none, the amount where there is one, else each with its asset."""
+    match list(by_asset.items()):
+        case []:
+            return "0"
+        case [(_, amount)]:
+            return canonical(amount)
+        case several:
+            return ",".join(f"{asset}:{canonical(amount)}" for asset, amount in several)
+
+
+def _duplicates(orders: Sequence[simex_pb2.TrueOrder]) -> Iterator[str]:
+    named = Counter((order.symbol, order.client_order_id) for order in orders)
+    for (symbol, client_order_id), count in named.items():
+        if count > 1:
+            yield f"{count} orders on {symbol} are called {client_order_id}"
+    slots = Counter((order.symbol, _slot(order)) for order in orders if order.status in _LIVE)
+    for (symbol, slot), count in slots.items():
+        if count > 1:
+            yield f"{count} live orders on {symbol} work for slot {slot}"
+
+
+def _slot(order: simex_pb2.TrueOrder) -> str:
+    """The slot's level that the id tells; an id that tells none stands for itself."""
+    name = parse_client_order_id(order.client_order_id)
+    return order.client_order_id if name is None else f"at level {name.level}"
+
+
+def _orphans(orders: Sequence[simex_pb2.TrueOrder], books: Sequence[Books]) -> Iterator[str]:
+    live = {order.client_order_id for order in orders if order.status in _LIVE}
+    known: set[str] = set()
+    for book in books:
+        ended = {update.client_order_id for update in book.log if update.status in _ENDED}
+        for key, slot in book.state.slots.items():
+            if not slot.HasField("order"):
+                continue
+            known.add(slot.order.client_order_id)
+            if slot.order.client_order_id not in live | ended:
+                yield f"slot {key} of {book.state.symbol} waits for {slot.order.client_order_id}, which is nowhere"
+    for client_order_id in sorted(live - known):
+        yield f"{client_order_id} is live on the venue and in no slot"
+
+
+def _missing(trades: Sequence[simex_pb2.TrueTrade], books: Sequence[Books]) -> Iterator[str]:
+    applied = {(book.state.symbol, trade_id) for book in books for trade_id in _applied(book)}
+    for trade in trades:
+        if (trade.symbol, trade.trade_id) not in applied:
+            yield f"trade {trade.trade_id} of {trade.symbol} ({trade.fill.quantity} at {trade.fill.price}) in no step"
+
+
+def _twice(books: Sequence[Books]) -> Iterator[str]:
+    for book in books:
+        logged = [update.fill.trade_id for update in book.log if update.HasField("fill")]
+        for where, trade_ids in (("applied by the steps", _applied(book)), ("in the update log", logged)):
+            for trade_id, count in Counter(trade_ids).items():
+                if count > 1:
+                    yield f"trade {trade_id} of {book.state.symbol} is {count} times {where}"
+
+
+def _applied(book: Books) -> list[str]:
+    """The trade ids of every fill that a step of the journal applied."""
+    return [
+        update.fill.trade_id
+        for step in book.steps
+        for update in step.plan.trigger.order_updates.updates
+        if update.HasField("fill")
+    ]
+
+
+def _differences(truth: simex_pb2.Truth, books: Sequence[Books]) -> tuple[Mapping[str, Decimal], Mapping[str, Decimal]]:
+    """The account's change of each asset less the change that the states add up to: bases first, then the others."""
+    changes: dict[str, Decimal] = {}
+    for book in books:
+        for asset, amount in _changes(book.state):
+            changes[asset] = changes.get(asset, ZERO) + amount
+    bases = {_assets(book.state)[0] for book in books}
+    found: dict[str, Decimal] = {}
+    for balance in truth.balances:
+        change = Decimal(balance.free) + Decimal(balance.locked) - Decimal(balance.at_start)
+        found[balance.asset] = change - changes.pop(balance.asset, ZERO)
+    found |= {asset: -amount for asset, amount in changes.items()}  # an asset that the venue does not have at all
+    wrong = {asset: amount for asset, amount in sorted(found.items()) if amount != 0}
+    return (
+        {asset: amount for asset, amount in wrong.items() if asset in bases},
+        {asset: amount for asset, amount in wrong.items() if asset not in bases},
+    )
+
+
+def _changes(state: models_pb2.State) -> Iterator[tuple[str, Decimal]]:
+    base, quote = _assets(state)
+    yield base, Decimal(state.totals.position or 0)
+    yield quote, Decimal(state.totals.quote_flow or 0)
+    for asset, fee in state.totals.fees.items():
+        if asset not in {base, quote}:  # those are in the position and the flow already
+            yield asset, -Decimal(fee)
+
+
+def _assets(state: models_pb2.State) -> tuple[str, str]:
+    base, _, quote = state.symbol.partition("/")
+    return base, quote

@@ -1,0 +1,77 @@
+"""One run of a service as an OS process: its start, its signals, its log, its end. Restarts are the supervisor's."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What is started: `python -m module --config config`. Its health is asked at `address` (host:port)."""
+
+    name: str
+    module: str
+    config: Path
+    address: str
+
+
+class Child:
+    """A started process in a session of its own, so that a Ctrl-C in the terminal reaches the starter alone."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+        self._process = process
+        self.log = log
+
+    @classmethod
+    async def start(cls, service: Service, log: Path) -> "Child":
+        """Starts the service on a leash, what it prints appended to `log`."""
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as output:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "gridctl.leash", service.module, "--config", str(service.config),
+                stdin=asyncio.subprocess.PIPE, stdout=output, stderr=output, start_new_session=True,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            )  # fmt: skip
+        return cls(process, log)
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """None while it runs; below 0 it is the signal that ended it."""
+        return self._process.returncode
+
+    def send(self, number: signal.Signals) -> None:
+        """Sends a signal; none where the process has ended."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(number)
+
+    async def wait(self) -> int:
+        """Its return code, once it has ended."""
+        return await self._process.wait()
+
+    async def stop(self, grace_seconds: float) -> int:
+        """Asks it to end with SIGTERM, makes it end with SIGKILL after the grace. Its return code."""
+        self.send(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(grace_seconds):
+                return await self.wait()
+        except TimeoutError:
+            self.send(signal.SIGKILL)
+            return await self.wait()
+
+
+def last_line(log: Path) -> str:
+    """The last line that the log holds, empty where there is none: what a service says before it gives up."""
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")

@@ -1,0 +1,128 @@
+"""`gridwright demo`: stage, run, settle, audit. It all happens in a folder of the run's own; nothing real is traded."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+
+from gridctl.audit import audit
+from gridctl.evidence import gather, until_settled
+from gridctl.house import EXECUTOR, ORCHESTRATOR, PRICEMON
+from gridctl.interrupts import first, until_interrupted
+from gridctl.killer import keep_killing
+from gridctl.report import Summary, print_summary
+from gridctl.run import START_SECONDS, Run
+from gridctl.screen import Screen
+from gridctl.stage import Stage, set_stage
+from gridctl.supervisor import ServiceGaveUpError
+from gridctl.workspace import fresh_folder
+from gridwright.v1 import simex_pb2
+
+DEFAULT_DURATION_SECONDS = 60.0
+SETTLE_SECONDS = 40.0  # beyond the receive window and the lag, which an UNKNOWN order may take to become known
+_LOOK_SECONDS = 0.25
+_CALL_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOptions:
+    """What the user asked for. `duration_seconds` None: a minute, or to the end of the tape."""
+
+    data_dir: Path
+    stage: Stage
+    duration_seconds: float | None = None
+    kill: bool = False
+
+
+async def run_demo(options: DemoOptions, screen: Screen) -> int:
+    """The whole demo. 0 where every promise held, 1 where one did not or a service gave up."""
+    house = set_stage(options.stage, fresh_folder(options.data_dir / "demo"))
+    logs = options.data_dir / "logs"
+    run = Run(house, logs, screen)
+    try:
+        async with until_interrupted() as stop, run.shown():
+            await run.start()
+            await run.supervisor.until_serving(START_SECONDS)
+            await _play(run, options, stop)
+            summary = await _conclude(run)
+    except (ServiceGaveUpError, TimeoutError, grpc.aio.AioRpcError) as error:
+        screen.say(f"no audit: {_sentence(error)}; logs in {logs}")
+        return 1
+    print_summary(screen, summary, options.stage.seed)
+    return 0 if summary.report.clean else 1
+
+
+async def _play(run: Run, options: DemoOptions, stop: asyncio.Event) -> None:
+    """Trades until the time is over, the tape at its end, or the user has seen enough."""
+    duration = options.duration_seconds
+    if duration is None and options.stage.tape is None:
+        duration = DEFAULT_DURATION_SECONDS
+    began = time.monotonic()
+    async with _killing(run, options):
+        while not await first(stop, _LOOK_SECONDS):
+            run.supervisor.raise_if_one_gave_up()
+            elapsed = time.monotonic() - began
+            run.headline = _headline(elapsed, duration, options)
+            if (duration is not None and elapsed >= duration) or await _markets_ended(run):
+                return
+
+
+def _headline(elapsed: float, duration: float | None, options: DemoOptions) -> str:
+    span = f"{elapsed:.0f} s of the tape" if duration is None else f"{elapsed:.0f} of {duration:.0f} s"
+    return f"{span}, seed {options.stage.seed}" if options.stage.tape is None else span
+
+
+@contextlib.asynccontextmanager
+async def _killing(run: Run, options: DemoOptions) -> AsyncIterator[None]:
+    """The block with the killer loose beside it, where the user asked for it; afterwards all serve again."""
+    if not options.kill:
+        yield
+        return
+    victims = (PRICEMON, EXECUTOR, ORCHESTRATOR)
+    run.screen.say(f"killing {', '.join(victims)} in turn, seed {options.stage.seed}")
+    killer = asyncio.create_task(keep_killing(run.supervisor.kill, victims, options.stage.seed))
+    try:
+        yield
+    finally:
+        killer.cancel()
+        await asyncio.gather(killer, return_exceptions=True)
+    run.headline = "all back?"
+    await run.supervisor.until_serving(START_SECONDS)
+
+
+async def _markets_ended(run: Run) -> bool:
+    """Whether every tape is at its end; a simulation never is."""
+    markets = [
+        await run.wires.simex.GetMarket(simex_pb2.GetMarketRequest(symbol=symbol), timeout=_CALL_SECONDS)
+        for symbol in run.house.symbols
+    ]
+    return all(market.at_end for market in markets)
+
+
+async def _conclude(run: Run) -> Summary:
+    """Stops the market, lets everything come to rest, reads the evidence, stops the services, audits."""
+    run.headline = "the market stands still; waiting until all is settled"
+    await run.wires.simex.SetRunning(simex_pb2.SetRunningRequest(running=False), timeout=_CALL_SECONDS)
+    house = run.house
+    settled = await until_settled(run.wires, house.bot, house.symbols, SETTLE_SECONDS)
+    run.headline = "reading the evidence"
+    truth, books = await gather(run.wires, house.symbols)
+    run.headline = "stopping"
+    statuses = run.supervisor.statuses()
+    codes = await run.supervisor.stop()
+    return Summary(
+        report=audit(house.bot, truth, books),
+        states=tuple(book.state for book in books),
+        statuses=statuses,
+        incidents=tuple(run.incidents),
+        settled=settled,
+        exit_codes=codes,
+    )
+
+
+def _sentence(error: Exception) -> str:
+    return f"{error.code().name}: {error.details()}" if isinstance(error, grpc.aio.AioRpcError) else str(error)

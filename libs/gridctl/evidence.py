@@ -1,0 +1,98 @@
+"""Gathers what the audit judges: waits until nothing is under way, then reads truth, state, journal and log."""
+
+import asyncio
+import time
+
+import grpc
+
+from gridcore.ids import id_prefix
+from gridctl.audit import Books
+from gridctl.wires import Wires
+from gridwright.v1 import executor_pb2, models_pb2, orchestrator_pb2, simex_pb2
+
+_CALL_SECONDS = 15.0
+_PAUSE_SECONDS = 0.3
+_UNSETTLED = frozenset({models_pb2.ORDER_STATUS_UNKNOWN, models_pb2.ORDER_STATUS_CANCELING})
+
+
+async def until_settled(wires: Wires, bot: str, symbols: tuple[str, ...], deadline_seconds: float) -> bool:
+    """Waits until every grid is at rest, twice in a row with the same state. False where the deadline came first."""
+    ends = time.monotonic() + deadline_seconds
+    before: list[int] | None = None
+    while time.monotonic() < ends:
+        now = await _seqs_at_rest(wires, bot, symbols)
+        if now is not None and now == before:
+            return True
+        before = now
+        await asyncio.sleep(_PAUSE_SECONDS)
+    return False
+
+
+async def _seqs_at_rest(wires: Wires, bot: str, symbols: tuple[str, ...]) -> list[int] | None:
+    """Each state's seq, None where something is still under way or a service does not answer."""
+    try:
+        truth = await wires.simex.GetTruth(simex_pb2.GetTruthRequest(), timeout=_CALL_SECONDS)
+        return [await _seq_at_rest(wires, bot, symbol, truth) for symbol in symbols]
+    except (grpc.aio.AioRpcError, _UnderWayError):
+        return None
+
+
+class _UnderWayError(Exception):
+    """Something of the grid has not come to its end yet."""
+
+
+async def _seq_at_rest(wires: Wires, bot: str, symbol: str, truth: simex_pb2.Truth) -> int:
+    answer = await wires.orchestrator.GetState(orchestrator_pb2.GetStateRequest(symbol=symbol), timeout=_CALL_SECONDS)
+    opened = await wires.executor.ListOpenOrders(
+        executor_pb2.ListOpenOrdersRequest(symbol=symbol), timeout=_CALL_SECONDS
+    )
+    state = answer.state
+    traded = sum(trade.client_order_id.startswith(id_prefix(bot, symbol)) for trade in truth.trades)
+    at_rest = (
+        answer.trading
+        and not answer.busy
+        and not opened.in_flight
+        and opened.end_offset == state.event_offset
+        and state.totals.fills == traded
+        and not any(slot.order.status in _UNSETTLED for slot in state.slots.values())
+    )
+    if not at_rest:
+        raise _UnderWayError
+    return state.seq
+
+
+async def gather(wires: Wires, symbols: tuple[str, ...]) -> tuple[simex_pb2.Truth, list[Books]]:
+    """The venue's truth, and what we recorded of each grid. Raises AioRpcError where a service does not answer."""
+    truth = await wires.simex.GetTruth(simex_pb2.GetTruthRequest(), timeout=_CALL_SECONDS, wait_for_ready=True)
+    return truth, [await _books(wires, symbol) for symbol in symbols]
+
+
+async def _books(wires: Wires, symbol: str) -> Books:
+    request = orchestrator_pb2.GetStateRequest(symbol=symbol)
+    answer = await wires.orchestrator.GetState(request, timeout=_CALL_SECONDS, wait_for_ready=True)
+    steps = [await _step(wires, symbol, seq) for seq in range(1, answer.state.seq + 1)]
+    return Books(answer.state, steps, await _log(wires, symbol, answer.state.event_offset))
+
+
+async def _step(wires: Wires, symbol: str, seq: int) -> orchestrator_pb2.TradingStep:
+    request = orchestrator_pb2.ExplainRequest(symbol=symbol, seq=seq)
+    return await wires.orchestrator.Explain(request, timeout=_CALL_SECONDS, wait_for_ready=True)
+
+
+async def _log(wires: Wires, symbol: str, least: int) -> list[models_pb2.OrderUpdate]:
+    """The executor's log from its first entry to its end, which is at `least` or beyond."""
+    opened = await wires.executor.ListOpenOrders(
+        executor_pb2.ListOpenOrdersRequest(symbol=symbol), timeout=_CALL_SECONDS, wait_for_ready=True
+    )
+    end = max(least, opened.end_offset)
+    if end == 0:
+        return []
+    updates: list[models_pb2.OrderUpdate] = []
+    request = executor_pb2.StreamOrderUpdatesRequest(symbol=symbol, after_offset=0)
+    call = wires.executor.StreamOrderUpdates(request, timeout=_CALL_SECONDS, wait_for_ready=True)
+    async for update in call:
+        updates.append(update)
+        if update.offset >= end:
+            break
+    call.cancel()
+    return updates

@@ -1,0 +1,49 @@
+"""What a config file says about the services as a whole: which there are, where they listen, what they trade."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gridctl.child import Service
+from gridrpc.settings import MISSING, ConfigError, Table, read_toml
+
+SIMEX, PRICEMON, EXECUTOR, ORCHESTRATOR = "simex", "pricemon", "executor", "orchestrator"
+DEFAULT_BOT = "gridwright"
+_DEFAULT_ADDRESSES = {PRICEMON: "127.0.0.1:50051", EXECUTOR: "127.0.0.1:50052", ORCHESTRATOR: "127.0.0.1:50053"}
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The services of one config file. Addresses are `host:port`; simex's is that of its control."""
+
+    config: Path
+    bot: str
+    symbols: tuple[str, ...]
+    addresses: dict[str, str]  # by service, in the order of the start
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """How to start each of them."""
+        return tuple(Service(name, name, self.config, address) for name, address in self.addresses.items())
+
+
+def read_house(config: Path) -> House:
+    """Reads the file. Raises ConfigError with field, value and remedy; most of a section is its service's to check."""
+    root = read_toml(config)
+    symbols = tuple(dict.fromkeys(grid.text("symbol") for grid in root.tables("grids")))
+    if not symbols:
+        raise ConfigError("grids", MISSING, "add at least one [[grids]] with its symbol")
+    addresses: dict[str, str] = {}
+    if SIMEX in root.names():
+        addresses[SIMEX] = _fixed(root.table(SIMEX), "control_address", "")
+    for name, default in _DEFAULT_ADDRESSES.items():
+        addresses[name] = _fixed(root.table(name), "address", default)
+    return House(config, root.text("bot", DEFAULT_BOT), symbols, addresses)
+
+
+def _fixed(table: Table, key: str, default: str) -> str:
+    """An address with a port of its own: the services find one another by it, also after a restart."""
+    address = table.text(key, default)
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65_536:
+        raise ConfigError(table.field(key), address, 'give host:port with a fixed port, such as "127.0.0.1:18081"')
+    return address

@@ -1,0 +1,39 @@
+"""Ctrl-C and SIGTERM for a command: the first asks it to end in its own way, the second to drop everything."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextlib.asynccontextmanager
+async def until_interrupted() -> AsyncIterator[asyncio.Event]:
+    """An event that the first signal sets; a second one cancels the task that is in the block."""
+    interrupted = asyncio.Event()
+    task = asyncio.current_task()
+    loop = asyncio.get_running_loop()
+
+    def note() -> None:
+        if interrupted.is_set() and task is not None:
+            task.cancel()
+        interrupted.set()
+
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, note)
+    try:
+        yield interrupted
+    finally:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+async def first(event: asyncio.Event, seconds: float) -> bool:
+    """Whether the event was set within the time."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True

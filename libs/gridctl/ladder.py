@@ -1,0 +1,82 @@
+"""The ladder: the slots by price, highest first, a line where the price is, clipped around it to the rows there are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.table import Table
+from rich.text import Text
+
+from gridctl import words
+from gridctl.picture import Picture, number
+from gridwright.v1 import models_pb2
+
+_WIDE = 48  # columns from which there is room for the position and the rounds
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """What of the ladder is shown: slots above and below the price line, each side's nearest to the line."""
+
+    above: Sequence[models_pb2.InventorySlot]
+    below: Sequence[models_pb2.InventorySlot]
+    hidden_above: int
+    hidden_below: int
+
+
+def clip(state: models_pb2.State, price: str, rows: int) -> Clip:
+    """At most `rows - 1` slots (the price line takes one row), balanced around the price."""
+    line = number(price) or number(state.last_price) or 0
+    slots = sorted(state.slots.values(), key=lambda slot: number(slot.price) or 0, reverse=True)
+    above = [slot for slot in slots if (number(slot.price) or 0) > line]
+    below = slots[len(above) :]
+    room = max(0, rows - 1)
+    upper = min(len(above), max(room // 2, room - len(below)))
+    lower = min(len(below), room - upper)
+    return Clip(above[len(above) - upper :], below[:lower], len(above) - upper, len(below) - lower)
+
+
+def draw_ladder(picture: Picture, rows: int, width: int) -> Table:
+    """A table of exactly the header, and at most `rows` rows under it."""
+    wide = width >= _WIDE
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
+    table.add_column("slot", justify="right", no_wrap=True)
+    table.add_column("status", no_wrap=True)
+    table.add_column("holds", no_wrap=True)
+    table.add_column("order", no_wrap=True)
+    if wide:
+        table.add_column("quantity", justify="right", no_wrap=True)
+        table.add_column("rounds", justify="right", no_wrap=True)
+    if picture.answer is None:
+        return table
+    shown = clip(picture.answer.state, picture.answer.price, rows)
+    for slot in shown.above:
+        table.add_row(*_row(slot, wide=wide))
+    hidden = f"+{shown.hidden_above}▲ +{shown.hidden_below}▼" if shown.hidden_above or shown.hidden_below else ""
+    price = words.amount(picture.answer.price)
+    line = [Text(price, style="bold reverse"), Text("◀ price", style="bold"), Text(""), Text(hidden, style="dim")]
+    table.add_row(*line, *(["", ""] if wide else []))
+    for slot in shown.below:
+        table.add_row(*_row(slot, wide=wide))
+    return table
+
+
+def _row(slot: models_pb2.InventorySlot, *, wide: bool) -> list[Text]:
+    status, holds = words.slot_status(slot), words.position_status(slot)
+    row = [
+        Text(words.amount(slot.price), style="dim" if slot.retiring else ""),
+        Text(status, style=words.STATUS_STYLES.get(status, "")),
+        Text(holds, style=words.POSITION_STYLES.get(holds, "")),
+        _order(slot),
+    ]
+    if wide:
+        quantity = slot.order.quantity if slot.HasField("order") else slot.position
+        row += [Text(words.amount(quantity) if quantity else ""), Text(str(slot.round), style="dim")]
+    return row
+
+
+def _order(slot: models_pb2.InventorySlot) -> Text:
+    if not slot.HasField("order"):
+        return Text("retiring" if slot.retiring else "", style="dim")
+    side = words.side(slot.order.side)
+    partly = "~" if (number(slot.order.executed) or 0) > 0 else " "  # partly filled
+    return Text(f"{side:4}{partly}{words.amount(slot.order.price)}", style=words.SIDE_STYLES[side])

@@ -1,0 +1,166 @@
+"""The smaller parts of the live view: the head, the last fills, the last steps, the services and what befell them."""
+
+from datetime import datetime
+
+from rich.table import Table
+from rich.text import Text
+
+from gridctl import words
+from gridctl.picture import Picture
+from gridctl.supervisor import Died, GaveUp, Incident, Killed, Phase, Returned, ServiceStatus
+
+HEAD_ROWS = 4
+_WIDE = 100  # columns from which there is room for the fees, which the profit has in it already
+_WIDE_FILLS = 56
+_OLD_PRICE_MS = 3_000
+_PHASE_STYLES = {Phase.SERVING: "green", Phase.STARTING: "yellow", Phase.DOWN: "red", Phase.GAVE_UP: "bold red"}
+_PHASE_MARKS = {Phase.SERVING: "●", Phase.STARTING: "◐", Phase.DOWN: "○", Phase.GAVE_UP: "✗"}
+
+
+def draw_head(picture: Picture, width: int) -> list[Text]:
+    """Four lines: the grid with its mode, price and position, the profit, and why if it is not running."""
+    if picture.answer is None:
+        waiting = Text("waiting for the orchestrator …", style="yellow")
+        lines = [_title(picture, Text("")), waiting, Text(""), Text("")]
+    else:
+        mode = words.mode(picture.answer.state)
+        badge = Text(f" {mode} ", style=f"{words.MODE_STYLES.get(mode, 'bold')} reverse")
+        wide = width >= _WIDE
+        lines = [_title(picture, badge), _price_line(picture), _profit_line(picture, wide=wide)]
+        lines.append(_reason_line(picture, mode))
+    for line in lines:
+        line.truncate(width, overflow="ellipsis")
+    return lines
+
+
+def _title(picture: Picture, mode: Text) -> Text:
+    return Text.assemble((f"gridwright  {picture.symbol}  ", "bold"), mode, f"  {picture.headline}")
+
+
+def _price_line(picture: Picture) -> Text:
+    assert picture.answer is not None
+    answer = picture.answer
+    age_ms = answer.price_age_ms + int(picture.answer_age_s * 1000) if answer.price_age_ms >= 0 else -1
+    old = age_ms < 0 or age_ms > _OLD_PRICE_MS
+    return Text.assemble(
+        "price ", (words.amount(answer.price), "bold"), "  age ", (words.age(age_ms), "yellow" if old else ""),
+        f"   position {words.amount(answer.state.totals.position)} {_base(picture)}",
+        f"   fills {answer.state.totals.fills}   rounds {answer.state.totals.rounds}",
+    )  # fmt: skip
+
+
+def _profit_line(picture: Picture, *, wide: bool) -> Text:
+    assert picture.answer is not None
+    realised, unrealised = picture.answer.state.totals.realised_pnl, picture.answer.unrealised_pnl
+    fees = ", ".join(f"{words.amount(fee, 6)} {asset}" for asset, fee in sorted(_fees(picture)))
+    return Text.assemble(
+        "after fees: realised ", (words.pnl(realised), words.pnl_style(realised)),
+        "  unrealised ", (words.pnl(unrealised), words.pnl_style(unrealised)), f" {_quote(picture)}",
+        (f"   fees {fees}" if fees and wide else "", "dim"),
+    )  # fmt: skip
+
+
+def _reason_line(picture: Picture, mode: str) -> Text:
+    assert picture.answer is not None
+    if not picture.connected:
+        return Text(f"no answer from the orchestrator for {picture.answer_age_s:.1f} s; this was its last", "bold red")
+    if mode != "RUNNING":
+        risk = picture.answer.state.risk
+        return Text(f"{risk.rule} by {risk.by or 'the risk check'}: {risk.reason}", style=words.MODE_STYLES[mode])
+    if not picture.answer.trading:
+        return Text("starting: settling what was in flight before it listens to prices", style="yellow")
+    unreachable = [
+        name
+        for name, reached in (
+            ("executor", picture.answer.executor_reachable),
+            ("pricemon", picture.answer.pricemon_reachable),
+        )
+        if not reached
+    ]
+    return Text(f"{' and '.join(unreachable)} out of reach" if unreachable else "", style="yellow")
+
+
+def draw_fills(picture: Picture, rows: int, width: int) -> Table:
+    """The newest fills, newest first. Where there is room, with the asset of the fee and who was the maker."""
+    wide = width >= _WIDE_FILLS
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
+    table.add_column("fill at", no_wrap=True)
+    table.add_column("side", no_wrap=True)
+    table.add_column("quantity", justify="right", no_wrap=True)
+    table.add_column("price", justify="right", no_wrap=True)
+    table.add_column("fee", justify="right", no_wrap=True)
+    if wide:
+        table.add_column("in", no_wrap=True)
+        table.add_column("as", no_wrap=True)
+    for fill in list(reversed(picture.fills))[:rows]:
+        table.add_row(
+            datetime.fromtimestamp(fill.time_ms / 1000).astimezone().strftime("%H:%M:%S"),
+            Text(fill.side, style=words.SIDE_STYLES[fill.side]),
+            words.amount(fill.quantity),
+            words.amount(fill.price),
+            Text(words.amount(fill.fee, 6), style="dim"),
+            *([fill.fee_asset, "maker" if fill.maker else "taker"] if wide else []),
+        )
+    return table
+
+
+def draw_steps(picture: Picture, rows: int) -> Table:
+    """The newest steps, newest first: what set each going, its actions, and the milliseconds of each phase."""
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
+    table.add_column("step", justify="right", no_wrap=True)
+    table.add_column("by", no_wrap=True)
+    table.add_column("n", justify="right", no_wrap=True)
+    for phase in words.PHASES:
+        table.add_column(phase, justify="right", no_wrap=True)
+    if picture.answer is None:
+        return table
+    for step in picture.answer.last_steps[:rows]:
+        times = words.phase_times(step)
+        actions = len(step.plan.actions)
+        row = [times.get(phase, "") for phase in words.PHASES]
+        table.add_row(str(step.seq), words.trigger(step), str(actions) if actions else "", *row)
+    return table
+
+
+def draw_services(picture: Picture) -> Text:
+    """One line with each service's health, its kills and its restarts."""
+    return Text("  ").join(_service(status) for status in picture.services)
+
+
+def _service(status: ServiceStatus) -> Text:
+    counts = f" {status.kills}×killed" if status.kills else f" {status.restarts}×restarted" if status.restarts else ""
+    mark = (f"{_PHASE_MARKS[status.phase]} {status.name}", _PHASE_STYLES[status.phase])
+    return Text.assemble(mark, (counts, "dim"))
+
+
+def incident_text(incident: Incident) -> str:
+    """What happened to a service, as one line without style."""
+    at = f"{incident.at_s:6.1f} s"
+    match incident:
+        case Killed(service=service):
+            return f"{at}  KILL    {service}: SIGKILL sent"
+        case Returned(service=service, after_s=after_s):
+            return f"{at}  RETURN  {service}: serving again after {after_s:.1f} s"
+        case Died(service=service, returncode=returncode):
+            return f"{at}  DIED    {service}: ended with {returncode}, will be started again"
+        case GaveUp(service=service, sentence=sentence):
+            return f"{at}  GAVE UP {service}: {sentence}"
+
+
+def draw_incidents(picture: Picture, rows: int) -> list[Text]:
+    """The newest incidents, oldest of them first."""
+    styles = {Killed: "red", Returned: "green", Died: "yellow", GaveUp: "bold red"}
+    newest = list(picture.incidents)[-rows:] if rows else []
+    return [Text(incident_text(incident), style=styles[type(incident)], overflow="ellipsis") for incident in newest]
+
+
+def _fees(picture: Picture) -> list[tuple[str, str]]:
+    return list(picture.answer.state.totals.fees.items()) if picture.answer else []
+
+
+def _base(picture: Picture) -> str:
+    return picture.symbol.partition("/")[0]
+
+
+def _quote(picture: Picture) -> str:
+    return picture.symbol.partition("/")[2]

@@ -1,0 +1,31 @@
+"""The same as the live view for a place that is no terminal: one line per second."""
+
+from gridctl import words
+from gridctl.picture import Picture
+from gridwright.v1 import orchestrator_pb2
+
+
+def plain_line(picture: Picture) -> str:
+    """Price with its age, position, profit, fills, mode, and the last step with the time of its phases."""
+    if picture.answer is None:
+        return f"{picture.symbol} {picture.headline}: waiting for the orchestrator"
+    answer, totals = picture.answer, picture.answer.state.totals
+    parts = [
+        picture.symbol,
+        picture.headline,
+        words.mode(answer.state),
+        f"price {words.amount(answer.price)} age {words.age(answer.price_age_ms)}",
+        f"position {words.amount(totals.position)}",
+        f"realised {words.pnl(totals.realised_pnl)} unrealised {words.pnl(answer.unrealised_pnl)}",
+        f"fills {totals.fills} rounds {totals.rounds}",
+    ]
+    if not picture.connected:
+        parts.append(f"no answer from the orchestrator for {picture.answer_age_s:.1f} s")
+    elif answer.last_steps:
+        parts.append(_step(answer.last_steps[0]))
+    return " | ".join(parts)
+
+
+def _step(step: orchestrator_pb2.TradingStep) -> str:
+    times = " ".join(f"{name} {text}" for name, text in words.phase_times(step).items())
+    return f"step {step.seq} by {words.trigger(step)} {times} ms".replace("  ", " ")

@@ -1,0 +1,54 @@
+"""A run of services as a command shows it: supervisor, watchers and screen together. Demo and up say what it is for."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from gridctl.house import ORCHESTRATOR, SIMEX, House
+from gridctl.picture import Picture
+from gridctl.screen import Screen
+from gridctl.supervisor import Incident, Supervisor
+from gridctl.watcher import Watcher, following
+from gridctl.wires import Wires
+
+START_SECONDS = 45.0
+_INCIDENTS_SHOWN = 16
+
+
+class Run:
+    """Services that are kept running and looked at. `headline` is what the view says is going on."""
+
+    def __init__(self, house: House, logs: Path, screen: Screen) -> None:
+        self.house = house
+        self.screen = screen
+        self.headline = "starting"
+        self.incidents: list[Incident] = []
+        self.supervisor = Supervisor(house.services, logs, self._note)
+        self.wires = Wires(house)
+        symbols = house.symbols if ORCHESTRATOR in house.addresses else ()
+        self._watchers = [Watcher(self.wires.orchestrator, symbol) for symbol in symbols]
+
+    async def start(self) -> None:
+        """Starts everything, simex first since the others ask it for the market's rules.
+
+        Raises TimeoutError or ServiceGaveUpError with a sentence where simex does not serve.
+        """
+        if SIMEX in self.house.addresses:
+            self.supervisor.start(SIMEX)
+            await self.supervisor.until_serving(START_SECONDS)
+        self.supervisor.start()
+
+    def look(self) -> list[Picture]:
+        """A picture of each grid at this moment."""
+        services, incidents = self.supervisor.statuses(), self.incidents[-_INCIDENTS_SHOWN:]
+        return [watcher.look(self.headline, services, incidents) for watcher in self._watchers]
+
+    @contextlib.asynccontextmanager
+    async def shown(self) -> AsyncIterator[None]:
+        """The block with the run on the screen. The services are stopped at its end, whatever ends it."""
+        async with self.wires, self.supervisor, following(self._watchers), self.screen.showing(self.look):
+            yield
+
+    def _note(self, incident: Incident) -> None:
+        self.incidents.append(incident)
+        self.screen.report(incident)

@@ -1,0 +1,97 @@
+"""Sets the stage of a demo: takes an example's config, gives it ports and folders of its own, and writes it down."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from gridcore.money import canonical
+from gridctl.house import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX, House, read_house
+from gridctl.ports import free_ports
+from gridctl.tapes import TapeInfo
+from gridctl.toml import to_toml
+from gridrpc.settings import MISSING, ConfigError
+
+CONFIG_NAME = "grid.toml"
+_LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What a demo plays: an example of ours, the user's own config, or a tape; `speed` None leaves the market's own."""
+
+    config: Path | None = None
+    tape: TapeInfo | None = None
+    seed: int = 7
+    speed: str | None = None
+
+
+def set_stage(stage: Stage, folder: Path) -> House:
+    """Writes the config of the run into the folder. Raises ConfigError where the user's own cannot be played."""
+    values = _base(stage)
+    markets = values.get(SIMEX, {}).get("markets")
+    if not markets:
+        raise ConfigError("simex.markets", MISSING, "a demo trades against simex: add a [[simex.markets]]")
+    for market in markets:
+        _direct(market, stage)
+    _move_in(values, folder)
+    config = folder / CONFIG_NAME
+    config.write_text(to_toml(values), encoding="utf-8")
+    return read_house(config)
+
+
+def example(name: str) -> str:
+    """The text of one of our examples: beside the sources in a checkout, inside the package where it is installed."""
+    packaged = files("gridctl") / "examples" / name
+    if packaged.is_file():
+        return packaged.read_text(encoding="utf-8")
+    return (Path(__file__).parents[2] / "examples" / name).read_text(encoding="utf-8")
+
+
+def _base(stage: Stage) -> dict[str, Any]:
+    if stage.config is not None:
+        read_house(stage.config)  # its sentences about a file that is missing or not TOML
+        return tomllib.loads(stage.config.read_text(encoding="utf-8"))
+    if stage.tape is None:
+        return tomllib.loads(example("demo.toml"))
+    if stage.tape.symbol == "TRX/USDT":
+        return tomllib.loads(example("replay-trx.toml"))
+    return _any_tape(tomllib.loads(example("demo.toml")), stage.tape)
+
+
+def _any_tape(values: dict[str, Any], tape: TapeInfo) -> dict[str, Any]:
+    """The demo's grid on another market: half a percent wide, around the tape's first price."""
+    rules = tape.rules
+    fees = {name: values[SIMEX]["markets"][0][name] for name in ("maker_fee", "taker_fee")}
+    market = {
+        "symbol": tape.symbol, "source": "replay", "tick_size": rules.tick_size, "lot_size": rules.lot_size,
+        "min_notional": rules.min_notional, **fees,
+    }  # fmt: skip
+    grid = values["grids"][0]
+    grid |= {"symbol": tape.symbol, "anchor": canonical(tape.first_price), "interval": "0.005", "spacing": "geometric"}
+    values[SIMEX] |= {"markets": [market], "balances": {tape.symbol.partition("/")[2]: "100000"}}
+    return values
+
+
+def _direct(market: dict[str, Any], stage: Stage) -> None:
+    """Tells a market of the run's seed, tape and speed."""
+    if stage.tape is not None:
+        market |= {"source": "replay", "file": str(stage.tape.path.resolve())}
+    if market.get("source", "simulation") == "simulation":
+        market["seed"] = stage.seed
+    if stage.speed is not None:
+        market["speed"] = stage.speed
+
+
+def _move_in(values: dict[str, Any], folder: Path) -> None:
+    """Ports that are free and folders inside the run's own, whatever the config said."""
+    http, control, *others = free_ports(5)
+    values.setdefault("venue", {})["base_url"] = f"http://{_LOOPBACK}:{http}"
+    values[SIMEX] |= {"address": f"{_LOOPBACK}:{http}", "control_address": f"{_LOOPBACK}:{control}"}
+    for name, port in zip((PRICEMON, EXECUTOR, ORCHESTRATOR), others, strict=True):
+        values.setdefault(name, {})["address"] = f"{_LOOPBACK}:{port}"
+    for name in (SIMEX, EXECUTOR, ORCHESTRATOR):
+        section: Mapping[str, Any] = values[name]
+        values[name] = {**section, "data_dir": str((folder / name).resolve())}

@@ -1,0 +1,108 @@
+"""`gridwright status`: who serves, and how each grid is. It asks once and changes nothing."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import grpc
+from grpc_health.v1 import health_pb2
+from rich.table import Table
+from rich.text import Text
+
+from gridctl import words
+from gridctl.health import CHECK
+from gridctl.house import ORCHESTRATOR, House
+from gridctl.ops import code_of
+from gridwright.v1 import orchestrator_pb2, orchestrator_pb2_grpc
+
+_CALL_SECONDS = 3.0
+_IN_ORDER = frozenset({"RUNNING", "PAUSED"})
+
+OpenChannel = Callable[[str], grpc.Channel]
+
+
+@dataclass(frozen=True, slots=True)
+class HouseStatus:
+    """What was answered: SERVING, NOT_SERVING or a status code by service; the state by symbol, where known."""
+
+    healths: Mapping[str, str]
+    answers: Mapping[str, orchestrator_pb2.GetStateResponse | None]
+
+    @property
+    def in_order(self) -> bool:
+        """Whether every service serves and every grid is running or paused."""
+        return all(health == "SERVING" for health in self.healths.values()) and all(
+            answer is not None and words.mode(answer.state) in _IN_ORDER for answer in self.answers.values()
+        )
+
+
+def ask(house: House, open_channel: OpenChannel) -> HouseStatus:
+    """Asks each service for its health, and the orchestrator for each grid."""
+    healths = {name: _health(open_channel(address)) for name, address in house.addresses.items()}
+    orchestrator = open_channel(house.addresses[ORCHESTRATOR])
+    return HouseStatus(healths, {symbol: _state(orchestrator, symbol) for symbol in house.symbols})
+
+
+def _health(channel: grpc.Channel) -> str:
+    check = channel.unary_unary(
+        CHECK,
+        request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+        response_deserializer=health_pb2.HealthCheckResponse.FromString,
+    )
+    try:
+        answer = check(health_pb2.HealthCheckRequest(), timeout=_CALL_SECONDS)
+    except grpc.RpcError as error:
+        return code_of(error).name
+    return health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
+
+
+def _state(channel: grpc.Channel, symbol: str) -> orchestrator_pb2.GetStateResponse | None:
+    request = orchestrator_pb2.GetStateRequest(symbol=symbol)
+    try:
+        return orchestrator_pb2_grpc.OrchestratorStub(channel).GetState(request, timeout=_CALL_SECONDS)
+    except grpc.RpcError:
+        return None
+
+
+def services_table(status: HouseStatus, house: House) -> Table:
+    """Each service with its address and health."""
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for column in ("service", "address", "health"):
+        table.add_column(column)
+    for name, health in status.healths.items():
+        table.add_row(name, house.addresses[name], Text(health, style="green" if health == "SERVING" else "bold red"))
+    return table
+
+
+def grids_table(status: HouseStatus) -> Table:
+    """Each grid with its mode, price and age, slots and profit."""
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for column in ("grid", "mode", "price", "age", "slots", "with order", "position", "realised", "unrealised"):
+        table.add_column(column)
+    for symbol, answer in status.answers.items():
+        table.add_row(*([symbol, Text("not known", style="bold red")] if answer is None else _grid(symbol, answer)))
+    return table
+
+
+def reasons(status: HouseStatus) -> list[str]:
+    """Why a grid that is not running is not."""
+    return [
+        f"{symbol}: {words.mode(answer.state)} since {answer.state.risk.rule}: {answer.state.risk.reason}"
+        for symbol, answer in status.answers.items()
+        if answer is not None and words.mode(answer.state) != "RUNNING"
+    ]
+
+
+def _grid(symbol: str, answer: orchestrator_pb2.GetStateResponse) -> list[str | Text]:
+    state, mode = answer.state, words.mode(answer.state)
+    working = sum(slot.HasField("order") for slot in state.slots.values())
+    return [
+        symbol,
+        Text(mode, style=words.MODE_STYLES.get(mode, "bold")),
+        words.amount(answer.price),
+        words.age(answer.price_age_ms),
+        str(len(state.slots)),
+        str(working),
+        words.amount(state.totals.position),
+        words.pnl(state.totals.realised_pnl),
+        words.pnl(answer.unrealised_pnl),
+    ]

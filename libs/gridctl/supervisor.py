@@ -1,0 +1,246 @@
+"""Keeps services running: starts them, starts again what died, tells what happened. It knows nothing of trading."""
+
+import asyncio
+import enum
+import signal
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from gridctl.child import Child, Service, last_line
+from gridctl.health import until_serving
+
+STOP_GRACE_SECONDS = 10.0
+_FIRST_PAUSE_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 10.0
+# A service's exit codes: 2 bad config, 3 port in use, 4 another holds the lease, 5 cannot be finished. 2 and 5 mean
+# that starting again cannot help. Port and lease may be held by a dying predecessor, but not at the first start.
+_HOPELESS = frozenset({2, 5})
+_HOPELESS_AT_FIRST = _HOPELESS | {3, 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Killed:
+    """We sent it SIGKILL. `at_s` is on the supervisor's clock, seconds since it began."""
+
+    service: str
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Died:
+    """It ended by itself and will be started again."""
+
+    service: str
+    at_s: float
+    returncode: int
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """It serves again, `after_s` seconds after it went down."""
+
+    service: str
+    at_s: float
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class GaveUp:
+    """It ended for a reason that starting it again cannot mend; `sentence` is its last word."""
+
+    service: str
+    at_s: float
+    returncode: int
+    sentence: str
+
+
+Incident = Killed | Died | Returned | GaveUp
+
+
+class Phase(enum.Enum):
+    """Where a service is."""
+
+    DOWN = "down"
+    STARTING = "starting"
+    SERVING = "serving"
+    GAVE_UP = "gave up"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStatus:
+    """One service as the view shows it."""
+
+    name: str
+    phase: Phase
+    kills: int = 0
+    restarts: int = 0
+
+
+class Supervisor:
+    """Several services kept running. `report` hears of each incident as it happens."""
+
+    def __init__(self, services: Sequence[Service], logs: Path, report: Callable[[Incident], None]) -> None:
+        self._began = time.monotonic()
+        self._keepers = {service.name: _Keeper(service, logs, report, self._elapsed) for service in services}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    def start(self, *names: str) -> None:
+        """Starts the named services, all where none is named, and keeps them running from now on."""
+        for name in names or tuple(self._keepers):
+            self._keepers[name].start()
+
+    async def until_serving(self, deadline_seconds: float) -> None:
+        """Returns once all that were started serve.
+
+        Raises TimeoutError naming those that do not in time, ServiceGaveUpError at once where one gave up.
+        """
+        started = [keeper for keeper in self._keepers.values() if keeper.started]
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                for keeper in started:
+                    await keeper.settled.wait()
+                    keeper.raise_if_gave_up()
+        except TimeoutError:
+            late = ", ".join(keeper.service.name for keeper in started if keeper.phase is not Phase.SERVING)
+            raise TimeoutError(f"{late}: not serving after {deadline_seconds:g} s; the logs say why") from None
+
+    def raise_if_one_gave_up(self) -> None:
+        """Raises ServiceGaveUpError for the first that did."""
+        for keeper in self._keepers.values():
+            keeper.raise_if_gave_up()
+
+    def kill(self, name: str) -> bool:
+        """Sends SIGKILL to the service's process; it is started again at once. False where none was running."""
+        return self._keepers[name].kill()
+
+    async def stop(self) -> dict[str, int]:
+        """Ends all, the last started first, and tells their return codes."""
+        codes: dict[str, int] = {}
+        for name, keeper in reversed(self._keepers.items()):
+            code = await keeper.stop()
+            if code is not None:
+                codes[name] = code
+        return codes
+
+    def statuses(self) -> tuple[ServiceStatus, ...]:
+        """Each service as it is now."""
+        return tuple(keeper.status() for keeper in self._keepers.values())
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._began
+
+
+class ServiceGaveUpError(Exception):
+    """A service ended for a reason that starting it again cannot mend; the sentence is its last word."""
+
+
+class _Keeper:
+    """Keeps one service running."""
+
+    def __init__(
+        self, service: Service, logs: Path, report: Callable[[Incident], None], elapsed: Callable[[], float]
+    ) -> None:
+        self.service = service
+        self.phase = Phase.DOWN
+        self.settled = asyncio.Event()  # serving, or given up
+        self._log = logs / f"{service.name}.log"
+        self._report = report
+        self._elapsed = elapsed
+        self._task: asyncio.Task[None] | None = None
+        self._child: Child | None = None
+        self._down_since: float | None = None
+        self._killed = False
+        self._kills = 0
+        self._starts = 0
+        self._served_once = False
+
+    @property
+    def started(self) -> bool:
+        return self._task is not None
+
+    def start(self) -> None:
+        if self._task is None:
+            self._task = asyncio.create_task(self._keep(), name=f"keep {self.service.name}")
+
+    def kill(self) -> bool:
+        if self._child is None or self._child.returncode is not None or self._killed:
+            return False
+        self._killed = True
+        self._kills += 1
+        self._mark_down()
+        self._report(Killed(self.service.name, self._elapsed()))
+        self._child.send(signal.SIGKILL)
+        return True
+
+    async def stop(self) -> int | None:
+        if self._task is None:
+            return None
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self._task = None
+        self._mark_down()
+        return await self._child.stop(STOP_GRACE_SECONDS) if self._child else None
+
+    def raise_if_gave_up(self) -> None:
+        if self.phase is Phase.GAVE_UP:
+            raise ServiceGaveUpError(f"{self.service.name} gave up: {last_line(self._log)}")
+
+    def status(self) -> ServiceStatus:
+        return ServiceStatus(self.service.name, self.phase, self._kills, max(0, self._starts - 1))
+
+    async def _keep(self) -> None:
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            code, served = await self._run_once()
+            killed, self._killed = self._killed, False
+            self._served_once = self._served_once or served
+            if killed:
+                continue
+            if code in (_HOPELESS if self._served_once else _HOPELESS_AT_FIRST):
+                self._give_up(code)
+                return
+            self._report(Died(self.service.name, self._elapsed(), code))
+            pause = _FIRST_PAUSE_SECONDS if served else min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            await asyncio.sleep(pause)
+
+    async def _run_once(self) -> tuple[int, bool]:
+        """Its return code, and whether it ever served."""
+        self.phase = Phase.STARTING
+        self._starts += 1
+        self._child = await Child.start(self.service, self._log)
+        serving = asyncio.create_task(self._note_serving())
+        try:
+            code = await self._child.wait()
+        finally:
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+        self._mark_down()
+        return code, not serving.cancelled()
+
+    async def _note_serving(self) -> None:
+        await until_serving(self.service.address)
+        self.phase = Phase.SERVING
+        if self._down_since is not None:
+            now = self._elapsed()
+            self._report(Returned(self.service.name, now, now - self._down_since))
+            self._down_since = None
+        self.settled.set()
+
+    def _mark_down(self) -> None:
+        self.phase = Phase.DOWN
+        self.settled.clear()
+        if self._down_since is None:
+            self._down_since = self._elapsed()
+
+    def _give_up(self, code: int) -> None:
+        self.phase = Phase.GAVE_UP
+        self._report(GaveUp(self.service.name, self._elapsed(), code, last_line(self._log)))
+        self.settled.set()

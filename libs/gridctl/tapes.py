@@ -1,0 +1,75 @@
+"""What a recorded tape's file name tells: the symbol, and with it the venue's rules, which a tape does not carry."""
+
+import gzip
+import re
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from gridrpc.settings import ConfigError
+
+_NAME = re.compile(r"(?:trades|candles1m)_.*?_(?P<market>[A-Z]{5,12})(?:_|\.)")
+_QUOTES = ("USDT", "BUSD", "USD", "PERP")
+
+
+@dataclass(frozen=True, slots=True)
+class TapeRules:
+    """Steps and minimum as the venues stated them when the tape was recorded, decimal strings in base or quote."""
+
+    tick_size: str
+    lot_size: str
+    min_notional: str = "5"
+
+
+# A perpetual is replayed as if it were the spot market of its index.
+_RULES = {
+    "TRX/USDT": TapeRules("0.0001", "0.1"),
+    "BTC/USDT": TapeRules("0.01", "0.00001"),
+    "BTC/BUSD": TapeRules("0.01", "0.00001"),
+    "BTC/USD": TapeRules("0.01", "0.00001"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TapeInfo:
+    """One tape: its symbol as ccxt writes it, its rules, and the price that it opens with."""
+
+    path: Path
+    symbol: str
+    rules: TapeRules
+    first_price: Decimal
+
+
+def tape_info(path: Path) -> TapeInfo:
+    """Raises ConfigError where the file is not there, or its name or first line does not tell what is needed."""
+    if not path.is_file():
+        raise ConfigError("--replay", str(path), "there is no such file; give the path of a tape (.csv or .csv.gz)")
+    symbol = _symbol(path.name)
+    if symbol is None or symbol not in _RULES:
+        known = ", ".join(name.replace("/", "") for name in _RULES)
+        remedy = (
+            f"the name must tell a symbol whose rules are known ({known}), as trades_VENUE_TRXUSDT_DATE.csv.gz does"
+        )
+        raise ConfigError("--replay", str(path), remedy)
+    return TapeInfo(path, symbol, _RULES[symbol], _first_price(path))
+
+
+def _symbol(name: str) -> str | None:
+    match = _NAME.match(name)
+    if match is None:
+        return None
+    market = match["market"]
+    quote = next((quote for quote in _QUOTES if market.endswith(quote)), None)
+    if quote is None:
+        return None
+    return f"{market.removesuffix(quote)}/{'USD' if quote == 'PERP' else quote}"
+
+
+def _first_price(path: Path) -> Decimal:
+    try:
+        with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as lines:
+            next(lines)
+            return Decimal(next(lines).split(",")[1])
+    except (OSError, StopIteration, IndexError, InvalidOperation, UnicodeDecodeError):
+        remedy = "it is no tape; docs/simex.md describes the lines of one"
+        raise ConfigError("--replay", str(path), remedy) from None

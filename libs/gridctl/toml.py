@@ -1,0 +1,34 @@
+"""Writes a TOML file from the values that tomllib reads: what a run changes of its example has to be on disk again."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+def to_toml(values: Mapping[str, Any]) -> str:
+    """The text that tomllib reads as these values: strings, whole numbers, booleans, tables and arrays of tables."""
+    return "\n".join(_lines(values, "")).lstrip("\n") + "\n"
+
+
+def _lines(values: Mapping[str, Any], path: str) -> list[str]:
+    lines = [f"{key} = {_scalar(value)}" for key, value in values.items() if not _is_table(value)]
+    for key, value in values.items():
+        full = f"{path}.{key}" if path else key
+        if isinstance(value, Mapping):
+            lines += ["", f"[{full}]", *_lines(value, full)]
+        elif _is_table(value):
+            for row in value:
+                lines += ["", f"[[{full}]]", *_lines(row, full)]
+    return lines
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, Mapping) or (isinstance(value, list) and bool(value) and isinstance(value[0], Mapping))
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(_scalar(item) for item in value)}]"
+    if isinstance(value, str | int | float):  # JSON writes these, and booleans, as TOML does
+        return json.dumps(value, ensure_ascii=False)
+    raise TypeError(f"{value!r} has no place in a config file")

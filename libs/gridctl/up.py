@@ -1,0 +1,55 @@
+"""`gridwright up` keeps the services of a config running until Ctrl-C; `gridwright watch` looks at ones elsewhere."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from gridctl.house import House
+from gridctl.interrupts import first, until_interrupted
+from gridctl.picture import Picture
+from gridctl.run import Run
+from gridctl.screen import Screen
+from gridctl.supervisor import ServiceGaveUpError
+from gridctl.watcher import Watcher, following
+from gridctl.wires import Wires
+from gridrpc.settings import ConfigError
+
+_LOOK_SECONDS = 0.5
+
+
+def only(house: House, names: Sequence[str]) -> House:
+    """The house with the named services alone, all where none is named. Raises ConfigError for one it does not have."""
+    for name in names:
+        if name not in house.addresses:
+            raise ConfigError("--only", name, f"give one of {', '.join(house.addresses)}")
+    kept = {name: address for name, address in house.addresses.items() if not names or name in names}
+    return replace(house, addresses=kept)
+
+
+async def run_up(house: House, logs: Path, screen: Screen) -> int:
+    """Runs until Ctrl-C, then stops all. 0, or 1 where a service gave up, which ends the others too."""
+    screen.say(f"starting {', '.join(house.addresses)}; logs in {logs}; Ctrl-C stops them")
+    run = Run(house, logs, screen)
+    try:
+        async with until_interrupted() as stop, run.shown():
+            await run.start()
+            run.headline = "up"
+            while not await first(stop, _LOOK_SECONDS):
+                run.supervisor.raise_if_one_gave_up()
+    except (ServiceGaveUpError, TimeoutError) as error:
+        screen.say(str(error))
+        return 1
+    return 0
+
+
+async def run_watch(house: House, screen: Screen) -> int:
+    """Looks at the grids of a running house until Ctrl-C."""
+    async with until_interrupted() as stop, Wires(house) as wires:
+        watchers = [Watcher(wires.orchestrator, symbol) for symbol in house.symbols]
+
+        def look() -> list[Picture]:
+            return [watcher.look("watching") for watcher in watchers]
+
+        async with following(watchers), screen.showing(look):
+            await stop.wait()
+    return 0

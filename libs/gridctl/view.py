@@ -1,0 +1,52 @@
+"""The live view: a picture in, what rich can print out, made to fit the terminal. It asks nobody and keeps nothing."""
+
+from rich.console import Group, RenderableType
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from gridctl.ladder import draw_ladder
+from gridctl.panels import HEAD_ROWS, draw_fills, draw_head, draw_incidents, draw_services, draw_steps
+from gridctl.picture import Picture
+
+_LADDER_SHARE = 0.46  # of the width
+_RIGHT_WIDTH = 43  # what the steps need
+_INCIDENT_ROWS = 4
+_HEADERS = 2  # of the fills and the steps
+
+
+def draw(picture: Picture, width: int, height: int) -> RenderableType:
+    """The whole screen: head, ladder beside steps and fills, services, and what befell them."""
+    incidents = draw_incidents(picture, min(_INCIDENT_ROWS, max(2, height // 6)))
+    body_rows = max(6, height - HEAD_ROWS - 1 - len(incidents) - (2 if picture.services else 0))
+    left = min(max(int(width * _LADDER_SHARE), 36), width - _RIGHT_WIDTH)
+    parts: list[RenderableType] = [*draw_head(picture, width), _titles(width, left)]
+    parts.append(_body(picture, body_rows, left, width - left - 1))
+    if picture.services:
+        parts += [Rule(style="dim"), draw_services(picture)]
+    return Group(*parts, *incidents)
+
+
+def _titles(width: int, left: int) -> Text:
+    """The rule over the body, with what stands under it."""
+    return Text(
+        " slots by price ".center(left, "─") + "─" + " last steps, phases in ms ".center(width - left - 1, "─"), "dim"
+    )
+
+
+def _body(picture: Picture, rows: int, left: int, right: int) -> Table:
+    right_rows = rows - _HEADERS - 1
+    steps = right_rows // 2
+    body = Table.grid(padding=(0, 1, 0, 0))
+    body.add_column(width=left)
+    body.add_column(width=right)
+    body.add_row(
+        _exactly(draw_ladder(picture, rows - 1, left), rows),
+        Group(draw_steps(picture, steps), "", draw_fills(picture, right_rows - steps, right)),
+    )
+    return body
+
+
+def _exactly(table: Table, rows: int) -> RenderableType:
+    """The ladder with blank rows under it, so that what comes below stays where it is."""
+    return Group(table, *[""] * max(0, rows - 1 - table.row_count))

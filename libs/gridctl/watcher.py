@@ -1,0 +1,76 @@
+"""Follows one grid: keeps the orchestrator's newest answer and the last fills, through every restart of it."""
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+
+import grpc
+
+from gridctl.picture import FillLine, Picture, fills_of
+from gridctl.supervisor import Incident, ServiceStatus
+from gridwright.v1 import orchestrator_pb2, orchestrator_pb2_grpc
+
+_STEPS = 24  # asked for with each answer: enough for the view, and to miss no fill between two answers
+_FILLS = 64
+_PAUSE_SECONDS = 0.2
+
+
+class Watcher:
+    """What is known of one grid. `follow` is to run beside whoever looks."""
+
+    def __init__(self, orchestrator: "orchestrator_pb2_grpc.OrchestratorAsyncStub", symbol: str) -> None:
+        self._orchestrator = orchestrator
+        self._symbol = symbol
+        self._answer: orchestrator_pb2.GetStateResponse | None = None
+        self._answered_at = time.monotonic()
+        self._connected = False
+        self._fills: deque[FillLine] = deque(maxlen=_FILLS)
+
+    async def follow(self) -> None:
+        """Reads answers until it is cancelled. A broken stream is opened again."""
+        request = orchestrator_pb2.WatchStateRequest(symbol=self._symbol, steps=_STEPS)
+        while True:
+            try:
+                async for answer in self._orchestrator.WatchState(request):
+                    self._take(answer)
+            except grpc.aio.AioRpcError:
+                pass  # it is down or starting; the picture shows for how long
+            self._connected = False
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    def look(
+        self, headline: str, services: Sequence[ServiceStatus] = (), incidents: Sequence[Incident] = ()
+    ) -> Picture:
+        """The grid at this moment."""
+        return Picture(
+            symbol=self._symbol,
+            headline=headline,
+            answer=self._answer,
+            answer_age_s=time.monotonic() - self._answered_at,
+            connected=self._connected,
+            fills=tuple(self._fills),
+            services=services,
+            incidents=incidents,
+        )
+
+    def _take(self, answer: orchestrator_pb2.GetStateResponse) -> None:
+        self._answer = answer
+        self._answered_at = time.monotonic()
+        self._connected = True
+        last = self._fills[-1].offset if self._fills else 0
+        for step in reversed(answer.last_steps):  # newest first on the wire
+            self._fills.extend(fill for fill in fills_of(step) if fill.offset > last)
+
+
+@contextlib.asynccontextmanager
+async def following(watchers: Sequence[Watcher]) -> AsyncIterator[None]:
+    """The block with the watchers at work beside it."""
+    tasks = [asyncio.create_task(watcher.follow()) for watcher in watchers]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,50 @@
+"""The channels of one run to its services, opened together and closed together."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
+
+import grpc
+
+from gridctl.house import EXECUTOR, ORCHESTRATOR, SIMEX, House
+from gridrpc.channel import open_channel
+from gridwright.v1 import executor_pb2_grpc, orchestrator_pb2_grpc, simex_pb2_grpc
+
+if TYPE_CHECKING:  # the asynchronous halves of the stubs exist for type checkers only
+    from gridwright.v1.executor_pb2_grpc import ExecutorAsyncStub
+    from gridwright.v1.orchestrator_pb2_grpc import OrchestratorAsyncStub
+    from gridwright.v1.simex_pb2_grpc import SimexAsyncStub
+
+
+class Wires:
+    """Stubs of the services that a house has, each with a channel from its first use on. Use it as an async context."""
+
+    def __init__(self, house: House) -> None:
+        self._addresses = house.addresses
+        self._channels: list[grpc.aio.Channel] = []
+
+    @cached_property
+    def simex(self) -> "SimexAsyncStub":
+        """The exchange's control."""
+        return simex_pb2_grpc.SimexStub(self._open(SIMEX))
+
+    @cached_property
+    def executor(self) -> "ExecutorAsyncStub":
+        """Of the one executor."""
+        return executor_pb2_grpc.ExecutorStub(self._open(EXECUTOR))
+
+    @cached_property
+    def orchestrator(self) -> "OrchestratorAsyncStub":
+        """Of the one orchestrator."""
+        return orchestrator_pb2_grpc.OrchestratorStub(self._open(ORCHESTRATOR))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for channel in self._channels:
+            await channel.close()
+
+    def _open(self, name: str) -> grpc.aio.Channel:
+        channel = open_channel(self._addresses[name])
+        self._channels.append(channel)
+        return channel

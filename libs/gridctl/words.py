@@ -1,0 +1,94 @@
+"""How values read on a terminal: short, aligned, never rounded in a way that misleads."""
+
+from decimal import Decimal
+
+from gridcore.money import canonical
+from gridctl.picture import number
+from gridwright.v1 import models_pb2, orchestrator_pb2
+
+MODE_STYLES = {"RUNNING": "bold green", "PAUSED": "bold yellow", "ENTERING": "bold magenta", "SAFE": "bold red"}
+STATUS_STYLES = {"FREE": "dim", "LOCKED": "cyan", "PENDING": "bold yellow"}
+POSITION_STYLES = {"EMPTY": "dim", "FILLED": "green", "DUST": "yellow"}
+SIDE_STYLES = {"buy": "green", "sell": "red"}
+PHASES = ("decide", "record", "execute", "commit")
+
+
+def amount(text: str, places: int = 8) -> str:
+    """A quantity with at most `places` decimals; `–` where it is not known."""
+    value = number(text)
+    if value is None:
+        return "–"
+    exponent = value.as_tuple().exponent
+    too_long = isinstance(exponent, int) and -exponent > places
+    return canonical(round(value, places) if too_long else value)
+
+
+def pnl(text: str) -> str:
+    """Money won or lost, with its sign and four decimals; `–` where it is not known."""
+    value = number(text)
+    return "–" if value is None else f"{value:+.4f}"
+
+
+def pnl_style(text: str) -> str:
+    """Green for a gain, red for a loss."""
+    value = number(text) or Decimal(0)
+    return "green" if value > 0 else "red" if value < 0 else ""
+
+
+def age(milliseconds: int) -> str:
+    """How long ago: `0.4 s`, `12 s`, `3 min`; `never` below 0."""
+    if milliseconds < 0:
+        return "never"
+    seconds = milliseconds / 1000
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def duration(nanoseconds: int) -> str:
+    """A phase's time in at most five characters: milliseconds, or seconds marked `s`."""
+    milliseconds = nanoseconds / 1e6
+    if milliseconds < 100:
+        return f"{milliseconds:.1f}"
+    return f"{milliseconds:.0f}" if milliseconds < 10_000 else f"{milliseconds / 1000:.0f}s"
+
+
+def mode(state: models_pb2.State) -> str:
+    """RUNNING, PAUSED, ENTERING or SAFE."""
+    return models_pb2.Mode.Name(state.risk.mode).removeprefix("MODE_")
+
+
+def slot_status(slot: models_pb2.InventorySlot) -> str:
+    """FREE, PENDING or LOCKED."""
+    return models_pb2.SlotStatus.Name(slot.status).removeprefix("SLOT_STATUS_")
+
+
+def position_status(slot: models_pb2.InventorySlot) -> str:
+    """EMPTY, FILLED or DUST."""
+    return models_pb2.PositionStatus.Name(slot.position_status).removeprefix("POSITION_STATUS_")
+
+
+def side(value: models_pb2.Side.ValueType) -> str:
+    """The word buy or sell."""
+    return "buy" if value == models_pb2.SIDE_BUY else "sell"
+
+
+def trigger(step: orchestrator_pb2.TradingStep) -> str:
+    """What set the step going, in at most five letters."""
+    match step.plan.trigger.WhichOneof("kind"):
+        case "price_change":
+            return "price"
+        case "tick":
+            return "tick"
+        case "order_updates":
+            updates = step.plan.trigger.order_updates.updates
+            return "fill" if any(update.WhichOneof("kind") == "fill" for update in updates) else "order"
+        case "mode_change":
+            return "mode"
+        case _:
+            return ""
+
+
+def phase_times(step: orchestrator_pb2.TradingStep) -> dict[str, str]:
+    """Each phase's time by its name; a phase that the step did not have is absent."""
+    return {phase.name: duration(phase.duration_ns) for phase in step.phases}
