@@ -46,9 +46,18 @@ class Table:
 
     def integer(self, key: str, default: Any = MISSING, *, least: int | None = None) -> int:
         """A whole number of at least `least`."""
-        value = self._typed(key, int, default, "give a whole number")
+        remedy = "give a whole number" + (f" of at least {least}" if least is not None else "")
+        value = self._typed(key, int, default, remedy)
         if isinstance(value, bool) or (least is not None and value < least):
-            raise ConfigError(self.field(key), value, f"give a whole number of at least {least}")
+            raise ConfigError(self.field(key), value, remedy)
+        return value
+
+    def address(self, key: str, default: Any = MISSING) -> str:
+        """A `host:port`."""
+        value = self.text(key, default)
+        host, _, port = value.rpartition(":")
+        if not host or not port.isdecimal() or int(port) > 65_535:
+            raise ConfigError(self.field(key), value, 'give host:port, such as "127.0.0.1:50051"; port 0: any free one')
         return value
 
     def overridden(self, values: Mapping[str, Any]) -> "Table":
