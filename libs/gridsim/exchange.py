@@ -24,7 +24,7 @@ from gridsim.rules import Reason, Refused
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """A change of one order and the balances of its two assets after it: what the venue records and the account hears."""
+    """A change of one order, and the balances of its two assets after it: what the venue records and tells."""
 
     order: Order
     transition: Transition

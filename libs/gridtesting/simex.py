@@ -12,7 +12,7 @@ from gridsim.orders import Side
 from gridsim.rules import SymbolRules
 from gridwright.v1 import models_pb2, simex_pb2, simex_pb2_grpc
 from simex.config import MarketSettings, Settings
-from simex.server import start, wall_clock_ms
+from simex.server import serving, wall_clock_ms
 
 # Two coins and a market that stands still until it is advanced: what most tests want.
 STILL_MARKET = MarketSettings(SymbolRules("BTC/USDT"), running=False, seed=7)
@@ -62,10 +62,6 @@ async def running_simex(
         balances=tuple(Balance(asset, amount) for asset, amount in balances.items()),
         data_dir=tmp_path / "simex",
     )
-    simex = await start(settings, clock_ms)
-    try:
-        async with open_channel(simex.control_address) as channel:
-            stub = simex_pb2_grpc.SimexStub(channel)
-            yield SimexHandle(simex.http_url, simex.control_address, stub, settings.api_key, settings.api_secret)
-    finally:
-        await simex.stop()
+    async with serving(settings, clock_ms) as simex, open_channel(simex.control_address) as channel:
+        stub = simex_pb2_grpc.SimexStub(channel)
+        yield SimexHandle(simex.http_url, simex.control_address, stub, settings.api_key, settings.api_secret)

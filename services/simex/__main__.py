@@ -14,7 +14,7 @@ from gridrpc.logs import configure_logging
 from gridrpc.server import until_signal
 from gridrpc.settings import ConfigError, read_toml
 from simex.config import Settings, read_settings
-from simex.server import Simex, start
+from simex.server import Simex, serving
 from simex.store import BookInUse
 
 _FLAGS = ("address", "control_address", "data_dir", "ports_file")
@@ -32,16 +32,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _run(settings: Settings) -> int:
-    async with until_signal() as stop:
-        simex = await start(settings)
+    async with until_signal() as stop, serving(settings) as simex:
         _announce(simex, settings.ports_file)
         stopping, failing = asyncio.create_task(stop.wait()), asyncio.create_task(simex.failed())
-        done, _ = await asyncio.wait({stopping, failing}, return_when=asyncio.FIRST_COMPLETED)
-        failure = failing.result() if failing in done else None
-        stopping.cancel()
-        failing.cancel()
-        await simex.stop()
-    return _complain(failure, 1) if failure else 0
+        done, pending = await asyncio.wait({stopping, failing}, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+    return _complain(f"a market cannot go on: {failing.result()}", 1) if failing in done else 0
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -67,7 +64,7 @@ def _announce(simex: Simex, ports_file: Path | None) -> None:
     sys.stdout.flush()
 
 
-def _complain(error: BaseException, code: int) -> int:
+def _complain(error: BaseException | str, code: int) -> int:
     sys.stderr.write(f"simex: {error}\n")
     return code
 

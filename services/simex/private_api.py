@@ -46,13 +46,12 @@ class PrivateApi:
 
     def cancel_order(self, params: Params, now_ms: int) -> Json:
         """DELETE order, by orderId or origClientOrderId. Cancelling what is not open is -2011, whatever it was."""
-        own_id = params.client_id("newClientOrderId")
         try:
             order = self._find(params)
         except ApiError as error:
             raise ApiError(-2011, "Unknown order sent.") if error.code == no_order().code else error from None
         done = self._venue.cancel(order.symbol, order.order_id, now_ms)
-        return payloads.cancelled(done, own_id or f"simex-cancel-{done.order_id}")
+        return payloads.cancelled(done, f"simex-cancel-{done.order_id}")
 
     def cancel_all(self, params: Params, now_ms: int) -> list[Json]:
         """DELETE openOrders, of one symbol."""

@@ -4,6 +4,7 @@ A client subscribes by message or by path. Frames of trades are sent for every t
 batch, those of tickers once a second, if anything has changed.
 """
 
+import asyncio
 import json
 from collections.abc import Callable
 from functools import partial
@@ -18,6 +19,7 @@ from simex.public_record import PublicRecord
 from simex.venue import Venue
 
 HEARTBEAT_SECONDS = 20.0
+CLOSE_SECONDS = 1.0  # how long a client has to answer a close
 KINDS = ("trade", "aggTrade", "bookTicker", "miniTicker", "ticker")
 
 
@@ -36,7 +38,7 @@ class PublicStreams:
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Serves one socket until it closes."""
-        socket = web.WebSocketResponse(heartbeat=HEARTBEAT_SECONDS)
+        socket = web.WebSocketResponse(heartbeat=HEARTBEAT_SECONDS, timeout=CLOSE_SECONDS)
         await socket.prepare(request)
         combined = request.path.startswith("/stream")
         named = request.query.get("streams", "") if combined else request.match_info.get("name", "")
@@ -77,6 +79,10 @@ class PublicStreams:
         """Returns once every client's socket has what was published so far."""
         for client in list(self._clients):
             await client.connection.flushed()
+
+    async def close(self) -> None:
+        """Closes every socket."""
+        await asyncio.gather(*(client.connection.close() for client in self._clients))
 
     def _send(self, stream: str, frame: Callable[[], Json]) -> None:
         """Sends a frame, which is built only if somebody listens."""

@@ -47,7 +47,8 @@ class Rest:
 
     def _answer(self, request: web.Request, body: str) -> object:
         route = (request.method, request.match_info["path"])
-        params = Params(dict(parse_qsl(request.query_string)) | dict(parse_qsl(body)))
+        query = request.raw_path.partition("?")[2]  # as it was sent: the signature is over these very characters
+        params = Params(dict(parse_qsl(query)) | dict(parse_qsl(body)))
         endpoint = self._public.get(route)
         if endpoint is None:
             endpoint = self._private.get(route)
@@ -55,15 +56,16 @@ class Rest:
                 raise ApiError(
                     -1, f"{route[0]} /api/v3/{route[1]} is not part of simex; docs/simex.md lists what is.", 404
                 )
-            self._let_in(request, body, params)
+            self._let_in(
+                request.headers.get("X-MBX-APIKEY", ""), without_signature(query) + without_signature(body), params
+            )
         return endpoint(params, self._clock_ms())
 
-    def _let_in(self, request: web.Request, body: str, params: Params) -> None:
-        self._credentials.check_key(request.headers.get("X-MBX-APIKEY", ""))
+    def _let_in(self, api_key: str, signed: str, params: Params) -> None:
+        self._credentials.check_key(api_key)
         signature = params.text("signature")
         check_window(params, self._clock_ms())
-        raw_query = request.rel_url.raw_query_string
-        self._credentials.check_signature(without_signature(raw_query) + without_signature(body), signature)
+        self._credentials.check_signature(signed, signature)
 
 
 def _public_routes(api: PublicApi) -> dict[Route, Endpoint]:

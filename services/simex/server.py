@@ -2,11 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
 from aiohttp import web
 
-from gridrpc.server import Server, start_server
+from gridrpc.server import start_server
 from gridwright.v1 import simex_pb2, simex_pb2_grpc
 from simex.config import MarketSettings, Settings
 from simex.control import ControlServicer
@@ -24,6 +26,9 @@ from simex.venue import Listing, Venue
 
 BOOK = "simex.sqlite"
 _TICKER_SECONDS = 1.0
+_GRACE_SECONDS = 1.0
+
+_Task = asyncio.Task[None]
 
 
 def wall_clock_ms() -> int:
@@ -31,112 +36,118 @@ def wall_clock_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+@dataclass(frozen=True, slots=True)
 class Simex:
-    """A running simex. `http_address` and `control_address` are where it listens, `failed` ends if it cannot go on."""
+    """A running simex: where it listens, as `host:port`, and the clocks that keep it going."""
 
-    def __init__(
-        self, store: Store, runner: web.AppRunner, control: Server, tasks: list[asyncio.Task[None]], host: str
-    ) -> None:
-        self._store = store
-        self._runner = runner
-        self._control = control
-        self._tasks = tasks
-        self._host = host
-        port: int = runner.addresses[0][1]
-        self.http_address = f"{host}:{port}"
-        self.control_address = f"{host}:{control.port}"
+    http_address: str
+    control_address: str
+    clocks: tuple[_Task, ...]
 
     @property
     def http_url(self) -> str:
-        """The base under which `/api/v3`, `/ws` and `/ws-api/v3` lie."""
+        """The base under which `/api/v3`, `/ws`, `/stream` and `/ws-api/v3` lie."""
         return f"http://{self.http_address}"
 
-    async def failed(self) -> BaseException:
-        """Waits until one of the markets' clocks cannot go on, and returns why."""
-        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-        return done.pop().exception() or asyncio.CancelledError()
-
-    async def stop(self) -> None:
-        """Stops serving, then closes the book."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._control.stop(grace_seconds=1.0)
-        await self._runner.cleanup()
-        self._store.close()
+    async def failed(self) -> BaseException | None:
+        """Waits until one of the clocks has stopped, and returns why."""
+        done, _ = await asyncio.wait(self.clocks, return_when=asyncio.FIRST_COMPLETED)
+        return done.pop().exception()
 
 
-async def start(settings: Settings, clock_ms: Callable[[], int] = wall_clock_ms) -> Simex:
-    """Opens the book and serves it.
+@asynccontextmanager
+async def serving(settings: Settings, clock_ms: Callable[[], int] = wall_clock_ms) -> AsyncIterator[Simex]:
+    """Opens the book and serves it until the block is left.
 
     Raises ConfigError for a setting that cannot be used, BookInUse where another simex owns the book, OSError where an
     address cannot be bound.
     """
     listings = [_listing(market) for market in settings.markets]
-    store = Store(settings.data_dir / BOOK)
-    try:
-        return await _serve(settings, Venue(listings, settings.balances, store), clock_ms)
-    except BaseException:
-        store.close()
-        raise
-
-
-async def _serve(settings: Settings, venue: Venue, clock_ms: Callable[[], int]) -> Simex:
-    record = PublicRecord(venue.listings)
-    credentials = Credentials(settings.api_key, settings.api_secret)
-    streams = PublicStreams(venue, record, clock_ms)
-    user_stream = UserStream(credentials, clock_ms)
-    for listener in (record.note, streams.publish, user_stream.publish):
-        venue.listen(listener)
-    public = PublicApi(venue, record)
-    rest = Rest(public, PrivateApi(venue, public.symbol), credentials, clock_ms)
-
-    async def flushed() -> None:
-        await streams.flushed()
-        await user_stream.flushed()
-
-    host, _, port = settings.address.rpartition(":")
-    runner = await _start_http(rest, streams, user_stream, host, int(port))
-    servicer = ControlServicer(venue, flushed, clock_ms)
-    service = simex_pb2.DESCRIPTOR.services_by_name["Simex"]
-    try:
-        control = await start_server(
-            settings.control_address, [(service, simex_pb2_grpc.add_SimexServicer_to_server, servicer)]
+    async with AsyncExitStack() as stack:
+        store = Store(settings.data_dir / BOOK)
+        stack.callback(store.close)
+        venue = Venue(listings, settings.balances, store)
+        record = PublicRecord(venue.listings)
+        credentials = Credentials(settings.api_key, settings.api_secret)
+        streams = PublicStreams(venue, record, clock_ms)
+        user_stream = UserStream(credentials, clock_ms)
+        for listener in (record.note, streams.publish, user_stream.publish):
+            venue.listen(listener)
+        public = PublicApi(venue, record)
+        rest = Rest(public, PrivateApi(venue, public.symbol), credentials, clock_ms)
+        http_port = await _serve_http(stack, settings.address, _app(rest, streams, user_stream))
+        servicer = ControlServicer(venue, _flushing(streams, user_stream), clock_ms)
+        control_port = await _serve_control(stack, settings.control_address, servicer)
+        clocks = [Pump(venue, each.rules.symbol, each.speed, clock_ms).run() for each in settings.markets]
+        yield Simex(
+            http_address=f"{_host(settings.address)}:{http_port}",
+            control_address=f"{_host(settings.control_address)}:{control_port}",
+            clocks=tuple(_start(stack, clock) for clock in (*clocks, _send_tickers(streams))),
         )
-    except BaseException:
-        await runner.cleanup()
-        raise
-    pumps = [Pump(venue, market.rules.symbol, market.speed, clock_ms) for market in settings.markets]
-    tasks = [asyncio.create_task(pump.run()) for pump in pumps]
-    tasks.append(asyncio.create_task(_send_tickers(streams)))
-    return Simex(venue.store, runner, control, tasks, host)
 
 
-async def _start_http(
-    rest: Rest, streams: PublicStreams, user_stream: UserStream, host: str, port: int
-) -> web.AppRunner:
+def _app(rest: Rest, streams: PublicStreams, user_stream: UserStream) -> web.Application:
     app = web.Application()
     app.router.add_get("/ws", streams.serve)
     app.router.add_get("/ws/{name:.*}", streams.serve)
     app.router.add_get("/stream", streams.serve)
     app.router.add_get("/ws-api/v3", user_stream.serve)
     app.router.add_route("*", "/api/v3/{path:.*}", rest.handle)
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+
+    async def close_sockets(_app: web.Application) -> None:
+        await asyncio.gather(streams.close(), user_stream.close())
+
+    app.on_shutdown.append(close_sockets)
+    return app
+
+
+async def _serve_http(stack: AsyncExitStack, address: str, app: web.Application) -> int:
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_GRACE_SECONDS)
     await runner.setup()
+    stack.push_async_callback(runner.cleanup)
     try:
-        await web.TCPSite(runner, host, port).start()
+        await web.TCPSite(runner, _host(address), int(address.rpartition(":")[2])).start()
     except OSError as error:
-        await runner.cleanup()
         raise OSError(
-            f"address '{host}:{port}' cannot be bound: is the port in use? Choose another or stop its owner"
+            f"address {address!r} cannot be bound: is the port in use? Choose another or stop its owner"
         ) from error
-    return runner
+    port: int = runner.addresses[0][1]
+    return port
+
+
+async def _serve_control(stack: AsyncExitStack, address: str, servicer: ControlServicer) -> int:
+    service = simex_pb2.DESCRIPTOR.services_by_name["Simex"]
+    server = await start_server(address, [(service, simex_pb2_grpc.add_SimexServicer_to_server, servicer)])
+    stack.push_async_callback(server.stop, _GRACE_SECONDS)
+    return server.port
+
+
+def _flushing(streams: PublicStreams, user_stream: UserStream) -> Callable[[], Awaitable[None]]:
+    async def flushed() -> None:
+        await asyncio.gather(streams.flushed(), user_stream.flushed())
+
+    return flushed
+
+
+def _start(stack: AsyncExitStack, clock: Coroutine[None, None, None]) -> _Task:
+    task = asyncio.create_task(clock)
+
+    async def stop() -> None:
+        task.cancel()
+        await asyncio.wait({task})
+
+    stack.push_async_callback(stop)
+    return task
 
 
 async def _send_tickers(streams: PublicStreams) -> None:
     while True:
         await asyncio.sleep(_TICKER_SECONDS)
         streams.publish_tickers()
+
+
+def _host(address: str) -> str:
+    return address.rpartition(":")[0]
 
 
 def _listing(market: MarketSettings) -> Listing:

@@ -1,8 +1,8 @@
 """The account's websocket, `/ws-api/v3`: signed subscriptions to what happens to its orders and balances."""
 
+import asyncio
 import json
 from collections.abc import Callable
-from urllib.parse import quote
 
 from aiohttp import WSMsgType, web
 
@@ -12,7 +12,7 @@ from simex.connection import Connection
 from simex.errors import ApiError
 from simex.params import Params
 from simex.payloads import Json
-from simex.public_streams import HEARTBEAT_SECONDS
+from simex.public_streams import CLOSE_SECONDS, HEARTBEAT_SECONDS
 from simex.signing import Credentials, check_window
 
 
@@ -26,7 +26,7 @@ class UserStream:
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Serves one socket until it closes."""
-        socket = web.WebSocketResponse(heartbeat=HEARTBEAT_SECONDS)
+        socket = web.WebSocketResponse(heartbeat=HEARTBEAT_SECONDS, timeout=CLOSE_SECONDS)
         await socket.prepare(request)
         session = _Session(Connection(socket))
         self._sessions.add(session)
@@ -56,6 +56,10 @@ class UserStream:
         """Returns once every client's socket has what was published so far."""
         for session in list(self._sessions):
             await session.connection.flushed()
+
+    async def close(self) -> None:
+        """Closes every socket."""
+        await asyncio.gather(*(session.connection.close() for session in self._sessions))
 
     def _answer(self, session: "_Session", text: str) -> Json:
         request_id: object = None
@@ -91,9 +95,7 @@ class UserStream:
         signature = params.text("signature")
         check_window(params, self._clock_ms())
         signed = sorted((key, value) for key, value in values.items() if key != "signature")
-        self._credentials.check_signature(
-            "&".join(f"{key}={quote(value, safe='')}" for key, value in signed), signature
-        )
+        self._credentials.check_signature("&".join(f"{key}={value}" for key, value in signed), signature)
 
 
 class _Session:
