@@ -11,7 +11,7 @@ from gridcore.ids import client_order_id
 from gridcore.market import MarketRules
 from gridcore.orders import OrderType
 from gridcore.position_manager import Adjustment, Placement, PositionManager
-from gridcore.risk import check_risk, fresh
+from gridcore.risk import calm, check_risk, fresh
 from gridcore.state import Mode, RiskFlags, State
 from gridcore.triggers import ModeChanged, OrdersUpdated, Plan, PriceChanged, Ticked, Trigger
 
@@ -54,9 +54,8 @@ def decide(
         case _:
             assert_never(trigger)
     price, heard_ms = _price_of(trigger)
-    manager = PositionManager(
-        state, market, config, price=price, at_ms=trigger.at_ms, fresh=fresh(heard_ms, trigger.at_ms, config.risk)
-    )
+    actable = fresh(heard_ms, trigger.at_ms, config.risk) and calm(state.risk, trigger.at_ms, price, config.risk)
+    manager = PositionManager(state, market, config, price=price, at_ms=trigger.at_ms, fresh=actable)
     return _with_actions(plan, manager.adjust(), config, prefix)
 
 

@@ -35,8 +35,14 @@ def check_risk(risk: RiskFlags, position: Decimal, trigger: PriceChanged | Ticke
         case PriceChanged(at_ms, price):
             folded = replace(risk, anchors=_fold_anchors(risk.anchors, at_ms, price, config))
             return Verdict(folded, _jump(risk.anchors, at_ms, price, config) or _too_large(position, config))
-        case Ticked():
-            return Verdict(risk, _stale(trigger, config) or _too_large(position, config))
+        case Ticked(at_ms, price):
+            jump = None if price is None else _jump(risk.anchors, at_ms, price, config)
+            return Verdict(risk, _stale(trigger, config) or jump or _too_large(position, config))
+
+
+def calm(risk: RiskFlags, at_ms: int, price: Decimal | None, config: RiskConfig) -> bool:
+    """Whether a price has not jumped: order updates that come with one that has are booked, and open nothing."""
+    return price is None or risk.mode is not Mode.RUNNING or _jump(risk.anchors, at_ms, price, config) is None
 
 
 def fresh(price_heard_ms: int, at_ms: int, config: RiskConfig) -> bool:
