@@ -1,0 +1,50 @@
+"""Making the ccxt client: keys, decimals, addresses, and none of its own throttling or repeating."""
+
+import copy
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import ccxt.pro  # noqa: TID251  # one of the adapter's modules
+
+from executor.config import VenueSettings
+from gridrpc.settings import ConfigError
+
+
+def make_client(settings: VenueSettings) -> Any:
+    """The exchange's ccxt.pro client, which is its REST client too. Raises ConfigError for one that does not exist."""
+    if settings.exchange not in ccxt.pro.exchanges:
+        raise ConfigError("venue.exchange", settings.exchange, "give the id of an exchange that ccxt.pro knows")
+    client = getattr(ccxt.pro, settings.exchange)(
+        {
+            "apiKey": settings.credentials.api_key,
+            "secret": settings.credentials.secret,
+            "timeout": settings.request_timeout_ms,
+            "enableRateLimit": False,  # it would wait between the ledger's commit and the signature
+            "options": {
+                "defaultType": "spot",
+                "recvWindow": settings.recv_window_ms,
+                "fetchMarkets": {"types": ["spot"]},
+                "fetchCurrencies": False,
+                "fetchMargins": False,
+                "warnOnFetchOpenOrdersWithoutSymbol": False,
+                "maxRetriesOnFailure": 0,  # it would send a create again
+            },
+        }
+    )
+    client.number = Decimal
+    if settings.sandbox:
+        client.set_sandbox_mode(True)
+    if settings.base_url:
+        client.urls["api"] = _moved(copy.deepcopy(client.urls["api"]), settings.base_url)
+    return client
+
+
+def _moved(urls: Any, base_url: str) -> Any:
+    """Every address under `urls`, at another host: the path stays, ws follows http."""
+    if isinstance(urls, dict):
+        return {name: _moved(url, base_url) for name, url in urls.items()}
+    base, old = urlsplit(base_url), urlsplit(urls)
+    secure = base.scheme == "https"
+    scheme = ("wss" if secure else "ws") if old.scheme.startswith("ws") else base.scheme
+    return urlunsplit((scheme, base.netloc, base.path + old.path, old.query, ""))

@@ -1,0 +1,160 @@
+"""A venue behind ccxt. What is particular to Binance is said so; every error goes through `ccxt_outcomes`."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeVar
+
+import ccxt  # noqa: TID251  # one of the adapter's modules
+
+from executor import ccxt_convert as convert
+from executor import ccxt_outcomes as outcomes
+from executor.ccxt_stream import hints
+from executor.clock import unix_ms
+from executor.ports import Hint, ReadFailedError, TradeCursor, VenueBalance, VenueOrder, VenueTrade
+from gridcore.actions import PlaceOrder
+from gridcore.market import MarketRules
+from gridcore.money import canonical
+from gridcore.orders import OrderType
+
+T = TypeVar("T")
+
+_PAGE = 1_000  # Binance's most for trades and orders
+
+
+class CcxtVenue:
+    """Implements `ports.Venue` over a ccxt.pro client."""
+
+    def __init__(self, client: Any, recv_window_ms: int) -> None:
+        self._client = client
+        self._recv_window_ms = recv_window_ms
+        self._expires = client.id.startswith("binance")  # its requests carry timestamp and recvWindow
+
+    @property
+    def request_window_ms(self) -> int | None:
+        """The recvWindow, None for an exchange whose requests do not expire."""
+        return self._recv_window_ms if self._expires else None
+
+    async def connect(self) -> None:
+        """Loads the markets."""
+        await self._ask(self._client.load_markets)
+
+    async def place(self, symbol: str, order: PlaceOrder, timestamp_ms: int) -> VenueOrder:
+        """create_order with our id and timestamp."""
+        params = {"clientOrderId": order.client_order_id, **self._signed(timestamp_ms)}
+        if order.type is OrderType.LIMIT_MAKER:
+            params["postOnly"] = True
+        price, quantity = canonical(order.price), canonical(order.quantity)
+        try:
+            reply = await self._client.create_order(symbol, "limit", order.side.value.lower(), quantity, price, params)
+        except ccxt.BaseError as error:
+            raise outcomes.of_create(error, unix_ms(), self._retry_after_ms()) from error
+        return convert.placed_order(reply)
+
+    async def cancel(self, symbol: str, client_order_id: str, exchange_order_id: str, timestamp_ms: int) -> None:
+        """cancel_order by the venue's id, else by ours."""
+        params = self._signed(timestamp_ms)
+        if not exchange_order_id:
+            params["clientOrderId"] = client_order_id
+        try:
+            await self._client.cancel_order(exchange_order_id or None, symbol, params)
+        except ccxt.BaseError as error:
+            raise outcomes.of_cancel(error, unix_ms(), self._retry_after_ms()) from error
+
+    async def order_by_client_id(self, symbol: str, client_order_id: str) -> VenueOrder | None:
+        """fetch_order by our id."""
+        return await self._order(None, symbol, {"clientOrderId": client_order_id})
+
+    async def order_by_id(self, symbol: str, exchange_order_id: str) -> VenueOrder | None:
+        """fetch_order by the venue's id."""
+        return await self._order(exchange_order_id, symbol, {})
+
+    async def open_orders(self, symbol: str) -> list[VenueOrder]:
+        """fetch_open_orders."""
+        return [convert.order(raw) for raw in await self._ask(self._client.fetch_open_orders, symbol)]
+
+    async def orders_between(self, symbol: str, since_ms: int, until_ms: int) -> list[VenueOrder]:
+        """fetch_orders in one page; raises ReadFailedError where the span holds more than a page."""
+        raws = await self._ask(self._client.fetch_orders, symbol, since_ms, _PAGE, {"until": until_ms})
+        if len(raws) >= _PAGE:
+            raise ReadFailedError(f"{symbol} has {_PAGE} or more orders between {since_ms} and {until_ms}")
+        return [convert.order(raw) for raw in raws]
+
+    async def trades_after(self, symbol: str, cursor: TradeCursor) -> list[VenueTrade]:
+        """fetch_my_trades, page after page: by fromId on Binance, by time elsewhere and before the first id."""
+        found: dict[str, VenueTrade] = {}
+        while True:
+            page = await self._trades_page(symbol, cursor)
+            fresh = [trade for trade in page if trade.fill.trade_id not in found]
+            found |= {trade.fill.trade_id: trade for trade in fresh}
+            if len(page) < _PAGE or not fresh:
+                return sorted(found.values(), key=_age)
+            cursor = TradeCursor(page[-1].fill.trade_id, page[-1].time_ms)
+
+    async def trades_of_order(self, symbol: str, exchange_order_id: str) -> list[VenueTrade]:
+        """fetch_order_trades."""
+        raws = await self._ask(self._client.fetch_order_trades, exchange_order_id, symbol, None, _PAGE)
+        return [convert.trade(raw) for raw in raws]
+
+    async def balances(self) -> list[VenueBalance]:
+        """fetch_balance."""
+        return convert.balances(await self._ask(self._client.fetch_balance))
+
+    async def market_rules(self, symbol: str) -> MarketRules:
+        """The loaded market with the account's commission rates."""
+        account = await self._ask(self._client.fetch_balance)
+        try:
+            return convert.market_rules(self._client.market(symbol), account)
+        except (ccxt.BaseError, KeyError, TypeError, ValueError) as error:
+            raise ReadFailedError(f"the rules of {symbol} cannot be read: {outcomes.sentence(error)}") from error
+
+    async def time_ms(self) -> int:
+        """fetch_time."""
+        return int(await self._ask(self._client.fetch_time))
+
+    def set_skew(self, skew_ms: int) -> None:
+        """ccxt subtracts timeDifference from the local clock where no timestamp is given."""
+        self._client.options["timeDifference"] = -skew_ms
+
+    def hints(self, symbol: str) -> AsyncIterator[Hint]:
+        """watch_my_trades and watch_orders."""
+        return hints(self._client, symbol)
+
+    async def close(self) -> None:
+        """Closes the client's sessions."""
+        await self._client.close()
+
+    def _signed(self, timestamp_ms: int) -> dict[str, Any]:
+        return {"timestamp": timestamp_ms, "recvWindow": self._recv_window_ms} if self._expires else {}
+
+    async def _order(self, exchange_order_id: str | None, symbol: str, params: dict[str, str]) -> VenueOrder | None:
+        try:
+            raw = await self._client.fetch_order(exchange_order_id, symbol, params)
+        except ccxt.OrderNotFound:
+            return None
+        except ccxt.BaseError as error:
+            raise outcomes.of_read(error, unix_ms(), self._retry_after_ms()) from error
+        return convert.order(raw)
+
+    async def _trades_page(self, symbol: str, cursor: TradeCursor) -> list[VenueTrade]:
+        if self._expires and cursor.after_id:
+            raws = await self._ask(
+                self._client.fetch_my_trades, symbol, None, _PAGE, {"fromId": int(cursor.after_id) + 1}
+            )
+        else:
+            raws = await self._ask(self._client.fetch_my_trades, symbol, cursor.since_ms, _PAGE)
+        return sorted((convert.trade(raw) for raw in raws), key=_age)
+
+    async def _ask(self, method: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
+        try:
+            return await method(*arguments)
+        except ccxt.BaseError as error:
+            raise outcomes.of_read(error, unix_ms(), self._retry_after_ms()) from error
+
+    def _retry_after_ms(self) -> int:
+        headers = self._client.last_response_headers or {}
+        text = next((str(value) for name, value in headers.items() if str(name).lower() == "retry-after"), "")
+        return int(text) * 1_000 if text.isdecimal() else 0
+
+
+def _age(trade: VenueTrade) -> tuple[int, int, str]:
+    trade_id = trade.fill.trade_id
+    return (trade.time_ms, int(trade_id) if trade_id.isdecimal() else 0, trade_id)

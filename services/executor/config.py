@@ -1,0 +1,129 @@
+"""The executor's settings, read once at the start. Keys come from the environment and show in no text."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from executor.ledger.store import sqlite_url
+from gridrpc.settings import MISSING, ConfigError, Table
+
+_KEY, _SECRET = "GRIDWRIGHT_API_KEY", "GRIDWRIGHT_API_SECRET"  # names of variables
+_LOCAL_LAG_MS, _REAL_LAG_MS = 2_000, 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The account's keys; neither is in its repr."""
+
+    api_key: str = field(repr=False)
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class VenueSettings:
+    """Which exchange and how. `base_url` replaces the exchange's own addresses."""
+
+    exchange: str
+    base_url: str
+    sandbox: bool
+    recv_window_ms: int
+    visibility_lag_ms: int
+    request_timeout_ms: int
+    credentials: Credentials
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the process needs to know."""
+
+    venue: VenueSettings
+    address: str
+    database_url: str = field(repr=False)
+    poll_interval_ms: int
+    requests_per_second: int
+    burst: int
+    keep_finished_ms: int
+    symbols: tuple[str, ...]
+
+
+def read_settings(config: Table, environment: Mapping[str, str]) -> Settings:
+    """The settings of a file's tables `venue`, `executor` and `grids`. Raises ConfigError."""
+    venue = config.table("venue")
+    executor = config.table("executor")
+    rate = executor.integer("requests_per_second", 10, least=1)
+    settings = Settings(
+        venue=_venue(venue, environment),
+        address=executor.text("address", "127.0.0.1:50052"),
+        database_url=executor.text("database_url", "")
+        or sqlite_url(Path(executor.text("data_dir", ".gridwright/executor"))),
+        poll_interval_ms=executor.integer("poll_interval_ms", 1_000, least=10),
+        requests_per_second=rate,
+        burst=executor.integer("burst", 2 * rate, least=1),
+        keep_finished_ms=executor.integer("keep_finished_hours", 72, least=1) * 3_600_000,
+        symbols=_symbols(config),
+    )
+    executor.text("data_dir", "")  # known, though unused beside a database_url
+    venue.refuse_unread()
+    executor.refuse_unread()
+    return settings
+
+
+def _symbols(config: Table) -> tuple[str, ...]:
+    symbols = tuple(grid.text("symbol") for grid in config.tables("grids"))
+    if not symbols:
+        raise ConfigError("grids", MISSING, 'add at least one [[grids]] with symbol = "BTC/USDT"')
+    for symbol in symbols:
+        if symbols.count(symbol) > 1:
+            raise ConfigError("grids.symbol", symbol, "give each symbol one grid")
+    return symbols
+
+
+def _venue(venue: Table, environment: Mapping[str, str]) -> VenueSettings:
+    base_url = venue.text("base_url", "").rstrip("/")
+    parts = urlsplit(base_url)
+    if base_url and (parts.scheme not in {"http", "https"} or not parts.hostname):
+        raise ConfigError(venue.field("base_url"), base_url, "give a URL such as http://127.0.0.1:8080")
+    local = _is_loopback(parts.hostname or "")
+    return VenueSettings(
+        exchange=venue.text("exchange"),
+        base_url=base_url,
+        sandbox=venue.flag("sandbox", default=False),
+        recv_window_ms=venue.integer("recv_window_ms", 5_000, least=100),
+        visibility_lag_ms=venue.integer("visibility_lag_ms", _LOCAL_LAG_MS if local else _REAL_LAG_MS, least=0),
+        request_timeout_ms=venue.integer("request_timeout_ms", 10_000, least=100),
+        credentials=_credentials(environment, local=local),
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _credentials(environment: Mapping[str, str], *, local: bool) -> Credentials:
+    """From the variable, or from the file that its _FILE twin names; a venue on this machine has a default."""
+    key, secret = (_variable(environment, name) for name in (_KEY, _SECRET))
+    if key and secret:
+        return Credentials(key, secret)
+    if local and not key and not secret:
+        return Credentials("simex", "simex")
+    missing = _SECRET if key else _KEY
+    raise ConfigError(f"environment variable {missing}", MISSING, f"set it, or {missing}_FILE to the path of its file")
+
+
+def _variable(environment: Mapping[str, str], name: str) -> str:
+    path = environment.get(f"{name}_FILE", "")
+    if not path:
+        return environment.get(name, "").strip()
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigError(
+            f"environment variable {name}_FILE", path, f"the file cannot be read ({error.strerror}); give one that can"
+        ) from error

@@ -1,0 +1,33 @@
+"""What is being sent right now, so that a fence can wait for it."""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator
+
+
+class Flight:
+    """Counts sends by symbol and epoch. Entered before the ledger says SENDING, left once the answer is recorded."""
+
+    def __init__(self) -> None:
+        self._sending: Counter[tuple[str, int]] = Counter()
+        self._landed = asyncio.Condition()
+
+    @contextlib.asynccontextmanager
+    async def sending(self, symbol: str, epoch: int) -> AsyncIterator[None]:
+        """Holds while one action is under way."""
+        self._sending[symbol, epoch] += 1
+        try:
+            yield
+        finally:
+            self._sending[symbol, epoch] -= 1
+            async with self._landed:
+                self._landed.notify_all()
+
+    async def landed_below(self, symbol: str, epoch: int) -> None:
+        """Returns once nothing of an older epoch is being sent."""
+        async with self._landed:
+            await self._landed.wait_for(lambda: not self._older(symbol, epoch))
+
+    def _older(self, symbol: str, epoch: int) -> bool:
+        return any(count and name == symbol and old < epoch for (name, old), count in self._sending.items())

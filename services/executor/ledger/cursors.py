@@ -1,0 +1,23 @@
+"""How far the poll has read each symbol's trades; what lies before a cursor is in the log or is foreign."""
+
+import sqlalchemy as sa
+
+from executor.ledger.schema import cursors, meta
+from executor.ports import TradeCursor
+
+
+def read(connection: sa.Connection, symbol: str) -> TradeCursor:
+    """Where to read on; at first, from the ledger's birth."""
+    row = connection.execute(sa.select(cursors).where(cursors.c.symbol == symbol)).first()
+    if row is not None:
+        return TradeCursor(row.after_id, row.since_ms)
+    born_ms: int = connection.execute(sa.select(meta.c.born_ms)).scalar_one()
+    return TradeCursor("", born_ms)
+
+
+def advance(connection: sa.Connection, symbol: str, cursor: TradeCursor) -> None:
+    """Reads on from here the next time."""
+    values = {"after_id": cursor.after_id, "since_ms": cursor.since_ms}
+    changed = connection.execute(sa.update(cursors).where(cursors.c.symbol == symbol).values(values)).rowcount
+    if changed == 0:
+        connection.execute(sa.insert(cursors).values(symbol=symbol, **values))

@@ -1,0 +1,84 @@
+"""The fence of a symbol: the lowest epoch that may still send, with what the ledger remembers of its caller."""
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from executor.ledger import moves
+from executor.ledger.schema import fences
+from gridrpc.faults import FailedPrecondition
+
+
+@dataclass(frozen=True, slots=True)
+class FenceRecord:
+    """What stands for a symbol. `prefix` is what the bot's client order ids begin with."""
+
+    symbol: str
+    epoch: int
+    state_birth_id: str
+    prefix: str
+    floor_epoch: int
+    floor_seq: int
+
+    def prunes(self, request_id: str) -> bool:
+        """Whether a request of this name may have been pruned, so that not knowing it proves nothing."""
+        parts = request_id.rsplit("/", 2)
+        if len(parts) != 3 or not (parts[1].isdecimal() and parts[2].isdecimal()):
+            return False
+        return (int(parts[1]), int(parts[2])) <= (self.floor_epoch, self.floor_seq)
+
+
+def read(connection: sa.Connection, symbol: str) -> FenceRecord | None:
+    """The symbol's fence, None before the first."""
+    row = connection.execute(sa.select(fences).where(fences.c.symbol == symbol)).first()
+    return None if row is None else FenceRecord(**row._mapping)  # noqa: SLF001  # SQLAlchemy's public name for it
+
+
+def prefixes(connection: sa.Connection) -> dict[str, str]:
+    """The client order id prefix of each fenced symbol."""
+    rows = connection.execute(sa.select(fences.c.symbol, fences.c.prefix).where(fences.c.prefix != ""))
+    return {row.symbol: row.prefix for row in rows}
+
+
+def raise_to(
+    connection: sa.Connection, symbol: str, epoch: int, state_birth_id: str, prefix: str, now_ms: int
+) -> FenceRecord:
+    """Raises the fence and ends every unsent action of an older epoch NOT_SENT.
+
+    The first state_birth_id that is told stays. Raises FailedPrecondition where the fence is already higher.
+    """
+    before = read(connection, symbol)
+    if before is None:
+        record = FenceRecord(symbol, epoch, state_birth_id, prefix, 0, 0)
+        connection.execute(
+            sa.insert(fences).values(
+                symbol=symbol,
+                epoch=epoch,
+                state_birth_id=state_birth_id,
+                prefix=prefix,
+                floor_epoch=0,
+                floor_seq=0,
+            )
+        )
+    else:
+        if before.epoch > epoch:
+            raise FailedPrecondition(
+                f"epoch = {epoch}: the fence of {symbol} stands at {before.epoch}; a newer orchestrator has taken over",
+                reason="FENCE_IS_HIGHER",
+                epoch=str(before.epoch),
+            )
+        record = FenceRecord(
+            symbol,
+            epoch,
+            before.state_birth_id or state_birth_id,
+            prefix or before.prefix,
+            before.floor_epoch,
+            before.floor_seq,
+        )
+        connection.execute(
+            sa.update(fences)
+            .where(fences.c.symbol == symbol)
+            .values(epoch=epoch, state_birth_id=record.state_birth_id, prefix=record.prefix)
+        )
+    moves.withdraw_below(connection, symbol, epoch, now_ms)
+    return record

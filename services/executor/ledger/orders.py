@@ -1,0 +1,117 @@
+"""Our orders as the ledger knows them, by client id and by the venue's."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+
+from executor.ledger.acceptance import INTENT_ORDER
+from executor.ledger.schema import orders
+from gridcore.orders import ENDED, OrderStatus, Role, Side
+
+_ENDED_VALUES = {status.value for status in ENDED}
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRecord:
+    """An order of ours. `status` is None before it is sent; `executed` sums the recorded fills."""
+
+    client_order_id: str
+    symbol: str
+    exchange_order_id: str
+    side: Side
+    role: Role
+    slot: str
+    price: Decimal
+    quantity: Decimal
+    executed: Decimal
+    status: OrderStatus | None
+    request_id: str
+
+    @property
+    def ended(self) -> bool:
+        """Whether its end is recorded."""
+        return self.status is not None and self.status.ended
+
+
+def by_client_id(connection: sa.Connection, client_order_id: str) -> OrderRecord | None:
+    """The order of this name, None where it is not the ledger's."""
+    row = connection.execute(sa.select(orders).where(orders.c.client_order_id == client_order_id)).first()
+    return None if row is None else _record(row)
+
+
+def by_exchange_id(connection: sa.Connection, symbol: str, exchange_order_id: str) -> OrderRecord | None:
+    """The order that the venue calls so, None where the ledger has not learned of one."""
+    row = connection.execute(
+        sa.select(orders).where(orders.c.symbol == symbol, orders.c.exchange_order_id == exchange_order_id)
+    ).first()
+    return None if row is None else _record(row)
+
+
+def on_venue(connection: sa.Connection, symbol: str) -> list[OrderRecord]:
+    """Orders that are on the book as far as the ledger knows."""
+    rows = connection.execute(
+        sa.select(orders).where(orders.c.symbol == symbol, orders.c.status == OrderStatus.OPEN.value)
+    ).all()
+    return [_record(row) for row in rows]
+
+
+def in_flight(connection: sa.Connection, symbol: str) -> list[OrderRecord]:
+    """Orders that are intents, being sent, or UNKNOWN."""
+    rows = connection.execute(
+        sa.select(orders).where(
+            orders.c.symbol == symbol, orders.c.status.in_([INTENT_ORDER, OrderStatus.UNKNOWN.value])
+        )
+    ).all()
+    return [_record(row) for row in rows]
+
+
+def known_names(connection: sa.Connection, client_order_ids: list[str]) -> set[str]:
+    """Which of these names are the ledger's."""
+    rows = connection.execute(sa.select(orders.c.client_order_id).where(orders.c.client_order_id.in_(client_order_ids)))
+    return set(rows.scalars())
+
+
+def set_status(
+    connection: sa.Connection,
+    client_order_id: str,
+    status: OrderStatus,
+    *,
+    exchange_order_id: str = "",
+    ended_ms: int = 0,
+) -> None:
+    """Moves an order that has not ended; one that has stays as it is. A known exchange id is kept."""
+    values: dict[str, object] = {"status": status.value, "ended_ms": ended_ms}
+    if exchange_order_id:
+        values["exchange_order_id"] = exchange_order_id
+    connection.execute(
+        sa.update(orders)
+        .where(orders.c.client_order_id == client_order_id, orders.c.status.not_in(_ENDED_VALUES))
+        .values(values)
+    )
+
+
+def learn_exchange_id(connection: sa.Connection, client_order_id: str, exchange_order_id: str) -> None:
+    """What the venue calls the order, learned from the stream or a look-up."""
+    connection.execute(
+        sa.update(orders)
+        .where(orders.c.client_order_id == client_order_id, orders.c.exchange_order_id == "")
+        .values(exchange_order_id=exchange_order_id)
+    )
+
+
+def _record(row: sa.Row[Any]) -> OrderRecord:
+    return OrderRecord(
+        client_order_id=row.client_order_id,
+        symbol=row.symbol,
+        exchange_order_id=row.exchange_order_id,
+        side=Side(row.side),
+        role=Role(row.role),
+        slot=row.slot,
+        price=Decimal(row.price),
+        quantity=Decimal(row.quantity),
+        executed=Decimal(row.executed),
+        status=None if row.status == INTENT_ORDER else OrderStatus(row.status),
+        request_id=row.request_id,
+    )

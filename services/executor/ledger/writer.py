@@ -1,0 +1,83 @@
+"""One thread that owns the ledger's connection: transactions one after another, and asyncio never waits on a disk.
+
+Jobs that wait together share one commit, each in a savepoint of its own, so a burst of actions costs one flush.
+"""
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import sqlalchemy as sa
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_Job = tuple[Callable[[sa.Connection], Any], Future[Any]]
+_MOST_PER_COMMIT = 64
+
+
+class Writer:
+    """Runs functions of a connection in its thread. Their writes are durable when `run` returns."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name="ledger-writer", daemon=True)
+        self._thread.start()
+
+    async def run(
+        self, function: Callable[Concatenate[sa.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """The function's result, once its transaction is committed. Cancelling the caller does not undo it."""
+        future: Future[T] = Future()
+        self._jobs.put((lambda connection: function(connection, *args, **kwargs), future))
+        return await asyncio.shield(asyncio.wrap_future(future))
+
+    def close(self) -> None:
+        """Ends after the jobs that are queued; waits for that."""
+        self._jobs.put(None)
+        self._thread.join()
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            batch = [job]
+            last = False
+            while len(batch) < _MOST_PER_COMMIT and not last:
+                try:
+                    more = self._jobs.get_nowait()
+                except queue.Empty:
+                    break
+                last = more is None
+                if more is not None:
+                    batch.append(more)
+            self._commit(batch)
+            if last:
+                return
+
+    def _commit(self, batch: list[_Job]) -> None:
+        outcomes: list[tuple[Future[Any], Any, BaseException | None]] = []
+        try:
+            with self._engine.begin() as connection:
+                outcomes = [_attempt(connection, function, future) for function, future in batch]
+        except BaseException as error:  # noqa: BLE001  # whoever waits must hear of it, whatever it is
+            outcomes = [(future, None, error) for _, future in batch]
+        for future, value, problem in outcomes:
+            if problem is None:
+                future.set_result(value)
+            else:
+                future.set_exception(problem)
+
+
+def _attempt(
+    connection: sa.Connection, function: Callable[[sa.Connection], Any], future: Future[Any]
+) -> tuple[Future[Any], Any, BaseException | None]:
+    try:
+        with connection.begin_nested():
+            return future, function(connection), None
+    except sa.exc.OperationalError:
+        raise  # the connection itself is in doubt, and with it every job of the batch
+    except Exception as error:  # noqa: BLE001  # goes to the caller; the other jobs of the batch are untouched
+        return future, None, error

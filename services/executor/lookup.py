@@ -1,0 +1,100 @@
+"""Looking before sending: what the venue shows of an order whose outcome is in doubt, and what that proves.
+
+Found proves that it was placed. Not found proves that it was not, but only if the look-up began, by the venue's clock,
+after timestamp + request window + visibility lag: until then a lost request may still be accepted, or not yet be shown.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+
+from executor.clock import VenueClock
+from executor.ports import ReadFailedError, TradeCursor, Venue, VenueOrder
+from executor.reads import Reader
+from gridcore.actions import PlaceOrder
+
+_AHEAD_MS = 1_000  # a venue accepts timestamps up to this far ahead of its clock
+
+
+class Absence(Enum):
+    """What not finding an order means."""
+
+    PROVED = "PROVED"  # it never reached the book and never will
+    OPEN = "OPEN"  # too early to say, or a question got no answer
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """The venue shows another order under our id: nobody but a second bot makes those."""
+
+    order: VenueOrder
+
+
+Finding = VenueOrder | Absence | Misfit
+
+
+class LookUp:
+    """Asks the venue in every way it can be asked. Never sends."""
+
+    def __init__(self, venue: Venue, reader: Reader, clock: VenueClock, visibility_lag_ms: int) -> None:
+        self._venue = venue
+        self._reader = reader
+        self._clock = clock
+        self._lag_ms = visibility_lag_ms
+
+    def conclusive_at_ms(self, timestamp_ms: int) -> int | None:
+        """The venue time after which not finding is evidence; None where a request never expires."""
+        window = self._venue.request_window_ms
+        return None if window is None else timestamp_ms + window + self._lag_ms
+
+    async def find(self, symbol: str, place: PlaceOrder, timestamp_ms: int) -> Finding:
+        """By client id, then open orders, history and trades. A failed question leaves the absence OPEN."""
+        began_ms = self._clock.venue_ms()
+        try:
+            order = await self._search(symbol, place, timestamp_ms)
+        except ReadFailedError:
+            return Absence.OPEN
+        if order is not None:
+            return order if _fits(order, place, timestamp_ms) else Misfit(order)
+        conclusive_at = self.conclusive_at_ms(timestamp_ms)
+        if conclusive_at is not None and began_ms > conclusive_at:
+            return Absence.PROVED
+        return Absence.OPEN
+
+    async def _search(self, symbol: str, place: PlaceOrder, timestamp_ms: int) -> VenueOrder | None:
+        name = place.client_order_id
+        order = await self._reader.read(lambda: self._venue.order_by_client_id(symbol, name))
+        if order is not None:
+            return order
+        for resting in await self._reader.read(lambda: self._venue.open_orders(symbol)):
+            if resting.client_order_id == name:
+                return resting
+        since_ms, until_ms = timestamp_ms - _AHEAD_MS, self._latest_ms(timestamp_ms)
+        history = await self._reader.read(lambda: self._venue.orders_between(symbol, since_ms, until_ms))
+        for past in history:
+            if past.client_order_id == name:
+                return past
+        known = {past.exchange_order_id for past in history}
+        return await self._search_trades(symbol, place, since_ms, until_ms, known)
+
+    async def _search_trades(
+        self, symbol: str, place: PlaceOrder, since_ms: int, until_ms: int, known: set[str]
+    ) -> VenueOrder | None:
+        """Trades name their order by the venue's id only, so each order not yet seen is asked for its client id."""
+        cursor = TradeCursor("", since_ms)
+        trades = await self._reader.read(lambda: self._venue.trades_after(symbol, cursor))
+        unseen = {trade.exchange_order_id for trade in trades if trade.side is place.side and trade.time_ms <= until_ms}
+        for exchange_order_id in sorted(unseen - known):
+            order = await self._reader.read(partial(self._venue.order_by_id, symbol, exchange_order_id))
+            if order is not None and order.client_order_id == place.client_order_id:
+                return order
+        return None
+
+    def _latest_ms(self, timestamp_ms: int) -> int:
+        """By when the order must have been created, with room for the venue's own delays; below the 24-hour limit."""
+        return timestamp_ms + (self._venue.request_window_ms or 0) + max(self._lag_ms, 60_000)
+
+
+def _fits(order: VenueOrder, place: PlaceOrder, timestamp_ms: int) -> bool:
+    same = (order.side, order.price, order.quantity) == (place.side, place.price, place.quantity)
+    return same and (order.created_ms == 0 or order.created_ms >= timestamp_ms - _AHEAD_MS)

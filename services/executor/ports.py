@@ -1,0 +1,181 @@
+"""What the executor asks of a venue, in our words: the values it answers with and what its refusals mean.
+
+How a venue is spoken to is left to the adapters (`ccxt_venue` here, the fake in gridtesting).
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+from typing import Protocol
+
+from gridcore.actions import Fill, PlaceOrder
+from gridcore.market import MarketRules
+from gridcore.orders import OrderStatus, Side
+
+
+@dataclass(frozen=True, slots=True)
+class VenueOrder:
+    """An order as the venue tells it. `status` is OPEN, FILLED, CANCELED, EXPIRED or REJECTED."""
+
+    symbol: str
+    client_order_id: str
+    exchange_order_id: str
+    side: Side
+    price: Decimal
+    quantity: Decimal
+    executed: Decimal
+    status: OrderStatus
+    created_ms: int = 0  # venue time, 0 where the venue does not say
+    updated_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class VenueTrade:
+    """A trade of the account. Venues tell the order's own id; the client id only some streams carry."""
+
+    symbol: str
+    exchange_order_id: str
+    side: Side
+    fill: Fill
+    time_ms: int
+    client_order_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VenueBalance:
+    """An asset of the account."""
+
+    asset: str
+    free: Decimal
+    locked: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class TradeCursor:
+    """How far a symbol's trades have been read: after this trade id, or since a time where there is none yet."""
+
+    after_id: str
+    since_ms: int
+
+
+Hint = VenueOrder | VenueTrade
+"""News of the user stream. It may be lost, doubled or late, so it only hastens what the poll would find."""
+
+
+class Refusal(Enum):
+    """Why a venue refused: the closed list of an ActionResult's reasons that come from the venue."""
+
+    INSUFFICIENT_FUNDS = "INSUFFICIENT_FUNDS"
+    WOULD_MATCH = "WOULD_MATCH"  # a LIMIT_MAKER order that would have traded at once
+    INVALID_ORDER = "INVALID_ORDER"  # steps, minimums, filters
+    RATE_LIMITED = "RATE_LIMITED"
+    CLOCK_SKEW = "CLOCK_SKEW"  # the timestamp was out of the venue's window
+    KEY_REFUSED = "KEY_REFUSED"
+    MARKET_CLOSED = "MARKET_CLOSED"
+    VENUE_UNREACHABLE = "VENUE_UNREACHABLE"  # no connection was ever made
+
+
+class VenueError(Exception):
+    """Base of what a call to the venue can end in besides success."""
+
+
+class RefusedError(VenueError):
+    """The venue refused the request, or never got it: nothing happened."""
+
+    def __init__(self, reason: Refusal, message: str, *, blocked_until_ms: int = 0) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.blocked_until_ms = blocked_until_ms  # local Unix time before which nothing may be sent
+
+
+class DuplicateError(VenueError):
+    """The venue has an open order with this client id already."""
+
+
+class UnknownOrderError(VenueError):
+    """The venue refused a cancel because it does not show such an open order. That ends nothing by itself."""
+
+
+class OutcomeUnknownError(VenueError):
+    """The request may have been carried out or not: look before you send."""
+
+
+class ReadFailedError(VenueError):
+    """A question got no answer; nothing is known and nothing happened. It may be asked again."""
+
+    def __init__(self, message: str, *, blocked_until_ms: int = 0) -> None:
+        super().__init__(message)
+        self.blocked_until_ms = blocked_until_ms
+
+
+class Venue(Protocol):
+    """An exchange account. Times are the venue's Unix milliseconds; reads raise ReadFailedError."""
+
+    @property
+    def request_window_ms(self) -> int | None:
+        """How long after its timestamp a request can still be accepted; None where the venue sets no such limit."""
+        ...
+
+    async def connect(self) -> None:
+        """Loads what the venue needs before the first call (markets). May be repeated."""
+        ...
+
+    async def place(self, symbol: str, order: PlaceOrder, timestamp_ms: int) -> VenueOrder:
+        """Places, signed with the timestamp. Raises RefusedError, DuplicateError or OutcomeUnknownError."""
+        ...
+
+    async def cancel(self, symbol: str, client_order_id: str, exchange_order_id: str, timestamp_ms: int) -> None:
+        """Cancels by the venue's id, or by client id where that is empty.
+
+        Raises RefusedError, UnknownOrderError or OutcomeUnknownError.
+        """
+        ...
+
+    async def order_by_client_id(self, symbol: str, client_order_id: str) -> VenueOrder | None:
+        """The newest order with the client id, None where the venue shows none."""
+        ...
+
+    async def order_by_id(self, symbol: str, exchange_order_id: str) -> VenueOrder | None:
+        """The order, None where the venue shows none."""
+        ...
+
+    async def open_orders(self, symbol: str) -> list[VenueOrder]:
+        """What rests on the book now, whoever placed it."""
+        ...
+
+    async def orders_between(self, symbol: str, since_ms: int, until_ms: int) -> list[VenueOrder]:
+        """Every order created in a span of less than 24 hours, ended ones included."""
+        ...
+
+    async def trades_after(self, symbol: str, cursor: TradeCursor) -> list[VenueTrade]:
+        """Every trade of the account after the cursor, oldest first, whatever pages that takes."""
+        ...
+
+    async def trades_of_order(self, symbol: str, exchange_order_id: str) -> list[VenueTrade]:
+        """Every trade of one order."""
+        ...
+
+    async def balances(self) -> list[VenueBalance]:
+        """The account's assets that are not zero."""
+        ...
+
+    async def market_rules(self, symbol: str) -> MarketRules:
+        """Steps, minimums, and the account's fees."""
+        ...
+
+    async def time_ms(self) -> int:
+        """The venue's clock."""
+        ...
+
+    def set_skew(self, skew_ms: int) -> None:
+        """What to add to the local clock to get the venue's, for requests whose timestamp is not given."""
+        ...
+
+    def hints(self, symbol: str) -> AsyncIterator[Hint]:
+        """The user stream of a symbol. Raises ReadFailedError when it breaks; what happened meanwhile is lost."""
+        ...
+
+    async def close(self) -> None:
+        """Lets go of connections."""
+        ...

@@ -1,0 +1,127 @@
+"""From what the venue tells to the update log: trades and orders in any order, doubled or late, each recorded once."""
+
+import logging
+from functools import partial
+
+import sqlalchemy as sa
+
+from executor.bell import Bell
+from executor.clock import VenueClock
+from executor.ledger import fences, orders, updates
+from executor.ledger.orders import OrderRecord
+from executor.ledger.store import Ledger
+from executor.ports import ReadFailedError, Venue, VenueOrder, VenueTrade
+from executor.reads import Reader
+from executor.standing import Standing
+from gridcore.orders import OrderStatus
+
+_log = logging.getLogger(__name__)
+
+_NEVER_ON_BOOK = {None, OrderStatus.REJECTED, OrderStatus.NOT_PLACED}
+_MOST_FOREIGN = 10_000
+
+
+class Recorder:
+    """The only way into the update log besides the resolver's findings."""
+
+    def __init__(
+        self, ledger: Ledger, venue: Venue, reader: Reader, clock: VenueClock, bell: Bell, standing: Standing
+    ) -> None:
+        self._ledger = ledger
+        self._venue = venue
+        self._reader = reader
+        self._clock = clock
+        self._bell = bell
+        self._standing = standing
+        self._foreign: dict[tuple[str, str], None] = {}  # exchange ids that were looked up; oldest first
+
+    async def trade(self, trade: VenueTrade) -> None:
+        """Records a trade if it is of ours. Raises ReadFailedError where the venue cannot say whose it is."""
+        if (trade.symbol, trade.exchange_order_id) in self._foreign:
+            return
+        order = await self._ledger.writer.run(_owner, trade)
+        if order is None:
+            order = await self._look_up_owner(trade)
+        if order is None:
+            return
+        appended = await self._ledger.writer.run(
+            updates.append_trade, trade, order.client_order_id, self._clock.local_ms()
+        )
+        if appended:
+            self._bell.ring(trade.symbol)
+            if order.ended:
+                _log.error(
+                    "trade %s of %s came after the order's recorded end", trade.fill.trade_id, order.client_order_id
+                )
+
+    async def order(self, seen: VenueOrder) -> bool:
+        """Records what an order of ours has come to. Returns whether the ledger has nothing more to learn of it.
+
+        Raises ReadFailedError where its trades cannot be asked for.
+        """
+        order = await self._ledger.writer.run(_learn, seen)
+        if order is None:
+            await self._check_stranger(seen)
+            return True
+        if order.status in _NEVER_ON_BOOK:
+            self._standing.own_order_unknown(
+                f"order {seen.client_order_id} ({seen.exchange_order_id}) is on the venue, "
+                f"but the ledger has it as {order.status.value if order.status else 'not sent'}"
+            )
+            return True
+        if not seen.status.ended or order.ended:
+            return True
+        return await self._end(seen)
+
+    async def _end(self, seen: VenueOrder) -> bool:
+        if await self._append_end(seen):
+            return True
+        trades = await self._reader.read(partial(self._venue.trades_of_order, seen.symbol, seen.exchange_order_id))
+        for trade in trades:
+            await self.trade(trade)
+        return await self._append_end(seen)
+
+    async def _append_end(self, seen: VenueOrder) -> bool:
+        ended = await self._ledger.writer.run(updates.append_end, seen.client_order_id, seen, self._clock.local_ms())
+        if ended:
+            self._bell.ring(seen.symbol)
+        return ended
+
+    async def _look_up_owner(self, trade: VenueTrade) -> OrderRecord | None:
+        """Trades carry no client id: the order is asked for before the trade is called foreign."""
+        seen = await self._reader.read(partial(self._venue.order_by_id, trade.symbol, trade.exchange_order_id))
+        if seen is None:
+            raise ReadFailedError(f"trade {trade.fill.trade_id} names an order that the venue does not show yet")
+        order = await self._ledger.writer.run(_learn, seen)
+        if order is None:
+            await self._check_stranger(seen)
+            self._foreign[trade.symbol, trade.exchange_order_id] = None
+            while len(self._foreign) > _MOST_FOREIGN:
+                del self._foreign[next(iter(self._foreign))]
+        return order
+
+    async def _check_stranger(self, seen: VenueOrder) -> None:
+        """An order with our prefix, younger than the ledger, that the ledger does not know, is a second bot's."""
+        prefix = (await self._ledger.writer.run(fences.prefixes)).get(seen.symbol, "")
+        ours = prefix != "" and seen.client_order_id.startswith(prefix)
+        late_ms = self._venue.request_window_ms or 0  # a lost ledger's last request may land after this one's birth
+        if ours and seen.created_ms - self._clock.skew_ms > self._ledger.born_ms + late_ms:
+            self._standing.own_order_unknown(
+                f"order {seen.client_order_id} ({seen.exchange_order_id}) of {seen.symbol} bears our prefix {prefix}, "
+                "but the ledger never placed it"
+            )
+
+
+def _owner(connection: sa.Connection, trade: VenueTrade) -> OrderRecord | None:
+    order = orders.by_exchange_id(connection, trade.symbol, trade.exchange_order_id)
+    if order is None and trade.client_order_id:
+        order = orders.by_client_id(connection, trade.client_order_id)
+    return order
+
+
+def _learn(connection: sa.Connection, seen: VenueOrder) -> OrderRecord | None:
+    order = orders.by_client_id(connection, seen.client_order_id)
+    if order is None or order.status in _NEVER_ON_BOOK:
+        return order
+    orders.learn_exchange_id(connection, seen.client_order_id, seen.exchange_order_id)
+    return orders.by_client_id(connection, seen.client_order_id)

@@ -1,0 +1,132 @@
+"""What was answered UNKNOWN is looked up until evidence ends it. It never sends; it tells by the update log."""
+
+import asyncio
+import logging
+from functools import partial
+
+import sqlalchemy as sa
+
+from executor.bell import Bell
+from executor.clock import VenueClock
+from executor.ledger import moves, orders, updates
+from executor.ledger.life import ActionEvent
+from executor.ledger.requests import LedgerAction
+from executor.ledger.store import Ledger
+from executor.lookup import Absence, LookUp, Misfit
+from executor.ports import ReadFailedError, Venue, VenueOrder
+from executor.reads import Reader
+from executor.recorder import Recorder
+from executor.standing import Standing
+from gridcore.actions import PlaceOrder
+
+_log = logging.getLogger(__name__)
+
+_FIRST_PAUSE_MS = 250
+_LONGEST_PAUSE_MS = 10_000
+
+
+class Resolver:
+    """One task per UNKNOWN place."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        venue: Venue,
+        reader: Reader,
+        look_up: LookUp,
+        recorder: Recorder,
+        clock: VenueClock,
+        bell: Bell,
+        standing: Standing,
+    ) -> None:
+        self._ledger = ledger
+        self._venue = venue
+        self._reader = reader
+        self._look_up = look_up
+        self._recorder = recorder
+        self._clock = clock
+        self._bell = bell
+        self._standing = standing
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def watch(self, symbol: str, action: LedgerAction) -> None:
+        """Looks on in the background until there is evidence."""
+        task = asyncio.create_task(
+            self._until_resolved(symbol, action), name=f"resolve {action.action.client_order_id}"
+        )
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Stops looking; the next start goes on."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _until_resolved(self, symbol: str, action: LedgerAction) -> None:
+        pause_ms = _FIRST_PAUSE_MS
+        while True:
+            try:
+                if await self.resolve_once(symbol, action):
+                    _log.info("order %s is resolved", action.action.client_order_id)
+                    return
+            except ReadFailedError as error:
+                _log.info("order %s stays UNKNOWN: %s", action.action.client_order_id, error)
+            await asyncio.sleep(self._pause_ms(action, pause_ms) / 1000)
+            pause_ms = min(pause_ms * 2, _LONGEST_PAUSE_MS)
+
+    def _pause_ms(self, action: LedgerAction, pause_ms: int) -> int:
+        """The back-off, cut short to the moment from which not finding proves something."""
+        conclusive_at = self._look_up.conclusive_at_ms(action.timestamp_ms)
+        if conclusive_at is None:
+            return pause_ms
+        left_ms = conclusive_at + 1 - self._clock.venue_ms()
+        return min(pause_ms, left_ms) if left_ms > 0 else pause_ms
+
+    async def resolve_once(self, symbol: str, action: LedgerAction) -> bool:
+        """One look. Returns whether the action is resolved."""
+        place = action.action
+        assert isinstance(place, PlaceOrder)
+        record = await self._ledger.writer.run(orders.by_client_id, place.client_order_id)
+        assert record is not None
+        if record.ended:
+            await self._ledger.writer.run(moves.move, action, ActionEvent.RESOLVE)
+            return True
+        if record.exchange_order_id:  # a trade or the stream has proved it meanwhile
+            seen = await self._reader.read(partial(self._venue.order_by_id, symbol, record.exchange_order_id))
+            return seen is not None and await self._found(action, seen)
+        finding = await self._look_up.find(symbol, place, action.timestamp_ms)
+        match finding:
+            case VenueOrder():
+                return await self._found(action, finding)
+            case Absence.PROVED:
+                await self._ledger.writer.run(_resolve_absent, action, self._clock.local_ms())
+                self._bell.ring(symbol)
+                return True
+            case Absence.OPEN:
+                return False
+            case Misfit(order):
+                self._standing.own_order_unknown(
+                    f"order {order.exchange_order_id} bears our id {place.client_order_id}, but is another order"
+                )
+                return False
+
+    async def _found(self, action: LedgerAction, seen: VenueOrder) -> bool:
+        if seen.status.ended:
+            if not await self._recorder.order(seen):
+                return False
+            await self._ledger.writer.run(moves.move, action, ActionEvent.RESOLVE)
+            return True
+        await self._ledger.writer.run(_resolve_open, action, seen, self._clock.local_ms())
+        self._bell.ring(seen.symbol)
+        return True
+
+
+def _resolve_open(connection: sa.Connection, action: LedgerAction, seen: VenueOrder, now_ms: int) -> None:
+    updates.append_found_open(connection, seen.client_order_id, seen, now_ms)
+    moves.move(connection, action, ActionEvent.RESOLVE)
+
+
+def _resolve_absent(connection: sa.Connection, action: LedgerAction, now_ms: int) -> None:
+    updates.append_not_placed(connection, action.action.client_order_id, now_ms)
+    moves.move(connection, action, ActionEvent.RESOLVE)

@@ -1,0 +1,134 @@
+"""The executor put together: its parts, the recovery before it serves, and the watches while it does."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from executor.batches import Batches
+from executor.bell import Bell
+from executor.bucket import Throttle, TokenBucket
+from executor.canceller import Canceller
+from executor.clock import VenueClock
+from executor.flight import Flight
+from executor.ledger import requests
+from executor.ledger.life import ActionStatus
+from executor.ledger.store import Ledger
+from executor.lookup import LookUp
+from executor.placer import Placer
+from executor.ports import ReadFailedError, Venue
+from executor.reads import Reader
+from executor.recorder import Recorder
+from executor.resolver import Resolver
+from executor.sender import Sender
+from executor.standing import Standing
+from executor.watch import Watch
+
+_log = logging.getLogger(__name__)
+
+_LONGEST_PAUSE_SECONDS = 5.0
+_CLOCK_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often the venue may be asked, and how late it may tell."""
+
+    poll_interval_ms: int = 1_000
+    visibility_lag_ms: int = 10_000
+    requests_per_second: int = 10
+    burst: int = 20
+    close_grace_seconds: float = 3.0
+
+
+class Executor:
+    """Start, recover, serve, close. What the doors need is public."""
+
+    def __init__(self, ledger: Ledger, venue: Venue, symbols: tuple[str, ...], pace: Pace, clock: VenueClock) -> None:
+        self.ledger = ledger
+        self.venue = venue
+        self.symbols = symbols
+        self.clock = clock
+        self.bell = Bell()
+        self.flight = Flight()
+        self.standing = Standing()
+        self._pace = pace
+        bucket = TokenBucket(pace.requests_per_second, pace.burst, clock.local_ms())
+        throttle = Throttle(bucket, clock.local_ms)
+        self.reader = Reader(throttle)
+        look_up = LookUp(venue, self.reader, clock, pace.visibility_lag_ms)
+        self.recorder = Recorder(ledger, venue, self.reader, clock, self.bell, self.standing)
+        self.resolver = Resolver(ledger, venue, self.reader, look_up, self.recorder, clock, self.bell, self.standing)
+        placer = Placer(venue, look_up, clock, throttle, self.standing)
+        canceller = Canceller(ledger, venue, self.reader, self.recorder, throttle)
+        self._sender = Sender(ledger, clock, throttle, self.flight, placer, canceller, self.resolver)
+        self.batches = Batches(ledger, clock, self._sender)
+        self.watches = [self._watch(symbol) for symbol in symbols]
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Reaches the venue, settles what a crash left in flight, catches the log up; ready afterwards."""
+        await self._reach_venue()
+        await self._recover()
+        for watch in self.watches:
+            await watch.poll_once()
+        self.standing.ready = True
+        loops = [self._keep_time()]
+        for watch in self.watches:
+            loops += [watch.poll_for_ever(), watch.listen_for_ever()]
+        self._tasks = [asyncio.create_task(loop) for loop in loops]
+
+    async def start_when_reachable(self) -> None:
+        """As `start`, again and again until the venue answers."""
+        pause = 0.2
+        while True:
+            try:
+                return await self.start()
+            except ReadFailedError as error:
+                _log.warning("not ready, the venue does not answer: %s", error)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+    async def close(self) -> None:
+        """Takes nothing more, lets what is in flight land, stops watching."""
+        self.standing.ready = False
+        await self.batches.close(self._pace.close_grace_seconds)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.resolver.close()
+        await self.venue.close()
+
+    def failed(self) -> BaseException | None:
+        """What ended a watch that should go on for ever, None while all do."""
+        return next((task.exception() for task in self._tasks if task.done() and not task.cancelled()), None)
+
+    def _watch(self, symbol: str) -> Watch:
+        return Watch(
+            symbol,
+            self.ledger,
+            self.venue,
+            self.reader,
+            self.recorder,
+            self.clock,
+            poll_interval_ms=self._pace.poll_interval_ms,
+            visibility_lag_ms=self._pace.visibility_lag_ms,
+        )
+
+    async def _reach_venue(self) -> None:
+        await self.clock.measure(self.venue)
+        await self.venue.connect()
+
+    async def _recover(self) -> None:
+        """What was SENDING when the process died is looked up, never sent again; UNKNOWN is looked for on."""
+        for symbol, action in await self.ledger.writer.run(requests.in_status, ActionStatus.UNKNOWN):
+            self.resolver.watch(symbol, action)
+        for symbol, action in await self.ledger.writer.run(requests.in_status, ActionStatus.SENDING):
+            await self._sender.recover(symbol, action)
+
+    async def _keep_time(self) -> None:
+        while True:
+            await asyncio.sleep(_CLOCK_SECONDS)
+            try:
+                await self.clock.measure(self.venue)
+            except ReadFailedError as error:
+                _log.warning("the venue's clock could not be read: %s", error)

@@ -1,0 +1,198 @@
+"""The executor's door: decode, call the part that knows, encode."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeVar
+
+import grpc
+
+from executor import convert
+from executor.ledger import fences, orders, requests, updates
+from executor.ledger.requests import NewRequest
+from executor.ports import ReadFailedError
+from executor.service import Executor
+from gridcore.money import canonical
+from gridrpc import convert_orders
+from gridrpc.faults import InvalidArgument, NotFound, OutOfRange, Unavailable
+from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2
+
+T = TypeVar("T")
+
+_PAGE = 100
+_LARGEST_PAGE = 1_000
+_MOST_ACTIONS = 1_000
+_Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
+    """Serves gridwright.v1.Executor."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+        self._run = executor.ledger.writer.run
+
+    async def BatchExecute(  # noqa: N802  # the contract's name
+        self, request: executor_pb2.BatchExecuteRequest, context: _Context
+    ) -> AsyncIterator[models_pb2.ActionResult]:
+        """Carries a batch out, or tells again what came of it."""
+        del context
+        self._executor.standing.check_may_act()
+        async for result in self._executor.batches.execute(self._new_request(request)):
+            yield convert_orders.result_to_proto(result)
+
+    async def Fence(  # noqa: N802
+        self, request: executor_pb2.FenceRequest, context: _Context
+    ) -> executor_pb2.FenceResponse:
+        """Raises the fence and waits until nothing of an older epoch is being sent."""
+        del context
+        symbol = self._symbol(request.symbol)
+        self._executor.standing.check_ready()
+        now_ms = self._executor.clock.local_ms()
+        fence = await self._run(fences.raise_to, symbol, request.epoch, request.state_birth_id, request.prefix, now_ms)
+        await self._executor.flight.landed_below(symbol, request.epoch)
+        return executor_pb2.FenceResponse(
+            epoch=fence.epoch,
+            ledger_birth_id=self._executor.ledger.birth_id,
+            state_birth_id=fence.state_birth_id,
+            end_offset=await self._run(updates.end_offset, symbol),
+        )
+
+    async def ListRequests(  # noqa: N802
+        self, request: executor_pb2.ListRequestsRequest, context: _Context
+    ) -> executor_pb2.ListRequestsResponse:
+        """Accepted requests in order."""
+        del context
+        symbol = self._symbol(request.symbol)
+        self._executor.standing.check_ready()
+        found = await self._run(requests.page, symbol, request.after_seq, _limit(request.limit))
+        return executor_pb2.ListRequestsResponse(batches=[convert.batch_to_proto(batch) for batch in found])
+
+    async def GetBatch(  # noqa: N802
+        self, request: executor_pb2.GetBatchRequest, context: _Context
+    ) -> executor_pb2.Batch:
+        """One request as the ledger knows it."""
+        del context
+        self._executor.standing.check_ready()
+        found = await self._run(requests.find, request.request_id)
+        if found is None:
+            raise NotFound(f"request_id {request.request_id!r} is not in the ledger: nothing was sent for it")
+        return convert.batch_to_proto(found)
+
+    async def StreamOrderUpdates(  # noqa: N802
+        self, request: executor_pb2.StreamOrderUpdatesRequest, context: _Context
+    ) -> AsyncIterator[models_pb2.OrderUpdate]:
+        """The log after an offset, then what is appended."""
+        del context
+        symbol, offset = self._symbol(request.symbol), request.after_offset
+        self._executor.standing.check_ready()
+        end = await self._run(updates.end_offset, symbol)
+        if offset > end:
+            raise OutOfRange(
+                f"after_offset = {offset}: the log of {symbol} ends at {end}; the reader belongs to another ledger",
+                reason="BEYOND_END",
+                end_offset=str(end),
+            )
+        while True:
+            sound = self._executor.bell.sound(symbol)
+            page = await self._run(updates.page, symbol, offset, _LARGEST_PAGE)
+            for update in page:
+                yield convert_orders.update_to_proto(update)
+                offset = update.offset
+            if not page:
+                await sound.wait()
+
+    async def GetOrder(  # noqa: N802
+        self, request: executor_pb2.GetOrderRequest, context: _Context
+    ) -> executor_pb2.LedgerOrder:
+        """One order of ours as the ledger knows it."""
+        del context
+        self._executor.standing.check_ready()
+        order = await self._run(orders.by_client_id, request.client_order_id)
+        if order is None:
+            raise NotFound(
+                f"client_order_id {request.client_order_id!r} is not in the ledger: it was never placed here"
+            )
+        return convert.order_to_proto(order)
+
+    async def ListOpenOrders(  # noqa: N802
+        self, request: executor_pb2.ListOpenOrdersRequest, context: _Context
+    ) -> executor_pb2.ListOpenOrdersResponse:
+        """What rests on the venue now, and what is in flight."""
+        del context
+        symbol = self._symbol(request.symbol)
+        self._executor.standing.check_ready()
+        end = await self._run(updates.end_offset, symbol)
+        resting = await self._ask(lambda: self._executor.venue.open_orders(symbol))
+        prefix = (await self._run(fences.prefixes)).get(symbol, "")
+        names = [order.client_order_id for order in resting]
+        known = await self._run(orders.known_names, names)
+        ours = {name for name in names if name in known or (prefix and name.startswith(prefix))}
+        flying = await self._run(orders.in_flight, symbol)
+        return executor_pb2.ListOpenOrdersResponse(
+            orders=[convert.venue_order_to_proto(order, ours=order.client_order_id in ours) for order in resting],
+            in_flight=[convert.order_to_proto(order) for order in flying],
+            end_offset=end,
+        )
+
+    async def GetBalances(  # noqa: N802
+        self, request: executor_pb2.GetBalancesRequest, context: _Context
+    ) -> executor_pb2.GetBalancesResponse:
+        """The account's assets that are not zero."""
+        del request, context
+        self._executor.standing.check_ready()
+        found = await self._ask(self._executor.venue.balances)
+        return executor_pb2.GetBalancesResponse(
+            balances=[
+                executor_pb2.Balance(asset=one.asset, free=canonical(one.free), locked=canonical(one.locked))
+                for one in found
+            ]
+        )
+
+    async def ListFills(  # noqa: N802
+        self, request: executor_pb2.ListFillsRequest, context: _Context
+    ) -> executor_pb2.ListFillsResponse:
+        """Recorded fills by offset."""
+        del context
+        symbol = self._symbol(request.symbol)
+        self._executor.standing.check_ready()
+        found = await self._run(updates.fills_page, symbol, request.after_offset, _limit(request.limit))
+        return executor_pb2.ListFillsResponse(fills=[convert_orders.update_to_proto(update) for update in found])
+
+    async def GetMarketRules(  # noqa: N802
+        self, request: executor_pb2.GetMarketRulesRequest, context: _Context
+    ) -> executor_pb2.MarketRules:
+        """The venue's rules for a symbol."""
+        del context
+        symbol = self._symbol(request.symbol)
+        self._executor.standing.check_ready()
+        return convert_orders.rules_to_proto(await self._ask(lambda: self._executor.venue.market_rules(symbol)))
+
+    def _new_request(self, request: executor_pb2.BatchExecuteRequest) -> NewRequest:
+        if not request.request_id:
+            raise InvalidArgument("request_id is empty: give the id under which the batch is repeated")
+        if not 1 <= len(request.actions) <= _MOST_ACTIONS:
+            raise InvalidArgument(f"actions has {len(request.actions)} entries: give 1 to {_MOST_ACTIONS}")
+        return NewRequest(
+            request_id=request.request_id,
+            symbol=self._symbol(request.symbol),
+            epoch=request.epoch,
+            actions=tuple(
+                convert_orders.action_from_proto(action, f"actions[{number}]")
+                for number, action in enumerate(request.actions)
+            ),
+        )
+
+    def _symbol(self, symbol: str) -> str:
+        if symbol not in self._executor.symbols:
+            known = ", ".join(self._executor.symbols)
+            raise InvalidArgument(f"symbol = {symbol!r}: this executor trades {known}; add it to [[grids]] to trade it")
+        return symbol
+
+    async def _ask(self, ask: Callable[[], Awaitable[T]]) -> T:
+        try:
+            return await self._executor.reader.read(ask)
+        except ReadFailedError as error:
+            raise Unavailable(f"the venue did not answer: {error}", reason="VENUE_UNREACHABLE") from error
+
+
+def _limit(asked: int) -> int:
+    return min(asked or _PAGE, _LARGEST_PAGE)

@@ -1,0 +1,119 @@
+"""Watching one symbol: the user stream, which is quick and may lose anything, and the poll, which loses nothing."""
+
+import asyncio
+import logging
+from functools import partial
+
+from executor.clock import VenueClock
+from executor.ledger import cursors, orders
+from executor.ledger.store import Ledger
+from executor.ports import ReadFailedError, TradeCursor, Venue, VenueOrder, VenueTrade
+from executor.reads import Reader
+from executor.recorder import Recorder
+
+_log = logging.getLogger(__name__)
+
+_LONGEST_PAUSE_SECONDS = 10.0
+
+
+class Watch:
+    """One symbol's watch. `poll_once` alone finds everything; the stream only makes it quick."""
+
+    def __init__(
+        self,
+        symbol: str,
+        ledger: Ledger,
+        venue: Venue,
+        reader: Reader,
+        recorder: Recorder,
+        clock: VenueClock,
+        *,
+        poll_interval_ms: int,
+        visibility_lag_ms: int,
+    ) -> None:
+        self._symbol = symbol
+        self._ledger = ledger
+        self._venue = venue
+        self._reader = reader
+        self._recorder = recorder
+        self._clock = clock
+        self._poll_seconds = poll_interval_ms / 1000
+        self._lag_ms = visibility_lag_ms
+
+    async def poll_once(self) -> None:
+        """Reads trades after the cursor, then asks what became of orders that left the book.
+
+        Raises ReadFailedError, with the cursor where it was.
+        """
+        await self._poll_trades()
+        await self._poll_orders()
+
+    async def poll_for_ever(self) -> None:
+        """Polls at the interval, and more slowly while the venue does not answer."""
+        pause = self._poll_seconds
+        while True:
+            await asyncio.sleep(pause)
+            try:
+                await self.poll_once()
+                pause = self._poll_seconds
+            except ReadFailedError as error:
+                _log.warning("poll of %s failed, trying again: %s", self._symbol, error)
+                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+    async def listen_for_ever(self) -> None:
+        """Records what the user stream tells, and opens it again when it breaks."""
+        pause = self._poll_seconds
+        while True:
+            try:
+                async for hint in self._venue.hints(self._symbol):
+                    pause = self._poll_seconds
+                    await self._take(hint)
+            except ReadFailedError as error:
+                _log.warning("user stream of %s broke, opening it again: %s", self._symbol, error)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+    async def _take(self, hint: VenueOrder | VenueTrade) -> None:
+        try:
+            if isinstance(hint, VenueTrade):
+                await self._recorder.trade(hint)
+            else:
+                await self._recorder.order(hint)
+        except ReadFailedError as error:
+            _log.info("left to the poll of %s: %s", self._symbol, error)
+
+    async def _poll_trades(self) -> None:
+        began_ms = self._clock.venue_ms()
+        cursor = await self._ledger.writer.run(cursors.read, self._symbol)
+        trades = await self._reader.read(partial(self._venue.trades_after, self._symbol, cursor))
+        for trade in trades:
+            await self._recorder.trade(trade)
+        moved = _settled(cursor, trades, began_ms - self._lag_ms)
+        if moved != cursor:
+            await self._ledger.writer.run(cursors.advance, self._symbol, moved)
+
+    async def _poll_orders(self) -> None:
+        known = await self._ledger.writer.run(orders.on_venue, self._symbol)
+        resting = await self._reader.read(partial(self._venue.open_orders, self._symbol))
+        for order in resting:
+            await self._recorder.order(order)
+        names = {order.client_order_id for order in resting}
+        for record in known:
+            if record.client_order_id in names:
+                continue
+            gone = await self._reader.read(partial(self._venue.order_by_id, self._symbol, record.exchange_order_id))
+            if gone is not None:
+                await self._recorder.order(gone)
+
+
+def _settled(cursor: TradeCursor, trades: list[VenueTrade], before_ms: int) -> TradeCursor:
+    """Where to read on. What is younger than the venue's lag is read again: a neighbour may still appear before it."""
+    old = [trade for trade in trades if trade.time_ms < before_ms]
+    if old:
+        return TradeCursor(old[-1].fill.trade_id, old[-1].time_ms)
+    if cursor.after_id == "" and before_ms - cursor.since_ms > _IDLE_STEP_MS:
+        return TradeCursor("", before_ms)
+    return cursor
+
+
+_IDLE_STEP_MS = 60_000
