@@ -137,9 +137,7 @@ class Order:
     def moved(self, transition: Transition) -> "Order":
         """The order one transition later. Raises ValueError where its life has no such step."""
         if transition.status not in FOLLOWS.get(self.status, frozenset()):
-            raise ValueError(
-                f"order {self.order_id} is {self.status.value} and cannot become {transition.status.value}"
-            )
+            raise ValueError(f"order {self.order_id} cannot go from {self.status.value} to {transition.status.value}")
         return replace(self, transitions=(*self.transitions, transition))
 
     def filled(self, price: Decimal, quantity: Decimal, time_ms: int, cause: str) -> "Order":

@@ -118,6 +118,4 @@ def _numbers(number: int, line: str, texts: list[str]) -> list[Decimal]:
 
 def _check(rules: SymbolRules, number: int, line: str, price: Decimal) -> None:
     if price <= 0 or price % rules.tick_size:
-        raise TapeError(
-            number, line, f"price {price} is no multiple of the symbol's tick_size {rules.tick_size}; set it"
-        )
+        raise TapeError(number, line, f"price {price} is no multiple of tick_size {rules.tick_size}; set tick_size")
