@@ -7,10 +7,11 @@ import json
 from aiohttp import WSCloseCode, web
 
 _QUEUED = 20_000
+_FLUSH_SECONDS = 2.0
 
 
 class Connection:
-    """Sends in order. A client that is `_QUEUED` frames behind is disconnected, as Binance does."""
+    """Sends in order. A client that is `_QUEUED` frames behind is cut off, as Binance does."""
 
     def __init__(self, socket: web.WebSocketResponse) -> None:
         self._socket = socket
@@ -29,10 +30,12 @@ class Connection:
             self._writer.cancel()
 
     async def flushed(self) -> None:
-        """Returns once everything queued so far has been handed to the socket, or the client is gone."""
+        """Returns once all that is queued has been handed to the socket. A client that takes too long is cut off."""
         flush = asyncio.create_task(self._queue.join())
-        await asyncio.wait({flush, self._writer}, return_when=asyncio.FIRST_COMPLETED)
-        flush.cancel()
+        await asyncio.wait({flush, self._writer}, timeout=_FLUSH_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        if not flush.done():
+            flush.cancel()
+            self._writer.cancel()
 
     async def close(self) -> None:
         """Stops sending and closes the socket."""

@@ -1,0 +1,93 @@
+"""A running simex, ccxt pointed at it unpatched, and a plain signed client for what ccxt would hide."""
+
+import hashlib
+import hmac
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import aiohttp
+import ccxt.async_support  # noqa: TID251  the client that simex is made for
+import ccxt.pro  # noqa: TID251
+import pytest
+
+from gridtesting.simex import SimexHandle, running_simex
+
+
+def _local(urls: Any, address: str) -> Any:
+    """Every URL with its path kept and scheme and host replaced: all that a client of simex has to change."""
+    if isinstance(urls, dict):
+        return {key: _local(value, address) for key, value in urls.items()}
+    parts = urlsplit(urls)
+    return f"{'ws' if parts.scheme.startswith('ws') else 'http'}://{address}{parts.path}"
+
+
+def _point_at(kind: Callable[..., Any], address: str) -> Any:
+    options = {"fetchMarkets": {"types": ["spot"]}, "fetchCurrencies": False, "fetchMargins": False}
+    client = kind({"apiKey": "simex", "secret": "simex", "enableRateLimit": False, "options": options})
+    client.urls["api"] = _local(client.urls["api"], address)
+    return client
+
+
+@pytest.fixture
+def point_at() -> Callable[[Callable[..., Any], str], Any]:
+    """Makes a ccxt client of a class that talks to an address."""
+    return _point_at
+
+
+@pytest.fixture
+async def simex(tmp_path: Path) -> AsyncIterator[SimexHandle]:
+    async with running_simex(tmp_path) as handle:
+        yield handle
+
+
+@pytest.fixture
+async def binance(simex: SimexHandle) -> AsyncIterator[Any]:
+    client = _point_at(ccxt.async_support.binance, simex.http_url.removeprefix("http://"))
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+async def binance_pro(simex: SimexHandle) -> AsyncIterator[Any]:
+    client = _point_at(ccxt.pro.binance, simex.http_url.removeprefix("http://"))
+    yield client
+    await client.close()
+
+
+@dataclass(frozen=True)
+class Signed:
+    """Calls endpoints with a signature; `call` gives the status and the JSON."""
+
+    http: aiohttp.ClientSession
+    url: str
+    secret: str = "simex"
+
+    async def call(self, method: str, path: str, *, key: str = "simex", **params: object) -> tuple[int, Any]:
+        params.setdefault("timestamp", time.time_ns() // 1_000_000)
+        query = urlencode({name: value for name, value in params.items() if value is not None})
+        signature = hmac.new(self.secret.encode(), query.encode(), hashlib.sha256).hexdigest()
+        url = f"{self.url}/api/v3/{path}?{query}&signature={signature}"
+        async with self.http.request(method, url, headers={"X-MBX-APIKEY": key} if key else {}) as reply:
+            return reply.status, await reply.json()
+
+    async def public(self, path: str, **params: object) -> tuple[int, Any]:
+        async with self.http.get(f"{self.url}/api/v3/{path}", params={k: str(v) for k, v in params.items()}) as reply:
+            return reply.status, await reply.json()
+
+    async def place(self, **changes: object) -> tuple[int, Any]:
+        """A good resting order, with changes; None takes a parameter away."""
+        order: dict[str, object] = {
+            "symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC",
+            "quantity": "0.01", "price": "59000",
+        }  # fmt: skip
+        return await self.call("POST", "order", **(order | changes))
+
+
+@pytest.fixture
+async def signed(simex: SimexHandle) -> AsyncIterator[Signed]:
+    async with aiohttp.ClientSession() as http:
+        yield Signed(http, simex.http_url)

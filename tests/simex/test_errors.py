@@ -1,0 +1,136 @@
+"""Every refusal with the code, the words and the HTTP status that Binance answers."""
+
+import time
+from typing import Any
+
+import pytest
+
+NOW = time.time_ns() // 1_000_000
+
+INSUFFICIENT = "Account has insufficient balance for requested action."
+WOULD_MATCH = "Order would immediately match and take."
+LATE = "Timestamp for this request is outside of the recvWindow."
+EARLY = "Timestamp for this request was 1000ms ahead of the server's time."
+TOO_PRECISE = "Parameter 'quantity' has too much precision."
+NOT_REQUIRED = "Parameter 'timeInForce' sent when not required."
+ILLEGAL_PRICE = r"Illegal characters found in parameter 'price'; legal range is '^([0-9]{1,20})(\.[0-9]{1,20})?$'."
+ILLEGAL_ID = "Illegal characters found in parameter 'newClientOrderId'; legal range is '^[a-zA-Z0-9-_]{1,36}$'."
+
+
+def missing(name: str) -> str:
+    return f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed."
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "message"),
+    [
+        pytest.param({"symbol": None}, -1102, missing("symbol"), id="no symbol"),
+        pytest.param({"quantity": ""}, -1102, missing("quantity"), id="empty"),
+        pytest.param({"timeInForce": None}, -1102, missing("timeInForce"), id="no force"),
+        pytest.param({"symbol": "NOSUCH"}, -1121, "Invalid symbol.", id="symbol"),
+        pytest.param({"side": "HOLD"}, -1117, "Invalid side.", id="side"),
+        pytest.param({"type": "STOP"}, -1116, "Invalid orderType.", id="type"),
+        pytest.param({"timeInForce": "DAY"}, -1115, "Invalid timeInForce.", id="force"),
+        pytest.param({"type": "LIMIT_MAKER"}, -1106, NOT_REQUIRED, id="not required"),
+        pytest.param({"price": "-1"}, -1100, ILLEGAL_PRICE, id="negative"),
+        pytest.param({"price": "5E4"}, -1100, ILLEGAL_PRICE, id="e-notation"),
+        pytest.param({"newClientOrderId": "a b"}, -1100, ILLEGAL_ID, id="client id"),
+        pytest.param({"quantity": "0.123456789"}, -1111, TOO_PRECISE, id="precision"),
+        pytest.param({"price": "59000.001"}, -1013, "Filter failure: PRICE_FILTER", id="tick"),
+        pytest.param({"price": "400000"}, -1013, "Filter failure: PERCENT_PRICE_BY_SIDE", id="far"),
+        pytest.param({"quantity": "0.000015"}, -1013, "Filter failure: LOT_SIZE", id="lot"),
+        pytest.param({"quantity": "0.00001"}, -1013, "Filter failure: NOTIONAL", id="notional"),
+        pytest.param({"quantity": "2"}, -2010, INSUFFICIENT, id="insufficient"),
+        pytest.param(
+            {"side": "SELL", "quantity": "1.00001", "price": "61000"}, -2010, INSUFFICIENT, id="insufficient base"
+        ),
+        pytest.param({"type": "LIMIT_MAKER", "timeInForce": None, "price": "60001"}, -2010, WOULD_MATCH, id="maker"),
+        pytest.param({"newClientOrderId": "taken"}, -2010, "Duplicate order sent.", id="duplicate"),
+        pytest.param({"recvWindow": "60001"}, -1131, "recvWindow must be less than 60000", id="window"),
+        pytest.param({"timestamp": None}, -1102, missing("timestamp"), id="no time"),
+        pytest.param({"timestamp": NOW - 60_000}, -1021, LATE, id="late"),
+        pytest.param({"timestamp": NOW + 600_000}, -1021, EARLY, id="early"),
+    ],
+)
+async def test_a_bad_order_is_refused_in_binances_words(
+    signed: Any, changes: dict[str, object], code: int, message: str
+) -> None:
+    await signed.place(newClientOrderId="taken")
+
+    status, answer = await signed.place(**changes)
+
+    assert (status, answer) == (400, {"code": code, "msg": message})
+    assert len((await signed.call("GET", "openOrders"))[1]) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "params", "code"),
+    [
+        pytest.param("DELETE", "order", {"symbol": "BTCUSDT", "orderId": 9}, -2011, id="cancel unknown"),
+        pytest.param("DELETE", "openOrders", {"symbol": "BTCUSDT"}, -2011, id="cancel none"),
+        pytest.param("GET", "order", {"symbol": "BTCUSDT", "orderId": 9}, -2013, id="query unknown"),
+        pytest.param(
+            "GET", "order", {"symbol": "BTCUSDT", "origClientOrderId": "x"}, -2013, id="query unknown client id"
+        ),
+        pytest.param("GET", "order", {"symbol": "BTCUSDT"}, -1102, id="query nothing"),
+        pytest.param(
+            "GET", "myTrades", {"symbol": "BTCUSDT", "startTime": 1, "endTime": 86_400_002}, -1127, id="too long"
+        ),
+        pytest.param("GET", "myTrades", {"symbol": "BTCUSDT", "startTime": 1, "fromId": 1}, -1128, id="combination"),
+        pytest.param(
+            "GET", "allOrders", {"symbol": "BTCUSDT", "startTime": 1, "endTime": 86_400_002}, -1127, id="orders"
+        ),
+        pytest.param("GET", "allOrders", {"symbol": "BTCUSDT", "limit": "x"}, -1100, id="limit"),
+    ],
+)
+async def test_a_bad_question_is_refused_with_binances_code(
+    signed: Any, method: str, path: str, params: dict[str, object], code: int
+) -> None:
+    status, answer = await signed.call(method, path, **params)
+
+    assert (status, answer["code"]) == (400, code)
+
+
+async def test_keys_and_signatures_are_checked(signed: Any) -> None:
+    no_key = await signed.call("GET", "account", key="")
+    other_key = await signed.call("GET", "account", key="somebody")
+    forged = await type(signed)(signed.http, signed.url, secret="guess").call("GET", "account")
+    unsigned = await signed.public("account")
+
+    assert no_key == (401, {"code": -2014, "msg": "API-key format invalid."})
+    assert other_key == (401, {"code": -2015, "msg": "Invalid API-key, IP, or permissions for action."})
+    assert forged == (400, {"code": -1022, "msg": "Signature for this request is not valid."})
+    assert unsigned[0] == 401
+
+
+async def test_a_changed_parameter_breaks_the_signature(signed: Any) -> None:
+    async with signed.http.get(
+        f"{signed.url}/api/v3/account?timestamp={NOW}&recvWindow=60000&signature={'0' * 64}",
+        headers={"X-MBX-APIKEY": "simex"},
+    ) as reply:
+        assert (await reply.json())["code"] == -1022
+
+
+async def test_a_request_within_its_window_is_taken_however_late(signed: Any) -> None:
+    late = time.time_ns() // 1_000_000 - 20_000
+
+    assert (await signed.place(timestamp=late))[1]["code"] == -1021
+    assert (await signed.place(timestamp=late, recvWindow=30_000))[0] == 200
+
+
+async def test_a_client_id_is_refused_only_while_its_order_is_open(signed: Any) -> None:
+    first = (await signed.place(newClientOrderId="again"))[1]
+    duplicate = (await signed.place(newClientOrderId="again"))[1]
+    await signed.call("DELETE", "order", symbol="BTCUSDT", origClientOrderId="again")
+    second = (await signed.place(newClientOrderId="again"))[1]
+    found = (await signed.call("GET", "order", symbol="BTCUSDT", origClientOrderId="again"))[1]
+
+    assert duplicate["msg"] == "Duplicate order sent."
+    assert found["orderId"] == second["orderId"] == first["orderId"] + 1
+
+
+async def test_what_simex_does_not_offer_says_so(signed: Any) -> None:
+    status, answer = await signed.call("POST", "order/cancelReplace")
+
+    assert status == 404
+    assert "docs/simex.md" in answer["msg"]
