@@ -8,6 +8,7 @@ Numbers are base 36, padded; the level is offset so that negative ones fit. The 
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
 
 from gridcore.errors import CoreError
@@ -19,6 +20,8 @@ _ROLES = {Role.OPENING: "O", Role.CLOSING: "C"}
 _ROLE_OF = {letter: role for role, letter in _ROLES.items()}
 PREFIX_LENGTH = 6
 LENGTH = 28
+# int() takes signs, blanks, underscores and foreign digits too: an id that we cannot have written is not ours.
+_LAYOUT = re.compile(r"[0-9A-Za-z]{6}[OC][0-9a-z]{21}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +56,9 @@ def client_order_id(prefix: str, role: Role, level: int, epoch: int, seq: int, i
 
 def parse_client_order_id(text: str) -> OrderName | None:
     """What an id of ours says, None where it is not of this layout."""
-    if len(text) != LENGTH or text[PREFIX_LENGTH] not in _ROLE_OF:
+    if _LAYOUT.fullmatch(text) is None:
         return None
-    try:
-        level, epoch, seq, index = (int(text[start:end], 36) for start, end in ((7, 12), (12, 17), (17, 25), (25, 28)))
-    except ValueError:
-        return None
+    level, epoch, seq, index = (int(text[start:end], 36) for start, end in ((7, 12), (12, 17), (17, 25), (25, 28)))
     return OrderName(text[:PREFIX_LENGTH], _ROLE_OF[text[PREFIX_LENGTH]], level - _LEVEL_OFFSET, epoch, seq, index)
 
 

@@ -1,7 +1,8 @@
 """The ladder: which price each level has and which slot opens there, by config and market alone, never by history.
 
 Level 0 is the anchor. Arithmetic levels lie `interval` apart, geometric ones a factor of 1 + `interval`. Every level is
-rounded down to the tick; as the interval is at least one tick, prices rise strictly.
+rounded down to the tick. Prices rise strictly as far as an interval is at least a tick, which far below its anchor a
+geometric one is not: of levels that share a price only one has a slot.
 """
 
 from decimal import Decimal
@@ -40,15 +41,19 @@ class Ladder:
     def lowest_above(self, price: Decimal) -> int:
         """The lowest level whose price lies strictly above."""
         level = self.highest_below(price) + 1
-        return level + 1 if self.price(level) == price else level
+        while self.price(level) <= price:
+            level += 1
+        return level
 
     def slot(self, level: int) -> InventorySlot | None:
-        """The empty slot that the config wants at this level, None where it wants none."""
+        """The empty slot that the config wants at this level, None where it wants none or the tick leaves no room."""
         side = self._opening_side(level)
         price = self.price(level)
-        if side is None or price <= 0 or not self._in_range(price):
+        if side is None or not self._in_range(price):
             return None
         closing_price = self.price(level + side.sign)
+        if min(price, closing_price) <= 0 or price == closing_price:
+            return None
         return InventorySlot(price=price, level=level, opening_side=side, closing_price=closing_price)
 
     def opening_quantity(self, price: Decimal) -> Decimal:
