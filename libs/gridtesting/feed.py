@@ -21,11 +21,14 @@ class ScriptedFeed:
         self._opened: tuple[str, ...] = ()
         self._hear: Hear | None = None
         self._cut = asyncio.Event()
+        self._delivery = asyncio.Event()
+        self._delivery.set()
         self.venue_up = True
         self.socket_up = True
         self.socket_silent = False
         self.rest_up = True
         self.connections = 0  # websockets ever connected
+        self.refusals = 0  # websockets ever refused
         self.questions = 0  # REST questions ever answered
         self.closed = False
 
@@ -48,6 +51,7 @@ class ScriptedFeed:
     async def watch(self, hear: Hear) -> None:
         """Tells what the test does to the market, until the socket is cut."""
         if not (self.venue_up and self.socket_up):
+            self.refusals += 1
             raise FeedLost("connection refused")
         assert self._hear is None, "the feed is watched already"
         self._cut.clear()
@@ -61,11 +65,12 @@ class ScriptedFeed:
 
     async def ask(self, symbols: Sequence[str]) -> Sequence[Ticker]:
         """The tickers as the market has them now."""
-        await asyncio.sleep(0)
         if not (self.venue_up and self.rest_up):
             raise FeedLost("REST is down")
         self.questions += 1
         tickers = [self._tickers[symbol] for symbol in symbols]
+        await asyncio.sleep(0)
+        await self._delivery.wait()
         return [ticker for ticker in tickers if ticker.last is not None or ticker.bid is not None]
 
     async def close(self) -> None:
@@ -91,6 +96,14 @@ class ScriptedFeed:
         """Resets the websocket; `for_good`: and refuses new ones."""
         self.socket_up = not for_good
         self._cut.set()
+
+    def hold_rest(self) -> None:
+        """From now on answers are put together when asked for, and delivered by `release_rest`."""
+        self._delivery.clear()
+
+    def release_rest(self) -> None:
+        """Delivers what was held, and everything after it at once."""
+        self._delivery.set()
 
     def _move(self, observation: Trade | Quote) -> None:
         known = self._tickers[observation.symbol]

@@ -124,6 +124,37 @@ async def test_a_reset_socket_is_a_lost_feed_and_the_next_watch_subscribes_anew(
     assert heard == [Trade(BTC, Decimal("100.50"), 1_723_161_255_342)]
 
 
+async def test_digits_that_a_float_cannot_hold_are_kept(venue: TapeServer, exchange: Any) -> None:
+    digits = "61837.630000000000001"
+    feed = CcxtFeed(exchange)
+    heard: list[Observation] = []
+    await feed.open([BTC])
+    watching = asyncio.create_task(feed.watch(heard.append))
+    await until(lambda: venue.subscribed(TRADES) and venue.subscribed(QUOTES), "both subscriptions")
+
+    await venue.send(TRADES, trade_frame("BTCUSDT", digits))
+    await venue.send(QUOTES, quote_frame("BTCUSDT", digits, digits))
+    await until(lambda: len(heard) == 2, "trade and quote")
+    watching.cancel()
+
+    exact = Decimal(digits)
+    assert set(heard) == {Trade(BTC, exact, 1_723_161_255_342), Quote(BTC, exact, exact)}
+    assert [(each.last, each.bid, each.ask) for each in await feed.ask([BTC])] == [(exact, exact, exact)]
+
+
+async def test_when_to_dial_again_is_the_callers_decision(venue: TapeServer, exchange: Any) -> None:
+    feed = CcxtFeed(exchange)
+    await feed.open([BTC])
+    await venue.stop()
+    began = asyncio.get_running_loop().time()
+
+    for _ in range(6):  # ccxt's own pauses would add up to six seconds
+        with pytest.raises(FeedLost):
+            await feed.watch(lambda _: None)
+
+    assert asyncio.get_running_loop().time() - began < 3
+
+
 async def test_a_watch_that_is_cancelled_leaves_no_connection(venue: TapeServer, exchange: Any) -> None:
     feed = CcxtFeed(exchange)
     await feed.open([BTC])

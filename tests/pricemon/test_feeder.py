@@ -9,7 +9,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from gridrpc.channel import open_channel
 from gridtesting.feed import ScriptedFeed
 from gridtesting.waiting import until
-from pricemon.clock import system_clock
+from pricemon.clock import Moment, system_clock
 from pricemon.config import Settings
 from pricemon.ports import Part, UnknownSymbol
 from pricemon.service import Pricemon, running
@@ -68,6 +68,64 @@ async def test_a_websocket_that_spoke_saves_rest_the_questions(settings: Setting
         await until(lambda: age_of(service) >= 5 * patient.patience.poll_ms, "the time of five polls")
 
     assert feed.questions <= asked + 1  # one may have been on its way
+
+
+async def test_an_answer_that_the_websocket_overtook_changes_nothing(settings: Settings, feed: ScriptedFeed) -> None:
+    feed.hold_rest()
+    feed.trade(BTC, "100")
+    async with running(settings, feed) as service:
+        await until(lambda: feed.questions == 1, "the question")
+        await watching(feed)
+        feed.trade(BTC, "101")
+
+        feed.release_rest()
+        await until(lambda: feed.questions >= 2, "the next question")
+
+        assert (price_of(service), service.board.price(BTC).seq) == ("101", 1)
+
+
+async def test_an_answer_is_as_old_as_its_question(settings: Settings, feed: ScriptedFeed) -> None:
+    feed.socket_up = False
+    feed.hold_rest()
+    feed.trade(BTC, "100")
+    async with running(settings, feed) as service:
+        await until(lambda: feed.questions == 1, "the question")
+        asked_ms = system_clock().steady_ms
+        await until(lambda: system_clock().steady_ms >= asked_ms + 100, "a slow answer")
+        feed.release_rest()
+        await heard(service, "100")
+
+        assert service.board.price(BTC).proved_ms <= asked_ms
+
+
+async def test_once_the_websocket_is_lost_rest_is_asked_at_every_poll(settings: Settings, feed: ScriptedFeed) -> None:
+    patient = replace(settings, patience=replace(settings.patience, stale_after_ms=60_000))
+    async with running(patient, feed) as service:
+        await watching(feed)
+        feed.trade(BTC, "100")
+        feed.cut_socket(for_good=True)
+        await until(lambda: not feed.is_watched, "the loss")
+        feed.trade(BTC, "101")
+
+        await heard(service, "101")
+
+
+async def test_a_connection_that_lasted_starts_the_back_off_anew(settings: Settings, feed: ScriptedFeed) -> None:
+    patience = replace(settings.patience, reconnect_first_ms=10, reconnect_most_ms=60_000, stale_after_ms=10**9)
+    passed_ms = 0
+
+    def clock() -> Moment:
+        now = system_clock()
+        return Moment(now.wall_ms + passed_ms, now.steady_ms + passed_ms)
+
+    feed.socket_up = False
+    async with running(replace(settings, patience=patience), feed, clock):
+        await until(lambda: feed.refusals >= 6, "six refusals")
+        feed.socket_up = True
+        for connection in range(1, 9):  # were the pauses to go on doubling, the last would be of up to a minute
+            await watching(feed, connection)
+            passed_ms += patience.reconnect_most_ms
+            feed.cut_socket()
 
 
 async def test_a_websocket_that_is_alive_and_says_nothing_is_replaced(service: Pricemon, feed: ScriptedFeed) -> None:
