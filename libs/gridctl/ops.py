@@ -11,7 +11,6 @@ from gridrpc.faults import fault_of
 from gridwright.v1 import models_pb2, orchestrator_pb2, orchestrator_pb2_grpc
 
 DEADLINE_SECONDS = 20.0
-_CALL_SECONDS = 10.0
 _PAUSE_SECONDS = 0.5
 # The answers of the transport that say nothing about what was done: the same id again is safe and tells.
 _ASK_AGAIN = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED})
@@ -45,6 +44,7 @@ def operate(
     channel: grpc.Channel,
     order: Order,
     *,
+    call_seconds: float = 10.0,
     pause: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> str:
@@ -52,7 +52,7 @@ def operate(
     ends = clock() + DEADLINE_SECONDS
     while True:
         try:
-            answer = _call(channel, order)
+            answer = _call(channel, order, call_seconds)
         except grpc.RpcError as error:
             if not _may_ask_again(error) or clock() >= ends:
                 raise OperationError(_sentence(error, order)) from error
@@ -63,7 +63,7 @@ def operate(
             return f"{order.symbol or 'the grid'} is {mode}{workflow} (request {order.request_id})"
 
 
-def _call(channel: grpc.Channel, order: Order) -> orchestrator_pb2.ModeResponse:
+def _call(channel: grpc.Channel, order: Order, seconds: float) -> orchestrator_pb2.ModeResponse:
     stub = orchestrator_pb2_grpc.OrchestratorStub(channel)
     method = {
         Verb.PAUSE: stub.Pause,
@@ -74,7 +74,7 @@ def _call(channel: grpc.Channel, order: Order) -> orchestrator_pb2.ModeResponse:
     request = orchestrator_pb2.OperatorRequest(
         request_id=order.request_id, symbol=order.symbol, who=order.who, why=order.why
     )
-    return method(request, timeout=_CALL_SECONDS)
+    return method(request, timeout=seconds)
 
 
 def code_of(error: grpc.RpcError) -> grpc.StatusCode:

@@ -77,6 +77,7 @@ class ServiceStatus:
     phase: Phase
     kills: int = 0
     restarts: int = 0
+    pid: int | None = None  # of its process, while it has one
 
 
 class Supervisor:
@@ -194,7 +195,9 @@ class _Keeper:
             raise ServiceGaveUpError(f"{self.service.name} gave up: {last_line(self._log)}")
 
     def status(self) -> ServiceStatus:
-        return ServiceStatus(self.service.name, self.phase, self._kills, max(0, self._starts - 1))
+        running = self._child is not None and self._child.returncode is None
+        pid = self._child.pid if self._child is not None and running else None
+        return ServiceStatus(self.service.name, self.phase, self._kills, max(0, self._starts - 1), pid)
 
     async def _keep(self) -> None:
         pause = _FIRST_PAUSE_SECONDS

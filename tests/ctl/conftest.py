@@ -1,0 +1,112 @@
+"""What the command line's tests share: a toy service, scripted channels, a console of a given size."""
+
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+import grpc_testing
+import pytest
+from grpc_health.v1 import health_pb2
+
+from gridctl.child import Service
+from gridctl.ports import free_ports
+from gridwright.v1 import orchestrator_pb2
+
+TOY = '''
+"""A service that does nothing but serve health: exits at once with the code in its config, if there is one."""
+import asyncio, sys
+from pathlib import Path
+from gridrpc.server import start_server, until_signal
+
+async def serve(address):
+    async with until_signal() as stop:
+        server = await start_server(address, [])
+        print("toy listening", flush=True)
+        await stop.wait()
+        await server.stop(0)
+
+address, *code = Path(sys.argv[2]).read_text().split()
+if code:
+    print("toy cannot go on: mend this", flush=True)
+    sys.exit(int(code[0]))
+asyncio.run(serve(address))
+'''
+
+
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Service]:
+    """Makes services out of the toy module; `code` is what it exits with at once."""
+    (tmp_path / "toy_service.py").write_text(TOY, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    ports = free_ports(4)
+
+    def make(name: str = "toy", code: int | None = None) -> Service:
+        address = f"127.0.0.1:{ports.pop()}"
+        config = tmp_path / f"{name}.txt"
+        config.write_text(address if code is None else f"{address} {code}", encoding="utf-8")
+        return Service(name, "toy_service", config, address)
+
+    return make
+
+
+ANSWER_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Script:
+    """A channel whose answers the test gives."""
+
+    channel: Any
+
+    def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> "Future[Any]":
+        """Runs the code under test on a thread of its own."""
+        return _in_background(lambda: function(*args, **kwargs))
+
+    def answer(self, method: str, response: Any = None, status: grpc.StatusCode = grpc.StatusCode.OK,
+               details: str = "", trailing: tuple[tuple[str, bytes], ...] = ()) -> Any:  # fmt: skip
+        """Takes the next call of an RPC, by its name, answers it, and gives its request."""
+        taken = _in_background(lambda: self.channel.take_unary_unary(_METHODS[method]))
+        _, request, rpc = taken.result(ANSWER_SECONDS)
+        rpc.send_initial_metadata(())
+        rpc.terminate(response, trailing, status, details)
+        return request
+
+
+def _in_background(function: Callable[[], Any]) -> "Future[Any]":
+    """On a daemon thread: a call that nobody answers must not keep the tests from ending."""
+    future: Future[Any] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(function())
+        except BaseException as error:  # noqa: BLE001  # handed on to whoever asks for the result
+            future.set_exception(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    return future
+
+
+_METHODS = {
+    **orchestrator_pb2.DESCRIPTOR.services_by_name["Orchestrator"].methods_by_name,
+    **health_pb2.DESCRIPTOR.services_by_name["Health"].methods_by_name,
+}
+
+
+@pytest.fixture
+def script() -> Script:
+    """A scripted channel."""
+    services = [orchestrator_pb2.DESCRIPTOR.services_by_name["Orchestrator"],
+                health_pb2.DESCRIPTOR.services_by_name["Health"]]  # fmt: skip
+    return Script(grpc_testing.channel(services, grpc_testing.strict_real_time()))
+
+
+@pytest.fixture
+def python() -> str:
+    """The interpreter that runs the tests."""
+    return sys.executable

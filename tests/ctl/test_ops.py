@@ -1,0 +1,60 @@
+"""The operator's commands over a scripted channel: repeated under one id, never guessed."""
+
+import socket
+
+import grpc
+import pytest
+from grpc_status import rpc_status
+
+from gridctl.ops import OperationError, Order, Verb, operate
+from gridrpc.faults import FailedPrecondition, status_of
+from gridwright.v1 import models_pb2, orchestrator_pb2
+
+PAUSE = Order(Verb.PAUSE, "BTC/USDT", "ann", "lunch", "r-1")
+OK = orchestrator_pb2.ModeResponse(mode=models_pb2.MODE_PAUSED, workflow_id="w-1")
+
+
+@pytest.mark.parametrize(
+    ("verb", "method"),
+    [(Verb.PAUSE, "Pause"), (Verb.RESUME, "Resume"), (Verb.SAFE, "EnterSafeMode"), (Verb.UNSAFE, "ExitSafeMode")],
+)
+def test_each_verb_calls_its_rpc_with_who_and_why(script, verb: Verb, method: str) -> None:
+    call = script.call(operate, script.channel, Order(verb, "BTC/USDT", "ann", "lunch", "r-1"))
+    request = script.answer(method, OK)
+    assert request == orchestrator_pb2.OperatorRequest(request_id="r-1", symbol="BTC/USDT", who="ann", why="lunch")
+    assert call.result(5) == "BTC/USDT is PAUSED, workflow w-1 (request r-1)"
+
+
+@pytest.mark.parametrize("status", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED])
+def test_no_answer_is_asked_again_under_the_same_id(script, status: grpc.StatusCode) -> None:
+    pauses: list[float] = []
+    call = script.call(operate, script.channel, PAUSE, pause=pauses.append)
+    first = script.answer("Pause", None, status, "gone")
+    second = script.answer("Pause", OK)
+    assert call.result(5).startswith("BTC/USDT is PAUSED")
+    assert first.request_id == second.request_id == "r-1"
+    assert pauses == [0.5]
+
+
+def test_when_time_is_up_it_says_that_it_does_not_know_and_how_to_repeat(script) -> None:
+    times = iter([0.0, 100.0])
+    call = script.call(operate, script.channel, PAUSE, pause=lambda _: None, clock=lambda: next(times))
+    script.answer("Pause", None, grpc.StatusCode.UNAVAILABLE, "gone")
+    with pytest.raises(OperationError, match=r"UNAVAILABLE.*not known.*--request-id r-1"):
+        call.result(5)
+
+
+def test_a_call_that_is_never_answered_ends_by_its_deadline() -> None:
+    times = iter([0.0, 100.0])
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        channel = grpc.insecure_channel(f"127.0.0.1:{mute.getsockname()[1]}")
+        with channel, pytest.raises(OperationError, match=r"DEADLINE_EXCEEDED.*not known"):
+            operate(channel, PAUSE, call_seconds=0.2, pause=lambda _: None, clock=lambda: next(times))
+
+
+def test_a_refusal_is_told_in_the_servicers_words_and_not_repeated(script) -> None:
+    call = script.call(operate, script.channel, Order(Verb.UNSAFE, "BTC/USDT", "ann", "why", "r-2"))
+    refusal = rpc_status.to_status(status_of(FailedPrecondition("the mode is ENTERING: wait until it is SAFE")))
+    script.answer("ExitSafeMode", None, refusal.code, refusal.details, tuple(refusal.trailing_metadata))
+    with pytest.raises(OperationError, match="unsafe was refused: the mode is ENTERING: wait until it is SAFE"):
+        call.result(5)

@@ -1,0 +1,126 @@
+"""The supervisor keeps real processes running: it starts again what dies, and gives up what cannot be mended."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gridctl.child import Child, Service
+from gridctl.supervisor import Died, GaveUp, Incident, Killed, Phase, Returned, ServiceGaveUpError, Supervisor
+from gridtesting.waiting import until
+
+SECONDS = 20.0
+Toy = Callable[..., Service]
+
+
+async def test_a_killed_service_comes_back_and_both_are_told(toy: Toy, tmp_path: Path) -> None:
+    incidents: list[Incident] = []
+    async with Supervisor([toy()], tmp_path, incidents.append) as supervisor:
+        supervisor.start()
+        await supervisor.until_serving(SECONDS)
+        assert incidents == []
+        assert supervisor.kill("toy")
+        await supervisor.until_serving(SECONDS)
+        (status,) = supervisor.statuses()
+        assert (status.phase, status.kills, status.restarts) == (Phase.SERVING, 1, 1)
+        match incidents:
+            case [Killed("toy", killed_s), Returned("toy", returned_s, after_s)]:
+                assert after_s == pytest.approx(returned_s - killed_s, abs=0.05)
+            case other:
+                pytest.fail(f"not a kill and a return: {other}")
+
+
+async def test_a_service_that_dies_by_itself_is_started_again(toy: Toy, tmp_path: Path) -> None:
+    incidents: list[Incident] = []
+    async with Supervisor([toy()], tmp_path, incidents.append) as supervisor:
+        supervisor.start()
+        await supervisor.until_serving(SECONDS)
+        (status,) = supervisor.statuses()
+        assert status.pid is not None
+        os.kill(status.pid, signal.SIGSEGV)
+        await until(lambda: any(isinstance(incident, Returned) for incident in incidents), "the return", SECONDS)
+    assert [type(incident) for incident in incidents] == [Died, Returned]
+    assert isinstance(incidents[0], Died)
+    assert incidents[0].returncode == -signal.SIGSEGV
+
+
+@pytest.mark.parametrize("code", [2, 3, 4, 5])
+async def test_a_service_that_cannot_start_is_given_up_with_its_last_word(toy: Toy, tmp_path: Path, code: int) -> None:
+    incidents: list[Incident] = []
+    async with Supervisor([toy(code=code)], tmp_path, incidents.append) as supervisor:
+        supervisor.start()
+        with pytest.raises(ServiceGaveUpError, match="toy gave up: toy cannot go on: mend this"):
+            await supervisor.until_serving(SECONDS)
+    (incident,) = incidents
+    assert isinstance(incident, GaveUp)
+    assert (incident.returncode, incident.sentence) == (code, "toy cannot go on: mend this")
+
+
+async def test_a_service_that_crashes_at_its_start_is_tried_again_and_named_when_time_is_up(
+    toy: Toy, tmp_path: Path
+) -> None:
+    incidents: list[Incident] = []
+    async with Supervisor([toy(code=1)], tmp_path, incidents.append) as supervisor:
+        supervisor.start()
+        await until(lambda: len(incidents) >= 2, "the second try", SECONDS)
+        with pytest.raises(TimeoutError, match=r"toy: not serving after 0\.1 s"):
+            await supervisor.until_serving(0.1)
+    assert all(isinstance(incident, Died) for incident in incidents)
+
+
+async def test_stop_ends_all_cleanly_and_tells_the_codes(toy: Toy, tmp_path: Path) -> None:
+    supervisor = Supervisor([toy("first"), toy("second")], tmp_path, lambda _: None)
+    supervisor.start()
+    await supervisor.until_serving(SECONDS)
+    assert await supervisor.stop() == {"second": 0, "first": 0}
+    assert await supervisor.stop() == {}
+    assert not supervisor.kill("first")
+
+
+async def test_services_that_were_not_started_are_left_alone(toy: Toy, tmp_path: Path) -> None:
+    async with Supervisor([toy("first"), toy("second")], tmp_path, lambda _: None) as supervisor:
+        supervisor.start("second")
+        await supervisor.until_serving(SECONDS)
+        assert [status.phase for status in supervisor.statuses()] == [Phase.DOWN, Phase.SERVING]
+
+
+async def test_a_child_ends_when_its_starter_is_killed(toy: Toy, tmp_path: Path, python: str) -> None:
+    service = toy()
+    starter_code = (
+        "import asyncio, sys\nfrom pathlib import Path\nfrom gridctl.child import Child, Service\n"
+        "async def main():\n"
+        f"    child = await Child.start(Service('toy', 'toy_service', Path({str(service.config)!r}), ''), "
+        f"Path({str(tmp_path / 'toy.log')!r}))\n"
+        "    print(child.pid, flush=True)\n    await child.wait()\nasyncio.run(main())\n"
+    )
+    starter = await asyncio.create_subprocess_exec(python, "-c", starter_code, stdout=asyncio.subprocess.PIPE)
+    assert starter.stdout is not None
+    pid = int(await starter.stdout.readline())
+    assert _alive(pid)
+    starter.kill()
+    await starter.wait()
+    await until(lambda: not _alive(pid), "the end of the child", SECONDS)
+
+
+async def test_a_child_that_ignores_the_request_to_end_is_made_to(tmp_path: Path, toy: Toy) -> None:
+    (tmp_path / "deaf.py").write_text(
+        "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('deaf', flush=True)\n"
+        "while True: time.sleep(1)\n",
+        encoding="utf-8",
+    )
+    service = toy()
+    log = tmp_path / "deaf.log"
+    child = await Child.start(Service("deaf", "deaf", service.config, ""), log)
+    await until(lambda: log.exists() and "deaf" in log.read_text(), "the first word", SECONDS)
+    assert await child.stop(grace_seconds=0.1) == -signal.SIGKILL
+
+
+def _alive(pid: int) -> bool:
+    """Whether the process runs; one that has ended and waits to be collected does not."""
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
