@@ -1,0 +1,292 @@
+"""A fake executor that keeps the contract: a real servicer over a ledger and a venue in memory, which outlive callers.
+
+Idempotent by request id, fenced, places expire, fills only in the log. Tests fill orders, hold answers back and look.
+"""
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import grpc
+
+from gridcore.actions import Action, ActionResult, Fill, Outcome, PlaceOrder
+from gridcore.market import MarketRules
+from gridcore.orders import OrderStatus, Role
+from gridcore.state import RiskFlags
+from gridcore.triggers import Plan, Ticked
+from gridrpc.convert_orders import (
+    action_from_proto,
+    action_to_proto,
+    result_to_proto,
+    rules_to_proto,
+    update_to_proto,
+)
+from gridrpc.faults import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, OutOfRange
+from gridrpc.server import Server, start_server
+from gridtesting.venue_model import ModelOrder, VenueModel
+from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2
+
+Context = grpc.aio.ServicerContext[Any, Any]
+_DESCRIPTOR = executor_pb2.DESCRIPTOR.services_by_name["Executor"]
+
+
+@dataclass(slots=True)
+class Request:
+    """A request as the ledger has it; no results while it is only an intent."""
+
+    accepted_seq: int
+    request_id: str
+    symbol: str
+    epoch: int
+    actions: tuple[Action, ...]
+    results: list[ActionResult] = field(default_factory=list[ActionResult])
+    calls: int = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether every action has its answer."""
+        return len(self.results) == len(self.actions)
+
+
+@dataclass(slots=True)
+class Market:
+    """One symbol's book, log and fence."""
+
+    venue: VenueModel
+    fence: int = 0
+    state_birth_id: str = ""
+    news: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+
+class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
+    """The Executor service for tests."""
+
+    def __init__(self, rules: Sequence[MarketRules]) -> None:
+        self.markets = {market.symbol: Market(VenueModel(market)) for market in rules}
+        self.requests: dict[str, Request] = {}
+        self.ledger_birth_id = uuid.uuid4().hex
+        self.outcomes: list[Outcome] = []  # of the next places, one each; then ACCEPTED
+        self.sending = asyncio.Event()  # cleared: requests are accepted and wait before they are sent
+        self.answering = asyncio.Event()  # cleared: requests are sent and their answers wait
+        self.sending.set()
+        self.answering.set()
+
+    def orders(self, symbol: str, role: Role | None = None) -> list[ModelOrder]:
+        """What rests on the venue."""
+        return [o for o in self.markets[symbol].venue.live() if role is None or o.place.role is role]
+
+    def all_orders(self, symbol: str) -> list[ModelOrder]:
+        """Every order that ever reached the venue."""
+        return list(self.markets[symbol].venue.orders.values())
+
+    async def fill(self, symbol: str, client_order_id: str, quantity: Decimal | None = None) -> None:
+        """Trades an order at its price, all of it by default."""
+        market = self.markets[symbol]
+        order = market.venue.orders[client_order_id]
+        market.venue.fill(client_order_id, order.remaining if quantity is None else quantity)
+        await self._tell(market)
+
+    async def end(self, symbol: str, client_order_id: str, status: OrderStatus) -> None:
+        """Ends an order without us."""
+        market = self.markets[symbol]
+        market.venue.end(client_order_id, status)
+        await self._tell(market)
+
+    async def resolve(self, symbol: str, client_order_id: str) -> None:
+        """Tells the fate of an order that was answered UNKNOWN."""
+        market = self.markets[symbol]
+        market.venue.resolve(client_order_id)
+        await self._tell(market)
+
+    async def BatchExecute(  # noqa: N802  gRPC's names
+        self, request: executor_pb2.BatchExecuteRequest, context: Context
+    ) -> AsyncIterator[models_pb2.ActionResult]:
+        """Accepts, sends and answers, each at most once."""
+        known = self._accept(request)
+        known.calls += 1
+        if not known.complete:
+            await self.sending.wait()
+        await self._send(known)
+        await self.answering.wait()
+        for result in known.results:
+            yield result_to_proto(result)
+
+    async def Fence(self, request: executor_pb2.FenceRequest, context: Context) -> executor_pb2.FenceResponse:  # noqa: N802
+        """Raises the fence; intents of older epochs end NOT_SENT."""
+        market = self._market(request.symbol)
+        if request.epoch < market.fence:
+            raise FailedPrecondition(f"epoch = {request.epoch}: the fence is at {market.fence}", reason="FENCED")
+        market.fence = request.epoch
+        market.state_birth_id = market.state_birth_id or request.state_birth_id
+        for known in self.requests.values():
+            if known.symbol == request.symbol and not known.complete and known.epoch < market.fence:
+                known.results = _not_sent(known.actions)
+        return executor_pb2.FenceResponse(
+            epoch=market.fence,
+            ledger_birth_id=self.ledger_birth_id,
+            state_birth_id=market.state_birth_id,
+            end_offset=len(market.venue.log),
+        )
+
+    async def ListRequests(  # noqa: N802
+        self, request: executor_pb2.ListRequestsRequest, context: Context
+    ) -> executor_pb2.ListRequestsResponse:
+        """The symbol's requests in the order of acceptance."""
+        found = [r for r in self.requests.values() if r.symbol == request.symbol and r.accepted_seq > request.after_seq]
+        return executor_pb2.ListRequestsResponse(batches=[_batch(r) for r in found[: request.limit or 100]])
+
+    async def StreamOrderUpdates(  # noqa: N802
+        self, request: executor_pb2.StreamOrderUpdatesRequest, context: Context
+    ) -> AsyncIterator[models_pb2.OrderUpdate]:
+        """The log after an offset, then what is appended."""
+        market = self._market(request.symbol)
+        offset = request.after_offset
+        if offset > len(market.venue.log):
+            raise OutOfRange(f"after_offset = {offset}: the log ends at {len(market.venue.log)}")
+        while True:
+            while offset < len(market.venue.log):
+                yield update_to_proto(market.venue.log[offset])
+                offset += 1
+            async with market.news:
+                while offset >= len(market.venue.log):
+                    await market.news.wait()
+
+    async def GetBatch(self, request: executor_pb2.GetBatchRequest, context: Context) -> executor_pb2.Batch:  # noqa: N802
+        """A request of the ledger."""
+        known = self.requests.get(request.request_id)
+        if known is None:
+            raise NotFound(f"request_id = {request.request_id!r}: the ledger has no such request")
+        return _batch(known)
+
+    async def ListOpenOrders(  # noqa: N802
+        self, request: executor_pb2.ListOpenOrdersRequest, context: Context
+    ) -> executor_pb2.ListOpenOrdersResponse:
+        """What rests, and what is in flight."""
+        market = self._market(request.symbol)
+        unresolved = market.venue.unresolved()
+        intents = [
+            action.client_order_id
+            for known in self.requests.values()
+            if known.symbol == request.symbol and not known.complete
+            for action in known.actions
+            if isinstance(action, PlaceOrder)
+        ]
+        return executor_pb2.ListOpenOrdersResponse(
+            orders=[
+                executor_pb2.VenueOrder(client_order_id=order.place.client_order_id, ours=True)
+                for order in market.venue.live()
+            ],
+            in_flight=[executor_pb2.LedgerOrder(client_order_id=name) for name in [*unresolved, *intents]],
+            end_offset=len(market.venue.log),
+        )
+
+    async def GetOrder(  # noqa: N802
+        self, request: executor_pb2.GetOrderRequest, context: Context
+    ) -> executor_pb2.LedgerOrder:
+        """An order of the book, ended or not."""
+        for symbol, market in self.markets.items():
+            order = market.venue.orders.get(request.client_order_id)
+            if order is not None:
+                return executor_pb2.LedgerOrder(client_order_id=request.client_order_id, symbol=symbol)
+        raise NotFound(f"client_order_id = {request.client_order_id!r}: the ledger has no such order")
+
+    async def GetBalances(  # noqa: N802
+        self, request: executor_pb2.GetBalancesRequest, context: Context
+    ) -> executor_pb2.GetBalancesResponse:
+        """Nothing: the fake trades without money."""
+        return executor_pb2.GetBalancesResponse()
+
+    async def ListFills(  # noqa: N802
+        self, request: executor_pb2.ListFillsRequest, context: Context
+    ) -> executor_pb2.ListFillsResponse:
+        """The log's fills after an offset."""
+        log = self._market(request.symbol).venue.log[request.after_offset :]
+        fills = [update_to_proto(update) for update in log if isinstance(update.news, Fill)]
+        return executor_pb2.ListFillsResponse(fills=fills[: request.limit or 100])
+
+    async def GetMarketRules(  # noqa: N802
+        self, request: executor_pb2.GetMarketRulesRequest, context: Context
+    ) -> executor_pb2.MarketRules:
+        """The symbol's rules."""
+        return rules_to_proto(self._market(request.symbol).venue.market)
+
+    def _accept(self, request: executor_pb2.BatchExecuteRequest) -> Request:
+        market = self._market(request.symbol)
+        actions = tuple(action_from_proto(action) for action in request.actions)
+        known = self.requests.get(request.request_id)
+        if known is None:
+            known = Request(len(self.requests) + 1, request.request_id, request.symbol, request.epoch, actions)
+            if request.epoch < market.fence:
+                known.results = _not_sent(actions)
+            self.requests[request.request_id] = known
+        elif known.actions != actions:
+            raise AlreadyExists(f"request_id = {request.request_id!r} has other actions")
+        return known
+
+    async def _send(self, known: Request) -> None:
+        if known.complete:
+            return
+        market = self.markets[known.symbol]
+        plan = Plan(
+            symbol=known.symbol,
+            request_id=known.request_id,
+            seq=known.accepted_seq,
+            epoch=known.epoch,
+            trigger=Ticked(0, None, 0),
+            risk=RiskFlags(),
+            actions=known.actions,
+        )
+        known.results = market.venue.answer(plan, [self._wish(action) for action in known.actions])
+        await self._tell(market)
+
+    def _wish(self, action: Action) -> Outcome:
+        if not isinstance(action, PlaceOrder):
+            return Outcome.CANCELLED
+        if time.time_ns() // 1_000_000 > action.not_after_ms:
+            return Outcome.EXPIRED
+        return self.outcomes.pop(0) if self.outcomes else Outcome.ACCEPTED
+
+    def _market(self, symbol: str) -> Market:
+        try:
+            return self.markets[symbol]
+        except KeyError:
+            raise InvalidArgument(f"symbol = {symbol!r}: give one of {', '.join(self.markets)}") from None
+
+    async def _tell(self, market: Market) -> None:
+        async with market.news:
+            market.news.notify_all()
+
+
+def _not_sent(actions: Sequence[Action]) -> list[ActionResult]:
+    return [
+        ActionResult(index, action.client_order_id, Outcome.NOT_SENT, reason="FENCED")
+        for index, action in enumerate(actions)
+    ]
+
+
+def _batch(known: Request) -> executor_pb2.Batch:
+    return executor_pb2.Batch(
+        accepted_seq=known.accepted_seq,
+        request_id=known.request_id,
+        symbol=known.symbol,
+        epoch=known.epoch,
+        actions=[action_to_proto(action) for action in known.actions],
+        results=[result_to_proto(result) for result in known.results],
+        complete=known.complete,
+    )
+
+
+@contextlib.asynccontextmanager
+async def serving_executor(fake: FakeExecutor, address: str = "127.0.0.1:0") -> AsyncIterator[Server]:
+    """Serves the fake until the block is left; its ledger and its book stay."""
+    add = executor_pb2_grpc.add_ExecutorServicer_to_server
+    server = await start_server(address, [(_DESCRIPTOR, add, fake)])
+    try:
+        yield server
+    finally:
+        await server.stop(grace_seconds=0)

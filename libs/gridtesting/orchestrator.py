@@ -1,0 +1,249 @@
+"""The orchestrator's surroundings for tests: its neighbours as real servicers here, itself in process or as a real one.
+
+The neighbours outlive every one of its processes, as a venue does.
+"""
+
+import asyncio
+import contextlib
+import signal
+import sys
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+
+import grpc
+
+from gridcore.orders import Role
+from gridcore.state import State
+from gridrpc.channel import open_channel
+from gridtesting.executor import FakeExecutor, serving_executor
+from gridtesting.grids import MARKET
+from gridtesting.prices import FakePrices, serving_prices
+from gridtesting.waiting import until
+from gridwright.v1 import models_pb2, orchestrator_pb2, orchestrator_pb2_grpc
+from orchestrator.config import Settings, load_settings
+from orchestrator.desk import Desk
+from orchestrator.service import Service, running
+
+BTC = "BTC/USDT"
+ETH = "ETH/USDT"
+START = Decimal(60150)
+
+
+@dataclass
+class World:
+    """What surrounds the orchestrator: it outlives every one of its processes."""
+
+    executor: FakeExecutor
+    prices: FakePrices
+    executor_address: str
+    pricemon_address: str
+    folder: Path
+    symbols: tuple[str, ...] = (BTC,)
+    options: dict[str, str] = field(default_factory=dict[str, str])  # of [orchestrator]
+    grid_options: dict[str, str] = field(default_factory=dict[str, str])
+    risk_options: dict[str, str] = field(default_factory=dict[str, str])
+
+    def config(self) -> Path:
+        """The grid.toml as it is wanted now."""
+        lines = [
+            'bot = "test"',
+            "[executor]",
+            f'address = "{self.executor_address}"',
+            "[pricemon]",
+            f'address = "{self.pricemon_address}"',
+            "[orchestrator]",
+            *self._lines(
+                {"address": '"127.0.0.1:0"', "data_dir": f'"{self.folder}"', "tick_interval_ms": "50"}, self.options
+            ),
+        ]
+        for symbol in self.symbols:
+            defaults = {
+                "symbol": f'"{symbol}"',
+                "mode": '"long"',
+                "anchor": '"60000"',
+                "interval": '"300"',
+                "quote_per_slot": '"100"',
+                "buy_window": "3",
+                "sell_window": "3",
+                "window_slack": "1",
+                "retry_after_ms": "50",
+            }
+            lines += ["[[grids]]", *self._lines(defaults, self.grid_options), "[grids.risk]"]
+            lines += self._lines({"stale_price_ms": "10000"}, self.risk_options)
+        path = self.folder / "grid.toml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(lines) + "\n")
+        return path
+
+    def settings(self) -> Settings:
+        """The same as settings."""
+        return load_settings(self.config())
+
+    def opening(self, symbol: str = BTC) -> list[str]:
+        """Client ids of the opening orders on the venue."""
+        return [order.place.client_order_id for order in self.executor.orders(symbol, Role.OPENING)]
+
+    def closing(self, symbol: str = BTC) -> list[str]:
+        """The same of the closing ones."""
+        return [order.place.client_order_id for order in self.executor.orders(symbol, Role.CLOSING)]
+
+    @staticmethod
+    def _lines(defaults: dict[str, str], changes: dict[str, str]) -> list[str]:
+        return [f"{key} = {value}" for key, value in {**defaults, **changes}.items()]
+
+
+@contextlib.asynccontextmanager
+async def serving_world(folder: Path) -> AsyncIterator[World]:
+    """Executor and pricemon, at a price between two levels."""
+    executor = FakeExecutor([MARKET, replace(MARKET, symbol=ETH, base="ETH")])
+    prices = FakePrices()
+    await prices.set_price(BTC, START)
+    async with serving_executor(executor) as ledger, serving_prices(prices) as feed:
+        yield World(executor, prices, f"127.0.0.1:{ledger.port}", f"127.0.0.1:{feed.port}", folder)
+
+
+@dataclass
+class Client:
+    """An operator's view of a running orchestrator."""
+
+    stub: "orchestrator_pb2_grpc.OrchestratorAsyncStub"
+
+    async def state(self, symbol: str = BTC) -> orchestrator_pb2.GetStateResponse:
+        """GetState."""
+        return await self.stub.GetState(orchestrator_pb2.GetStateRequest(symbol=symbol))
+
+    async def mode(self, symbol: str = BTC) -> "models_pb2.Mode.ValueType":
+        """The mode."""
+        return (await self.state(symbol)).state.risk.mode
+
+    async def workflows(self, symbol: str = BTC) -> list[orchestrator_pb2.Workflow]:
+        """Newest first."""
+        answer = await self.stub.ListWorkflows(orchestrator_pb2.ListWorkflowsRequest(symbol=symbol, limit=100))
+        return list(answer.workflows)
+
+    async def workflow(self, workflow_id: str) -> orchestrator_pb2.Workflow:
+        """One with its steps."""
+        return await self.stub.GetWorkflow(orchestrator_pb2.GetWorkflowRequest(workflow_id=workflow_id))
+
+    async def explain(self, seq: int, symbol: str = BTC) -> orchestrator_pb2.TradingStep:
+        """One journal row."""
+        return await self.stub.Explain(orchestrator_pb2.ExplainRequest(symbol=symbol, seq=seq))
+
+    def order(self, request_id: str = "", symbol: str = BTC, why: str = "a test") -> orchestrator_pb2.OperatorRequest:
+        """An operator's request."""
+        return orchestrator_pb2.OperatorRequest(
+            request_id=request_id or uuid.uuid4().hex, symbol=symbol, who="tester", why=why
+        )
+
+    async def until_mode(self, mode: "models_pb2.Mode.ValueType", symbol: str = BTC) -> None:
+        """Waits for the mode."""
+        await eventually(lambda: self._has_mode(mode, symbol), f"mode {models_pb2.Mode.Name(mode)}")
+
+    async def _has_mode(self, mode: "models_pb2.Mode.ValueType", symbol: str) -> bool:
+        return await self.mode(symbol) == mode
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]], what: str, deadline_seconds: float = 15.0) -> None:
+    """As gridtesting's until, for a condition that has to be asked for."""
+    end = asyncio.get_running_loop().time() + deadline_seconds
+    while not await condition():
+        if asyncio.get_running_loop().time() > end:
+            raise AssertionError(f"{what} did not happen within {deadline_seconds} s")
+        await asyncio.sleep(0.02)
+
+
+@contextlib.asynccontextmanager
+async def client_of(port: int) -> AsyncIterator[Client]:
+    """A client over a real channel."""
+    async with open_channel(f"127.0.0.1:{port}") as channel:
+        yield Client(orchestrator_pb2_grpc.OrchestratorStub(channel))
+
+
+@dataclass
+class Running:
+    """An orchestrator in this process."""
+
+    service: Service
+    client: Client
+
+    def desk(self, symbol: str = BTC) -> Desk:
+        """The symbol's desk."""
+        return self.service.engine.teams[symbol].desk
+
+    async def until_seq(self, seq: int, symbol: str = BTC) -> State:
+        """Waits until a step is committed; the state by then."""
+        await until(lambda: self.desk(symbol).state.seq >= seq and not self.desk(symbol).busy, f"step {seq}")
+        return self.desk(symbol).state
+
+
+@contextlib.asynccontextmanager
+async def run_inside(world: World) -> AsyncIterator[Running]:
+    """Runs the service in this process; leaving the block is its clean stop."""
+    async with running(world.settings()) as service, client_of(service.server.port) as client:
+        await service.engine.start()
+        yield Running(service, client)
+        if service.engine.failure.done():
+            raise AssertionError(str(service.engine.failure.result()))
+
+
+@dataclass
+class Child:
+    """An orchestrator as a process of its own."""
+
+    process: asyncio.subprocess.Process
+    client: Client
+
+    async def kill(self) -> None:
+        """SIGKILL: nothing is tidied up."""
+        self.process.send_signal(signal.SIGKILL)
+        await self.process.wait()
+
+    async def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return await asyncio.wait_for(self.process.wait(), 15)
+
+
+@contextlib.asynccontextmanager
+async def spawn(world: World) -> AsyncIterator[Child]:
+    """Starts `python -m orchestrator` and waits for its line; the process is gone when the block is left."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "orchestrator", "--config", str(world.config()), stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        if process.stdout is None:
+            raise AssertionError("no stdout")
+        line = (await asyncio.wait_for(process.stdout.readline(), 20)).decode()
+        if not line.startswith("orchestrator listening 127.0.0.1:"):
+            raise AssertionError(f"the orchestrator said {line!r}")
+        async with client_of(int(line.rsplit(":", 1)[1])) as client:
+            yield Child(process, client)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def run_to_end(config: Path) -> tuple[int, str]:
+    """`python -m orchestrator` until it exits by itself: exit code and the last line of stderr."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "orchestrator", "--config", str(config), stderr=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+    _, stderr = await asyncio.wait_for(process.communicate(), 30)
+    return process.returncode or 0, stderr.decode().strip().splitlines()[-1]
+
+
+async def trading(client: Client, symbol: str = BTC) -> None:
+    """Waits until the start path is done."""
+
+    async def done() -> bool:
+        try:
+            return (await client.state(symbol)).trading
+        except grpc.aio.AioRpcError:
+            return False
+
+    await eventually(done, "trading")

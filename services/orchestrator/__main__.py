@@ -1,0 +1,62 @@
+"""The orchestrator's process: `python -m orchestrator --config grid.toml`.
+
+Exit codes: 0 stopped by a signal, 2 config or grid refused, 3 address in use, 4 another orchestrator has the symbol, 5
+something on record cannot be finished; 1 anything else.
+"""
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+from gridrpc.logs import announce_listening, configure_logging
+from gridrpc.server import until_signal
+from gridrpc.settings import ConfigError
+from orchestrator.config import Settings, load_settings
+from orchestrator.errors import StopError
+from orchestrator.service import running
+
+
+def main() -> int:
+    """Runs until a signal or a reason to stop; the exit code."""
+    parser = argparse.ArgumentParser(prog="orchestrator", description="Decides and remembers, one grid per symbol.")
+    parser.add_argument("--config", type=Path, default=Path("grid.toml"), help="path of the grid.toml (default: here)")
+    configure_logging("orchestrator")
+    try:
+        asyncio.run(serve(load_settings(parser.parse_args().config)))
+    except ConfigError as error:
+        return _say(str(error), 2)
+    except StopError as error:
+        return _say(str(error), error.exit_code)
+    return 0
+
+
+async def serve(settings: Settings) -> None:
+    """Serves until a signal. Raises StopError where it must not go on."""
+    async with until_signal() as stop, running(settings) as service:
+        announce_listening("orchestrator", service.server.port, settings.address.rpartition(":")[0])
+        starting = asyncio.create_task(service.engine.start())
+        signalled = asyncio.create_task(stop.wait())
+        ends: set[asyncio.Future[Any]] = {signalled, service.engine.failure}
+        try:
+            await asyncio.wait({starting, *ends}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                await starting
+                await service.server.set_serving(serving=True)
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if service.engine.failure.done():
+                raise service.engine.failure.result()
+        finally:
+            for task in (starting, signalled):
+                task.cancel()
+            await asyncio.gather(starting, signalled, return_exceptions=True)
+
+
+def _say(sentence: str, exit_code: int) -> int:
+    sys.stderr.write(f"orchestrator: {sentence}\n")
+    return exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

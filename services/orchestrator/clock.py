@@ -1,0 +1,13 @@
+"""The shell's clocks. The core gets its times as arguments."""
+
+import time
+
+
+def now_ms() -> int:
+    """Unix time in milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def now_ns() -> int:
+    """Unix time in nanoseconds."""
+    return time.time_ns()

@@ -1,0 +1,107 @@
+"""The orchestrator's settings, read from the file that all services share."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from gridcore.config import GridConfig, GridMode, RiskConfig, Spacing
+from gridcore.money import ZERO
+from gridrpc.settings import MISSING, ConfigError, Table, read_toml
+
+DEFAULT_ADDRESS = "127.0.0.1:50053"
+DEFAULT_EXECUTOR = "127.0.0.1:50052"
+DEFAULT_PRICEMON = "127.0.0.1:50051"
+
+_DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(GridConfig)}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that the process is told. `tick_interval_ms` 0 switches ticks off."""
+
+    bot: str
+    address: str
+    executor_address: str
+    pricemon_address: str
+    data_dir: Path
+    database_url: str  # of the workflow checkpoints; empty: dbos.sqlite in data_dir
+    tick_interval_ms: int
+    retention_hours: int
+    max_update_batch: int
+    grids: tuple[GridConfig, ...]
+
+
+def load_settings(path: Path) -> Settings:
+    """Reads the file. Raises ConfigError with field, value and remedy; keys that mean nothing are refused too."""
+    root = read_toml(path)
+    own = root.table("orchestrator")
+    settings = Settings(
+        bot=root.text("bot", "gridwright"),
+        address=own.text("address", DEFAULT_ADDRESS),
+        executor_address=root.table("executor").text("address", DEFAULT_EXECUTOR),
+        pricemon_address=root.table("pricemon").text("address", DEFAULT_PRICEMON),
+        data_dir=Path(own.text("data_dir", ".gridwright/orchestrator")),
+        database_url=own.text("database_url", ""),
+        tick_interval_ms=own.integer("tick_interval_ms", 1_000, least=0),
+        retention_hours=own.integer("retention_hours", 168, least=1),
+        max_update_batch=own.integer("max_update_batch", 100, least=1),
+        grids=tuple(_grid(table) for table in root.tables("grids")),
+    )
+    own.refuse_unread()
+    if not settings.bot or "/" in settings.bot:
+        raise ConfigError("bot", settings.bot, "give a name without a slash; it is part of every request id")
+    _refuse_duplicates(settings.grids)
+    return settings
+
+
+def _refuse_duplicates(grids: tuple[GridConfig, ...]) -> None:
+    if not grids:
+        raise ConfigError("grids", MISSING, "add at least one [[grids]] with its symbol")
+    seen: set[str] = set()
+    for grid in grids:
+        if grid.symbol in seen:
+            raise ConfigError("grids.symbol", grid.symbol, "one grid per symbol: remove the second")
+        seen.add(grid.symbol)
+
+
+def _grid(table: Table) -> GridConfig:
+    grid = GridConfig(
+        symbol=table.text("symbol"),
+        mode=table.choice("mode", GridMode),
+        anchor=table.decimal("anchor", above=ZERO),
+        interval=table.decimal("interval", above=ZERO),
+        spacing=table.choice("spacing", Spacing, Spacing.ARITHMETIC),
+        quote_per_slot=table.optional_decimal("quote_per_slot", above=ZERO),
+        base_per_slot=table.optional_decimal("base_per_slot", above=ZERO),
+        buy_window=table.integer("buy_window", _DEFAULTS["buy_window"], least=0),
+        sell_window=table.integer("sell_window", _DEFAULTS["sell_window"], least=0),
+        window_slack=table.integer("window_slack", _DEFAULTS["window_slack"], least=0),
+        lower=table.optional_decimal("lower", above=ZERO),
+        upper=table.optional_decimal("upper", above=ZERO),
+        post_only=table.flag("post_only", _DEFAULTS["post_only"]),
+        order_ttl_ms=table.integer("order_ttl_ms", _DEFAULTS["order_ttl_ms"], least=1),
+        retry_after_ms=table.integer("retry_after_ms", _DEFAULTS["retry_after_ms"], least=0),
+        risk=_risk(table.table("risk")),
+    )
+    table.refuse_unread()
+    if (grid.quote_per_slot is None) == (grid.base_per_slot is None):
+        both = None if grid.quote_per_slot is None else "given together with base_per_slot"
+        raise ConfigError(
+            table.field("quote_per_slot"), both or MISSING, "give exactly one of quote_per_slot and base_per_slot"
+        )
+    if grid.lower is not None and grid.upper is not None and grid.lower >= grid.upper:
+        raise ConfigError(table.field("lower"), str(grid.lower), f"give a price below upper, {grid.upper}")
+    return grid
+
+
+def _risk(table: Table) -> RiskConfig:
+    defaults = RiskConfig()
+    risk = RiskConfig(
+        stale_price_ms=table.integer("stale_price_ms", defaults.stale_price_ms, least=1),
+        calm_ms=table.integer("calm_ms", defaults.calm_ms, least=0),
+        max_jump=table.optional_decimal("max_jump", above=ZERO),
+        jump_window_ms=table.integer("jump_window_ms", defaults.jump_window_ms, least=1),
+        max_position=table.optional_decimal("max_position", above=ZERO),
+    )
+    table.refuse_unread()
+    return risk

@@ -1,0 +1,200 @@
+"""The engine on DBOS: one team per symbol, their plans and procedures as durable workflows.
+
+Leases first, then DBOS, which begins at once to recover what was running; recovered steps wait until their symbol's
+start path has raised the fence and settled what was in flight, and then find that it is. So a restart does not wait for
+DBOS's queue, and a workflow that DBOS would not recover is settled all the same.
+"""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Coroutine, Iterable, Mapping
+from typing import Any
+
+from gridcore.actions import OrderUpdate
+from gridcore.config import GridConfig
+from gridcore.state import Mode, State
+from gridcore.triggers import OrdersUpdated, Plan
+from gridrpc.convert_plan import plan_from_json, plan_json
+from orchestrator import dbos_runtime, start, workflows
+from orchestrator.bridge import Bridge
+from orchestrator.clock import now_ns
+from orchestrator.config import Settings
+from orchestrator.desk import Desk
+from orchestrator.errors import StopError
+from orchestrator.executor_client import ExecutorClient
+from orchestrator.keeper import Keeper
+from orchestrator.price_client import PriceClient, PriceHeard
+from orchestrator.requests import HaltRequest, LiftRequest
+from orchestrator.retention import prune_forever
+from orchestrator.steps import TeamSteps
+from orchestrator.store import Store
+from orchestrator.stranded import refuse_stranded
+from orchestrator.team import Team, gather
+
+log = logging.getLogger(__name__)
+
+
+class DbosEngine:
+    """An Engine and a Launcher. `failure` resolves to the error that the process has to stop with."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        stores: Mapping[str, Store],
+        executor: ExecutorClient,
+        prices: PriceClient,
+    ) -> None:
+        self._settings = settings
+        self._stores = stores
+        self._executor = executor
+        self._prices = prices
+        self._asyncio = asyncio.get_running_loop()
+        self._bridge = Bridge(self._asyncio)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.failure: asyncio.Future[StopError] = self._asyncio.create_future()
+        self.teams: dict[str, Team] = {}
+
+    async def start(self) -> None:
+        """Takes the leases, launches DBOS, opens every symbol. Raises StopError where it must not go on."""
+        for grid in self._settings.grids:
+            desk = self._open_desk(grid, self._stores[grid.symbol])
+            self.teams[grid.symbol] = gather(desk, self, self._bridge)
+        workflows.bind(TeamSteps(self.teams, self._bridge, self._fail_from_thread))
+        await asyncio.to_thread(dbos_runtime.launch, self._settings.data_dir, self._settings.database_url)
+        unfinished = await asyncio.to_thread(dbos_runtime.unfinished)
+        refuse_stranded(unfinished, set(self.teams))
+        self._spawn(self._follow_prices())
+        if self._settings.tick_interval_ms:
+            self._spawn(self._tick())
+        self._spawn(prune_forever(self._stores.values(), self._settings.retention_hours))
+        await asyncio.gather(*(self._open(team, unfinished) for team in self.teams.values()))
+
+    async def stop(self) -> None:
+        """Abandons running steps to the next start and ends everything."""
+        self._bridge.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for team in self.teams.values():
+            await asyncio.to_thread(team.desk.thread.shutdown)
+        await asyncio.to_thread(dbos_runtime.shut_down)
+        workflows.bind(None)
+
+    async def on_price_update(self, heard: PriceHeard) -> None:
+        """Gives it to the symbol's loop."""
+        team = self.teams.get(heard.symbol)
+        if team is not None:
+            team.loop.hear_price(heard)
+
+    async def on_order_update(self, update: OrderUpdate) -> None:
+        """Gives it to the symbol's inbox."""
+        self.teams[update.symbol].desk.inbox.put_update(update)
+
+    def run_plan(self, plan: Plan) -> None:
+        """Blocks until the plan's workflow has committed it."""
+        name = "on_order_update" if isinstance(plan.trigger, OrdersUpdated) else "trading_step"
+        dbos_runtime.run_plan(name, plan.request_id, plan_json(plan))
+
+    def start_halt(self, request: HaltRequest) -> None:
+        """Puts enter_safe_mode on record and lets it run."""
+        dbos_runtime.start_enter_safe_mode(request.workflow_id, request.to_json())
+
+    def start_lift(self, request: LiftRequest) -> None:
+        """Puts exit_safe_mode on record and lets it run."""
+        dbos_runtime.start_exit_safe_mode(request.workflow_id, request.to_json())
+
+    def any_unfinished(self, workflow_ids: Iterable[str]) -> bool:
+        """Whether one of them will still be run to its end."""
+        return dbos_runtime.any_unfinished(workflow_ids)
+
+    def fail(self, error: StopError) -> None:
+        """Asks the process to stop; the first reason counts."""
+        if not self.failure.done():
+            self.failure.set_result(error)
+
+    def _fail_from_thread(self, error: StopError) -> None:
+        self._asyncio.call_soon_threadsafe(self.fail, error)
+
+    def _open_desk(self, grid: GridConfig, store: Store) -> Desk:
+        epoch = store.take_lease()
+        state = store.load_state()
+        if state is None:
+            state = State(grid.symbol, uuid.uuid4().hex, grid.geometry, epoch=epoch, last_update_time=now_ns())
+            store.save_state(state)
+        return Desk(
+            self._settings.bot,
+            grid,
+            Keeper(store, state),
+            self._executor,
+            epoch=epoch,
+            max_update_batch=self._settings.max_update_batch,
+            stop=self.fail,
+        )
+
+    async def _open(self, team: Team, unfinished: list[dbos_runtime.WorkflowRecord]) -> None:
+        desk = team.desk
+        end_offset = await start.take_over(desk)
+        await start.settle_requests(desk, await asyncio.to_thread(self._plans_beyond, desk))
+        self._spawn(team.loop.run())
+        self._spawn(self._follow_updates(desk))
+        await self._resume_procedures(desk, unfinished)
+        desk.ready.set()
+        await start.drain(desk, end_offset)
+        await start.agree_with_venue(desk)
+        team.loop.begin_trading()
+        log.info("%s trades at step %d under epoch %d", desk.symbol, desk.state.seq, desk.epoch)
+
+    def _plans_beyond(self, desk: Desk) -> list[Plan]:
+        plans: list[Plan] = []
+        prefix = f"{desk.bot}/{desk.symbol}/"
+        for record in dbos_runtime.newest_first(names=dbos_runtime.STEP_WORKFLOWS, id_prefix=prefix):
+            plan = plan_from_json(record.argument)
+            if plan.seq <= desk.state.seq:
+                break
+            plans.append(plan)
+        return plans
+
+    async def _resume_procedures(self, desk: Desk, unfinished: list[dbos_runtime.WorkflowRecord]) -> None:
+        for record in unfinished:
+            if record.symbol == desk.symbol and record.name == "enter_safe_mode":
+                desk.halts.add(record.workflow_id)
+            if record.symbol == desk.symbol and record.name == "exit_safe_mode":
+                desk.lifts.add(record.workflow_id)
+        if desk.state.risk.mode is Mode.ENTERING and not desk.halts:
+            risk = desk.state.risk
+            again = HaltRequest(
+                f"{desk.next_request_id()}/safe", desk.symbol, risk.rule, risk.reason, risk.by, risk.clears_itself
+            )
+            desk.halts.add(again.workflow_id)
+            await asyncio.to_thread(self.start_halt, again)
+
+    async def _follow_prices(self) -> None:
+        limits = [grid.risk.stale_price_ms for grid in self._settings.grids]
+        heartbeat_ms = max(100, min(1_000, min(limits) // 3))
+        async for heard in self._prices.prices([grid.symbol for grid in self._settings.grids], heartbeat_ms):
+            await self.on_price_update(heard)
+
+    async def _follow_updates(self, desk: Desk) -> None:
+        async for update in self._executor.order_updates(desk.symbol, desk.state.event_offset):
+            await self.on_order_update(update)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.tick_interval_ms / 1000)
+            for team in self.teams.values():
+                if team.desk.trading:
+                    team.desk.inbox.put_tick()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled() or task.exception() is None:
+            return
+        error = task.exception()
+        log.warning("a task failed", exc_info=error)
+        self.fail(error if isinstance(error, StopError) else StopError(f"stopped by {error!r}: start again"))

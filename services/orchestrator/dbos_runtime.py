@@ -1,0 +1,186 @@
+"""DBOS as we use it: its settings, its start and stop, and what its tables tell about workflows, as plain values.
+
+All calls block, and none may be made on the asyncio loop. Facts about DBOS are those of version 3.4.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
+
+from orchestrator import workflows
+
+# One orchestrator per database: DBOS recovers only what the same executor id left behind.
+_EXECUTOR_ID = "orchestrator"
+_PAGE = 100
+UNFINISHED = ("PENDING", "ENQUEUED", "DELAYED")
+DEAD = "MAX_RECOVERY_ATTEMPTS_EXCEEDED"
+STEP_WORKFLOWS = ("trading_step", "on_order_update")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowRecord:
+    """One workflow as DBOS has it. `argument` is its input: a plan or a request, as JSON."""
+
+    workflow_id: str
+    name: str
+    status: str
+    version: str
+    created_time_ms: int
+    updated_time_ms: int
+    attempts: int
+    argument: str
+
+    @property
+    def symbol(self) -> str:
+        """What it is about; plans and requests both say."""
+        return str(json.loads(self.argument)["symbol"]) if self.argument else ""
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """One step of a workflow that has an outcome."""
+
+    number: int
+    name: str
+    started_time_ms: int
+    duration_ms: int
+    outcome: str
+
+
+def launch(data_dir: Path, database_url: str) -> None:
+    """Starts DBOS; it re-enqueues the PENDING workflows of our contract at once. Bind the steps before."""
+    url = database_url
+    if not url:
+        path = data_dir / "dbos.sqlite"
+        _use_wal(path)
+        url = f"sqlite:///{path}"
+    config: DBOSConfig = {
+        "name": "gridwright",
+        "system_database_url": url,
+        "application_version": workflows.CONTRACT,
+        "executor_id": _EXECUTOR_ID,
+        "serializer": DBOSPortableJSONSerializer(),
+        "log_level": "ERROR",
+        "enable_otlp": False,
+    }
+    DBOS(config=config)
+    DBOS.launch()
+
+
+def shut_down() -> None:
+    """Stops DBOS's threads and closes its database. Running workflows stay PENDING."""
+    DBOS.destroy()
+
+
+def run_plan(workflow_name: str, workflow_id: str, plan: str) -> None:
+    """Runs a workflow of a plan on this thread, to its end."""
+    workflow = {"trading_step": workflows.trading_step, "on_order_update": workflows.on_order_update}[workflow_name]
+    with SetWorkflowID(workflow_id):
+        workflow(plan)
+
+
+def start_enter_safe_mode(workflow_id: str, request: str) -> None:
+    """Puts the workflow on record and lets it run; an id that exists starts nothing."""
+    with SetWorkflowID(workflow_id):
+        DBOS.start_workflow(workflows.enter_safe_mode, request)
+
+
+def start_exit_safe_mode(workflow_id: str, request: str) -> None:
+    """The same for the way out."""
+    with SetWorkflowID(workflow_id):
+        DBOS.start_workflow(workflows.exit_safe_mode, request)
+
+
+def unfinished() -> list[WorkflowRecord]:
+    """Every workflow that has no outcome, dead-lettered ones included, whatever its version."""
+    return list(_listed(status=[*UNFINISHED, DEAD]))
+
+
+def newest_first(*, names: tuple[str, ...] = (), status: str = "", id_prefix: str = "") -> Iterator[WorkflowRecord]:
+    """Workflows by their creation, page by page."""
+    return _listed(name=list(names) or None, status=[status] if status else None, workflow_id_prefix=id_prefix or None)
+
+
+def find(workflow_id: str) -> WorkflowRecord | None:
+    """One workflow by its id."""
+    return next(_listed(workflow_ids=[workflow_id]), None)
+
+
+def any_unfinished(workflow_ids: Iterable[str]) -> bool:
+    """Whether one of them has no outcome yet and will be run to one."""
+    return any(record.status in UNFINISHED for record in _listed(workflow_ids=list(workflow_ids)))
+
+
+def steps_of(workflow_id: str) -> list[StepRecord]:
+    """The workflow's steps that have an outcome, in order."""
+    return [
+        StepRecord(
+            number=step["function_id"],
+            name=step["function_name"],
+            started_time_ms=step["started_at_epoch_ms"] or 0,
+            duration_ms=(step["completed_at_epoch_ms"] or 0) - (step["started_at_epoch_ms"] or 0),
+            outcome=f"error: {step['error']}" if step["error"] is not None else str(step["output"]),
+        )
+        for step in DBOS.list_workflow_steps(workflow_id)
+    ]
+
+
+def delete_finished(before_ms: int) -> int:
+    """Deletes workflows that ended before; returns how many. Unfinished ones always stay."""
+    before = datetime.fromtimestamp(before_ms / 1000, UTC).isoformat()
+    old = [
+        status.workflow_id
+        for status in DBOS.list_workflows(completed_before=before, load_input=False, load_output=False, limit=_PAGE)
+        if status.status not in {*UNFINISHED, DEAD}
+    ]
+    if old:
+        DBOS.delete_workflows(old)
+    return len(old)
+
+
+def _listed(
+    *,
+    workflow_ids: list[str] | None = None,
+    name: list[str] | None = None,
+    status: list[str] | None = None,
+    workflow_id_prefix: str | None = None,
+) -> Iterator[WorkflowRecord]:
+    offset = 0
+    while True:
+        page = DBOS.list_workflows(
+            workflow_ids=workflow_ids,
+            name=name,
+            status=status,
+            workflow_id_prefix=workflow_id_prefix,
+            sort_desc=True,
+            limit=_PAGE,
+            offset=offset,
+            load_output=False,
+        )
+        for found in page:
+            arguments = found.input["args"] if found.input else ()
+            yield WorkflowRecord(
+                workflow_id=found.workflow_id,
+                name=found.name,
+                status=found.status,
+                version=found.app_version or "",
+                created_time_ms=found.created_at or 0,
+                updated_time_ms=found.updated_at or 0,
+                attempts=found.recovery_attempts or 0,
+                argument=str(arguments[0]) if arguments else "",
+            )
+        if len(page) < _PAGE:
+            return
+        offset += _PAGE
+
+
+def _use_wal(path: Path) -> None:
+    # DBOS leaves SQLite in journal mode `delete`; in WAL it writes half the bytes. The mode stays with the file.
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")

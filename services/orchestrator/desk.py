@@ -1,0 +1,79 @@
+"""One symbol at work: its state, its inbox, what is known of the present, and where it stands on its way to trading.
+
+It decides nothing: the loop steps, the activities act, the procedures halt. They meet here.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+
+from gridcore.actions import ActionResult
+from gridcore.config import GridConfig
+from gridcore.ids import id_prefix
+from gridcore.market import MarketRules
+from gridcore.state import State
+from orchestrator.clock import now_ms
+from orchestrator.errors import StopError
+from orchestrator.executor_client import ExecutorClient
+from orchestrator.inbox import Inbox
+from orchestrator.keeper import Keeper
+from orchestrator.pulse import Pulse
+from orchestrator.timeline import Timeline
+
+
+class Desk:
+    """What everyone who works for a symbol shares. Lives on the asyncio loop; workflows' threads only read it."""
+
+    def __init__(
+        self,
+        bot: str,
+        config: GridConfig,
+        keeper: Keeper,
+        executor: ExecutorClient,
+        *,
+        epoch: int,
+        max_update_batch: int,
+        stop: Callable[[StopError], None],
+    ) -> None:
+        self.bot = bot
+        self.config = config
+        self.symbol = config.symbol
+        self.prefix = id_prefix(bot, config.symbol)
+        self.keeper = keeper
+        self.executor = executor
+        self.epoch = epoch  # under which the next plan is sent
+        self.stop = stop  # ends the process with the error's exit code
+        self.inbox = Inbox(max_update_batch)
+        self.pulse = Pulse()
+        self.thread = ThreadPoolExecutor(1, thread_name_prefix=f"step {self.symbol}")
+        self.price: Decimal | None = None  # last heard
+        self.price_heard_ms = now_ms()  # when the feed last proved it current; the start, if never
+        self.busy = False
+        self.trading = False  # the start path is done
+        self.ready = asyncio.Event()  # requests of before the start are settled and the loop runs
+        self.halts: set[str] = set()  # ids of enter_safe_mode workflows that have not closed
+        self.lifts: set[str] = set()  # the same of exit_safe_mode
+        self.answers: dict[str, tuple[ActionResult, ...]] = {}  # of requests that are about to be committed
+        self.timelines: dict[str, Timeline] = {}
+        self._market: MarketRules | None = None
+
+    @property
+    def state(self) -> State:
+        """The last committed state."""
+        return self.keeper.state
+
+    @property
+    def market(self) -> MarketRules:
+        """The venue's rules; known once the executor has answered for the first time."""
+        if self._market is None:
+            raise RuntimeError(f"{self.symbol}: the market's rules are not known yet")
+        return self._market
+
+    @market.setter
+    def market(self, market: MarketRules) -> None:
+        self._market = market
+
+    def next_request_id(self) -> str:
+        """Of the step that follows the state: bot, symbol, epoch, seq."""
+        return f"{self.bot}/{self.symbol}/{self.epoch}/{self.state.seq + 1}"

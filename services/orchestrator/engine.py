@@ -1,0 +1,29 @@
+"""What keeps the steps durable, seen from outside: the specification's Engine interface."""
+
+from typing import Protocol
+
+from gridcore.actions import OrderUpdate
+from orchestrator.price_client import PriceHeard
+
+
+class Engine(Protocol):
+    """Starts, stops, and takes what the world says. Steps run one after another per symbol."""
+
+    async def start(self) -> None:
+        """Opens each symbol: takeover, settlement of what was in flight, reconciliation. Returns when all may trade.
+
+        Raises StopError where something on record cannot be finished.
+        """
+        ...
+
+    async def stop(self) -> None:
+        """Lets no new step begin and leaves the running ones to be resumed by the next start."""
+        ...
+
+    async def on_price_update(self, heard: PriceHeard) -> None:
+        """A price or a heartbeat of one of the symbols."""
+        ...
+
+    async def on_order_update(self, update: OrderUpdate) -> None:
+        """The next entry of a symbol's update log."""
+        ...

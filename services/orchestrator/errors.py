@@ -1,0 +1,43 @@
+"""Why the process stops. Each carries its exit code, and its sentence says what to do."""
+
+
+class StopError(Exception):
+    """The orchestrator must not go on; nothing has been recorded that a later start could not read."""
+
+    exit_code = 1
+
+
+class ConfigRefusedError(StopError):
+    """The config cannot be used as it is: a refused grid."""
+
+    exit_code = 2
+
+
+class AddressTakenError(StopError):
+    """The address cannot be bound."""
+
+    exit_code = 3
+
+
+class LeaseLostError(StopError):
+    """Another orchestrator has the symbol, or has had it since: this one records nothing more."""
+
+    exit_code = 4
+
+
+class UnfinishableError(StopError):
+    """Something on record cannot be finished or understood; going on would be a guess."""
+
+    exit_code = 5
+
+
+class ConflictError(UnfinishableError):
+    """A step that does not follow the stored one, and is no repetition of it either."""
+
+
+class Abandoned(BaseException):
+    """Leaves a workflow where it is, to be recovered by the next start.
+
+    Not an Exception on purpose: DBOS records an Exception as the outcome of the step and of the workflow, and neither
+    has one.
+    """

@@ -1,0 +1,190 @@
+"""The executor as the orchestrator sees it: core values in and out, every call repeated until the ledger has answered.
+
+All of its RPCs may be repeated, so a broken call is just made again; only a fault that the servicer itself raised ends
+the trying.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import grpc
+
+from gridcore.actions import ActionResult, OrderUpdate
+from gridcore.market import MarketRules
+from gridcore.reconcile import VenueSnapshot
+from gridcore.triggers import Plan
+from gridrpc.convert_orders import action_to_proto, result_from_proto, rules_from_proto, update_from_proto
+from gridrpc.faults import Fault, NotFound, OutOfRange, Unavailable, fault_of
+from gridwright.v1 import executor_pb2, executor_pb2_grpc
+from orchestrator.backoff import backoff_seconds
+from orchestrator.errors import UnfinishableError
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+# A read may ask the venue. A send has no deadline: it takes as long as the venue takes, and keep-alive notices a peer
+# that is gone.
+_READ_SECONDS = 15.0
+_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Fenced:
+    """What the ledger says when the fence is up."""
+
+    ledger_birth_id: str
+    state_birth_id: str
+    end_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRequest:
+    """A request that the ledger has accepted."""
+
+    accepted_seq: int
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOrders:
+    """The venue's book and the ledger's orders in flight, with the log's end when the venue was asked."""
+
+    snapshot: VenueSnapshot
+    end_offset: int
+
+
+class ExecutorClient:
+    """Calls one executor. `reachable` tells how the last call went."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = executor_pb2_grpc.ExecutorStub(channel)
+        self.reachable = False
+
+    async def fence(self, symbol: str, epoch: int, state_birth_id: str, prefix: str) -> Fenced:
+        """Raises the symbol's fence. Raises FailedPrecondition where it is higher already."""
+        request = executor_pb2.FenceRequest(symbol=symbol, epoch=epoch, state_birth_id=state_birth_id, prefix=prefix)
+        answer = await self._repeat("Fence", lambda: self._stub.Fence(request, timeout=_READ_SECONDS))
+        return Fenced(answer.ledger_birth_id, answer.state_birth_id, answer.end_offset)
+
+    async def market_rules(self, symbol: str) -> MarketRules:
+        """The venue's rules for the symbol. Raises NotFound or InvalidArgument for one that it does not trade."""
+        request = executor_pb2.GetMarketRulesRequest(symbol=symbol)
+        return rules_from_proto(
+            await self._repeat("GetMarketRules", lambda: self._stub.GetMarketRules(request, timeout=_READ_SECONDS))
+        )
+
+    async def batch_execute(self, plan: Plan) -> tuple[ActionResult, ...]:
+        """Sends the plan's actions under its request id until each has its answer; in the actions' order.
+
+        Raises UnfinishableError where the executor refuses the request as such.
+        """
+        request = executor_pb2.BatchExecuteRequest(
+            request_id=plan.request_id,
+            symbol=plan.symbol,
+            epoch=plan.epoch,
+            actions=[action_to_proto(action) for action in plan.actions],
+        )
+        answers: dict[int, ActionResult] = {}
+
+        async def send() -> None:
+            async for message in self._stub.BatchExecute(request):
+                answers[message.index] = result_from_proto(message)
+
+        for pause in backoff_seconds():
+            try:
+                await self._repeat("BatchExecute", send)
+            except Fault as fault:
+                raise UnfinishableError(
+                    f"the executor refuses request {plan.request_id} ({fault.message}): see its log, and start again "
+                    "once that is mended"
+                ) from fault
+            if len(answers) == len(plan.actions):
+                break
+            await asyncio.sleep(pause)  # the stream ended early: the same id goes on where it stopped
+        return tuple(answers[index] for index in sorted(answers))
+
+    async def recorded_answer(self, request_id: str) -> tuple[ActionResult, ...] | None:
+        """What the ledger has answered to a request, None where it does not know it or has not finished it."""
+        request = executor_pb2.GetBatchRequest(request_id=request_id)
+        try:
+            batch = await self._repeat("GetBatch", lambda: self._stub.GetBatch(request, timeout=_READ_SECONDS))
+        except NotFound:
+            return None
+        return tuple(result_from_proto(result) for result in batch.results) if batch.complete else None
+
+    async def requests_after(self, symbol: str, accepted_seq: int) -> list[KnownRequest]:
+        """Every request accepted after, in order."""
+        found: list[KnownRequest] = []
+        request = executor_pb2.ListRequestsRequest(symbol=symbol, after_seq=accepted_seq, limit=_PAGE)
+        while True:
+            page = await self._repeat("ListRequests", lambda: self._stub.ListRequests(request, timeout=_READ_SECONDS))
+            found += [KnownRequest(batch.accepted_seq, batch.request_id) for batch in page.batches]
+            if len(page.batches) < _PAGE:
+                return found
+            request.after_seq = found[-1].accepted_seq
+
+    async def open_orders(self, symbol: str) -> OpenOrders:
+        """What rests on the venue now, and what is in flight."""
+        request = executor_pb2.ListOpenOrdersRequest(symbol=symbol)
+        answer = await self._repeat("ListOpenOrders", lambda: self._stub.ListOpenOrders(request, timeout=_READ_SECONDS))
+        return OpenOrders(
+            VenueSnapshot(
+                ours=frozenset(order.client_order_id for order in answer.orders if order.ours),
+                foreign=frozenset(order.client_order_id for order in answer.orders if not order.ours),
+                in_flight=frozenset(order.client_order_id for order in answer.in_flight),
+            ),
+            answer.end_offset,
+        )
+
+    async def order_updates(self, symbol: str, after_offset: int) -> AsyncIterator[OrderUpdate]:
+        """The log from after an offset on, for ever, each entry once.
+
+        Raises UnfinishableError where the log ends before the offset: it is another ledger's.
+        """
+        pauses = backoff_seconds()
+        while True:
+            request = executor_pb2.StreamOrderUpdatesRequest(symbol=symbol, after_offset=after_offset)
+            try:
+                async for message in self._stub.StreamOrderUpdates(request):
+                    self.reachable = True
+                    pauses = backoff_seconds()
+                    after_offset = message.offset
+                    yield update_from_proto(message)
+            except grpc.aio.AioRpcError as error:
+                fault = fault_of(error)
+                if isinstance(fault, OutOfRange):
+                    raise UnfinishableError(
+                        f"{symbol}: the executor's log ends before offset {after_offset}, which this state has applied "
+                        f"({fault.message}): the executor runs on another or a restored ledger; give it the one it had"
+                    ) from error
+                self._lost("StreamOrderUpdates", error)
+            await asyncio.sleep(next(pauses))
+
+    async def _repeat(self, name: str, call: Callable[[], Awaitable[T]]) -> T:
+        for pause in backoff_seconds():
+            try:
+                answer = await call()
+            except grpc.aio.AioRpcError as error:
+                fault = fault_of(error)
+                if fault is not None and not isinstance(fault, Unavailable):
+                    self.reachable = True
+                    raise _named(name, fault) from error
+                self._lost(name, error)
+            else:
+                self.reachable = True
+                return answer
+            await asyncio.sleep(pause)
+        raise AssertionError("the back-off never ends")
+
+    def _lost(self, name: str, error: grpc.aio.AioRpcError) -> None:
+        if self.reachable:
+            log.warning("executor lost in %s (%s): trying again until it answers", name, error.code().name)
+        self.reachable = False
+
+
+def _named(name: str, fault: Fault) -> Fault:
+    fault.message = f"{name}: {fault.message}"
+    return fault

@@ -1,0 +1,77 @@
+"""The state in memory, which is what the last commit wrote, and the one way to change it."""
+
+import threading
+from collections.abc import Sequence
+
+from gridcore.actions import ActionResult
+from gridcore.errors import CoreError
+from gridcore.market import MarketRules
+from gridcore.settle import settle
+from gridcore.state import State
+from gridcore.triggers import Plan
+from orchestrator.clock import now_ns
+from orchestrator.errors import ConflictError, UnfinishableError
+from orchestrator.journal import JournalRow, Phase
+from orchestrator.store import Store
+
+
+class Keeper:
+    """One symbol's state over its store. Commits may come from the loop, a workflow's thread or the start path."""
+
+    def __init__(self, store: Store, state: State) -> None:
+        self.store = store
+        self._state = state
+        self._mutex = threading.Lock()
+
+    @property
+    def state(self) -> State:
+        """The last committed state."""
+        return self._state
+
+    def bind_ledger(self, ledger_birth_id: str) -> None:
+        """Makes the state remember the ledger that it belongs to."""
+        with self._mutex:
+            self.store.bind_ledger(ledger_birth_id)
+            self._state = self.store.load_state() or self._state
+
+    def replace_state(self, state: State) -> None:
+        """Stores a state that no step made, with the next seq."""
+        with self._mutex:
+            self.store.save_state(state)
+            self._state = state
+
+    def find(self, request_id: str) -> JournalRow | None:
+        """The journal's row of a request that has been committed."""
+        return self.store.find_step(request_id=request_id)
+
+    def commit(
+        self, plan: Plan, results: Sequence[ActionResult], market: MarketRules, phases: Sequence[Phase] = ()
+    ) -> JournalRow:
+        """Settles the plan with its results and writes state and journal together.
+
+        A request that has been committed before is a repetition: its row is returned. Raises ConflictError for a plan
+        that does not follow the state, UnfinishableError where the core cannot settle it.
+        """
+        started_ns = now_ns()
+        with self._mutex:
+            repeated = self.find(plan.request_id) if plan.seq <= self._state.seq else None
+            if repeated is not None:
+                return repeated
+            if plan.seq != self._state.seq + 1:
+                raise ConflictError(
+                    f"request {plan.request_id} is step {plan.seq}, but {plan.symbol} is at step {self._state.seq}: "
+                    "its state and its workflows are not of one time; restore both from one backup"
+                )
+            return self._write(plan, results, market, phases, started_ns)
+
+    def _write(
+        self, plan: Plan, results: Sequence[ActionResult], market: MarketRules, phases: Sequence[Phase], started_ns: int
+    ) -> JournalRow:
+        try:
+            state = settle(self._state, plan, results, market)
+        except CoreError as error:
+            raise UnfinishableError(f"step {plan.seq} of {plan.symbol} cannot be settled: {error}") from error
+        row = self.store.commit(plan, results, state, phases)
+        self.store.add_phase(plan.seq, Phase("commit", started_ns, now_ns() - started_ns))
+        self._state = state
+        return row

@@ -1,0 +1,181 @@
+"""The symbol's loop: takes one thing after another from the inbox and makes a step of it. Nothing else writes State.
+
+A price inside the quiet band costs one comparison and never reaches the inbox.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import Protocol, TypeVar
+
+from gridcore.actions import OrderUpdate
+from gridcore.decide import decide
+from gridcore.errors import CoreError
+from gridcore.quiet_band import quiet_band
+from gridcore.risk import fresh
+from gridcore.triggers import EnterSafeMode, ExitSafeMode, OrdersUpdated, Plan, PriceChanged, Ticked, Trigger
+from orchestrator.clock import now_ms
+from orchestrator.desk import Desk
+from orchestrator.errors import Abandoned, StopError, UnfinishableError
+from orchestrator.inbox import TickDue
+from orchestrator.price_client import PriceHeard
+from orchestrator.requests import HaltRequest, LiftRequest
+from orchestrator.timeline import Timeline
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Launcher(Protocol):
+    """Starts durable work. `run_plan` blocks until the plan is committed; the others return once they are on record."""
+
+    def run_plan(self, plan: Plan) -> None:
+        """Executes and commits a plan with actions."""
+        ...
+
+    def start_halt(self, request: HaltRequest) -> None:
+        """Starts the way into safe mode."""
+        ...
+
+    def start_lift(self, request: LiftRequest) -> None:
+        """Starts the way out of it."""
+        ...
+
+    def any_unfinished(self, workflow_ids: Iterable[str]) -> bool:
+        """Whether one of them will still be run to its end."""
+        ...
+
+
+class SymbolLoop:
+    """Steps one desk."""
+
+    def __init__(self, desk: Desk, launcher: Launcher) -> None:
+        self._desk = desk
+        self._launcher = launcher
+        self._band: tuple[Decimal, Decimal] | None = None
+
+    @property
+    def quiet_band(self) -> tuple[Decimal, Decimal] | None:
+        """The open price interval in which nothing is to do, as of the last step."""
+        return self._band
+
+    def hear_price(self, heard: PriceHeard) -> None:
+        """Notes the price and its age; puts it into the inbox if it is news that may ask for something."""
+        desk = self._desk
+        heard_ms = now_ms() - heard.age_ms
+        desk.price_heard_ms = max(desk.price_heard_ms, heard_ms)
+        if heard.heartbeat and heard.price == desk.price:
+            return
+        desk.price = heard.price
+        desk.pulse.beat()
+        if not desk.trading or heard.age_ms > desk.config.risk.stale_price_ms:
+            return
+        if not desk.busy and self._band is not None and self._band[0] < heard.price < self._band[1]:
+            desk.inbox.drop_price()
+        else:
+            desk.inbox.put_price(heard.price)
+
+    def begin_trading(self) -> None:
+        """From now on prices and ticks are triggers; the price heard meanwhile is the first."""
+        desk = self._desk
+        desk.trading = True
+        if desk.price is None:
+            desk.price_heard_ms = now_ms()  # the start, as far as the stale rule goes
+        else:
+            desk.inbox.put_price(desk.price)
+        desk.pulse.beat()
+
+    async def run(self) -> None:
+        """Steps until it is cancelled. What cannot go on stops the process."""
+        desk = self._desk
+        try:
+            while True:
+                item = await desk.inbox.take()
+                desk.busy = True
+                await self._handle(item)
+                desk.busy = False
+                desk.pulse.beat()
+        except Abandoned:
+            return  # the process stops; the workflow stays for the next start
+        except StopError as error:
+            desk.stop(error)
+        except CoreError as error:
+            desk.stop(
+                UnfinishableError(
+                    f"{desk.symbol} stopped at step {desk.state.seq}: {error}; compare Explain of the last steps with "
+                    "the venue before starting again"
+                )
+            )
+
+    async def step(self, trigger: Trigger, request_id: str = "") -> Plan:
+        """Decides on the trigger and carries the plan out; the state is committed when it returns."""
+        desk = self._desk
+        timeline = Timeline()
+        plan = decide(
+            desk.state,
+            trigger,
+            desk.market,
+            desk.config,
+            request_id=request_id or desk.next_request_id(),
+            epoch=desk.epoch,
+            prefix=desk.prefix,
+        )
+        timeline.lap("decide")
+        if plan.procedure is not None:
+            await self._start_procedure(plan)
+        elif plan.actions:
+            desk.timelines[plan.request_id] = timeline
+            await self._in_thread(lambda: self._launcher.run_plan(plan))
+        elif not plan.empty:
+            await self._in_thread(lambda: desk.keeper.commit(plan, (), desk.market, timeline.phases))
+        if not plan.empty or self._band is None:
+            self._band = quiet_band(desk.state, desk.market, desk.config)
+        return plan
+
+    async def _handle(self, item: object) -> None:
+        desk = self._desk
+        at_ms = now_ms()
+        match item:
+            case Decimal():
+                if fresh(desk.price_heard_ms, at_ms, desk.config.risk):
+                    await self.step(PriceChanged(at_ms, item))
+            case TickDue():
+                await self.step(Ticked(at_ms, desk.price, desk.price_heard_ms))
+            case tuple():
+                await self._apply(item, at_ms)
+            case _ if callable(item):
+                await item()
+            case _:
+                raise AssertionError(f"the inbox holds no {item!r}")
+
+    async def _apply(self, updates: tuple[OrderUpdate, ...], at_ms: int) -> None:
+        desk = self._desk
+        news = tuple(update for update in updates if update.offset > desk.state.event_offset)
+        if news:
+            await self.step(OrdersUpdated(at_ms, desk.price, desk.price_heard_ms, news))
+
+    async def _start_procedure(self, plan: Plan) -> None:
+        desk = self._desk
+        under_way = frozenset(desk.halts if isinstance(plan.procedure, EnterSafeMode) else desk.lifts)
+        if await self._in_thread(lambda: bool(under_way) and self._launcher.any_unfinished(under_way)):
+            return
+        match plan.procedure:
+            case EnterSafeMode(rule, reason, clears_itself):
+                halt = HaltRequest(
+                    f"{plan.request_id}/safe", desk.symbol, rule, reason, by="risk", clears_itself=clears_itself
+                )
+                desk.halts.add(halt.workflow_id)
+                log.warning("%s enters safe mode: %s", desk.symbol, reason)
+                await self._in_thread(lambda: self._launcher.start_halt(halt))
+            case ExitSafeMode(reason):
+                lift = LiftRequest(
+                    f"{plan.request_id}/lift", desk.symbol, reason, by="risk", since_ms=desk.state.risk.since_ms
+                )
+                desk.lifts.add(lift.workflow_id)
+                await self._in_thread(lambda: self._launcher.start_lift(lift))
+            case None:
+                pass
+
+    async def _in_thread(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._desk.thread, call)

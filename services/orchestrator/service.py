@@ -1,0 +1,61 @@
+"""The service put together: lock, stores, channels, engine and server, taken down in the reverse order.
+
+The only place that names real adapters.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from gridrpc.channel import open_channel
+from gridrpc.server import Server, start_server
+from gridwright.v1 import orchestrator_pb2, orchestrator_pb2_grpc
+from orchestrator.config import Settings
+from orchestrator.dbos_engine import DbosEngine
+from orchestrator.errors import AddressTakenError
+from orchestrator.executor_client import ExecutorClient
+from orchestrator.price_client import PriceClient
+from orchestrator.servicer import OrchestratorServicer
+from orchestrator.store.locks import FileLock
+from orchestrator.store.sqlite import SqliteStore, state_path
+
+_DESCRIPTOR = orchestrator_pb2.DESCRIPTOR.services_by_name["Orchestrator"]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A server that answers, with an engine that has yet to be started."""
+
+    engine: DbosEngine
+    server: Server
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Service]:
+    """Serves until the block is left. Raises StopError where data or address belong to someone else."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    async with contextlib.AsyncExitStack() as stack:
+        lock = FileLock(settings.data_dir / "orchestrator.lock")
+        lock.take(f"the data in {settings.data_dir}")  # workflows too: two processes would dequeue each other's
+        stack.callback(lock.release)
+        stores = {grid.symbol: SqliteStore(state_path(settings.data_dir, grid.symbol)) for grid in settings.grids}
+        for store in stores.values():
+            stack.callback(store.close)
+        executor_channel = open_channel(settings.executor_address)
+        stack.push_async_callback(executor_channel.close)
+        price_channel = open_channel(settings.pricemon_address, newest_only=True)
+        stack.push_async_callback(price_channel.close)
+        executor, prices = ExecutorClient(executor_channel), PriceClient(price_channel)
+        engine = DbosEngine(settings, stores, executor, prices)
+        stack.push_async_callback(engine.stop)
+        server = await _listen(settings.address, OrchestratorServicer(engine.teams, engine, executor, prices))
+        stack.push_async_callback(server.stop)
+        yield Service(engine, server)
+
+
+async def _listen(address: str, servicer: OrchestratorServicer) -> Server:
+    add = orchestrator_pb2_grpc.add_OrchestratorServicer_to_server
+    try:
+        return await start_server(address, [(_DESCRIPTOR, add, servicer)], serving=False)
+    except OSError as error:
+        raise AddressTakenError(str(error)) from error

@@ -1,0 +1,163 @@
+"""The Orchestrator service: reads for people and tools, and the operator's few levers."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from itertools import islice
+from typing import Any
+
+import grpc
+
+from gridcore.state import Mode
+from gridrpc.convert_state import MODES, slot_to_proto
+from gridrpc.faults import InvalidArgument, NotFound, Unavailable
+from gridwright.v1 import orchestrator_pb2, orchestrator_pb2_grpc
+from orchestrator import dbos_runtime
+from orchestrator.executor_client import ExecutorClient
+from orchestrator.loop import Launcher
+from orchestrator.operations import Operations
+from orchestrator.price_client import PriceClient
+from orchestrator.team import Team
+from orchestrator.views import state_view, step_view, workflow_view
+
+Context = grpc.aio.ServicerContext[Any, Any]
+_STEPS = 8
+_WORKFLOWS = 20
+
+
+class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
+    """Answers from memory and from the journal; asks neither venue nor executor."""
+
+    def __init__(
+        self, teams: Mapping[str, Team], launcher: Launcher, executor: ExecutorClient, prices: PriceClient
+    ) -> None:
+        self._teams = teams
+        self._launcher = launcher
+        self._executor = executor
+        self._prices = prices
+
+    async def GetState(  # noqa: N802  gRPC's names
+        self, request: orchestrator_pb2.GetStateRequest, context: Context
+    ) -> orchestrator_pb2.GetStateResponse:
+        """The committed state, now."""
+        return await self._state(self._team(request.symbol), _STEPS)
+
+    async def WatchState(  # noqa: N802
+        self, request: orchestrator_pb2.WatchStateRequest, context: Context
+    ) -> AsyncIterator[orchestrator_pb2.GetStateResponse]:
+        """The state now and after each change; what a slow reader has not taken is passed over."""
+        team = self._team(request.symbol)
+        while True:
+            seen = team.desk.pulse.count
+            yield await self._state(team, request.steps or _STEPS)
+            await team.desk.pulse.after(seen)
+
+    async def ListSlots(  # noqa: N802
+        self, request: orchestrator_pb2.ListSlotsRequest, context: Context
+    ) -> orchestrator_pb2.ListSlotsResponse:
+        """The slots from the lowest price to the highest."""
+        slots = self._team(request.symbol).desk.state.slots.values()
+        return orchestrator_pb2.ListSlotsResponse(
+            slots=[slot_to_proto(slot) for slot in sorted(slots, key=lambda slot: slot.price)]
+        )
+
+    async def Pause(  # noqa: N802
+        self, request: orchestrator_pb2.OperatorRequest, context: Context
+    ) -> orchestrator_pb2.ModeResponse:
+        """PAUSED."""
+        return _mode(await self._operations(request).pause(request.request_id, request.who, request.why))
+
+    async def Resume(  # noqa: N802
+        self, request: orchestrator_pb2.OperatorRequest, context: Context
+    ) -> orchestrator_pb2.ModeResponse:
+        """RUNNING."""
+        return _mode(await self._operations(request).resume(request.request_id, request.who, request.why))
+
+    async def EnterSafeMode(  # noqa: N802
+        self, request: orchestrator_pb2.OperatorRequest, context: Context
+    ) -> orchestrator_pb2.ModeResponse:
+        """The way into safe mode is on record."""
+        return _mode(*await self._operations(request).enter_safe_mode(request.request_id, request.who, request.why))
+
+    async def ExitSafeMode(  # noqa: N802
+        self, request: orchestrator_pb2.OperatorRequest, context: Context
+    ) -> orchestrator_pb2.ModeResponse:
+        """The way out of it is on record."""
+        return _mode(*await self._operations(request).exit_safe_mode(request.request_id, request.who, request.why))
+
+    async def ListWorkflows(  # noqa: N802
+        self, request: orchestrator_pb2.ListWorkflowsRequest, context: Context
+    ) -> orchestrator_pb2.ListWorkflowsResponse:
+        """Workflows, newest first."""
+        if request.symbol:
+            self._team(request.symbol)
+        limit = request.limit or _WORKFLOWS
+
+        def read() -> list[dbos_runtime.WorkflowRecord]:
+            found = dbos_runtime.newest_first(status=request.status)
+            wanted = (record for record in found if not request.symbol or record.symbol == request.symbol)
+            return list(islice(wanted, limit))
+
+        records = await asyncio.to_thread(read)
+        return orchestrator_pb2.ListWorkflowsResponse(workflows=[workflow_view(record) for record in records])
+
+    async def GetWorkflow(  # noqa: N802
+        self, request: orchestrator_pb2.GetWorkflowRequest, context: Context
+    ) -> orchestrator_pb2.Workflow:
+        """One workflow with its steps, and with the phases of its journal row."""
+        self._refuse_early()
+        record = await asyncio.to_thread(dbos_runtime.find, request.workflow_id)
+        if record is None:
+            raise NotFound(
+                f"workflow_id = {request.workflow_id!r}: no such workflow; ListWorkflows shows what there is"
+            )
+        steps = await asyncio.to_thread(dbos_runtime.steps_of, request.workflow_id)
+        team = self._teams.get(record.symbol)
+        row = None if team is None else await asyncio.to_thread(team.desk.keeper.find, request.workflow_id)
+        return workflow_view(record, steps, row)
+
+    async def Explain(  # noqa: N802
+        self, request: orchestrator_pb2.ExplainRequest, context: Context
+    ) -> orchestrator_pb2.TradingStep:
+        """One step from the journal."""
+        team = self._team(request.symbol)
+        store = team.desk.keeper.store
+        row = await asyncio.to_thread(lambda: store.find_step(seq=request.seq, request_id=request.request_id))
+        if row is None:
+            what = f"request_id = {request.request_id!r}" if request.request_id else f"seq = {request.seq}"
+            raise NotFound(
+                f"{what}: the journal of {team.desk.symbol} has no such step; it is at step {team.desk.state.seq}, and "
+                "orchestrator.retention_hours says how far back it goes"
+            )
+        return step_view(row)
+
+    async def _state(self, team: Team, steps: int) -> orchestrator_pb2.GetStateResponse:
+        rows = await asyncio.to_thread(team.desk.keeper.store.last_steps, steps)
+        return state_view(
+            team.desk,
+            rows,
+            executor_reachable=self._executor.reachable,
+            pricemon_reachable=self._prices.reachable,
+        )
+
+    def _operations(self, request: orchestrator_pb2.OperatorRequest) -> Operations:
+        for field in ("request_id", "who", "why"):
+            if not getattr(request, field):
+                raise InvalidArgument(f"{field} is empty: give it; what an operator does is kept with name and reason")
+        return Operations(self._team(request.symbol), self._launcher)
+
+    def _team(self, symbol: str) -> Team:
+        self._refuse_early()
+        if not symbol and len(self._teams) == 1:
+            return next(iter(self._teams.values()))
+        team = self._teams.get(symbol)
+        if team is None:
+            raise InvalidArgument(f"symbol = {symbol!r}: give one of {', '.join(sorted(self._teams))}")
+        return team
+
+    def _refuse_early(self) -> None:
+        if not self._teams:
+            raise Unavailable("the orchestrator is starting: try again in a moment")
+
+
+def _mode(mode: Mode, workflow_id: str = "") -> orchestrator_pb2.ModeResponse:
+    return orchestrator_pb2.ModeResponse(mode=MODES.to_proto(mode), workflow_id=workflow_id)

@@ -1,0 +1,143 @@
+"""Start, restart and takeover of one symbol: one path, of which nothing may be left out.
+
+Lease and epoch are taken before; here come the fence, the settlement of every request beyond the state, the end of the
+update log and the venue's book. Only then may prices come.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+from gridcore.checks import check_grid
+from gridcore.errors import GridRefusedError
+from gridcore.reconcile import Discrepancies, reconcile
+from gridcore.triggers import Plan
+from gridrpc.faults import FailedPrecondition, Fault
+from orchestrator.backoff import backoff_seconds
+from orchestrator.desk import Desk
+from orchestrator.errors import ConfigRefusedError, LeaseLostError, UnfinishableError
+
+log = logging.getLogger(__name__)
+
+# How long a venue's list may contradict the log before the contradiction is believed.
+RECONCILE_SECONDS = 10.0
+
+
+async def take_over(desk: Desk) -> int:
+    """Raises the fence, checks that state, ledger and config belong together; returns the update log's end.
+
+    Waits for the executor as long as it takes.
+    """
+    state = desk.state
+    try:
+        fenced = await desk.executor.fence(desk.symbol, desk.epoch, state.birth_id, desk.prefix)
+        desk.market = await desk.executor.market_rules(desk.symbol)
+    except FailedPrecondition as fault:
+        raise LeaseLostError(
+            f"{desk.symbol}: the executor refuses epoch {desk.epoch} ({fault.message}): another orchestrator "
+            "acts for it, or this state is a backup; stop the other one, or bring its data here"
+        ) from fault
+    except Fault as fault:
+        raise UnfinishableError(f"{desk.symbol}: the executor refuses to begin: {fault.message}") from fault
+    if fenced.state_birth_id != state.birth_id:
+        raise UnfinishableError(
+            f"{desk.symbol}: the executor's ledger belongs to state {fenced.state_birth_id}, this is {state.birth_id}: "
+            "the state was lost or is another grid's; restore its file, or give the executor a new data_dir for a new "
+            "grid"
+        )
+    if state.ledger_birth_id not in {"", fenced.ledger_birth_id}:
+        raise UnfinishableError(
+            f"{desk.symbol}: this state belongs to ledger {state.ledger_birth_id}, the executor runs on "
+            f"{fenced.ledger_birth_id}: the ledger was lost or is another; restore it, or point executor.data_dir at it"
+        )
+    if not state.ledger_birth_id:
+        desk.keeper.bind_ledger(fenced.ledger_birth_id)
+    _check_config(desk)
+    return fenced.end_offset
+
+
+async def settle_requests(desk: Desk, plans: Sequence[Plan]) -> None:
+    """Commits each plan beyond the state with the ledger's answer, whatever became of its workflow.
+
+    The plans keep their old epochs, which are fenced: what was sent is answered as it is, the rest is NOT_SENT. Raises
+    UnfinishableError where the ledger knows a request beyond the state that no workflow tells of.
+    """
+    for plan in sorted(plans, key=lambda plan: plan.seq):
+        if plan.seq > desk.state.seq:
+            results = await desk.executor.batch_execute(plan)
+            await asyncio.to_thread(desk.keeper.commit, plan, results, desk.market)
+            log.info("%s: request %s was in flight and is settled", desk.symbol, plan.request_id)
+    store = desk.keeper.store
+    requests = await desk.executor.requests_after(desk.symbol, store.ledger_cursor())
+    for request in requests:
+        if _seq_of(request.request_id, f"{desk.bot}/{desk.symbol}/") > desk.state.seq:
+            raise UnfinishableError(
+                f"{desk.symbol}: the executor has carried out request {request.request_id}, which is beyond step "
+                f"{desk.state.seq} of this state and in no workflow: the orchestrator's data is a backup; bring the "
+                "newest data here"
+            )
+    if requests:
+        store.move_ledger_cursor(requests[-1].accepted_seq)
+
+
+async def drain(desk: Desk, end_offset: int) -> None:
+    """Waits until the loop has applied the update log up to an offset."""
+    seen = desk.pulse.count
+    while desk.state.event_offset < end_offset:
+        seen = await desk.pulse.after(seen)
+
+
+async def agree_with_venue(desk: Desk, patience_seconds: float = RECONCILE_SECONDS) -> None:
+    """Holds the state against the venue's book until they agree.
+
+    A contradiction may be a list that lags, so it is looked at again. Raises UnfinishableError for an order of ours on
+    the venue that the state does not have. An order that only the state has stays there: the log will tell its end.
+    """
+    loop = asyncio.get_running_loop()
+    until = loop.time() + patience_seconds
+    found = Discrepancies()
+    for pause in backoff_seconds():
+        orders = await desk.executor.open_orders(desk.symbol)
+        await drain(desk, orders.end_offset)
+        found = reconcile(desk.state, orders.snapshot)
+        if found.none:
+            return
+        if loop.time() > until:
+            break
+        await asyncio.sleep(pause)
+    if found.orphans:
+        raise UnfinishableError(
+            f"{desk.symbol}: the venue has orders of ours that the state does not know: {', '.join(found.orphans)}; a "
+            "second bot of this name, or a state from a backup: stop the other, or cancel them by hand, and start again"
+        )
+    log.warning("%s: not on the venue's list, waiting for their end: %s", desk.symbol, ", ".join(found.missing))
+
+
+def _check_config(desk: Desk) -> None:
+    try:
+        check_grid(desk.config, desk.market)
+    except GridRefusedError as error:
+        raise ConfigRefusedError(f"{desk.symbol}: {error}") from error
+    state = desk.state
+    if state.grid == desk.config.geometry:
+        return
+    if any(slot.order is not None or slot.position != 0 for slot in state.slots.values()):
+        raise UnfinishableError(
+            f"{desk.symbol}: the grid was {state.grid} and the config now says {desk.config.geometry}, with orders or "
+            "positions open: put the old mode, anchor, spacing and interval back"
+        )
+    _adopt_geometry(desk)
+
+
+def _adopt_geometry(desk: Desk) -> None:
+    # Nothing is open: the rungs of the old geometry mean nothing any more.
+    state = replace(desk.state, seq=desk.state.seq + 1, epoch=desk.epoch, grid=desk.config.geometry, slots={})
+    desk.keeper.replace_state(state)
+    log.warning("%s: nothing is open, so the grid is now %s", desk.symbol, state.grid)
+
+
+def _seq_of(request_id: str, prefix: str) -> int:
+    """The seq in a request id of ours, 0 for others'."""
+    tail = request_id.removeprefix(prefix).split("/")
+    return int(tail[1]) if request_id.startswith(prefix) and len(tail) == 2 and tail[1].isdigit() else 0

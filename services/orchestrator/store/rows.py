@@ -1,0 +1,43 @@
+"""Journal rows between the database's columns and values, the same for every store."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, assert_never
+
+from gridcore.triggers import ModeChanged, OrdersUpdated, PriceChanged, Ticked, Trigger
+from gridrpc.convert_plan import plan_from_json, results_from_json
+from orchestrator.journal import JournalRow, Phase
+
+
+def journal_row(row: Any) -> JournalRow:
+    """A row of `trading_steps` as a value."""
+    return JournalRow(
+        plan=plan_from_json(row.plan),
+        results=results_from_json(row.results),
+        digest_before=row.digest_before,
+        digest_after=row.digest_after,
+        phases=tuple(Phase(**phase) for phase in json.loads(row.phases)),
+        committed_time_ms=row.committed_time_ms,
+    )
+
+
+def phases_json(phases: Sequence[Phase]) -> str:
+    """The phases as the column keeps them."""
+    return json.dumps(
+        [{"name": p.name, "started_time_ns": p.started_time_ns, "duration_ns": p.duration_ns} for p in phases]
+    )
+
+
+def trigger_kind(trigger: Trigger) -> str:
+    """The trigger's name, as the contract's oneof has it."""
+    match trigger:
+        case PriceChanged():
+            return "price_change"
+        case Ticked():
+            return "tick"
+        case OrdersUpdated():
+            return "order_updates"
+        case ModeChanged():
+            return "mode_change"
+        case _:
+            assert_never(trigger)
