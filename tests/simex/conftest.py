@@ -1,9 +1,12 @@
 """A running simex, ccxt pointed at it unpatched, and a plain signed client for what ccxt would hide."""
 
+import asyncio
 import hashlib
 import hmac
+import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,3 +94,54 @@ class Signed:
 async def signed(simex: SimexHandle) -> AsyncIterator[Signed]:
     async with aiohttp.ClientSession() as http:
         yield Signed(http, simex.http_url)
+
+
+@dataclass(frozen=True)
+class Running:
+    """A simex process and where it listens."""
+
+    process: Process
+    http: str
+    control: str
+
+    async def kill(self) -> None:
+        """SIGKILL, and wait for the end."""
+        self.process.kill()
+        await self.process.communicate()
+
+
+async def _launch(config: Path, *flags: str) -> Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "simex", "--config", str(config), *flags, stdout=PIPE, stderr=PIPE
+    )
+
+
+@pytest.fixture
+async def launch() -> AsyncIterator[Callable[..., Awaitable[Process]]]:
+    """Starts `python -m simex` on a config file with flags; what still runs is killed when the test ends."""
+    processes: list[Process] = []
+
+    async def start(config: Path, *flags: str) -> Process:
+        processes.append(await _launch(config, *flags))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
+@pytest.fixture
+def launch_listening(launch: Callable[..., Awaitable[Process]]) -> Callable[..., Awaitable[Running]]:
+    """The same, once it says where it listens."""
+
+    async def start(config: Path, *flags: str) -> Running:
+        process = await launch(config, *flags)
+        assert process.stdout is not None
+        line = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
+        words = dict(word.split("=") for word in line.split() if "=" in word)
+        assert line.startswith("simex listening "), (await process.communicate())[1].decode()
+        return Running(process, words["http"], words["control"])
+
+    return start

@@ -1,0 +1,123 @@
+"""The book on disk: what it refuses, and that a write which fails has never happened."""
+
+import sqlite3
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from gridsim.account import Balance
+from gridsim.market import Liquidity, MarketTrade
+from gridsim.orders import NewOrder, OrderStatus, OrderType, Side
+from gridsim.rules import SymbolRules
+from gridsim.simulation import Simulation
+from simex.store import BookInUse, Store
+from simex.venue import Listing, Venue
+
+BTC = "BTC/USDT"
+RULES = SymbolRules(BTC)
+START = (Balance("BTC", Decimal(1)), Balance("USDT", Decimal(100_000)))
+
+
+def venue_on(store: Store) -> Venue:
+    listing = Listing(RULES, Liquidity(), Simulation(RULES, 7, Decimal(60_000)), "simulation 7")
+    return Venue([listing], START, store)
+
+
+def order(price: int, client_id: str = "") -> NewOrder:
+    return NewOrder(BTC, Side.BUY, OrderType.LIMIT, Decimal("0.01"), Decimal(price), client_order_id=client_id)
+
+
+def everything(venue: Venue) -> tuple[object, ...]:
+    book = venue.book(BTC)
+    ids = (book.last_order_id, book.last_trade_id, book.price, book.taker)
+    return (dict(venue.account.balances), book.orders, ids, venue.state(BTC), venue.store.all_trades(BTC))
+
+
+def test_a_reopened_book_goes_on_where_it_was(tmp_path: Path) -> None:
+    store = Store(tmp_path / "book.sqlite")
+    venue = venue_on(store)
+    venue.place(order(59_000, "stays"), 1)
+    venue.place(order(59_900, "fills"), 2)
+    venue.advance(BTC, 37, 3)
+    venue.inject(BTC, MarketTrade(0, Decimal(59_800), Decimal(1), Side.SELL), 4)
+    venue.advance(BTC, 5, 5)
+    before = everything(venue)
+    store.close()
+
+    again = Store(tmp_path / "book.sqlite")
+    reopened = venue_on(again)
+
+    assert everything(reopened) == before
+    reopened.advance(BTC, 10, 6)
+    assert reopened.state(BTC).point.events_done == 52
+    assert again.order_by_client_id(BTC, "fills").status is OrderStatus.FILLED
+    again.close()
+
+
+def test_a_write_that_fails_leaves_memory_and_disk_as_they_were(tmp_path: Path) -> None:
+    store = Store(tmp_path / "book.sqlite")
+    venue = venue_on(store)
+    venue.place(order(59_000), 1)
+    heard: list[object] = []
+    venue.listen(lambda symbol, outcome: heard.append((symbol, outcome)))
+    store._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    pages = store._db.execute("PRAGMA page_count").fetchone()[0]
+    store._db.execute(f"PRAGMA max_page_count = {pages}")  # the disk is full
+    before = everything(venue)
+
+    failures = 0
+    for attempt in range(300):
+        try:
+            venue.place(order(58_000 - attempt), 2)
+        except sqlite3.OperationalError:
+            failures += 1
+            break
+        before = everything(venue)
+        heard.clear()
+
+    assert failures == 1
+    assert heard == []
+    assert everything(venue) == before
+    store._db.execute("PRAGMA max_page_count = 1000000")
+    assert venue.place(order(57_000), 3).executions[0].order.order_id == before[2][0] + 1
+    store.close()
+
+
+def test_a_failed_market_batch_happens_again_in_full(tmp_path: Path) -> None:
+    store = Store(tmp_path / "book.sqlite")
+    venue = venue_on(store)
+    reference = [trade.price for _, trade in zip(range(60), Simulation(RULES, 7, Decimal(60_000)).after(
+        Simulation(RULES, 7, Decimal(60_000)).opening()), strict=False)]  # fmt: skip
+    venue.advance(BTC, 20, 1)
+    store._db.execute("PRAGMA query_only = ON")
+    with pytest.raises(sqlite3.OperationalError):
+        venue.advance(BTC, 20, 2)
+    store._db.execute("PRAGMA query_only = OFF")
+
+    assert venue.state(BTC).point.price == reference[19]
+    venue.advance(BTC, 40, 3)
+    assert venue.state(BTC).point.price == reference[59]
+    store.close()
+
+
+def test_a_book_has_one_owner(tmp_path: Path) -> None:
+    store = Store(tmp_path / "book.sqlite")
+
+    with pytest.raises(BookInUse, match="another simex runs on it"):
+        Store(tmp_path / "book.sqlite")
+
+    store.close()
+    Store(tmp_path / "book.sqlite").close()
+
+
+def test_balances_are_set_once_and_then_belong_to_the_book(tmp_path: Path) -> None:
+    store = Store(tmp_path / "book.sqlite")
+    venue_on(store).place(order(59_000), 1)
+    listing = Listing(RULES, Liquidity(), Simulation(RULES, 7, Decimal(60_000)), "simulation 7")
+
+    again = Venue([listing], [Balance("USDT", Decimal(5))], store)
+
+    assert again.account.of("USDT").total == 100_000
+    assert {each.balance.asset: each.at_start for each in store.balances()} == {"BTC": 1, "USDT": 100_000}
+    store.close()
