@@ -1,7 +1,6 @@
 """Making the ccxt client: keys, decimals, addresses, and none of its own throttling or repeating."""
 
 import copy
-from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -32,7 +31,7 @@ def make_client(settings: VenueSettings) -> Any:
             },
         }
     )
-    client.number = Decimal
+    client.number = str  # with Decimal, ccxt 4.5.90 drops the fee of every trade it parses
     if settings.sandbox:
         client.set_sandbox_mode(True)
     if settings.base_url:

@@ -53,7 +53,7 @@ def order(raw: Any) -> VenueOrder:
 def trade(raw: Any) -> VenueTrade:
     """A trade of the account. Raises ReadFailedError where it lacks what every trade has."""
     try:
-        fee = raw["fee"] or {}
+        fee = raw["fee"]
         return VenueTrade(
             symbol=str(raw["symbol"]),
             exchange_order_id=str(raw["order"]),
@@ -62,8 +62,8 @@ def trade(raw: Any) -> VenueTrade:
                 trade_id=str(raw["id"]),
                 price=money(raw["price"]),
                 quantity=money(raw["amount"]),
-                fee=money(fee.get("cost") or 0),
-                fee_asset=str(fee.get("currency") or ""),
+                fee=money(fee["cost"]),  # one that is not told is no zero: the books would be wrong in silence
+                fee_asset=str(fee["currency"]),
                 maker=raw["takerOrMaker"] == "maker",
             ),
             time_ms=int(raw["timestamp"] or 0),
