@@ -4,7 +4,6 @@ Idempotent by request id, fenced, places expire, fills only in the log. Tests fi
 """
 
 import asyncio
-import contextlib
 import time
 import uuid
 from collections.abc import AsyncIterator, Sequence
@@ -281,12 +280,6 @@ def _batch(known: Request) -> executor_pb2.Batch:
     )
 
 
-@contextlib.asynccontextmanager
-async def serving_executor(fake: FakeExecutor, address: str = "127.0.0.1:0") -> AsyncIterator[Server]:
-    """Serves the fake until the block is left; its ledger and its book stay."""
-    add = executor_pb2_grpc.add_ExecutorServicer_to_server
-    server = await start_server(address, [(_DESCRIPTOR, add, fake)])
-    try:
-        yield server
-    finally:
-        await server.stop(grace_seconds=0)
+async def serve_executor(fake: FakeExecutor, address: str = "127.0.0.1:0") -> Server:
+    """Serves the fake until the server is stopped; its ledger and its book stay."""
+    return await start_server(address, [(_DESCRIPTOR, executor_pb2_grpc.add_ExecutorServicer_to_server, fake)])

@@ -18,7 +18,8 @@ import grpc
 from gridcore.orders import Role
 from gridcore.state import State
 from gridrpc.channel import open_channel
-from gridtesting.executor import FakeExecutor, serving_executor
+from gridrpc.server import Server
+from gridtesting.executor import FakeExecutor, serve_executor
 from gridtesting.grids import MARKET
 from gridtesting.prices import FakePrices, serving_prices
 from gridtesting.waiting import until
@@ -38,6 +39,7 @@ class World:
 
     executor: FakeExecutor
     prices: FakePrices
+    ledger: Server
     executor_address: str
     pricemon_address: str
     folder: Path
@@ -78,6 +80,14 @@ class World:
         path.write_text("\n".join(lines) + "\n")
         return path
 
+    async def stop_executor(self) -> None:
+        """The executor's process is gone; ledger and venue stay."""
+        await self.ledger.stop(grace_seconds=0)
+
+    async def start_executor(self) -> None:
+        """It is back at the same address."""
+        self.ledger = await serve_executor(self.executor, self.executor_address)
+
     def settings(self) -> Settings:
         """The same as settings."""
         return load_settings(self.config())
@@ -101,8 +111,13 @@ async def serving_world(folder: Path) -> AsyncIterator[World]:
     executor = FakeExecutor([MARKET, replace(MARKET, symbol=ETH, base="ETH")])
     prices = FakePrices()
     await prices.set_price(BTC, START)
-    async with serving_executor(executor) as ledger, serving_prices(prices) as feed:
-        yield World(executor, prices, f"127.0.0.1:{ledger.port}", f"127.0.0.1:{feed.port}", folder)
+    ledger = await serve_executor(executor)
+    async with serving_prices(prices) as feed:
+        world = World(executor, prices, ledger, f"127.0.0.1:{ledger.port}", f"127.0.0.1:{feed.port}", folder)
+        try:
+            yield world
+        finally:
+            await world.stop_executor()
 
 
 @dataclass
