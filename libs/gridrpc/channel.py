@@ -10,6 +10,7 @@ _OPTIONS = [
     ("grpc.max_reconnect_backoff_ms", 1_000),
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.max_receive_message_length", -1),  # simex's GetTruth of a long run outgrows the default of 4 MB
     ("grpc.enable_retries", 0),  # a retry is a decision, and it is made where its meaning is known
 ]
 
