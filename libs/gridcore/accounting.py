@@ -13,10 +13,11 @@ from gridcore.errors import LogMismatchError
 from gridcore.market import MarketRules
 from gridcore.money import ZERO
 from gridcore.orders import EVENT_OF_STATUS, OrderEvent, OrderStatus, Role, Side, advance
-from gridcore.slots import InventorySlot, PositionStatus, SlotOrder, with_position
+from gridcore.slots import InventorySlot, PositionStatus, SlotEvent, SlotOrder, passed, with_position
 from gridcore.state import State, Totals
 
 _SHARE_STEP = Decimal("1e-12")
+_FILLED = {Role.OPENING: SlotEvent.OPENING_FILLED, Role.CLOSING: SlotEvent.CLOSING_FILLED}
 
 
 def absorb(state: State, updates: tuple[OrderUpdate, ...], market: MarketRules, *, retry_at_ms: int = 0) -> State:
@@ -64,7 +65,7 @@ def _filled(
     moved = with_position(slot, slot.position + base, slot.cost + share, market)
     status = advance(order.status, OrderEvent.FILL_RECORDED)
     executed = replace(order, executed=order.executed + fill.quantity, status=status)
-    return replace(moved, order=executed), replace(
+    return passed(slot, _FILLED[order.role], replace(moved, order=executed)), replace(
         totals,
         position=totals.position + base,
         quote_flow=totals.quote_flow + quote,
@@ -113,11 +114,10 @@ def _moved(
     status = advance(order.status, event)
     if not status.ended:
         known = order.exchange_order_id or update.exchange_order_id
-        return replace(slot, order=replace(order, status=status, exchange_order_id=known)), totals
+        found = replace(order, status=status, exchange_order_id=known)
+        return passed(slot, SlotEvent.ORDER_MOVED, replace(slot, order=found)), totals
     closed = order.role is Role.CLOSING and slot.position_status is not PositionStatus.FILLED
     rounds = int(closed and order.executed > 0)
     asked_for = status is OrderStatus.FILLED or order.status is OrderStatus.CANCELING
-    return (
-        replace(slot, order=None, retry_after_ms=0 if asked_for else retry_at_ms, round=slot.round + rounds),
-        replace(totals, rounds=totals.rounds + rounds),
-    )
+    free = replace(slot, order=None, retry_after_ms=0 if asked_for else retry_at_ms, round=slot.round + rounds)
+    return passed(slot, SlotEvent.ORDER_ENDED, free), replace(totals, rounds=totals.rounds + rounds)

@@ -192,7 +192,7 @@ class PositionManager:
         reach = max(self._config.buy_window, self._config.sell_window) + self._config.window_slack
         nearest = self._ladder.highest_below(self._price)
         for slot in self._slots():
-            unused = slot.order is None and slot.position == 0 and slot.key not in opening
+            unused = slot.order is None and slot.position_status is PositionStatus.EMPTY and slot.key not in opening
             if unused and (abs(slot.level - nearest) > reach or not self._wanted(slot)):
                 yield slot.key
 

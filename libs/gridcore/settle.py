@@ -13,9 +13,9 @@ from gridcore.actions import Action, ActionResult, CancelOrder, Outcome, PlaceOr
 from gridcore.errors import CoreError, LogMismatchError
 from gridcore.market import MarketRules
 from gridcore.money import ZERO
-from gridcore.orders import OrderEvent, OrderStatus, advance
+from gridcore.orders import OrderEvent, OrderStatus, Role, advance
 from gridcore.position_manager import retired
-from gridcore.slots import InventorySlot, SlotOrder
+from gridcore.slots import InventorySlot, PositionStatus, SlotEvent, SlotOrder, passed
 from gridcore.state import State
 from gridcore.triggers import ModeChanged, OrdersUpdated, Plan
 
@@ -33,9 +33,11 @@ _PLACED: dict[Outcome, OrderStatus] = {
     Outcome.UNKNOWN: OrderStatus.UNKNOWN,
 }
 
-# Refused by the venue: the same order right again would be refused again. What was only not sent may go at once.
-_RESTS = frozenset({Outcome.REJECTED})
+# What was refused, or not sent for a venue's ban, would only meet the same again at the next price: the slot rests.
+# After a takeover that costs nothing, since the rest is counted from the plan's own time.
 _FREE_AGAIN = frozenset({Outcome.REJECTED, Outcome.NOT_SENT, Outcome.EXPIRED})
+
+_SENT = {Role.OPENING: SlotEvent.OPENING_SENT, Role.CLOSING: SlotEvent.CLOSING_SENT}
 
 
 def settle(state: State, plan: Plan, results: Sequence[ActionResult], market: MarketRules) -> State:
@@ -58,7 +60,7 @@ def settle(state: State, plan: Plan, results: Sequence[ActionResult], market: Ma
         slot = _slot(slots, action, plan)
         slots[action.slot] = _answered(slot, action, answers[index], plan.retry_at_ms)
     for key in plan.dropped_slots:
-        if key in slots and slots[key].order is None and slots[key].position == 0:
+        if key in slots and slots[key].order is None and slots[key].position_status is PositionStatus.EMPTY:
             del slots[key]
     return replace(
         state,
@@ -95,7 +97,7 @@ def _answered(slot: InventorySlot, action: Action, result: ActionResult, retry_a
 
 def _placed(slot: InventorySlot, place: PlaceOrder, result: ActionResult, retry_at_ms: int) -> InventorySlot:
     if result.outcome in _FREE_AGAIN:
-        return replace(slot, retry_after_ms=retry_at_ms if result.outcome in _RESTS else 0)
+        return replace(slot, retry_after_ms=retry_at_ms)
     if result.outcome not in _PLACED:
         raise CoreError(f"{place.client_order_id}: {result.outcome.value} is no answer for a place")
     order = SlotOrder(
@@ -108,7 +110,7 @@ def _placed(slot: InventorySlot, place: PlaceOrder, result: ActionResult, retry_
         executed=ZERO,
         status=_PLACED[result.outcome],
     )
-    return replace(slot, order=order, retry_after_ms=0)
+    return passed(slot, _SENT[place.role], replace(slot, order=order, retry_after_ms=0))
 
 
 def _cancelled(slot: InventorySlot, cancel: CancelOrder, result: ActionResult, retry_at_ms: int) -> InventorySlot:
@@ -118,5 +120,6 @@ def _cancelled(slot: InventorySlot, cancel: CancelOrder, result: ActionResult, r
     event = _CANCEL_EVENTS.get(result.outcome)
     if event is None:
         raise CoreError(f"{cancel.client_order_id}: {result.outcome.value} is no answer for a cancel")
-    moved = replace(slot, order=replace(order, status=advance(order.status, event)))
-    return replace(moved, retry_after_ms=retry_at_ms if event is OrderEvent.CANCEL_FAILED else 0)
+    moved = replace(order, status=advance(order.status, event))
+    retry_after_ms = retry_at_ms if event is OrderEvent.CANCEL_FAILED else 0
+    return passed(slot, SlotEvent.ORDER_MOVED, replace(slot, order=moved, retry_after_ms=retry_after_ms))

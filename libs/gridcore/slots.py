@@ -1,9 +1,14 @@
-"""InventorySlot: one rung of the grid, with the order that works for it and the position it holds."""
+"""InventorySlot: one rung of the grid, with the order that works for it and the position it holds.
+
+Its life is two tables, one for each status. A fill's size decides where a position goes, so a row has the set of what
+may follow; what is not in it is an error.
+"""
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import Enum
 
+from gridcore.errors import ImpossibleTransitionError
 from gridcore.market import MarketRules
 from gridcore.money import ZERO, canonical
 from gridcore.orders import OrderStatus, Role, Side
@@ -23,6 +28,60 @@ class PositionStatus(Enum):
     EMPTY = "EMPTY"
     FILLED = "FILLED"  # enough to be closed by an order of its own
     DUST = "DUST"  # a residue too small for the venue; it joins the next closing order
+
+
+class SlotEvent(Enum):
+    """What can happen to a slot, past tense."""
+
+    OPENING_SENT = "OPENING_SENT"  # and it is on the venue, or may be
+    CLOSING_SENT = "CLOSING_SENT"
+    OPENING_FILLED = "OPENING_FILLED"  # in part or whole
+    CLOSING_FILLED = "CLOSING_FILLED"
+    ORDER_MOVED = "ORDER_MOVED"  # in its own life, short of its end
+    ORDER_ENDED = "ORDER_ENDED"
+
+
+_WORKING = frozenset({SlotStatus.LOCKED, SlotStatus.PENDING})
+
+SLOT_TRANSITIONS: dict[SlotStatus, dict[SlotEvent, frozenset[SlotStatus]]] = {
+    SlotStatus.FREE: {SlotEvent.OPENING_SENT: _WORKING, SlotEvent.CLOSING_SENT: _WORKING},
+    SlotStatus.LOCKED: {
+        SlotEvent.OPENING_FILLED: frozenset({SlotStatus.LOCKED}),
+        SlotEvent.CLOSING_FILLED: frozenset({SlotStatus.LOCKED}),
+        SlotEvent.ORDER_MOVED: _WORKING,
+        SlotEvent.ORDER_ENDED: frozenset({SlotStatus.FREE}),
+    },
+    SlotStatus.PENDING: {
+        SlotEvent.OPENING_FILLED: _WORKING,  # it proves an UNKNOWN order, and leaves one that is being cancelled so
+        SlotEvent.CLOSING_FILLED: _WORKING,
+        SlotEvent.ORDER_MOVED: _WORKING,
+        SlotEvent.ORDER_ENDED: frozenset({SlotStatus.FREE}),
+    },
+}
+
+POSITION_TRANSITIONS: dict[PositionStatus, dict[SlotEvent, frozenset[PositionStatus]]] = {
+    PositionStatus.EMPTY: {
+        SlotEvent.OPENING_SENT: frozenset({PositionStatus.EMPTY}),
+        SlotEvent.OPENING_FILLED: frozenset({PositionStatus.DUST, PositionStatus.FILLED}),
+        SlotEvent.CLOSING_FILLED: frozenset({PositionStatus.DUST}),  # earlier fees in base: more went than was held
+        SlotEvent.ORDER_MOVED: frozenset({PositionStatus.EMPTY}),
+        SlotEvent.ORDER_ENDED: frozenset({PositionStatus.EMPTY}),
+    },
+    PositionStatus.DUST: {
+        SlotEvent.OPENING_SENT: frozenset({PositionStatus.DUST}),
+        SlotEvent.OPENING_FILLED: frozenset({PositionStatus.DUST, PositionStatus.FILLED}),
+        SlotEvent.CLOSING_FILLED: frozenset({PositionStatus.DUST, PositionStatus.EMPTY}),
+        SlotEvent.ORDER_MOVED: frozenset({PositionStatus.DUST}),
+        SlotEvent.ORDER_ENDED: frozenset({PositionStatus.DUST}),
+    },
+    PositionStatus.FILLED: {
+        SlotEvent.CLOSING_SENT: frozenset({PositionStatus.FILLED}),
+        SlotEvent.OPENING_FILLED: frozenset({PositionStatus.FILLED}),
+        SlotEvent.CLOSING_FILLED: frozenset(PositionStatus),
+        SlotEvent.ORDER_MOVED: frozenset({PositionStatus.FILLED}),
+        SlotEvent.ORDER_ENDED: frozenset({PositionStatus.FILLED}),
+    },
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +128,30 @@ class InventorySlot:
 
     def closable(self, market: MarketRules) -> Decimal:
         """The base quantity that a closing order can take, 0 where the venue would refuse it."""
-        quantity = market.quantity_down(abs(self.position))
+        # Fees taken in base can leave a slot on the wrong side of nothing: closing that would only add to it.
+        quantity = market.quantity_down(self.position * self.opening_side.sign)
         return quantity if market.tradable(quantity, self.closing_price) else ZERO
 
 
 def with_position(slot: InventorySlot, position: Decimal, cost: Decimal, market: MarketRules) -> InventorySlot:
     """The slot holding another position, its position status with it."""
     moved = replace(slot, position=position, cost=cost)
-    if position == 0:
+    if position == 0 and cost == 0:
         status = PositionStatus.EMPTY
     elif moved.closable(market) > 0:
         status = PositionStatus.FILLED
     else:
         status = PositionStatus.DUST
     return replace(moved, position_status=status)
+
+
+def passed(slot: InventorySlot, event: SlotEvent, after: InventorySlot) -> InventorySlot:
+    """`after`, which the event has made of `slot`. Raises ImpossibleTransitionError where a table lacks the way."""
+    statuses = SLOT_TRANSITIONS[slot.status].get(event, frozenset())
+    positions = POSITION_TRANSITIONS[slot.position_status].get(event, frozenset())
+    if after.status in statuses and after.position_status in positions:
+        return after
+    raise ImpossibleTransitionError(
+        f"slot {slot.key} that is {slot.status.value} and {slot.position_status.value} cannot become "
+        f"{after.status.value} and {after.position_status.value} by {event.value}"
+    )
