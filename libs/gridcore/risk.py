@@ -1,9 +1,10 @@
 """The risk check: a pure fold over the triggers. Its memory is part of the state, its verdict a reason to stop.
 
 A jump is the largest move between now and any price of the window. Remembering every price would mean a write per tick,
-so a new anchor is kept only when the price has left the newest by more than a tolerance of a quarter of the limit;
-between two anchors the price lay within that tolerance of the older one, and the tolerance counts against the limit.
-So no jump of `max_jump` is missed, and one of three quarters of it can already stop the grid.
+so a new anchor is kept only when the price has left the newest by more than a tolerance of an eighth of the limit;
+between two anchors the price lay within that tolerance of the older one, and the tolerance counts against the limit,
+once for where the jump began and once for what the anchor stands for. So no jump of `max_jump` is missed, and one of
+three quarters of it can already stop the grid.
 """
 
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from gridcore.money import ZERO, canonical
 from gridcore.state import Mode, PriceAnchor, RiskFlags, Rule
 from gridcore.triggers import EnterSafeMode, ExitSafeMode, PriceChanged, Procedure, Ticked
 
-TOLERANCE_SHARE = 4
+TOLERANCE_SHARE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def check_risk(risk: RiskFlags, position: Decimal, trigger: PriceChanged | Ticke
             return Verdict(folded, _jump(risk.anchors, at_ms, price, config) or _too_large(position, config))
         case Ticked(at_ms, price):
             jump = None if price is None else _jump(risk.anchors, at_ms, price, config)
-            return Verdict(risk, _stale(trigger, config) or jump or _too_large(position, config))
+            return Verdict(risk, _stale(risk.mode, trigger, config) or jump or _too_large(position, config))
 
 
 def calm(risk: RiskFlags, at_ms: int, price: Decimal | None, config: RiskConfig) -> bool:
@@ -120,12 +121,13 @@ def _extremes(anchors: list[PriceAnchor]) -> list[PriceAnchor]:
     return kept
 
 
-def _stale(tick: Ticked, config: RiskConfig) -> EnterSafeMode | None:
+def _stale(mode: Mode, tick: Ticked, config: RiskConfig) -> EnterSafeMode | None:
     if fresh(tick.price_heard_ms, tick.at_ms, config):
         return None
     age = tick.at_ms - tick.price_heard_ms
     reason = f"no current price for {age} ms; stale_price_ms is {config.stale_price_ms}"
-    return EnterSafeMode(Rule.STALE_PRICE, reason, clears_itself=True)
+    # What a person has paused, no rule sets going again.
+    return EnterSafeMode(Rule.STALE_PRICE, reason, clears_itself=mode is Mode.RUNNING)
 
 
 def _too_large(position: Decimal, config: RiskConfig) -> EnterSafeMode | None:
