@@ -97,7 +97,15 @@ class PositionManager:
             return False
         if self._rank(order.side, order.price, self._price) > self._window(order.side) + self._config.window_slack:
             return True
-        return order.role is Role.OPENING and (not self._wanted(slot) or self._overtaken(slot, self._price))
+        if order.role is Role.CLOSING:
+            return self._mispriced(slot, order, self._price)
+        return not self._wanted(slot) or self._overtaken(slot, self._price)
+
+    def _mispriced(self, slot: InventorySlot, order: SlotOrder, price: Decimal) -> bool:
+        # Placed beyond the slot's closing price, on the maker's side of a market that has come back since: there it
+        # would wait for a better price than the slot was opened for.
+        reachable = (price - slot.closing_price) * order.side.sign > 0
+        return order.price != slot.closing_price and reachable
 
     def _overtaken(self, slot: InventorySlot, price: Decimal) -> bool:
         # A slot has one order at a time, so a part already bought can be sold only once the rest of its opening order
