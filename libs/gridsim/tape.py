@@ -16,6 +16,7 @@ from gridsim.rules import SymbolRules
 
 TRADES_HEADER = "ts_ms,price,qty,side"
 CANDLES_HEADER = "ts_ms,open,high,low,close,volume"
+MAX_QUANTITY = Decimal(10**15)  # beyond it, products with a price would no longer be exact
 _CANDLE_OFFSETS_MS = (0, 20_000, 40_000, 59_999)
 
 
@@ -63,8 +64,8 @@ def _trades(rules: SymbolRules, lines: Iterable[str]) -> Iterator[MarketTrade]:
         if fields[3] not in {"buy", "sell"}:
             raise TapeError(number, line, "side must be buy or sell")
         _check(rules, number, line, price)
-        if quantity <= 0:
-            raise TapeError(number, line, "qty must be above 0")
+        if not 0 < quantity <= MAX_QUANTITY:
+            raise TapeError(number, line, f"qty must be above 0, at most {MAX_QUANTITY}")
         yield MarketTrade(time_ms, price, quantity, Side[fields[3].upper()])
         last_ms = time_ms
 
@@ -74,8 +75,10 @@ def _candles(rules: SymbolRules, lines: Iterable[str]) -> Iterator[MarketTrade]:
     for number, line, fields in _rows(lines, width=6):
         time_ms = _time(number, line, fields[0], last_ms)
         opened, high, low, closed, volume = _numbers(number, line, fields[1:])
-        if not low <= min(opened, closed) <= max(opened, closed) <= high or volume < 0:
-            raise TapeError(number, line, "open and close must lie between low and high, and volume at 0 or above")
+        if not low <= min(opened, closed) <= max(opened, closed) <= high:
+            raise TapeError(number, line, "open and close must lie between low and high")
+        if not 0 <= volume <= MAX_QUANTITY:
+            raise TapeError(number, line, f"volume must be 0 to {MAX_QUANTITY}")
         quantity = max(rules.lot_size, rules.floor_quantity(volume / 4))
         extremes = (low, high) if closed >= opened else (high, low)
         for offset_ms, price in zip(_CANDLE_OFFSETS_MS, (opened, *extremes, closed), strict=True):
@@ -117,5 +120,7 @@ def _numbers(number: int, line: str, texts: list[str]) -> list[Decimal]:
 
 
 def _check(rules: SymbolRules, number: int, line: str, price: Decimal) -> None:
-    if price <= 0 or price % rules.tick_size:
+    if not 0 < price <= rules.max_price:
+        raise TapeError(number, line, f"price {price} must be above 0, at most {rules.max_price:f} with this tick_size")
+    if price % rules.tick_size:
         raise TapeError(number, line, f"price {price} is no multiple of tick_size {rules.tick_size}; set tick_size")

@@ -64,10 +64,11 @@ class ControlServicer(simex_pb2_grpc.SimexServicer):
     ) -> simex_pb2.MarketStatus:
         """Trades once at a price of the caller's."""
         symbol = self._known(request.symbol)
-        tick = self._venue.listings[symbol].rules.tick_size
-        price, quantity = _positive("price", request.price), _positive("quantity", request.quantity)
-        if price % tick:
-            raise InvalidArgument(f"price = {request.price!r}: give a multiple of the tick_size {tick}")
+        rules = self._venue.listings[symbol].rules
+        price = _positive("price", request.price, rules.max_price)
+        quantity = _positive("quantity", request.quantity, rules.max_quantity)
+        if price % rules.tick_size:
+            raise InvalidArgument(f"price = {request.price!r}: give a multiple of the tick_size {rules.tick_size}")
         match request.side:
             case models_pb2.SIDE_BUY:
                 side = OrderSide.BUY
@@ -113,13 +114,13 @@ class ControlServicer(simex_pb2_grpc.SimexServicer):
         )
 
 
-def _positive(name: str, text: str) -> Decimal:
-    fault: Fault = InvalidArgument(f'{name} = {text!r}: give a decimal above 0, such as "0.01"')
+def _positive(name: str, text: str, most: Decimal) -> Decimal:
+    fault: Fault = InvalidArgument(f"{name} = {text!r}: give a decimal above 0, at most {_text(most)}")
     try:
         value = Decimal(text)
     except InvalidOperation:
         raise fault from None
-    if not value.is_finite() or value <= 0:
+    if not value.is_finite() or not 0 < value <= most:
         raise fault
     return value
 

@@ -11,7 +11,7 @@ from simex.errors import ApiError, illegal, missing
 E = TypeVar("E", bound=Enum)
 
 _DECIMAL = re.compile(r"([0-9]{1,20})(\.[0-9]{1,20})?")
-_INTEGER = re.compile(r"[0-9]{1,20}")
+_INTEGER = re.compile(r"[0-9]{1,18}")  # what an id or a time can be, and a column of the book can hold
 _CLIENT_ID = re.compile(r"[a-zA-Z0-9\-_]{1,36}")
 _DECIMALS = 8
 
@@ -40,7 +40,7 @@ class Params:
         """A whole number that must be there."""
         text = self.text(name)
         if not _INTEGER.fullmatch(text):
-            raise illegal(name, "^[0-9]{1,20}$")
+            raise illegal(name, "^[0-9]{1,18}$")
         return int(text)
 
     def optional_whole(self, name: str) -> int | None:

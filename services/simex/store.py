@@ -81,6 +81,10 @@ class Store:
         row = self._db.execute("SELECT * FROM markets WHERE symbol = ?", (symbol,)).fetchone()
         return rows.to_market(row) if row else None
 
+    def symbols(self) -> list[str]:
+        """Every market that the book knows."""
+        return [str(row[0]) for row in self._db.execute("SELECT symbol FROM markets ORDER BY symbol")]
+
     def open_orders(self, symbol: str) -> list[Order]:
         """The symbol's open orders, oldest first."""
         return self._orders("symbol = ? AND is_open ORDER BY order_id", (symbol,))

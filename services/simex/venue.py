@@ -172,6 +172,10 @@ class Venue:
         )
 
     def _check_identities(self) -> None:
+        for symbol in self.store.symbols():
+            if symbol not in self._listings:
+                remedy = f"the book on disk holds {symbol} too; list it, set another data_dir or delete the old one"
+                raise ConfigError("simex.markets", ", ".join(self._listings), remedy)
         for symbol, listing in self._listings.items():
             row = self.store.market(symbol)
             if row is not None and row.identity != listing.identity:

@@ -76,8 +76,11 @@ def test_a_tape_goes_on_after_the_events_that_were_seen() -> None:
         pytest.param([TRADES, "1,NaN,1,buy"], "line 2 .* must be decimals", id="nan"),
         pytest.param([TRADES, "1,100.05,1,buy"], "line 2 .* no multiple of tick_size 0.1", id="tick"),
         pytest.param([TRADES, "1,100,0,buy"], "line 2 .* qty must be above 0", id="quantity"),
+        pytest.param([TRADES, "1,100,1E+16,buy"], "line 2 .* qty must be above 0, at most 1000000000000000", id="huge"),
+        pytest.param([TRADES, "1,1E+9,1,buy"], "line 2 .* at most 10000000.0 with this tick_size", id="dear"),
         pytest.param([TRADES, "1,100,1,maker"], "line 2 .* side must be buy or sell", id="side"),
         pytest.param([CANDLES, "1,100,99,98,100,1"], "line 2 .* between low and high", id="candle"),
+        pytest.param([CANDLES, "1,100,100,100,100,-1"], "line 2 .* volume must be 0 to", id="volume"),
     ],
 )
 def test_a_bad_line_is_told_by_number_and_remedy(lines: list[str], sentence: str) -> None:

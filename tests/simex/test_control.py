@@ -186,6 +186,7 @@ def injection(price: str = "1", quantity: str = "1", side: Any = models_pb2.SIDE
         pytest.param("InjectTrade", injection(price="x"), InvalidArgument, "price = 'x'", id="price"),
         pytest.param("InjectTrade", injection(price="1.001"), InvalidArgument, "tick_size", id="tick"),
         pytest.param("InjectTrade", injection(quantity="0"), InvalidArgument, "quantity = '0'", id="quantity"),
+        pytest.param("InjectTrade", injection(quantity="1E+30"), InvalidArgument, "at most 9000", id="huge"),
         pytest.param("InjectTrade", injection(side=None), InvalidArgument, "side = 0", id="side"),
     ],
 )

@@ -4,6 +4,8 @@ import asyncio
 import json
 import signal
 import socket
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -122,6 +124,33 @@ async def test_a_tape_with_a_bad_line_is_told_at_the_start(
 
     assert code == 2
     assert "line 3 of the tape, '2,100,x,buy'" in stderr
+
+
+async def test_a_market_of_the_book_is_not_left_out(
+    tmp_path: Path, launch: Callable[..., Awaitable[Any]], launch_listening: Callable[..., Awaitable[Any]]
+) -> None:
+    await (await launch_listening(config(tmp_path))).kill()
+
+    code, stderr = await ended(await launch(config(tmp_path, '[[simex.markets]]\nsymbol = "ETH/USDT"\n')))
+
+    assert code == 2
+    assert "the book on disk holds BTC/USDT too; list it" in stderr
+
+
+async def test_a_market_that_cannot_be_written_any_more_ends_the_process_and_is_whole_after_it(
+    tmp_path: Path, launch_listening: Callable[..., Awaitable[Any]]
+) -> None:
+    path = config(tmp_path)
+    shell = f"ulimit -f 400; exec {sys.executable} -m simex --config {path}"  # a file of 200 or 400 kB is a full disk
+    process = await asyncio.create_subprocess_exec("sh", "-c", shell, stdout=PIPE, stderr=PIPE)
+    code, stderr = await ended(process)
+
+    assert code == 1
+    assert stderr.splitlines()[-1].startswith("simex: a market cannot go on: ")
+    running = await launch_listening(path)
+    async with open_channel(running.control) as channel:
+        status = await simex_pb2_grpc.SimexStub(channel).GetMarket(simex_pb2.GetMarketRequest(symbol="BTC/USDT"))
+    assert status.events_done > 0
 
 
 async def test_a_book_of_another_market_is_not_continued(

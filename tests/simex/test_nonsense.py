@@ -1,0 +1,74 @@
+"""Whatever is sent, the answer is a refusal in Binance's words, never a failure."""
+
+import contextlib
+import itertools
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gridsim.account import Balance
+from gridsim.market import Liquidity
+from gridsim.rules import Reason, Refused, SymbolRules
+from gridsim.simulation import Simulation
+from simex.errors import ApiError, of_refusal
+from simex.params import Params
+from simex.private_api import PrivateApi
+from simex.public_api import PublicApi
+from simex.public_record import PublicRecord
+from simex.rest import _private_routes, _public_routes
+from simex.store import Store
+from simex.venue import Listing, Venue
+
+RULES = SymbolRules("BTC/USDT")
+NAMES = [
+    "symbol", "symbols", "side", "type", "timeInForce", "quantity", "price", "newClientOrderId", "orderId", "limit",
+    "origClientOrderId", "startTime", "endTime", "fromId", "interval", "newOrderRespType", "quoteOrderQty",
+]  # fmt: skip
+WORDS = [
+    "BTCUSDT", "BUY", "SELL", "LIMIT", "LIMIT_MAKER", "MARKET", "GTC", "IOC", "FOK", "0", "1", "0.01", "59000", "60000",
+    "60010", "9" * 20, "9" * 18, "0.00000001", "9" * 20 + ".00000001", "1e5", "-1", "NaN", "", "1m", "[]",
+    '["BTCUSDT"]', "null", '{"a":1}', "FULL", "\x00", "٣",
+]  # fmt: skip
+
+
+@pytest.fixture
+def venue(tmp_path: Path) -> Iterator[Venue]:
+    store = Store(tmp_path / "book.sqlite")
+    listing = Listing(RULES, Liquidity(), Simulation(RULES, 7, Decimal(60_000)), "simulation 7")
+    yield Venue([listing], [Balance("USDT", Decimal(10**6)), Balance("BTC", Decimal(10))], store)
+    store.close()
+
+
+@given(data=st.data())
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_endpoint_answers_or_refuses_whatever_it_is_sent(venue: Venue, data: st.DataObject) -> None:
+    record = PublicRecord(venue.listings)
+    public = PublicApi(venue, record)
+    routes = _public_routes(public) | _private_routes(PrivateApi(venue, public.symbol))
+    endpoint = routes[data.draw(st.sampled_from(sorted(routes)))]
+    sent = data.draw(st.dictionaries(st.sampled_from(NAMES), st.sampled_from(WORDS) | st.text(max_size=24)))
+    likely = {
+        "symbol": "BTCUSDT",
+        "side": "BUY",
+        "type": "LIMIT",
+        "timeInForce": "GTC",
+        "quantity": "0.01",
+        "price": "59000",
+    }
+
+    with contextlib.suppress(Refused, ApiError):
+        endpoint(Params(likely | sent), next(_clock))
+
+    assert all(each.free >= 0 and each.locked >= 0 for each in venue.account.balances.values())
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_refusal_has_a_code(reason: Reason) -> None:
+    assert of_refusal(Refused(reason)).code < 0
+
+
+_clock = itertools.count(1_700_000_000_000)
