@@ -4,8 +4,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 SENTINEL := $(VENV)/.installed
 PROTOS := $(wildcard proto/gridwright/v1/*.proto)
-DURATION ?= 60
-SPEED ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test lint format types proto proto-check clean
@@ -21,9 +19,9 @@ $(SENTINEL): pyproject.toml constraints.txt
 
 install: $(SENTINEL) ## Sets up .venv with everything, pinned by constraints.txt
 
-demo: $(SENTINEL) ## Trades a simulated exchange for DURATION seconds: KILL=1, REPLAY=tape SPEED=60, CONFIG=grid.toml
-	@$(BIN)/gridwright demo --duration $(DURATION) --speed $(SPEED) \
-	  $(if $(KILL),--kill) $(if $(REPLAY),--replay $(REPLAY)) $(if $(CONFIG),--config $(CONFIG)) $(if $(SEED),--seed $(SEED))
+demo: $(SENTINEL) ## Trades a simulated exchange: DURATION=60 KILL=1 REPLAY=tape SPEED=60 CONFIG=grid.toml SEED=7
+	@$(BIN)/gridwright demo $(if $(DURATION),--duration $(DURATION)) $(if $(SPEED),--speed $(SPEED)) $(if $(KILL),--kill) \
+	  $(if $(REPLAY),--replay $(REPLAY)) $(if $(CONFIG),--config $(CONFIG)) $(if $(SEED),--seed $(SEED))
 
 test: $(SENTINEL) ## Every test
 	$(BIN)/pytest -n 2 --dist loadgroup

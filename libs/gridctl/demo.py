@@ -9,7 +9,7 @@ from pathlib import Path
 
 import grpc
 
-from gridctl.audit import audit
+from gridctl.audit import Books, audit
 from gridctl.evidence import gather, until_settled
 from gridctl.house import EXECUTOR, ORCHESTRATOR, PRICEMON
 from gridctl.interrupts import first, until_interrupted
@@ -41,19 +41,23 @@ class DemoOptions:
 async def run_demo(options: DemoOptions, screen: Screen) -> int:
     """The whole demo. 0 where every promise held, 1 where one did not or a service gave up."""
     house = set_stage(options.stage, fresh_folder(options.data_dir / "demo"))
-    logs = options.data_dir / "logs"
+    logs = options.data_dir / "demo" / "logs"
     run = Run(house, logs, screen)
     try:
         async with until_interrupted() as stop, run.shown():
             await run.start()
             await run.supervisor.until_serving(START_SECONDS)
             await _play(run, options, stop)
-            summary = await _conclude(run)
+            settled, (truth, books) = await _evidence(run)
+            statuses = run.supervisor.statuses()
     except (ServiceGaveUpError, TimeoutError, grpc.aio.AioRpcError) as error:
         screen.say(f"no audit: {_sentence(error)}; logs in {logs}")
         return 1
+    report = audit(house.bot, truth, books)
+    states = tuple(book.state for book in books)
+    summary = Summary(report, states, statuses, tuple(run.incidents), settled, run.supervisor.exit_codes)
     print_summary(screen, summary, options.stage.seed)
-    return 0 if summary.report.clean else 1
+    return 0 if report.clean else 1
 
 
 async def _play(run: Run, options: DemoOptions, stop: asyncio.Event) -> None:
@@ -103,25 +107,13 @@ async def _markets_ended(run: Run) -> bool:
     return all(market.at_end for market in markets)
 
 
-async def _conclude(run: Run) -> Summary:
-    """Stops the market, lets everything come to rest, reads the evidence, stops the services, audits."""
+async def _evidence(run: Run) -> tuple[bool, tuple[simex_pb2.Truth, list[Books]]]:
+    """Stops the market, lets everything come to rest, reads what the audit needs. Whether it did come to rest."""
     run.headline = "the market stands still; waiting until all is settled"
     await run.wires.simex.SetRunning(simex_pb2.SetRunningRequest(running=False), timeout=_CALL_SECONDS)
-    house = run.house
-    settled = await until_settled(run.wires, house.bot, house.symbols, SETTLE_SECONDS)
+    settled = await until_settled(run.wires, run.house.bot, run.house.symbols, SETTLE_SECONDS)
     run.headline = "reading the evidence"
-    truth, books = await gather(run.wires, house.symbols)
-    run.headline = "stopping"
-    statuses = run.supervisor.statuses()
-    codes = await run.supervisor.stop()
-    return Summary(
-        report=audit(house.bot, truth, books),
-        states=tuple(book.state for book in books),
-        statuses=statuses,
-        incidents=tuple(run.incidents),
-        settled=settled,
-        exit_codes=codes,
-    )
+    return settled, await gather(run.wires, run.house.symbols)
 
 
 def _sentence(error: Exception) -> str:

@@ -45,7 +45,10 @@ class Run:
 
     @contextlib.asynccontextmanager
     async def shown(self) -> AsyncIterator[None]:
-        """The block with the run on the screen. The services are stopped at its end, whatever ends it."""
+        """The block with the run on the screen. The services are stopped at its end, whatever ends it.
+
+        The screen and the open streams go first: a stream that somebody reads would hold its service up.
+        """
         async with self.wires, self.supervisor, following(self._watchers), self.screen.showing(self.look):
             yield
 

@@ -86,6 +86,7 @@ class Supervisor:
     def __init__(self, services: Sequence[Service], logs: Path, report: Callable[[Incident], None]) -> None:
         self._began = time.monotonic()
         self._keepers = {service.name: _Keeper(service, logs, report, self._elapsed) for service in services}
+        self.exit_codes: dict[str, int] = {}  # of the stop, by service
 
     async def __aenter__(self) -> Self:
         return self
@@ -122,14 +123,12 @@ class Supervisor:
         """Sends SIGKILL to the service's process; it is started again at once. False where none was running."""
         return self._keepers[name].kill()
 
-    async def stop(self) -> dict[str, int]:
-        """Ends all, the last started first, and tells their return codes."""
-        codes: dict[str, int] = {}
+    async def stop(self) -> None:
+        """Ends all, the last first, and keeps their exit codes."""
         for name, keeper in reversed(self._keepers.items()):
             code = await keeper.stop()
             if code is not None:
-                codes[name] = code
-        return codes
+                self.exit_codes[name] = code
 
     def statuses(self) -> tuple[ServiceStatus, ...]:
         """Each service as it is now."""
