@@ -12,6 +12,7 @@ from executor.ccxt_venue import CcxtVenue
 from executor.clock import VenueClock, unix_ms
 from executor.config import Settings, read_settings
 from executor.ledger.store import LeaseTakenError, Ledger, NewerLedgerError, open_ledger
+from executor.ports import UnknownSymbolError
 from executor.service import Executor, Pace
 from executor.servicer import ExecutorServicer
 from gridrpc.logs import announce_listening, configure_logging
@@ -33,7 +34,7 @@ def main() -> int:
         settings = read_settings(read_toml(arguments.config), os.environ)
         with open_ledger(settings.database_url, unix_ms()) as ledger:
             return asyncio.run(_serve(settings, ledger))
-    except ConfigError as error:
+    except (ConfigError, UnknownSymbolError) as error:
         return _refuse(error, _BAD_CONFIG)
     except OSError as error:
         return _refuse(error, _PORT_IN_USE)
@@ -71,6 +72,7 @@ async def _serve(settings: Settings, ledger: Ledger) -> int:
                 await server.set_serving(serving=True)
                 await stopping
             starting.cancel()
+            executor.stop_taking()
             await server.stop()
     finally:
         await executor.close()

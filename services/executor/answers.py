@@ -38,7 +38,13 @@ def begin_sending(
 
 
 def give(connection: sa.Connection, action: LedgerAction, result: ActionResult) -> LedgerAction:
-    """The answer, frozen. A place answered UNKNOWN stays UNKNOWN for the resolver, everything else is DONE."""
+    """The answer, frozen: one that was given before, by a fence for example, stays.
+
+    A place answered UNKNOWN stays UNKNOWN for the resolver, everything else is DONE.
+    """
+    current = read_action(connection, action.accepted_seq, action.index)
+    if current.result is not None:
+        return current
     place = isinstance(action.action, PlaceOrder)
     if place and result.outcome is Outcome.UNKNOWN:
         return moves.move(connection, action, ActionEvent.DOUBT, result=result)

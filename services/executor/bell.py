@@ -8,6 +8,7 @@ class Bell:
 
     def __init__(self) -> None:
         self._sounds: dict[str, asyncio.Event] = {}
+        self.closed = False
 
     def sound(self, symbol: str) -> asyncio.Event:
         """Set by the next ring."""
@@ -16,3 +17,9 @@ class Bell:
     def ring(self, symbol: str) -> None:
         """Something was appended to the symbol's log."""
         self._sounds.pop(symbol, asyncio.Event()).set()
+
+    def close(self) -> None:
+        """Wakes everybody for the last time."""
+        self.closed = True
+        for symbol in list(self._sounds):
+            self.ring(symbol)

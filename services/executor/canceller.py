@@ -52,7 +52,7 @@ class Canceller:
     async def cancel(self, symbol: str, cancel: CancelOrder, timestamp_ms: int) -> Verdict:
         """What came of sending it."""
         record = await self._ledger.writer.run(orders.by_client_id, cancel.client_order_id)
-        exchange_order_id = cancel.exchange_order_id or (record.exchange_order_id if record else "")
+        exchange_order_id = (record.exchange_order_id if record else "") or cancel.exchange_order_id
         try:
             await self._venue.cancel(symbol, cancel.client_order_id, exchange_order_id, timestamp_ms)
         except RefusedError as error:

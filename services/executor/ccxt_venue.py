@@ -1,6 +1,7 @@
 """A venue behind ccxt. What is particular to Binance is said so; every error goes through `ccxt_outcomes`."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from decimal import Decimal
 from typing import Any, TypeVar
 
 import ccxt  # noqa: TID251  # one of the adapter's modules
@@ -9,7 +10,17 @@ from executor import ccxt_convert as convert
 from executor import ccxt_outcomes as outcomes
 from executor.ccxt_stream import hints
 from executor.clock import unix_ms
-from executor.ports import Hint, ReadFailedError, TradeCursor, VenueBalance, VenueOrder, VenueTrade
+from executor.ports import (
+    Hint,
+    ReadFailedError,
+    Refusal,
+    RefusedError,
+    TradeCursor,
+    UnknownSymbolError,
+    VenueBalance,
+    VenueOrder,
+    VenueTrade,
+)
 from gridcore.actions import PlaceOrder
 from gridcore.market import MarketRules
 from gridcore.money import canonical
@@ -33,9 +44,14 @@ class CcxtVenue:
         """The recvWindow, None for an exchange whose requests do not expire."""
         return self._recv_window_ms if self._expires else None
 
-    async def connect(self) -> None:
+    async def connect(self, symbols: tuple[str, ...]) -> None:
         """Loads the markets."""
         await self._ask(self._client.load_markets)
+        for symbol in symbols:
+            if symbol not in self._client.markets:
+                raise UnknownSymbolError(
+                    f"grids.symbol = {symbol!r}: {self._client.id} does not trade it; give one that it does"
+                )
 
     async def place(self, symbol: str, order: PlaceOrder, timestamp_ms: int) -> VenueOrder:
         """create_order with our id and timestamp."""
@@ -44,6 +60,7 @@ class CcxtVenue:
             params["postOnly"] = True
         price, quantity = canonical(order.price), canonical(order.quantity)
         try:
+            self._refuse_rounding(symbol, order)
             reply = await self._client.create_order(symbol, "limit", order.side.value.lower(), quantity, price, params)
         except ccxt.BaseError as error:
             raise outcomes.of_create(error, unix_ms(), self._retry_after_ms()) from error
@@ -122,6 +139,16 @@ class CcxtVenue:
         """Closes the client's sessions."""
         await self._client.close()
 
+    def _refuse_rounding(self, symbol: str, order: PlaceOrder) -> None:
+        """ccxt rounds prices half up and cuts amounts without a word; rounding is MarketRules' alone."""
+        price = self._client.price_to_precision(symbol, canonical(order.price))
+        quantity = self._client.amount_to_precision(symbol, canonical(order.quantity))
+        if (Decimal(price), Decimal(quantity)) != (order.price, order.quantity):
+            raise RefusedError(
+                Refusal.INVALID_ORDER,
+                f"price {order.price} or quantity {order.quantity} is off the steps of {symbol}: nothing was sent",
+            )
+
     def _signed(self, timestamp_ms: int) -> dict[str, Any]:
         return {"timestamp": timestamp_ms, "recvWindow": self._recv_window_ms} if self._expires else {}
 
@@ -130,7 +157,7 @@ class CcxtVenue:
             raw = await self._client.fetch_order(exchange_order_id, symbol, params)
         except ccxt.OrderNotFound:
             return None
-        except ccxt.BaseError as error:
+        except Exception as error:  # ccxt's parsers raise anything at a reply that is none
             raise outcomes.of_read(error, unix_ms(), self._retry_after_ms()) from error
         return convert.order(raw)
 
@@ -146,7 +173,7 @@ class CcxtVenue:
     async def _ask(self, method: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
         try:
             return await method(*arguments)
-        except ccxt.BaseError as error:
+        except Exception as error:  # ccxt's parsers raise anything at a reply that is none
             raise outcomes.of_read(error, unix_ms(), self._retry_after_ms()) from error
 
     def _retry_after_ms(self) -> int:

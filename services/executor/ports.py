@@ -109,6 +109,10 @@ class ReadFailedError(VenueError):
         self.blocked_until_ms = blocked_until_ms
 
 
+class UnknownSymbolError(VenueError):
+    """The venue does not trade this symbol, so the config cannot be right."""
+
+
 class Venue(Protocol):
     """An exchange account. Times are the venue's Unix milliseconds; reads raise ReadFailedError."""
 
@@ -117,8 +121,11 @@ class Venue(Protocol):
         """How long after its timestamp a request can still be accepted; None where the venue sets no such limit."""
         ...
 
-    async def connect(self) -> None:
-        """Loads what the venue needs before the first call (markets). May be repeated."""
+    async def connect(self, symbols: tuple[str, ...]) -> None:
+        """Loads what the venue needs before the first call (markets). May be repeated.
+
+        Raises UnknownSymbolError where it does not trade one of the symbols.
+        """
         ...
 
     async def place(self, symbol: str, order: PlaceOrder, timestamp_ms: int) -> VenueOrder:

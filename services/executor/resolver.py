@@ -21,8 +21,7 @@ from gridcore.actions import PlaceOrder
 
 _log = logging.getLogger(__name__)
 
-_FIRST_PAUSE_MS = 250
-_LONGEST_PAUSE_MS = 10_000
+_SLOWEST = 40  # how many times the first pause the back-off grows to
 
 
 class Resolver:
@@ -38,6 +37,7 @@ class Resolver:
         clock: VenueClock,
         bell: Bell,
         standing: Standing,
+        first_pause_ms: int,
     ) -> None:
         self._ledger = ledger
         self._venue = venue
@@ -47,24 +47,26 @@ class Resolver:
         self._clock = clock
         self._bell = bell
         self._standing = standing
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._first_pause_ms = first_pause_ms
+        self._tasks: dict[tuple[int, int], asyncio.Task[None]] = {}
 
     def watch(self, symbol: str, action: LedgerAction) -> None:
-        """Looks on in the background until there is evidence."""
-        task = asyncio.create_task(
-            self._until_resolved(symbol, action), name=f"resolve {action.action.client_order_id}"
-        )
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        """Looks on in the background until there is evidence. Being told of an action twice is the same as once."""
+        key = (action.accepted_seq, action.index)
+        if key not in self._tasks:
+            task = asyncio.create_task(self._until_resolved(symbol, action))
+            self._tasks[key] = task
+            task.add_done_callback(lambda _: self._tasks.pop(key, None))
 
     async def close(self) -> None:
         """Stops looking; the next start goes on."""
-        for task in self._tasks:
+        tasks = list(self._tasks.values())
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _until_resolved(self, symbol: str, action: LedgerAction) -> None:
-        pause_ms = _FIRST_PAUSE_MS
+        pause_ms = self._first_pause_ms
         while True:
             try:
                 if await self.resolve_once(symbol, action):
@@ -72,8 +74,10 @@ class Resolver:
                     return
             except ReadFailedError as error:
                 _log.info("order %s stays UNKNOWN: %s", action.action.client_order_id, error)
+            except Exception:  # noqa: BLE001  # a ledger that is away comes back; who gives up here forgets an order
+                _log.exception("order %s stays UNKNOWN", action.action.client_order_id)
             await asyncio.sleep(self._pause_ms(action, pause_ms) / 1000)
-            pause_ms = min(pause_ms * 2, _LONGEST_PAUSE_MS)
+            pause_ms = min(pause_ms * 2, self._first_pause_ms * _SLOWEST)
 
     def _pause_ms(self, action: LedgerAction, pause_ms: int) -> int:
         """The back-off, cut short to the moment from which not finding proves something."""

@@ -47,13 +47,19 @@ class Sender:
         """The answer: the recorded one, or what sending (INTENT) or looking (SENDING, left by a crash) brings."""
         if action.result is not None:
             return action.result
+        known = await self._canceller.known_end(action)
+        if known is not None:
+            return await self._record(symbol, action, known)
+        if action.status is ActionStatus.INTENT:
+            blocked = await self._await_turn(action)
+            if blocked is not None:
+                return blocked
         async with self._flight.sending(symbol, epoch):
             if action.status is ActionStatus.SENDING:
-                return await self._record(symbol, action, await self._look(symbol, action))
-            known = await self._canceller.known_end(action)
-            if known is not None:
-                return await self._record(symbol, action, known)
-            begun = await self._begin(symbol, epoch, action)
+                return await self.recover(symbol, action)
+            begun = await self._ledger.writer.run(
+                answers.begin_sending, symbol, epoch, action, self._clock.venue_ms(), self._clock.local_ms()
+            )
             if begun.result is not None:
                 return begun.result
             return await self._record(symbol, begun, await self._send(symbol, begun))
@@ -62,16 +68,17 @@ class Sender:
         """The answer of an action that was in flight when the process died: looked up, never sent again."""
         return await self._record(symbol, action, await self._look(symbol, action))
 
-    async def _begin(self, symbol: str, epoch: int, action: LedgerAction) -> LedgerAction:
+    async def _await_turn(self, action: LedgerAction) -> ActionResult | None:
+        """None once the account's budget has room; the answer NOT_SENT where the venue wants silence for too long."""
         priority = Priority.CANCEL if isinstance(action.action, CancelOrder) else Priority.PLACE
-        run = self._ledger.writer.run
         try:
             await self._throttle.acquire(priority)
         except BlockedError as error:
-            return await run(
+            withdrawn = await self._ledger.writer.run(
                 moves.withdraw, action, Outcome.NOT_SENT, "RATE_LIMITED", str(error), self._clock.local_ms()
             )
-        return await run(answers.begin_sending, symbol, epoch, action, self._clock.venue_ms(), self._clock.local_ms())
+            return withdrawn.result
+        return None
 
     async def _send(self, symbol: str, action: LedgerAction) -> Verdict:
         match action.action:

@@ -37,6 +37,7 @@ class Pace:
     visibility_lag_ms: int = 10_000
     requests_per_second: int = 10
     burst: int = 20
+    resolve_pause_ms: int = 250  # before the second look at an UNKNOWN order; it doubles from there
     close_grace_seconds: float = 3.0
 
 
@@ -57,7 +58,17 @@ class Executor:
         self.reader = Reader(throttle)
         look_up = LookUp(venue, self.reader, clock, pace.visibility_lag_ms)
         self.recorder = Recorder(ledger, venue, self.reader, clock, self.bell, self.standing)
-        self.resolver = Resolver(ledger, venue, self.reader, look_up, self.recorder, clock, self.bell, self.standing)
+        self.resolver = Resolver(
+            ledger,
+            venue,
+            self.reader,
+            look_up,
+            self.recorder,
+            clock,
+            self.bell,
+            self.standing,
+            pace.resolve_pause_ms,
+        )
         placer = Placer(venue, look_up, clock, throttle, self.standing)
         canceller = Canceller(ledger, venue, self.reader, self.recorder, throttle)
         self._sender = Sender(ledger, clock, throttle, self.flight, placer, canceller, self.resolver)
@@ -88,19 +99,20 @@ class Executor:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
-    async def close(self) -> None:
-        """Takes nothing more, lets what is in flight land, stops watching."""
+    def stop_taking(self) -> None:
+        """Takes no more calls and ends the streams of updates."""
         self.standing.ready = False
+        self.bell.close()
+
+    async def close(self) -> None:
+        """Lets what is in flight land, stops watching."""
+        self.stop_taking()
         await self.batches.close(self._pace.close_grace_seconds)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.resolver.close()
         await self.venue.close()
-
-    def failed(self) -> BaseException | None:
-        """What ended a watch that should go on for ever, None while all do."""
-        return next((task.exception() for task in self._tasks if task.done() and not task.cancelled()), None)
 
     def _watch(self, symbol: str) -> Watch:
         return Watch(
@@ -116,7 +128,7 @@ class Executor:
 
     async def _reach_venue(self) -> None:
         await self.clock.measure(self.venue)
-        await self.venue.connect()
+        await self.venue.connect(self.symbols)
 
     async def _recover(self) -> None:
         """What was SENDING when the process died is looked up, never sent again; UNKNOWN is looked for on."""

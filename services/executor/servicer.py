@@ -91,7 +91,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
                 reason="BEYOND_END",
                 end_offset=str(end),
             )
-        while True:
+        while not self._executor.bell.closed:
             sound = self._executor.bell.sound(symbol)
             page = await self._run(updates.page, symbol, offset, _LARGEST_PAGE)
             for update in page:

@@ -59,6 +59,9 @@ class Watch:
             except ReadFailedError as error:
                 _log.warning("poll of %s failed, trying again: %s", self._symbol, error)
                 pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+            except Exception:  # noqa: BLE001  # a ledger that is away comes back; the log must go on then
+                _log.exception("poll of %s failed, trying again", self._symbol)
+                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
     async def listen_for_ever(self) -> None:
         """Records what the user stream tells, and opens it again when it breaks."""
@@ -70,6 +73,8 @@ class Watch:
                     await self._take(hint)
             except ReadFailedError as error:
                 _log.warning("user stream of %s broke, opening it again: %s", self._symbol, error)
+            except Exception:  # noqa: BLE001  # as in the poll, which finds what is missed here
+                _log.exception("user stream of %s failed, opening it again", self._symbol)
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 

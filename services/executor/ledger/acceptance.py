@@ -9,7 +9,7 @@ from executor.ledger.life import ActionStatus
 from executor.ledger.moves import fenced_message, withdraw
 from executor.ledger.requests import LedgerRequest, NewRequest, find
 from executor.ledger.schema import actions, orders, requests
-from gridcore.actions import Action, Outcome, PlaceOrder
+from gridcore.actions import Action, CancelOrder, Outcome, PlaceOrder
 from gridcore.money import canonical
 from gridrpc.faults import AlreadyExists, FailedPrecondition, InvalidArgument
 
@@ -20,8 +20,8 @@ def accept(connection: sa.Connection, request: NewRequest, now_ms: int) -> Ledge
     """The request as recorded; a known id is told again, a new one is recorded before anything is sent.
 
     Under a fence above its epoch a new request is recorded as all NOT_SENT. Raises AlreadyExists where the id stands
-    for other contents, InvalidArgument where a place's client order id names another order, FailedPrecondition where
-    the id lies below the retention floor.
+    for other contents, InvalidArgument where a place's name is taken or a cancel's order is not ours, and
+    FailedPrecondition where the id lies below the retention floor.
     """
     stored = find(connection, request.request_id)
     if stored is not None:
@@ -35,6 +35,7 @@ def accept(connection: sa.Connection, request: NewRequest, now_ms: int) -> Ledge
             reason="BELOW_FLOOR",
         )
     _refuse_reused_names(connection, request)
+    _refuse_foreign_cancels(connection, request, fence.prefix if fence is not None else "")
     _insert(connection, request, now_ms)
     recorded = find(connection, request.request_id)
     assert recorded is not None
@@ -73,6 +74,26 @@ def _refuse_reused_names(connection: sa.Connection, request: NewRequest) -> None
             f"client_order_id {twice!r} stands for two places of one request: give every order a name of its own",
             reason="NAME_TAKEN",
         )
+
+
+def _refuse_foreign_cancels(connection: sa.Connection, request: NewRequest, prefix: str) -> None:
+    """Only our own orders are touched: the ledger's, and after its loss those that bear the prefix."""
+    for number, action in enumerate(request.actions):
+        if not isinstance(action, CancelOrder):
+            continue
+        name = action.client_order_id
+        row = connection.execute(sa.select(orders.c.exchange_order_id).where(orders.c.client_order_id == name)).first()
+        if row is None and not (prefix and name.startswith(prefix)):
+            raise InvalidArgument(
+                f"actions[{number}].cancel.client_order_id = {name!r}: not an order of ours; cancel it by hand",
+                reason="NOT_OURS",
+            )
+        if row is not None and row[0] and action.exchange_order_id not in {"", row[0]}:
+            raise InvalidArgument(
+                f"actions[{number}].cancel.exchange_order_id = {action.exchange_order_id!r}: "
+                f"the venue calls {name!r} {row[0]!r}; give that or leave it empty",
+                reason="NOT_OURS",
+            )
 
 
 def _insert(connection: sa.Connection, request: NewRequest, now_ms: int) -> None:

@@ -76,7 +76,8 @@ def write_result(result: ActionResult) -> str:
 def read_result(text: str) -> ActionResult:
     """The answer that `write_result` wrote."""
     values: dict[str, Any] = json.loads(text)
-    return ActionResult(**(values | {"outcome": Outcome(values["outcome"])}))
+    values["outcome"] = Outcome(values["outcome"])
+    return ActionResult(**values)
 
 
 def write_news(news: Fill | OrderStatus) -> str:

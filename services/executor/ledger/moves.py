@@ -38,7 +38,13 @@ def move(
 def withdraw(
     connection: sa.Connection, action: LedgerAction, outcome: Outcome, reason: str, message: str, now_ms: int
 ) -> LedgerAction:
-    """Ends an INTENT unsent: NOT_SENT or EXPIRED. Its order, if it is a place, is NOT_PLACED."""
+    """Ends an INTENT unsent: NOT_SENT or EXPIRED. Its order, if it is a place, is NOT_PLACED.
+
+    One that has its answer, from a fence for example, comes back as it is.
+    """
+    current = read_action(connection, action.accepted_seq, action.index)
+    if current.result is not None:
+        return current
     name = action.action.client_order_id
     result = ActionResult(action.index, name, outcome, reason=reason, message=message, recorded_time_ms=now_ms)
     if isinstance(action.action, PlaceOrder):

@@ -8,17 +8,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from psycopg import Connection as PsycopgConnection
+from sqlalchemy import event
 
 from executor.ledger.schema import meta
 from executor.ledger.writer import Writer
 
 _LEASE_KEY = 0x6772_6964_6C65_6467  # "gridledg": the one advisory lock of a ledger's database
+_LEASE_SENTENCE = "another executor holds this account's ledger: stop it first, or give this one a ledger of its own"
 _MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
 
@@ -64,11 +68,22 @@ def open_ledger(url: str, now_ms: int) -> Iterator[Ledger]:
 
 
 def _engine(url: str) -> sa.Engine:
-    engine = sa.create_engine(url, pool_size=1, max_overflow=1, pool_pre_ping=True, hide_parameters=True)
+    # One connection, so that on Postgres the lease, a lock of this very session, goes when the session does.
+    engine = sa.create_engine(url, pool_size=1, max_overflow=0, pool_pre_ping=True, hide_parameters=True)
     if engine.dialect.name == "sqlite":
-        sa.event.listen(engine, "connect", _on_sqlite_connect)
-        sa.event.listen(engine, "begin", _begin_immediate)
+        event.listen(engine, "connect", _on_sqlite_connect)
+        event.listen(engine, "begin", _begin_immediate)
+    else:
+        event.listen(engine, "connect", _on_postgres_connect)
     return engine
+
+
+def _on_postgres_connect(connection: PsycopgConnection[Any], _record: object) -> None:
+    row = connection.execute("SELECT pg_try_advisory_lock(%s)", [_LEASE_KEY]).fetchone()
+    connection.commit()
+    if row is None or row[0] is not True:
+        connection.close()
+        raise LeaseTakenError(_LEASE_SENTENCE)
 
 
 def _on_sqlite_connect(connection: SqliteConnection, _record: object) -> None:
@@ -83,20 +98,16 @@ def _begin_immediate(connection: sa.Connection) -> None:
 
 @contextlib.contextmanager
 def _lease(engine: sa.Engine) -> Iterator[None]:
-    sentence = "another executor holds this account's ledger: stop it first, or give this one a ledger of its own"
-    if engine.dialect.name == "sqlite":
-        with Path(f"{engine.url.database}.lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise LeaseTakenError(sentence) from error
-            yield
-    else:
-        with engine.connect() as connection:  # the lock lives as long as this connection
-            if not connection.execute(sa.select(sa.func.pg_try_advisory_lock(_LEASE_KEY))).scalar_one():
-                raise LeaseTakenError(sentence)
-            connection.commit()
-            yield
+    """A lock on a file beside SQLite's; Postgres' lease is a lock of the writer's one connection (`_on_connect`)."""
+    if engine.dialect.name != "sqlite":
+        yield
+        return
+    with Path(f"{engine.url.database}.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise LeaseTakenError(_LEASE_SENTENCE) from error
+        yield
 
 
 def _migrate(connection: sa.Connection) -> None:

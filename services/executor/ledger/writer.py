@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -77,7 +78,7 @@ def _attempt(
     try:
         with connection.begin_nested():
             return future, function(connection), None
-    except sa.exc.OperationalError:
+    except OperationalError:
         raise  # the connection itself is in doubt, and with it every job of the batch
     except Exception as error:  # noqa: BLE001  # goes to the caller; the other jobs of the batch are untouched
         return future, None, error

@@ -1,0 +1,352 @@
+"""A venue behind the executor's port that obeys the rules and misbehaves on demand; its clock is moved by the test.
+
+Rules kept: a request outside its window is refused, a client id is refused only while an order with it is open (as
+Binance has it), trade and order ids rise by one, an order ends once. Money is not accounted: simex does that.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from enum import Enum
+
+from executor.ports import (
+    DuplicateError,
+    Hint,
+    OutcomeUnknownError,
+    ReadFailedError,
+    Refusal,
+    RefusedError,
+    TradeCursor,
+    UnknownOrderError,
+    VenueBalance,
+    VenueOrder,
+    VenueTrade,
+)
+from gridcore.actions import Fill, PlaceOrder
+from gridcore.market import MarketRules
+from gridcore.orders import OrderStatus
+
+RULES = MarketRules(
+    symbol="BTC/USDT",
+    base="BTC",
+    quote="USDT",
+    tick_size=Decimal("0.01"),
+    lot_size=Decimal("0.00001"),
+    min_quantity=Decimal("0.00001"),
+    min_notional=Decimal(5),
+    maker_fee=Decimal("0.001"),
+    taker_fee=Decimal("0.001"),
+)
+
+
+class ManualClock:
+    """Milliseconds that pass when the test says so."""
+
+    def __init__(self, now_ms: int = 1_700_000_000_000) -> None:
+        self.now_ms = now_ms
+
+    def __call__(self) -> int:
+        """The time."""
+        return self.now_ms
+
+    def advance(self, ms: int) -> None:
+        """Lets time pass."""
+        self.now_ms += ms
+
+
+class Fault(Enum):
+    """What goes wrong with the next place or cancel."""
+
+    REFUSED = "REFUSED"  # insufficient funds; a cancel: rate limited
+    UNREACHABLE = "UNREACHABLE"  # never connected
+    TIMEOUT_BEFORE = "TIMEOUT_BEFORE"  # lost on the way; the caller hears nothing
+    TIMEOUT_AFTER = "TIMEOUT_AFTER"  # carried out; the caller hears nothing
+    LATE = "LATE"  # on its way still: `deliver` lets it arrive
+    FILL_CROSSES = "FILL_CROSSES"  # cancels only: the order fills first
+    HANG = "HANG"  # carried out; the caller waits until `release`
+
+
+@dataclass(frozen=True, slots=True)
+class _Late:
+    symbol: str
+    order: PlaceOrder
+    timestamp_ms: int
+
+
+class FakeVenue:
+    """Implements `executor.ports.Venue`. `orders` and `trades` are the truth, by the venue's own ids."""
+
+    def __init__(self, clock: ManualClock, window_ms: int | None = 5_000, skew_ms: int = 0) -> None:
+        self.orders: dict[str, VenueOrder] = {}
+        self.trades: list[VenueTrade] = []
+        self.faults: deque[Fault | None] = deque()
+        self.places_received = 0  # how many creates reached the book's door, refused ones too
+        self.reads_to_fail = 0
+        self.hidden_until_ms: dict[str, int] = {}  # exchange id → venue time before which no look-up shows it
+        self.hidden_trades: set[str] = set()  # trade ids that no look-up shows
+        self.hide_new_orders_ms = 0
+        self.bend_hints: Callable[[list[Hint]], Iterable[Hint]] = lambda hints: hints
+        self.known_skew_ms = 0
+        self.skew_ms = skew_ms
+        self._clock = clock
+        self._window_ms = window_ms
+        self._late: list[_Late] = []
+        self._streams: list[asyncio.Queue[Hint | None]] = []
+        self._released = asyncio.Event()
+
+    @property
+    def request_window_ms(self) -> int | None:
+        """How long a request is accepted after its timestamp."""
+        return self._window_ms
+
+    @property
+    def now_ms(self) -> int:
+        """The venue's own time."""
+        return self._clock() + self.skew_ms
+
+    # What tests do to it
+
+    def fill(self, client_order_id: str, quantity: Decimal | None = None) -> None:
+        """Trades a quantity (None: the rest) of an open order and tells the streams."""
+        order = self.open_order(client_order_id)
+        rest = order.quantity - order.executed
+        amount = rest if quantity is None else min(quantity, rest)
+        fill = Fill(str(len(self.trades) + 1), order.price, amount, amount * RULES.maker_fee, RULES.base, maker=True)
+        trade = VenueTrade(order.symbol, order.exchange_order_id, order.side, fill, self.now_ms)
+        self.trades.append(trade)
+        executed = order.executed + amount
+        status = OrderStatus.FILLED if executed == order.quantity else OrderStatus.OPEN
+        self._tell(trade, self._change(order, executed=executed, status=status))
+
+    def end(self, client_order_id: str, status: OrderStatus = OrderStatus.CANCELED) -> None:
+        """Ends an open order without our asking and tells the streams."""
+        self._tell(self._change(self.open_order(client_order_id), status=status))
+
+    def deliver(self) -> None:
+        """Lets the late requests arrive: those whose window has passed are refused, as nobody hears."""
+        late, self._late = self._late, []
+        for one in late:
+            try:
+                self._admit(one.symbol, one.order, one.timestamp_ms)
+            except (RefusedError, DuplicateError):
+                continue
+
+    def release(self) -> None:
+        """Answers the calls that hang."""
+        self._released.set()
+
+    def break_streams(self) -> None:
+        """Every stream ends with an error; what happens until the next one opens is lost to it."""
+        for stream in self._streams:
+            stream.put_nowait(None)
+
+    def add_foreign(self, symbol: str, place: PlaceOrder) -> VenueOrder:
+        """An order by another hand."""
+        return self._admit(symbol, place, self.now_ms)
+
+    def open_order(self, client_order_id: str) -> VenueOrder:
+        """The open order with this client id."""
+        return next(
+            order
+            for order in self.orders.values()
+            if order.client_order_id == client_order_id and order.status is OrderStatus.OPEN
+        )
+
+    def named(self, client_order_id: str) -> list[VenueOrder]:
+        """Every order that ever had this client id: more than one is a duplicate."""
+        return [order for order in self.orders.values() if order.client_order_id == client_order_id]
+
+    # The port
+
+    async def connect(self, symbols: tuple[str, ...]) -> None:
+        """Nothing to load."""
+        del symbols
+        self._read()
+
+    async def place(self, symbol: str, order: PlaceOrder, timestamp_ms: int) -> VenueOrder:
+        """Takes the order, or does what the next fault says."""
+        await asyncio.sleep(0)
+        match self._next_fault():
+            case Fault.REFUSED:
+                raise RefusedError(Refusal.INSUFFICIENT_FUNDS, "insufficient balance")
+            case Fault.UNREACHABLE:
+                raise RefusedError(Refusal.VENUE_UNREACHABLE, "connection refused")
+            case Fault.TIMEOUT_BEFORE:
+                raise OutcomeUnknownError("no answer")
+            case Fault.TIMEOUT_AFTER:
+                self._admit(symbol, order, timestamp_ms)
+                raise OutcomeUnknownError("no answer")
+            case Fault.LATE:
+                self._late.append(_Late(symbol, order, timestamp_ms))
+                raise OutcomeUnknownError("no answer")
+            case Fault.HANG:
+                placed = self._admit(symbol, order, timestamp_ms)
+                await self._released.wait()
+                return placed
+            case _:
+                return self._admit(symbol, order, timestamp_ms)
+
+    async def cancel(self, symbol: str, client_order_id: str, exchange_order_id: str, timestamp_ms: int) -> None:
+        """Cancels, or does what the next fault says."""
+        await asyncio.sleep(0)
+        fault = self._next_fault()
+        match fault:
+            case Fault.REFUSED:
+                raise RefusedError(Refusal.RATE_LIMITED, "too many requests")
+            case Fault.UNREACHABLE:
+                raise RefusedError(Refusal.VENUE_UNREACHABLE, "connection refused")
+            case Fault.TIMEOUT_BEFORE | Fault.LATE:
+                raise OutcomeUnknownError("no answer")
+            case _:
+                pass
+        self._check_window(timestamp_ms)
+        order = self._find_open(symbol, client_order_id, exchange_order_id)
+        if order is not None and fault is Fault.FILL_CROSSES:
+            self.fill(order.client_order_id)
+            order = None
+        if order is None:
+            raise UnknownOrderError("Unknown order sent.")
+        self._tell(self._change(order, status=OrderStatus.CANCELED))
+        if fault is Fault.TIMEOUT_AFTER:
+            raise OutcomeUnknownError("no answer")
+        if fault is Fault.HANG:
+            await self._released.wait()
+
+    async def order_by_client_id(self, symbol: str, client_order_id: str) -> VenueOrder | None:
+        """The newest visible one."""
+        found = [order for order in self._visible(symbol) if order.client_order_id == client_order_id]
+        return found[-1] if found else None
+
+    async def order_by_id(self, symbol: str, exchange_order_id: str) -> VenueOrder | None:
+        """The visible order."""
+        return next((one for one in self._visible(symbol) if one.exchange_order_id == exchange_order_id), None)
+
+    async def open_orders(self, symbol: str) -> list[VenueOrder]:
+        """The visible ones."""
+        return [order for order in self._visible(symbol) if order.status is OrderStatus.OPEN]
+
+    async def orders_between(self, symbol: str, since_ms: int, until_ms: int) -> list[VenueOrder]:
+        """The visible ones."""
+        return [order for order in self._visible(symbol) if since_ms <= order.created_ms <= until_ms]
+
+    async def trades_after(self, symbol: str, cursor: TradeCursor) -> list[VenueTrade]:
+        """By id, or by time before the first."""
+        if cursor.after_id:
+            return [one for one in self._trades(symbol) if int(one.fill.trade_id) > int(cursor.after_id)]
+        return [one for one in self._trades(symbol) if one.time_ms >= cursor.since_ms]
+
+    async def trades_of_order(self, symbol: str, exchange_order_id: str) -> list[VenueTrade]:
+        """The visible ones."""
+        return [one for one in self._trades(symbol) if one.exchange_order_id == exchange_order_id]
+
+    async def balances(self) -> list[VenueBalance]:
+        """A fixed pair: money is not accounted here."""
+        self._read()
+        return [VenueBalance("BTC", Decimal(1), Decimal(0)), VenueBalance("USDT", Decimal(1000), Decimal(0))]
+
+    async def market_rules(self, symbol: str) -> MarketRules:
+        """`RULES` under the asked symbol."""
+        self._read()
+        return replace(RULES, symbol=symbol)
+
+    async def time_ms(self) -> int:
+        """The venue's clock."""
+        self._read()
+        return self.now_ms
+
+    def set_skew(self, skew_ms: int) -> None:
+        """Remembered for the test to see."""
+        self.known_skew_ms = skew_ms
+
+    async def hints(self, symbol: str) -> AsyncIterator[Hint]:
+        """What happens from now on, bent by `bend_hints`."""
+        stream: asyncio.Queue[Hint | None] = asyncio.Queue()
+        self._streams.append(stream)
+        try:
+            while (hint := await stream.get()) is not None:
+                if hint.symbol == symbol:
+                    yield hint
+            raise ReadFailedError("the stream broke")
+        finally:
+            self._streams.remove(stream)
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+    # Inside
+
+    def _next_fault(self) -> Fault | None:
+        return self.faults.popleft() if self.faults else None
+
+    def _check_window(self, timestamp_ms: int) -> None:
+        if self._window_ms is None:
+            return
+        if timestamp_ms < self.now_ms - self._window_ms or timestamp_ms > self.now_ms + 1_000:
+            raise RefusedError(Refusal.CLOCK_SKEW, "Timestamp for this request is outside of the recvWindow.")
+
+    def _admit(self, symbol: str, place: PlaceOrder, timestamp_ms: int) -> VenueOrder:
+        self.places_received += 1
+        self._check_window(timestamp_ms)
+        if any(one.client_order_id == place.client_order_id for one in self._open(symbol)):
+            raise DuplicateError("Duplicate order sent.")
+        order = VenueOrder(
+            symbol=symbol,
+            client_order_id=place.client_order_id,
+            exchange_order_id=str(len(self.orders) + 1),
+            side=place.side,
+            price=place.price,
+            quantity=place.quantity,
+            executed=Decimal(0),
+            status=OrderStatus.OPEN,
+            created_ms=self.now_ms,
+            updated_ms=self.now_ms,
+        )
+        self.orders[order.exchange_order_id] = order
+        self.hidden_until_ms[order.exchange_order_id] = self.now_ms + self.hide_new_orders_ms
+        if not self.hide_new_orders_ms:
+            self._tell(order)
+        return order
+
+    def _change(self, order: VenueOrder, **changes: object) -> VenueOrder:
+        changed = replace(order, updated_ms=self.now_ms, **changes)  # type: ignore[arg-type]  # named by the callers here
+        self.orders[order.exchange_order_id] = changed
+        return changed
+
+    def _tell(self, *hints: Hint) -> None:
+        for hint in self.bend_hints(list(hints)):
+            for stream in self._streams:
+                stream.put_nowait(hint)
+
+    def _open(self, symbol: str) -> list[VenueOrder]:
+        return [one for one in self.orders.values() if one.symbol == symbol and one.status is OrderStatus.OPEN]
+
+    def _find_open(self, symbol: str, client_order_id: str, exchange_order_id: str) -> VenueOrder | None:
+        for order in self._open(symbol):
+            if order.exchange_order_id == exchange_order_id:
+                return order
+            if not exchange_order_id and order.client_order_id == client_order_id:
+                return order
+        return None
+
+    def _visible(self, symbol: str) -> list[VenueOrder]:
+        self._read()
+        return [
+            order
+            for number, order in self.orders.items()
+            if order.symbol == symbol and self.hidden_until_ms.get(number, 0) <= self.now_ms
+        ]
+
+    def _trades(self, symbol: str) -> list[VenueTrade]:
+        shown = {order.exchange_order_id for order in self._visible(symbol)}
+        return [
+            trade
+            for trade in self.trades
+            if trade.exchange_order_id in shown and trade.fill.trade_id not in self.hidden_trades
+        ]
+
+    def _read(self) -> None:
+        if self.reads_to_fail > 0:
+            self.reads_to_fail -= 1
+            raise ReadFailedError("no answer")

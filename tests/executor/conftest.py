@@ -1,0 +1,45 @@
+"""What the executor's tests start from: a manual clock, the fake venue, and orders of ours."""
+
+import itertools
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+
+from gridcore.actions import PlaceOrder
+from gridcore.orders import OrderType, Role, Side
+from gridtesting.venue import FakeVenue, ManualClock
+
+MakePlace = Callable[..., PlaceOrder]
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def venue(clock: ManualClock) -> FakeVenue:
+    return FakeVenue(clock)
+
+
+@pytest.fixture
+def make_place(clock: ManualClock) -> MakePlace:
+    """Places of ours, each with a name of its own unless it is given."""
+    numbers = itertools.count(1)
+
+    def make(
+        name: str = "", side: Side = Side.BUY, price: str = "100", quantity: str = "1", ttl_ms: int = 30_000
+    ) -> PlaceOrder:
+        return PlaceOrder(
+            client_order_id=name or f"gtest0{next(numbers)}",
+            side=side,
+            role=Role.OPENING,
+            type=OrderType.LIMIT,
+            price=Decimal(price),
+            quantity=Decimal(quantity),
+            not_after_ms=clock() + ttl_ms,
+            slot=price,
+        )
+
+    return make

@@ -1,0 +1,183 @@
+"""UNKNOWN: left on evidence only, told by the update log, and never by sending again."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gridcore.actions import OrderUpdate, Outcome, PlaceOrder
+from gridcore.orders import OrderStatus
+from gridtesting.live_executor import SYMBOL, LiveExecutor, running_executor
+from gridtesting.venue import FakeVenue, Fault, ManualClock
+from gridwright.v1 import executor_pb2
+
+MakePlace = Callable[..., PlaceOrder]
+
+WINDOW_MS, LAG_MS = 5_000, 2_000
+
+
+def news(log: list[OrderUpdate]) -> list[object]:
+    return [getattr(entry.news, "trade_id", entry.news) for entry in log]
+
+
+async def in_flight(live: LiveExecutor) -> list[str]:
+    answer = await live.stub.ListOpenOrders(executor_pb2.ListOpenOrdersRequest(symbol=SYMBOL))
+    return [order.client_order_id for order in answer.in_flight]
+
+
+async def test_a_lost_answer_is_found_and_accepted(
+    tmp_path: Path, venue: FakeVenue, clock: ManualClock, make_place: MakePlace
+) -> None:
+    venue.faults.append(Fault.TIMEOUT_AFTER)
+    async with running_executor(tmp_path, venue, clock) as live:
+        (result,) = await live.batch("bot/1/1", [make_place()])
+    assert (result.outcome, result.exchange_order_id) == (Outcome.ACCEPTED, "1")
+    assert venue.places_received == 1
+
+
+async def test_a_lost_request_is_unknown_until_its_window_and_the_lag_have_passed(
+    tmp_path: Path, venue: FakeVenue, clock: ManualClock, make_place: MakePlace
+) -> None:
+    place = make_place()
+    venue.faults.append(Fault.TIMEOUT_BEFORE)
+    async with running_executor(tmp_path, venue, clock) as live:
+        (result,) = await live.batch("bot/1/1", [place])
+        clock.advance(WINDOW_MS + LAG_MS)  # at this very moment it is not evidence yet
+        for watch in live.executor.watches:
+            await watch.poll_once()
+        assert await in_flight(live) == [place.client_order_id]
+        assert await live.whole_log() == []
+        clock.advance(1)
+        log = await live.log(1)
+        again = await live.batch("bot/1/1", [place])
+        assert await in_flight(live) == []
+    assert result.outcome is Outcome.UNKNOWN
+    assert news(log) == [OrderStatus.NOT_PLACED]
+    assert again == [result]  # the answer is frozen; the later fact came by the log
+    assert venue.places_received == 0
+
+
+async def test_a_late_arrival_within_the_window_is_found(
+    tmp_path: Path, venue: FakeVenue, clock: ManualClock, make_place: MakePlace
+) -> None:
+    venue.faults.append(Fault.LATE)
+    async with running_executor(tmp_path, venue, clock) as live:
+        (result,) = await live.batch("bot/1/1", [make_place()])
+        clock.advance(WINDOW_MS)
+        venue.deliver()
+        log = await live.log(1)
+    assert result.outcome is Outcome.UNKNOWN
+    assert news(log) == [OrderStatus.OPEN]
+
+
+async def test_a_late_arrival_after_the_window_is_refused_by_the_venue_and_not_placed(
+    tmp_path: Path, venue: FakeVenue, clock: ManualClock, make_place: MakePlace
+) -> None:
+    venue.faults.append(Fault.LATE)
+    async with running_executor(tmp_path, venue, clock) as live:
+        await live.batch("bot/1/1", [make_place()])
+        clock.advance(WINDOW_MS + 1)
+        venue.deliver()
+        clock.advance(LAG_MS)
+        log = await live.log(1)
+    assert news(log) == [OrderStatus.NOT_PLACED]
+    assert venue.orders == {}
+
+
+async def test_an_order_that_the_venue_does_not_show_at_first_stays_unknown(
+    tmp_path: Path, venue: FakeVenue, clock: ManualClock, make_place: MakePlace
+) -> None:
+    venue.hide_new_orders_ms = LAG_MS
+    venue.faults.append(Fault.TIMEOUT_AFTER)
+    async with running_executor(tmp_path, venue, clock) as live:
+        (result,) = await live.batch("bot/1/1", [make_place()])
+        clock.advance(LAG_MS)
+        log = await live.log(1)
+    assert result.outcome is Outcome.UNKNOWN
+    assert news(log) == [OrderStatus.OPEN]
+
+
+async def test_an_unknown_order_that_traded_and_ended_is_told_with_its_fills(
+    tmp_path: Path, venue: FakeVenue, clock: ManualClock, make_place: MakePlace
+) -> None:
+    place = make_place()
+    venue.hide_new_orders_ms = 1_000
+    venue.faults.append(Fault.TIMEOUT_AFTER)
+    async with running_executor(tmp_path, venue, clock) as live:
+        await live.batch("bot/1/1", [place])
+        venue.bend_hints = lambda _: []
+        venue.fill(place.client_order_id)
+        clock.advance(1_000)
+        log = await live.log(2)
+        assert await in_flight(live) == []
+    assert news(log) == ["1", OrderStatus.FILLED]
+
+
+async def test_a_look_up_without_answer_proves_nothing(
+    tmp_path: Path, venue: FakeVenue, clock: ManualClock, make_place: MakePlace
+) -> None:
+    venue.faults.append(Fault.TIMEOUT_AFTER)
+    async with running_executor(tmp_path, venue, clock) as live:
+        venue.reads_to_fail = 40
+        (result,) = await live.batch("bot/1/1", [make_place()])
+        clock.advance(10 * (WINDOW_MS + LAG_MS))
+        log = await live.log(1)
+    assert result.outcome is Outcome.UNKNOWN
+    assert news(log) == [OrderStatus.OPEN]
+
+
+async def test_where_requests_never_expire_absence_proves_nothing(
+    tmp_path: Path, clock: ManualClock, make_place: MakePlace
+) -> None:
+    venue = FakeVenue(clock, window_ms=None)
+    place = make_place()
+    venue.faults.append(Fault.LATE)
+    async with running_executor(tmp_path, venue, clock) as live:
+        await live.batch("bot/1/1", [place])
+        clock.advance(86_400_000)
+        for watch in live.executor.watches:
+            await watch.poll_once()
+        assert await in_flight(live) == [place.client_order_id]
+        venue.deliver()
+        assert news(await live.log(1)) == [OrderStatus.OPEN]
+
+
+async def test_doubt_survives_a_restart(
+    tmp_path: Path, venue: FakeVenue, clock: ManualClock, make_place: MakePlace
+) -> None:
+    place = make_place()
+    venue.faults.append(Fault.TIMEOUT_BEFORE)
+    async with running_executor(tmp_path, venue, clock) as live:
+        (result,) = await live.batch("bot/1/1", [place])
+    async with running_executor(tmp_path, venue, clock) as live:
+        assert await in_flight(live) == [place.client_order_id]
+        assert await live.batch("bot/1/1", [place]) == [result]
+        clock.advance(WINDOW_MS + LAG_MS + 1)
+        assert news(await live.log(1)) == [OrderStatus.NOT_PLACED]
+    assert venue.places_received == 0
+
+
+@pytest.mark.parametrize("skew_ms", [-600_000, 600_000])
+async def test_evidence_is_told_by_the_venues_clock(
+    tmp_path: Path, clock: ManualClock, make_place: MakePlace, skew_ms: int
+) -> None:
+    venue = FakeVenue(clock, skew_ms=skew_ms)
+    venue.faults.append(Fault.LATE)
+    async with running_executor(tmp_path, venue, clock) as live:
+        (result,) = await live.batch("bot/1/1", [make_place()])
+        clock.advance(WINDOW_MS)
+        venue.deliver()
+        assert news(await live.log(1)) == [OrderStatus.OPEN]
+    assert result.outcome is Outcome.UNKNOWN
+
+
+async def test_another_order_under_our_id_stops_the_executor(
+    tmp_path: Path, venue: FakeVenue, clock: ManualClock, make_place: MakePlace
+) -> None:
+    place, other = make_place(name="gtest0same"), make_place(name="gtest0same", price="99")
+    venue.faults.append(Fault.TIMEOUT_BEFORE)
+    async with running_executor(tmp_path, venue, clock) as live:
+        venue.add_foreign(SYMBOL, other)
+        (result,) = await live.batch("bot/1/1", [place])
+        assert "another order" in live.executor.standing.trouble
+    assert result.outcome is Outcome.UNKNOWN
