@@ -15,6 +15,8 @@ from gridcore.risk import calm, check_risk, fresh
 from gridcore.state import Mode, RiskFlags, State
 from gridcore.triggers import ModeChanged, OrdersUpdated, Plan, PriceChanged, Ticked, Trigger
 
+_HALTED = frozenset({Mode.ENTERING, Mode.SAFE})
+
 
 def decide(
     state: State,
@@ -100,7 +102,8 @@ def _place(plan: Plan, placement: Placement, config: GridConfig, prefix: str, in
 
 
 def _mode_changed(risk: RiskFlags, change: ModeChanged) -> RiskFlags:
-    # Back to RUNNING the memory starts anew: the jump that stopped the grid must not stop it again.
+    # After a halt the memory starts anew: the jump that stopped the grid must not stop it again, and nothing was
+    # remembered meanwhile.
     return RiskFlags(
         mode=change.mode,
         rule=change.rule,
@@ -108,5 +111,5 @@ def _mode_changed(risk: RiskFlags, change: ModeChanged) -> RiskFlags:
         by=change.by,
         since_ms=change.at_ms,
         clears_itself=change.clears_itself,
-        anchors=() if change.mode is Mode.RUNNING and risk.mode is Mode.SAFE else risk.anchors,
+        anchors=() if risk.mode in _HALTED and change.mode not in _HALTED else risk.anchors,
     )

@@ -83,7 +83,9 @@ class PositionManager:
         return slot.retry_after_ms > self._at_ms
 
     def _wanted(self, slot: InventorySlot) -> bool:
-        return self._ladder.slot(slot.level) is not None
+        # A venue that changes its tick moves the level's price: the slot at the old one is wanted no longer.
+        wanted = self._ladder.slot(slot.level)
+        return wanted is not None and wanted.price == slot.price
 
     # -- cancels
 
@@ -110,10 +112,9 @@ class PositionManager:
     def _overtaken(self, slot: InventorySlot, price: Decimal) -> bool:
         # A slot has one order at a time, so a part already bought can be sold only once the rest of its opening order
         # is out of the way; it is worth that when the price stands where the part would be sold.
-        if slot.position_status is not PositionStatus.FILLED:
-            return False
-        beyond = price - slot.closing_price
-        return beyond * slot.opening_side.sign >= 0
+        return (
+            slot.closable(self._market) > 0 and self._rank(slot.opening_side.opposite, slot.closing_price, price) <= 0
+        )
 
     # -- placements
 
@@ -121,30 +122,30 @@ class PositionManager:
         price = self._known_price()
         found: list[Placement] = []
         for slot in self._slots():
-            if slot.order is not None or slot.position_status is not PositionStatus.FILLED or self._resting(slot):
+            quantity = slot.closable(self._market)
+            if slot.order is not None or quantity == 0 or self._resting(slot):
                 continue
             side = slot.opening_side.opposite
             limit = self._closing_limit(side, slot.closing_price, price)
             if self._rank(side, limit, price) <= self._window(side):
-                found.append(Placement(slot, Role.CLOSING, side, limit, slot.closable(self._market)))
+                found.append(Placement(slot, Role.CLOSING, side, limit, quantity))
         yield from sorted(found, key=lambda each: (abs(each.price - price), each.price))
 
     def _closing_limit(self, side: Side, closing_price: Decimal, price: Decimal) -> Decimal:
         # A closing price that the market has passed would trade at once, and a post-only order would be refused: it is
-        # moved to the nearest price on the maker's side, which is better than what the slot hoped for.
-        if not self._config.post_only:
-            return closing_price
-        tick = self._market.tick_size
+        # moved to the nearest price on the maker's side, which is better than what the slot hoped for. The closing
+        # price itself is on the tick, unless the venue has changed that since.
+        market, post_only = self._market, self._config.post_only
         if side is Side.SELL:
-            return max(closing_price, self._market.price_down(price) + tick)
-        return min(closing_price, self._market.price_up(price) - tick)
+            limit = market.price_up(closing_price)
+            return max(limit, market.price_down(price) + market.tick_size) if post_only else limit
+        limit = market.price_down(closing_price)
+        return min(limit, market.price_up(price) - market.tick_size) if post_only else limit
 
     def _openings(self) -> Iterator[Placement]:
         if self._state.risk.mode is not Mode.RUNNING:
             return
-        exposure = dict.fromkeys(Side, ZERO)
-        for side in Side:
-            exposure[side] = side.sign * self._state.totals.position + self._unfilled_openings(side)
+        exposure = {side: self._exposure(side) for side in Side}
         for slot in self._opening_slots():
             quantity = self._ladder.opening_quantity(slot.price)
             exposed = exposure[slot.opening_side] + quantity
@@ -166,17 +167,17 @@ class PositionManager:
         if wanted is None or wanted.opening_side is not side or refusal(wanted, self._ladder, self._market):
             return None
         slot = self._state.slots.get(wanted.key, wanted)
-        if slot.order is not None or slot.position_status is PositionStatus.FILLED or self._resting(slot):
+        if slot.order is not None or slot.closable(self._market) > 0 or self._resting(slot):
             return None
         # The other side's slot can have the same price after a change of range; it keeps its side while it holds dust.
         return slot if slot.opening_side is side else None
 
-    def _unfilled_openings(self, side: Side) -> Decimal:
-        orders = [slot.order for slot in self._state.slots.values() if slot.order is not None]
-        return sum(
-            (order.quantity - order.executed for order in orders if order.role is Role.OPENING and order.side is side),
-            ZERO,
-        )
+    def _exposure(self, side: Side) -> Decimal:
+        """What this side's slots would hold if all of their opening orders filled and the other side's were closed."""
+        slots = [slot for slot in self._state.slots.values() if slot.opening_side is side]
+        orders = [slot.order for slot in slots if slot.order is not None and slot.order.role is Role.OPENING]
+        held = side.sign * sum((slot.position for slot in slots), ZERO)
+        return held + sum((order.quantity - order.executed for order in orders), ZERO)
 
     # -- the window
 

@@ -69,14 +69,18 @@ POSITION_TRANSITIONS: dict[PositionStatus, dict[SlotEvent, frozenset[PositionSta
     },
     PositionStatus.DUST: {
         SlotEvent.OPENING_SENT: frozenset({PositionStatus.DUST}),
+        SlotEvent.CLOSING_SENT: frozenset(
+            {PositionStatus.DUST}
+        ),  # the venue has lowered its minimum since the last fill
         SlotEvent.OPENING_FILLED: frozenset({PositionStatus.DUST, PositionStatus.FILLED}),
-        SlotEvent.CLOSING_FILLED: frozenset({PositionStatus.DUST, PositionStatus.EMPTY}),
+        SlotEvent.CLOSING_FILLED: frozenset(PositionStatus),  # FILLED: by a lowered minimum again
         SlotEvent.ORDER_MOVED: frozenset({PositionStatus.DUST}),
         SlotEvent.ORDER_ENDED: frozenset({PositionStatus.DUST}),
     },
     PositionStatus.FILLED: {
         SlotEvent.CLOSING_SENT: frozenset({PositionStatus.FILLED}),
-        SlotEvent.OPENING_FILLED: frozenset({PositionStatus.FILLED}),
+        SlotEvent.OPENING_SENT: frozenset({PositionStatus.FILLED}),  # the venue has raised its minimum since
+        SlotEvent.OPENING_FILLED: frozenset({PositionStatus.FILLED, PositionStatus.DUST}),  # DUST: by a raised minimum
         SlotEvent.CLOSING_FILLED: frozenset(PositionStatus),
         SlotEvent.ORDER_MOVED: frozenset({PositionStatus.FILLED}),
         SlotEvent.ORDER_ENDED: frozenset({PositionStatus.FILLED}),
