@@ -1,0 +1,110 @@
+"""SIGKILL at every single statement of a transaction: the book is as it was before, or as it is after, never between.
+
+The file is its own victim: run as a script, it trades once and kills itself at the given statement.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from gridsim.account import Balance
+from gridsim.market import Liquidity, MarketTrade
+from gridsim.orders import NewOrder, OrderType, Side
+from gridsim.rules import SymbolRules
+from gridsim.simulation import Simulation
+from simex.store import Store
+from simex.venue import Listing, Venue
+
+BTC = "BTC/USDT"
+
+
+def venue_on(store: Store) -> Venue:
+    rules = SymbolRules(BTC)
+    listing = Listing(rules, Liquidity(), Simulation(rules, 7, Decimal(60_000)), "simulation 7")
+    return Venue([listing], [Balance("BTC", Decimal(1)), Balance("USDT", Decimal(100_000))], store)
+
+
+def order(price: int) -> NewOrder:
+    return NewOrder(BTC, Side.BUY, OrderType.LIMIT, Decimal("0.01"), Decimal(price))
+
+
+def prepare(venue: Venue) -> None:
+    venue.place(order(59_000), 1)
+    venue.place(order(59_500), 1)
+
+
+def fill_both(venue: Venue) -> None:
+    venue.inject(BTC, MarketTrade(0, Decimal(58_000), Decimal(1), Side.SELL), 2)
+
+
+def cancel_both(venue: Venue) -> None:
+    venue.cancel_all(BTC, 2)
+
+
+def place_and_take(venue: Venue) -> None:
+    venue.place(order(61_000), 2)
+
+
+COMMANDS = {command.__name__: command for command in (fill_both, cancel_both, place_and_take)}
+
+
+def book_of(path: Path) -> tuple[object, ...]:
+    store = Store(path)
+    venue = venue_on(store)
+    found = (store.all_orders(), store.all_trades(BTC), store.balances(), store.market(BTC), venue.book(BTC).orders)
+    store.close()
+    return found
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_that_is_killed_anywhere_has_happened_whole_or_not_at_all(tmp_path: Path, command: str) -> None:
+    path = tmp_path / "unbroken.sqlite"
+    store = Store(path)
+    prepare(venue_on(store))
+    store.close()
+    before = book_of(path)
+    store = Store(path)
+    COMMANDS[command](venue_on(store))
+    store.close()
+    after = book_of(path)
+
+    code, statement = -signal.SIGKILL, 0
+    while code == -signal.SIGKILL:
+        statement += 1
+        broken = tmp_path / f"{statement}.sqlite"
+        code = subprocess.run([sys.executable, __file__, str(broken), command, str(statement)], check=False).returncode
+        assert book_of(broken) == (before if code else after), f"killed at statement {statement}"
+
+    assert code == 0
+    assert statement > 5
+    assert before != after
+
+
+def _die_at(statement: int) -> Callable[[str], None]:
+    left = [statement]
+
+    def count(_sql: str) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return count
+
+
+def _victim(path: Path, command: str, statement: int) -> None:
+    store = Store(path)
+    venue = venue_on(store)
+    prepare(venue)
+    store._db.set_trace_callback(_die_at(statement))
+    COMMANDS[command](venue)
+
+
+if __name__ == "__main__":
+    _victim(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
