@@ -36,7 +36,20 @@ def make_client(settings: VenueSettings) -> Any:
         client.set_sandbox_mode(True)
     if settings.base_url:
         client.urls["api"] = _moved(copy.deepcopy(client.urls["api"]), settings.base_url)
+    _distrust_server_errors(client)
     return client
+
+
+def _distrust_server_errors(client: Any) -> None:
+    """A 5xx says nothing of the order, even where its body looks like a refusal and ccxt would parse it as one."""
+    parse = client.handle_errors
+
+    def handle_errors(code: int, reason: str, url: str, method: str, headers: Any, body: str, *rest: Any) -> Any:
+        if code >= 500:
+            raise ccxt.ExchangeNotAvailable(f"{client.id} {method} {code} {reason} {body}")
+        return parse(code, reason, url, method, headers, body, *rest)
+
+    client.handle_errors = handle_errors
 
 
 def _moved(urls: Any, base_url: str) -> Any:
