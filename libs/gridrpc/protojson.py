@@ -28,4 +28,4 @@ def from_json(text: str, into: M, field: str) -> M:
     try:
         return json_format.Parse(text, into)
     except json_format.ParseError as error:
-        raise InvalidArgument(f"{field} is not readable: {error}", field=field) from error
+        raise InvalidArgument(f"{field} is not readable: {str(error).splitlines()[0]}", field=field) from error

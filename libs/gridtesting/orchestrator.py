@@ -58,7 +58,13 @@ class World:
             f'address = "{self.pricemon_address}"',
             "[orchestrator]",
             *self._lines(
-                {"address": '"127.0.0.1:0"', "data_dir": f'"{self.folder}"', "tick_interval_ms": "50"}, self.options
+                {
+                    "address": '"127.0.0.1:0"',
+                    "data_dir": f'"{self.folder}"',
+                    "tick_interval_ms": "50",
+                    "reconcile_timeout_ms": "300",
+                },
+                self.options,
             ),
         ]
         for symbol in self.symbols:

@@ -28,6 +28,7 @@ class Settings:
     tick_interval_ms: int
     retention_hours: int
     max_update_batch: int
+    reconcile_timeout_ms: int  # how long the venue's list may contradict the log before it is believed
     grids: tuple[GridConfig, ...]
 
 
@@ -45,6 +46,7 @@ def load_settings(path: Path) -> Settings:
         tick_interval_ms=own.integer("tick_interval_ms", 1_000, least=0),
         retention_hours=own.integer("retention_hours", 168, least=1),
         max_update_batch=own.integer("max_update_batch", 100, least=1),
+        reconcile_timeout_ms=own.integer("reconcile_timeout_ms", 10_000, least=0),
         grids=tuple(_grid(table) for table in root.tables("grids")),
     )
     own.refuse_unread()

@@ -141,7 +141,7 @@ class DbosEngine:
         await self._resume_procedures(desk, unfinished)
         desk.ready.set()
         await start.drain(desk, end_offset)
-        await start.agree_with_venue(desk)
+        await start.agree_with_venue(desk, self._settings.reconcile_timeout_ms / 1000)
         team.loop.begin_trading()
         log.info("%s trades at step %d under epoch %d", desk.symbol, desk.state.seq, desk.epoch)
 

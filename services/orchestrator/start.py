@@ -20,9 +20,6 @@ from orchestrator.errors import ConfigRefusedError, LeaseLostError, Unfinishable
 
 log = logging.getLogger(__name__)
 
-# How long a venue's list may contradict the log before the contradiction is believed.
-RECONCILE_SECONDS = 10.0
-
 
 async def take_over(desk: Desk) -> int:
     """Raises the fence, checks that state, ledger and config belong together; returns the update log's end.
@@ -88,14 +85,14 @@ async def drain(desk: Desk, end_offset: int) -> None:
         seen = await desk.pulse.after(seen)
 
 
-async def agree_with_venue(desk: Desk, patience_seconds: float = RECONCILE_SECONDS) -> None:
+async def agree_with_venue(desk: Desk, timeout_seconds: float) -> None:
     """Holds the state against the venue's book until they agree.
 
     A contradiction may be a list that lags, so it is looked at again. Raises UnfinishableError for an order of ours on
     the venue that the state does not have. An order that only the state has stays there: the log will tell its end.
     """
     loop = asyncio.get_running_loop()
-    until = loop.time() + patience_seconds
+    until = loop.time() + timeout_seconds
     found = Discrepancies()
     for pause in backoff_seconds():
         orders = await desk.executor.open_orders(desk.symbol)

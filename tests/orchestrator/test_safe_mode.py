@@ -1,0 +1,289 @@
+"""A halt ends with no opening order on the venue, and lasts through any death of the process."""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+
+import grpc
+import pytest
+
+from gridcore.actions import Outcome
+from gridcore.state import Mode, Rule
+from gridtesting.orchestrator import BTC, Child, Client, World, eventually, run_inside, spawn, trading
+from gridtesting.waiting import until
+from gridwright.v1 import models_pb2, orchestrator_pb2
+
+SAFE = models_pb2.MODE_SAFE
+ENTERING = models_pb2.MODE_ENTERING
+RUNNING = models_pb2.MODE_RUNNING
+JUMPED = Decimal(66000)
+
+
+@pytest.fixture
+def jumpy(world: World) -> World:
+    """A grid that a jump of 5 % stops."""
+    world.risk_options["max_jump"] = '"0.05"'
+    return world
+
+
+async def test_a_price_jump_cancels_the_opening_orders_and_ends_in_safe_mode(jumpy: World) -> None:
+    async with run_inside(jumpy) as orchestrator:
+        await orchestrator.until_seq(1)
+        await jumpy.prices.set_price(BTC, JUMPED)
+        await orchestrator.client.until_mode(SAFE)
+        state = orchestrator.desk().state
+        workflows = await orchestrator.client.workflows()
+        halt = await orchestrator.client.workflow(_only_halt(workflows).workflow_id)
+
+    assert jumpy.opening() == []
+    assert state.risk.rule is Rule.PRICE_JUMP
+    assert "66000" in state.risk.reason
+    assert all(slot.order is None for slot in state.slots.values())
+    assert [step.name for step in halt.steps] == [
+        "open_safe_mode",
+        "raise_fence",
+        "cancel_opening_orders",
+        "verify_no_opening_order",
+        "close_safe_mode",
+    ]
+
+
+async def test_the_halt_raises_the_fence_above_all_that_was_decided_before(jumpy: World) -> None:
+    async with run_inside(jumpy) as orchestrator:
+        await orchestrator.until_seq(1)
+        before = jumpy.executor.markets[BTC].fence
+        await jumpy.prices.set_price(BTC, JUMPED)
+        await orchestrator.client.until_mode(SAFE)
+
+        assert jumpy.executor.markets[BTC].fence == before + 1
+        assert orchestrator.desk().epoch == before + 1
+
+
+async def test_closing_orders_stay_in_safe_mode_and_their_fills_are_counted(jumpy: World) -> None:
+    async with run_inside(jumpy) as orchestrator:
+        await orchestrator.until_seq(1)
+        await jumpy.executor.fill(BTC, jumpy.opening()[0])
+        await until(lambda: len(jumpy.closing()) == 1, "a closing order")
+        await jumpy.prices.set_price(BTC, JUMPED)
+        await orchestrator.client.until_mode(SAFE)
+        assert len(jumpy.closing()) == 1
+        await jumpy.executor.fill(BTC, jumpy.closing()[0])
+        await until(lambda: orchestrator.desk().state.totals.rounds == 1, "the round")
+
+    assert jumpy.opening() == []
+
+
+async def test_with_prices_silent_a_tick_alone_notices_and_fresh_prices_alone_end_it(world: World) -> None:
+    world.risk_options.update(stale_price_ms="400", calm_ms="200")
+    async with run_inside(world) as orchestrator:
+        await orchestrator.until_seq(1)
+        world.prices.alive = False
+        await orchestrator.client.until_mode(SAFE)
+        assert orchestrator.desk().state.risk.rule is Rule.STALE_PRICE
+        assert world.opening() == []
+        world.prices.alive = True
+        await orchestrator.client.until_mode(RUNNING)
+        await until(lambda: len(world.opening()) == 3, "the grid to be back")
+
+
+async def test_an_unknown_opening_order_keeps_the_halt_open_until_its_fate_is_known(jumpy: World) -> None:
+    jumpy.executor.outcomes = [Outcome.UNKNOWN]
+    async with run_inside(jumpy) as orchestrator:
+        await orchestrator.until_seq(1)
+        name = jumpy.executor.markets[BTC].venue.unresolved()[0]
+        await jumpy.prices.set_price(BTC, JUMPED)
+        await until(lambda: orchestrator.desk().state.risk.mode is Mode.ENTERING, "the halt to begin")
+        await until(lambda: len(set(jumpy.opening()) - {name}) == 0, "the known orders to be cancelled")
+        assert orchestrator.desk().state.risk.mode is Mode.ENTERING
+        await jumpy.executor.resolve(BTC, name)
+        await orchestrator.client.until_mode(SAFE)
+
+    assert jumpy.opening() == []
+
+
+async def test_an_operator_halts_and_lifts_by_call_once_per_request_id(world: World) -> None:
+    async with run_inside(world) as orchestrator:
+        await orchestrator.until_seq(1)
+        client = orchestrator.client
+        order = client.order("halt-1", why="maintenance")
+        first = await client.stub.EnterSafeMode(order)
+        await client.until_mode(SAFE)
+        lift = await client.stub.ExitSafeMode(client.order("lift-1", why="done"))
+        await client.until_mode(RUNNING)
+        again = await client.stub.EnterSafeMode(order)
+        await until(lambda: len(world.opening()) == 3, "the grid to be back")
+        names = [workflow.name for workflow in await client.workflows()]
+        audit = [row for row in (await client.state()).last_steps if row.plan.trigger.HasField("mode_change")]
+
+    assert first.workflow_id == again.workflow_id == "ops/halt-1"
+    assert lift.workflow_id == "ops/lift-1"
+    assert again.mode == RUNNING
+    assert names.count("enter_safe_mode") == 1
+    assert {(row.plan.trigger.mode_change.by, row.plan.trigger.mode_change.reason) for row in audit} == {
+        ("tester", "maintenance"),
+        ("tester", "done"),
+    }
+
+
+async def test_an_operator_who_halts_during_a_halt_takes_it_over_so_that_it_does_not_clear_itself(world: World) -> None:
+    world.risk_options.update(stale_price_ms="400", calm_ms="200")
+    world.executor.outcomes = [Outcome.UNKNOWN]
+    async with run_inside(world) as orchestrator:
+        await orchestrator.until_seq(1)
+        world.prices.alive = False
+        await orchestrator.client.until_mode(ENTERING)
+        await orchestrator.client.stub.EnterSafeMode(orchestrator.client.order(why="stay there"))
+        await world.executor.resolve(BTC, world.executor.markets[BTC].venue.unresolved()[0])
+        await orchestrator.client.until_mode(SAFE)
+        workflows = await orchestrator.client.workflows()
+
+    risk = orchestrator.desk().state.risk
+    assert (risk.rule, risk.reason, risk.clears_itself) == (Rule.OPERATOR, "stay there", False)
+    assert _only_halt(workflows)
+
+
+async def test_while_entering_there_is_no_way_back(world: World) -> None:
+    world.executor.outcomes = [Outcome.UNKNOWN]
+    async with run_inside(world) as orchestrator:
+        await orchestrator.until_seq(1)
+        client = orchestrator.client
+        await client.stub.EnterSafeMode(client.order())
+        await client.until_mode(ENTERING)
+        for call in (client.stub.ExitSafeMode, client.stub.Resume, client.stub.Pause):
+            with pytest.raises(grpc.aio.AioRpcError) as refused:
+                await call(client.order())
+            assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+
+
+async def test_a_pause_sends_nothing_new_and_a_resume_goes_on(world: World) -> None:
+    async with run_inside(world) as orchestrator:
+        await orchestrator.until_seq(1)
+        client = orchestrator.client
+        order = client.order("pause-1", why="lunch")
+        assert (await client.stub.Pause(order)).mode == models_pb2.MODE_PAUSED
+        assert (await client.stub.Pause(order)).mode == models_pb2.MODE_PAUSED
+        requests = len(world.executor.requests)
+        await world.prices.set_price(BTC, Decimal(61050))
+        await until(lambda: orchestrator.desk().price == Decimal(61050), "the price to be heard")
+        assert len(world.executor.requests) == requests
+        assert (await client.stub.Resume(client.order())).mode == RUNNING
+        await until(lambda: len(world.executor.requests) > requests, "the grid to follow the price")
+
+
+async def test_a_request_id_used_for_something_else_is_refused(world: World) -> None:
+    async with run_inside(world) as orchestrator:
+        await orchestrator.until_seq(1)
+        client = orchestrator.client
+        await client.stub.Pause(client.order("one", why="first"))
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await client.stub.Resume(client.order("one", why="second"))
+
+    assert refused.value.code() is grpc.StatusCode.ALREADY_EXISTS
+
+
+@pytest.mark.parametrize("moment", ["begun", "entering", "cancelling", "after"])
+async def test_killed_around_a_halt_it_comes_back_in_the_same_mode_with_no_opening_order(
+    jumpy: World, moment: str
+) -> None:
+    if moment == "entering":
+        jumpy.executor.outcomes = [Outcome.UNKNOWN]
+    async with spawn(jumpy) as first:
+        await eventually(lambda: _at_step(first, 1), "the first step", 20)
+        doubtful = jumpy.executor.markets[BTC].venue.unresolved()
+        if moment in {"begun", "cancelling"}:
+            jumpy.executor.sending.clear()
+        await jumpy.prices.set_price(BTC, JUMPED)
+        await eventually(lambda: _halted(first, moment), moment)
+        await first.kill()
+    jumpy.executor.sending.set()
+
+    async with spawn(jumpy) as second:
+        await trading(second.client)
+        for name in doubtful:
+            await jumpy.executor.resolve(BTC, name)
+        await second.client.until_mode(SAFE)
+        state = (await second.client.state()).state
+        halts = [w for w in await second.client.workflows() if w.name == "enter_safe_mode"]
+        await eventually(lambda: _all_done(second.client), "the workflows to end")
+
+    assert jumpy.opening() == []
+    assert state.risk.rule == "PRICE_JUMP"
+    assert len(halts) == 1
+
+
+async def test_killed_between_the_halts_record_and_its_first_step_it_halts_all_the_same(world: World) -> None:
+    world.executor.answering.clear()
+    async with spawn(world) as first:
+        await until(lambda: len(world.opening()) == 3, "a step that waits for its answer", 20)
+        halting = asyncio.ensure_future(first.client.stub.EnterSafeMode(first.client.order("halt")))
+        await eventually(lambda: _recorded(first.client, "ops/halt"), "the record")
+        assert await first.client.mode() == RUNNING
+        await first.kill()
+        with contextlib.suppress(grpc.aio.AioRpcError):
+            await halting
+    world.executor.answering.set()
+
+    async with spawn(world) as second:
+        await trading(second.client)
+        await second.client.until_mode(SAFE)
+        halt = await second.client.workflow("ops/halt")
+
+    assert world.opening() == []
+    assert halt.attempts > 1
+
+
+async def test_a_halt_whose_workflow_was_cancelled_by_hand_is_taken_up_again_by_the_next_start(world: World) -> None:
+    world.executor.outcomes = [Outcome.UNKNOWN]
+    async with run_inside(world) as orchestrator:
+        await orchestrator.until_seq(1)
+        doubtful = world.executor.markets[BTC].venue.unresolved()[0]
+        await orchestrator.client.stub.EnterSafeMode(orchestrator.client.order("halt"))
+        await orchestrator.client.until_mode(ENTERING)
+    await _dbos(world, "cancel", "ops/halt")
+    await world.executor.resolve(BTC, doubtful)
+
+    async with run_inside(world) as orchestrator:
+        await orchestrator.client.until_mode(SAFE)
+
+    assert world.opening() == []
+
+
+async def _dbos(world: World, *arguments: str) -> None:
+    database = f"sqlite:///{world.folder / 'dbos.sqlite'}"
+    command = [Path(sys.executable).with_name("dbos"), "workflow", *arguments, "--sys-db-url", database]
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
+    assert await process.wait() == 0
+
+
+async def _at_step(child: Child, seq: int) -> bool:
+    return (await child.client.state()).state.seq >= seq
+
+
+async def _halted(child: Child, moment: str) -> bool:
+    workflows = await child.client.workflows()
+    mode = await child.client.mode()
+    match moment:
+        case "begun":
+            return any(workflow.name == "enter_safe_mode" for workflow in workflows)
+        case "entering":
+            return mode == ENTERING
+        case "cancelling":
+            return mode == ENTERING and any(w.name == "trading_step" and w.status == "PENDING" for w in workflows)
+        case _:
+            return mode == SAFE
+
+
+async def _recorded(client: Client, workflow_id: str) -> bool:
+    return any(workflow.workflow_id == workflow_id for workflow in await client.workflows())
+
+
+async def _all_done(client: Client) -> bool:
+    return all(workflow.status == "SUCCESS" for workflow in await client.workflows())
+
+
+def _only_halt(workflows: Sequence[orchestrator_pb2.Workflow]) -> orchestrator_pb2.Workflow:
+    (halt,) = [workflow for workflow in workflows if workflow.name == "enter_safe_mode"]
+    return halt

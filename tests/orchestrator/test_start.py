@@ -1,0 +1,276 @@
+"""Start, restart and takeover: what belongs together goes on, what does not stops with a sentence and an exit code."""
+
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+from decimal import Decimal
+
+import grpc
+import pytest
+
+from gridcore.actions import PlaceOrder
+from gridcore.ids import client_order_id, id_prefix
+from gridcore.orders import OrderStatus, OrderType, Role, Side
+from gridtesting.orchestrator import BTC, Client, World, eventually, run_inside, run_to_end, spawn, trading
+from gridtesting.venue_model import ModelOrder
+from gridtesting.waiting import until
+from orchestrator.errors import UnfinishableError
+
+
+async def test_a_start_takes_over_with_a_new_epoch_and_fences_the_old_one(world: World) -> None:
+    async with run_inside(world) as first:
+        await first.until_seq(1)
+        assert world.executor.markets[BTC].fence == 1
+    async with run_inside(world) as second:
+        assert second.desk().epoch == 2
+        assert world.executor.markets[BTC].fence == 2
+
+
+async def test_a_restart_goes_on_with_the_same_orders(world: World) -> None:
+    async with run_inside(world) as first:
+        before = await first.until_seq(1)
+    async with run_inside(world) as second:
+        await until(lambda: second.desk().price is not None and second.desk().inbox.empty, "the price")
+        state = second.desk().state
+
+    assert state.slots == before.slots
+    assert len(world.executor.all_orders(BTC)) == 3
+
+
+async def test_without_an_executor_it_answers_and_waits(world: World) -> None:
+    await world.stop_executor()
+    async with spawn(world) as child:
+        await eventually(lambda: _answers(child.client), "an answer")
+        state = await child.client.state()
+        assert not state.trading
+        assert not state.executor_reachable
+        await world.start_executor()
+        await trading(child.client)
+
+
+async def test_a_second_orchestrator_on_the_same_data_exits_with_4(world: World) -> None:
+    async with run_inside(world):
+        code, sentence = await run_to_end(world.config())
+
+    assert code == 4
+    assert "another orchestrator holds" in sentence
+    assert "stop it first" in sentence
+
+
+async def test_one_that_finds_itself_fenced_exits_with_4_and_records_nothing(world: World) -> None:
+    async with spawn(world) as child:
+        await trading(child.client)
+        await eventually(lambda: _at_step(child.client, 1), "the first step")
+        world.executor.markets[BTC].fence = 99
+        await world.prices.set_price(BTC, Decimal(61050))
+        assert await child.process.wait() == 4
+    with closing(sqlite3.connect(world.folder / "state-BTC-USDT.sqlite")) as file:
+        assert file.execute("SELECT max(seq) FROM trading_steps").fetchone() == (1,)
+
+
+async def test_a_lost_state_is_not_replaced_by_a_new_one(world: World) -> None:
+    async with run_inside(world) as orchestrator:
+        await orchestrator.until_seq(1)
+    for file in world.folder.glob("state-*"):
+        file.unlink()
+    shutil.copy(world.config(), world.folder / "again.toml")
+
+    code, sentence = await run_to_end(world.folder / "again.toml")
+
+    assert code in {4, 5}
+    assert "BTC/USDT" in sentence
+
+
+async def test_another_ledger_is_refused(world: World) -> None:
+    async with run_inside(world) as orchestrator:
+        await orchestrator.until_seq(1)
+    world.executor.ledger_birth_id = "another"
+
+    code, sentence = await run_to_end(world.config())
+
+    assert code == 5
+    assert "belongs to ledger" in sentence
+
+
+async def test_a_state_from_a_backup_is_refused_because_the_ledger_knows_more(world: World) -> None:
+    async with run_inside(world) as orchestrator:
+        await orchestrator.until_seq(1)
+    backup = world.folder.parent / "backup"
+    shutil.copytree(world.folder, backup)
+    async with run_inside(world) as orchestrator:
+        await world.prices.set_price(BTC, Decimal(61050))
+        await orchestrator.until_seq(2)
+    shutil.rmtree(world.folder)
+    shutil.copytree(backup, world.folder)
+    world.executor.markets[BTC].fence = 0  # as far as the fence goes the backup may act
+
+    code, sentence = await run_to_end(world.config())
+
+    assert code == 5
+    assert "beyond step" in sentence
+
+
+async def test_an_order_of_ours_that_the_state_does_not_know_stops_the_start(world: World) -> None:
+    name = client_order_id(id_prefix("test", BTC), Role.OPENING, 1, 1, 1, 1)
+    place = PlaceOrder(name, Side.BUY, Role.OPENING, OrderType.LIMIT, Decimal(59000), Decimal("0.001"), 2**60, "59000")
+    world.executor.markets[BTC].venue.orders[name] = ModelOrder(place, Decimal(0), status=OrderStatus.OPEN)
+
+    with pytest.raises(UnfinishableError, match=name):
+        async with run_inside(world):
+            pass
+
+
+async def test_an_order_that_only_the_state_has_stays_there(world: World) -> None:
+    async with run_inside(world) as orchestrator:
+        await orchestrator.until_seq(1)
+    name = world.opening()[0]
+    hidden = world.executor.markets[BTC].venue.orders.pop(name)
+    async with run_inside(world) as orchestrator:
+        state = orchestrator.desk().state
+        world.executor.markets[BTC].venue.orders[name] = hidden
+
+    assert name in {slot.order.client_order_id for slot in state.slots.values() if slot.order}
+
+
+async def test_the_geometry_must_not_change_while_something_is_open(world: World) -> None:
+    async with run_inside(world) as orchestrator:
+        await orchestrator.until_seq(1)
+    world.grid_options["interval"] = '"600"'
+
+    code, sentence = await run_to_end(world.config())
+
+    assert code == 5
+    assert "interval=300" in sentence
+    assert "put the old" in sentence
+
+
+async def test_the_geometry_may_change_while_nothing_is_open(world: World) -> None:
+    async with run_inside(world) as orchestrator:
+        await orchestrator.until_seq(1)
+        await orchestrator.client.stub.EnterSafeMode(orchestrator.client.order())
+        await until(lambda: not world.opening(), "nothing to be open")
+        await until(lambda: all(s.order is None for s in orchestrator.desk().state.slots.values()), "free slots")
+    world.grid_options["interval"] = '"600"'
+    async with run_inside(world) as orchestrator:
+        assert "interval=600" in orchestrator.desk().state.grid
+
+
+async def test_a_grid_that_loses_money_is_refused_with_the_numbers(world: World) -> None:
+    world.grid_options["interval"] = '"30"'
+
+    code, sentence = await run_to_end(world.config())
+
+    assert code == 2
+    assert "fee" in sentence
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "sentence"),
+    [
+        ("tick_intervall_ms", "5", "no such setting"),
+        ("tick_interval_ms", "-5", "at least 0"),
+        ("retention_hours", '"x"', "whole number"),
+    ],
+    ids=["misspelt", "negative", "text"],
+)
+async def test_a_bad_setting_exits_with_2_and_names_it(world: World, option: str, text: str, sentence: str) -> None:
+    world.options[option] = text
+
+    code, said = await run_to_end(world.config())
+
+    assert code == 2
+    assert f"orchestrator.{option}" in said
+    assert sentence in said
+
+
+async def test_a_taken_port_exits_with_3(world: World) -> None:
+    world.options["address"] = f'"{world.executor_address}"'
+
+    code, sentence = await run_to_end(world.config())
+
+    assert code == 3
+    assert world.executor_address in sentence
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("application_version = 'gridwright-0', status = 'PENDING'", "is of contract gridwright-0"),
+        ("status = 'MAX_RECOVERY_ATTEMPTS_EXCEEDED'", "was resumed too often"),
+    ],
+    ids=["other contract", "dead"],
+)
+async def test_a_workflow_that_nobody_would_finish_stops_the_start_by_name(
+    world: World, change: str, sentence: str
+) -> None:
+    async with run_inside(world) as orchestrator:
+        await orchestrator.until_seq(1)
+    with closing(sqlite3.connect(world.folder / "dbos.sqlite")) as file, file:
+        file.execute(f"UPDATE workflow_status SET {change}")
+
+    code, said = await run_to_end(world.config())
+
+    assert code == 5
+    assert "test/BTC/USDT/1/1 (trading_step)" in said
+    assert sentence in said
+
+
+async def test_an_unfinished_workflow_of_a_symbol_that_left_the_config_stops_the_start(world: World) -> None:
+    async with run_inside(world) as orchestrator:
+        await orchestrator.until_seq(1)
+    with closing(sqlite3.connect(world.folder / "dbos.sqlite")) as file, file:
+        file.execute("UPDATE workflow_status SET status = 'PENDING'")
+    world.symbols = ("ETH/USDT",)
+
+    code, said = await run_to_end(world.config())
+
+    assert code == 5
+    assert "is about BTC/USDT, which the config lacks" in said
+
+
+@pytest.mark.parametrize("status", ["ERROR", "CANCELLED", "SUCCESS"])
+async def test_a_request_is_settled_from_the_ledger_whatever_its_workflows_status_says(
+    world: World, status: str
+) -> None:
+    world.executor.answering.clear()
+    async with spawn(world) as child:
+        await until(lambda: len(world.opening()) == 3, "the orders to reach the venue", 20)
+        await child.kill()
+    world.executor.answering.set()
+    with closing(sqlite3.connect(world.folder / "dbos.sqlite")) as file, file:
+        file.execute("UPDATE workflow_status SET status = ?", (status,))
+
+    async with run_inside(world) as orchestrator:
+        state = orchestrator.desk().state
+
+    assert state.seq == 1
+    assert {slot.order.client_order_id for slot in state.slots.values() if slot.order} == set(world.opening())
+
+
+async def test_no_pickle_is_stored_and_the_databases_are_in_wal_mode(world: World) -> None:
+    async with run_inside(world) as orchestrator:
+        await orchestrator.until_seq(1)
+    with closing(sqlite3.connect(world.folder / "dbos.sqlite")) as file:
+        kinds = {row[0] for row in file.execute("SELECT serialization FROM workflow_status")}
+        inputs = [row[0] for row in file.execute("SELECT inputs FROM workflow_inputs")] if _has(file) else []
+        assert file.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+    assert kinds == {"portable_json"}
+    assert all(isinstance(json.loads(text), dict) for text in inputs)
+
+
+def _has(file: sqlite3.Connection) -> bool:
+    return file.execute("SELECT 1 FROM sqlite_master WHERE name = 'workflow_inputs'").fetchone() is not None
+
+
+async def _answers(client: Client) -> bool:
+    try:
+        await client.state()
+    except grpc.aio.AioRpcError:
+        return False
+    return True
+
+
+async def _at_step(client: Client, seq: int) -> bool:
+    return (await client.state()).state.seq >= seq
