@@ -8,9 +8,8 @@ from gridsim.book import Book
 from gridsim.candles import Candle
 from gridsim.exchange import Execution, Print
 from gridsim.orders import OrderStatus, Side
-from simex.payloads import SELF_TRADE_PREVENTION, Json, amount, book_ticker, day_ticker, market_id
-
-_ZERO = "0.00000000"
+from simex.market_payloads import book_ticker, day_ticker
+from simex.payloads import SELF_TRADE_PREVENTION, ZERO, Json, amount, market_id
 
 
 def trade(symbol: str, it: Print, now_ms: int) -> Json:
@@ -118,8 +117,8 @@ def execution_report(it: Execution, now_ms: int) -> Json:
         "f": order.time_in_force.value,
         "q": amount(order.quantity),
         "p": amount(order.price),
-        "P": _ZERO,
-        "F": _ZERO,
+        "P": ZERO,
+        "F": ZERO,
         "g": -1,
         "C": order.client_order_id if cancelled else "",
         "x": _execution_type(it),
@@ -140,7 +139,7 @@ def execution_report(it: Execution, now_ms: int) -> Json:
         "O": order.created_ms,
         "Z": amount(order.executed_quote),
         "Y": amount(fill.price * fill.quantity if fill else Decimal(0)),
-        "Q": _ZERO,
+        "Q": ZERO,
         "W": order.created_ms,
         "V": SELF_TRADE_PREVENTION,
     }

@@ -4,12 +4,11 @@ from collections.abc import Callable
 from enum import Enum
 
 from gridsim.orders import NewOrder, Order, OrderType, Side, TimeInForce
-from simex import payloads
+from simex import account_payloads as payloads
 from simex.errors import ApiError, no_order
 from simex.params import Params
+from simex.payloads import Json
 from simex.venue import Venue
-
-Json = payloads.Json
 
 _DAY_MS = 24 * 60 * 60 * 1000
 _TOO_LONG = ApiError(-1127, "More than 24 hours between startTime and endTime.")

@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from gridsim.book import Book
-from simex import payloads
+from simex import market_payloads as payloads
 from simex.errors import ApiError
 from simex.params import Params
+from simex.payloads import Json, market_id
 from simex.public_record import PublicRecord
 from simex.venue import Venue
 
-Json = payloads.Json
 T = TypeVar("T")
 
 _MINUTE_MS = 60_000
@@ -27,7 +27,7 @@ class PublicApi:
     def __init__(self, venue: Venue, record: PublicRecord) -> None:
         self._venue = venue
         self._record = record
-        self._symbols = {payloads.market_id(symbol): symbol for symbol in venue.listings}
+        self._symbols = {market_id(symbol): symbol for symbol in venue.listings}
 
     def symbol(self, params: Params) -> str:
         """The market that the request names, as ccxt writes it."""

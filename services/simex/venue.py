@@ -51,8 +51,8 @@ class Venue:
         self._listings = {listing.rules.symbol: listing for listing in listings}
         self._listeners: list[Listener] = []
         self.store = store
-        store.begin(balances, (_first_row(listing) for listing in self._listings.values()))
         self._check_identities()
+        store.begin(balances, (_first_row(listing) for listing in self._listings.values()))
         self._load()
 
     @property

@@ -135,6 +135,7 @@ async def test_a_market_of_the_book_is_not_left_out(
 
     assert code == 2
     assert "the book on disk holds BTC/USDT too; list it" in stderr
+    await launch_listening(config(tmp_path))  # and the refused start has left nothing in it
 
 
 async def test_a_market_that_cannot_be_written_any_more_ends_the_process_and_is_whole_after_it(

@@ -173,7 +173,7 @@ class OrderTransition(_message.Message):
     CAUSE_FIELD_NUMBER: _builtins.int
     time_ms: _builtins.int
     status: _builtins.str
-    """in Binance's words: NEW, PARTIALLY_FILLED, FILLED, CANCELED, EXPIRED"""
+    """in Binance's words: NEW, PARTIALLY_FILLED, FILLED, CANCELED, EXPIRED, EXPIRED_IN_MATCH"""
     cause: _builtins.str
     def __init__(
         self,

@@ -87,7 +87,8 @@ class SimexServicer:
         raise NotImplementedError('Method not implemented!')
 
     def InjectTrade(self, request, context):
-        """Trades at a price as if the market had gone there, then goes on from there. Not idempotent.
+        """Trades at a price as if the market had gone there. A simulation stays around that price from then on, a tape goes on
+        with its own next trade. Not idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

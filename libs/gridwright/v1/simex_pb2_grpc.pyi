@@ -42,7 +42,9 @@ class SimexStub:
     GetMarket: _grpc.UnaryUnaryMultiCallable[_simex_pb2.GetMarketRequest, _simex_pb2.MarketStatus]
     """Where the market is. May be repeated."""
     InjectTrade: _grpc.UnaryUnaryMultiCallable[_simex_pb2.InjectTradeRequest, _simex_pb2.MarketStatus]
-    """Trades at a price as if the market had gone there, then goes on from there. Not idempotent."""
+    """Trades at a price as if the market had gone there. A simulation stays around that price from then on, a tape goes on
+    with its own next trade. Not idempotent.
+    """
     GetTruth: _grpc.UnaryUnaryMultiCallable[_simex_pb2.GetTruthRequest, _simex_pb2.Truth]
     """Every order with every transition, every trade, every balance. May be repeated."""
 
@@ -58,7 +60,9 @@ class SimexAsyncStub(SimexStub):
     GetMarket: _aio.UnaryUnaryMultiCallable[_simex_pb2.GetMarketRequest, _simex_pb2.MarketStatus]  # type: ignore[assignment]
     """Where the market is. May be repeated."""
     InjectTrade: _aio.UnaryUnaryMultiCallable[_simex_pb2.InjectTradeRequest, _simex_pb2.MarketStatus]  # type: ignore[assignment]
-    """Trades at a price as if the market had gone there, then goes on from there. Not idempotent."""
+    """Trades at a price as if the market had gone there. A simulation stays around that price from then on, a tape goes on
+    with its own next trade. Not idempotent.
+    """
     GetTruth: _aio.UnaryUnaryMultiCallable[_simex_pb2.GetTruthRequest, _simex_pb2.Truth]  # type: ignore[assignment]
     """Every order with every transition, every trade, every balance. May be repeated."""
 
@@ -95,7 +99,9 @@ class SimexServicer(metaclass=_abc_1.ABCMeta):
         request: _simex_pb2.InjectTradeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_simex_pb2.MarketStatus, _abc.Awaitable[_simex_pb2.MarketStatus]]:
-        """Trades at a price as if the market had gone there, then goes on from there. Not idempotent."""
+        """Trades at a price as if the market had gone there. A simulation stays around that price from then on, a tape goes on
+        with its own next trade. Not idempotent.
+        """
 
     @_abc_1.abstractmethod
     def GetTruth(
