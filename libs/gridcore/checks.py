@@ -18,11 +18,14 @@ def check_grid(config: GridConfig, market: MarketRules) -> None:
     quantity has its smallest notional at the bottom.
     """
     _check_numbers(config, market)
+    _check_windows(config)
     rungs = ladder(config, market)
-    for slot in _slots_to_check(config, rungs):
+    slots = _slots_to_check(config, rungs)
+    for slot in slots:
         reason = refusal(slot, rungs, market)
         if reason:
             raise GridRefusedError(reason)
+    _check_limit(config, market, min(rungs.opening_quantity(slot.price) for slot in slots))
 
 
 def refusal(slot: InventorySlot, rungs: Ladder, market: MarketRules) -> str:
@@ -72,6 +75,29 @@ def _slots_to_check(config: GridConfig, rungs: Ladder) -> list[InventorySlot]:
     if not slots:
         raise GridRefusedError("the range between lower and upper holds no level: widen it or move the anchor into it")
     return slots
+
+
+def _check_limit(config: GridConfig, market: MarketRules, smallest: Decimal) -> None:
+    limit = config.risk.max_position
+    if limit is not None and smallest > limit:
+        raise GridRefusedError(
+            f"max_position = {canonical(limit)} is less than the {canonical(smallest)} {market.base} of the smallest "
+            "slot, so none would ever open: raise it"
+        )
+
+
+def _check_windows(config: GridConfig) -> None:
+    for name, window in (("buy_window", config.buy_window), ("sell_window", config.sell_window)):
+        if window < 1:
+            raise GridRefusedError(f"{name} = {window} leaves a side on which nothing opens or closes: give at least 1")
+    if config.window_slack < 1:
+        raise GridRefusedError(
+            f"window_slack = {config.window_slack}: an order at the window's edge would be cancelled and placed again "
+            "each time the price crosses a level: give at least 1"
+        )
+    jump = config.risk.max_jump
+    if jump is not None and not 0 < jump < 1:
+        raise GridRefusedError(f"max_jump = {canonical(jump)} is no fraction: give one between 0 and 1, 0.03 for 3 %")
 
 
 def _check_numbers(config: GridConfig, market: MarketRules) -> None:
