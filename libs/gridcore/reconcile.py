@@ -38,7 +38,7 @@ def reconcile(state: State, snapshot: VenueSnapshot) -> Discrepancies:
     known = {slot.order.client_order_id: slot.order for slot in state.slots.values() if slot.order is not None}
     resting = {name for name, order in known.items() if order.status is OrderStatus.OPEN}
     return Discrepancies(
-        orphans=tuple(sorted(snapshot.ours - known.keys())),
+        orphans=tuple(sorted(snapshot.ours - known.keys() - snapshot.in_flight)),
         missing=tuple(sorted(resting - snapshot.ours - snapshot.in_flight)),
     )
 
