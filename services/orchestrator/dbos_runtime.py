@@ -68,6 +68,8 @@ def launch(data_dir: Path, database_url: str) -> None:
         "serializer": DBOSPortableJSONSerializer(),
         "log_level": "ERROR",
         "enable_otlp": False,
+        # We use no notifications; the listener's pause between two empty looks only makes a stop take that long.
+        "notification_listener_polling_interval_sec": 0.1,
     }
     DBOS(config=config)
     DBOS.launch()
