@@ -89,7 +89,7 @@ class Table:
 
     def optional_decimal(self, key: str, *, above: Decimal | None = None) -> Decimal | None:
         """As `decimal`, None where the key is absent."""
-        return self.decimal(key, above=above) if key in self._values else None
+        return None if self._raw(key, None) is None else self.decimal(key, above=above)
 
     def choice(self, key: str, kind: type[E], default: Any = MISSING) -> E:
         """A member of an enum, by its lower-case name."""

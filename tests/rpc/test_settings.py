@@ -90,6 +90,14 @@ def test_a_key_that_nobody_read_is_refused_by_name() -> None:
         table.refuse_unread()
 
 
+def test_an_optional_key_that_is_absent_is_still_one_that_is_known() -> None:
+    table = Table({"max_jmp": "0.05"}, "risk")
+    assert table.optional_decimal("max_jump") is None
+
+    with pytest.raises(ConfigError, match="no such setting; known here: max_jump"):
+        table.refuse_unread()
+
+
 def test_a_file_that_is_all_read_is_not_refused(tmp_path: Path) -> None:
     path = tmp_path / "grid.toml"
     path.write_text('[a]\nb = "c"\n')
