@@ -1,0 +1,83 @@
+"""The text of docs/states.md, drawn from the tables: `python -m gridcore.diagrams > docs/states.md`."""
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from enum import Enum
+from typing import TypeVar
+
+from gridcore.orders import ENDED, TRANSITIONS, OrderStatus
+from gridcore.slots import POSITION_TRANSITIONS, SLOT_TRANSITIONS, PositionStatus, SlotStatus
+
+_PAGE = """\
+# The life cycles
+
+Drawn from the tables in `libs/gridcore/orders.py` and `libs/gridcore/slots.py` by `python -m gridcore.diagrams`; a test
+keeps this page and the tables together. An event that a status has no arrow for is an error.
+
+## An order
+
+As the state sees it: from the answer that it is on the venue, or may be, to its recorded end. A fill ends nothing; the
+end comes by the update log, after all of the order's fills. `UNKNOWN` is left on evidence only.
+
+```mermaid
+{orders}
+```
+
+## A slot
+
+Its status follows from its order: `LOCKED` while the order rests on the venue, `PENDING` while its fate is open, which
+is an order that is `UNKNOWN` or `CANCELING`.
+
+```mermaid
+{slots}
+```
+
+Its position status follows from what it holds: `FILLED` can be closed by an order of its own, `DUST` is too small for
+the venue and joins the next closing order. How far a fill moves it is a matter of its size. A slot leaves the map only
+when it is `FREE` and `EMPTY`.
+
+```mermaid
+{positions}
+```
+"""
+
+_Status = TypeVar("_Status", bound=Enum)
+_Event = TypeVar("_Event", bound=Enum)
+Edge = tuple[str, str, str]
+"""From, event, to; `[*]` is the beginning and the end."""
+
+
+def page() -> str:
+    """The whole page."""
+    ends = [(status.value, "", "[*]") for status in OrderStatus if status in ENDED]
+    placed = [("[*]", "placed", OrderStatus.OPEN.value), ("[*]", "outcome not known", OrderStatus.UNKNOWN.value)]
+    orders = _edges({status: {event: {then} for event, then in row.items()} for status, row in TRANSITIONS.items()})
+    return _PAGE.format(
+        orders=_diagram([*placed, *orders, *ends]),
+        slots=_diagram([("[*]", "", SlotStatus.FREE.value), *_edges(SLOT_TRANSITIONS)]),
+        positions=_diagram([("[*]", "", PositionStatus.EMPTY.value), *_edges(POSITION_TRANSITIONS)]),
+    )
+
+
+def _edges(table: Mapping[_Status, Mapping[_Event, Iterable[_Status]]]) -> Iterator[Edge]:
+    for status, row in table.items():
+        for event, followers in row.items():
+            for then in sorted(followers, key=lambda each: each.value):
+                yield status.value, event.value, then.value
+
+
+def _diagram(edges: Iterable[Edge]) -> str:
+    # Arrows between the same two states share one line, which keeps the picture readable.
+    labels: dict[tuple[str, str], list[str]] = {}
+    for start, event, end in edges:
+        labels.setdefault((start, end), []).append(event)
+    return "\n".join(["stateDiagram-v2", *(_arrow(*way, events) for way, events in labels.items())])
+
+
+def _arrow(start: str, end: str, events: list[str]) -> str:
+    label = "<br/>".join(event for event in events if event)
+    return f"    {start} --> {end}" + (f": {label}" if label else "")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
