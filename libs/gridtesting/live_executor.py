@@ -5,7 +5,7 @@ A crash point ends it as SIGKILL would as far as the ledger can tell: from some 
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -35,6 +35,7 @@ QUICK = Pace(
     resolve_pause_ms=2,
     close_grace_seconds=0.0,
 )
+STEPWISE = replace(QUICK, poll_interval_ms=3_600_000)  # no poll but the test's, so that runs resemble each other
 
 
 class CrashError(Exception):
@@ -75,6 +76,12 @@ class MortalWriter:
     def close(self) -> None:
         """As the real one."""
         self._writer.close()
+
+
+def mortal(ledger: Ledger, crash: CrashPoint) -> Ledger:
+    """The ledger with a writer that dies at the crash point."""
+    writer: Any = MortalWriter(ledger.writer, crash)
+    return Ledger(writer, ledger.birth_id, ledger.born_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +140,7 @@ async def running_executor(
 ) -> AsyncIterator[LiveExecutor]:
     """Runs until the block is left. The same folder again opens the same ledger."""
     with open_ledger(sqlite_url(tmp_path / "executor"), now_ms()) as opened:
-        ledger = opened
-        if crash is not None:
-            mortal: Any = MortalWriter(opened.writer, crash)
-            ledger = Ledger(mortal, opened.birth_id, opened.born_ms)
+        ledger = opened if crash is None else mortal(opened, crash)
         executor = Executor(ledger, venue, (SYMBOL,), pace, VenueClock(now_ms))
         descriptor = executor_pb2.DESCRIPTOR.services_by_name["Executor"]
         door = (descriptor, executor_pb2_grpc.add_ExecutorServicer_to_server, ExecutorServicer(executor))

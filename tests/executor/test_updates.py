@@ -3,7 +3,6 @@
 import asyncio
 import random  # noqa: TID251  # seeded, and each seed is a test of its own
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,14 +13,12 @@ from executor.ports import Hint
 from gridcore.actions import Fill, OrderUpdate, PlaceOrder
 from gridcore.orders import OrderStatus
 from gridrpc.faults import fault_of
-from gridtesting.live_executor import QUICK, SYMBOL, running_executor
+from gridtesting.live_executor import STEPWISE, SYMBOL, running_executor
 from gridtesting.venue import FakeVenue, ManualClock
 from gridwright.v1 import executor_pb2
 
 MakePlace = Callable[..., PlaceOrder]
 Bend = Callable[[list[Hint]], list[Hint]]
-
-STREAM_ONLY = replace(QUICK, poll_interval_ms=3_600_000)
 
 
 def check(log: list[OrderUpdate], venue: FakeVenue) -> None:
@@ -44,7 +41,7 @@ async def test_the_stream_alone_brings_fills_and_ends(
     tmp_path: Path, venue: FakeVenue, clock: ManualClock, make_place: MakePlace
 ) -> None:
     place = make_place(quantity="3")
-    async with running_executor(tmp_path, venue, clock, pace=STREAM_ONLY) as live:
+    async with running_executor(tmp_path, venue, clock, pace=STEPWISE) as live:
         await live.batch("bot/1/1", [place])
         venue.fill(place.client_order_id, Decimal(1))
         venue.fill(place.client_order_id)
@@ -100,7 +97,7 @@ async def test_what_happened_while_it_was_down_is_in_the_log_before_it_serves(
         await live.batch("bot/1/1", [place])
     venue.fill(place.client_order_id)
     clock.advance(86_400_000)
-    async with running_executor(tmp_path, venue, clock, pace=STREAM_ONLY) as live:
+    async with running_executor(tmp_path, venue, clock, pace=STEPWISE) as live:
         log = await live.whole_log()
     assert len(log) == 2
     check(log, venue)
@@ -111,7 +108,7 @@ async def test_an_end_waits_for_all_its_trades(
 ) -> None:
     place = make_place()
     venue.bend_hints = lost
-    async with running_executor(tmp_path, venue, clock, pace=STREAM_ONLY) as live:
+    async with running_executor(tmp_path, venue, clock, pace=STEPWISE) as live:
         await live.batch("bot/1/1", [place])
         venue.hidden_trades.add("1")
         venue.fill(place.client_order_id)
@@ -130,7 +127,7 @@ async def test_a_trade_that_appears_late_behind_a_younger_one_is_not_passed_over
 ) -> None:
     place = make_place(quantity="3")
     venue.bend_hints = lost
-    async with running_executor(tmp_path, venue, clock, pace=STREAM_ONLY) as live:
+    async with running_executor(tmp_path, venue, clock, pace=STEPWISE) as live:
         await live.batch("bot/1/1", [place])
         (watch,) = live.executor.watches
         venue.fill(place.client_order_id, Decimal(1))
@@ -148,7 +145,7 @@ async def test_the_cursor_moves_on_past_the_lag(
     tmp_path: Path, venue: FakeVenue, clock: ManualClock, make_place: MakePlace
 ) -> None:
     place = make_place(quantity="3")
-    async with running_executor(tmp_path, venue, clock, pace=STREAM_ONLY) as live:
+    async with running_executor(tmp_path, venue, clock, pace=STEPWISE) as live:
         await live.batch("bot/1/1", [place])
         (watch,) = live.executor.watches
         venue.fill(place.client_order_id, Decimal(1))
