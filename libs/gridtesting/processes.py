@@ -1,0 +1,144 @@
+"""The real services as OS processes, for the tests that kill them: each started, killed, frozen and stopped by hand.
+
+Nothing is restarted by itself here; that is gridctl's supervisor, which has tests of its own.
+"""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from gridctl.audit import AuditReport, audit
+from gridctl.child import Child, Service
+from gridctl.evidence import gather, until_settled
+from gridctl.health import until_serving
+from gridctl.house import SIMEX, House
+from gridctl.stage import Stage, set_stage
+from gridctl.wires import Wires
+from gridwright.v1 import simex_pb2
+
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+SETTLE_SECONDS = 40.0
+
+
+class Process:
+    """One service, run after run. Whatever does not happen in time fails with what the service has said."""
+
+    def __init__(self, service: Service, log: Path) -> None:
+        self.service = service
+        self._log = log
+        self._child: Child | None = None
+
+    @property
+    def output(self) -> str:
+        """Everything that it has printed, over all runs."""
+        return self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
+
+    @property
+    def pid(self) -> int:
+        """Of the present run."""
+        return self._running().pid
+
+    async def start(self) -> None:
+        """Starts it. It may take a moment until it serves."""
+        assert self._child is None or self._child.returncode is not None, f"{self.service.name} runs already"
+        self._child = await Child.start(self.service, self._log)
+
+    async def serving(self) -> None:
+        """Returns once its health says SERVING. Raises AssertionError where it ends, or does not in time."""
+        child = self._running()
+        waiting = {asyncio.create_task(until_serving(self.service.address)), asyncio.create_task(child.wait())}
+        done, late = await asyncio.wait(waiting, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        for task in late:
+            task.cancel()
+        assert done, f"{self.service.name} does not serve after {START_SECONDS:g} s:\n{self.output}"
+        assert child.returncode is None, f"{self.service.name} ended with {child.returncode}:\n{self.output}"
+
+    async def kill(self) -> None:
+        """SIGKILL, and the process is gone."""
+        child = self._running()
+        child.send(signal.SIGKILL)
+        await child.wait()
+
+    async def stop(self) -> int:
+        """SIGTERM. Its exit code; below 0 where it took SIGKILL to end it."""
+        return await self._running().stop(STOP_SECONDS)
+
+    async def ended(self, deadline_seconds: float) -> int:
+        """Its exit code, once it has ended by itself. Raises AssertionError where it does not in time."""
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                return await self._running().wait()
+        except TimeoutError:
+            raise AssertionError(f"{self.service.name} still runs:\n{self.output}") from None
+
+    def freeze(self) -> None:
+        """SIGSTOP: it is there and answers nobody."""
+        self._running().send(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        self._running().send(signal.SIGCONT)
+
+    async def end(self) -> None:
+        """Makes sure that it is gone, frozen or not."""
+        if self._child is not None and self._child.returncode is None:
+            await self.kill()
+
+    def _running(self) -> Child:
+        assert self._child is not None, f"{self.service.name} was never started"
+        return self._child
+
+
+class Stack:
+    """All services of a config, with channels to them. `stack["executor"]` is a process."""
+
+    def __init__(self, house: House, logs: Path) -> None:
+        self.house = house
+        self.wires = Wires(house)
+        self._processes = {service.name: Process(service, logs / f"{service.name}.log") for service in house.services}
+
+    def __getitem__(self, name: str) -> Process:
+        return self._processes[name]
+
+    async def start(self) -> None:
+        """Starts all, simex first, and returns once all serve."""
+        simex, *others = self._processes.values()
+        assert simex.service.name == SIMEX
+        await simex.start()
+        await simex.serving()
+        for process in others:
+            await process.start()
+        for process in others:
+            await process.serving()
+
+    async def audit(self) -> AuditReport:
+        """Stops the market, waits until all is settled, and compares venue and records. Services must be running."""
+        await self.wires.simex.SetRunning(simex_pb2.SetRunningRequest(running=False))
+        settled = await until_settled(self.wires, self.house.bot, self.house.symbols, SETTLE_SECONDS)
+        assert settled, f"not settled after {SETTLE_SECONDS:g} s:\n{self.outputs()}"
+        truth, books = await gather(self.wires, self.house.symbols)
+        return audit(self.house.bot, truth, books)
+
+    def outputs(self) -> str:
+        """What every service has said, for the message of a failed test."""
+        return "\n".join(f"--- {name}\n{process.output}" for name, process in self._processes.items())
+
+    async def end(self) -> None:
+        """Makes sure that all are gone."""
+        for process in reversed(self._processes.values()):
+            await process.end()
+
+
+@contextlib.asynccontextmanager
+async def running_stack(folder: Path, stage: Stage | None = None) -> AsyncIterator[Stack]:
+    """The services of a demo's stage at work, gone at the end of the block whatever happens in it."""
+    stack = Stack(set_stage(stage or Stage(), folder), folder / "logs")
+    try:
+        async with stack.wires:
+            await stack.start()
+            yield stack
+    finally:
+        await stack.end()

@@ -1,0 +1,122 @@
+"""What the system tests share: the `gridwright` command as a process, and a house that it keeps up."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gridctl.house import House
+from gridctl.stage import Stage, set_stage
+from gridtesting.grpcurl import Grpcurl
+from gridwright.v1 import executor_pb2, orchestrator_pb2, pricemon_pb2, simex_pb2
+
+DEADLINE_SECONDS = 60.0
+SYMBOL = "BTC/USDT"
+SERVICES = {
+    "pricemon": pricemon_pb2.DESCRIPTOR.services_by_name["PriceMonitor"],
+    "executor": executor_pb2.DESCRIPTOR.services_by_name["Executor"],
+    "orchestrator": orchestrator_pb2.DESCRIPTOR.services_by_name["Orchestrator"],
+    "simex": simex_pb2.DESCRIPTOR.services_by_name["Simex"],
+}
+
+
+@pytest.fixture
+def gridwright() -> Callable[..., subprocess.Popen[str]]:
+    """Starts `gridwright WORDS` with its output in a pipe."""
+
+    def start(*words: str | Path) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "gridctl", *map(str, words)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def tapes() -> Path:
+    """The folder of recorded tapes; without it the test is skipped."""
+    folder = Path(os.environ.get("GRIDWRIGHT_DATA", Path(__file__).parents[3] / "shared" / "data")) / "recorded"
+    if not folder.is_dir():
+        pytest.skip(f"there are no recorded tapes in {folder}; GRIDWRIGHT_DATA names another place")
+    return folder
+
+
+@dataclass(frozen=True)
+class Up:
+    """A house that `gridwright up` keeps, asked by grpcurl and by the command line."""
+
+    process: "subprocess.Popen[bytes]"
+    house: House
+    grpcurl: Grpcurl
+
+    def ask(self, rpc: str, request: dict[str, Any]) -> dict[str, Any]:
+        """The answer of `service.Method`."""
+        return self.grpcurl.ask(*self.target(rpc), request)
+
+    def target(self, rpc: str) -> tuple[str, str]:
+        """Address and full name of `service.Method`."""
+        service, method = rpc.split(".")
+        return self.house.addresses[service], f"{SERVICES[service].full_name}/{method}"
+
+    def command(self, name: str, *words: str) -> subprocess.CompletedProcess[str]:
+        """`gridwright NAME WORDS` about this house."""
+        line = [sys.executable, "-m", "gridctl", name, "--config", str(self.house.config), *words]
+        return subprocess.run(line, check=False, capture_output=True, text=True, timeout=DEADLINE_SECONDS)
+
+    def state(self) -> dict[str, Any]:
+        """The committed state."""
+        return self.ask("orchestrator.GetState", {"symbol": SYMBOL})["state"]
+
+    def operate(self, method: str) -> dict[str, Any]:
+        """Gives an operator's command."""
+        order = {"request_id": f"by-hand-{time.time_ns()}", "symbol": SYMBOL, "who": "grpcurl", "why": "a test"}
+        return self.ask(f"orchestrator.{method}", order)
+
+    def until(self, condition: Callable[[], bool], what: str) -> None:
+        """Returns once the condition holds."""
+        ends = time.monotonic() + DEADLINE_SECONDS
+        while not condition():
+            assert time.monotonic() < ends, f"{what} did not come in {DEADLINE_SECONDS:g} s"
+
+    def until_mode(self, *modes: str) -> str:
+        """The mode, once it is one of these."""
+        self.until(lambda: self.state()["risk"]["mode"] in modes, " or ".join(modes))
+        return self.state()["risk"]["mode"]
+
+    def back_to_running(self) -> None:
+        """Takes whatever way out there is."""
+        mode = self.until_mode("MODE_RUNNING", "MODE_PAUSED", "MODE_SAFE")
+        if mode != "MODE_RUNNING":
+            self.operate("Resume" if mode == "MODE_PAUSED" else "ExitSafeMode")
+        self.until_mode("MODE_RUNNING")
+
+
+@pytest.fixture(scope="module")
+def house_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """Everything up and trading; Ctrl-C at the end."""
+    folder = tmp_path_factory.mktemp("up")
+    house = set_stage(Stage(seed=7), folder)
+    words = ["up", "--plain", "--config", str(house.config), "--data-dir", str(folder)]
+    with (folder / "output").open("wb") as output:
+        process = subprocess.Popen([sys.executable, "-m", "gridctl", *words], stdout=output, stderr=output)
+    up = Up(process, house, Grpcurl())
+    try:
+        up.until(lambda: up.command("status").returncode == 0, "everything serving")
+        up.until(lambda: int(up.state()["totals"].get("fills", 0)) > 0, "a first fill")
+        yield up
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(DEADLINE_SECONDS)
+
+
+@pytest.fixture
+def up(house_up: Up) -> Iterator[Up]:
+    """The house with its grid running, and running again afterwards."""
+    yield house_up
+    house_up.back_to_running()

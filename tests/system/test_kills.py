@@ -1,0 +1,147 @@
+"""Each service killed in the middle of a step: the step is finished once, and the books agree to the last digit.
+
+A step is caught in the middle by freezing the process that it waits for, so no test depends on a lucky moment.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import grpc
+import pytest
+
+from gridctl.stage import Stage
+from gridtesting.processes import Stack, running_stack
+from gridwright.v1 import executor_pb2, orchestrator_pb2
+from gridwright.v1.orchestrator_pb2 import Workflow
+
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system")]
+
+DEADLINE_SECONDS = 20.0
+T = TypeVar("T")
+
+
+@pytest.fixture
+def seed() -> int:
+    """Of the market; printed, so that a failure can be played again."""
+    value = time.time_ns() % 1_000_000
+    print(f"market seed {value}")  # noqa: T201  # shown by pytest where the test fails
+    return value
+
+
+async def soon(stack: Stack, ask: Callable[[], Awaitable[T | None]], what: str) -> T:
+    """What `ask` gives, once it gives something."""
+    ends = time.monotonic() + DEADLINE_SECONDS
+    while time.monotonic() < ends:
+        answer = await ask()
+        if answer is not None:
+            return answer
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"no {what} after {DEADLINE_SECONDS:g} s:\n{stack.outputs()}")
+
+
+async def pending_workflow(stack: Stack) -> Workflow:
+    """The trading step that is under way; waits until one is."""
+
+    async def ask() -> Workflow | None:
+        request = orchestrator_pb2.ListWorkflowsRequest(status="PENDING")
+        answer = await stack.wires.orchestrator.ListWorkflows(request)
+        return answer.workflows[0] if answer.workflows else None
+
+    return await soon(stack, ask, "step under way")
+
+
+async def traded(stack: Stack, fills: int) -> None:
+    """Waits until the grid has this many more fills than now."""
+
+    async def count() -> int:
+        request = orchestrator_pb2.GetStateRequest()
+        return (await stack.wires.orchestrator.GetState(request, wait_for_ready=True)).state.totals.fills
+
+    before = await count()
+
+    async def ask() -> bool | None:
+        return True if await count() >= before + fills else None
+
+    await soon(stack, ask, f"{fills} fills")
+
+
+async def accepted(stack: Stack, request_id: str) -> None:
+    """Waits until the request is in the executor's ledger."""
+
+    async def ask() -> executor_pb2.Batch | None:
+        request = executor_pb2.GetBatchRequest(request_id=request_id)
+        try:
+            return await stack.wires.executor.GetBatch(request, wait_for_ready=True)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.NOT_FOUND:
+                raise
+            return None
+
+    await soon(stack, ask, f"{request_id} in the ledger")
+
+
+async def finished(stack: Stack, workflow_id: str) -> Workflow:
+    """The workflow, once it has come to its end."""
+
+    async def ask() -> Workflow | None:
+        request = orchestrator_pb2.GetWorkflowRequest(workflow_id=workflow_id)
+        workflow = await stack.wires.orchestrator.GetWorkflow(request, wait_for_ready=True)
+        return None if workflow.status in {"PENDING", "ENQUEUED"} else workflow
+
+    return await soon(stack, ask, f"end of {workflow_id}")
+
+
+async def test_an_orchestrator_killed_in_mid_step_resumes_it(tmp_path: Path, seed: int) -> None:
+    async with running_stack(tmp_path, Stage(seed=seed)) as stack:
+        await traded(stack, 3)
+        stack["executor"].freeze()
+        caught = await pending_workflow(stack)
+        await stack["orchestrator"].kill()
+        stack["executor"].thaw()
+        await stack["orchestrator"].start()
+        await stack["orchestrator"].serving()
+        resumed = await finished(stack, caught.workflow_id)
+        await traded(stack, 3)
+        report = await stack.audit()
+    assert (resumed.status, resumed.attempts > 1) == ("SUCCESS", True), resumed
+    assert report.clean, report
+
+
+async def test_an_executor_killed_while_it_sends_looks_before_it_sends_again(tmp_path: Path, seed: int) -> None:
+    async with running_stack(tmp_path, Stage(seed=seed)) as stack:
+        await traded(stack, 3)
+        stack["executor"].freeze()
+        caught = await pending_workflow(stack)
+        stack["simex"].freeze()  # it will read the orders, but only after their sender is dead
+        stack["executor"].thaw()
+        await accepted(stack, caught.workflow_id)
+        await stack["executor"].kill()
+        stack["simex"].thaw()
+        await stack["executor"].start()
+        await stack["executor"].serving()
+        workflow = await finished(stack, caught.workflow_id)
+        batch = await stack.wires.executor.GetBatch(executor_pb2.GetBatchRequest(request_id=caught.workflow_id))
+        await traded(stack, 3)
+        report = await stack.audit()
+    assert workflow.status == "SUCCESS", workflow
+    assert batch.complete
+    assert report.clean, report
+
+
+async def test_a_pricemon_killed_in_mid_step_is_missed_by_nobody_for_long(tmp_path: Path, seed: int) -> None:
+    async with running_stack(tmp_path, Stage(seed=seed)) as stack:
+        await traded(stack, 3)
+        stack["executor"].freeze()
+        caught = await pending_workflow(stack)
+        await stack["pricemon"].kill()
+        stack["executor"].thaw()
+        workflow = await finished(stack, caught.workflow_id)
+        await stack["pricemon"].start()
+        await stack["pricemon"].serving()
+        await traded(stack, 3)
+        report = await stack.audit()
+    assert workflow.status == "SUCCESS", workflow
+    assert report.clean, report
