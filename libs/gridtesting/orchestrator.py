@@ -149,6 +149,15 @@ class Client:
         """One with its steps."""
         return await self.stub.GetWorkflow(orchestrator_pb2.GetWorkflowRequest(workflow_id=workflow_id))
 
+    async def finished(self, workflow_id: str) -> orchestrator_pb2.Workflow:
+        """One with its steps, once it has ended well: DBOS records the last step after what the step did is seen."""
+
+        async def succeeded() -> bool:
+            return (await self.workflow(workflow_id)).status == "SUCCESS"
+
+        await eventually(succeeded, f"workflow {workflow_id} ends")
+        return await self.workflow(workflow_id)
+
     async def explain(self, seq: int, symbol: str = BTC) -> orchestrator_pb2.TradingStep:
         """One journal row."""
         return await self.stub.Explain(orchestrator_pb2.ExplainRequest(symbol=symbol, seq=seq))
@@ -167,7 +176,7 @@ class Client:
         return await self.mode(symbol) == mode
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]], what: str, deadline_seconds: float = 15.0) -> None:
+async def eventually(condition: Callable[[], Awaitable[bool]], what: str, deadline_seconds: float = 60.0) -> None:
     """As gridtesting's until, for a condition that has to be asked for."""
     end = asyncio.get_running_loop().time() + deadline_seconds
     while not await condition():

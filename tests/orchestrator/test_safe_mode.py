@@ -36,7 +36,7 @@ async def test_a_price_jump_cancels_the_opening_orders_and_ends_in_safe_mode(jum
         await orchestrator.client.until_mode(SAFE)
         state = orchestrator.desk().state
         workflows = await orchestrator.client.workflows()
-        halt = await orchestrator.client.workflow(_only_halt(workflows).workflow_id)
+        halt = await orchestrator.client.finished(_only_halt(workflows).workflow_id)
 
     assert jumpy.opening() == []
     assert state.risk.rule is Rule.PRICE_JUMP
