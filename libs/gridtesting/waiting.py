@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 
-async def until(condition: Callable[[], bool], what: str, deadline_seconds: float = 10.0) -> None:
+async def until(condition: Callable[[], bool], what: str, deadline_seconds: float = 60.0) -> None:
     """Returns once the condition holds. Raises AssertionError naming `what` did not happen in time."""
     end = time.monotonic() + deadline_seconds
     while not condition():
