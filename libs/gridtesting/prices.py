@@ -43,6 +43,10 @@ class FakePrices(pricemon_pb2_grpc.PriceMonitorServicer):
         async with self._news:
             self._news.notify_all()
 
+    def forget(self, symbol: str) -> None:
+        """There never was a price."""
+        del self._quotes[symbol]
+
     async def StreamPrices(  # noqa: N802  gRPC's names
         self, request: pricemon_pb2.StreamPricesRequest, context: Context
     ) -> AsyncIterator[models_pb2.PriceChange]:

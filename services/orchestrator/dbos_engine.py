@@ -16,12 +16,13 @@ from gridcore.config import GridConfig
 from gridcore.state import Mode, State
 from gridcore.triggers import OrdersUpdated, Plan
 from gridrpc.convert_plan import plan_from_json, plan_json
+from gridrpc.faults import Fault
 from orchestrator import dbos_runtime, start, workflows
 from orchestrator.bridge import Bridge
 from orchestrator.clock import now_ns
 from orchestrator.config import Settings
 from orchestrator.desk import Desk
-from orchestrator.errors import StopError
+from orchestrator.errors import StopError, UnfinishableError
 from orchestrator.executor_client import ExecutorClient
 from orchestrator.keeper import Keeper
 from orchestrator.price_client import PriceClient, PriceHeard
@@ -67,8 +68,13 @@ class DbosEngine:
         self._spawn(self._follow_prices())
         if self._settings.tick_interval_ms:
             self._spawn(self._tick())
-        self._spawn(prune_forever(self._stores.values(), self._settings.retention_hours))
-        await asyncio.gather(*(self._open(team, unfinished) for team in self.teams.values()))
+        self._spawn(prune_forever([team.desk for team in self.teams.values()], self._settings.retention_hours))
+        opening = [asyncio.create_task(self._open(team, unfinished)) for team in self.teams.values()]
+        try:
+            await asyncio.gather(*opening)
+        finally:
+            for task in opening:
+                task.cancel()
 
     async def stop(self) -> None:
         """Abandons running steps to the next start and ends everything."""
@@ -89,7 +95,7 @@ class DbosEngine:
 
     async def on_order_update(self, update: OrderUpdate) -> None:
         """Gives it to the symbol's inbox."""
-        self.teams[update.symbol].desk.inbox.put_update(update)
+        await self.teams[update.symbol].desk.inbox.put_update(update)
 
     def run_plan(self, plan: Plan) -> None:
         """Blocks until the plan's workflow has committed it."""
@@ -133,6 +139,12 @@ class DbosEngine:
         )
 
     async def _open(self, team: Team, unfinished: list[dbos_runtime.WorkflowRecord]) -> None:
+        try:
+            await self._open_by_the_path(team, unfinished)
+        except Fault as fault:
+            raise UnfinishableError(f"{team.desk.symbol}: the executor refuses to begin: {fault.message}") from fault
+
+    async def _open_by_the_path(self, team: Team, unfinished: list[dbos_runtime.WorkflowRecord]) -> None:
         desk = team.desk
         end_offset = await start.take_over(desk)
         await start.settle_requests(desk, await asyncio.to_thread(self._plans_beyond, desk))

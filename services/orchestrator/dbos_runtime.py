@@ -4,6 +4,7 @@ All calls block, and none may be made on the asyncio loop. Facts about DBOS are 
 """
 
 import json
+import logging
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -66,11 +67,13 @@ def launch(data_dir: Path, database_url: str) -> None:
         "application_version": workflows.CONTRACT,
         "executor_id": _EXECUTOR_ID,
         "serializer": DBOSPortableJSONSerializer(),
-        "log_level": "ERROR",
+        "log_level": "WARNING",
         "enable_otlp": False,
         # We use no notifications; the listener's pause between two empty looks only makes a stop take that long.
         "notification_listener_polling_interval_sec": 0.1,
     }
+    # With a handler of its own in place DBOS adds none: its lines come out as ours do.
+    logging.getLogger("dbos").addHandler(logging.NullHandler())
     DBOS(config=config)
     DBOS.launch()
 

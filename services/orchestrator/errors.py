@@ -31,8 +31,10 @@ class UnfinishableError(StopError):
     exit_code = 5
 
 
-class ConflictError(UnfinishableError):
-    """A step that does not follow the stored one, and is no repetition of it either."""
+class ConflictError(StopError):
+    """A step that does not follow the stored one, and is no repetition of it either: something else wrote the store."""
+
+    exit_code = 4
 
 
 class Abandoned(BaseException):

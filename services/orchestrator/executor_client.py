@@ -160,6 +160,8 @@ class ExecutorClient:
                         f"{symbol}: the executor's log ends before offset {after_offset}, which this state has applied "
                         f"({fault.message}): the executor runs on another or a restored ledger; give it the one it had"
                     ) from error
+                if fault is not None and not isinstance(fault, Unavailable):
+                    raise UnfinishableError(f"{symbol}: the executor refuses its log: {fault.message}") from error
                 self._lost("StreamOrderUpdates", error)
             await asyncio.sleep(next(pauses))
 

@@ -9,6 +9,8 @@ from gridcore.actions import OrderUpdate
 
 Command = Callable[[], Awaitable[None]]
 
+_BATCHES_AHEAD = 4
+
 
 class TickDue:
     """Time to look, whatever the price does."""
@@ -27,14 +29,18 @@ class Inbox:
         self._tick = False
         self._price: Decimal | None = None
         self._filled = asyncio.Event()
+        self._room = asyncio.Event()
 
     def put_command(self, command: Command) -> None:
         """A call that the loop makes between two steps."""
         self._commands.append(command)
         self._filled.set()
 
-    def put_update(self, update: OrderUpdate) -> None:
-        """The log's next entry."""
+    async def put_update(self, update: OrderUpdate) -> None:
+        """The log's next entry. Waits while several batches of them wait, so that a long log stays where it is."""
+        while len(self._updates) >= _BATCHES_AHEAD * self._max_updates:
+            self._room.clear()
+            await self._room.wait()
         self._updates.append(update)
         self._filled.set()
 
@@ -75,6 +81,7 @@ class Inbox:
         if self._commands:
             return self._commands.popleft()
         if self._updates:
+            self._room.set()
             count = min(len(self._updates), self._max_updates)
             return tuple(self._updates.popleft() for _ in range(count))
         if self._tick:

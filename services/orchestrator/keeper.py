@@ -1,7 +1,10 @@
 """The state in memory, which is what the last commit wrote, and the one way to change it."""
 
 import threading
+from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
 
 from gridcore.actions import ActionResult
 from gridcore.errors import CoreError
@@ -10,9 +13,11 @@ from gridcore.settle import settle
 from gridcore.state import State
 from gridcore.triggers import Plan
 from orchestrator.clock import now_ns
-from orchestrator.errors import ConflictError, UnfinishableError
+from orchestrator.errors import UnfinishableError
 from orchestrator.journal import JournalRow, Phase
 from orchestrator.store import Store
+
+_RECENT = 50
 
 
 class Keeper:
@@ -21,12 +26,17 @@ class Keeper:
     def __init__(self, store: Store, state: State) -> None:
         self.store = store
         self._state = state
+        self._recent = deque(store.last_steps(_RECENT), maxlen=_RECENT)
         self._mutex = threading.Lock()
 
     @property
     def state(self) -> State:
         """The last committed state."""
         return self._state
+
+    def last_steps(self, limit: int) -> list[JournalRow]:
+        """The newest rows, newest first, at most a few dozen: what a view shows, without asking the store."""
+        return list(islice(self._recent, limit))
 
     def bind_ledger(self, ledger_birth_id: str) -> None:
         """Makes the state remember the ledger that it belongs to."""
@@ -49,8 +59,8 @@ class Keeper:
     ) -> JournalRow:
         """Settles the plan with its results and writes state and journal together.
 
-        A request that has been committed before is a repetition: its row is returned. Raises ConflictError for a plan
-        that does not follow the state, UnfinishableError where the core cannot settle it.
+        A request that has been committed before is a repetition: its row is returned. Raises UnfinishableError for a
+        plan that does not follow the state or that the core cannot settle, ConflictError where the store has moved on.
         """
         started_ns = now_ns()
         with self._mutex:
@@ -58,7 +68,7 @@ class Keeper:
             if repeated is not None:
                 return repeated
             if plan.seq != self._state.seq + 1:
-                raise ConflictError(
+                raise UnfinishableError(
                     f"request {plan.request_id} is step {plan.seq}, but {plan.symbol} is at step {self._state.seq}: "
                     "its state and its workflows are not of one time; restore both from one backup"
                 )
@@ -72,6 +82,8 @@ class Keeper:
         except CoreError as error:
             raise UnfinishableError(f"step {plan.seq} of {plan.symbol} cannot be settled: {error}") from error
         row = self.store.commit(plan, results, state, phases)
-        self.store.add_phase(plan.seq, Phase("commit", started_ns, now_ns() - started_ns))
+        commit = Phase("commit", started_ns, now_ns() - started_ns)
+        self.store.add_phase(plan.seq, commit)
         self._state = state
+        self._recent.appendleft(replace(row, phases=(*row.phases, commit)))
         return row

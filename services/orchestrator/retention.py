@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from orchestrator import dbos_runtime
 from orchestrator.clock import now_ms
+from orchestrator.desk import Desk
+from orchestrator.start import move_ledger_cursor
 from orchestrator.store import Store
 
 log = logging.getLogger(__name__)
@@ -14,11 +16,14 @@ _EVERY_SECONDS = 600.0
 _HOUR_MS = 3_600_000
 
 
-async def prune_forever(stores: Iterable[Store], retention_hours: int) -> None:
-    """Prunes now and every ten minutes."""
+async def prune_forever(desks: Sequence[Desk], retention_hours: int) -> None:
+    """Every ten minutes prunes, and marks how far the ledger is settled."""
     while True:
-        await asyncio.to_thread(prune, list(stores), now_ms() - retention_hours * _HOUR_MS)
+        stores = [desk.keeper.store for desk in desks]
+        await asyncio.to_thread(prune, stores, now_ms() - retention_hours * _HOUR_MS)
         await asyncio.sleep(_EVERY_SECONDS)
+        for desk in desks:
+            await move_ledger_cursor(desk)
 
 
 def prune(stores: Iterable[Store], before_ms: int) -> None:

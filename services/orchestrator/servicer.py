@@ -22,6 +22,7 @@ from orchestrator.views import state_view, step_view, workflow_view
 Context = grpc.aio.ServicerContext[Any, Any]
 _STEPS = 8
 _WORKFLOWS = 20
+_WATCH_PAUSE_SECONDS = 0.05  # between two messages to one watcher: prices come faster than eyes
 
 
 class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
@@ -39,7 +40,7 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
         self, request: orchestrator_pb2.GetStateRequest, context: Context
     ) -> orchestrator_pb2.GetStateResponse:
         """The committed state, now."""
-        return await self._state(self._team(request.symbol), _STEPS)
+        return self._state(self._team(request.symbol), _STEPS)
 
     async def WatchState(  # noqa: N802
         self, request: orchestrator_pb2.WatchStateRequest, context: Context
@@ -48,7 +49,8 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
         team = self._team(request.symbol)
         while True:
             seen = team.desk.pulse.count
-            yield await self._state(team, request.steps or _STEPS)
+            yield self._state(team, request.steps or _STEPS)
+            await asyncio.sleep(_WATCH_PAUSE_SECONDS)
             await team.desk.pulse.after(seen)
 
     async def ListSlots(  # noqa: N802
@@ -130,11 +132,10 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
             )
         return step_view(row)
 
-    async def _state(self, team: Team, steps: int) -> orchestrator_pb2.GetStateResponse:
-        rows = await asyncio.to_thread(team.desk.keeper.store.last_steps, steps)
+    def _state(self, team: Team, steps: int) -> orchestrator_pb2.GetStateResponse:
         return state_view(
             team.desk,
-            rows,
+            team.desk.keeper.last_steps(steps),
             executor_reachable=self._executor.reachable,
             pricemon_reachable=self._prices.reachable,
         )

@@ -13,7 +13,7 @@ from gridcore.checks import check_grid
 from gridcore.errors import GridRefusedError
 from gridcore.reconcile import Discrepancies, reconcile
 from gridcore.triggers import Plan
-from gridrpc.faults import FailedPrecondition, Fault
+from gridrpc.faults import FailedPrecondition
 from orchestrator.backoff import backoff_seconds
 from orchestrator.desk import Desk
 from orchestrator.errors import ConfigRefusedError, LeaseLostError, UnfinishableError
@@ -35,8 +35,6 @@ async def take_over(desk: Desk) -> int:
             f"{desk.symbol}: the executor refuses epoch {desk.epoch} ({fault.message}): another orchestrator "
             "acts for it, or this state is a backup; stop the other one, or bring its data here"
         ) from fault
-    except Fault as fault:
-        raise UnfinishableError(f"{desk.symbol}: the executor refuses to begin: {fault.message}") from fault
     if fenced.state_birth_id != state.birth_id:
         raise UnfinishableError(
             f"{desk.symbol}: the executor's ledger belongs to state {fenced.state_birth_id}, this is {state.birth_id}: "
@@ -65,17 +63,30 @@ async def settle_requests(desk: Desk, plans: Sequence[Plan]) -> None:
             results = await desk.executor.batch_execute(plan)
             await asyncio.to_thread(desk.keeper.commit, plan, results, desk.market)
             log.info("%s: request %s was in flight and is settled", desk.symbol, plan.request_id)
+    beyond = await move_ledger_cursor(desk)
+    if beyond:
+        raise UnfinishableError(
+            f"{desk.symbol}: the executor has carried out request {beyond}, which is beyond step {desk.state.seq} of "
+            "this state and in no workflow: the orchestrator's data is a backup; bring the newest data here"
+        )
+
+
+async def move_ledger_cursor(desk: Desk) -> str:
+    """Reads on in the ledger's requests and remembers how far they are settled, so that the next start reads little.
+
+    Returns the first request that is beyond the state, empty where there is none.
+    """
     store = desk.keeper.store
-    requests = await desk.executor.requests_after(desk.symbol, store.ledger_cursor())
-    for request in requests:
+    cursor = settled = await asyncio.to_thread(store.ledger_cursor)
+    beyond = ""
+    for request in await desk.executor.requests_after(desk.symbol, cursor):
         if _seq_of(request.request_id, f"{desk.bot}/{desk.symbol}/") > desk.state.seq:
-            raise UnfinishableError(
-                f"{desk.symbol}: the executor has carried out request {request.request_id}, which is beyond step "
-                f"{desk.state.seq} of this state and in no workflow: the orchestrator's data is a backup; bring the "
-                "newest data here"
-            )
-    if requests:
-        store.move_ledger_cursor(requests[-1].accepted_seq)
+            beyond = request.request_id
+            break
+        settled = request.accepted_seq
+    if settled > cursor:
+        await asyncio.to_thread(store.move_ledger_cursor, settled)
+    return beyond
 
 
 async def drain(desk: Desk, end_offset: int) -> None:

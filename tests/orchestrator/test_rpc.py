@@ -37,8 +37,10 @@ async def test_explain_tells_what_a_step_saw_decided_sent_and_got_back(world: Wo
 
 
 async def test_the_journal_replays_to_the_very_state(world: World) -> None:
+    world.prices.forget(BTC)
     async with run_inside(world) as orchestrator:
-        before = orchestrator.desk().state
+        state = orchestrator.desk().state
+        await world.prices.set_price(BTC, Decimal(60150))
         await orchestrator.until_seq(1)
         await world.executor.fill(BTC, world.opening()[0])
         await until(lambda: len(world.closing()) == 1, "a closing order")
@@ -47,8 +49,7 @@ async def test_the_journal_replays_to_the_very_state(world: World) -> None:
         after = state_from_proto((await orchestrator.client.state()).state)
         rows = [await orchestrator.client.explain(seq) for seq in range(1, after.seq + 1)]
 
-    state = before if before.seq == 0 else None
-    assert state is not None
+    assert state.seq == 0
     for row in rows:
         assert digest(state) == row.digest_before
         state = settle(state, plan_from_proto(row.plan), [result_from_proto(r) for r in row.results], MARKET)

@@ -1,5 +1,7 @@
 """The tables of one symbol's SQLite file, and their migrations. `state` is the specification's, word for word."""
 
+import logging
+
 from alembic import command
 from alembic.config import Config
 from alembic.util.exc import CommandError
@@ -42,6 +44,7 @@ meta_table = Table(
 
 def migrate(connection: Connection, name: str) -> None:
     """Brings the file to this version's schema. Raises UnfinishableError for a file of a newer version."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of each look, also where nothing is to do
     config = Config()
     config.set_main_option("script_location", "orchestrator:migrations")
     config.set_main_option("path_separator", "os")

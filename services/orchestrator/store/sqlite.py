@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import sqlalchemy as sa
+from sqlalchemy import event
 from sqlalchemy.dialects.sqlite import insert
 
 from gridcore.actions import ActionResult
@@ -190,7 +191,7 @@ class SqliteStore:
 def _open(path: Path) -> sa.Engine:
     engine = sa.create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
 
-    @sa.event.listens_for(engine, "connect")
+    @event.listens_for(engine, "connect")
     def set_up(connection: sa.engine.interfaces.DBAPIConnection, _record: object) -> None:
         # The driver's own transactions begin late and skip DDL: begin them ourselves, below.
         connection.isolation_level = None
@@ -199,7 +200,7 @@ def _open(path: Path) -> sa.Engine:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    @sa.event.listens_for(engine, "begin")
+    @event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 

@@ -1,0 +1,132 @@
+"""Between DBOS's threads and the loop: what has no outcome gets none, and history is not run again."""
+
+import asyncio
+import sqlite3
+import sys
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from gridtesting.orchestrator import BTC, World, eventually, run_inside
+from gridtesting.waiting import until
+from orchestrator.bridge import Bridge
+from orchestrator.errors import Abandoned, StopError
+from orchestrator.inbox import Inbox, TickDue
+from orchestrator.steps import TeamSteps
+
+
+async def test_a_bridge_gives_a_thread_the_coroutines_result() -> None:
+    async def answer() -> int:
+        return 7
+
+    bridge = Bridge(asyncio.get_running_loop())
+
+    assert await asyncio.to_thread(lambda: bridge.call(answer())) == 7
+
+
+async def test_a_closed_bridge_abandons_those_who_wait_and_those_who_come() -> None:
+    bridge = Bridge(asyncio.get_running_loop())
+    began = asyncio.Event()
+
+    async def wait_for_ever() -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    def call() -> str:
+        try:
+            bridge.call(wait_for_ever())
+        except Abandoned:
+            return "abandoned"
+        return "answered"
+
+    waiting = asyncio.ensure_future(asyncio.to_thread(call))
+    await began.wait()
+    bridge.close()
+
+    assert await waiting == "abandoned"
+    assert await asyncio.to_thread(call) == "abandoned"
+
+
+async def test_an_error_in_a_step_stops_the_process_and_leaves_the_workflow_without_an_outcome() -> None:
+    stopped: list[StopError] = []
+    steps = TeamSteps({}, Bridge(asyncio.get_running_loop()), stopped.append)
+
+    with pytest.raises(Abandoned):
+        await asyncio.to_thread(steps.batch_execute, "no plan")
+
+    assert len(stopped) == 1
+    assert "start again" in str(stopped[0])
+
+
+async def test_a_workflow_forked_from_before_the_retention_is_refused_and_sends_nothing(world: World) -> None:
+    async with run_inside(world) as orchestrator:
+        await orchestrator.until_seq(1)
+        await world.prices.set_price(BTC, Decimal(60450))
+        await orchestrator.until_seq(2)
+        calls = world.executor.requests["test/BTC/USDT/1/1"].calls
+        await asyncio.to_thread(orchestrator.desk().keeper.store.prune, 2**42)
+        await _fork(world, "test/BTC/USDT/1/1", "forked")
+
+        async def refused() -> bool:
+            return (await orchestrator.client.workflow("forked")).status == "ERROR"
+
+        await eventually(refused, "the refusal")
+        state = orchestrator.desk().state
+
+    assert world.executor.requests["test/BTC/USDT/1/1"].calls == calls
+    assert state.seq == 2
+
+
+async def test_a_forked_workflow_of_a_step_that_is_in_the_journal_changes_nothing(world: World) -> None:
+    async with run_inside(world) as orchestrator:
+        before = await orchestrator.until_seq(1)
+        await _fork(world, "test/BTC/USDT/1/1", "forked")
+
+        async def done() -> bool:
+            return (await orchestrator.client.workflow("forked")).status == "SUCCESS"
+
+        await eventually(done, "the repetition")
+        assert orchestrator.desk().state == before
+
+    assert world.executor.requests["test/BTC/USDT/1/1"].calls == 1
+    with closing(sqlite3.connect(world.folder / "state-BTC-USDT.sqlite")) as file:
+        assert file.execute("SELECT count(*) FROM trading_steps").fetchone() == (1,)
+
+
+async def test_the_inbox_gives_commands_first_then_updates_then_a_tick_then_the_newest_price(world: World) -> None:
+    async with run_inside(world) as orchestrator:
+        await orchestrator.until_seq(1)
+        await world.executor.fill(BTC, world.opening()[0])
+        await until(lambda: orchestrator.desk().state.event_offset == 2, "updates to copy")
+    (first, second) = world.executor.markets[BTC].venue.log
+    inbox = Inbox(max_updates=1)
+
+    async def command() -> None:
+        return None
+
+    inbox.put_price(Decimal(1))
+    inbox.put_price(Decimal(2))
+    inbox.put_tick()
+    inbox.put_tick()
+    await inbox.put_update(first)
+    await inbox.put_update(second)
+    inbox.put_command(command)
+    taken = [await inbox.take() for _ in range(5)]
+
+    assert taken[:3] == [command, (first,), (second,)]
+    assert isinstance(taken[3], TickDue)
+    assert taken[4] == Decimal(2)
+    assert inbox.empty
+
+
+async def _fork(world: World, workflow_id: str, new_id: str) -> None:
+    command = [
+        Path(sys.executable).with_name("dbos"),
+        *("workflow", "fork", workflow_id, "--step", "1", "--forked-workflow-id", new_id),
+        *("--application-version", "gridwright-1"),
+        *("--sys-db-url", f"sqlite:///{world.folder / 'dbos.sqlite'}"),
+    ]
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
+    assert await process.wait() == 0
