@@ -24,7 +24,7 @@ def driver(mode: GridMode = GridMode.LONG, **changes: object) -> GridDriver:
 
 def bought(**changes: object) -> GridDriver:
     """A long grid whose slot at 60000 has bought and offers what it holds at 60300."""
-    run = driver(**changes)
+    run = driver(GridMode.LONG, **changes)
     run.price_to("60100")
     run.trade_to("59990")
     return run

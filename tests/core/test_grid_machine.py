@@ -136,6 +136,20 @@ class GridMachine(RuleBasedStateMachine):
     @invariant()
     def the_position_limit_holds(self) -> None:
         assert abs(self.state.totals.position) <= MAX_POSITION
+        for side in Side:
+            slots = [slot for slot in self.state.slots.values() if slot.opening_side is side]
+            orders = [slot.order for slot in slots if slot.order is not None and slot.order.role is Role.OPENING]
+            could_fill = sum((order.quantity - order.executed for order in orders), ZERO)
+            held = sum((slot.position for slot in slots), ZERO)
+            assert side.sign * held + could_fill <= MAX_POSITION, "even if everything on this side fills"
+
+    @invariant()
+    def closings_never_exceed_what_is_held(self) -> None:
+        for slot in self.state.slots.values():
+            order = slot.order
+            if order is not None and order.role is Role.CLOSING:
+                assert order.quantity - order.executed <= abs(slot.position)
+                assert (order.price - slot.price) * slot.opening_side.sign > 0
 
     @invariant()
     def slots_stay_in_one_piece(self) -> None:
