@@ -94,7 +94,7 @@ async def _killing(run: Run, options: DemoOptions) -> AsyncIterator[None]:
     finally:
         killer.cancel()
         await asyncio.gather(killer, return_exceptions=True)
-    run.headline = "all back?"
+    run.headline = "the killing is over; waiting until all serve"
     await run.supervisor.until_serving(START_SECONDS)
 
 

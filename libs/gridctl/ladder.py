@@ -39,10 +39,11 @@ def draw_ladder(picture: Picture, rows: int, width: int) -> Table:
     """A table of exactly the header, and at most `rows` rows under it."""
     wide = width >= _WIDE
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
-    table.add_column("slot", justify="right", no_wrap=True)
-    table.add_column("status", no_wrap=True)
-    table.add_column("holds", no_wrap=True)
-    table.add_column("order", no_wrap=True)
+    # Widths that the usual content has anyway, so that the columns do not jump as it comes and goes.
+    table.add_column("slot", justify="right", no_wrap=True, min_width=8)
+    table.add_column("status", no_wrap=True, min_width=7)
+    table.add_column("holds", no_wrap=True, min_width=6)
+    table.add_column("order", no_wrap=True, min_width=13)
     if wide:
         table.add_column("quantity", justify="right", no_wrap=True)
         table.add_column("rounds", justify="right", no_wrap=True)
@@ -51,7 +52,8 @@ def draw_ladder(picture: Picture, rows: int, width: int) -> Table:
     shown = clip(picture.answer.state, picture.answer.price, rows)
     for slot in shown.above:
         table.add_row(*_row(slot, wide=wide))
-    hidden = f"+{shown.hidden_above}▲ +{shown.hidden_below}▼" if shown.hidden_above or shown.hidden_below else ""
+    beyond = ((shown.hidden_above, "▲"), (shown.hidden_below, "▼"))
+    hidden = " ".join(f"+{count}{arrow}" for count, arrow in beyond if count)
     price = words.amount(picture.answer.price)
     line = [Text(price, style="bold reverse"), Text("◀ price", style="bold"), Text(""), Text(hidden, style="dim")]
     table.add_row(*line, *(["", ""] if wide else []))

@@ -87,8 +87,8 @@ def draw_fills(picture: Picture, rows: int, width: int) -> Table:
     table.add_column("fill at", no_wrap=True)
     table.add_column("side", no_wrap=True)
     table.add_column("quantity", justify="right", no_wrap=True)
-    table.add_column("price", justify="right", no_wrap=True)
-    table.add_column("fee", justify="right", no_wrap=True)
+    table.add_column("price", justify="right", no_wrap=True, min_width=8)
+    table.add_column("fee", justify="right", no_wrap=True, min_width=8)
     if wide:
         table.add_column("in", no_wrap=True)
         table.add_column("as", no_wrap=True)
@@ -108,7 +108,7 @@ def draw_steps(picture: Picture, rows: int) -> Table:
     """The newest steps, newest first: what set each going, its actions, and the milliseconds of each phase."""
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
     table.add_column("step", justify="right", no_wrap=True)
-    table.add_column("by", no_wrap=True)
+    table.add_column("by", no_wrap=True, min_width=5)
     table.add_column("n", justify="right", no_wrap=True)
     for phase in words.PHASES:
         table.add_column(phase, justify="right", no_wrap=True)

@@ -49,7 +49,7 @@ def audit_table(report: AuditReport) -> Table:
     table.add_row("fills", str(report.fills), "trades of our orders on the venue")
     for name, found, meaning in (
         ("duplicates", str(len(report.duplicates)), "ids with two orders, slots with two live orders"),
-        ("orphans", str(len(report.orphans)), "live orders in no slot, orders of slots that are nowhere"),
+        ("orphans", str(len(report.orphans)), "live orders in no slot, slots whose order is nowhere"),
         ("missing", str(len(report.missing)), "trades on the venue that no step has applied"),
         ("twice", str(len(report.twice)), "trades applied or logged more than once"),
         ("position_diff", difference(report.position_diff), "base on the venue less base in the state"),
@@ -68,8 +68,8 @@ def _earnings(state: models_pb2.State) -> str:
     totals, (base, _, quote) = state.totals, state.symbol.partition("/")
     return (
         f"{state.symbol}: {totals.fills} fills, {totals.rounds} rounds, "
-        f"realised {words.pnl(totals.realised_pnl)} {quote} after fees, "
-        f"position {words.amount(totals.position)} {base}, mode {words.mode(state)}, {state.seq} steps"
+        f"realised {words.pnl(totals.realised_pnl)} {quote} after fees\n"
+        f"{state.symbol}: position {words.amount(totals.position)} {base}, {state.seq} steps, mode {words.mode(state)}"
     )
 
 
@@ -78,7 +78,7 @@ def _kills(summary: Summary, seed: int) -> str:
     total = sum(status.kills for status in summary.statuses)
     returns = [incident.after_s for incident in summary.incidents if isinstance(incident, Returned)]
     slowest = f"; slowest return {max(returns):.1f} s" if returns else ""
-    return f"KILLS {total}: {kills} (seed {seed}){slowest}"
+    return f"KILLS {total}: {kills}; seed {seed}{slowest}"
 
 
 def _warnings(summary: Summary) -> list[str]:

@@ -45,6 +45,17 @@ def test_the_view_tells_all_that_a_trader_asks(width: int, height: int) -> None:
         assert wanted in text, f"{wanted!r} is not on the screen:\n{text}"
 
 
+def test_the_longest_usual_numbers_are_not_cut() -> None:
+    answer = grid_answer(price=Decimal("60013.47"), interval=Decimal("60.01"))
+    for number, step in enumerate(answer.last_steps):
+        step.seq = 99_999 - number
+        step.phases[2].duration_ns = 9_999_000_000
+    text = "\n".join(screen(grid_picture(answer), 80, 24))
+    assert "…" not in text
+    for wanted in ("60013.47", "sell 60130.02", "99999 price", "9999"):
+        assert wanted in text, text
+
+
 def test_the_price_line_stands_between_the_slots_above_and_below() -> None:
     lines = screen(grid_picture(), 80, 24)
     above, line, below = (next(n for n, text in enumerate(lines) if word in text) for word in ("60060", "◀", " 60000 "))
