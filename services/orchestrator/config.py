@@ -1,6 +1,6 @@
 """The orchestrator's settings, read from the file that all services share."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ DEFAULT_ADDRESS = "127.0.0.1:50053"
 DEFAULT_EXECUTOR = "127.0.0.1:50052"
 DEFAULT_PRICEMON = "127.0.0.1:50051"
 
-_DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(GridConfig)}
+_DEFAULTS: dict[str, Any] = {option.name: option.default for option in fields(GridConfig)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Settings:
     executor_address: str
     pricemon_address: str
     data_dir: Path
-    database_url: str  # of the workflow checkpoints; empty: dbos.sqlite in data_dir
+    database_url: str = field(repr=False)  # of the workflow checkpoints; empty: dbos.sqlite in data_dir
     tick_interval_ms: int
     retention_hours: int
     max_update_batch: int
@@ -38,7 +38,7 @@ def load_settings(path: Path) -> Settings:
     own = root.table("orchestrator")
     settings = Settings(
         bot=root.text("bot", "gridwright"),
-        address=own.text("address", DEFAULT_ADDRESS),
+        address=own.text("listen", own.text("address", DEFAULT_ADDRESS)),
         executor_address=root.table("executor").text("address", DEFAULT_EXECUTOR),
         pricemon_address=root.table("pricemon").text("address", DEFAULT_PRICEMON),
         data_dir=Path(own.text("data_dir", ".gridwright/orchestrator")),

@@ -1,5 +1,7 @@
 """Why the process stops. Each carries its exit code, and its sentence says what to do."""
 
+from griddb.errors import DatabaseError
+
 
 class StopError(Exception):
     """The orchestrator must not go on; nothing has been recorded that a later start could not read."""
@@ -35,6 +37,14 @@ class ConflictError(StopError):
     """A step that does not follow the stored one, and is no repetition of it either: something else wrote the store."""
 
     exit_code = 4
+
+
+class DatabaseStopError(StopError):
+    """The database cannot be gone on with; the exit code is the error's own."""
+
+    def __init__(self, error: DatabaseError) -> None:
+        super().__init__(str(error))
+        self.exit_code = error.exit_code
 
 
 class Abandoned(BaseException):

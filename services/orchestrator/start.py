@@ -106,9 +106,10 @@ async def agree_with_venue(desk: Desk, timeout_seconds: float) -> None:
     until = loop.time() + timeout_seconds
     found = Discrepancies()
     for pause in backoff_seconds():
+        before = desk.state
         orders = await desk.executor.open_orders(desk.symbol)
         await drain(desk, orders.end_offset)
-        found = reconcile(desk.state, orders.snapshot)
+        found = _in_both(reconcile(before, orders.snapshot), reconcile(desk.state, orders.snapshot))
         if found.none:
             return
         if loop.time() > until:
@@ -120,6 +121,14 @@ async def agree_with_venue(desk: Desk, timeout_seconds: float) -> None:
             "second bot of this name, or a state from a backup: stop the other, or cancel them by hand, and start again"
         )
     log.warning("%s: not on the venue's list, waiting for their end: %s", desk.symbol, ", ".join(found.missing))
+
+
+def _in_both(before: Discrepancies, after: Discrepancies) -> Discrepancies:
+    # What was placed or ended while the venue was asked contradicts one of the two states only, and nothing is wrong.
+    return Discrepancies(
+        orphans=tuple(name for name in after.orphans if name in before.orphans),
+        missing=tuple(name for name in after.missing if name in before.missing),
+    )
 
 
 def _check_config(desk: Desk) -> None:

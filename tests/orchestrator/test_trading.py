@@ -157,6 +157,7 @@ async def test_a_heartbeat_keeps_the_price_current_and_is_no_trigger(world: Worl
 
 
 async def test_a_price_that_is_too_old_is_noted_and_is_no_trigger(world: World) -> None:
+    world.options["tick_interval_ms"] = "0"
     async with run_inside(world) as orchestrator:
         await orchestrator.until_seq(1)
         old = PriceHeard(BTC, Decimal(61000), age_ms=10_001)

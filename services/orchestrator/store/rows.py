@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, assert_never
 
 from gridcore.triggers import ModeChanged, OrdersUpdated, PriceChanged, Ticked, Trigger
-from gridrpc.convert_plan import plan_from_json, results_from_json
+from gridrpc.convert_plan import plan_from_json, plan_json, results_from_json, results_json
 from orchestrator.journal import JournalRow, Phase
 
 
@@ -19,6 +19,22 @@ def journal_row(row: Any) -> JournalRow:
         phases=tuple(Phase(**phase) for phase in json.loads(row.phases)),
         committed_time_ms=row.committed_time_ms,
     )
+
+
+def row_values(row: JournalRow) -> dict[str, object]:
+    """A value as the columns of `trading_steps`."""
+    return {
+        "seq": row.plan.seq,
+        "request_id": row.plan.request_id,
+        "epoch": row.plan.epoch,
+        "trigger_kind": trigger_kind(row.plan.trigger),
+        "plan": plan_json(row.plan),
+        "results": results_json(row.results),
+        "digest_before": row.digest_before,
+        "digest_after": row.digest_after,
+        "phases": phases_json(row.phases),
+        "committed_time_ms": row.committed_time_ms,
+    }
 
 
 def phases_json(phases: Sequence[Phase]) -> str:

@@ -18,13 +18,12 @@ from sqlalchemy.dialects.sqlite import insert
 from gridcore.actions import ActionResult
 from gridcore.state import State
 from gridcore.triggers import Plan
-from gridrpc.convert_plan import plan_json, results_json
 from gridrpc.convert_state import digest_of_json, state_from_json, state_json
 from gridrpc.faults import InvalidArgument
 from orchestrator.errors import ConflictError, LeaseLostError, UnfinishableError
 from orchestrator.journal import JournalRow, Phase
 from orchestrator.store.locks import FileLock
-from orchestrator.store.rows import journal_row, phases_json, trigger_kind
+from orchestrator.store.rows import journal_row, phases_json, row_values
 from orchestrator.store.schema import meta_table, migrate, state_table, steps_table
 
 _EPOCH = "epoch"
@@ -217,19 +216,7 @@ def _write_state(connection: sa.Connection, text: str, updated_at_ns: int) -> No
 
 
 def _write_row(connection: sa.Connection, row: JournalRow) -> None:
-    values = {
-        "seq": row.plan.seq,
-        "request_id": row.plan.request_id,
-        "epoch": row.plan.epoch,
-        "trigger_kind": trigger_kind(row.plan.trigger),
-        "plan": plan_json(row.plan),
-        "results": results_json(row.results),
-        "digest_before": row.digest_before,
-        "digest_after": row.digest_after,
-        "phases": phases_json(row.phases),
-        "committed_time_ms": row.committed_time_ms,
-    }
-    connection.execute(insert(steps_table), values)
+    connection.execute(insert(steps_table), row_values(row))
 
 
 def _find(connection: sa.Connection, wanted: sa.ColumnElement[bool]) -> JournalRow | None:

@@ -1,4 +1,8 @@
-"""The first schema: the specification's single-row state, the journal of steps, and the lease's numbers."""
+"""The first schema: the state, the journal of steps, and the lease's numbers.
+
+SQLite has a file per symbol with the specification's single row of state; Postgres has all symbols in one schema, with a
+row per slot, so that a commit costs what it changes.
+"""
 
 from alembic import op
 
@@ -7,15 +11,13 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-STATE = """
+SQLITE = """
 CREATE TABLE IF NOT EXISTS state (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     data TEXT NOT NULL,
     updated_at INTEGER NOT NULL
-)
-"""
+);
 
-TRADING_STEPS = """
 CREATE TABLE trading_steps (
     seq INTEGER PRIMARY KEY,
     request_id TEXT NOT NULL UNIQUE,
@@ -27,20 +29,66 @@ CREATE TABLE trading_steps (
     digest_after TEXT NOT NULL,
     phases TEXT NOT NULL,
     committed_time_ms INTEGER NOT NULL
-)
-"""
+);
 
-META = """
 CREATE TABLE meta (
     key TEXT PRIMARY KEY,
     value INTEGER NOT NULL
-)
+);
+"""
+
+POSTGRES = """
+CREATE TABLE states (
+    symbol TEXT PRIMARY KEY,
+    header TEXT NOT NULL,
+    seq BIGINT NOT NULL,
+    epoch BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL
+);
+
+CREATE TABLE slots (
+    symbol TEXT NOT NULL REFERENCES states ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    data TEXT NOT NULL,
+    PRIMARY KEY (symbol, key)
+);
+
+CREATE TABLE trading_steps (
+    symbol TEXT NOT NULL,
+    seq BIGINT NOT NULL,
+    request_id TEXT NOT NULL,
+    epoch BIGINT NOT NULL,
+    trigger_kind TEXT NOT NULL,
+    plan TEXT NOT NULL,
+    results TEXT NOT NULL,
+    digest_before TEXT NOT NULL,
+    digest_after TEXT NOT NULL,
+    phases TEXT NOT NULL,
+    committed_time_ms BIGINT NOT NULL,
+    PRIMARY KEY (symbol, seq),
+    UNIQUE (symbol, request_id)
+);
+
+CREATE INDEX trading_steps_by_time ON trading_steps (symbol, committed_time_ms);
+
+CREATE TABLE leases (
+    symbol TEXT PRIMARY KEY,
+    epoch BIGINT NOT NULL,
+    holder TEXT NOT NULL,
+    taken_time_ms BIGINT NOT NULL
+);
+
+CREATE TABLE ledger_cursors (
+    symbol TEXT PRIMARY KEY,
+    accepted_seq BIGINT NOT NULL
+);
 """
 
 
 def upgrade() -> None:
-    """Makes the three tables."""
-    for statement in (STATE, TRADING_STEPS, META):
+    """Makes the tables."""
+    tables = POSTGRES if op.get_context().dialect.name == "postgresql" else SQLITE
+    for statement in filter(str.strip, tables.split(";")):
         op.execute(statement)
 
 

@@ -1,0 +1,228 @@
+"""The store on Postgres: one database for all symbols, one row per slot, a session per symbol that holds its lease.
+
+The lease is an advisory lock of the session that writes, so the server gives it back when the process or its connection
+ends, and a row with epoch and holder that every write checks in its own transaction: whoever was away while another one
+had the symbol writes nothing any more.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import sqlalchemy as sa
+
+from griddb.errors import DatabaseError
+from griddb.session import Session, lock_key
+from gridcore.actions import ActionResult
+from gridcore.state import State
+from gridcore.triggers import Plan
+from gridrpc.faults import InvalidArgument
+from orchestrator.errors import ConflictError, DatabaseStopError, LeaseLostError, UnfinishableError
+from orchestrator.journal import JournalRow, Phase
+from orchestrator.store import postgres_sql as tables
+from orchestrator.store.postgres_schema import SCHEMA
+from orchestrator.store.postgres_sql import Lease
+from orchestrator.store.state_pieces import NOTHING, StatePieces, pieces_of, state_from_pieces
+
+T = TypeVar("T")
+
+
+class PostgresStore:
+    """A Store on a session of its own. Its calls may come from several threads; they wait for a server that is away."""
+
+    def __init__(self, url: sa.URL, symbol: str) -> None:
+        """Connects when it is first used; the tables must be there."""
+        self._symbol = symbol
+        self._session = Session(url, SCHEMA, f"orchestrator {symbol}")
+        self._lease = Lease(symbol, 0, uuid.uuid4().hex)
+        self._kept = NOTHING  # the state that the tables hold, as we last read or wrote it
+        self._newest: JournalRow | None = None  # written by us
+        self._late: dict[int, tuple[Phase, ...]] = {}  # phases of rows that were written before the last one ended
+
+    @property
+    def away(self) -> str:
+        """Why the database does not answer; empty while it does."""
+        return self._session.away
+
+    def ping(self) -> None:
+        """Looks whether the server and the lease's lock are still there."""
+        self._guarded(self._session.ping)
+
+    def take_lease(self) -> int:
+        """Takes the symbol's lock and raises the epoch."""
+
+        def refusal() -> LeaseLostError:
+            return LeaseLostError(
+                f"another orchestrator holds {self._symbol} in {self._session.shown}: stop it first, or give this one "
+                "another database"
+            )
+
+        self._guarded(lambda: self._session.hold(lock_key(f"orchestrator {self._symbol}"), refusal))
+        self._lease = self._run(lambda connection: tables.take_lease(connection, self._symbol, self._lease.holder))
+        return self._lease.epoch
+
+    def raise_epoch(self) -> int:
+        """The next epoch, in the database before it is returned."""
+        self._lease = self._write(lambda connection: tables.raise_epoch(connection, self._lease))
+        return self._lease.epoch
+
+    def load_state(self) -> State | None:
+        """The stored state, put together from its rows."""
+        found = self._run(lambda connection: tables.read_state(connection, self._symbol))
+        if found is None:
+            return None
+        try:
+            state = state_from_pieces(*found)
+        except (InvalidArgument, ValueError) as error:
+            reason = error.message if isinstance(error, InvalidArgument) else str(error)
+            raise UnfinishableError(
+                f"the state of {self._symbol} in {self._session.shown} cannot be read ({reason}): restore a backup of "
+                "the database, or start the version that wrote it"
+            ) from error
+        self._kept = pieces_of(state)
+        return state
+
+    def save_state(self, state: State) -> None:
+        """Stores a state without a step."""
+        before, after = self._kept, pieces_of(state, self._kept)
+
+        def save(connection: sa.Connection) -> None:
+            if state.seq == 0:
+                written = tables.insert_state(connection, state, after)
+            else:
+                written = tables.update_state(connection, self._lease, state.seq - 1, state, after)
+            self._refuse_unless(connection, state.seq, written=written)
+            tables.write_slots(connection, self._symbol, before, after)
+
+        self._write(save)
+        self._kept = after
+
+    def bind_ledger(self, ledger_birth_id: str) -> None:
+        """Puts the ledger's birth id into the stored state."""
+        stored = self.load_state()
+        if stored is None:
+            raise ConflictError(f"{self._symbol} has no state that a ledger could be bound to: start again")
+        state = replace(stored, ledger_birth_id=ledger_birth_id)
+        after = pieces_of(state, self._kept)
+
+        def bind(connection: sa.Connection) -> None:
+            written = tables.update_state(connection, self._lease, state.seq, state, after)
+            self._refuse_unless(connection, state.seq, written=written)
+
+        self._run(bind)
+        self._kept = after
+
+    def commit(self, plan: Plan, results: Sequence[ActionResult], state: State, phases: Sequence[Phase]) -> JournalRow:
+        """State, changed slots and journal row in one transaction; a repetition writes nothing."""
+        before, after = self._pieces_before(), pieces_of(state, self._kept)
+        row = JournalRow(
+            plan=plan,
+            results=tuple(results),
+            digest_before=before.digest,
+            digest_after=after.digest,
+            phases=tuple(phases),
+            committed_time_ms=time.time_ns() // 1_000_000,
+        )
+
+        def commit(connection: sa.Connection) -> JournalRow:
+            if not tables.add_step(connection, self._symbol, row):
+                return self._repeated(connection, plan)
+            written = tables.update_state(connection, self._lease, plan.seq - 1, state, after)
+            self._refuse_unless(connection, plan.seq, written=written)
+            tables.write_slots(connection, self._symbol, before, after)
+            for seq, whole in self._late.items():
+                tables.set_phases(connection, self._symbol, seq, whole)
+            return row
+
+        committed = self._run(commit)
+        if committed is row:
+            self._kept, self._newest = after, row
+            self._late.clear()
+        return committed
+
+    def add_phase(self, seq: int, phase: Phase) -> None:
+        """Kept in memory, read with the row, and written with the next commit: a reading aid, not worth a flush."""
+        newest = self._newest
+        row = newest if newest is not None and newest.plan.seq == seq else self.find_step(seq=seq)
+        if row is not None:
+            self._late[seq] = (*row.phases, phase)
+
+    def find_step(self, *, seq: int = 0, request_id: str = "") -> JournalRow | None:
+        """The row of a request where one is named, else of a seq."""
+        row = self._run(lambda connection: tables.find_step(connection, self._symbol, seq=seq, request_id=request_id))
+        return None if row is None else self._with_late(row)
+
+    def last_steps(self, limit: int) -> list[JournalRow]:
+        """The newest rows, newest first."""
+        rows = self._run(lambda connection: tables.last_steps(connection, self._symbol, limit))
+        return [self._with_late(row) for row in rows]
+
+    def ledger_cursor(self) -> int:
+        """The accepted_seq that the last start reached."""
+        return self._run(lambda connection: tables.ledger_cursor(connection, self._symbol))
+
+    def move_ledger_cursor(self, accepted_seq: int) -> None:
+        """Keeps it for the next start."""
+        self._write(lambda connection: tables.move_ledger_cursor(connection, self._symbol, accepted_seq))
+
+    def prune(self, before_ms: int) -> int:
+        """Deletes older rows but for the newest one."""
+        return self._write(lambda connection: tables.prune_steps(connection, self._symbol, before_ms))
+
+    def close(self) -> None:
+        """Ends the session, and with it the lease."""
+        self._session.close()
+
+    def _pieces_before(self) -> StatePieces:
+        if self._kept is NOTHING:
+            self.load_state()
+        return self._kept
+
+    def _repeated(self, connection: sa.Connection, plan: Plan) -> JournalRow:
+        row = tables.find_step(connection, self._symbol, seq=0, request_id=plan.request_id)
+        if row is None:
+            self._refuse_unless(connection, plan.seq, written=False)
+            raise AssertionError("the journal has a row of this seq, so the state is at it or beyond")
+        return self._with_late(row)
+
+    def _with_late(self, row: JournalRow) -> JournalRow:
+        phases = self._late.get(row.plan.seq)
+        return row if phases is None else replace(row, phases=phases)
+
+    def _refuse_unless(self, connection: sa.Connection, seq: int, *, written: bool) -> None:
+        """Says why nothing was written, where nothing was."""
+        if written:
+            return
+        self._check_lease(connection)
+        stored = tables.stored_seq(connection, self._symbol)
+        raise ConflictError(
+            f"{self._symbol} expects step {0 if stored is None else stored + 1}, not {seq}: something else wrote its "
+            f"state in {self._session.shown}; compare it with a backup before starting again"
+        )
+
+    def _check_lease(self, connection: sa.Connection) -> None:
+        stored = tables.stored_lease(connection, self._symbol)
+        if stored != self._lease:
+            raise LeaseLostError(
+                f"{self._symbol} is at epoch {stored.epoch if stored else 0}, this orchestrator holds "
+                f"{self._lease.epoch}: another one has taken over; stop one of them"
+            )
+
+    def _write(self, work: Callable[[sa.Connection], T]) -> T:
+        def under_lease(connection: sa.Connection) -> T:
+            self._check_lease(connection)
+            return work(connection)
+
+        return self._run(under_lease)
+
+    def _run(self, work: Callable[[sa.Connection], T]) -> T:
+        return self._guarded(lambda: self._session.run(work))
+
+    @staticmethod
+    def _guarded(call: Callable[[], T]) -> T:
+        try:
+            return call()
+        except DatabaseError as error:
+            raise DatabaseStopError(error) from error

@@ -1,0 +1,160 @@
+"""The statements of the store on Postgres, each for one symbol inside a transaction that its caller makes."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+
+from gridcore.state import State
+from orchestrator.journal import JournalRow, Phase
+from orchestrator.store.postgres_schema import leases, ledger_cursors, slots, states, trading_steps
+from orchestrator.store.rows import journal_row, phases_json, row_values
+from orchestrator.store.state_pieces import StatePieces
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who may write a symbol. `holder` is a name that each process makes up."""
+
+    symbol: str
+    epoch: int
+    holder: str
+
+
+def take_lease(connection: sa.Connection, symbol: str, holder: str) -> Lease:
+    """A new holder under the next epoch. The caller has the symbol's lock."""
+    row = {"symbol": symbol, "epoch": 1, "holder": holder, "taken_time_ms": time.time_ns() // 1_000_000}
+    taken = insert(leases).values(row)
+    taken = taken.on_conflict_do_update(index_elements=[leases.c.symbol], set_={**row, "epoch": leases.c.epoch + 1})
+    return Lease(symbol, connection.execute(taken.returning(leases.c.epoch)).scalar_one(), holder)
+
+
+def raise_epoch(connection: sa.Connection, lease: Lease) -> Lease:
+    """The same holder under the next epoch."""
+    connection.execute(sa.update(leases).where(leases.c.symbol == lease.symbol).values(epoch=lease.epoch + 1))
+    return Lease(lease.symbol, lease.epoch + 1, lease.holder)
+
+
+def stored_lease(connection: sa.Connection, symbol: str) -> Lease | None:
+    """Whoever took the symbol last."""
+    row = connection.execute(sa.select(leases).where(leases.c.symbol == symbol)).one_or_none()
+    return None if row is None else Lease(row.symbol, row.epoch, row.holder)
+
+
+def stored_seq(connection: sa.Connection, symbol: str) -> int | None:
+    """The state's seq, None where there is no state."""
+    return connection.execute(sa.select(states.c.seq).where(states.c.symbol == symbol)).scalar_one_or_none()
+
+
+def read_state(connection: sa.Connection, symbol: str) -> tuple[str, dict[str, str]] | None:
+    """The header and the slots' texts by key."""
+    header = connection.execute(sa.select(states.c.header).where(states.c.symbol == symbol)).scalar_one_or_none()
+    if header is None:
+        return None
+    rows = connection.execute(sa.select(slots.c.key, slots.c.data).where(slots.c.symbol == symbol))
+    return header, {row.key: row.data for row in rows}
+
+
+def insert_state(connection: sa.Connection, state: State, pieces: StatePieces) -> bool:
+    """The first state. False where there is one."""
+    added = insert(states).values(symbol=state.symbol, **_columns(state, pieces)).on_conflict_do_nothing()
+    return connection.execute(added).rowcount == 1
+
+
+def update_state(connection: sa.Connection, lease: Lease, seq: int, state: State, pieces: StatePieces) -> bool:
+    """Replaces the header of the state that stands at `seq`. False where it stands elsewhere or the lease is lost.
+
+    Whoever takes the lease has the symbol's lock, which this session had until its last breath: so the check holds
+    until the commit.
+    """
+    updated = (
+        sa.update(states)
+        .where(states.c.symbol == lease.symbol, states.c.seq == seq)
+        .where(leases.c.symbol == states.c.symbol, leases.c.epoch == lease.epoch, leases.c.holder == lease.holder)
+        .values(_columns(state, pieces))
+    )
+    return connection.execute(updated).rowcount == 1
+
+
+def write_slots(connection: sa.Connection, symbol: str, before: StatePieces, after: StatePieces) -> None:
+    """Writes the slots that changed and removes those that are gone, each kind in one statement."""
+    changed, gone = after.changed_since(before), after.gone_since(before)
+    if changed:
+        connection.execute(
+            _WRITE_SLOTS, {"symbol": symbol, "keys": list(changed.keys()), "texts": list(changed.values())}
+        )
+    if gone:
+        connection.execute(_REMOVE_SLOTS, {"symbol": symbol, "keys": gone})
+
+
+def add_step(connection: sa.Connection, symbol: str, row: JournalRow) -> bool:
+    """A row of the journal. False where its seq or its request has one."""
+    added = insert(trading_steps).values(symbol=symbol, **row_values(row)).on_conflict_do_nothing()
+    return connection.execute(added).rowcount == 1
+
+
+def find_step(connection: sa.Connection, symbol: str, *, seq: int, request_id: str) -> JournalRow | None:
+    """The row of a request where one is named, else of a seq."""
+    wanted = trading_steps.c.request_id == request_id if request_id else trading_steps.c.seq == seq
+    row = connection.execute(sa.select(trading_steps).where(trading_steps.c.symbol == symbol, wanted)).one_or_none()
+    return None if row is None else journal_row(row)
+
+
+def last_steps(connection: sa.Connection, symbol: str, limit: int) -> list[JournalRow]:
+    """The newest rows, newest first."""
+    query = sa.select(trading_steps).where(trading_steps.c.symbol == symbol)
+    return [journal_row(row) for row in connection.execute(query.order_by(trading_steps.c.seq.desc()).limit(limit))]
+
+
+def set_phases(connection: sa.Connection, symbol: str, seq: int, phases: Sequence[Phase]) -> None:
+    """Replaces the phases of a row."""
+    row = sa.update(trading_steps).where(trading_steps.c.symbol == symbol, trading_steps.c.seq == seq)
+    connection.execute(row.values(phases=phases_json(phases)))
+
+
+def prune_steps(connection: sa.Connection, symbol: str, before_ms: int) -> int:
+    """Deletes rows committed before, but for the newest one; how many."""
+    ours = trading_steps.c.symbol == symbol
+    newest = sa.select(sa.func.max(trading_steps.c.seq)).where(ours).scalar_subquery()
+    old = (ours, trading_steps.c.committed_time_ms < before_ms, trading_steps.c.seq < newest)
+    return connection.execute(sa.delete(trading_steps).where(*old)).rowcount
+
+
+def ledger_cursor(connection: sa.Connection, symbol: str) -> int:
+    """The accepted_seq that is remembered, 0 at first."""
+    query = sa.select(ledger_cursors.c.accepted_seq).where(ledger_cursors.c.symbol == symbol)
+    return connection.execute(query).scalar_one_or_none() or 0
+
+
+def move_ledger_cursor(connection: sa.Connection, symbol: str, accepted_seq: int) -> None:
+    """Remembers it."""
+    row = {"symbol": symbol, "accepted_seq": accepted_seq}
+    moved = insert(ledger_cursors).values(row)
+    connection.execute(moved.on_conflict_do_update(index_elements=[ledger_cursors.c.symbol], set_=row))
+
+
+def _columns(state: State, pieces: StatePieces) -> dict[str, object]:
+    return {
+        "header": pieces.header,
+        "seq": state.seq,
+        "epoch": state.epoch,
+        "updated_at": state.last_update_time,
+    }
+
+
+def _texts(name: str) -> sa.BindParameter[list[str]]:
+    return sa.bindparam(name, type_=ARRAY(sa.Text))
+
+
+_written = insert(slots).from_select(
+    ["symbol", "key", "data"],
+    sa.select(sa.bindparam("symbol", type_=sa.Text), sa.func.unnest(_texts("keys")), sa.func.unnest(_texts("texts"))),
+)
+_WRITE_SLOTS = _written.on_conflict_do_update(
+    index_elements=[slots.c.symbol, slots.c.key], set_={"data": _written.excluded.data}
+)
+_REMOVE_SLOTS = sa.delete(slots).where(
+    slots.c.symbol == sa.bindparam("symbol"), slots.c.key == sa.func.any(_texts("keys"))
+)
