@@ -91,7 +91,9 @@ def _move_in(values: dict[str, Any], folder: Path) -> None:
     values.setdefault("venue", {})["base_url"] = f"http://{_LOOPBACK}:{http}"
     values[SIMEX] |= {"address": f"{_LOOPBACK}:{http}", "control_address": f"{_LOOPBACK}:{control}"}
     for name, port in zip((PRICEMON, EXECUTOR, ORCHESTRATOR), others, strict=True):
-        values.setdefault(name, {})["address"] = f"{_LOOPBACK}:{port}"
+        own = values.setdefault(name, {})
+        own["address"] = f"{_LOOPBACK}:{port}"
+        own.pop("listen", None)
     for name in (SIMEX, EXECUTOR, ORCHESTRATOR):
         section: Mapping[str, Any] = values[name]
         values[name] = {**section, "data_dir": str((folder / name).resolve())}

@@ -55,7 +55,7 @@ def read_settings(config: Table, environment: Mapping[str, str]) -> Settings:
     rate = executor.integer("requests_per_second", 10, least=1)
     settings = Settings(
         venue=_venue(venue, environment),
-        address=executor.text("address", "127.0.0.1:50052"),
+        address=executor.text("listen", executor.text("address", "127.0.0.1:50052")),
         database_url=executor.text("database_url", "")
         or sqlite_url(Path(executor.text("data_dir", ".gridwright/executor"))),
         poll_interval_ms=executor.integer("poll_interval_ms", 1_000, least=10),

@@ -44,7 +44,7 @@ def read_settings(path: Path) -> Settings:
     settings = Settings(
         venue=_venue(top.table("venue")),
         symbols=_symbols(top),
-        address=own.address("address", "127.0.0.1:50051"),
+        address=own.address("listen", own.address("address", "127.0.0.1:50051")),
         heartbeat_ms=own.integer("heartbeat_ms", 1_000, least=10),
         patience=Patience(
             **{name: own.integer(name, value, least=10) for name, value in asdict(Patience()).items()},
