@@ -26,7 +26,7 @@ class Run:
         self.supervisor = Supervisor(house.services, logs, self._note)
         self.wires = Wires(house)
         symbols = house.symbols if ORCHESTRATOR in house.addresses else ()
-        self._watchers = [Watcher(self.wires.orchestrator, symbol) for symbol in symbols]
+        self._watchers = [Watcher(self.wires.watched, symbol) for symbol in symbols]
 
     async def start(self) -> None:
         """Starts everything, simex first since the others ask it for the market's rules.

@@ -37,9 +37,12 @@ class HouseStatus:
 
 def ask(house: House, open_channel: OpenChannel) -> HouseStatus:
     """Asks each service for its health, and the orchestrator for each grid."""
-    healths = {name: _health(open_channel(address)) for name, address in house.addresses.items()}
-    orchestrator = open_channel(house.addresses[ORCHESTRATOR])
-    return HouseStatus(healths, {symbol: _state(orchestrator, symbol) for symbol in house.symbols})
+    healths: dict[str, str] = {}
+    for name, address in house.addresses.items():
+        with open_channel(address) as channel:
+            healths[name] = _health(channel)
+    with open_channel(house.addresses[ORCHESTRATOR]) as orchestrator:
+        return HouseStatus(healths, {symbol: _state(orchestrator, symbol) for symbol in house.symbols})
 
 
 def _health(channel: grpc.Channel) -> str:

@@ -111,8 +111,8 @@ class Supervisor:
                     await keeper.settled.wait()
                     keeper.raise_if_gave_up()
         except TimeoutError:
-            late = ", ".join(keeper.service.name for keeper in started if keeper.phase is not Phase.SERVING)
-            raise TimeoutError(f"{late}: not serving after {deadline_seconds:g} s; the logs say why") from None
+            late = "; ".join(keeper.last_word for keeper in started if keeper.phase is not Phase.SERVING)
+            raise TimeoutError(f"not serving after {deadline_seconds:g} s: {late}") from None
 
     def raise_if_one_gave_up(self) -> None:
         """Raises ServiceGaveUpError for the first that did."""
@@ -165,6 +165,10 @@ class _Keeper:
     @property
     def started(self) -> bool:
         return self._task is not None
+
+    @property
+    def last_word(self) -> str:
+        return f"{self.service.name}, whose last word was {last_line(self._log)!r}"
 
     def start(self) -> None:
         if self._task is None:

@@ -45,7 +45,7 @@ async def run_up(house: House, logs: Path, screen: Screen) -> int:
 async def run_watch(house: House, screen: Screen) -> int:
     """Looks at the grids of a running house until Ctrl-C."""
     async with until_interrupted() as stop, Wires(house) as wires:
-        watchers = [Watcher(wires.orchestrator, symbol) for symbol in house.symbols]
+        watchers = [Watcher(wires.watched, symbol) for symbol in house.symbols]
 
         def look() -> list[Picture]:
             return [watcher.look("watching") for watcher in watchers]

@@ -29,13 +29,18 @@ class Wires:
 
     @cached_property
     def executor(self) -> "ExecutorAsyncStub":
-        """Of the one executor."""
+        """The executor."""
         return executor_pb2_grpc.ExecutorStub(self._open(EXECUTOR))
 
     @cached_property
     def orchestrator(self) -> "OrchestratorAsyncStub":
-        """Of the one orchestrator."""
+        """The orchestrator."""
         return orchestrator_pb2_grpc.OrchestratorStub(self._open(ORCHESTRATOR))
+
+    @cached_property
+    def watched(self) -> "OrchestratorAsyncStub":
+        """The orchestrator for WatchState: of what it sends, only the newest counts."""
+        return orchestrator_pb2_grpc.OrchestratorStub(self._open(ORCHESTRATOR, newest_only=True))
 
     async def __aenter__(self) -> Self:
         return self
@@ -44,7 +49,7 @@ class Wires:
         for channel in self._channels:
             await channel.close()
 
-    def _open(self, name: str) -> grpc.aio.Channel:
-        channel = open_channel(self._addresses[name])
+    def _open(self, name: str, *, newest_only: bool = False) -> grpc.aio.Channel:
+        channel = open_channel(self._addresses[name], newest_only=newest_only)
         self._channels.append(channel)
         return channel

@@ -66,7 +66,7 @@ async def test_a_service_that_crashes_at_its_start_is_tried_again_and_named_when
     async with Supervisor([toy(code=1)], tmp_path, incidents.append) as supervisor:
         supervisor.start()
         await until(lambda: len(incidents) >= 2, "the second try", SECONDS)
-        with pytest.raises(TimeoutError, match=r"toy: not serving after 0\.1 s"):
+        with pytest.raises(TimeoutError, match=r"not serving after 0\.1 s: toy, whose last word was 'toy cannot go on"):
             await supervisor.until_serving(0.1)
     assert all(isinstance(incident, Died) for incident in incidents)
 
