@@ -106,8 +106,8 @@ class PositionManager:
     def _mispriced(self, slot: InventorySlot, order: SlotOrder, price: Decimal) -> bool:
         # Placed beyond the slot's closing price, on the maker's side of a market that has come back since: there it
         # would wait for a better price than the slot was opened for.
-        reachable = (price - slot.closing_price) * order.side.sign > 0
-        return order.price != slot.closing_price and reachable
+        reachable = self._rank(order.side, slot.closing_price, price) > 0
+        return reachable and order.price != self._on_tick(order.side, slot.closing_price)
 
     def _overtaken(self, slot: InventorySlot, price: Decimal) -> bool:
         # A slot has one order at a time, so a part already bought can be sold only once the rest of its opening order
@@ -133,14 +133,17 @@ class PositionManager:
 
     def _closing_limit(self, side: Side, closing_price: Decimal, price: Decimal) -> Decimal:
         # A closing price that the market has passed would trade at once, and a post-only order would be refused: it is
-        # moved to the nearest price on the maker's side, which is better than what the slot hoped for. The closing
-        # price itself is on the tick, unless the venue has changed that since.
-        market, post_only = self._market, self._config.post_only
+        # moved to the nearest price on the maker's side, which is better than what the slot hoped for.
+        limit = self._on_tick(side, closing_price)
+        if not self._config.post_only:
+            return limit
         if side is Side.SELL:
-            limit = market.price_up(closing_price)
-            return max(limit, market.price_down(price) + market.tick_size) if post_only else limit
-        limit = market.price_down(closing_price)
-        return min(limit, market.price_up(price) - market.tick_size) if post_only else limit
+            return max(limit, self._market.price_down(price) + self._market.tick_size)
+        return min(limit, self._market.price_up(price) - self._market.tick_size)
+
+    def _on_tick(self, side: Side, closing_price: Decimal) -> Decimal:
+        # It is there already, unless the venue has changed its tick since the slot was made.
+        return self._market.price_up(closing_price) if side is Side.SELL else self._market.price_down(closing_price)
 
     def _openings(self) -> Iterator[Placement]:
         if self._state.risk.mode is not Mode.RUNNING:

@@ -161,6 +161,21 @@ def test_a_round_counts_once_its_position_is_gone(executed: list[str], rounds: i
     assert (only_slot(state).round, state.totals.rounds) == (rounds, rounds)
 
 
+def test_a_closing_order_that_did_nothing_is_no_round() -> None:
+    # Placed for what the venue has come to call dust since.
+    small = replace(slot_with(Role.CLOSING), position=D("0.01"), cost=D(1), position_status=PositionStatus.DUST)
+
+    assert after(state_with(small), OrderStatus.CANCELED).totals.rounds == 0
+
+
+def test_closing_all_leaves_no_cost_however_many_digits_it_had() -> None:
+    held = replace(slot_with(Role.CLOSING), cost=D("99.999999999999999"))
+
+    slot = only_slot(after(state_with(held), fill("1", "110")))
+
+    assert (slot.cost, slot.position_status) == (D(0), PositionStatus.EMPTY)
+
+
 @pytest.mark.parametrize(
     ("status", "end", "rests"),
     [

@@ -324,6 +324,14 @@ def test_a_refused_slot_rests_before_it_is_tried_again() -> None:
     assert len(places(run.tick(1))) == 3
 
 
+def test_a_refused_slot_rests_on_while_others_are_placed() -> None:
+    run = driver(retry_after_ms=5_000)
+    run.price_to("60100", Outcome.REJECTED, Outcome.ACCEPTED, Outcome.ACCEPTED)
+
+    assert told(run.price_to("60310")) == ["OPENING BUY 60300"]
+    assert told(run.price_to("60311")) == []
+
+
 @pytest.mark.parametrize("outcome", [Outcome.NOT_SENT, Outcome.EXPIRED])
 def test_what_was_not_sent_is_not_tried_again_at_every_price(outcome: Outcome) -> None:
     run = driver(retry_after_ms=5_000)
@@ -507,3 +515,16 @@ def test_a_venue_that_coarsens_its_tick_gets_orders_on_the_new_one() -> None:
     new = [order.place.price for order in run.venue.live() if order.place.price not in {D(60000)}]
     assert new
     assert all(price % 1 == 0 for price in new)
+    for _ in range(3):
+        assert run.price_to("60200").empty, "nothing is taken down and placed again for being off the old tick"
+
+
+def test_a_venue_that_coarsens_its_tick_gets_openings_off_it_taken_down() -> None:
+    run = driver(interval=D("300.01"))
+    run.price_to("60100")
+    run.market = replace(MARKET, tick_size=D(1))
+
+    run.price_to("60101")
+    run.hear()
+
+    assert run.resting() == ["BUY 59399", "BUY 59699", "BUY 60000"]

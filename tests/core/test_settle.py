@@ -193,10 +193,16 @@ def test_an_order_in_doubt_is_not_cancelled_before_it_is_found() -> None:
     assert name not in {order.place.client_order_id for order in run.venue.live()}, "found and taken down in one step"
 
 
-def test_a_slot_with_a_position_does_not_leave_the_map() -> None:
+def test_a_slot_with_an_order_or_a_position_does_not_leave_the_map() -> None:
     run, plan = first_plan()
-    run.state = settle(run.state, plan, run.venue.answer(plan), MARKET)
+    leave = replace(plan, actions=(), new_slots=(), dropped_slots=("60000",))
+    run.step(plan.trigger)
+    assert "60000" in settle(run.state, replace(leave, seq=2), [], MARKET).slots, "its order rests"
 
-    kept = settle(run.state, replace(plan, seq=2, actions=(), dropped_slots=("60000",)), [], MARKET)
+    run.trade_to("59990")
+    (closing,) = [each for each in run.venue.live() if each.place.slot == "60000"]
+    run.venue.end(closing.place.client_order_id, OrderStatus.EXPIRED)
+    run.hear()
+    assert run.slot("60000").status is SlotStatus.FREE
 
-    assert "60000" in kept.slots
+    assert "60000" in settle(run.state, replace(leave, seq=run.state.seq + 1), [], MARKET).slots, "it holds something"
