@@ -10,16 +10,16 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from executor.clock import VenueClock
 from executor.ledger import fences, updates
 from executor.ledger.requests import NewRequest
-from executor.ledger.store import Ledger, open_ledger, sqlite_url
+from executor.ledger.store import Ledger, open_ledger
 from executor.service import Executor
 from gridcore.actions import Action, ActionResult, CancelOrder, Fill, OrderUpdate, Outcome, PlaceOrder
 from gridcore.orders import OrderStatus, OrderType, Role, Side
-from gridtesting.live_executor import STEPWISE, SYMBOL, CrashError, CrashPoint, mortal
+from gridtesting.live_executor import STEPWISE, SYMBOL, CrashError, CrashPoint, fresh_ledger, mortal
 from gridtesting.venue import FakeVenue, Fault, ManualClock
 
 PLACE_FAULTS = st.lists(st.none() | st.sampled_from([fault for fault in Fault if fault is not Fault.HANG]), max_size=4)
@@ -45,7 +45,7 @@ class ExecutorMachine(RuleBasedStateMachine):
     def open_executor(self) -> None:
         self.crash = CrashPoint()
         self.stack = contextlib.ExitStack()
-        opened = self.stack.enter_context(open_ledger(sqlite_url(Path(self.folder.name)), self.clock()))
+        opened = self.stack.enter_context(open_ledger(fresh_ledger(Path(self.folder.name), self.clock()), self.clock()))
         self.ledger: Ledger = mortal(opened, self.crash)
         self.executor = Executor(self.ledger, self.venue, (SYMBOL,), STEPWISE, VenueClock(self.clock))
         self.runner.run(self.executor.start())
@@ -76,6 +76,10 @@ class ExecutorMachine(RuleBasedStateMachine):
             *(name, Side.BUY, Role.OPENING, OrderType.LIMIT, Decimal(100), Decimal(2), self.clock() + 6_000, "100")
         )
 
+    @initialize(count=st.integers(1, 3))
+    def begin(self, count: int) -> None:
+        self.send(self.new_request([self.new_place() for _ in range(count)]))
+
     @rule(count=st.integers(1, 3), faults=PLACE_FAULTS, hide_ms=st.sampled_from([0, 0, 1_500]))
     def place(self, count: int, faults: list[Fault | None], hide_ms: int) -> None:
         self.venue.hide_new_orders_ms = hide_ms
@@ -83,7 +87,6 @@ class ExecutorMachine(RuleBasedStateMachine):
         self.send(self.new_request([self.new_place() for _ in range(count)]))
         self.venue.faults.clear()
 
-    @precondition(lambda self: self.requests)
     @rule(pick=PICKS, faults=PLACE_FAULTS)
     def cancel(self, pick: int, faults: list[Fault | None]) -> None:
         places = [one for request in self.requests.values() for one in request.actions if isinstance(one, PlaceOrder)]
@@ -100,18 +103,21 @@ class ExecutorMachine(RuleBasedStateMachine):
             place.client_order_id == name for answered in self.answers for place in self.requests[answered].actions
         )
 
-    @precondition(lambda self: self.requests)
-    @rule(pick=PICKS, at=st.integers(0, 8), after_commit=st.booleans(), faults=PLACE_FAULTS)
-    def repeat_and_die(self, pick: int, at: int, after_commit: bool, faults: list[Fault | None]) -> None:
+    @rule(pick=PICKS, at=st.integers(0, 12), after_commit=st.booleans(), faults=PLACE_FAULTS, all_fill=st.booleans())
+    def repeat_and_die(
+        self, pick: int, at: int, after_commit: bool, faults: list[Fault | None], all_fill: bool
+    ) -> None:
         self.crash.at, self.crash.after_commit = self.crash.commits + at, after_commit
         self.venue.faults.extend(faults)
         known = list(self.requests.values())
         self.send(known[pick % len(known)])
         self.send(self.new_request([self.new_place(), self.new_place()]))
         self.venue.faults.clear()
+        if all_fill:  # now the venue would take their names again
+            for order in [one for one in self.venue.orders.values() if not one.status.ended]:
+                self.venue.fill(order.client_order_id)
         self.restart()
 
-    @precondition(lambda self: self.requests)
     @rule(pick=PICKS)
     def repeat(self, pick: int) -> None:
         known = list(self.requests.values())
@@ -228,8 +234,8 @@ class ExecutorMachine(RuleBasedStateMachine):
 
 TestExecutorMachine = ExecutorMachine.TestCase
 TestExecutorMachine.settings = settings(
-    max_examples=40,
-    stateful_step_count=25,
+    max_examples=25,
+    stateful_step_count=30,
     deadline=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],

@@ -115,8 +115,10 @@ def _migrate(connection: sa.Connection) -> None:
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = connection
     present = MigrationContext.configure(connection).get_current_revision()
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if present is not None and present not in known:
+    scripts = ScriptDirectory.from_config(config)
+    if present is not None and present == scripts.get_current_head():
+        return
+    if present is not None and present not in {script.revision for script in scripts.walk_revisions()}:
         raise NewerLedgerError(
             f"the ledger's schema {present!r} is newer than this executor: start the version that wrote it or later"
         )
