@@ -1,6 +1,7 @@
 """The fakes keep the contract that the tests rely on."""
 
 from decimal import Decimal
+from typing import Any
 
 import grpc
 import pytest
@@ -71,6 +72,7 @@ async def test_the_log_can_be_read_again_from_any_offset_and_not_beyond_its_end(
         await world.executor.fill(BTC, "a")
         stream = stub.StreamOrderUpdates(executor_pb2.StreamOrderUpdatesRequest(symbol=BTC, after_offset=1))
         second = await stream.read()
+        assert isinstance(second, models_pb2.OrderUpdate)
         stream.cancel()
         beyond = stub.StreamOrderUpdates(executor_pb2.StreamOrderUpdatesRequest(symbol=BTC, after_offset=3))
         with pytest.raises(grpc.aio.AioRpcError) as refused:
@@ -99,12 +101,18 @@ async def test_a_dead_feed_repeats_its_price_with_a_growing_age(world: World) ->
     async with open_channel(world.pricemon_address) as channel:
         stub = pricemon_pb2_grpc.PriceMonitorStub(channel)
         stream = stub.StreamPrices(pricemon_pb2.StreamPricesRequest(symbols=[BTC], heartbeat_ms=20))
-        first, second, third = [await stream.read() for _ in range(3)]
+        first, second, third = [await _price(stream) for _ in range(3)]
         await world.prices.set_price(BTC, Decimal(61000))
-        news = await stream.read()
+        news = await _price(stream)
         stream.cancel()
 
     assert (first.price, first.heartbeat) == ("60150", False)
     assert (second.price, second.heartbeat) == ("60150", True)
     assert third.age_ms > second.age_ms
     assert news.price == "61000"
+
+
+async def _price(stream: grpc.aio.UnaryStreamCall[Any, Any]) -> models_pb2.PriceChange:
+    message = await stream.read()
+    assert isinstance(message, models_pb2.PriceChange)
+    return message

@@ -54,7 +54,7 @@ async def test_killed_again_and_again_no_order_is_doubled_or_forgotten(world: Wo
     for price in (60150, 60450, 60750, 61050):
         await world.prices.set_price(BTC, Decimal(price))
         async with spawn(world) as child:
-            await eventually(lambda client=child.client, at=price: _has_price(client, at), "the price's step", 20)
+            await _until_price(child.client, price)
             await child.kill()
 
     async with spawn(world) as last:
@@ -129,8 +129,11 @@ async def _at_least(client: Client, seq: int) -> bool:
     return (await client.state()).state.seq >= seq
 
 
-async def _has_price(client: Client, price: int) -> bool:
-    return (await client.state()).state.last_price == str(price)
+async def _until_price(client: Client, price: int) -> None:
+    async def stepped() -> bool:
+        return (await client.state()).state.last_price == str(price)
+
+    await eventually(stepped, f"the step at {price}", 20)
 
 
 async def _unreachable(client: Client) -> bool:

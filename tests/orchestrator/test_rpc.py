@@ -13,7 +13,7 @@ from gridrpc.convert_orders import result_from_proto
 from gridrpc.convert_plan import plan_from_proto
 from gridrpc.convert_state import digest, state_from_proto
 from gridtesting.grids import MARKET
-from gridtesting.orchestrator import BTC, ETH, Client, World, run_inside
+from gridtesting.orchestrator import BTC, ETH, Client, Running, World, run_inside
 from gridtesting.waiting import until
 from gridwright.v1 import orchestrator_pb2
 from orchestrator import retention
@@ -93,7 +93,7 @@ async def test_watch_state_tells_the_present_and_then_each_change(world: World) 
     async with run_inside(world) as orchestrator:
         await orchestrator.until_seq(1)
         stream = orchestrator.client.stub.WatchState(orchestrator_pb2.WatchStateRequest(symbol=BTC, steps=1))
-        first = await stream.read()
+        first = await _next(stream)
         await world.prices.set_price(BTC, Decimal(60450))
         later = await _read_until(stream, lambda seen: seen.state.seq == 2 and not seen.busy)
         stream.cancel()
@@ -111,7 +111,7 @@ async def test_a_slow_watcher_misses_what_lies_between_and_sees_the_newest(world
         seen = pulse.count
         for price in range(60151, 60161):
             await world.prices.set_price(BTC, Decimal(price))
-            await until(lambda at=price: orchestrator.desk().price == Decimal(at), "the price")
+            await _until_heard(orchestrator, Decimal(price))
         count = await asyncio.wait_for(pulse.after(seen), 1)
 
     assert count >= seen + 10
@@ -183,11 +183,21 @@ async def test_retention_takes_finished_workflows_and_old_rows_and_never_the_new
     assert [row.plan.seq for row in rows] == [2]
 
 
+async def _until_heard(orchestrator: Running, price: Decimal) -> None:
+    await until(lambda: orchestrator.desk().price == price, f"the price {price}")
+
+
+async def _next(stream: grpc.aio.UnaryStreamCall[Any, Any]) -> orchestrator_pb2.GetStateResponse:
+    message = await stream.read()
+    assert isinstance(message, orchestrator_pb2.GetStateResponse)
+    return message
+
+
 async def _read_until(
-    stream: Any, condition: Callable[[orchestrator_pb2.GetStateResponse], bool]
+    stream: grpc.aio.UnaryStreamCall[Any, Any], condition: Callable[[orchestrator_pb2.GetStateResponse], bool]
 ) -> orchestrator_pb2.GetStateResponse:
     async with asyncio.timeout(10):
         while True:
-            seen = await stream.read()
+            seen = await _next(stream)
             if condition(seen):
                 return seen

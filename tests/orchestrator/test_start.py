@@ -49,6 +49,14 @@ async def test_without_an_executor_it_answers_and_waits(world: World) -> None:
         await trading(child.client)
 
 
+async def test_it_stops_cleanly_while_it_waits_for_the_executor(world: World) -> None:
+    await world.stop_executor()
+    async with spawn(world) as child:
+        await eventually(lambda: _answers(child.client), "an answer")
+
+        assert await child.stop() == 0
+
+
 async def test_a_second_orchestrator_on_the_same_data_exits_with_4(world: World) -> None:
     async with run_inside(world):
         code, sentence = await run_to_end(world.config())

@@ -123,7 +123,7 @@ async def test_the_inbox_gives_commands_first_then_updates_then_a_tick_then_the_
 
 async def _fork(world: World, workflow_id: str, new_id: str) -> None:
     command = [
-        Path(sys.executable).with_name("dbos"),
+        str(Path(sys.executable).with_name("dbos")),
         *("workflow", "fork", workflow_id, "--step", "1", "--forked-workflow-id", new_id),
         *("--application-version", "gridwright-1"),
         *("--sys-db-url", f"sqlite:///{world.folder / 'dbos.sqlite'}"),
