@@ -7,8 +7,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from executor.ledger.store import sqlite_url
+from griddb.urls import DatabaseSettings, read_database
 from gridrpc.settings import MISSING, ConfigError, Table
 
+DEFAULT_DATA_DIR = ".gridwright/executor"
 _KEY, _SECRET = "GRIDWRIGHT_API_KEY", "GRIDWRIGHT_API_SECRET"  # names of variables
 _LOCAL_LAG_MS, _REAL_LAG_MS = 2_000, 10_000
 
@@ -40,7 +42,8 @@ class Settings:
 
     venue: VenueSettings
     address: str
-    database_url: str = field(repr=False)
+    ledger_url: str = field(repr=False)  # of the database, or of the file in the data folder
+    database: DatabaseSettings
     poll_interval_ms: int
     requests_per_second: int
     burst: int
@@ -52,22 +55,27 @@ def read_settings(config: Table, environment: Mapping[str, str]) -> Settings:
     """The settings of a file's tables `venue`, `executor` and `grids`. Raises ConfigError."""
     venue = config.table("venue")
     executor = config.table("executor")
+    database = read_database(config, executor, environment)
     rate = executor.integer("requests_per_second", 10, least=1)
     settings = Settings(
         venue=_venue(venue, environment),
         address=executor.text("listen", executor.text("address", "127.0.0.1:50052")),
-        database_url=executor.text("database_url", "")
-        or sqlite_url(Path(executor.text("data_dir", ".gridwright/executor"))),
+        ledger_url=ledger_url(database, Path(executor.text("data_dir", DEFAULT_DATA_DIR))),
+        database=database,
         poll_interval_ms=executor.integer("poll_interval_ms", 1_000, least=10),
         requests_per_second=rate,
         burst=executor.integer("burst", 2 * rate, least=1),
         keep_finished_ms=executor.integer("keep_finished_hours", 72, least=1) * 3_600_000,
         symbols=_symbols(config),
     )
-    executor.text("data_dir", "")  # known, though unused beside a database_url
     venue.refuse_unread()
     executor.refuse_unread()
     return settings
+
+
+def ledger_url(database: DatabaseSettings, data_dir: Path) -> str:
+    """What `open_ledger` takes."""
+    return sqlite_url(data_dir) if database.url is None else database.url.render_as_string(hide_password=False)
 
 
 def _symbols(config: Table) -> tuple[str, ...]:

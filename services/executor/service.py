@@ -10,7 +10,7 @@ from executor.bucket import Throttle, TokenBucket
 from executor.canceller import Canceller
 from executor.clock import VenueClock
 from executor.flight import Flight
-from executor.ledger import requests
+from executor.ledger import pruning, requests
 from executor.ledger.life import ActionStatus
 from executor.ledger.store import Ledger
 from executor.lookup import LookUp
@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 
 _LONGEST_PAUSE_SECONDS = 5.0
 _CLOCK_SECONDS = 60.0
+_HOUSE_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Pace:
     visibility_lag_ms: int = 10_000
     requests_per_second: int = 10
     burst: int = 20
+    keep_finished_ms: int = 72 * 3_600_000  # how long a finished request is told again
     resolve_pause_ms: int = 250  # before the second look at an UNKNOWN order; it doubles from there
     close_grace_seconds: float = 3.0
 
@@ -51,7 +53,7 @@ class Executor:
         self.clock = clock
         self.bell = Bell()
         self.flight = Flight()
-        self.standing = Standing()
+        self.standing = Standing(lambda: ledger.guard.away)
         self._pace = pace
         bucket = TokenBucket(pace.requests_per_second, pace.burst, clock.local_ms())
         throttle = Throttle(bucket, clock.local_ms)
@@ -83,7 +85,7 @@ class Executor:
         for watch in self.watches:
             await watch.poll_once()
         self.standing.ready = True
-        loops = [self._keep_time()]
+        loops = [self._keep_time(), self._keep_house()]
         for watch in self.watches:
             loops += [watch.poll_for_ever(), watch.listen_for_ever()]
         self._tasks = [asyncio.create_task(loop) for loop in loops]
@@ -136,6 +138,17 @@ class Executor:
             self.resolver.watch(symbol, action)
         for symbol, action in await self.ledger.writer.run(requests.in_status, ActionStatus.SENDING):
             await self._sender.recover(symbol, action)
+
+    async def _keep_house(self) -> None:
+        while True:
+            try:
+                before_ms = self.clock.local_ms() - self._pace.keep_finished_ms
+                more = True
+                while more:
+                    more = await self.ledger.writer.run(pruning.prune, before_ms) > 0
+            except Exception:  # noqa: BLE001  # a ledger that is away comes back
+                _log.exception("old requests could not be pruned")
+            await asyncio.sleep(_HOUSE_SECONDS)
 
     async def _keep_time(self) -> None:
         while True:

@@ -1,6 +1,7 @@
 """Whether this executor may act: ready once recovered, and stopped for good by a sign that it is not alone (P8)."""
 
 import logging
+from collections.abc import Callable
 
 from gridrpc.faults import FailedPrecondition, Unavailable
 
@@ -8,9 +9,13 @@ _log = logging.getLogger(__name__)
 
 
 class Standing:
-    """Starts not ready. `own_order_unknown` is not taken back before a restart."""
+    """Starts not ready. `own_order_unknown` is not taken back before a restart.
 
-    def __init__(self) -> None:
+    `away` tells why the ledger's database does not answer: what comes meanwhile is refused instead of left waiting.
+    """
+
+    def __init__(self, away: Callable[[], str] = lambda: "") -> None:
+        self._away = away
         self.ready = False
         self.trouble = ""
 
@@ -21,9 +26,14 @@ class Standing:
             self.trouble = sentence
 
     def check_ready(self) -> None:
-        """Raises Unavailable before the ledger is recovered and the venue was reached: nothing was done."""
+        """Raises Unavailable before the ledger is recovered and the venue was reached, and while the ledger is away.
+
+        Nothing was done.
+        """
         if not self.ready:
             raise Unavailable("the executor recovers its ledger from the venue: call again shortly", reason="STARTING")
+        if away := self._away():
+            raise Unavailable(f"{away}: nothing was done, call again once it does", reason="LEDGER_AWAY")
 
     def check_may_act(self) -> None:
         """Raises FailedPrecondition after trouble, Unavailable before readiness."""

@@ -29,7 +29,7 @@ def test_a_real_venue_has_its_defaults(tmp_path: Path) -> None:
     assert settings.symbols == ("BTC/USDT", "ETH/USDT")
     assert settings.venue.visibility_lag_ms == 10_000
     assert settings.venue.credentials.api_key == "the-key"
-    assert settings.database_url == f"sqlite:///{tmp_path}/ledger.sqlite"
+    assert settings.ledger_url == f"sqlite:///{tmp_path}/ledger.sqlite"
 
 
 def test_a_venue_on_this_machine_needs_no_keys(tmp_path: Path) -> None:

@@ -22,10 +22,8 @@ class FenceRecord:
 
     def prunes(self, request_id: str) -> bool:
         """Whether a request of this name may have been pruned, so that not knowing it proves nothing."""
-        parts = request_id.rsplit("/", 2)
-        if len(parts) != 3 or not (parts[1].isdecimal() and parts[2].isdecimal()):
-            return False
-        return (int(parts[1]), int(parts[2])) <= (self.floor_epoch, self.floor_seq)
+        number = _number(request_id)
+        return number is not None and number <= (self.floor_epoch, self.floor_seq)
 
 
 def read(connection: sa.Connection, symbol: str) -> FenceRecord | None:
@@ -82,3 +80,21 @@ def raise_to(
         )
     moves.withdraw_below(connection, symbol, epoch, now_ms)
     return record
+
+
+def lift_floor(connection: sa.Connection, symbol: str, request_id: str) -> None:
+    """Remembers that a request of this name is forgotten: unknown ones up to it are refused from now on."""
+    number, record = _number(request_id), read(connection, symbol)
+    if number is None or record is None or number <= (record.floor_epoch, record.floor_seq):
+        return
+    connection.execute(
+        sa.update(fences).where(fences.c.symbol == symbol).values(floor_epoch=number[0], floor_seq=number[1])
+    )
+
+
+def _number(request_id: str) -> tuple[int, int] | None:
+    """Epoch and seq of a request named <bot>/<symbol>/<epoch>/<seq>, None for any other name."""
+    parts = request_id.rsplit("/", 2)
+    if len(parts) != 3 or not (parts[1].isdecimal() and parts[2].isdecimal()):
+        return None
+    return int(parts[1]), int(parts[2])

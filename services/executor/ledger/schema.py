@@ -12,6 +12,7 @@ meta = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("birth_id", sa.Text, nullable=False),
     sa.Column("born_ms", sa.BigInteger, nullable=False),
+    sa.Column("holder", sa.Text, nullable=False, server_default=""),  # a name that each executor makes up as it opens
 )
 
 fences = sa.Table(

@@ -1,37 +1,39 @@
-"""Opening a ledger: engine, lease, migrations, birth. One executor per account's ledger (P7)."""
+"""Opening a ledger, on SQLite or Postgres: lease, tables, birth. One executor per account's ledger (P7)."""
 
 import contextlib
 import fcntl
-import io
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from psycopg import Connection as PsycopgConnection
 from sqlalchemy import event
 
 from executor.ledger.schema import meta
-from executor.ledger.writer import Writer
+from executor.ledger.writer import LeaseTakenError, Transactions, Writer
+from griddb.schemas import Schema
+from griddb.session import Session, lock_key
 
-_LEASE_KEY = 0x6772_6964_6C65_6467  # "gridledg": the one advisory lock of a ledger's database
+SCHEMA = Schema("executor", "executor:migrations")
+LOCK_KEY = lock_key("executor")  # the advisory lock that guards the ledger of a database
 _LEASE_SENTENCE = "another executor holds this account's ledger: stop it first, or give this one a ledger of its own"
-_MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
 
-class LeaseTakenError(Exception):
-    """Another executor holds this ledger."""
+class Guard(Protocol):
+    """The database as health sees it."""
 
+    @property
+    def away(self) -> str:
+        """Why it does not answer; empty while it does."""
+        ...
 
-class NewerLedgerError(Exception):
-    """The ledger was written by a newer executor."""
+    def ping(self) -> None:
+        """Looks whether it is there. Raises LeaseTakenError where another executor has taken it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Ledger:
     writer: Writer
     birth_id: str
     born_ms: int
+    guard: Guard
 
 
 def sqlite_url(data_dir: Path) -> str:
@@ -49,41 +52,69 @@ def sqlite_url(data_dir: Path) -> str:
     return f"sqlite:///{data_dir / 'ledger.sqlite'}"
 
 
+def lock_file(path: Path) -> Path:
+    """What guards a ledger's file."""
+    return Path(f"{path}.lock")
+
+
 @contextlib.contextmanager
 def open_ledger(url: str, now_ms: int) -> Iterator[Ledger]:
-    """Takes the lease, brings the schema up to date, and makes the birth record at first.
+    """Takes the lease, makes the tables in an empty database and the birth record in an empty ledger.
 
-    Raises LeaseTakenError where another executor holds it, NewerLedgerError where its schema is of the future.
+    Raises LeaseTakenError where another executor holds it, SchemaError where its tables are of another version.
     """
-    engine = _engine(url)
+    where = sa.make_url(url)
+    opened = _open_file(where) if where.drivername == "sqlite" else _open_database(where)
+    with opened as (transactions, guard), contextlib.ExitStack() as stack:
+        holder = uuid.uuid4().hex
+        birth_id, born_ms = transactions(lambda connection: _birth(connection, holder, now_ms))
+        if isinstance(guard, Session):
+            guard.verify_by(lambda connection: _refuse_if_taken(connection, holder))
+        writer = Writer(transactions)
+        stack.callback(writer.close)
+        yield Ledger(writer, birth_id, born_ms, guard)
+
+
+class _File:
+    """A file is never away."""
+
+    away = ""
+
+    def ping(self) -> None:
+        """It is there."""
+
+
+@contextlib.contextmanager
+def _open_file(url: sa.URL) -> Iterator[tuple[Transactions, Guard]]:
+    assert url.database is not None
+    engine = sa.create_engine(url, hide_parameters=True)
+    event.listen(engine, "connect", _on_sqlite_connect)
+    event.listen(engine, "begin", _begin_immediate)
+
+    def run(work: Callable[[sa.Connection], Any]) -> Any:
+        with engine.begin() as connection:
+            return work(connection)
+
     with contextlib.ExitStack() as stack:
         stack.callback(engine.dispose)
-        stack.enter_context(_lease(engine))
-        with engine.begin() as connection:
-            _migrate(connection)
-            birth_id, born_ms = _birth(connection, now_ms)
-        writer = Writer(engine)
-        stack.callback(writer.close)
-        yield Ledger(writer, birth_id, born_ms)
+        file = stack.enter_context(lock_file(Path(url.database)).open("w"))
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise LeaseTakenError(_LEASE_SENTENCE) from error
+        run(lambda connection: SCHEMA.prepare(connection, f"the ledger {url.database}"))
+        yield run, _File()
 
 
-def _engine(url: str) -> sa.Engine:
-    # One connection, so that on Postgres the lease, a lock of this very session, goes when the session does.
-    engine = sa.create_engine(url, pool_size=1, max_overflow=0, pool_pre_ping=True, hide_parameters=True)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _on_sqlite_connect)
-        event.listen(engine, "begin", _begin_immediate)
-    else:
-        event.listen(engine, "connect", _on_postgres_connect)
-    return engine
-
-
-def _on_postgres_connect(connection: PsycopgConnection[Any], _record: object) -> None:
-    row = connection.execute("SELECT pg_try_advisory_lock(%s)", [_LEASE_KEY]).fetchone()
-    connection.commit()
-    if row is None or row[0] is not True:
-        connection.close()
-        raise LeaseTakenError(_LEASE_SENTENCE)
+@contextlib.contextmanager
+def _open_database(url: sa.URL) -> Iterator[tuple[Transactions, Guard]]:
+    session = Session(url, SCHEMA.name, "executor")
+    try:
+        session.hold(LOCK_KEY, lambda: LeaseTakenError(_LEASE_SENTENCE))
+        session.run(lambda connection: SCHEMA.prepare(connection, f"the ledger in {session.shown}"))
+        yield session.run, session
+    finally:
+        session.close()
 
 
 def _on_sqlite_connect(connection: SqliteConnection, _record: object) -> None:
@@ -96,39 +127,18 @@ def _begin_immediate(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-@contextlib.contextmanager
-def _lease(engine: sa.Engine) -> Iterator[None]:
-    """A lock on a file beside SQLite's; Postgres' lease is a lock of the writer's one connection (`_on_connect`)."""
-    if engine.dialect.name != "sqlite":
-        yield
-        return
-    with Path(f"{engine.url.database}.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise LeaseTakenError(_LEASE_SENTENCE) from error
-        yield
-
-
-def _migrate(connection: sa.Connection) -> None:
-    config = Config(stdout=io.StringIO())
-    config.set_main_option("script_location", str(_MIGRATIONS))
-    config.attributes["connection"] = connection
-    present = MigrationContext.configure(connection).get_current_revision()
-    scripts = ScriptDirectory.from_config(config)
-    if present is not None and present == scripts.get_current_head():
-        return
-    if present is not None and present not in {script.revision for script in scripts.walk_revisions()}:
-        raise NewerLedgerError(
-            f"the ledger's schema {present!r} is newer than this executor: start the version that wrote it or later"
-        )
-    command.upgrade(config, "head")
-
-
-def _birth(connection: sa.Connection, now_ms: int) -> tuple[str, int]:
+def _birth(connection: sa.Connection, holder: str, now_ms: int) -> tuple[str, int]:
     row = connection.execute(sa.select(meta)).first()
     if row is not None:
+        connection.execute(sa.update(meta).values(holder=holder))
         return row.birth_id, row.born_ms
     birth_id = uuid.uuid4().hex
-    connection.execute(sa.insert(meta).values(id=1, birth_id=birth_id, born_ms=now_ms))
+    connection.execute(sa.insert(meta).values(id=1, birth_id=birth_id, born_ms=now_ms, holder=holder))
     return birth_id, now_ms
+
+
+def _refuse_if_taken(connection: PsycopgConnection[Any], holder: str) -> None:
+    """What this process remembers of the ledger holds only while nobody else has written it."""
+    row = connection.execute("SELECT holder FROM meta").fetchone()
+    if row is None or row[0] != holder:
+        raise LeaseTakenError("another executor has had this account's ledger since: stop one of them")

@@ -8,10 +8,12 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from griddb.errors import DatabaseError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -20,11 +22,27 @@ _Job = tuple[Callable[[sa.Connection], Any], Future[Any]]
 _MOST_PER_COMMIT = 64
 
 
-class Writer:
-    """Runs functions of a connection in its thread. Their writes are durable when `run` returns."""
+class LeaseTakenError(Exception):
+    """Another executor holds this ledger, or has had it since."""
 
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+
+class Transactions(Protocol):
+    """Runs a function in a transaction of its own, and returns what it returned once that is committed."""
+
+    def __call__(self, work: Callable[[sa.Connection], Any], /) -> Any:
+        """May run it again after a transaction that was not committed."""
+        ...
+
+
+class Writer:
+    """Runs functions of a connection in its thread. Their writes are durable when `run` returns.
+
+    `failure` gets what ends all writing: another executor has the ledger, or the database cannot be gone on with.
+    """
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
+        self.failure: Future[Exception] = Future()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="ledger-writer", daemon=True)
         self._thread.start()
@@ -61,10 +79,13 @@ class Writer:
     def _commit(self, batch: list[_Job]) -> None:
         outcomes: list[tuple[Future[Any], Any, BaseException | None]] = []
         try:
-            with self._engine.begin() as connection:
-                outcomes = [_attempt(connection, function, future) for function, future in batch]
+            outcomes = self._transactions(
+                lambda connection: [_attempt(connection, function, future) for function, future in batch]
+            )
         except BaseException as error:  # noqa: BLE001  # whoever waits must hear of it, whatever it is
             outcomes = [(future, None, error) for _, future in batch]
+            if isinstance(error, LeaseTakenError | DatabaseError) and not self.failure.done():
+                self.failure.set_result(error)
         for future, value, problem in outcomes:
             if problem is None:
                 future.set_result(value)
@@ -78,7 +99,7 @@ def _attempt(
     try:
         with connection.begin_nested():
             return future, function(connection), None
-    except OperationalError:
+    except (OperationalError, InterfaceError):
         raise  # the connection itself is in doubt, and with it every job of the batch
     except Exception as error:  # noqa: BLE001  # goes to the caller; the other jobs of the batch are untouched
         return future, None, error
