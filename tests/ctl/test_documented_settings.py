@@ -26,6 +26,7 @@ NOBODY_HAS = "no_such_setting"
 
 Read = Callable[[Path], object]
 READERS: dict[str, tuple[Read, str]] = {
+    "database": (lambda path: executor.config.read_settings(read_toml(path), {}), "database"),
     "venue": (lambda path: executor.config.read_settings(read_toml(path), {}), "venue"),
     "executor": (lambda path: executor.config.read_settings(read_toml(path), {}), "executor"),
     "pricemon": (pricemon.config.read_settings, "pricemon"),
@@ -40,7 +41,7 @@ READERS: dict[str, tuple[Read, str]] = {
 def section_of(values: dict[str, Any], name: str) -> dict[str, Any]:
     found: Any = values
     for key in name.split("."):
-        found = found[key]
+        found = found.setdefault(key, {})
         found = found[0] if isinstance(found, list) else found
     assert isinstance(found, dict)
     return found
