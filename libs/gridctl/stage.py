@@ -3,11 +3,11 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from gridcore.money import canonical
+from gridctl.examples import example, example_of_tape
 from gridctl.house import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX, House, read_house
 from gridctl.ports import free_ports
 from gridctl.tapes import TapeInfo
@@ -42,22 +42,15 @@ def set_stage(stage: Stage, folder: Path) -> House:
     return read_house(config)
 
 
-def example(name: str) -> str:
-    """The text of one of our examples: beside the sources in a checkout, inside the package where it is installed."""
-    packaged = files("gridctl") / "examples" / name
-    if packaged.is_file():
-        return packaged.read_text(encoding="utf-8")
-    return (Path(__file__).parents[2] / "examples" / name).read_text(encoding="utf-8")
-
-
 def _base(stage: Stage) -> dict[str, Any]:
     if stage.config is not None:
         read_house(stage.config)  # its sentences about a file that is missing or not TOML
         return tomllib.loads(stage.config.read_text(encoding="utf-8"))
     if stage.tape is None:
         return tomllib.loads(example("demo.toml"))
-    if stage.tape.symbol == "TRX/USDT":
-        return tomllib.loads(example("replay-trx.toml"))
+    own = example_of_tape(stage.tape.path.name)
+    if own is not None:
+        return tomllib.loads(example(own))
     return _any_tape(tomllib.loads(example("demo.toml")), stage.tape)
 
 

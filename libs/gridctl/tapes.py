@@ -1,14 +1,20 @@
-"""What a recorded tape's file name tells: the symbol, and with it the venue's rules, which a tape does not carry."""
+"""What a recorded tape's file name tells: kind and symbol, and so the venue's rules, which a tape does not carry."""
 
 import gzip
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 from gridrpc.settings import ConfigError
+from gridsim.rules import SymbolRules
+from gridsim.tape import Tape
+from gridsim.tape_lines import TapeError
 
-_NAME = re.compile(r"(?:trades|candles1m)_.*?_(?P<market>[A-Z]{5,12})(?:_|\.)")
+_CSV_NAME = re.compile(r"(?:trades|quotes|candles1m)_.*?_(?P<market>[A-Z]{5,12})(?=_|\.)")
+_FRAMES_NAME = re.compile(r".*_(?P<market>[a-z]{5,12})_[0-9]+(?=\.ws)")
 _QUOTES = ("USDT", "BUSD", "USD", "PERP")
 
 
@@ -51,25 +57,39 @@ def tape_info(path: Path) -> TapeInfo:
             f"the name must tell a symbol whose rules are known ({known}), as trades_VENUE_TRXUSDT_DATE.csv.gz does"
         )
         raise ConfigError("--replay", str(path), remedy)
-    return TapeInfo(path, symbol, _RULES[symbol], _first_price(path))
+    return TapeInfo(path, symbol, _RULES[symbol], _first_price(path, symbol, _RULES[symbol]))
+
+
+def tape_kind(name: str) -> str | None:
+    """The part of a tape's name that all tapes of its kind, venue and market share; None where it is no tape's name."""
+    match = _match(name)
+    return None if match is None else name[: match.end("market")]
+
+
+def _match(name: str) -> re.Match[str] | None:
+    return _CSV_NAME.match(name) or _FRAMES_NAME.match(name)
 
 
 def _symbol(name: str) -> str | None:
-    match = _NAME.match(name)
+    match = _match(name)
     if match is None:
         return None
-    market = match["market"]
+    market = match["market"].upper()
     quote = next((quote for quote in _QUOTES if market.endswith(quote)), None)
     if quote is None:
         return None
     return f"{market.removesuffix(quote)}/{'USD' if quote == 'PERP' else quote}"
 
 
-def _first_price(path: Path) -> Decimal:
+def _first_price(path: Path, symbol: str, rules: TapeRules) -> Decimal:
+    market = SymbolRules(symbol, Decimal(rules.tick_size), Decimal(rules.lot_size))
     try:
-        with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as lines:
-            next(lines)
-            return Decimal(next(lines).split(",")[1])
-    except (OSError, StopIteration, IndexError, InvalidOperation, UnicodeDecodeError):
-        remedy = "it is no tape; docs/simex.md describes the lines of one"
+        return Tape(market, partial(_lines, path)).opening().price
+    except (OSError, EOFError, TapeError, UnicodeDecodeError) as error:
+        remedy = f"it is no tape ({error}); docs/simex.md describes the lines of one"
         raise ConfigError("--replay", str(path), remedy) from None
+
+
+def _lines(path: Path) -> Iterator[str]:
+    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as lines:
+        yield from lines

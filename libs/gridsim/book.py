@@ -3,8 +3,9 @@
 import bisect
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from itertools import chain, islice
 
-from gridsim.market import Level, Liquidity, best_price, levels
+from gridsim.market import Level, Liquidity, MarketQuote, MarketTrade, best_price, levels
 from gridsim.orders import Order, Side
 from gridsim.rules import Reason, Refused, SymbolRules
 
@@ -32,6 +33,7 @@ class Book:
         self.liquidity = liquidity
         self.price = price
         self.taker = taker
+        self.quotes: MarketQuote | None = None  # as recorded; None: they are made up around the price
         self.last_order_id = last_order_id
         self.last_trade_id = last_trade_id
         self._orders: dict[int, Order] = {}
@@ -81,13 +83,22 @@ class Book:
         for _, order_id in self._queues[side][: bisect.bisect_left(self._queues[side], (bound, 2**63))]:
             yield self._orders[order_id]
 
+    def traded(self, trade: MarketTrade) -> None:
+        """The others traded: the price is theirs, and quotes that it contradicts are of the past."""
+        self.price, self.taker = trade.price, trade.taker
+        if self.quotes is not None and not self.quotes.holds(trade.price):
+            self.quotes = None
+
     def best(self, side: Side) -> Decimal:
         """The others' best bid (BUY) or ask (SELL)."""
+        if self.quotes is not None:
+            return self.quotes.best(side).price
         return best_price(self.rules, self.liquidity, side, self.price, self.taker)
 
     def levels(self, side: Side) -> Iterator[Level]:
-        """The others' bids (BUY) or asks (SELL), best first."""
-        return levels(self.rules, self.liquidity, side, self.best(side))
+        """The others' bids (BUY) or asks (SELL), best first. Of recorded quotes only the best level is recorded."""
+        made_up = levels(self.rules, self.liquidity, side, self.best(side))
+        return made_up if self.quotes is None else chain([self.quotes.best(side)], islice(made_up, 1, None))
 
     def next_order_id(self) -> int:
         """Gives out an order id."""

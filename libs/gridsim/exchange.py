@@ -1,23 +1,26 @@
-"""The matching engine: commands and market trades in, executions out.
+"""The matching engine: commands and market events in, executions out.
 
 It keeps what matching needs (open orders, balances, ids); history is the executions, and whoever calls keeps them.
 
 The rules, in full:
 - A market trade at price p for quantity q fills every resting order that it goes through (buys above p, sells below)
   entirely, and orders at p, oldest first, for at most q in all. A maker trades at its own price.
-- A taker trades with the others' book around the last market price (see Liquidity), which is whole again for the next.
+- A recorded quote does the same: its ask goes through our buys, its bid through our sells, for the quantity it shows.
+- A taker trades with the others' book around the last market price (see Liquidity) or behind the recorded quotes; it is
+  whole again for the next.
 - An own resting order that a newer own order would trade with expires first (Binance's EXPIRE_MAKER).
 - Fees are taken from what is received: in base on buys, in quote on sells (Binance without BNB).
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import takewhile
+from typing import assert_never
 
 from gridsim.account import ZERO, Account, Balance
 from gridsim.book import Book
-from gridsim.market import Level, MarketTrade
+from gridsim.market import Level, MarketEvent, MarketQuote, MarketTrade
 from gridsim.orders import NewOrder, Order, OrderStatus, OrderType, Side, TimeInForce, Trade, Transition
 from gridsim.rules import Reason, Refused
 
@@ -45,10 +48,11 @@ class Print:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a command or a market trade did, in the order in which it happened."""
+    """What a command or a market event did, in the order in which it happened; `quoted`: the others quoted anew."""
 
     executions: tuple[Execution, ...]
     prints: tuple[Print, ...] = ()
+    quoted: bool = False
 
 
 class Exchange:
@@ -104,6 +108,22 @@ class Exchange:
         step.market_trade(trade)
         return step.outcome
 
+    def quote(self, symbol: str, quote: MarketQuote, time_ms: int) -> Outcome:
+        """Lets the others quote: fills what their quotes reach."""
+        step = _Step(self.book(symbol), self.account, time_ms)
+        step.market_quote(quote)
+        return replace(step.outcome, quoted=True)
+
+    def happen(self, symbol: str, event: MarketEvent, time_ms: int) -> Outcome:
+        """Lets an event of the market happen, whichever it is."""
+        match event:
+            case MarketTrade():
+                return self.trade(symbol, event, time_ms)
+            case MarketQuote():
+                return self.quote(symbol, event, time_ms)
+            case _:
+                assert_never(event)
+
 
 class _Step:
     """One command at work on a book and the account: it collects what happens."""
@@ -133,19 +153,30 @@ class _Step:
         return self.outcome
 
     def market_trade(self, trade: MarketTrade) -> None:
-        self._book.price, self._book.taker = trade.price, trade.taker
+        self._book.traded(trade)
         at_price = left = self._rules.floor_quantity(trade.quantity)
         for side in Side:
-            for order in self._book.reachable(side, trade.price):
-                through = order.price != trade.price
-                quantity = order.remaining if through else min(order.remaining, left)
-                if not through:
-                    left -= quantity
-                if quantity:
-                    self._fill(order, order.price, quantity, maker=True)
+            left = self._fill_reached(side, trade.price, left)
         rest = trade.quantity - (at_price - left)
         if rest:
             self._print(self._book.next_trade_id(), trade.price, rest, trade.taker)
+
+    def market_quote(self, quote: MarketQuote) -> None:
+        self._book.quotes = quote
+        for side in Side:
+            offer = quote.best(side.opposite)
+            self._fill_reached(side, offer.price, self._rules.floor_quantity(offer.quantity))
+
+    def _fill_reached(self, side: Side, price: Decimal, left: Decimal) -> Decimal:
+        """Fills our orders of a side that the others reach with `price`, at it for `left` at most; what is left."""
+        for order in self._book.reachable(side, price):
+            through = order.price != price
+            quantity = order.remaining if through else min(order.remaining, left)
+            if not through:
+                left -= quantity
+            if quantity:
+                self._fill(order, order.price, quantity, maker=True)
+        return left
 
     def end(self, order: Order, status: OrderStatus, cause: str) -> None:
         asset, amount = self._held(order)

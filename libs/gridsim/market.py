@@ -1,7 +1,7 @@
-"""What a market is to the exchange: a sequence of trades between others, and the quotes that the last one implies."""
+"""What a market is to the exchange: a sequence of trades between others, and quotes that are recorded or implied."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Protocol
 
@@ -11,12 +11,40 @@ from gridsim.rules import SymbolRules
 
 @dataclass(frozen=True, slots=True)
 class MarketTrade:
-    """One event of a market: others traded. The time is the market's own, a tape's or a simulation's."""
+    """Others traded. The time is the market's own, a tape's or a simulation's."""
 
     market_time_ms: int
     price: Decimal
     quantity: Decimal
     taker: Side
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A price of the book and the quantity waiting there."""
+
+    price: Decimal
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class MarketQuote:
+    """The others' best bid and ask became these, as a recording tells. They stand until the next quote."""
+
+    market_time_ms: int
+    bid: Level
+    ask: Level
+
+    def best(self, side: Side) -> Level:
+        """The bid (BUY) or the ask (SELL)."""
+        return self.bid if side is Side.BUY else self.ask
+
+    def holds(self, price: Decimal) -> bool:
+        """Whether a trade at the price fits them."""
+        return self.bid.price <= price <= self.ask.price
+
+
+MarketEvent = MarketTrade | MarketQuote
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +60,10 @@ class MarketPoint:
     taker: Side
     anchor: Decimal
 
-    def after(self, trade: MarketTrade) -> "MarketPoint":
-        """The point once that event has happened."""
-        return MarketPoint(self.events_done + 1, trade.market_time_ms, trade.price, trade.taker, self.anchor)
+    def after(self, event: MarketEvent) -> "MarketPoint":
+        """The point once that event has happened. The price is the last trade's: quotes leave it alone."""
+        moved = replace(self, events_done=self.events_done + 1, market_time_ms=event.market_time_ms)
+        return replace(moved, price=event.price, taker=event.taker) if isinstance(event, MarketTrade) else moved
 
     def displaced(self, price: Decimal, taker: Side) -> "MarketPoint":
         """The point after a trade that is none of the market's own: the price is there, and stays around it."""
@@ -48,7 +77,7 @@ class Source(Protocol):
         """The point before the first event, at the market's first price."""
         ...
 
-    def after(self, point: MarketPoint) -> Iterator[MarketTrade]:
+    def after(self, point: MarketPoint) -> Iterator[MarketEvent]:
         """The events that follow, to the market's end if it has one."""
         ...
 
@@ -60,14 +89,6 @@ class Liquidity:
     spread_ticks: int = 1
     levels: int = 20
     depth_notional: Decimal = Decimal(100_000)
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """A price of the book and the quantity waiting there."""
-
-    price: Decimal
-    quantity: Decimal
 
 
 def best_price(rules: SymbolRules, liquidity: Liquidity, side: Side, price: Decimal, taker: Side) -> Decimal:

@@ -39,6 +39,8 @@ class MarketSettings:
     events_per_second: Decimal = Decimal(20)
     trade_notional: Decimal = Decimal(2000)
     file: Path | None = None
+    volume_in_quote: bool = False
+    time_shift_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,8 @@ def _market(table: Table) -> MarketSettings:
         events_per_second=table.decimal("events_per_second", Decimal(20), above=_ZERO),
         trade_notional=table.decimal("trade_notional", Decimal(2000), above=_ZERO),
         file=_tape(table, kind),
+        volume_in_quote=table.flag("volume_in_quote", default=False),
+        time_shift_ms=table.integer("time_shift_ms", 0),
     )
     if settings.start_price % settings.rules.tick_size:
         remedy = f"give a multiple of tick_size {settings.rules.tick_size}"

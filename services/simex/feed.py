@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gridsim.market import MarketPoint, MarketTrade, Source
+from gridsim.market import MarketEvent, MarketPoint, Source
 
 
 class Feed:
@@ -14,7 +14,7 @@ class Feed:
 
     def seek(self, point: MarketPoint) -> None:
         """Goes on from another point."""
-        self._events: Iterator[MarketTrade] = self._source.after(point)
+        self._events: Iterator[MarketEvent] = self._source.after(point)
         self._ahead = next(self._events, None)
 
     @property
@@ -22,9 +22,9 @@ class Feed:
         """Whether no event is left."""
         return self._ahead is None
 
-    def take(self, limit: int, until_market_ms: int | None = None) -> list[MarketTrade]:
+    def take(self, limit: int, until_market_ms: int | None = None) -> list[MarketEvent]:
         """The next events, at most `limit`, and none later than a market time if given."""
-        taken: list[MarketTrade] = []
+        taken: list[MarketEvent] = []
         while self._ahead is not None and len(taken) < limit:
             if until_market_ms is not None and self._ahead.market_time_ms > until_market_ms:
                 break

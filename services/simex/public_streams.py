@@ -57,7 +57,7 @@ class PublicStreams:
 
     def publish(self, symbol: str, outcome: Outcome) -> None:
         """Sends what the public sees of an outcome."""
-        if not outcome.prints:
+        if not (outcome.prints or outcome.quoted):
             return
         now_ms, market = self._clock_ms(), self._ids[symbol]
         self._changed.add(symbol)

@@ -9,7 +9,8 @@ from pathlib import Path
 from gridrpc.settings import ConfigError
 from gridsim.market import Source
 from gridsim.simulation import Simulation
-from gridsim.tape import Tape, TapeError
+from gridsim.tape import Tape
+from gridsim.tape_lines import TapeError
 from simex.config import MarketSettings
 
 
@@ -26,7 +27,7 @@ def open_source(settings: MarketSettings) -> Source:
             events_per_second=settings.events_per_second,
             trade_notional=settings.trade_notional,
         )
-    tape = Tape(settings.rules, partial(_lines, settings.file))
+    tape = Tape(settings.rules, partial(_lines, settings.file), settings.volume_in_quote, settings.time_shift_ms)
     try:
         for _ in tape.after(tape.opening()):
             pass  # a tape is read once to its end, so that no bad line stops a market that runs

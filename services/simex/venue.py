@@ -1,4 +1,4 @@
-"""The exchange in service: every command and every batch of market trades is decided, written to the book on disk, and
+"""The exchange in service: every command and every batch of market events is decided, written to the book on disk, and
 only then answered and published. Commands are plain functions of one thread, so none sees another half done.
 """
 
@@ -10,7 +10,7 @@ from gridrpc.settings import ConfigError
 from gridsim.account import Account, Balance
 from gridsim.book import Book
 from gridsim.exchange import Exchange, Execution, Outcome
-from gridsim.market import Liquidity, MarketPoint, MarketTrade, Source
+from gridsim.market import Liquidity, MarketEvent, MarketPoint, MarketTrade, Source
 from gridsim.orders import NewOrder, Order
 from gridsim.rules import Reason, Refused, SymbolRules
 from simex.feed import Feed
@@ -99,18 +99,18 @@ class Venue:
     def advance(self, symbol: str, limit: int, time_ms: int, until_market_ms: int | None = None) -> int:
         """Lets up to `limit` of the market's events happen, those due by a market time if given; returns how many."""
         row = self._row(symbol)
-        trades = self._feeds[symbol].take(limit, until_market_ms)
-        if trades:
+        events = self._feeds[symbol].take(limit, until_market_ms)
+        if events:
             point = row.point
-            for trade in trades:
-                point = point.after(trade)
-            self._trade(symbol, trades, point, time_ms)
-        return len(trades)
+            for event in events:
+                point = point.after(event)
+            self._happen(symbol, events, point, time_ms)
+        return len(events)
 
     def inject(self, symbol: str, trade: MarketTrade, time_ms: int) -> None:
         """Lets a trade happen that is none of the market's own; a simulation goes on from its price."""
         point = self._row(symbol).point.displaced(trade.price, trade.taker)
-        self._trade(symbol, [trade], point, time_ms)
+        self._happen(symbol, [trade], point, time_ms)
         self._feeds[symbol].seek(point)
 
     def set_running(self, symbol: str, *, running: bool) -> None:
@@ -118,8 +118,8 @@ class Venue:
         row = self._row(symbol)
         self._keep(symbol, Outcome(()), row.point, running=running)
 
-    def _trade(self, symbol: str, trades: Sequence[MarketTrade], point: MarketPoint, time_ms: int) -> None:
-        outcomes = [self._exchange.trade(symbol, trade, time_ms) for trade in trades]
+    def _happen(self, symbol: str, events: Sequence[MarketEvent], point: MarketPoint, time_ms: int) -> None:
+        outcomes = [self._exchange.happen(symbol, event, time_ms) for event in events]
         self._keep(symbol, _joined(outcomes), point)
 
     def _keep(
@@ -193,4 +193,5 @@ def _joined(outcomes: Sequence[Outcome]) -> Outcome:
     executions: list[Execution] = []
     for outcome in outcomes:
         executions.extend(outcome.executions)
-    return Outcome(tuple(executions), tuple(each for outcome in outcomes for each in outcome.prints))
+    prints = tuple(each for outcome in outcomes for each in outcome.prints)
+    return Outcome(tuple(executions), prints, quoted=any(outcome.quoted for outcome in outcomes))

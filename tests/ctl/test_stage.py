@@ -95,8 +95,8 @@ def tape(folder: Path, name: str, price: str = "0.2312") -> Path:
     ],
 )
 def test_a_tapes_name_tells_its_symbol(tmp_path: Path, name: str, symbol: str) -> None:
-    info = tape_info(tape(tmp_path, name))
-    assert (info.symbol, info.first_price) == (symbol, Decimal("0.2312"))
+    info = tape_info(tape(tmp_path, name, price="23"))
+    assert (info.symbol, info.first_price) == (symbol, Decimal(23))
     house = set_stage(Stage(tape=info, speed="60"), tmp_path)
     values = tomllib.loads(house.config.read_text())
     assert house.symbols == (symbol,)

@@ -1,0 +1,132 @@
+"""One grid over one market in one process: the decisions of the core on the matching of the exchange, in venue time.
+
+What the services do at leisure and in parallel happens here in one fixed order, the order of lockstep too. An event of
+the market is over when its price has been decided on and then all order updates that it and its consequences brought
+have been applied, each batch whole. Everything takes place at the event's own time, so there is no latency.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import assert_never
+
+from gridcore.actions import Fill, OrderUpdate
+from gridcore.checks import check_grid
+from gridcore.config import GridConfig
+from gridcore.decide import decide
+from gridcore.ids import id_prefix
+from gridcore.quiet_band import quiet_band
+from gridcore.settle import settle
+from gridcore.state import Mode, Rule, State
+from gridcore.triggers import (
+    EnterSafeMode,
+    ExitSafeMode,
+    ModeChanged,
+    OrdersUpdated,
+    Plan,
+    PriceChanged,
+    Procedure,
+    Ticked,
+    Trigger,
+)
+from gridsim.account import Account, Balance
+from gridsim.book import Book
+from gridsim.exchange import Exchange
+from gridsim.market import Liquidity, MarketEvent, MarketPoint
+from gridsim.paper import PaperVenue, market_rules
+from gridsim.rules import SymbolRules
+
+_EPOCH = 1
+
+
+class Backtest:
+    """The grid, its venue and its state. `plans` counts those that sent something, `refusals` the orders not taken."""
+
+    def __init__(
+        self,
+        config: GridConfig,
+        rules: SymbolRules,
+        opening: MarketPoint,
+        balances: Iterable[Balance],
+        *,
+        bot: str = "backtest",
+        liquidity: Liquidity | None = None,
+    ) -> None:
+        """Before the first event. Raises GridRefusedError for a grid that would be refused at a start."""
+        self._config = config
+        self._bot = bot
+        self._prefix = id_prefix(bot, config.symbol)
+        self._market = market_rules(rules)
+        check_grid(config, self._market)
+        self._book = Book(rules, liquidity or Liquidity(), price=opening.price, taker=opening.taker)
+        self._venue = PaperVenue(Exchange([self._book], Account(balances)), config.symbol)
+        self._at_ms = opening.market_time_ms
+        self._band: tuple[Decimal, Decimal] | None = None
+        self.state = State(config.symbol, birth_id="backtest", grid=config.geometry, epoch=_EPOCH)
+        self.plans = 0
+        self.refusals = 0
+        self._act(PriceChanged(self._at_ms, opening.price))
+        self._apply_updates()
+
+    @property
+    def price(self) -> Decimal:
+        """The market's last."""
+        return self._book.price
+
+    @property
+    def fills(self) -> list[OrderUpdate]:
+        """Every fill in the venue's order."""
+        return [update for update in self._venue.log if isinstance(update.news, Fill)]
+
+    def step(self, event: MarketEvent) -> bool:
+        """Lets an event happen and the grid answer it. Whether the grid had anything to do with it."""
+        before = len(self._venue.log), self.plans
+        self._at_ms = event.market_time_ms
+        self._venue.happen(event, self._at_ms)
+        if self._band is None or not self._band[0] < self.price < self._band[1]:
+            self._act(PriceChanged(self._at_ms, self.price))
+        self._apply_updates()
+        return before != (len(self._venue.log), self.plans)
+
+    def _apply_updates(self) -> None:
+        while updates := tuple(self._venue.log[self.state.event_offset :]):
+            self._act(OrdersUpdated(self._at_ms, self.price, self._at_ms, updates))
+
+    def _act(self, trigger: Trigger) -> None:
+        seq = self.state.seq + 1
+        plan = decide(
+            self.state,
+            trigger,
+            self._market,
+            self._config,
+            request_id=f"{self._bot}/{self._config.symbol}/{_EPOCH}/{seq}",
+            epoch=_EPOCH,
+            prefix=self._prefix,
+        )
+        if plan.procedure is not None:
+            self._run(plan.procedure)
+        elif not plan.empty:
+            self._carry_out(plan)
+        if not plan.empty or self._band is None:
+            self._band = quiet_band(self.state, self._market, self._config)
+
+    def _carry_out(self, plan: Plan) -> None:
+        results = self._venue.execute(plan, self._at_ms)
+        self.state = settle(self.state, plan, results, self._market)
+        self.plans += bool(plan.actions)
+        self.refusals += sum(result.reason != "" for result in results)
+
+    def _run(self, procedure: Procedure) -> None:
+        """The procedures of safe mode, which the orchestrator runs as workflows."""
+        match procedure:
+            case EnterSafeMode(rule, reason, clears_itself):
+                self._change_mode(Mode.ENTERING, rule, reason, clears_itself=clears_itself)
+                self._act(Ticked(self._at_ms, self.price, self._at_ms))
+                self._apply_updates()
+                self._change_mode(Mode.SAFE, rule, reason, clears_itself=clears_itself)
+            case ExitSafeMode(reason):
+                self._change_mode(Mode.RUNNING, Rule.NONE, reason)
+            case _:
+                assert_never(procedure)
+
+    def _change_mode(self, mode: Mode, rule: Rule, reason: str, *, clears_itself: bool = False) -> None:
+        self._act(ModeChanged(self._at_ms, mode, rule, reason, "risk", clears_itself))
