@@ -13,6 +13,7 @@ import uuid
 from rich.console import Console
 
 from gridctl.arguments import parser
+from gridctl.auditing import run_audit
 from gridctl.demo import DemoOptions, run_demo
 from gridctl.house import ORCHESTRATOR, read_house
 from gridctl.ops import OperationError, Order, Verb, operate
@@ -73,6 +74,10 @@ def _status(arguments: argparse.Namespace, console: Console) -> int:
     return 0 if status.in_order else 1
 
 
+def _audit(arguments: argparse.Namespace, console: Console) -> int:
+    return asyncio.run(run_audit(read_house(arguments.config), Screen(console, plain=True)))
+
+
 def _operation(arguments: argparse.Namespace, console: Console) -> int:
     house = read_house(arguments.config)
     order = Order(
@@ -97,6 +102,7 @@ _COMMANDS = {
     "up": _up,
     "watch": _watch,
     "status": _status,
+    "audit": _audit,
     **{verb.value: _operation for verb in Verb},
 }
 

@@ -24,6 +24,7 @@ def parser() -> argparse.ArgumentParser:
     _add_config(watch)
     watch.add_argument("--plain", action="store_true", help="lines instead of the live view")
     _add_config(commands.add_parser("status", help="who serves, and how each grid is; exit code 0 if all is in order"))
+    _add_config(commands.add_parser("audit", help="hold the grids against simex's book; the market waits meanwhile"))
     for verb, text in _HELP.items():
         _add_operation(commands.add_parser(verb.value, help=text))
     return root
