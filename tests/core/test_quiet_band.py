@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from gridcore.actions import Outcome
 from gridcore.config import GridMode, RiskConfig, Spacing
+from gridcore.ladder import ladder
 from gridcore.quiet_band import quiet_band
 from gridcore.state import Mode
 from gridcore.triggers import PriceChanged
@@ -99,7 +100,9 @@ def test_every_price_in_the_band_asks_for_nothing(
     band = quiet_band(run.state, run.market, run.config)
 
     if band is not None:
-        price = band[0] + (band[1] - band[0]) * share / 1000
-        plan = run.plan(PriceChanged(run.now_ms, price))
-        assert plan.empty
-        assert plan.procedure is None
+        rungs = ladder(run.config, run.market)
+        nearest = rungs.lowest_above(band[0])
+        prices = [band[0] + (band[1] - band[0]) * share / 1000, *map(rungs.price, range(nearest, nearest + 5))]
+        for price in prices:
+            plan = run.plan(PriceChanged(run.now_ms, price))
+            assert price >= band[1] or (plan.empty and plan.procedure is None), price
