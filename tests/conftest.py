@@ -1,6 +1,49 @@
-"""Settings of the whole suite: Hypothesis without deadlines (machines are shared), printing what reproduces."""
+"""Settings and databases of the whole suite. Hypothesis has no deadlines (machines are shared), prints what reproduces.
 
+A test that asks for `database` runs once on SQLite and once on a real Postgres; `-k sqlite` and `-k postgres` choose.
+"""
+
+import os
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+from gridtesting.databases import POSTGRES, SQLITE, Database, make_template
+from gridtesting.postgres import PostgresServer, running_postgres
 
 settings.register_profile("shared", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
+
+for variable in ("DATABASE_URL", "DATABASE_URL_FILE"):
+    os.environ.pop(variable, None)  # the developer's own; the services of a test have the test's
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real server; one for each worker of the session."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: PostgresServer) -> str:
+    """A database of it with all tables, to be copied."""
+    return make_template(postgres)
+
+
+@pytest.fixture
+def postgres_database(postgres: PostgresServer, postgres_template: str) -> Iterator[Database]:
+    """A database of the test's own on it, with all tables."""
+    name = postgres.create(postgres_template)
+    yield Database(POSTGRES, postgres.url(name), postgres)
+    postgres.drop(name)
+
+
+@pytest.fixture(params=[SQLITE, POSTGRES])
+def database(request: pytest.FixtureRequest) -> Database:
+    """The test's own, of either kind."""
+    if request.param == SQLITE:
+        return Database(SQLITE)
+    found: Database = request.getfixturevalue("postgres_database")
+    return found

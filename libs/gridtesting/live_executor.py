@@ -105,7 +105,7 @@ def _empty_ledger() -> bytes:
 def mortal(ledger: Ledger, crash: CrashPoint) -> Ledger:
     """The ledger with a writer that dies at the crash point."""
     writer: Any = MortalWriter(ledger.writer, crash)
-    return Ledger(writer, ledger.birth_id, ledger.born_ms)
+    return replace(ledger, writer=writer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from executor.ccxt_client import make_client
 from executor.ccxt_venue import CcxtVenue
 from executor.clock import VenueClock, unix_ms
 from executor.config import Settings, read_settings
-from executor.ledger.store import LeaseTakenError, Ledger, open_ledger
+from executor.ledger.store import Ledger, open_ledger
+from executor.ledger.writer import LeaseTakenError
 from executor.ports import UnknownSymbolError
 from executor.service import Executor, Pace
 from executor.servicer import ExecutorServicer

@@ -1,7 +1,8 @@
 """The orchestrator's process: `python -m orchestrator --config grid.toml`.
 
 Exit codes: 0 stopped by a signal, 2 config or grid refused, 3 address in use, 4 another orchestrator has the symbol, 5
-something on record cannot be finished; 1 anything else.
+something on record cannot be finished, or the database is of another version, 6 the database does not answer; 1
+anything else.
 """
 
 import argparse
@@ -10,6 +11,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from griddb.errors import DatabaseError
+from griddb.health import tell_health
+from griddb.reach import until_reachable
 from gridrpc.logs import announce_listening, configure_logging
 from gridrpc.server import until_signal
 from gridrpc.settings import ConfigError
@@ -24,10 +28,13 @@ def main() -> int:
     parser.add_argument("--config", type=Path, default=Path("grid.toml"), help="path of the grid.toml (default: here)")
     configure_logging("orchestrator")
     try:
-        asyncio.run(serve(load_settings(parser.parse_args().config)))
+        settings = load_settings(parser.parse_args().config)
+        if settings.database.url is not None:
+            until_reachable(settings.database.url, settings.database.wait_seconds)
+        asyncio.run(serve(settings))
     except ConfigError as error:
         return _say(str(error), 2)
-    except StopError as error:
+    except (StopError, DatabaseError) as error:
         return _say(str(error), error.exit_code)
     return 0
 
@@ -39,18 +46,22 @@ async def serve(settings: Settings) -> None:
         starting = asyncio.create_task(service.engine.start())
         signalled = asyncio.create_task(stop.wait())
         ends: set[asyncio.Future[Any]] = {signalled, service.engine.failure}
+        tasks: list[asyncio.Task[Any]] = [starting, signalled]
         try:
             await asyncio.wait({starting, *ends}, return_when=asyncio.FIRST_COMPLETED)
             if starting.done():
                 await starting
-                await service.server.set_serving(serving=True)
-                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+                watching = asyncio.create_task(tell_health(service.server, service.stores))
+                tasks.append(watching)
+                await asyncio.wait({watching, *ends}, return_when=asyncio.FIRST_COMPLETED)
+                if watching.done():
+                    await watching
             if service.engine.failure.done():
                 raise service.engine.failure.result()
         finally:
-            for task in (starting, signalled):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(starting, signalled, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _say(sentence: str, exit_code: int) -> int:

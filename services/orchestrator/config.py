@@ -1,11 +1,14 @@
 """The orchestrator's settings, read from the file that all services share."""
 
-from dataclasses import dataclass, field, fields
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from gridcore.config import GridConfig, GridMode, RiskConfig, Spacing
 from gridcore.money import ZERO
+from griddb.urls import DatabaseSettings, read_database
 from gridrpc.settings import MISSING, ConfigError, Table, read_toml
 
 DEFAULT_ADDRESS = "127.0.0.1:50053"
@@ -24,7 +27,7 @@ class Settings:
     executor_address: str
     pricemon_address: str
     data_dir: Path
-    database_url: str = field(repr=False)  # of the workflow checkpoints; empty: dbos.sqlite in data_dir
+    database: DatabaseSettings  # of state, journal and workflows; without a URL they are files in data_dir
     tick_interval_ms: int
     retention_hours: int
     max_update_batch: int
@@ -32,8 +35,11 @@ class Settings:
     grids: tuple[GridConfig, ...]
 
 
-def load_settings(path: Path) -> Settings:
-    """Reads the file. Raises ConfigError with field, value and remedy; keys that mean nothing are refused too."""
+def load_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Reads the file; DATABASE_URL in the environment stands above it.
+
+    Raises ConfigError with field, value and remedy; keys that mean nothing are refused too.
+    """
     root = read_toml(path)
     own = root.table("orchestrator")
     settings = Settings(
@@ -42,7 +48,7 @@ def load_settings(path: Path) -> Settings:
         executor_address=root.table("executor").text("address", DEFAULT_EXECUTOR),
         pricemon_address=root.table("pricemon").text("address", DEFAULT_PRICEMON),
         data_dir=Path(own.text("data_dir", ".gridwright/orchestrator")),
-        database_url=own.text("database_url", ""),
+        database=read_database(root, own, environment),
         tick_interval_ms=own.integer("tick_interval_ms", 1_000, least=0),
         retention_hours=own.integer("retention_hours", 168, least=1),
         max_update_batch=own.integer("max_update_batch", 100, least=1),

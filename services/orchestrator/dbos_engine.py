@@ -58,11 +58,10 @@ class DbosEngine:
 
     async def start(self) -> None:
         """Takes the leases, launches DBOS, opens every symbol. Raises StopError where it must not go on."""
-        for grid in self._settings.grids:
-            desk = self._open_desk(grid, self._stores[grid.symbol])
-            self.teams[grid.symbol] = gather(desk, self, self._bridge)
+        desks = [await self._open_desk(grid, self._stores[grid.symbol]) for grid in self._settings.grids]
+        self.teams.update({desk.symbol: gather(desk, self, self._bridge) for desk in desks})
         workflows.bind(TeamSteps(self.teams, self._bridge, self._fail_from_thread))
-        await asyncio.to_thread(dbos_runtime.launch, self._settings.data_dir, self._settings.database_url)
+        await asyncio.to_thread(dbos_runtime.launch, self._settings.data_dir, self._settings.database.url)
         unfinished = await asyncio.to_thread(dbos_runtime.unfinished)
         refuse_stranded(unfinished, set(self.teams))
         self._spawn(self._follow_prices())
@@ -122,16 +121,12 @@ class DbosEngine:
     def _fail_from_thread(self, error: StopError) -> None:
         self._asyncio.call_soon_threadsafe(self.fail, error)
 
-    def _open_desk(self, grid: GridConfig, store: Store) -> Desk:
-        epoch = store.take_lease()
-        state = store.load_state()
-        if state is None:
-            state = State(grid.symbol, uuid.uuid4().hex, grid.geometry, epoch=epoch, last_update_time=now_ns())
-            store.save_state(state)
+    async def _open_desk(self, grid: GridConfig, store: Store) -> Desk:
+        keeper, epoch = await asyncio.to_thread(_open_keeper, grid, store)
         return Desk(
             self._settings.bot,
             grid,
-            Keeper(store, state),
+            keeper,
             self._executor,
             epoch=epoch,
             max_update_batch=self._settings.max_update_batch,
@@ -210,3 +205,13 @@ class DbosEngine:
         error = task.exception()
         log.warning("a task failed", exc_info=error)
         self.fail(error if isinstance(error, StopError) else StopError(f"stopped by {error!r}: start again"))
+
+
+def _open_keeper(grid: GridConfig, store: Store) -> tuple[Keeper, int]:
+    """The state, made where there is none, and the epoch under which it is held from now on."""
+    epoch = store.take_lease()
+    state = store.load_state()
+    if state is None:
+        state = State(grid.symbol, uuid.uuid4().hex, grid.geometry, epoch=epoch, last_update_time=now_ns())
+        store.save_state(state)
+    return Keeper(store, state), epoch

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 
 from orchestrator import workflows
@@ -54,13 +55,17 @@ class StepRecord:
     outcome: str
 
 
-def launch(data_dir: Path, database_url: str) -> None:
-    """Starts DBOS; it re-enqueues the PENDING workflows of our contract at once. Bind the steps before."""
-    url = database_url
-    if not url:
-        path = data_dir / "dbos.sqlite"
+def launch(data_dir: Path, database: sa.URL | None) -> None:
+    """Starts DBOS on the database, or on a file in the folder; its tables are in a schema of their own there.
+
+    It re-enqueues the PENDING workflows of our contract at once: bind the steps before. Raises UnfinishableError for
+    tables of another version.
+    """
+    if database is None:
+        path = sqlite_path(data_dir)
         _use_wal(path)
-        url = f"sqlite:///{path}"
+        database = sa.make_url(f"sqlite:///{path}")
+    url = database.render_as_string(hide_password=False)
     config: DBOSConfig = {
         "name": "gridwright",
         "system_database_url": url,
@@ -76,6 +81,11 @@ def launch(data_dir: Path, database_url: str) -> None:
     logging.getLogger("dbos").addHandler(logging.NullHandler())
     DBOS(config=config)
     DBOS.launch()
+
+
+def sqlite_path(data_dir: Path) -> Path:
+    """Where the workflows are without a database."""
+    return data_dir / "dbos.sqlite"
 
 
 def shut_down() -> None:

@@ -43,16 +43,16 @@ class ModeChanger:
 
     async def _commit(self, request_id: str, make: Make, *, new_epoch: bool) -> JournalRow | None:
         desk = self._desk
-        repeated = desk.keeper.find(request_id)
+        repeated = await asyncio.to_thread(desk.keeper.find, request_id)
         if repeated is not None:
             return repeated
         change = make(desk.state)
         if change is None:
             return None
         if new_epoch:
-            desk.epoch = desk.keeper.store.raise_epoch()
+            desk.epoch = await asyncio.to_thread(desk.keeper.store.raise_epoch)
         await self._loop.step(change, request_id)
-        return desk.keeper.find(request_id)
+        return await asyncio.to_thread(desk.keeper.find, request_id)
 
 
 def _answer(done: asyncio.Future[JournalRow | None], answer: JournalRow | Exception | None) -> None:

@@ -16,8 +16,7 @@ from orchestrator.errors import AddressTakenError
 from orchestrator.executor_client import ExecutorClient
 from orchestrator.price_client import PriceClient
 from orchestrator.servicer import OrchestratorServicer
-from orchestrator.store.locks import FileLock
-from orchestrator.store.sqlite import SqliteStore, state_path
+from orchestrator.store.opening import OpenStores, open_stores
 
 _DESCRIPTOR = orchestrator_pb2.DESCRIPTOR.services_by_name["Orchestrator"]
 
@@ -28,29 +27,26 @@ class Service:
 
     engine: DbosEngine
     server: Server
+    stores: OpenStores
 
 
 @contextlib.asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Service]:
     """Serves until the block is left. Raises StopError where data or address belong to someone else."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as stack:
-        lock = FileLock(settings.data_dir / "orchestrator.lock")
-        lock.take(f"the data in {settings.data_dir}")  # workflows too: two processes would dequeue each other's
-        stack.callback(lock.release)
-        stores = {grid.symbol: SqliteStore(state_path(settings.data_dir, grid.symbol)) for grid in settings.grids}
-        for store in stores.values():
-            stack.callback(store.close)
+        symbols = [grid.symbol for grid in settings.grids]
+        stores = stack.enter_context(open_stores(settings.data_dir, settings.database.url, symbols))
         executor_channel = open_channel(settings.executor_address)
         stack.push_async_callback(executor_channel.close)
         price_channel = open_channel(settings.pricemon_address, newest_only=True)
         stack.push_async_callback(price_channel.close)
         executor, prices = ExecutorClient(executor_channel), PriceClient(price_channel)
-        engine = DbosEngine(settings, stores, executor, prices)
+        engine = DbosEngine(settings, stores.by_symbol, executor, prices)
         stack.push_async_callback(engine.stop)
+        stack.callback(stores.stop_waiting)
         server = await _listen(settings.address, OrchestratorServicer(engine.teams, engine, executor, prices))
         stack.push_async_callback(server.stop)
-        yield Service(engine, server)
+        yield Service(engine, server, stores)
 
 
 async def _listen(address: str, servicer: OrchestratorServicer) -> Server:

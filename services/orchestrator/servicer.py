@@ -90,6 +90,7 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
         self, request: orchestrator_pb2.ListWorkflowsRequest, context: Context
     ) -> orchestrator_pb2.ListWorkflowsResponse:
         """Workflows, newest first."""
+        self._refuse_while_away()
         if request.symbol:
             self._team(request.symbol)
         limit = request.limit or _WORKFLOWS
@@ -106,7 +107,7 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
         self, request: orchestrator_pb2.GetWorkflowRequest, context: Context
     ) -> orchestrator_pb2.Workflow:
         """One workflow with its steps, and with the phases of its journal row."""
-        self._refuse_early()
+        self._refuse_while_away()
         record = await asyncio.to_thread(dbos_runtime.find, request.workflow_id)
         if record is None:
             raise NotFound(
@@ -121,6 +122,7 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
         self, request: orchestrator_pb2.ExplainRequest, context: Context
     ) -> orchestrator_pb2.TradingStep:
         """One step from the journal."""
+        self._refuse_while_away()
         team = self._team(request.symbol)
         store = team.desk.keeper.store
         row = await asyncio.to_thread(lambda: store.find_step(seq=request.seq, request_id=request.request_id))
@@ -141,6 +143,7 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
         )
 
     def _operations(self, request: orchestrator_pb2.OperatorRequest) -> Operations:
+        self._refuse_while_away()
         for field in ("request_id", "who", "why"):
             if not getattr(request, field):
                 raise InvalidArgument(f"{field} is empty: give it; what an operator does is kept with name and reason")
@@ -158,6 +161,13 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
     def _refuse_early(self) -> None:
         if not self._teams:
             raise Unavailable("the orchestrator is starting: try again in a moment")
+
+    def _refuse_while_away(self) -> None:
+        """What asks the database is not left waiting for it; what is in memory is told all the same."""
+        self._refuse_early()
+        for team in self._teams.values():
+            if away := team.desk.keeper.store.away:
+                raise Unavailable(f"{away}: nothing was done, try again once it does")
 
 
 def _mode(mode: Mode, workflow_id: str = "") -> orchestrator_pb2.ModeResponse:

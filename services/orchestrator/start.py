@@ -47,8 +47,8 @@ async def take_over(desk: Desk) -> int:
             f"{fenced.ledger_birth_id}: the ledger was lost or is another; restore it, or point executor.data_dir at it"
         )
     if not state.ledger_birth_id:
-        desk.keeper.bind_ledger(fenced.ledger_birth_id)
-    _check_config(desk)
+        await asyncio.to_thread(desk.keeper.bind_ledger, fenced.ledger_birth_id)
+    await asyncio.to_thread(_check_config, desk)
     return fenced.end_offset
 
 

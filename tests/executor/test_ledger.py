@@ -16,11 +16,12 @@ from executor.ledger import acceptance, codec, cursors, fences, moves, orders, r
 from executor.ledger.life import TRANSITIONS, ActionEvent, ActionStatus, ImpossibleActionError, advance
 from executor.ledger.requests import LedgerAction, LedgerRequest, NewRequest
 from executor.ledger.schema import metadata
-from executor.ledger.store import LeaseTakenError, open_ledger, sqlite_url
-from executor.ledger.writer import Writer
+from executor.ledger.store import open_ledger, sqlite_url
+from executor.ledger.writer import LeaseTakenError, Writer
 from executor.ports import TradeCursor, VenueOrder, VenueTrade
 from gridcore.actions import Action, ActionResult, CancelOrder, Fill, Outcome, PlaceOrder
 from gridcore.orders import OrderStatus, Side
+from griddb.session import open_engine
 
 MakePlace = Callable[..., PlaceOrder]
 
@@ -94,7 +95,8 @@ async def test_only_one_executor_holds_a_ledger(url: str) -> None:
 def test_migrations_make_the_tables_that_the_code_means(url: str) -> None:
     with open_ledger(url, 1):
         pass
-    engine = sa.create_engine(url)
+    where = sa.make_url(url)
+    engine = open_engine(where, "executor", "test") if where.drivername != "sqlite" else sa.create_engine(where)
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         differences = compare_metadata(context, metadata)

@@ -189,6 +189,9 @@ async def test_orders_fills_and_cancels_go_the_whole_way(tmp_path: Path) -> None
         OrderStatus.FILLED,
         OrderStatus.CANCELED,
     ]
+    fill, true_fill = entries[0].news, convert.fill_from_proto(truth.trades[0].fill)
+    assert fill == true_fill, "price, quantity, fee and its asset are the venue's to the digit"
+    assert true_fill.fee > 0
     assert list(listed.orders) == []
     assert took < 1, "a fill must reach the log in well under a second"
 

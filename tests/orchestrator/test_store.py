@@ -1,4 +1,4 @@
-"""What every store promises. Another database's store joins by a fixture of its own here."""
+"""What every store promises, on SQLite and on Postgres, and what each promises alone."""
 
 import json
 import sqlite3
@@ -14,23 +14,26 @@ from gridcore.actions import ActionResult, CancelOrder, Outcome
 from gridcore.state import RiskFlags, State
 from gridcore.triggers import Plan, PriceChanged
 from gridrpc.convert_state import digest
+from gridtesting.databases import POSTGRES, SQLITE, Database
 from orchestrator.errors import ConflictError, LeaseLostError, UnfinishableError
 from orchestrator.journal import Phase
 from orchestrator.store import Store
+from orchestrator.store.postgres import PostgresStore
 from orchestrator.store.sqlite import SqliteStore, state_path
 
 Open = Callable[[], Store]
-FIRST = State("BTC/USDT", "birth", "grid", last_update_time=5)
+BTC = "BTC/USDT"
+FIRST = State(BTC, "birth", "grid", last_update_time=5)
 
 
-@pytest.fixture(params=["sqlite"])
-def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
+@pytest.fixture
+def open_store(database: Database, tmp_path: Path) -> Iterator[Open]:
     """Opens the same symbol's store, again and again."""
-    assert request.param == "sqlite"
     opened: list[Store] = []
 
     def open_once() -> Store:
-        opened.append(SqliteStore(state_path(tmp_path, "BTC/USDT")))
+        url = database.sa_url
+        opened.append(SqliteStore(state_path(tmp_path, BTC)) if url is None else PostgresStore(url, BTC))
         return opened[-1]
 
     yield open_once
@@ -114,9 +117,12 @@ def test_a_step_out_of_turn_is_a_conflict_and_writes_nothing(store: Store) -> No
     assert store.last_steps(10) == []
 
 
-def test_whoever_lost_the_lease_writes_nothing(store: Store, tmp_path: Path) -> None:
-    with closing(sqlite3.connect(state_path(tmp_path, "BTC/USDT"))) as other, other:
-        other.execute("UPDATE meta SET value = 9 WHERE key = 'epoch'")
+def test_whoever_lost_the_lease_writes_nothing(store: Store, database: Database, tmp_path: Path) -> None:
+    raised = {
+        SQLITE: "UPDATE meta SET value = 9 WHERE key = 'epoch'",
+        POSTGRES: "UPDATE leases SET epoch = 9, holder = 'another'",
+    }
+    database.query_state(tmp_path, BTC, raised[database.kind])
 
     with pytest.raises(LeaseLostError, match="is at epoch 9, this orchestrator holds 1"):
         store.commit(_plan(1), [], replace(FIRST, seq=1), [])
@@ -175,7 +181,7 @@ def test_the_ledger_cursor_survives(store: Store, open_store: Open) -> None:
 
 
 def test_sqlite_keeps_the_specifications_single_row(tmp_path: Path) -> None:
-    store = SqliteStore(state_path(tmp_path, "BTC/USDT"))
+    store = SqliteStore(state_path(tmp_path, BTC))
     store.take_lease()
     store.save_state(FIRST)
     store.save_state(replace(FIRST, seq=1))
@@ -194,7 +200,7 @@ def test_sqlite_keeps_the_specifications_single_row(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("data", ["{", '{"slots": {}, "surprise": 1}'], ids=["cut", "foreign"])
 def test_an_unreadable_state_stops_the_start_with_a_sentence(tmp_path: Path, data: str) -> None:
-    store = SqliteStore(state_path(tmp_path, "BTC/USDT"))
+    store = SqliteStore(state_path(tmp_path, BTC))
     with closing(sqlite3.connect(tmp_path / "state-BTC-USDT.sqlite")) as file, file:
         file.execute("INSERT INTO state VALUES (1, ?, 0)", (data,))
 
@@ -204,12 +210,12 @@ def test_an_unreadable_state_stops_the_start_with_a_sentence(tmp_path: Path, dat
 
 
 def test_a_file_of_a_newer_version_stops_the_start_with_a_sentence(tmp_path: Path) -> None:
-    SqliteStore(state_path(tmp_path, "BTC/USDT")).close()
+    SqliteStore(state_path(tmp_path, BTC)).close()
     with closing(sqlite3.connect(tmp_path / "state-BTC-USDT.sqlite")) as file, file:
         file.execute("UPDATE alembic_version SET version_num = '9999'")
 
     with pytest.raises(UnfinishableError, match="written by a newer version"):
-        SqliteStore(state_path(tmp_path, "BTC/USDT"))
+        SqliteStore(state_path(tmp_path, BTC))
 
 
 _RESULT = ActionResult(0, "c", Outcome.CANCELLED)

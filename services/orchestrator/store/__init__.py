@@ -15,6 +15,22 @@ from orchestrator.journal import JournalRow, Phase
 class Store(Protocol):
     """One symbol's memory. All calls block; LeaseLostError where another orchestrator has taken over."""
 
+    @property
+    def away(self) -> str:
+        """Why the database does not answer, empty while it does. Calls wait until it does again."""
+        ...
+
+    def ping(self) -> None:
+        """Looks whether database and lease are still there, without waiting for them.
+
+        Raises LeaseLostError where another process has taken the lease.
+        """
+        ...
+
+    def stop_waiting(self) -> None:
+        """From now on calls do not wait for a database that is away: they raise DatabaseStopError."""
+        ...
+
     def take_lease(self) -> int:
         """Makes this process the symbol's only writer and returns its new epoch, durably raised.
 

@@ -5,25 +5,26 @@ ends, and a row with epoch and holder that every write checks in its own transac
 had the symbol writes nothing any more.
 """
 
+import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 import sqlalchemy as sa
 
-from griddb.errors import DatabaseError
-from griddb.session import Session, lock_key
 from gridcore.actions import ActionResult
 from gridcore.state import State
 from gridcore.triggers import Plan
+from griddb.errors import DatabaseError
+from griddb.session import Session, lock_key
 from gridrpc.faults import InvalidArgument
 from orchestrator.errors import ConflictError, DatabaseStopError, LeaseLostError, UnfinishableError
 from orchestrator.journal import JournalRow, Phase
 from orchestrator.store import postgres_sql as tables
-from orchestrator.store.postgres_schema import SCHEMA
 from orchestrator.store.postgres_sql import Lease
+from orchestrator.store.schema import SCHEMA
 from orchestrator.store.state_pieces import NOTHING, StatePieces, pieces_of, state_from_pieces
 
 T = TypeVar("T")
@@ -35,7 +36,8 @@ class PostgresStore:
     def __init__(self, url: sa.URL, symbol: str) -> None:
         """Connects when it is first used; the tables must be there."""
         self._symbol = symbol
-        self._session = Session(url, SCHEMA, f"orchestrator {symbol}")
+        self._session = Session(url, SCHEMA.name, f"orchestrator {symbol}")
+        self._mutex = threading.RLock()  # what we keep in memory changes with the tables, as one
         self._lease = Lease(symbol, 0, uuid.uuid4().hex)
         self._kept = NOTHING  # the state that the tables hold, as we last read or wrote it
         self._newest: JournalRow | None = None  # written by us
@@ -50,6 +52,10 @@ class PostgresStore:
         """Looks whether the server and the lease's lock are still there."""
         self._guarded(self._session.ping)
 
+    def stop_waiting(self) -> None:
+        """From now on a call fails where the server is away."""
+        self._session.stop_waiting()
+
     def take_lease(self) -> int:
         """Takes the symbol's lock and raises the epoch."""
 
@@ -59,35 +65,33 @@ class PostgresStore:
                 "another database"
             )
 
-        self._guarded(lambda: self._session.hold(lock_key(f"orchestrator {self._symbol}"), refusal))
-        self._lease = self._run(lambda connection: tables.take_lease(connection, self._symbol, self._lease.holder))
-        return self._lease.epoch
+        with self._mutex:
+            self._guarded(lambda: self._session.hold(lock_key(f"orchestrator {self._symbol}"), refusal))
+            self._lease = self._run(lambda connection: tables.take_lease(connection, self._symbol, self._lease.holder))
+            return self._lease.epoch
 
     def raise_epoch(self) -> int:
         """The next epoch, in the database before it is returned."""
-        self._lease = self._write(lambda connection: tables.raise_epoch(connection, self._lease))
-        return self._lease.epoch
+        with self._mutex:
+            self._lease = self._write(lambda connection: tables.raise_epoch(connection, self._lease))
+            return self._lease.epoch
 
     def load_state(self) -> State | None:
         """The stored state, put together from its rows."""
-        found = self._run(lambda connection: tables.read_state(connection, self._symbol))
-        if found is None:
-            return None
-        try:
-            state = state_from_pieces(*found)
-        except (InvalidArgument, ValueError) as error:
-            reason = error.message if isinstance(error, InvalidArgument) else str(error)
-            raise UnfinishableError(
-                f"the state of {self._symbol} in {self._session.shown} cannot be read ({reason}): restore a backup of "
-                "the database, or start the version that wrote it"
-            ) from error
-        self._kept = pieces_of(state)
-        return state
+        with self._mutex:
+            found = self._run(lambda connection: tables.read_state(connection, self._symbol))
+            if found is None:
+                return None
+            state = self._parsed(*found)
+            self._kept = pieces_of(state)
+            return state
 
     def save_state(self, state: State) -> None:
         """Stores a state without a step."""
-        before, after = self._kept, pieces_of(state, self._kept)
+        with self._mutex:
+            self._save(state, self._kept, pieces_of(state, self._kept))
 
+    def _save(self, state: State, before: StatePieces, after: StatePieces) -> None:
         def save(connection: sa.Connection) -> None:
             if state.seq == 0:
                 written = tables.insert_state(connection, state, after)
@@ -101,30 +105,36 @@ class PostgresStore:
 
     def bind_ledger(self, ledger_birth_id: str) -> None:
         """Puts the ledger's birth id into the stored state."""
-        stored = self.load_state()
-        if stored is None:
-            raise ConflictError(f"{self._symbol} has no state that a ledger could be bound to: start again")
-        state = replace(stored, ledger_birth_id=ledger_birth_id)
-        after = pieces_of(state, self._kept)
+        with self._mutex:
+            stored = self.load_state()
+            if stored is None:
+                raise ConflictError(f"{self._symbol} has no state that a ledger could be bound to: start again")
+            state = replace(stored, ledger_birth_id=ledger_birth_id)
+            after = pieces_of(state, self._kept)
 
-        def bind(connection: sa.Connection) -> None:
-            written = tables.update_state(connection, self._lease, state.seq, state, after)
-            self._refuse_unless(connection, state.seq, written=written)
+            def bind(connection: sa.Connection) -> None:
+                written = tables.update_state(connection, self._lease, state.seq, state, after)
+                self._refuse_unless(connection, state.seq, written=written)
 
-        self._run(bind)
-        self._kept = after
+            self._run(bind)
+            self._kept = after
 
     def commit(self, plan: Plan, results: Sequence[ActionResult], state: State, phases: Sequence[Phase]) -> JournalRow:
         """State, changed slots and journal row in one transaction; a repetition writes nothing."""
-        before, after = self._pieces_before(), pieces_of(state, self._kept)
-        row = JournalRow(
-            plan=plan,
-            results=tuple(results),
-            digest_before=before.digest,
-            digest_after=after.digest,
-            phases=tuple(phases),
-            committed_time_ms=time.time_ns() // 1_000_000,
-        )
+        with self._mutex:
+            before, after = self._pieces_before(), pieces_of(state, self._kept)
+            row = JournalRow(
+                plan=plan,
+                results=tuple(results),
+                digest_before=before.digest,
+                digest_after=after.digest,
+                phases=tuple(phases),
+                committed_time_ms=time.time_ns() // 1_000_000,
+            )
+            return self._commit(row, state, before, after)
+
+    def _commit(self, row: JournalRow, state: State, before: StatePieces, after: StatePieces) -> JournalRow:
+        plan = row.plan
 
         def commit(connection: sa.Connection) -> JournalRow:
             if not tables.add_step(connection, self._symbol, row):
@@ -174,6 +184,16 @@ class PostgresStore:
     def close(self) -> None:
         """Ends the session, and with it the lease."""
         self._session.close()
+
+    def _parsed(self, header: str, slots: Mapping[str, str]) -> State:
+        try:
+            return state_from_pieces(header, slots)
+        except (InvalidArgument, ValueError) as error:
+            reason = error.message if isinstance(error, InvalidArgument) else str(error)
+            raise UnfinishableError(
+                f"the state of {self._symbol} in {self._session.shown} cannot be read ({reason}): restore a backup of "
+                "the database, or start the version that wrote it"
+            ) from error
 
     def _pieces_before(self) -> StatePieces:
         if self._kept is NOTHING:

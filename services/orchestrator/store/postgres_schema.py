@@ -5,7 +5,6 @@ JSON is kept as text, which is what digests are taken of; cast it to jsonb to lo
 
 from sqlalchemy import BigInteger, Column, MetaData, Table, Text
 
-SCHEMA = "orchestrator"
 metadata = MetaData()
 
 states = Table(

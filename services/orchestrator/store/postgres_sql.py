@@ -5,13 +5,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql import insert
 
 from gridcore.state import State
 from orchestrator.journal import JournalRow, Phase
 from orchestrator.store.postgres_schema import leases, ledger_cursors, slots, states, trading_steps
 from orchestrator.store.rows import journal_row, phases_json, row_values
 from orchestrator.store.state_pieces import StatePieces
+
+_WRITE_SLOTS = sa.text("""
+    INSERT INTO slots (symbol, key, data)
+    SELECT :symbol, changed.key, changed.data
+    FROM unnest(CAST(:keys AS text[]), CAST(:texts AS text[])) AS changed (key, data)
+    ON CONFLICT (symbol, key) DO UPDATE SET data = excluded.data
+""")
+_REMOVE_SLOTS = sa.text("DELETE FROM slots WHERE symbol = :symbol AND key = ANY(CAST(:keys AS text[]))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,7 @@ def read_state(connection: sa.Connection, symbol: str) -> tuple[str, dict[str, s
 def insert_state(connection: sa.Connection, state: State, pieces: StatePieces) -> bool:
     """The first state. False where there is one."""
     added = insert(states).values(symbol=state.symbol, **_columns(state, pieces)).on_conflict_do_nothing()
-    return connection.execute(added).rowcount == 1
+    return connection.execute(added.returning(states.c.symbol)).first() is not None
 
 
 def update_state(connection: sa.Connection, lease: Lease, seq: int, state: State, pieces: StatePieces) -> bool:
@@ -92,7 +100,7 @@ def write_slots(connection: sa.Connection, symbol: str, before: StatePieces, aft
 def add_step(connection: sa.Connection, symbol: str, row: JournalRow) -> bool:
     """A row of the journal. False where its seq or its request has one."""
     added = insert(trading_steps).values(symbol=symbol, **row_values(row)).on_conflict_do_nothing()
-    return connection.execute(added).rowcount == 1
+    return connection.execute(added.returning(trading_steps.c.seq)).first() is not None
 
 
 def find_step(connection: sa.Connection, symbol: str, *, seq: int, request_id: str) -> JournalRow | None:
@@ -142,19 +150,3 @@ def _columns(state: State, pieces: StatePieces) -> dict[str, object]:
         "epoch": state.epoch,
         "updated_at": state.last_update_time,
     }
-
-
-def _texts(name: str) -> sa.BindParameter[list[str]]:
-    return sa.bindparam(name, type_=ARRAY(sa.Text))
-
-
-_written = insert(slots).from_select(
-    ["symbol", "key", "data"],
-    sa.select(sa.bindparam("symbol", type_=sa.Text), sa.func.unnest(_texts("keys")), sa.func.unnest(_texts("texts"))),
-)
-_WRITE_SLOTS = _written.on_conflict_do_update(
-    index_elements=[slots.c.symbol, slots.c.key], set_={"data": _written.excluded.data}
-)
-_REMOVE_SLOTS = sa.delete(slots).where(
-    slots.c.symbol == sa.bindparam("symbol"), slots.c.key == sa.func.any(_texts("keys"))
-)

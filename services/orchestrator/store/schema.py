@@ -1,14 +1,12 @@
-"""The tables of one symbol's SQLite file, and their migrations. `state` is the specification's, word for word."""
+"""The tables of one symbol's SQLite file, and the migrations of both stores. `state` is the specification's own."""
 
-import logging
-
-from alembic import command
-from alembic.config import Config
-from alembic.util.exc import CommandError
 from sqlalchemy import CheckConstraint, Column, Connection, Integer, MetaData, Table, Text
 
+from griddb.errors import SchemaError
+from griddb.schemas import Schema
 from orchestrator.errors import UnfinishableError
 
+SCHEMA = Schema("orchestrator", "orchestrator:migrations")
 metadata = MetaData()
 
 state_table = Table(
@@ -42,16 +40,9 @@ meta_table = Table(
 )
 
 
-def migrate(connection: Connection, name: str) -> None:
-    """Brings the file to this version's schema. Raises UnfinishableError for a file of a newer version."""
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of each look, also where nothing is to do
-    config = Config()
-    config.set_main_option("script_location", "orchestrator:migrations")
-    config.set_main_option("path_separator", "os")
-    config.attributes["connection"] = connection
+def prepare(connection: Connection, where: str) -> None:
+    """Makes the tables where there are none. Raises UnfinishableError where those that are there need an upgrade."""
     try:
-        command.upgrade(config, "head")
-    except CommandError as error:
-        raise UnfinishableError(
-            f"{name} was written by a newer version of Gridwright ({error}): start that version, or restore a backup"
-        ) from error
+        SCHEMA.prepare(connection, where)
+    except SchemaError as error:
+        raise UnfinishableError(str(error)) from error

@@ -24,7 +24,7 @@ from orchestrator.errors import ConflictError, LeaseLostError, UnfinishableError
 from orchestrator.journal import JournalRow, Phase
 from orchestrator.store.locks import FileLock
 from orchestrator.store.rows import journal_row, phases_json, row_values
-from orchestrator.store.schema import meta_table, migrate, state_table, steps_table
+from orchestrator.store.schema import meta_table, prepare, state_table, steps_table
 
 _EPOCH = "epoch"
 _LEDGER_CURSOR = "ledger_cursor"
@@ -39,7 +39,7 @@ class SqliteStore:
     """A Store on one file. Its calls may come from several threads; they run one after another."""
 
     def __init__(self, path: Path) -> None:
-        """Opens the file, makes or migrates its tables. Raises UnfinishableError for a newer version's file."""
+        """Opens the file, makes its tables. Raises UnfinishableError for a file of another version."""
         self._path = path
         self._lock = FileLock(path.with_suffix(".lock"))
         self._mutex = threading.Lock()
@@ -47,7 +47,18 @@ class SqliteStore:
         self._late: dict[int, Phase] = {}  # commit phases that ended after their own row was written
         self._engine = _open(path)
         with self._engine.begin() as connection:
-            migrate(connection, str(path))
+            prepare(connection, str(path))
+
+    @property
+    def away(self) -> str:
+        """A file is never away."""
+        return ""
+
+    def ping(self) -> None:
+        """A file is there."""
+
+    def stop_waiting(self) -> None:
+        """Nothing waits for a file."""
 
     def take_lease(self) -> int:
         """Locks the file's lock and raises the epoch. Raises LeaseLostError where another process has it."""

@@ -1,7 +1,7 @@
 """The first schema: the state, the journal of steps, and the lease's numbers.
 
-SQLite has a file per symbol with the specification's single row of state; Postgres has all symbols in one schema, with a
-row per slot, so that a commit costs what it changes.
+SQLite has a file per symbol with the specification's single row of state; Postgres has all symbols in one schema, with
+a row per slot, so that a commit costs what it changes.
 """
 
 from alembic import op

@@ -1,0 +1,37 @@
+"""The first contact: waits for a server that is starting, refuses one that will not let us in."""
+
+import re
+import time
+
+import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
+
+from griddb.errors import UnreachableError
+from griddb.session import first_line, open_engine
+from griddb.urls import shown
+
+_PAUSE_SECONDS = 0.5
+# Waiting mends none of these. A server that speaks another language is just waited for.
+_HOPELESS = re.compile(r"authentication failed|no password supplied|does not exist|no pg_hba\.conf entry|not permitted")
+
+
+def until_reachable(url: sa.URL, wait_seconds: float) -> None:
+    """Returns once the server lets us in. Raises UnreachableError after `wait_seconds`, or where it refuses us."""
+    engine = open_engine(url, "public", "start")
+    ends = time.monotonic() + wait_seconds
+    try:
+        while True:
+            try:
+                engine.connect().close()
+            except OperationalError as error:
+                reason = first_line(error)
+                if time.monotonic() >= ends or _HOPELESS.search(reason):
+                    raise UnreachableError(
+                        f"database url = {shown(url)!r}: no connection ({reason}); "
+                        "start the server, or mend DATABASE_URL or database.url"
+                    ) from None
+                time.sleep(_PAUSE_SECONDS)
+            else:
+                return
+    finally:
+        engine.dispose()

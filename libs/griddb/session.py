@@ -1,0 +1,262 @@
+"""One long connection to Postgres: locks that last as long as it does, transactions that are committed once.
+
+A lost connection is opened again with back-off, its locks are taken again, and the transaction that it broke is run
+again unless the server says that it was committed. So an outage costs its callers time and nothing else. Who may have
+taken a lock in between is for the caller to check, in its own transactions, by a number that each holder raises.
+"""
+
+import hashlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, TypeVar
+
+import psycopg
+import sqlalchemy as sa
+from psycopg.errors import LockNotAvailable
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from griddb.errors import CommitUnknownError, UnreachableError
+from griddb.urls import shown
+from gridrpc.logs import without_secrets
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+Work = Callable[[sa.Connection], T]
+
+_LONGEST_PAUSE_SECONDS = 1.0
+_HUNG_SECONDS = 10.0
+_LOCK_WAIT = "3s"  # a killed holder's session ends when the server notices its socket: at once, unless the host is gone
+# Defaults; the URL's own query replaces them. A peer that vanished is noticed in seconds, not in the kernel's hours.
+_CONNECT = {
+    "connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}  # fmt: skip
+# The server's side of the same, so that the locks of a vanished client are freed; and commits that last.
+_SET_UP = """
+    SET search_path TO {schema};
+    SET tcp_keepalives_idle TO 5; SET tcp_keepalives_interval TO 2; SET tcp_keepalives_count TO 3;
+    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
+"""
+
+_TRANSACTION_ID = sa.text("SELECT CAST(pg_current_xact_id_if_assigned() AS text)")
+_TRANSACTION_STATUS = sa.text("SELECT pg_xact_status(CAST(:id AS xid8))")
+
+
+def lock_key(purpose: str) -> int:
+    """The advisory lock of a purpose within one database."""
+    return int.from_bytes(hashlib.sha256(f"gridwright {purpose}".encode()).digest()[:8], "big", signed=True)
+
+
+def open_engine(url: sa.URL, schema: str, application: str) -> sa.Engine:
+    """An engine of one connection whose tables are those of a schema. It connects when it is first used."""
+    arguments: dict[str, int | str] = {key: value for key, value in _CONNECT.items() if key not in url.query}
+    arguments["application_name"] = f"gridwright {application}"
+    engine = sa.create_engine(url, pool_size=1, max_overflow=0, hide_parameters=True, connect_args=arguments)
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: psycopg.Connection[Any], _record: object) -> None:
+        connection.execute(_SET_UP.format(schema=schema).encode())
+        connection.commit()
+
+    return engine
+
+
+class Session:
+    """Calls may come from several threads and run one after another."""
+
+    def __init__(self, url: sa.URL, schema: str, application: str) -> None:
+        self.shown = shown(url)
+        self._lost = ""
+        self._asked_at: float | None = None  # monotonic seconds; None while nobody waits for an answer
+        self._engine = open_engine(url, schema, application)
+        self._locks: dict[int, Callable[[], Exception]] = {}
+        self._verify: Callable[[psycopg.Connection[Any]], None] | None = None
+        self._mutex = threading.Lock()
+        self._closing = threading.Event()
+        event.listen(self._engine, "connect", self._take_locks)
+
+    @property
+    def away(self) -> str:
+        """Why the database does not answer; empty while it does."""
+        asked_at = self._asked_at
+        if asked_at is not None and time.monotonic() - asked_at > _HUNG_SECONDS:
+            return f"the database {self.shown} has not answered for {time.monotonic() - asked_at:.0f} s"
+        return self._lost
+
+    def hold(self, key: int, refusal: Callable[[], Exception]) -> None:
+        """Takes an advisory lock until `close`, again after each new connection.
+
+        Raises the refusal, here and from any later call, where another session has it and keeps it for some seconds.
+        """
+        self._locks[key] = refusal
+        try:
+            self.run(lambda connection: _lock(_driver(connection), key, refusal))
+        except BaseException:
+            del self._locks[key]
+            raise
+
+    def verify_by(self, verify: Callable[[psycopg.Connection[Any]], None]) -> None:
+        """Has each new connection looked at once it has the locks: what it raises, the call that needed it raises."""
+        self._verify = verify
+
+    def run(self, work: Work[T]) -> T:
+        """What `work` returns, once its transaction is committed. Waits for a server that is away, until `close`.
+
+        `work` may run several times, but what it wrote is committed once. Raises UnreachableError after `close`, and
+        CommitUnknownError where the server has forgotten what became of the commit.
+        """
+        with self._mutex:
+            attempt = _Attempt(work)
+            for pause in _pauses():
+                try:
+                    value = self._try(attempt)
+                except _LostError as error:
+                    self._note_away(error)
+                else:
+                    self._note_back()
+                    return value
+                if self._closing.wait(pause):
+                    break
+        raise UnreachableError(f"{self._lost}: start again once it does")
+
+    def ping(self) -> None:
+        """Notices that the server is away or back; does not wait for it. Raises the refusal of a lock that was lost."""
+        if not self._mutex.acquire(blocking=False):
+            return  # somebody is talking to it, and notices
+        try:
+            self._try(_Attempt(lambda connection: connection.execute(sa.text("SELECT 1")).scalar_one()))
+            self._note_back()
+        except _LostError as error:
+            self._note_away(error)
+        finally:
+            self._mutex.release()
+
+    def stop_waiting(self) -> None:
+        """From now on a call raises UnreachableError where the server is away."""
+        self._closing.set()
+
+    def close(self) -> None:
+        """Ends the session, and with it its locks."""
+        self._closing.set()
+        if self._mutex.acquire(timeout=_HUNG_SECONDS):  # a server that hangs ends it with the process
+            self._engine.dispose()
+            self._mutex.release()
+
+    def _try(self, attempt: "_Attempt[T]") -> T:
+        self._asked_at = time.monotonic()
+        try:
+            return self._on_connection(attempt)
+        finally:
+            self._asked_at = None
+
+    def _on_connection(self, attempt: "_Attempt[T]") -> T:
+        try:
+            connection = self._engine.connect()
+        except (OperationalError, psycopg.OperationalError) as error:
+            raise _LostError(first_line(error)) from error
+        with connection:
+            try:
+                return attempt.on(connection)
+            except DBAPIError as error:
+                if error.connection_invalidated:
+                    raise _LostError(first_line(error)) from error
+                raise
+
+    def _take_locks(self, connection: psycopg.Connection[Any], _record: object) -> None:
+        try:
+            for key, refusal in self._locks.items():
+                _lock(connection, key, refusal)
+            if self._verify is not None:
+                self._verify(connection)
+            connection.commit()
+        except BaseException:
+            connection.close()
+            raise
+
+    def _note_away(self, error: "_LostError") -> None:
+        if not self._lost:
+            self._lost = f"the database {self.shown} does not answer ({error})"
+            log.warning("%s: trying again until it does", self._lost)
+
+    def _note_back(self) -> None:
+        if self._lost:
+            log.warning("the database %s answers again", self.shown)
+            self._lost = ""
+
+
+class _LostError(Exception):
+    """There is no connection, or it broke."""
+
+
+class _Attempt(Generic[T]):
+    """A transaction that is committed once, however often it has to be tried."""
+
+    def __init__(self, work: Work[T]) -> None:
+        self._work = work
+        self._done: tuple[str, T] | None = None  # transaction id and value of a commit whose answer was lost
+
+    def on(self, connection: sa.Connection) -> T:
+        if self._done is not None:
+            transaction_id, value = self._done
+            if _was_committed(connection, transaction_id):
+                return value
+            self._done = None
+        with connection.begin():
+            value = self._work(connection)
+            transaction_id = connection.execute(_TRANSACTION_ID).scalar_one()
+            if transaction_id is not None:  # it has written something
+                self._done = transaction_id, value
+        return value
+
+
+def _was_committed(connection: sa.Connection, transaction_id: str) -> bool:
+    try:
+        status = connection.execute(_TRANSACTION_STATUS, {"id": transaction_id}).scalar_one()
+        connection.rollback()
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise
+        status = None  # an id of the future: this server was restored, or is another one
+    match status:
+        case "committed":
+            return True
+        case "aborted":
+            return False
+        case "in progress":
+            raise _LostError("it is still ending the transaction that broke")
+        case _:
+            raise CommitUnknownError(
+                "the connection to the database broke in a commit and the server does not know that transaction: "
+                "start again, and what was in flight is settled from the ledger"
+            )
+
+
+def _lock(connection: psycopg.Connection[Any], key: int, refusal: Callable[[], Exception]) -> None:
+    try:
+        connection.execute(f"SET LOCAL lock_timeout TO '{_LOCK_WAIT}'")
+        connection.execute("SELECT pg_advisory_lock(%s)", [key])
+    except LockNotAvailable:
+        raise refusal() from None
+
+
+def _driver(connection: sa.Connection) -> psycopg.Connection[Any]:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    return driver
+
+
+def _pauses() -> Iterator[float]:
+    pause = 0.05
+    while True:
+        yield pause
+        pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+
+def first_line(error: Exception) -> str:
+    """What the driver says, without SQLAlchemy's statement and links."""
+    origin = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    return without_secrets(next(iter(str(origin).strip().splitlines()), type(origin).__name__))

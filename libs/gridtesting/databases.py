@@ -1,0 +1,80 @@
+"""A database of a test's own, SQLite or Postgres, as the services' configs name it and as tests look into it.
+
+On Postgres it is a copy of a template that has all tables, made once per session.
+"""
+
+import sqlite3
+import tempfile
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from dbos import run_dbos_database_migrations
+
+from executor.ledger.store import open_ledger
+from griddb.urls import parse_url
+from gridtesting.postgres import PostgresServer
+from orchestrator.dbos_runtime import sqlite_path
+from orchestrator.store.opening import open_stores
+from orchestrator.store.sqlite import state_path
+
+SQLITE, POSTGRES = "sqlite", "postgres"
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Where a test's services keep what they know. `url` is empty for SQLite, which lies in the services' folders."""
+
+    kind: str
+    url: str = ""
+    server: PostgresServer | None = None
+
+    @property
+    def sa_url(self) -> sa.URL | None:
+        """As the services have it."""
+        return parse_url(self.url, "url") if self.url else None
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """What a service's section of a config says of it, as TOML."""
+        return {"database_url": f'"{self.url}"'} if self.url else {}
+
+    def query_state(self, folder: Path, symbol: str, statement: str) -> list[tuple[Any, ...]]:
+        """Runs SQL where the orchestrator keeps state and journal; on Postgres in its schema."""
+        if self.url:
+            return self._on_postgres("orchestrator", statement)
+        return _on_sqlite(state_path(folder, symbol), statement)
+
+    def query_workflows(self, folder: Path, statement: str) -> list[tuple[Any, ...]]:
+        """The same where DBOS keeps its workflows."""
+        return self._on_postgres("dbos", statement) if self.url else _on_sqlite(sqlite_path(folder), statement)
+
+    def query_ledger(self, folder: Path, statement: str) -> list[tuple[Any, ...]]:
+        """The same where the executor keeps its ledger."""
+        return self._on_postgres("executor", statement) if self.url else _on_sqlite(folder / "ledger.sqlite", statement)
+
+    def _on_postgres(self, schema: str, statement: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.url, options=f"-csearch_path={schema}") as connection:
+            found = connection.execute(statement.encode())
+            return [] if found.description is None else found.fetchall()
+
+
+def make_template(server: PostgresServer) -> str:
+    """A database with all tables and nothing in them; its name."""
+    name = server.create()
+    url = parse_url(server.url(name), "template")
+    with tempfile.TemporaryDirectory() as folder, open_stores(Path(folder), url, []):
+        run_dbos_database_migrations(server.url(name))
+    with open_ledger(url.render_as_string(hide_password=False), 0):
+        pass
+    Database(POSTGRES, server.url(name)).query_ledger(Path(), "DELETE FROM meta")  # each ledger has a birth of its own
+    return name
+
+
+def _on_sqlite(path: Path, statement: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(path)) as file, file:
+        return file.execute(statement).fetchall()

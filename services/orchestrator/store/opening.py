@@ -1,0 +1,97 @@
+"""Opens the stores of all symbols, on SQLite or Postgres, under one lock for all that they share."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from griddb.errors import DatabaseError
+from griddb.session import Session, lock_key
+from orchestrator.errors import DatabaseStopError, LeaseLostError
+from orchestrator.store import Store
+from orchestrator.store.locks import FileLock
+from orchestrator.store.postgres import PostgresStore
+from orchestrator.store.schema import SCHEMA, prepare
+from orchestrator.store.sqlite import SqliteStore, state_path
+
+LOCK = "orchestrator.lock"  # the file that guards a data folder
+LOCK_KEY = lock_key("orchestrator")  # the advisory lock that guards a database
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStores:
+    """A store for each symbol, and the session that guards what is not one symbol's: the workflows."""
+
+    by_symbol: Mapping[str, Store]
+    house: Session | None = None
+
+    @property
+    def away(self) -> str:
+        """Why a database does not answer; empty while all do."""
+        house = "" if self.house is None else self.house.away
+        return house or next((store.away for store in self.by_symbol.values() if store.away), "")
+
+    def ping(self) -> None:
+        """Looks at all. Raises StopError where the process must not go on."""
+        if self.house is not None:
+            _guarded(self.house.ping)
+        for store in self.by_symbol.values():
+            store.ping()
+
+    def stop_waiting(self) -> None:
+        """From now on calls fail where the database is away."""
+        if self.house is not None:
+            self.house.stop_waiting()
+        for store in self.by_symbol.values():
+            store.stop_waiting()
+
+
+@contextlib.contextmanager
+def open_stores(data_dir: Path, url: sa.URL | None, symbols: Sequence[str]) -> Iterator[OpenStores]:
+    """On SQLite in the folder where no URL is given. Raises StopError where they are another's or too old."""
+    with _open_files(data_dir, symbols) if url is None else _open_database(url, symbols) as stores:
+        yield stores
+
+
+@contextlib.contextmanager
+def _open_files(data_dir: Path, symbols: Sequence[str]) -> Iterator[OpenStores]:
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        lock = FileLock(data_dir / LOCK)
+        lock.take(f"the data in {data_dir}")  # workflows too: two processes would dequeue each other's
+        stack.callback(lock.release)
+        stores: dict[str, Store] = {}
+        for symbol in symbols:
+            stores[symbol] = SqliteStore(state_path(data_dir, symbol))
+            stack.callback(stores[symbol].close)
+        yield OpenStores(stores)
+
+
+@contextlib.contextmanager
+def _open_database(url: sa.URL, symbols: Sequence[str]) -> Iterator[OpenStores]:
+    with contextlib.ExitStack() as stack:
+        house = Session(url, SCHEMA.name, "orchestrator")
+        stack.callback(house.close)
+
+        def refusal() -> LeaseLostError:
+            return LeaseLostError(
+                f"another orchestrator holds the data in {house.shown}: stop it first, "
+                "or give this one another database"
+            )
+
+        _guarded(lambda: house.hold(LOCK_KEY, refusal))
+        _guarded(lambda: house.run(lambda connection: prepare(connection, house.shown)))
+        stores: dict[str, Store] = {}
+        for symbol in symbols:
+            stores[symbol] = PostgresStore(url, symbol)
+            stack.callback(stores[symbol].close)
+        yield OpenStores(stores, house)
+
+
+def _guarded(call: Callable[[], None]) -> None:
+    try:
+        call()
+    except DatabaseError as error:
+        raise DatabaseStopError(error) from error

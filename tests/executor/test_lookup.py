@@ -1,0 +1,107 @@
+"""A look-up asks in every way: what one list does not show yet, another may."""
+
+from collections.abc import Callable
+
+import pytest
+
+from executor.bucket import Throttle, TokenBucket
+from executor.clock import VenueClock
+from executor.lookup import Absence, LookUp, Misfit
+from executor.ports import VenueOrder
+from executor.reads import Reader
+from gridcore.actions import PlaceOrder
+from gridtesting.live_executor import SYMBOL
+from gridtesting.venue import FakeVenue, ManualClock
+
+MakePlace = Callable[..., PlaceOrder]
+
+
+class BlindVenue(FakeVenue):
+    """A venue of which only the named questions show orders; the others answer with nothing."""
+
+    def __init__(self, clock: ManualClock, seeing: set[str]) -> None:
+        super().__init__(clock)
+        self.seeing = seeing
+
+    async def order_by_client_id(self, symbol: str, client_order_id: str) -> VenueOrder | None:
+        found = await super().order_by_client_id(symbol, client_order_id)
+        return found if "client id" in self.seeing else None
+
+    async def open_orders(self, symbol: str) -> list[VenueOrder]:
+        return await super().open_orders(symbol) if "open orders" in self.seeing else []
+
+    async def orders_between(self, symbol: str, since_ms: int, until_ms: int) -> list[VenueOrder]:
+        return await super().orders_between(symbol, since_ms, until_ms) if "history" in self.seeing else []
+
+
+def look_up(venue: FakeVenue, clock: ManualClock) -> LookUp:
+    throttle = Throttle(TokenBucket(1_000, 1_000, clock()), clock)
+    return LookUp(venue, Reader(throttle, longest_pause_seconds=0.001), VenueClock(clock), visibility_lag_ms=2_000)
+
+
+@pytest.mark.parametrize("way", ["client id", "open orders", "history"])
+async def test_one_way_is_enough_to_find_an_order(clock: ManualClock, make_place: MakePlace, way: str) -> None:
+    venue, place = BlindVenue(clock, {way}), make_place()
+    order = await venue.place(SYMBOL, place, clock())
+    assert await look_up(venue, clock).find(SYMBOL, place, clock()) == order
+
+
+async def test_a_trade_alone_is_enough_to_find_its_order(clock: ManualClock, make_place: MakePlace) -> None:
+    venue, place, another = BlindVenue(clock, set()), make_place(), make_place()
+    for one in (another, place):
+        await venue.place(SYMBOL, one, clock())
+        venue.fill(one.client_order_id)
+    found = await look_up(venue, clock).find(SYMBOL, place, clock())
+    assert isinstance(found, VenueOrder)
+    assert found.client_order_id == place.client_order_id
+
+
+@pytest.mark.parametrize(("passed_ms", "finding"), [(7_000, Absence.OPEN), (7_001, Absence.PROVED)])
+async def test_absence_is_proved_past_window_and_lag_and_not_before(
+    venue: FakeVenue, clock: ManualClock, make_place: MakePlace, passed_ms: int, finding: Absence
+) -> None:
+    signed_ms = clock()
+    clock.advance(passed_ms)
+    assert await look_up(venue, clock).find(SYMBOL, make_place(), signed_ms) is finding
+
+
+async def test_a_look_up_that_began_too_early_proves_nothing_however_long_it_takes(
+    venue: FakeVenue, clock: ManualClock, make_place: MakePlace
+) -> None:
+    signed_ms = clock()
+    clock.advance(7_000)
+    ask = venue.order_by_client_id
+
+    async def slow(symbol: str, client_order_id: str) -> VenueOrder | None:
+        clock.advance(60_000)
+        return await ask(symbol, client_order_id)
+
+    venue.order_by_client_id = slow  # type: ignore[method-assign]  # the venue takes its time
+    assert await look_up(venue, clock).find(SYMBOL, make_place(), signed_ms) is Absence.OPEN
+
+
+async def test_one_question_without_answer_leaves_the_absence_open(
+    venue: FakeVenue, clock: ManualClock, make_place: MakePlace
+) -> None:
+    signed_ms = clock()
+    clock.advance(60_000)
+    venue.reads_to_fail = 3  # as often as a read is tried
+    assert await look_up(venue, clock).find(SYMBOL, make_place(), signed_ms) is Absence.OPEN
+
+
+@pytest.mark.parametrize("change", [{"price": "101"}, {"quantity": "2"}])
+async def test_another_order_under_the_same_name_is_no_find(
+    venue: FakeVenue, clock: ManualClock, make_place: MakePlace, change: dict[str, str]
+) -> None:
+    place = make_place(name="gtest0same")
+    venue.add_foreign(SYMBOL, make_place(name="gtest0same", **change))
+    assert isinstance(await look_up(venue, clock).find(SYMBOL, place, clock()), Misfit)
+
+
+async def test_an_older_order_under_the_same_name_is_no_find(
+    venue: FakeVenue, clock: ManualClock, make_place: MakePlace
+) -> None:
+    place = make_place()
+    venue.add_foreign(SYMBOL, place)
+    clock.advance(1_001)
+    assert isinstance(await look_up(venue, clock).find(SYMBOL, place, clock()), Misfit)
