@@ -146,4 +146,8 @@ def _clear(risk: RiskFlags, trigger: PriceChanged | Ticked, config: RiskConfig) 
         return Verdict(replace(risk, calm_since_ms=trigger.at_ms))
     if trigger.at_ms - risk.calm_since_ms < config.calm_ms:
         return Verdict(risk)
+    jump = None if trigger.price is None else _jump(risk.anchors, trigger.at_ms, trigger.price, config)
+    if jump is not None:
+        # The market jumped while nobody saw it: the halt that would end by itself becomes one that a person ends.
+        return Verdict(replace(risk, rule=jump.rule, reason=jump.reason, clears_itself=False, calm_since_ms=0))
     return Verdict(risk, ExitSafeMode(f"prices have been current for {config.calm_ms} ms"))

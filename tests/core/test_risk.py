@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gridcore.config import RiskConfig
 from gridcore.risk import check_risk, fresh, quiet_prices
-from gridcore.state import Mode, RiskFlags, Rule
+from gridcore.state import Mode, PriceAnchor, RiskFlags, Rule
 from gridcore.triggers import EnterSafeMode, ExitSafeMode, PriceChanged, Ticked
 
 D = Decimal
@@ -170,3 +170,15 @@ def test_what_is_left_by_hand_only_stays(rule: Rule) -> None:
     risk = RiskFlags(mode=Mode.SAFE, rule=rule, calm_since_ms=1)
 
     assert check_risk(risk, D(0), Ticked(100_000, D(1), 100_000), CALM).procedure is None
+
+
+def test_a_jump_behind_a_stale_feed_is_left_to_a_person() -> None:
+    config = RiskConfig(max_jump=D("0.05"), calm_ms=1_000)
+    halted = replace(STALE, anchors=(PriceAnchor(D(60000), 0),), calm_since_ms=1_000)
+
+    blind = check_risk(halted, D(0), Ticked(2_000, D(50000), 2_000), config)
+    seen = check_risk(halted, D(0), Ticked(2_000, D(60100), 2_000), config)
+
+    assert blind.procedure is None
+    assert (blind.risk.mode, blind.risk.rule, blind.risk.clears_itself) == (Mode.SAFE, Rule.PRICE_JUMP, False)
+    assert isinstance(seen.procedure, ExitSafeMode)
