@@ -66,6 +66,8 @@ async def test_what_was_sent_is_answered_as_it_is_and_the_rest_is_not_sent(
     sent = {action.client_order_id for action in actions if venue.named(action.client_order_id)}
     async with running_executor(tmp_path, venue, clock) as live:
         await live.fence(2)
+        batch = await live.stub.GetBatch(executor_pb2.GetBatchRequest(request_id="bot/1/1"))
+        assert batch.complete, "an unsent intent ends with the fence, not with the next call"
         results = await live.batch("bot/1/1", actions, epoch=1)
         again = await live.batch("bot/1/1", actions, epoch=2)
     assert {one.client_order_id for one in results if one.outcome is Outcome.ACCEPTED} == sent
