@@ -84,7 +84,12 @@ async def test_a_fence_returns_once_nothing_older_is_being_sent(
         call = asyncio.create_task(live.batch("bot/1/1", [make_place()]))
         await until(lambda: venue.places_received == 1, "sending")
         raising = asyncio.create_task(live.fence(2))
-        batch = await live.stub.GetBatch(executor_pb2.GetBatchRequest(request_id="bot/1/1"))
+        outcome, number = Outcome.ACCEPTED, 2
+        while outcome is not Outcome.NOT_SENT:  # until the fence stands
+            (result,) = await live.batch(f"bot/1/{number}", [make_place()])
+            outcome, number = result.outcome, number + 1
+        for _ in range(5):  # as many calls as the fence has had time to return in
+            batch = await live.stub.GetBatch(executor_pb2.GetBatchRequest(request_id="bot/1/1"))
         assert not batch.complete
         assert not raising.done()
         venue.release()
