@@ -3,9 +3,10 @@
 On Postgres it is a copy of a template that has all tables, made once per session.
 """
 
+import shutil
 import sqlite3
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,11 @@ class Database:
     server: PostgresServer | None = None
 
     @property
+    def name(self) -> str:
+        """Of the database on its server."""
+        return str(sa.make_url(self.url).database)
+
+    @property
     def sa_url(self) -> sa.URL | None:
         """As the services have it."""
         return parse_url(self.url, "url") if self.url else None
@@ -56,6 +62,32 @@ class Database:
     def query_ledger(self, folder: Path, statement: str) -> list[tuple[Any, ...]]:
         """The same where the executor keeps its ledger."""
         return self._on_postgres("executor", statement) if self.url else _on_sqlite(folder / "ledger.sqlite", statement)
+
+    def workflows_url(self, folder: Path) -> str:
+        """What DBOS's own tools are told."""
+        return self.url or f"sqlite:///{sqlite_path(folder)}"
+
+    def back_up(self, folder: Path) -> "Callable[[], Database]":
+        """Copies everything while nobody uses it. What is returned puts it back, and says where it is then."""
+        if self.server is not None:
+            copy = Database(POSTGRES, self.server.url(self.server.create(self.name)), self.server)
+            return lambda: copy
+        backup = Path(tempfile.mkdtemp(dir=folder.parent, prefix="backup-"))
+        shutil.copytree(folder, backup, dirs_exist_ok=True)
+
+        def restore() -> Database:
+            shutil.rmtree(folder)
+            shutil.copytree(backup, folder)
+            return self
+
+        return restore
+
+    def lose_state(self, folder: Path) -> None:
+        """Removes state and journal of all symbols; the workflows stay."""
+        if self.url:
+            self._on_postgres("orchestrator", "DROP SCHEMA orchestrator CASCADE")
+        for file in folder.glob("state-*"):
+            file.unlink()
 
     def _on_postgres(self, schema: str, statement: str) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.url, options=f"-csearch_path={schema}") as connection:

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import grpc
 
@@ -19,6 +20,7 @@ from gridcore.orders import Role
 from gridcore.state import State
 from gridrpc.channel import open_channel
 from gridrpc.server import Server
+from gridtesting.databases import Database
 from gridtesting.executor import FakeExecutor, serve_executor
 from gridtesting.grids import MARKET
 from gridtesting.prices import FakePrices, serving_prices
@@ -43,6 +45,7 @@ class World:
     executor_address: str
     pricemon_address: str
     folder: Path
+    database: Database
     symbols: tuple[str, ...] = (BTC,)
     options: dict[str, str] = field(default_factory=dict[str, str])  # of [orchestrator]
     grid_options: dict[str, str] = field(default_factory=dict[str, str])
@@ -63,6 +66,7 @@ class World:
                     "data_dir": f'"{self.folder}"',
                     "tick_interval_ms": "50",
                     "reconcile_timeout_ms": "300",
+                    **self.database.settings,
                 },
                 self.options,
             ),
@@ -98,6 +102,23 @@ class World:
         """The same as settings."""
         return load_settings(self.config())
 
+    def query_state(self, statement: str, symbol: str = BTC) -> list[tuple[Any, ...]]:
+        """SQL where the orchestrator keeps a symbol's state and journal."""
+        return self.database.query_state(self.folder, symbol, statement)
+
+    def query_workflows(self, statement: str) -> list[tuple[Any, ...]]:
+        """SQL where DBOS keeps the workflows."""
+        return self.database.query_workflows(self.folder, statement)
+
+    async def dbos(self, *arguments: str) -> None:
+        """A command of `dbos workflow`, as an operator gives it."""
+        tool = str(Path(sys.executable).with_name("dbos"))
+        where = ("--sys-db-url", self.database.workflows_url(self.folder))
+        process = await asyncio.create_subprocess_exec(
+            tool, "workflow", *arguments, *where, stdout=asyncio.subprocess.DEVNULL
+        )
+        assert await process.wait() == 0
+
     def opening(self, symbol: str = BTC) -> list[str]:
         """Client ids of the opening orders on the venue."""
         return [order.place.client_order_id for order in self.executor.orders(symbol, Role.OPENING)]
@@ -112,14 +133,14 @@ class World:
 
 
 @contextlib.asynccontextmanager
-async def serving_world(folder: Path) -> AsyncIterator[World]:
+async def serving_world(folder: Path, database: Database) -> AsyncIterator[World]:
     """Executor and pricemon, at a price between two levels."""
     executor = FakeExecutor([MARKET, replace(MARKET, symbol=ETH, base="ETH")])
     prices = FakePrices()
     await prices.set_price(BTC, START)
     ledger = await serve_executor(executor)
     async with serving_prices(prices) as feed:
-        world = World(executor, prices, ledger, f"127.0.0.1:{ledger.port}", f"127.0.0.1:{feed.port}", folder)
+        world = World(executor, prices, ledger, f"127.0.0.1:{ledger.port}", f"127.0.0.1:{feed.port}", folder, database)
         try:
             yield world
         finally:
@@ -177,12 +198,21 @@ class Client:
 
 
 async def eventually(condition: Callable[[], Awaitable[bool]], what: str, deadline_seconds: float = 60.0) -> None:
-    """As gridtesting's until, for a condition that has to be asked for."""
+    """As gridtesting's until, for a condition that has to be asked for; a service that is starting has not met it."""
     end = asyncio.get_running_loop().time() + deadline_seconds
-    while not await condition():
+    while not await _met(condition):
         if asyncio.get_running_loop().time() > end:
             raise AssertionError(f"{what} did not happen within {deadline_seconds} s")
         await asyncio.sleep(0.02)
+
+
+async def _met(condition: Callable[[], Awaitable[bool]]) -> bool:
+    try:
+        return await condition()
+    except grpc.aio.AioRpcError as error:
+        if error.code() is not grpc.StatusCode.UNAVAILABLE:
+            raise
+        return False
 
 
 @contextlib.asynccontextmanager

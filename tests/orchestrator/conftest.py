@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from gridtesting.databases import Database
 from gridtesting.orchestrator import World, serving_world
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    """Executor and pricemon, at a price between two levels of the grid."""
-    async with serving_world(tmp_path / "data") as surroundings:
+async def world(tmp_path: Path, database: Database) -> AsyncIterator[World]:
+    """Executor and pricemon, at a price between two levels of the grid; the orchestrator's data in either database."""
+    async with serving_world(tmp_path / "data", database) as surroundings:
         yield surroundings

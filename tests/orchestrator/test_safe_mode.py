@@ -2,10 +2,8 @@
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import Sequence
 from decimal import Decimal
-from pathlib import Path
 
 import grpc
 import pytest
@@ -242,20 +240,13 @@ async def test_a_halt_whose_workflow_was_cancelled_by_hand_is_taken_up_again_by_
         doubtful = world.executor.markets[BTC].venue.unresolved()[0]
         await orchestrator.client.stub.EnterSafeMode(orchestrator.client.order("halt"))
         await orchestrator.client.until_mode(ENTERING)
-    await _dbos(world, "cancel", "ops/halt")
+    await world.dbos("cancel", "ops/halt")
     await world.executor.resolve(BTC, doubtful)
 
     async with run_inside(world) as orchestrator:
         await orchestrator.client.until_mode(SAFE)
 
     assert world.opening() == []
-
-
-async def _dbos(world: World, *arguments: str) -> None:
-    database = f"sqlite:///{world.folder / 'dbos.sqlite'}"
-    command = [str(Path(sys.executable).with_name("dbos")), "workflow", *arguments, "--sys-db-url", database]
-    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
-    assert await process.wait() == 0
 
 
 async def _at_step(child: Child, seq: int) -> bool:

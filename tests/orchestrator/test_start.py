@@ -1,9 +1,6 @@
 """Start, restart and takeover: what belongs together goes on, what does not stops with a sentence and an exit code."""
 
 import json
-import shutil
-import sqlite3
-from contextlib import closing
 from decimal import Decimal
 
 import grpc
@@ -12,6 +9,7 @@ import pytest
 from gridcore.actions import PlaceOrder
 from gridcore.ids import client_order_id, id_prefix
 from gridcore.orders import OrderStatus, OrderType, Role, Side
+from gridtesting.databases import SQLITE
 from gridtesting.orchestrator import BTC, Client, World, eventually, run_inside, run_to_end, spawn, trading
 from gridtesting.venue_model import ModelOrder
 from gridtesting.waiting import until
@@ -73,15 +71,13 @@ async def test_one_that_finds_itself_fenced_exits_with_4_and_records_nothing(wor
         world.executor.markets[BTC].fence = 99
         await world.prices.set_price(BTC, Decimal(61050))
         assert await child.process.wait() == 4
-    with closing(sqlite3.connect(world.folder / "state-BTC-USDT.sqlite")) as file:
-        assert file.execute("SELECT max(seq) FROM trading_steps").fetchone() == (1,)
+    assert world.query_state("SELECT max(seq) FROM trading_steps") == [(1,)]
 
 
 async def test_a_lost_state_is_not_replaced_by_a_new_one(world: World) -> None:
     async with run_inside(world) as orchestrator:
         await orchestrator.until_seq(1)
-    for file in world.folder.glob("state-*"):
-        file.unlink()
+    world.database.lose_state(world.folder)
 
     code, sentence = await run_to_end(world.config())
 
@@ -103,13 +99,11 @@ async def test_another_ledger_is_refused(world: World) -> None:
 async def test_a_state_from_a_backup_is_refused_because_the_ledger_knows_more(world: World) -> None:
     async with run_inside(world) as orchestrator:
         await orchestrator.until_seq(1)
-    backup = world.folder.parent / "backup"
-    shutil.copytree(world.folder, backup)
+    restore = world.database.back_up(world.folder)
     async with run_inside(world) as orchestrator:
         await world.prices.set_price(BTC, Decimal(61050))
         await orchestrator.until_seq(2)
-    shutil.rmtree(world.folder)
-    shutil.copytree(backup, world.folder)
+    world.database = restore()
     world.executor.markets[BTC].fence = 0  # as far as the fence goes the backup may act
 
     code, sentence = await run_to_end(world.config())
@@ -213,8 +207,7 @@ async def test_a_workflow_that_nobody_would_finish_stops_the_start_by_name(
 ) -> None:
     async with run_inside(world) as orchestrator:
         await orchestrator.until_seq(1)
-    with closing(sqlite3.connect(world.folder / "dbos.sqlite")) as file, file:
-        file.execute(f"UPDATE workflow_status SET {change}")
+    world.query_workflows(f"UPDATE workflow_status SET {change}")
 
     code, said = await run_to_end(world.config())
 
@@ -226,8 +219,7 @@ async def test_a_workflow_that_nobody_would_finish_stops_the_start_by_name(
 async def test_an_unfinished_workflow_of_a_symbol_that_left_the_config_stops_the_start(world: World) -> None:
     async with run_inside(world) as orchestrator:
         await orchestrator.until_seq(1)
-    with closing(sqlite3.connect(world.folder / "dbos.sqlite")) as file, file:
-        file.execute("UPDATE workflow_status SET status = 'PENDING'")
+    world.query_workflows("UPDATE workflow_status SET status = 'PENDING'")
     world.symbols = ("ETH/USDT",)
 
     code, said = await run_to_end(world.config())
@@ -245,8 +237,7 @@ async def test_a_request_is_settled_from_the_ledger_whatever_its_workflows_statu
         await until(lambda: len(world.opening()) == 3, "the orders to reach the venue", 20)
         await child.kill()
     world.executor.answering.set()
-    with closing(sqlite3.connect(world.folder / "dbos.sqlite")) as file, file:
-        file.execute("UPDATE workflow_status SET status = ?", (status,))
+    world.query_workflows(f"UPDATE workflow_status SET status = '{status}'")
 
     async with run_inside(world) as orchestrator:
         state = orchestrator.desk().state
@@ -255,20 +246,18 @@ async def test_a_request_is_settled_from_the_ledger_whatever_its_workflows_statu
     assert {slot.order.client_order_id for slot in state.slots.values() if slot.order} == set(world.opening())
 
 
-async def test_no_pickle_is_stored_and_the_databases_are_in_wal_mode(world: World) -> None:
+async def test_no_pickle_is_stored_and_a_file_is_in_wal_mode(world: World) -> None:
     async with run_inside(world) as orchestrator:
         await orchestrator.until_seq(1)
-    with closing(sqlite3.connect(world.folder / "dbos.sqlite")) as file:
-        kinds = {row[0] for row in file.execute("SELECT serialization FROM workflow_status")}
-        inputs = [row[0] for row in file.execute("SELECT inputs FROM workflow_inputs")] if _has(file) else []
-        assert file.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
-    assert kinds == {"portable_json"}
-    assert all(isinstance(json.loads(text), dict) for text in inputs)
+    kinds = world.query_workflows("SELECT DISTINCT serialization FROM workflow_status")
+    inputs = world.query_workflows("SELECT inputs FROM workflow_status")
 
-
-def _has(file: sqlite3.Connection) -> bool:
-    return file.execute("SELECT 1 FROM sqlite_master WHERE name = 'workflow_inputs'").fetchone() is not None
+    assert kinds == [("portable_json",)]
+    assert inputs
+    assert all(isinstance(json.loads(text), dict) for (text,) in inputs if text is not None)
+    if world.database.kind == SQLITE:
+        assert world.query_workflows("PRAGMA journal_mode") == [("wal",)]
 
 
 async def _answers(client: Client) -> bool:

@@ -1,11 +1,7 @@
 """Between DBOS's threads and the loop: what has no outcome gets none, and history is not run again."""
 
 import asyncio
-import sqlite3
-import sys
-from contextlib import closing
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -91,8 +87,7 @@ async def test_a_forked_workflow_of_a_step_that_is_in_the_journal_changes_nothin
         assert orchestrator.desk().state == before
 
     assert world.executor.requests["test/BTC/USDT/1/1"].calls == 1
-    with closing(sqlite3.connect(world.folder / "state-BTC-USDT.sqlite")) as file:
-        assert file.execute("SELECT count(*) FROM trading_steps").fetchone() == (1,)
+    assert world.query_state("SELECT count(*) FROM trading_steps") == [(1,)]
 
 
 async def test_the_inbox_gives_commands_first_then_updates_then_a_tick_then_the_newest_price(world: World) -> None:
@@ -122,11 +117,5 @@ async def test_the_inbox_gives_commands_first_then_updates_then_a_tick_then_the_
 
 
 async def _fork(world: World, workflow_id: str, new_id: str) -> None:
-    command = [
-        str(Path(sys.executable).with_name("dbos")),
-        *("workflow", "fork", workflow_id, "--step", "1", "--forked-workflow-id", new_id),
-        *("--application-version", "gridwright-1"),
-        *("--sys-db-url", f"sqlite:///{world.folder / 'dbos.sqlite'}"),
-    ]
-    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
-    assert await process.wait() == 0
+    names = ("--step", "1", "--forked-workflow-id", new_id)
+    await world.dbos("fork", workflow_id, *names, "--application-version", "gridwright-1")

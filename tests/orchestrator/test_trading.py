@@ -57,9 +57,11 @@ async def test_a_round_ends_with_a_profit_after_fees(world: World) -> None:
 async def test_a_price_in_the_quiet_band_costs_no_step_and_no_row(world: World) -> None:
     async with run_inside(world) as orchestrator:
         await orchestrator.until_seq(1)
+        loop = orchestrator.service.engine.teams[BTC].loop
+        await until(lambda: loop.quiet_band is not None, "a tick to find the band")
         await world.prices.set_price(BTC, Decimal(60155))  # the same cell as the start's
         await until(lambda: orchestrator.desk().price == Decimal(60155), "the price to be heard")
-        band = orchestrator.service.engine.teams[BTC].loop.quiet_band
+        band = loop.quiet_band
         workflows = await orchestrator.client.workflows()
         explained = (await orchestrator.client.state()).last_steps
 
@@ -143,8 +145,10 @@ async def test_several_symbols_trade_in_one_process_each_on_its_own(world: World
 
     assert [w.workflow_id.rsplit("/", 2)[0] for w in (*btc, *eth)] == ["test/BTC/USDT", "test/ETH/USDT"]
     assert [slot.price for slot in slots.slots] == ["59400", "59700", "60000"]
-    assert (world.folder / "state-BTC-USDT.sqlite").exists()
-    assert (world.folder / "state-ETH-USDT.sqlite").exists()
+    for symbol in (BTC, ETH):
+        assert world.query_state(f"SELECT count(*) FROM trading_steps WHERE request_id LIKE '%{symbol}/%'", symbol) == [
+            (1,)
+        ]
 
 
 async def test_a_heartbeat_keeps_the_price_current_and_is_no_trigger(world: World) -> None:
