@@ -7,6 +7,7 @@ import pytest
 
 from gridcore.actions import OrderUpdate, Outcome, PlaceOrder
 from gridcore.orders import OrderStatus
+from gridrpc.faults import fault_of
 from gridtesting.live_executor import SYMBOL, LiveExecutor, running_executor
 from gridtesting.venue import FakeVenue, Fault, ManualClock
 from gridwright.v1 import executor_pb2
@@ -179,5 +180,9 @@ async def test_another_order_under_our_id_stops_the_executor(
     async with running_executor(tmp_path, venue, clock) as live:
         venue.add_foreign(SYMBOL, other)
         (result,) = await live.batch("bot/1/1", [place])
-        assert "another order" in live.executor.standing.trouble
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await live.batch("bot/1/2", [make_place()])
+    fault = fault_of(refused.value)
+    assert fault is not None
+    assert fault.reason == "UNKNOWN_OWN_ORDER"
     assert result.outcome is Outcome.UNKNOWN
