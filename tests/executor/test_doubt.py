@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import grpc
 import pytest
 
 from gridcore.actions import OrderUpdate, Outcome, PlaceOrder
