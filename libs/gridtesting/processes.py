@@ -5,9 +5,12 @@ Nothing is restarted by itself here; that is gridctl's supervisor, which has tes
 
 import asyncio
 import contextlib
+import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from gridctl.audit import AuditReport, audit
 from gridctl.child import Child, Service
@@ -75,8 +78,9 @@ class Process:
             raise AssertionError(f"{self.service.name} still runs:\n{self.output}") from None
 
     def freeze(self) -> None:
-        """SIGSTOP: it is there and answers nobody."""
+        """SIGSTOP: it is there and answers nobody, from when this returns."""
         self._running().send(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOWAIT)
 
     def thaw(self) -> None:
         """SIGCONT."""
@@ -93,12 +97,16 @@ class Process:
 
 
 class Stack:
-    """All services of a config, with channels to them. `stack["executor"]` is a process."""
+    """All services of a config, with channels to them. `stack["executor"]` is a process.
 
-    def __init__(self, house: House, logs: Path) -> None:
+    `configs` names files of their own for those that are to read another one than the rest.
+    """
+
+    def __init__(self, house: House, logs: Path, configs: Mapping[str, Path] = MappingProxyType({})) -> None:
         self.house = house
         self.wires = Wires(house)
-        self._processes = {service.name: Process(service, logs / f"{service.name}.log") for service in house.services}
+        services = [replace(each, config=configs.get(each.name, each.config)) for each in house.services]
+        self._processes = {service.name: Process(service, logs / f"{service.name}.log") for service in services}
 
     def __getitem__(self, name: str) -> Process:
         return self._processes[name]

@@ -20,6 +20,7 @@ from gridwright.v1.orchestrator_pb2 import Workflow
 pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system")]
 
 DEADLINE_SECONDS = 20.0
+STUCK_SECONDS = 1.0
 T = TypeVar("T")
 
 
@@ -42,15 +43,25 @@ async def soon(stack: Stack, ask: Callable[[], Awaitable[T | None]], what: str) 
     raise AssertionError(f"no {what} after {DEADLINE_SECONDS:g} s:\n{stack.outputs()}")
 
 
-async def pending_workflow(stack: Stack) -> Workflow:
-    """The trading step that is under way; waits until one is."""
+async def stuck_workflow(stack: Stack) -> Workflow:
+    """The trading step that waits for the frozen executor; waits until there is one.
+
+    A step whose answer had come just before the frost is PENDING for a moment too, and is not meant: the stuck one has
+    no step recorded for a whole second.
+    """
+    seen: dict[str, float] = {}
 
     async def ask() -> Workflow | None:
         request = orchestrator_pb2.ListWorkflowsRequest(status="PENDING")
-        answer = await stack.wires.orchestrator.ListWorkflows(request)
-        return answer.workflows[0] if answer.workflows else None
+        for workflow in (await stack.wires.orchestrator.ListWorkflows(request)).workflows:
+            detail = orchestrator_pb2.GetWorkflowRequest(workflow_id=workflow.workflow_id)
+            known = await stack.wires.orchestrator.GetWorkflow(detail)
+            since = seen.setdefault(workflow.workflow_id, time.monotonic())
+            if known.status == "PENDING" and not known.steps and time.monotonic() - since > STUCK_SECONDS:
+                return known
+        return None
 
-    return await soon(stack, ask, "step under way")
+    return await soon(stack, ask, "stuck step")
 
 
 async def traded(stack: Stack, fills: int) -> None:
@@ -98,7 +109,7 @@ async def test_an_orchestrator_killed_in_mid_step_resumes_it(tmp_path: Path, see
     async with running_stack(tmp_path, Stage(seed=seed)) as stack:
         await traded(stack, 3)
         stack["executor"].freeze()
-        caught = await pending_workflow(stack)
+        caught = await stuck_workflow(stack)
         await stack["orchestrator"].kill()
         stack["executor"].thaw()
         await stack["orchestrator"].start()
@@ -114,7 +125,7 @@ async def test_an_executor_killed_while_it_sends_looks_before_it_sends_again(tmp
     async with running_stack(tmp_path, Stage(seed=seed)) as stack:
         await traded(stack, 3)
         stack["executor"].freeze()
-        caught = await pending_workflow(stack)
+        caught = await stuck_workflow(stack)
         stack["simex"].freeze()  # it will read the orders, but only after their sender is dead
         stack["executor"].thaw()
         await accepted(stack, caught.workflow_id)
@@ -135,7 +146,7 @@ async def test_a_pricemon_killed_in_mid_step_is_missed_by_nobody_for_long(tmp_pa
     async with running_stack(tmp_path, Stage(seed=seed)) as stack:
         await traded(stack, 3)
         stack["executor"].freeze()
-        caught = await pending_workflow(stack)
+        caught = await stuck_workflow(stack)
         await stack["pricemon"].kill()
         stack["executor"].thaw()
         workflow = await finished(stack, caught.workflow_id)
