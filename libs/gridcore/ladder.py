@@ -22,6 +22,7 @@ class Ladder:
         self._config = config
         self._market = market
         self._prices: dict[int, Decimal] = {}
+        self._slots: dict[int, InventorySlot | None] = {}
         self._log_step = math.log1p(config.interval)  # of a geometric ladder
 
     def price(self, level: int) -> Decimal:
@@ -49,6 +50,11 @@ class Ladder:
 
     def slot(self, level: int) -> InventorySlot | None:
         """The empty slot that the config wants at this level, None where it wants none or the tick leaves no room."""
+        if level not in self._slots:
+            self._slots[level] = self._wanted(level)
+        return self._slots[level]
+
+    def _wanted(self, level: int) -> InventorySlot | None:
         side = self._opening_side(level)
         price = self.price(level)
         if side is None or not self._in_range(price):

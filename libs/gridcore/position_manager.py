@@ -59,12 +59,14 @@ class PositionManager:
         self._at_ms = at_ms
         self._may_place = fresh and price is not None
         self._ladder: Ladder = ladder(config, market)
+        self._slots = sorted(state.slots.values(), key=lambda slot: slot.price)
+        self._farthest = {} if price is None else {side: self._farthest_limit(side, price) for side in Side}
 
     def adjust(self) -> Adjustment:
         """The cancels and placements that the price and the mode ask for."""
         if self._state.risk.mode is Mode.PAUSED:
             return Adjustment()
-        cancelled = [slot for slot in self._slots() if self._must_cancel(slot)]
+        cancelled = [slot for slot in self._slots if self._must_cancel(slot)]
         closings = list(self._closings()) if self._may_place else []
         openings = list(self._openings()) if self._may_place else []
         return Adjustment(
@@ -73,11 +75,8 @@ class PositionManager:
             placements=(*closings, *openings),
             new_slots=tuple(each.slot for each in openings if each.slot.key not in self._state.slots),
             dropped_slots=tuple(self._dropped({each.slot.key for each in openings})),
-            flipped_slots=tuple(slot.key for slot in self._slots() if slot.retiring is self._wanted(slot)),
+            flipped_slots=tuple(slot.key for slot in self._slots if slot.retiring is self._wanted(slot)),
         )
-
-    def _slots(self) -> list[InventorySlot]:
-        return sorted(self._state.slots.values(), key=lambda slot: slot.price)
 
     def _resting(self, slot: InventorySlot) -> bool:
         return slot.retry_after_ms > self._at_ms
@@ -97,11 +96,22 @@ class PositionManager:
             return True
         if self._price is None:
             return False
-        if self._rank(order.side, order.price, self._price) > self._window(order.side) + self._config.window_slack:
+        if self._out_of_reach(order.side, order.price):
             return True
         if order.role is Role.CLOSING:
             return self._mispriced(slot, order, self._price)
         return not self._wanted(slot) or self._overtaken(slot, self._price)
+
+    def _out_of_reach(self, side: Side, limit: Decimal) -> bool:
+        farthest = self._farthest[side]
+        return limit <= farthest if side is Side.BUY else limit >= farthest
+
+    def _farthest_limit(self, side: Side, price: Decimal) -> Decimal:
+        """Where orders of this side begin to rank beyond window and slack: one comparison each, instead of a rank."""
+        reach = self._window(side) + self._config.window_slack
+        if side is Side.BUY:
+            return self._ladder.price(self._ladder.highest_below(price) - reach)
+        return self._ladder.price(self._ladder.lowest_above(price) + reach)
 
     def _mispriced(self, slot: InventorySlot, order: SlotOrder, price: Decimal) -> bool:
         # Placed beyond the slot's closing price, on the maker's side of a market that has come back since: there it
@@ -121,9 +131,11 @@ class PositionManager:
     def _closings(self) -> Iterator[Placement]:
         price = self._known_price()
         found: list[Placement] = []
-        for slot in self._slots():
+        for slot in self._slots:
+            if slot.order is not None or self._resting(slot):
+                continue
             quantity = slot.closable(self._market)
-            if slot.order is not None or quantity == 0 or self._resting(slot):
+            if quantity == 0:
                 continue
             side = slot.opening_side.opposite
             limit = self._closing_limit(side, slot.closing_price, price)
@@ -148,8 +160,9 @@ class PositionManager:
     def _openings(self) -> Iterator[Placement]:
         if self._state.risk.mode is not Mode.RUNNING:
             return
-        exposure = {side: self._exposure(side) for side in Side}
-        for slot in self._opening_slots():
+        slots = self._opening_slots()
+        exposure = {side: self._exposure(side) for side in {slot.opening_side for slot in slots}}
+        for slot in slots:
             quantity = self._ladder.opening_quantity(slot.price)
             exposed = exposure[slot.opening_side] + quantity
             if self._config.risk.max_position is not None and exposed > self._config.risk.max_position:
@@ -167,10 +180,12 @@ class PositionManager:
 
     def _free_slot(self, level: int, side: Side) -> InventorySlot | None:
         wanted = self._ladder.slot(level)
-        if wanted is None or wanted.opening_side is not side or refusal(wanted, self._ladder, self._market):
+        if wanted is None or wanted.opening_side is not side:
             return None
         slot = self._state.slots.get(wanted.key, wanted)
         if slot.order is not None or slot.closable(self._market) > 0 or self._resting(slot):
+            return None
+        if refusal(wanted, self._ladder, self._market):
             return None
         # The other side's slot can have the same price after a change of range; it keeps its side while it holds dust.
         return slot if slot.opening_side is side else None
@@ -203,7 +218,7 @@ class PositionManager:
             return
         reach = max(self._config.buy_window, self._config.sell_window) + self._config.window_slack
         nearest = self._ladder.highest_below(self._price)
-        for slot in self._slots():
+        for slot in self._slots:
             unused = slot.order is None and slot.position_status is PositionStatus.EMPTY and slot.key not in opening
             if unused and (abs(slot.level - nearest) > reach or not self._wanted(slot)):
                 yield slot.key

@@ -132,6 +132,8 @@ class InventorySlot:
 
     def closable(self, market: MarketRules) -> Decimal:
         """The base quantity that a closing order can take, 0 where the venue would refuse it."""
+        if not self.position:
+            return ZERO  # as most slots are, and this is asked of each at each step
         # Fees taken in base can leave a slot on the wrong side of nothing: closing that would only add to it.
         quantity = market.quantity_down(self.position * self.opening_side.sign)
         return quantity if market.tradable(quantity, self.closing_price) else ZERO

@@ -28,7 +28,7 @@ class Activities:
         A plan that is committed already is not sent again. Raises RequestBelowFloorError for one that was, so long ago
         that the journal no longer tells; LeaseLostError where the present epoch is fenced.
         """
-        self._bridge.call(self._is_ready())
+        self._until_ready()
         row = self._committed(plan)
         if row is not None:
             return row.results
@@ -42,7 +42,7 @@ class Activities:
 
     def commit(self, plan: Plan) -> JournalRow:
         """Settles the ledger's answer and commits it: from memory where it was just given, else asked for again."""
-        self._bridge.call(self._is_ready())
+        self._until_ready()
         desk = self._desk
         row = self._committed(plan)
         if row is None:
@@ -70,6 +70,10 @@ class Activities:
                 f"{plan.symbol} is fenced above epoch {plan.epoch}: another orchestrator has taken over; "
                 "stop one of them"
             )
+
+    def _until_ready(self) -> None:
+        if not self._desk.ready.is_set():  # of a workflow that DBOS recovers before the start path is done
+            self._bridge.call(self._is_ready())
 
     async def _is_ready(self) -> None:
         await self._desk.ready.wait()

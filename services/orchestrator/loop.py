@@ -57,7 +57,7 @@ class SymbolLoop:
 
     @property
     def quiet_band(self) -> tuple[Decimal, Decimal] | None:
-        """The open price interval in which nothing is to do, as of the last step."""
+        """The open price interval in which nothing is to do, found once a price or a tick has asked for nothing."""
         return self._band
 
     def hear_price(self, heard: PriceHeard) -> None:
@@ -130,7 +130,9 @@ class SymbolLoop:
             self._refuse_if_not_committed(plan)
         elif not plan.empty:
             await self._in_thread(lambda: desk.keeper.commit(plan, (), desk.market, timeline.phases))
-        if not plan.empty or self._band is None:
+        if not plan.empty:
+            self._band = None  # while step follows step, nobody would look at it
+        elif self._band is None:
             self._band = quiet_band(desk.state, desk.market, desk.config)
         return plan
 

@@ -8,16 +8,19 @@ class Pulse:
 
     def __init__(self) -> None:
         self.count = 0
-        self._next = asyncio.Event()
+        self._next: asyncio.Event | None = None  # while somebody waits: most beats are heard by nobody
 
     def beat(self) -> None:
         """Wakes everyone who waits."""
         self.count += 1
-        self._next.set()
-        self._next = asyncio.Event()
+        if self._next is not None:
+            self._next.set()
+            self._next = None
 
     async def after(self, seen: int) -> int:
         """Waits until there was a beat after `seen`; returns the newest."""
         while self.count <= seen:
+            if self._next is None:
+                self._next = asyncio.Event()
             await self._next.wait()
         return self.count

@@ -6,6 +6,7 @@ through to it.
 
 import logging
 from collections.abc import Callable, Coroutine, Mapping
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from gridrpc.convert_plan import plan_from_json, results_json
@@ -17,6 +18,9 @@ from orchestrator.team import Team
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+
+
+_plan = lru_cache(maxsize=8)(plan_from_json)  # a workflow's two steps are given the same text
 
 
 class TeamSteps:
@@ -31,7 +35,7 @@ class TeamSteps:
         """Executes; the results as JSON, for reading."""
 
         def work() -> str:
-            parsed = plan_from_json(plan)
+            parsed = _plan(plan)
             return results_json(self._team(parsed.symbol).activities.execute(parsed))
 
         return self._guarded(work)
@@ -40,7 +44,7 @@ class TeamSteps:
         """Commits; the seq."""
 
         def work() -> int:
-            parsed = plan_from_json(plan)
+            parsed = _plan(plan)
             return self._team(parsed.symbol).activities.commit(parsed).plan.seq
 
         return self._guarded(work)

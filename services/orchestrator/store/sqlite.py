@@ -25,6 +25,7 @@ from orchestrator.journal import JournalRow, Phase
 from orchestrator.store.locks import FileLock
 from orchestrator.store.rows import journal_row, phases_json, row_values
 from orchestrator.store.schema import meta_table, prepare, state_table, steps_table
+from orchestrator.store.state_pieces import NOTHING, pieces_of
 
 _EPOCH = "epoch"
 _LEDGER_CURSOR = "ledger_cursor"
@@ -44,7 +45,9 @@ class SqliteStore:
         self._lock = FileLock(path.with_suffix(".lock"))
         self._mutex = threading.Lock()
         self._epoch = 0
-        self._late: dict[int, Phase] = {}  # commit phases that ended after their own row was written
+        self._kept = NOTHING  # the state that we wrote last: texts of slots that do not change are not made again
+        self._newest: JournalRow | None = None  # written by us
+        self._late: dict[int, tuple[Phase, ...]] = {}  # phases of rows that were written before the last one ended
         self._engine = _open(path)
         with self._engine.begin() as connection:
             prepare(connection, str(path))
@@ -103,7 +106,7 @@ class SqliteStore:
 
     def commit(self, plan: Plan, results: Sequence[ActionResult], state: State, phases: Sequence[Phase]) -> JournalRow:
         """State and journal row in one transaction; a repetition returns what is stored and writes nothing."""
-        after = state_json(state)
+        after = pieces_of(state, self._kept)
         with self._mutex, self._engine.begin() as connection:
             repeated = _find(connection, steps_table.c.request_id == plan.request_id)
             if repeated is not None:
@@ -115,19 +118,24 @@ class SqliteStore:
                 plan=plan,
                 results=tuple(results),
                 digest_before=digest_of_json(before),
-                digest_after=digest_of_json(after),
+                digest_after=after.digest,
                 phases=tuple(phases),
                 committed_time_ms=time.time_ns() // 1_000_000,
             )
-            _write_state(connection, after, state.last_update_time)
+            _write_state(connection, after.text, state.last_update_time)
             _write_row(connection, row)
-            self._write_late(connection)
-            return row
+            for seq, whole in self._late.items():
+                _set_phases(connection, seq, whole)
+        self._kept, self._newest = after, row
+        self._late.clear()
+        return row
 
     def add_phase(self, seq: int, phase: Phase) -> None:
         """Kept in memory, read with the row, and written with the next commit: a reading aid, not worth a flush."""
-        with self._mutex:
-            self._late[seq] = phase
+        newest = self._newest
+        row = newest if newest is not None and newest.plan.seq == seq else self.find_step(seq=seq)
+        if row is not None:
+            self._late[seq] = (*row.phases, phase)
 
     def find_step(self, *, seq: int = 0, request_id: str = "") -> JournalRow | None:
         """The row of a request where one is named, else of a seq."""
@@ -168,16 +176,8 @@ class SqliteStore:
             self._lock.release()
 
     def _with_late(self, row: JournalRow) -> JournalRow:
-        late = self._late.get(row.plan.seq)
-        return row if late is None else replace(row, phases=(*row.phases, late))
-
-    def _write_late(self, connection: sa.Connection) -> None:
-        for seq in self._late:
-            row = _find(connection, steps_table.c.seq == seq)
-            if row is not None:
-                phases = phases_json(self._with_late(row).phases)
-                connection.execute(sa.update(steps_table).where(steps_table.c.seq == seq).values(phases=phases))
-        self._late.clear()
+        phases = self._late.get(row.plan.seq)
+        return row if phases is None else replace(row, phases=phases)
 
     def _check_lease(self, connection: sa.Connection) -> None:
         stored = _meta(connection, _EPOCH)
@@ -228,6 +228,10 @@ def _write_state(connection: sa.Connection, text: str, updated_at_ns: int) -> No
 
 def _write_row(connection: sa.Connection, row: JournalRow) -> None:
     connection.execute(insert(steps_table), row_values(row))
+
+
+def _set_phases(connection: sa.Connection, seq: int, phases: Sequence[Phase]) -> None:
+    connection.execute(sa.update(steps_table).where(steps_table.c.seq == seq).values(phases=phases_json(phases)))
 
 
 def _find(connection: sa.Connection, wanted: sa.ColumnElement[bool]) -> JournalRow | None:
