@@ -45,6 +45,11 @@ class Database:
         return parse_url(self.url, "url") if self.url else None
 
     @property
+    def sa_url_text(self) -> str:
+        """The same as text, with its password."""
+        return "" if self.sa_url is None else self.sa_url.render_as_string(hide_password=False)
+
+    @property
     def settings(self) -> Mapping[str, str]:
         """What a service's section of a config says of it, as TOML."""
         return {"database_url": f'"{self.url}"'} if self.url else {}

@@ -8,7 +8,7 @@ import functools
 import sqlite3
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -25,6 +25,7 @@ from gridcore.actions import Action, ActionResult, OrderUpdate
 from gridrpc import convert_orders as convert
 from gridrpc.channel import open_channel
 from gridrpc.server import start_server
+from gridtesting.databases import SQLITE, Database
 from gridwright.v1 import executor_pb2, executor_pb2_grpc
 
 P = ParamSpec("P")
@@ -82,8 +83,44 @@ class MortalWriter:
         self._writer.close()
 
 
+class _Where:
+    """Where the ledgers of the present test are."""
+
+    database = Database(SQLITE)
+    folder = Path()  # of the one ledger that a Postgres database holds
+
+
+@contextlib.contextmanager
+def ledgers_in(database: Database) -> Iterator[None]:
+    """`fresh_ledger` makes its ledgers in this database for the block; in files otherwise."""
+    _Where.database, _Where.folder = database, Path()
+    try:
+        yield
+    finally:
+        _Where.database = Database(SQLITE)
+
+
 def fresh_ledger(folder: Path, now_ms: int) -> str:
-    """The address of a ledger in the folder, where there is none a new one: quicker than by migrations each time."""
+    """The address of the folder's ledger, where there is none of a new one: quicker than by migrations each time."""
+    return _fresh_file(folder, now_ms) if _Where.database.kind == SQLITE else _fresh_tables(folder)
+
+
+def _fresh_tables(folder: Path) -> str:
+    """The database holds one ledger: that of another folder has to go. Opening it gives it its birth."""
+    database = _Where.database
+    if folder != _Where.folder:
+        names = [name for (name,) in database.query_ledger(folder, _LEDGER_TABLES)]
+        database.query_ledger(folder, f"TRUNCATE {', '.join(names)}")
+        _Where.folder = folder
+    return database.sa_url_text
+
+
+_LEDGER_TABLES = (
+    "SELECT tablename FROM pg_tables WHERE schemaname = 'executor' AND tablename <> 'alembic_version'"  # its version
+)
+
+
+def _fresh_file(folder: Path, now_ms: int) -> str:
     url = sqlite_url(folder)
     file = folder / "ledger.sqlite"
     if not file.exists():

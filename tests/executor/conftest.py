@@ -1,14 +1,15 @@
 """What the executor's tests start from: a manual clock, the fake venue, and orders of ours."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 import pytest
 
 from gridcore.actions import PlaceOrder
 from gridcore.orders import OrderType, Role, Side
-from gridtesting.databases import Database
+from gridtesting.databases import POSTGRES, SQLITE, Database
+from gridtesting.live_executor import ledgers_in
 from gridtesting.venue import FakeVenue, ManualClock
 
 MakePlace = Callable[..., PlaceOrder]
@@ -17,7 +18,22 @@ MakePlace = Callable[..., PlaceOrder]
 @pytest.fixture
 def postgres_url(postgres_database: Database) -> str:
     """A database of the test's own, as `open_ledger` takes it."""
-    return str(postgres_database.sa_url.render_as_string(hide_password=False))
+    return postgres_database.sa_url_text
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What runs an executor runs it on either database."""
+    if hasattr(metafunc.module, "running_executor"):
+        metafunc.fixturenames.append("database")
+        metafunc.parametrize("database", [SQLITE, POSTGRES], indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def ledgers(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Ledgers are in files, or in the test's database."""
+    database = request.getfixturevalue("database") if "database" in request.fixturenames else Database(SQLITE)
+    with ledgers_in(database):
+        yield
 
 
 @pytest.fixture
