@@ -2,14 +2,14 @@
 
 What the services do at leisure and in parallel happens here in one fixed order, the order of lockstep too. An event of
 the market is over when its price has been decided on and then all order updates that it and its consequences brought
-have been applied, each batch whole. Everything takes place at the event's own time, so there is no latency.
+have been applied. Everything takes place at the event's own time, so there is no latency.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import assert_never
 
-from gridcore.actions import Fill, OrderUpdate
+from gridcore.actions import OrderUpdate
 from gridcore.checks import check_grid
 from gridcore.config import GridConfig
 from gridcore.decide import decide
@@ -39,7 +39,10 @@ _EPOCH = 1
 
 
 class Backtest:
-    """The grid, its venue and its state. `plans` counts those that sent something, `refusals` the orders not taken."""
+    """The grid with its state, and the account that it trades on.
+
+    `plans` counts those that sent something, `refusals` the orders that the exchange did not take.
+    """
 
     def __init__(
         self,
@@ -50,15 +53,21 @@ class Backtest:
         *,
         bot: str = "backtest",
         liquidity: Liquidity | None = None,
+        max_update_batch: int = 100,
     ) -> None:
-        """Before the first event. Raises GridRefusedError for a grid that would be refused at a start."""
+        """At the opening price, before the first event. A step takes `max_update_batch` order updates at most.
+
+        Raises GridRefusedError for a grid that would be refused at a start.
+        """
         self._config = config
         self._bot = bot
         self._prefix = id_prefix(bot, config.symbol)
         self._market = market_rules(rules)
         check_grid(config, self._market)
         self._book = Book(rules, liquidity or Liquidity(), price=opening.price, taker=opening.taker)
-        self._venue = PaperVenue(Exchange([self._book], Account(balances)), config.symbol)
+        self.account = Account(balances)
+        self._venue = PaperVenue(Exchange([self._book], self.account), config.symbol)
+        self._max_update_batch = max_update_batch
         self._at_ms = opening.market_time_ms
         self._band: tuple[Decimal, Decimal] | None = None
         self.state = State(config.symbol, birth_id="backtest", grid=config.geometry, epoch=_EPOCH)
@@ -73,9 +82,9 @@ class Backtest:
         return self._book.price
 
     @property
-    def fills(self) -> list[OrderUpdate]:
-        """Every fill in the venue's order."""
-        return [update for update in self._venue.log if isinstance(update.news, Fill)]
+    def updates(self) -> Sequence[OrderUpdate]:
+        """The log of order updates: every fill in the venue's order, each order's end after its fills."""
+        return self._venue.log
 
     def step(self, event: MarketEvent) -> bool:
         """Lets an event happen and the grid answer it. Whether the grid had anything to do with it."""
@@ -83,15 +92,18 @@ class Backtest:
         self._at_ms = event.market_time_ms
         self._venue.happen(event, self._at_ms)
         if self._band is None or not self._band[0] < self.price < self._band[1]:
-            self._act(PriceChanged(self._at_ms, self.price))
+            plan = self._act(PriceChanged(self._at_ms, self.price))
+            if plan.empty:  # after a busy event the band would not last, and it costs as much as many decisions
+                self._band = quiet_band(self.state, self._market, self._config)
         self._apply_updates()
         return before != (len(self._venue.log), self.plans)
 
     def _apply_updates(self) -> None:
-        while updates := tuple(self._venue.log[self.state.event_offset :]):
-            self._act(OrdersUpdated(self._at_ms, self.price, self._at_ms, updates))
+        while updates := self._venue.log[self.state.event_offset :]:
+            batch = tuple(updates[: self._max_update_batch])
+            self._act(OrdersUpdated(self._at_ms, self.price, self._at_ms, batch))
 
-    def _act(self, trigger: Trigger) -> None:
+    def _act(self, trigger: Trigger) -> Plan:
         seq = self.state.seq + 1
         plan = decide(
             self.state,
@@ -106,10 +118,10 @@ class Backtest:
             self._run(plan.procedure)
         elif not plan.empty:
             self._carry_out(plan)
-        if not plan.empty or self._band is None:
-            self._band = quiet_band(self.state, self._market, self._config)
+        return plan
 
     def _carry_out(self, plan: Plan) -> None:
+        self._band = None
         results = self._venue.execute(plan, self._at_ms)
         self.state = settle(self.state, plan, results, self._market)
         self.plans += bool(plan.actions)

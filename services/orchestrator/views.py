@@ -23,7 +23,7 @@ def state_view(
         state=state_to_proto(desk.state),
         price="" if desk.price is None else canonical(desk.price),
         price_age_ms=-1 if desk.price is None else max(0, now_ms() - desk.price_heard_ms),
-        busy=desk.busy,
+        busy=desk.busy or not desk.inbox.empty,  # what waits is as good as begun: nobody may call this settled
         executor_reachable=executor_reachable,
         pricemon_reachable=pricemon_reachable,
         unrealised_pnl=canonical(Decimal(0) if price is None else unrealised_pnl(desk.state, price)),

@@ -1,0 +1,149 @@
+"""Gates before the orchestrator: servicers that pass on what pricemon and the executor tell, when the test says so.
+
+The services' streams race by nature. With a gate in each, a test chooses which of two things the orchestrator hears
+first, and all else stays as it is. Neither breaks its contract: PriceGate is a slow reader, who finds the newest price,
+and UpdateGate a slow wire.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import grpc
+
+from gridcore.money import canonical
+from gridrpc.channel import open_channel
+from gridrpc.faults import fault_of
+from gridrpc.server import start_server
+from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2, pricemon_pb2, pricemon_pb2_grpc
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+_PRICEMON = pricemon_pb2.DESCRIPTOR.services_by_name["PriceMonitor"]
+_EXECUTOR = executor_pb2.DESCRIPTOR.services_by_name["Executor"]
+_HEARTBEAT_SECONDS = 0.5
+
+
+class PriceGate:
+    """One symbol's prices. `heard` is the newest that pricemon told; readers get the one that was let through."""
+
+    def __init__(self, symbol: str, channel: grpc.aio.Channel) -> None:
+        self.heard: Decimal | None = None
+        self._symbol = symbol
+        self._stub = pricemon_pb2_grpc.PriceMonitorStub(channel)
+        self._passed: Decimal | None = None
+        self._passings = 0
+        self._news = asyncio.Condition()
+        self.GetPrice = _passing_on(self._stub.GetPrice)
+
+    async def let_through(self, price: Decimal) -> None:
+        """The price is what readers hear from now on, current for as long as it stands."""
+        async with self._news:
+            self._passed = price
+            self._passings += 1
+            self._news.notify_all()
+
+    async def listen(self) -> None:
+        """Keeps `heard` at what pricemon tells, until it is cancelled."""
+        request = pricemon_pb2.StreamPricesRequest(symbols=[self._symbol])
+        async for message in self._stub.StreamPrices(request, wait_for_ready=True):
+            self.heard = Decimal(message.price)
+
+    async def StreamPrices(  # noqa: N802  gRPC's names
+        self, request: pricemon_pb2.StreamPricesRequest, context: Context
+    ) -> AsyncIterator[models_pb2.PriceChange]:
+        """The price that was let through, each further one, and heartbeats."""
+        told = 0
+        while True:
+            if self._passed is not None:
+                heartbeat, told = told == self._passings, self._passings
+                yield models_pb2.PriceChange(symbol=self._symbol, price=canonical(self._passed), heartbeat=heartbeat)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._passing_after(told), _HEARTBEAT_SECONDS)
+
+    async def _passing_after(self, told: int) -> None:
+        async with self._news:
+            while self._passings == told:
+                await self._news.wait()
+
+
+class UpdateGate:
+    """An executor whose order updates go no further than an offset; everything else passes as it is."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = executor_pb2_grpc.ExecutorStub(channel)
+        self._open_to = 0
+        self._news = asyncio.Condition()
+        for method in _EXECUTOR.methods:
+            if not method.server_streaming:
+                setattr(self, method.name, _passing_on(getattr(self._stub, method.name)))
+
+    async def let_through(self, offset: int) -> None:
+        """Updates up to the offset may pass."""
+        async with self._news:
+            self._open_to = max(self._open_to, offset)
+            self._news.notify_all()
+
+    async def BatchExecute(  # noqa: N802
+        self, request: executor_pb2.BatchExecuteRequest, context: Context
+    ) -> AsyncIterator[models_pb2.ActionResult]:
+        """As the executor answers."""
+        async for result in _told(self._stub.BatchExecute(request, wait_for_ready=True)):
+            yield result
+
+    async def StreamOrderUpdates(  # noqa: N802
+        self, request: executor_pb2.StreamOrderUpdatesRequest, context: Context
+    ) -> AsyncIterator[models_pb2.OrderUpdate]:
+        """The log, held where the gate is."""
+        async for update in _told(self._stub.StreamOrderUpdates(request, wait_for_ready=True)):
+            async with self._news:
+                while self._open_to < update.offset:
+                    await self._news.wait()
+            yield update
+
+
+@dataclass(frozen=True, slots=True)
+class Gates:
+    """Both, and where the orchestrator finds them."""
+
+    prices: PriceGate
+    updates: UpdateGate
+    address: str
+
+
+@contextlib.asynccontextmanager
+async def gates_before(symbol: str, pricemon: str, executor: str) -> AsyncIterator[Gates]:
+    """Serves both at one address, before the services at these addresses, which may come up later."""
+    async with open_channel(pricemon, newest_only=True) as price_channel, open_channel(executor) as executor_channel:
+        prices, updates = PriceGate(symbol, price_channel), UpdateGate(executor_channel)
+        price_door = (_PRICEMON, pricemon_pb2_grpc.add_PriceMonitorServicer_to_server, prices)
+        executor_door = (_EXECUTOR, executor_pb2_grpc.add_ExecutorServicer_to_server, updates)
+        server = await start_server("127.0.0.1:0", [price_door, executor_door])
+        listening = asyncio.create_task(prices.listen())
+        try:
+            yield Gates(prices, updates, f"127.0.0.1:{server.port}")
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+            await server.stop(0)
+
+
+def _passing_on(call: Callable[..., Any]) -> Callable[[Any, Context], Any]:
+    async def answer(request: Any, _context: Context) -> Any:
+        try:
+            return await call(request, wait_for_ready=True)
+        except grpc.aio.AioRpcError as error:
+            raise fault_of(error) or error from error
+
+    return answer
+
+
+async def _told(stream: Any) -> AsyncIterator[Any]:
+    try:
+        async for message in stream:
+            yield message
+    except grpc.aio.AioRpcError as error:
+        raise fault_of(error) or error from error
