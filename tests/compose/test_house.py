@@ -1,0 +1,75 @@
+"""`docker compose up`, really run: it trades, survives kills from outside, and stays one grid over `down` and `up`."""
+
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gridctl.toml import to_toml
+
+pytestmark = pytest.mark.compose
+
+ROOT = Path(__file__).parents[2]
+MORE_FILLS = 20
+CLEAN = "duplicates=0 orphans=0 missing=0 twice=0 position_diff=0"
+THE_SAME = ("birth_id", "ledger_birth_id", "grid", "totals", "slots", "seq", "event_offset")
+
+Tell = Callable[[str], None]
+
+
+def test_it_trades_survives_kills_and_is_the_same_grid_after_down_and_up(project: Any, tell: Tell) -> None:
+    house = project()
+    tell(f"up in {house.up():.0f} s")
+    house.until(lambda: house.fills() >= MORE_FILLS, f"{MORE_FILLS} fills")
+    tell(f"{house.fills()} fills")
+
+    for service in ("orchestrator", "executor", "postgres"):
+        tell(f"{service} killed, back after {house.kill(service):.0f} s")
+        before = house.fills()
+        house.until(lambda: house.fills() > before, f"a fill after the return of {service}")  # noqa: B023  called here
+
+    house.set_running(running=False)
+    rested = house.state_at_rest()
+    house.compose("down")
+    tell(f"down at step {rested['seq']}, and up in {house.up():.0f} s")
+    returned = house.state()
+    assert {key: returned[key] for key in THE_SAME} == {key: rested[key] for key in THE_SAME}
+
+    house.set_running(running=True)
+    house.until(lambda: house.fills() > int(rested["totals"]["fills"]), "a fill after down and up")
+    went_on = house.state()
+    assert int(went_on["seq"]) > int(rested["seq"])
+    assert int(went_on["epoch"]) > int(rested["epoch"])
+
+    *_, line = house.audit().splitlines()
+    tell(line)
+    assert line.startswith("AUDIT fills=")
+    assert line.endswith(CLEAN)
+
+
+def test_with_the_live_file_it_trades_another_venue_with_keys_from_secret_files(
+    project: Any, tell: Tell, tmp_path: Path
+) -> None:
+    """Another simex stands in for the exchange, which lets in no keys but these."""
+    keys = {"api_key": "key-of-the-account", "api_secret": "secret-of-the-account"}
+    for name, text in keys.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        (tmp_path / name).chmod(0o644)  # the containers' user is nobody here
+    values = tomllib.loads((ROOT / "deploy" / "compose.toml").read_text(encoding="utf-8"))
+    values["venue"]["base_url"] = "http://venue:8080"
+    values["simex"] |= keys | {"control_address": "venue:50054"}
+    config = tmp_path / "grid.toml"
+    config.write_text(to_toml(values), encoding="utf-8")
+    config.chmod(0o644)
+    files = ("docker-compose.yml", "docker-compose.live.yml", "tests/compose/venue.yml")
+
+    house = project(*(ROOT / file for file in files), GRIDWRIGHT_CONFIG=str(config), SECRETS=str(tmp_path))
+    tell(f"live, up in {house.up():.0f} s")
+    house.until(lambda: house.fills() > 0, "a fill")
+    assert "simex" not in house.compose("ps", "--services").split()
+    assert not any(text in str(house.container("executor")) for text in keys.values())
+    *_, line = house.audit().splitlines()
+    tell(line)
+    assert line.endswith(CLEAN)
