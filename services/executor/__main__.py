@@ -71,7 +71,7 @@ async def _serve(settings: Settings, ledger: Ledger) -> int:
     try:
         async with until_signal() as stop:
             server = await start_server(settings.address, [door], serving=False)
-            announce_listening("executor", server.port)
+            announce_listening("executor", server.port, settings.address.rpartition(":")[0])
             starting = asyncio.create_task(executor.start_when_reachable())
             stopping = asyncio.create_task(stop.wait())
             failing = asyncio.wrap_future(ledger.writer.failure)
