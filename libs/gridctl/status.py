@@ -79,8 +79,8 @@ def services_table(status: HouseStatus, house: House) -> Table:
 def grids_table(status: HouseStatus) -> Table:
     """Each grid with its mode, price and age, slots and profit."""
     table = Table(box=None, header_style="dim", pad_edge=False)
-    for column in ("grid", "mode", "price", "age", "slots", "with order", "position", "realised", "unrealised"):
-        table.add_column(column)
+    for column in ("grid", "mode", "price", "age", "slots", "orders", "position", "realised", "unrealised"):
+        table.add_column(column, overflow="fold")  # on a narrow terminal a number goes on below: none is cut
     for symbol, answer in status.answers.items():
         table.add_row(*([symbol, Text("not known", style="bold red")] if answer is None else _grid(symbol, answer)))
     return table
@@ -89,7 +89,7 @@ def grids_table(status: HouseStatus) -> Table:
 def reasons(status: HouseStatus) -> list[str]:
     """Why a grid that is not running is not."""
     return [
-        f"{symbol}: {words.mode(answer.state)} since {answer.state.risk.rule}: {answer.state.risk.reason}"
+        f"{symbol}: {words.mode(answer.state)} by {answer.state.risk.rule}: {answer.state.risk.reason}"
         for symbol, answer in status.answers.items()
         if answer is not None and words.mode(answer.state) != "RUNNING"
     ]

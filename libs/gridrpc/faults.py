@@ -20,7 +20,7 @@ class Fault(Exception):
     def __init__(self, message: str, *, reason: str = "", **metadata: str) -> None:
         super().__init__(message)
         self.message = message
-        self.reason = reason or type(self).__name__.upper()
+        self.reason = reason or self.code.name
         self.metadata = metadata
 
 

@@ -55,7 +55,7 @@ def test_a_paused_grid_is_in_order_a_halted_one_is_not(script, mode: str, *, in_
     answer.state.risk.CopyFrom(models_pb2.RiskFlags(mode=f"MODE_{mode}", rule="PRICE_JUMP", reason="6 % in 60 s"))
     status = asked(script, [*HEALTHY, (answer, OK)])
     assert status.in_order is in_order
-    assert reasons(status) == [f"BTC/USDT: {mode} since PRICE_JUMP: 6 % in 60 s"]
+    assert reasons(status) == [f"BTC/USDT: {mode} by PRICE_JUMP: 6 % in 60 s"]
 
 
 def test_the_tables_show_mode_price_age_slots_and_profit(script) -> None:
