@@ -59,9 +59,10 @@ class DbosEngine:
     async def start(self) -> None:
         """Takes the leases, launches DBOS, opens every symbol. Raises StopError where it must not go on."""
         desks = [await self._open_desk(grid, self._stores[grid.symbol]) for grid in self._settings.grids]
-        self.teams.update({desk.symbol: gather(desk, self, self._bridge) for desk in desks})
-        workflows.bind(TeamSteps(self.teams, self._bridge, self._fail_from_thread))
+        teams = {desk.symbol: gather(desk, self, self._bridge) for desk in desks}
+        workflows.bind(TeamSteps(teams, self._bridge, self._fail_from_thread))
         await asyncio.to_thread(dbos_runtime.launch, self._settings.data_dir, self._settings.database.url)
+        self.teams.update(teams)  # from here on calls are answered: before, there is no record to put a halt on
         unfinished = await asyncio.to_thread(dbos_runtime.unfinished)
         refuse_stranded(unfinished, set(self.teams))
         self._spawn(self._follow_prices())
