@@ -1,7 +1,8 @@
 """The `gridwright` command: reads its words, calls what they name, turns the outcome into an exit code.
 
-0: all went well. 1: it did not, and the last lines say what. 2: the command or the config cannot be used. 130: broken
-off by a second Ctrl-C.
+0: all went well. 1: it did not, and the last lines say what. 2: the command or the config cannot be used. 4: a service
+holds the database. 5: a database of a newer version. 6: a database that does not answer. 130: broken off by a second
+Ctrl-C.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from gridctl.stage import Stage
 from gridctl.status import ask, grids_table, reasons, services_table
 from gridctl.tapes import tape_info
 from gridctl.up import only, run_up, run_watch
+from griddb.errors import DatabaseError
 from gridrpc.channel import open_sync_channel
 from gridrpc.settings import ConfigError
 
@@ -38,6 +40,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     except (ConfigError, OSError) as error:
         sys.stderr.write(f"gridwright: {error}\n")
         return 2
+    except DatabaseError as error:
+        sys.stderr.write(f"gridwright: {error}\n")
+        return error.exit_code
     except (KeyboardInterrupt, asyncio.CancelledError):
         sys.stderr.write("gridwright: broken off\n")
         return 130
@@ -78,6 +83,13 @@ def _audit(arguments: argparse.Namespace, console: Console) -> int:
     return asyncio.run(run_audit(read_house(arguments.config), Screen(console, plain=True)))
 
 
+def _db(arguments: argparse.Namespace, console: Console) -> int:
+    from gridctl import db  # it brings the services' databases along, which no other command needs
+
+    found = db.holdings(arguments.config)
+    return db.upgrade_all(found, console) if arguments.action == "upgrade" else db.show_status(found, console)
+
+
 def _operation(arguments: argparse.Namespace, console: Console) -> int:
     house = read_house(arguments.config)
     order = Order(
@@ -103,6 +115,7 @@ _COMMANDS = {
     "watch": _watch,
     "status": _status,
     "audit": _audit,
+    "db": _db,
     **{verb.value: _operation for verb in Verb},
 }
 

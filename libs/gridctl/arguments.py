@@ -25,6 +25,7 @@ def parser() -> argparse.ArgumentParser:
     watch.add_argument("--plain", action="store_true", help="lines instead of the live view")
     _add_config(commands.add_parser("status", help="who serves, and how each grid is; exit code 0 if all is in order"))
     _add_config(commands.add_parser("audit", help="hold the grids against simex's book; the market waits meanwhile"))
+    _add_db(commands.add_parser("db", help="the services' databases: where, in which version; bring them up to date"))
     for verb, text in _HELP.items():
         _add_operation(commands.add_parser(verb.value, help=text))
     return root
@@ -50,6 +51,12 @@ def _add_up(up: argparse.ArgumentParser) -> None:
         "--data-dir", type=Path, default=Path(".gridwright"), metavar="DIR", help="for logs/; default: .gridwright"
     )
     up.add_argument("--plain", action="store_true", help="lines instead of the live view")
+
+
+def _add_db(db: argparse.ArgumentParser) -> None:
+    actions = db.add_subparsers(dest="action", required=True, metavar="ACTION")
+    _add_config(actions.add_parser("status", help="what is kept where; exit code 0 if all is at the newest version"))
+    _add_config(actions.add_parser("upgrade", help="back up and migrate forwards; the services must be stopped"))
 
 
 def _add_operation(operation: argparse.ArgumentParser) -> None:

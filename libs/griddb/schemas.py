@@ -5,6 +5,7 @@ So no start of a service ever changes what an older one wrote, and the backup co
 
 import io
 import logging
+import sqlite3
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -12,11 +13,40 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import event
 
 from griddb.errors import SchemaError
-from griddb.session import lock_key
+from griddb.session import lock_key, open_engine
 
 logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of each look, also where nothing is to do
+
+
+def needs_upgrade(where: str, version: str, newest: str) -> str:
+    """Why a service does not start on tables of an older version."""
+    return (
+        f"{where} has schema version {version}, this Gridwright needs {newest}: "
+        "run `gridwright db upgrade`, which makes a backup first"
+    )
+
+
+def is_newer(where: str, version: str, newest: str) -> str:
+    """Why nothing is done with tables of a newer version."""
+    return (
+        f"{where} has schema version {version}, written by a newer version of Gridwright than this one ({newest}): "
+        "start that version, or restore a backup"
+    )
+
+
+def begin_at_once(engine: sa.Engine) -> None:
+    """Makes SQLite's transactions begin where ours do: the driver's own begin late and leave DDL out."""
+
+    @event.listens_for(engine, "connect")
+    def leave_it_to_us(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +56,7 @@ class Schema:
     name: str
     scripts: str
 
-    @property
-    def newest(self) -> str:
+    def newest(self, _dialect: str = "") -> str:
         """The version that this code reads and writes."""
         head = self._directory.get_current_head()
         assert head is not None
@@ -46,26 +75,33 @@ class Schema:
         if not version:
             self.upgrade(connection)
             return
+        if version == self.newest():
+            return
         self.refuse_newer(version, where)
-        if version != self.newest:
-            raise SchemaError(
-                f"{where} has schema version {version}, this Gridwright needs {self.newest}: "
-                "run `gridwright db upgrade`, which makes a backup first"
-            )
+        raise SchemaError(needs_upgrade(where, version, self.newest()))
 
-    def refuse_newer(self, version: str, where: str) -> None:
+    def refuse_newer(self, version: str, where: str, _dialect: str = "") -> None:
         """Raises SchemaError for a version that this code does not know."""
         if version and version not in {script.revision for script in self._directory.walk_revisions()}:
-            raise SchemaError(
-                f"{where} has schema version {version}, written by a newer version of Gridwright than this one "
-                f"({self.newest}): start that version, or restore a backup"
-            )
+            raise SchemaError(is_newer(where, version, self.newest()))
 
-    def upgrade(self, connection: sa.Connection) -> None:
-        """Migrates forwards to the newest version, in the connection's transaction."""
+    def upgrade_at(self, url: sa.URL) -> None:
+        """Migrates forwards to the newest version, all or nothing."""
+        sqlite = url.get_backend_name() == "sqlite"
+        engine = sa.create_engine(url) if sqlite else open_engine(url, self.name, "db upgrade")
+        if sqlite:
+            begin_at_once(engine)
+        try:
+            with engine.begin() as connection:
+                self.upgrade(connection)
+        finally:
+            engine.dispose()
+
+    def upgrade(self, connection: sa.Connection, version: str = "head") -> None:
+        """Migrates forwards to a version, the newest by default, in the connection's transaction."""
         config = self._config
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, version)
 
     @property
     def _config(self) -> Config:

@@ -128,10 +128,7 @@ class Session:
         if not self._mutex.acquire(blocking=False):
             return  # somebody is talking to it, and notices
         try:
-            self._try(_Attempt(lambda connection: connection.execute(sa.text("SELECT 1")).scalar_one()))
-            self._note_back()
-        except _LostError as error:
-            self._note_away(error)
+            self._look()
         finally:
             self._mutex.release()
 
@@ -145,6 +142,18 @@ class Session:
         if self._mutex.acquire(timeout=_HUNG_SECONDS):  # a server that hangs ends it with the process
             self._engine.dispose()
             self._mutex.release()
+
+    def _look(self) -> None:
+        looking = _Attempt(lambda connection: connection.execute(sa.text("SELECT 1")).scalar_one())
+        for last in (False, True):  # a server that was restarted is found so by the first look, and there by the second
+            try:
+                self._try(looking)
+            except _LostError as error:
+                if last:
+                    self._note_away(error)
+            else:
+                self._note_back()
+                return
 
     def _try(self, attempt: "_Attempt[T]") -> T:
         self._asked_at = time.monotonic()

@@ -11,6 +11,7 @@ from gridcore.money import ZERO
 from griddb.urls import DatabaseSettings, read_database
 from gridrpc.settings import MISSING, ConfigError, Table, read_toml
 
+DEFAULT_DATA_DIR = ".gridwright/orchestrator"
 DEFAULT_ADDRESS = "127.0.0.1:50053"
 DEFAULT_EXECUTOR = "127.0.0.1:50052"
 DEFAULT_PRICEMON = "127.0.0.1:50051"
@@ -47,7 +48,7 @@ def load_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Se
         address=own.text("listen", own.text("address", DEFAULT_ADDRESS)),
         executor_address=root.table("executor").text("address", DEFAULT_EXECUTOR),
         pricemon_address=root.table("pricemon").text("address", DEFAULT_PRICEMON),
-        data_dir=Path(own.text("data_dir", ".gridwright/orchestrator")),
+        data_dir=Path(own.text("data_dir", DEFAULT_DATA_DIR)),
         database=read_database(root, own, environment),
         tick_interval_ms=own.integer("tick_interval_ms", 1_000, least=0),
         retention_hours=own.integer("retention_hours", 168, least=1),

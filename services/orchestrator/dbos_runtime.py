@@ -15,7 +15,10 @@ from pathlib import Path
 import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 
+from griddb.errors import SchemaError
 from orchestrator import workflows
+from orchestrator.dbos_schema import DbosSchema
+from orchestrator.errors import UnfinishableError
 
 # One orchestrator per database: DBOS recovers only what the same executor id left behind.
 _EXECUTOR_ID = "orchestrator"
@@ -65,6 +68,10 @@ def launch(data_dir: Path, database: sa.URL | None) -> None:
         path = sqlite_path(data_dir)
         _use_wal(path)
         database = sa.make_url(f"sqlite:///{path}")
+    try:
+        DbosSchema().check(database, "the workflows' database")
+    except SchemaError as error:
+        raise UnfinishableError(str(error)) from error
     url = database.render_as_string(hide_password=False)
     config: DBOSConfig = {
         "name": "gridwright",

@@ -49,7 +49,12 @@ class Ledger:
 def sqlite_url(data_dir: Path) -> str:
     """The ledger's file in a data folder, which is made where it is missing."""
     data_dir.mkdir(parents=True, exist_ok=True)
-    return f"sqlite:///{data_dir / 'ledger.sqlite'}"
+    return f"sqlite:///{ledger_file(data_dir)}"
+
+
+def ledger_file(data_dir: Path) -> Path:
+    """Where the ledger is without a database."""
+    return data_dir / "ledger.sqlite"
 
 
 def lock_file(path: Path) -> Path:

@@ -1,0 +1,75 @@
+"""`gridwright db`: what the services keep, in which version, and the way to a newer one, with a backup first.
+
+It stands beside the services as an operator would, so it may name them; nothing else in the command line does.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+
+from executor.databases import holding as executor_holding
+from griddb.reach import until_reachable
+from griddb.units import Holding, UnitStatus
+from gridrpc.settings import read_toml
+from orchestrator.databases import holding as orchestrator_holding
+
+_REACH_SECONDS = 5.0
+
+
+def holdings(config: Path) -> list[Holding]:
+    """What the services of a config keep. Raises ConfigError, UnreachableError for a server that does not answer."""
+    root = read_toml(config)
+    found = [orchestrator_holding(root, os.environ), executor_holding(root, os.environ)]
+    for url in {unit.url for one in found for unit in one.units if unit.backups is not None}:
+        until_reachable(url, _REACH_SECONDS)
+    return found
+
+
+def show_status(found: Sequence[Holding], console: Console) -> int:
+    """One line per file or schema. 0 where all are at the newest version or not there yet, 1 where one is not."""
+    table = Grid(box=None, header_style="dim", pad_edge=False)
+    for column in ("kept", "engine", "version", "newest", "rows", "size", "lease"):
+        table.add_column(column, justify="right" if column in {"rows", "size"} else "left")
+    in_order = True
+    for one in found:
+        holder = one.holder()
+        for unit in one.units:
+            status = unit.status()
+            in_order = in_order and status.version in {"", status.newest}
+            table.add_row(unit.title, unit.engine, _version(status), status.newest, *_extent(status), holder or "free")
+    console.print(table)
+    for one in found:
+        for unit in one.units:
+            console.print(f"{unit.title}: {unit.where}", soft_wrap=True, markup=False, highlight=False)
+    return 0 if in_order else 1
+
+
+def upgrade_all(found: Sequence[Holding], console: Console) -> int:
+    """Backs up and migrates what is older, each service under its lease. Raises HeldError, SchemaError."""
+    for one in found:
+        with one.lease():
+            for unit in one.units:
+                before = unit.status()
+                backup = unit.upgrade()
+                if backup is None:
+                    line = (
+                        f"{unit.title}: {f'at {before.version}' if before.version else 'not there yet'}, nothing to do"
+                    )
+                else:
+                    line = f"{unit.title}: {before.version} → {before.newest}, backup in {backup}"
+                console.print(line, soft_wrap=True, markup=False, highlight=False)
+    return 0
+
+
+def _version(status: UnitStatus) -> Text:
+    if not status.version:
+        return Text("not there yet", style="dim")
+    return Text(status.version, style="green" if status.version == status.newest else "bold red")
+
+
+def _extent(status: UnitStatus) -> tuple[str, str]:
+    return (str(status.rows), f"{status.size_bytes / 1024:.0f} kB") if status.version else ("–", "–")

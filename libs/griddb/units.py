@@ -1,0 +1,207 @@
+"""What `gridwright db` looks at and upgrades: each file or schema in which a service keeps something."""
+
+import contextlib
+import fcntl
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from griddb.dump import back_up_file, back_up_schema
+from griddb.errors import DatabaseError
+from griddb.session import Session, first_line, open_engine
+from griddb.urls import shown
+
+
+class Versions(Protocol):
+    """The tables of one kind of unit and how they came to be as they are."""
+
+    @property
+    def name(self) -> str:
+        """Their schema on Postgres."""
+        ...
+
+    def newest(self, dialect: str) -> str:
+        """The version that this code reads and writes."""
+        ...
+
+    def version(self, connection: sa.Connection) -> str:
+        """The version that is there; empty where there are no tables."""
+        ...
+
+    def refuse_newer(self, version: str, where: str, dialect: str) -> None:
+        """Raises SchemaError for a version that this code does not know."""
+        ...
+
+    def upgrade_at(self, url: sa.URL) -> None:
+        """Migrates forwards to the newest version."""
+        ...
+
+
+class HeldError(DatabaseError):
+    """A service works with it."""
+
+    exit_code = 4
+
+
+@dataclass(frozen=True, slots=True)
+class UnitStatus:
+    """What is found. `version` is empty where there is nothing yet; `rows` are those of the unit's main table."""
+
+    version: str
+    newest: str
+    rows: int = 0
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One file (`backups` None: its copies lie beside it) or one schema. `table`: its main one."""
+
+    title: str
+    url: sa.URL
+    versions: Versions
+    table: str
+    backups: Path | None = None
+
+    @property
+    def engine(self) -> str:
+        """SQLite or Postgres."""
+        return "SQLite" if self._file else "Postgres"
+
+    @property
+    def where(self) -> str:
+        """The path, or the server and the schema."""
+        return str(self._file) if self._file else f"{shown(self.url)} schema {self.versions.name}"
+
+    def status(self) -> UnitStatus:
+        """Looks, and changes nothing."""
+        newest = self.versions.newest(self.url.get_backend_name())
+        if self._file is not None and not self._file.exists():
+            return UnitStatus("", newest)
+        with self._connected() as connection:
+            version = self.versions.version(connection)
+            if not version:
+                return UnitStatus("", newest)
+            rows = connection.execute(sa.select(sa.func.count()).select_from(sa.table(self.table))).scalar_one()
+            return UnitStatus(version, newest, rows, self._size(connection))
+
+    def upgrade(self) -> Path | None:
+        """Makes a backup, then migrates to the newest version; the backup's path, None where nothing was to do.
+
+        Raises SchemaError for a version of the future, DatabaseError where a migration fails. The caller holds the
+        service's lease.
+        """
+        found = self.status()
+        self.versions.refuse_newer(found.version, self.where, self.url.get_backend_name())
+        if found.version in {"", found.newest}:
+            return None
+        backup = self._back_up(found.version)
+        try:
+            self.versions.upgrade_at(self.url)
+        except DBAPIError as error:
+            raise DatabaseError(
+                f"{self.title}: the upgrade from {found.version} to {found.newest} failed ({first_line(error)}) and was "
+                f"taken back; the backup is in {backup}"
+            ) from error
+        return backup
+
+    @property
+    def _file(self) -> Path | None:
+        return Path(str(self.url.database)) if self.url.get_backend_name() == "sqlite" else None
+
+    def _back_up(self, version: str) -> Path:
+        if self._file is not None:
+            return back_up_file(self._file)
+        assert self.backups is not None
+        with self._connected() as connection:
+            return back_up_schema(connection, self.versions.name, version, self.backups)
+
+    def _size(self, connection: sa.Connection) -> int:
+        if self._file is not None:
+            return self._file.stat().st_size
+        tables = "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relkind = 'r' AND relnamespace = "
+        size = connection.execute(sa.text(f"{tables}CAST(:name AS regnamespace)"), {"name": self.versions.name})
+        return int(size.scalar_one())
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[sa.Connection]:
+        schema = self.versions.name
+        engine = sa.create_engine(self.url) if self._file else open_engine(self.url, schema, "db")
+        try:
+            with engine.connect() as connection:
+                yield connection
+        finally:
+            engine.dispose()
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """All units of one service, under the one lease that the service holds while it runs."""
+
+    service: str
+    units: tuple[Unit, ...]
+    lease: Callable[[], AbstractContextManager[None]]  # raises HeldError
+    holder: Callable[[], str]  # who has it; empty where nobody has
+
+
+def file_holding(service: str, units: tuple[Unit, ...], lock: Path) -> Holding:
+    """Units whose lease is a lock on a file."""
+
+    @contextlib.contextmanager
+    def lease() -> Iterator[None]:
+        if not lock.parent.exists():
+            yield  # nobody has ever been here
+            return
+        with lock.open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise HeldError(f"the {service} is running (it holds {lock}): stop it first") from None
+            yield
+
+    def holder() -> str:
+        try:
+            with lease():
+                return ""
+        except HeldError:
+            return "held by a running process"
+
+    return Holding(service, units, lease, holder)
+
+
+def schema_holding(service: str, units: tuple[Unit, ...], url: sa.URL, key: int) -> Holding:
+    """Units whose lease is an advisory lock of their database."""
+
+    @contextlib.contextmanager
+    def lease() -> Iterator[None]:
+        session = Session(url, "public", "db upgrade")
+        try:
+            session.hold(key, lambda: HeldError(f"the {service} is running on {shown(url)}: stop it first"))
+            yield
+        finally:
+            session.close()
+
+    def holder() -> str:
+        engine = open_engine(url, "public", "db status")
+        try:
+            with engine.connect() as connection:
+                row = connection.execute(_HOLDER, {"high": key >> 32 & 0xFFFF_FFFF, "low": key & 0xFFFF_FFFF}).first()
+        finally:
+            engine.dispose()
+        return "" if row is None else f"held by {row.application_name} (server process {row.pid})"
+
+    return Holding(service, units, lease, holder)
+
+
+_HOLDER = sa.text("""
+    SELECT activity.application_name, activity.pid
+    FROM pg_locks AS held JOIN pg_stat_activity AS activity USING (pid)
+    WHERE held.locktype = 'advisory' AND held.granted AND held.objsubid = 1
+      AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND CAST(held.classid AS bigint) = :high AND CAST(held.objid AS bigint) = :low
+""")

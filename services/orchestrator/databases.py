@@ -1,0 +1,43 @@
+"""What the orchestrator keeps and where, for `gridwright db`: read from the config, opened by nobody here."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from griddb.units import Holding, Unit, file_holding, schema_holding
+from griddb.urls import read_database
+from gridrpc.settings import Table
+from orchestrator.config import DEFAULT_DATA_DIR
+from orchestrator.dbos_runtime import sqlite_path
+from orchestrator.dbos_schema import DbosSchema
+from orchestrator.store.opening import LOCK, LOCK_KEY
+from orchestrator.store.schema import SCHEMA
+from orchestrator.store.sqlite import state_path
+
+SERVICE = "orchestrator"
+
+
+def holding(config: Table, environment: Mapping[str, str]) -> Holding:
+    """State, journal and workflows. Raises ConfigError for a database that cannot be one."""
+    own = config.table(SERVICE)
+    url = read_database(config, own, environment).url
+    data_dir = Path(own.text("data_dir", DEFAULT_DATA_DIR))
+    if url is not None:
+        backups = data_dir / "backups"
+        state = Unit("state of all symbols", url, SCHEMA, "trading_steps", backups)
+        workflows = Unit("workflows", url, DbosSchema(), _WORKFLOWS, backups)
+        return schema_holding(SERVICE, (state, workflows), url, LOCK_KEY)
+    symbols = [grid.text("symbol") for grid in config.tables("grids")]
+    units = [
+        Unit(f"state of {symbol}", _file(state_path(data_dir, symbol)), SCHEMA, "trading_steps") for symbol in symbols
+    ]
+    units.append(Unit("workflows", _file(sqlite_path(data_dir)), DbosSchema(), _WORKFLOWS))
+    return file_holding(SERVICE, tuple(units), data_dir / LOCK)
+
+
+_WORKFLOWS = "workflow_status"
+
+
+def _file(path: Path) -> sa.URL:
+    return sa.URL.create("sqlite", database=str(path))
