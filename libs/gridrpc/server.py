@@ -66,7 +66,7 @@ async def start_server(
         port = server.add_insecure_port(address)
     except RuntimeError as error:
         raise OSError(
-            f"address {address!r} cannot be bound: is the port in use? Choose another or stop its owner"
+            f"address {address!r} cannot be bound, the port is in use or not for us: stop its owner or choose another"
         ) from error
     await server.start()
     bound = Server(server, port, healths, names)

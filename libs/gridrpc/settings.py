@@ -1,7 +1,8 @@
 """Reading configuration: TOML to typed values, every refusal a sentence with field, value and remedy."""
 
+import difflib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 from pathlib import Path
@@ -11,13 +12,17 @@ E = TypeVar("E", bound=Enum)
 T = TypeVar("T")
 
 MISSING: Any = object()
+HIDDEN: Any = object()
 
 
 class ConfigError(Exception):
-    """A setting that cannot be used. Its sentence names field, value and remedy; commands exit with 2 on it."""
+    """A setting that cannot be used. Its sentence names field, value and remedy; commands exit with 2 on it.
+
+    The value MISSING is told as such, a HIDDEN one not at all.
+    """
 
     def __init__(self, field: str, value: object, remedy: str) -> None:
-        shown = "is missing" if value is MISSING else f"= {value!r}"
+        shown = "is missing" if value is MISSING else "= ***" if value is HIDDEN else f"= {value!r}"
         super().__init__(f"{field} {shown}: {remedy}")
         self.field = field
         self.value = value
@@ -132,6 +137,12 @@ class Table:
         if not isinstance(value, kind):
             raise ConfigError(self.field(key), value, remedy)
         return value
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
+    """The remedy for a name that is not among the known ones: those that look like it, else what is said otherwise."""
+    alike = difflib.get_close_matches(name.upper(), list(known))
+    return f"did you mean {' or '.join(alike)}?" if alike else otherwise
 
 
 def read_toml(path: Path) -> Table:

@@ -11,18 +11,18 @@ from typing import Any
 from executor.ccxt_client import make_client
 from executor.ccxt_venue import CcxtVenue
 from executor.clock import VenueClock, unix_ms
-from executor.config import Settings, read_settings
+from executor.config import Settings, VenueSettings, read_settings
 from executor.ledger.store import Ledger, open_ledger
 from executor.ledger.writer import LeaseTakenError
-from executor.ports import UnknownSymbolError
+from executor.ports import KeysRefusedError, UnknownSymbolError
 from executor.service import Executor, Pace
 from executor.servicer import ExecutorServicer
 from griddb.errors import DatabaseError
 from griddb.health import tell_health
 from griddb.reach import until_reachable
 from gridrpc.logs import announce_listening, configure_logging
-from gridrpc.server import start_server, until_signal
-from gridrpc.settings import ConfigError, read_toml
+from gridrpc.server import Server, start_server, until_signal
+from gridrpc.settings import HIDDEN, ConfigError, read_toml
 from gridwright.v1 import executor_pb2, executor_pb2_grpc
 
 _BAD_CONFIG, _PORT_IN_USE, _LEASE_TAKEN = 2, 3, 4
@@ -72,24 +72,46 @@ async def _serve(settings: Settings, ledger: Ledger) -> int:
         async with until_signal() as stop:
             server = await start_server(settings.address, [door], serving=False)
             announce_listening("executor", server.port, settings.address.rpartition(":")[0])
-            starting = asyncio.create_task(executor.start_when_reachable())
-            stopping = asyncio.create_task(stop.wait())
-            failing = asyncio.wrap_future(ledger.writer.failure)
-            tasks: list[asyncio.Task[Any]] = [starting, stopping]
-            await asyncio.wait([*tasks, failing], return_when=asyncio.FIRST_COMPLETED)
-            if starting.done():
-                starting.result()
-                tasks.append(asyncio.create_task(tell_health(server, ledger.guard)))
-                await asyncio.wait([*tasks[1:], failing], return_when=asyncio.FIRST_COMPLETED)
-            for task in tasks:
-                task.cancel()
-            executor.stop_taking()
-            await server.stop()
-            if failing.done():
-                raise failing.result()
+            try:
+                await _run(executor, server, ledger, stop)
+            except KeysRefusedError as error:
+                raise _no_use(settings.venue, error) from None
+            finally:
+                executor.stop_taking()
+                await server.stop()
     finally:
         await executor.close()
     return 0
+
+
+async def _run(executor: Executor, server: Server, ledger: Ledger, stop: asyncio.Event) -> None:
+    """Starts the executor and lets it work until the signal. Raises what ends it before."""
+    starting = asyncio.create_task(executor.start_when_reachable())
+    stopping = asyncio.create_task(stop.wait())
+    failing = asyncio.wrap_future(ledger.writer.failure)
+    ends: list[asyncio.Future[Any]] = [stopping, failing]
+    tasks: list[asyncio.Task[Any]] = [starting, stopping]
+    try:
+        await asyncio.wait([starting, *ends], return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+            watching = asyncio.create_task(tell_health(server, ledger.guard))
+            tasks.append(watching)
+            await asyncio.wait([watching, *ends], return_when=asyncio.FIRST_COMPLETED)
+            if watching.done():
+                watching.result()
+        if failing.done():
+            raise failing.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+def _no_use(venue: VenueSettings, error: KeysRefusedError) -> ConfigError:
+    """The sentence about refused keys, without them."""
+    said = venue.credentials.struck_from(str(error))
+    remedy = f"{venue.exchange} refuses them ({said}); give the pair of one account that may read and trade from here"
+    return ConfigError("environment variables GRIDWRIGHT_API_KEY and GRIDWRIGHT_API_SECRET", HIDDEN, remedy)
 
 
 if __name__ == "__main__":

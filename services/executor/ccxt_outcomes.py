@@ -12,6 +12,7 @@ import ccxt  # noqa: TID251  # one of the adapter's modules
 
 from executor.ports import (
     DuplicateError,
+    KeysRefusedError,
     OutcomeUnknownError,
     ReadFailedError,
     Refusal,
@@ -60,7 +61,10 @@ def of_cancel(error: Exception, now_ms: int, retry_after_ms: int) -> VenueError:
 
 
 def of_read(error: Exception, now_ms: int, retry_after_ms: int) -> ReadFailedError:
-    """A read that raised has learned nothing."""
+    """A read that raised has learned nothing, but perhaps that the keys are no good."""
+    refusal = _refusal(error, now_ms, retry_after_ms)
+    if refusal is not None and refusal.reason is Refusal.KEY_REFUSED:
+        return KeysRefusedError(sentence(error))
     return ReadFailedError(sentence(error), blocked_until_ms=_silence(error, now_ms, retry_after_ms))
 
 

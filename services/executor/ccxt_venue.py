@@ -25,6 +25,7 @@ from gridcore.actions import PlaceOrder
 from gridcore.market import MarketRules
 from gridcore.money import canonical
 from gridcore.orders import OrderType
+from gridrpc.settings import did_you_mean
 
 T = TypeVar("T")
 
@@ -49,9 +50,8 @@ class CcxtVenue:
         await self._ask(self._client.load_markets)
         for symbol in symbols:
             if symbol not in self._client.markets:
-                raise UnknownSymbolError(
-                    f"grids.symbol = {symbol!r}: {self._client.id} does not trade it; give one that it does"
-                )
+                remedy = did_you_mean(symbol, self._client.markets, "write it as ccxt does, such as BTC/USDT")
+                raise UnknownSymbolError(f"grids.symbol = {symbol!r}: {self._client.id} does not trade it; {remedy}")
 
     async def place(self, symbol: str, order: PlaceOrder, timestamp_ms: int) -> VenueOrder:
         """create_order with our id and timestamp."""

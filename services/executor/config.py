@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from executor.ledger.store import sqlite_url
 from griddb.urls import DatabaseSettings, read_database
+from gridrpc.folders import usable_folder
 from gridrpc.settings import MISSING, ConfigError, Table
 
 DEFAULT_DATA_DIR = ".gridwright/executor"
@@ -21,6 +22,10 @@ class Credentials:
 
     api_key: str = field(repr=False)
     secret: str = field(repr=False)
+
+    def struck_from(self, text: str) -> str:
+        """The text without them: a venue may tell a key back that it refuses."""
+        return text.replace(self.secret, "***").replace(self.api_key, "***")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +79,10 @@ def read_settings(config: Table, environment: Mapping[str, str]) -> Settings:
 
 
 def ledger_url(database: DatabaseSettings, data_dir: Path) -> str:
-    """What `open_ledger` takes."""
-    return sqlite_url(data_dir) if database.url is None else database.url.render_as_string(hide_password=False)
+    """What `open_ledger` takes. Raises ConfigError for a data folder that cannot be written."""
+    if database.url is not None:
+        return database.url.render_as_string(hide_password=False)
+    return sqlite_url(usable_folder(data_dir, "executor.data_dir"))
 
 
 def _symbols(config: Table) -> tuple[str, ...]:

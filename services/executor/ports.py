@@ -109,12 +109,19 @@ class ReadFailedError(VenueError):
         self.blocked_until_ms = blocked_until_ms
 
 
+class KeysRefusedError(ReadFailedError):
+    """The venue does not take the keys. Asking again mends nothing, unless the venue itself was wrong."""
+
+
 class UnknownSymbolError(VenueError):
     """The venue does not trade this symbol, so the config cannot be right."""
 
 
 class Venue(Protocol):
-    """An exchange account. Times are the venue's Unix milliseconds; reads raise ReadFailedError."""
+    """An exchange account. Times are the venue's Unix milliseconds; reads raise ReadFailedError.
+
+    Of those that only the account's owner may ask, the sentence of a KeysRefusedError is the venue's own.
+    """
 
     @property
     def request_window_ms(self) -> int | None:

@@ -15,7 +15,7 @@ from executor.ledger.life import ActionStatus
 from executor.ledger.store import Ledger
 from executor.lookup import LookUp
 from executor.placer import Placer
-from executor.ports import ReadFailedError, Venue
+from executor.ports import KeysRefusedError, ReadFailedError, Venue
 from executor.reads import Reader
 from executor.recorder import Recorder
 from executor.resolver import Resolver
@@ -91,11 +91,13 @@ class Executor:
         self._tasks = [asyncio.create_task(loop) for loop in loops]
 
     async def start_when_reachable(self) -> None:
-        """As `start`, again and again until the venue answers."""
+        """As `start`, again and again until the venue answers. Raises KeysRefusedError where it refuses the keys."""
         pause = 0.2
         while True:
             try:
                 return await self.start()
+            except KeysRefusedError:
+                raise
             except ReadFailedError as error:
                 _log.warning("not ready, the venue does not answer: %s", error)
                 await asyncio.sleep(pause)
@@ -131,6 +133,7 @@ class Executor:
     async def _reach_venue(self) -> None:
         await self.clock.measure(self.venue)
         await self.venue.connect(self.symbols)
+        await self.reader.read(self.venue.balances)  # keys that are refused end the start before anything is recorded
 
     async def _recover(self) -> None:
         """What was SENDING when the process died is looked up, never sent again; UNKNOWN is looked for on."""

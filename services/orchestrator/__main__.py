@@ -14,6 +14,7 @@ from typing import Any
 from griddb.errors import DatabaseError
 from griddb.health import tell_health
 from griddb.reach import until_reachable
+from gridrpc.folders import usable_folder
 from gridrpc.logs import announce_listening, configure_logging
 from gridrpc.server import until_signal
 from gridrpc.settings import ConfigError
@@ -29,7 +30,9 @@ def main() -> int:
     configure_logging("orchestrator")
     try:
         settings = load_settings(parser.parse_args().config)
-        if settings.database.url is not None:
+        if settings.database.url is None:
+            usable_folder(settings.data_dir, "orchestrator.data_dir")
+        else:
             until_reachable(settings.database.url, settings.database.wait_seconds)
         asyncio.run(serve(settings))
     except ConfigError as error:

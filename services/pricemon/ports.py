@@ -59,7 +59,7 @@ class UnknownSymbol(Exception):
 
     def __init__(self, symbol: str, venue: str, alike: Sequence[str] = ()) -> None:
         hint = f"did you mean {' or '.join(alike)}?" if alike else "write it as ccxt does, such as BTC/USDT"
-        super().__init__(f"symbol {symbol!r} is not traded on {venue}: {hint}")
+        super().__init__(f"grids.symbol = {symbol!r}: {venue} does not trade it; {hint}")
         self.symbol = symbol
         self.alike = tuple(alike)
 

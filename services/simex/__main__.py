@@ -14,7 +14,7 @@ from gridrpc.logs import configure_logging
 from gridrpc.server import until_signal
 from gridrpc.settings import ConfigError, read_toml
 from simex.config import Settings, read_settings
-from simex.server import Simex, serving
+from simex.server import Simex, clock_off_by, serving
 from simex.store import BookInUse
 
 _FLAGS = ("address", "control_address", "data_dir", "ports_file")
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _run(settings: Settings) -> int:
-    async with until_signal() as stop, serving(settings) as simex:
+    async with until_signal() as stop, serving(settings, clock_off_by(settings.clock_offset_ms)) as simex:
         _announce(simex, settings.ports_file)
         stopping, failing = asyncio.create_task(stop.wait()), asyncio.create_task(simex.failed())
         done, pending = await asyncio.wait({stopping, failing}, return_when=asyncio.FIRST_COMPLETED)

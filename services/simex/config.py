@@ -55,6 +55,7 @@ class Settings:
     api_key: str = field(default="simex", repr=False)
     api_secret: str = field(default="simex", repr=False)
     ports_file: Path | None = None
+    clock_offset_ms: int = 0  # how far its clock is ahead of this machine's
 
 
 def read_settings(table: Table) -> Settings:
@@ -71,6 +72,7 @@ def read_settings(table: Table) -> Settings:
         api_key=table.text("api_key", "simex"),
         api_secret=table.text("api_secret", "simex"),
         ports_file=Path(ports_file) if ports_file else None,
+        clock_offset_ms=table.integer("clock_offset_ms", 0),
     )
     table.refuse_unread()
     return settings

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from gridrpc.folders import usable_folder
 from gridrpc.server import start_server
 from gridwright.v1 import simex_pb2, simex_pb2_grpc
 from simex.config import MarketSettings, Settings
@@ -32,8 +33,13 @@ _Task = asyncio.Task[None]
 
 
 def wall_clock_ms() -> int:
-    """The venue's clock: Unix milliseconds."""
+    """The venue's clock where it is right: Unix milliseconds."""
     return time.time_ns() // 1_000_000
+
+
+def clock_off_by(offset_ms: int) -> Callable[[], int]:
+    """One that is ahead of it."""
+    return lambda: wall_clock_ms() + offset_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,7 @@ async def serving(settings: Settings, clock_ms: Callable[[], int] = wall_clock_m
     """
     listings = [_listing(market) for market in settings.markets]
     async with AsyncExitStack() as stack:
-        store = Store(settings.data_dir / BOOK)
+        store = Store(usable_folder(settings.data_dir, "simex.data_dir") / BOOK)
         stack.callback(store.close)
         venue = Venue(listings, settings.balances, store)
         record = PublicRecord(venue.listings)
@@ -109,7 +115,7 @@ async def _serve_http(stack: AsyncExitStack, address: str, app: web.Application)
         await web.TCPSite(runner, _host(address), int(address.rpartition(":")[2])).start()
     except OSError as error:
         raise OSError(
-            f"address {address!r} cannot be bound: is the port in use? Choose another or stop its owner"
+            f"address {address!r} cannot be bound, the port is in use or not for us: stop its owner or choose another"
         ) from error
     port: int = runner.addresses[0][1]
     return port

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import zlib
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,8 @@ from gridsim.simulation import Simulation
 from gridsim.tape import Tape
 from gridsim.tape_lines import TapeError
 from simex.config import MarketSettings
+
+_CUT, _FETCH = "the file breaks off", "fetch it whole"
 
 
 def open_source(settings: MarketSettings) -> Source:
@@ -45,6 +48,14 @@ def identity(settings: MarketSettings) -> str:
 
 
 def _lines(path: Path) -> Iterator[str]:
+    """The lines of a tape. Raises TapeError where the file breaks off: what is left of a line may look like a whole."""
+    number, line = 0, "\n"
     opened = gzip.open if path.suffix == ".gz" else open
     with opened(path, "rt", encoding="ascii") as lines:
-        yield from lines
+        try:
+            for number, line in enumerate(lines, start=1):  # noqa: B007  # what is left of them is the last one
+                yield line
+        except (EOFError, zlib.error):
+            raise TapeError(number, line.strip(), f"{_CUT} after this line; {_FETCH}") from None
+    if not line.endswith("\n"):
+        raise TapeError(number, line, f"{_CUT} in this line, or it lacks its line end; {_FETCH}, or end the line")

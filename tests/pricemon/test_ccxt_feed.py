@@ -196,7 +196,7 @@ async def test_a_venue_that_is_away_is_a_lost_feed_in_every_call(venue: TapeServ
 
 
 async def test_a_symbol_that_the_venue_does_not_trade_is_refused_with_what_it_might_mean(exchange: Any) -> None:
-    with pytest.raises(UnknownSymbol, match=r"symbol 'BTC/USTD' is not traded on binance: did you mean BTC/USDT"):
+    with pytest.raises(UnknownSymbol, match=r"symbol = 'BTC/USTD': binance does not trade it; did you mean BTC/USDT"):
         await CcxtFeed(exchange).open(["BTC/USTD"])
 
 

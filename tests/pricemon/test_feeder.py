@@ -219,7 +219,7 @@ async def test_a_venue_without_quotes_on_its_websocket_is_not_reconnected_for_th
 async def test_a_symbol_that_the_venue_does_not_trade_ends_the_service(settings: Settings) -> None:
     async with running(settings, ScriptedFeed("BTC/USD")) as service:
         with pytest.raises(
-            UnknownSymbol, match=r"'BTC/USDT' is not traded on the scripted venue: did you mean BTC/USD\?"
+            UnknownSymbol, match=r"'BTC/USDT': the scripted venue does not trade it; did you mean BTC/USD\?"
         ):
             await asyncio.wait_for(service.feeding, 5)
 

@@ -126,7 +126,7 @@ async def test_a_symbol_that_the_venue_does_not_trade_ends_it_with_2_and_a_sente
 
     assert code == 2
     assert errors.splitlines()[-1].startswith(
-        "pricemon: symbol 'BTC/USTD' is not traded on binance: did you mean BTC/US"
+        "pricemon: grids.symbol = 'BTC/USTD': binance does not trade it; did you mean BTC/US"
     )
 
 

@@ -153,7 +153,7 @@ async def test_a_tape_is_played_at_its_speed(tmp_path: Path, signed: Any) -> Non
     """Ten events a second apart at sixty times the speed are due within a sixth of a second, the last an hour later."""
     tape = tmp_path / "tape.csv"
     lines = [f"{1000 * number},100,1,buy" for number in range(10)]
-    tape.write_text("\n".join(["ts_ms,price,qty,side", *lines, "3600000,100,1,buy"]))
+    tape.write_text("\n".join(["ts_ms,price,qty,side", *lines, "3600000,100,1,buy", ""]))
     market = MarketSettings(SymbolRules("BTC/USDT"), kind=SourceKind.REPLAY, file=tape, speed=Decimal(60))
     async with running_simex(tmp_path / "tape", [market]) as simex:
         trades: list[Any] = []
