@@ -118,19 +118,23 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
     async def Fence(self, request: executor_pb2.FenceRequest, context: Context) -> executor_pb2.FenceResponse:  # noqa: N802
         """Raises the fence; intents of older epochs end NOT_SENT."""
         market = self._market(request.symbol)
-        if request.epoch < market.fence:
-            raise FailedPrecondition(f"epoch = {request.epoch}: the fence is at {market.fence}", reason="FENCED")
-        market.fence = request.epoch
-        market.state_birth_id = market.state_birth_id or request.state_birth_id
-        for known in self.requests.values():
-            if known.symbol == request.symbol and not known.complete and known.epoch < market.fence:
-                known.results = _not_sent(known.actions)
+        if market.state_birth_id in {"", request.state_birth_id}:
+            self._raise_fence(market, request)
         return executor_pb2.FenceResponse(
             epoch=market.fence,
             ledger_birth_id=self.ledger_birth_id,
             state_birth_id=market.state_birth_id,
             end_offset=len(market.venue.log),
         )
+
+    def _raise_fence(self, market: Market, request: executor_pb2.FenceRequest) -> None:
+        if request.epoch < market.fence:
+            raise FailedPrecondition(f"epoch = {request.epoch}: the fence is at {market.fence}", reason="FENCED")
+        market.fence = request.epoch
+        market.state_birth_id = request.state_birth_id
+        for known in self.requests.values():
+            if known.symbol == request.symbol and not known.complete and known.epoch < market.fence:
+                known.results = _not_sent(known.actions)
 
     async def ListRequests(  # noqa: N802
         self, request: executor_pb2.ListRequestsRequest, context: Context

@@ -13,6 +13,7 @@ from executor.service import Executor
 from gridcore.money import canonical
 from gridrpc import convert_orders
 from gridrpc.faults import InvalidArgument, NotFound, OutOfRange, Unavailable
+from gridrpc.settings import did_you_mean
 from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2
 
 T = TypeVar("T")
@@ -48,7 +49,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         self._executor.standing.check_ready()
         now_ms = self._executor.clock.local_ms()
         fence = await self._run(fences.raise_to, symbol, request.epoch, request.state_birth_id, request.prefix, now_ms)
-        await self._executor.flight.landed_below(symbol, request.epoch)
+        await self._executor.flight.landed_below(symbol, fence.epoch)
         return executor_pb2.FenceResponse(
             epoch=fence.epoch,
             ledger_birth_id=self._executor.ledger.birth_id,
@@ -184,7 +185,8 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
     def _symbol(self, symbol: str) -> str:
         if symbol not in self._executor.symbols:
             known = ", ".join(self._executor.symbols)
-            raise InvalidArgument(f"symbol = {symbol!r}: this executor trades {known}; add it to [[grids]] to trade it")
+            remedy = did_you_mean(symbol, self._executor.symbols, "add it to [[grids]] to trade it")
+            raise InvalidArgument(f"symbol = {symbol!r}: this executor trades {known}; {remedy}")
         return symbol
 
     async def _ask(self, ask: Callable[[], Awaitable[T]]) -> T:

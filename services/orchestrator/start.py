@@ -13,7 +13,7 @@ from gridcore.checks import check_grid
 from gridcore.errors import GridRefusedError
 from gridcore.reconcile import Discrepancies, reconcile
 from gridcore.triggers import Plan
-from gridrpc.faults import FailedPrecondition
+from gridrpc.faults import FailedPrecondition, InvalidArgument, NotFound
 from orchestrator.backoff import backoff_seconds
 from orchestrator.desk import Desk
 from orchestrator.errors import ConfigRefusedError, LeaseLostError, UnfinishableError
@@ -27,9 +27,9 @@ async def take_over(desk: Desk) -> int:
     Waits for the executor as long as it takes.
     """
     state = desk.state
+    await _check_grid(desk)  # before the fence: a config that is refused disturbs nobody
     try:
         fenced = await desk.executor.fence(desk.symbol, desk.epoch, state.birth_id, desk.prefix)
-        desk.market = await desk.executor.market_rules(desk.symbol)
     except FailedPrecondition as fault:
         raise LeaseLostError(
             f"{desk.symbol}: the executor refuses epoch {desk.epoch} ({fault.message}): another orchestrator "
@@ -48,7 +48,7 @@ async def take_over(desk: Desk) -> int:
         )
     if not state.ledger_birth_id:
         await asyncio.to_thread(desk.keeper.bind_ledger, fenced.ledger_birth_id)
-    await asyncio.to_thread(_check_config, desk)
+    await asyncio.to_thread(_check_geometry, desk)
     return fenced.end_offset
 
 
@@ -131,11 +131,21 @@ def _in_both(before: Discrepancies, after: Discrepancies) -> Discrepancies:
     )
 
 
-def _check_config(desk: Desk) -> None:
+async def _check_grid(desk: Desk) -> None:
+    try:
+        desk.market = await desk.executor.market_rules(desk.symbol)
+    except (InvalidArgument, NotFound) as fault:
+        raise ConfigRefusedError(
+            f"grids.symbol = {desk.symbol!r} is not the executor's ({fault.message}): mend it, or give both services "
+            "the same file"
+        ) from fault
     try:
         check_grid(desk.config, desk.market)
     except GridRefusedError as error:
         raise ConfigRefusedError(f"{desk.symbol}: {error}") from error
+
+
+def _check_geometry(desk: Desk) -> None:
     state = desk.state
     if state.grid == desk.config.geometry:
         return

@@ -21,8 +21,9 @@ async def test_a_fence_tells_what_the_ledger_remembers(tmp_path: Path, venue: Fa
     async with running_executor(tmp_path, venue, clock) as live:
         first = await live.fence(1, state_birth_id="first")
         second = await live.fence(2, state_birth_id="second")
-    assert (first.epoch, second.epoch) == (1, 2)
+        same = await live.fence(3, state_birth_id="first")
     assert second.state_birth_id == "first"  # a state that was made anew is told so
+    assert (first.epoch, second.epoch, same.epoch) == (1, 1, 3)  # and raises nothing
     assert first.ledger_birth_id == second.ledger_birth_id != ""
     assert second.end_offset == 0
 

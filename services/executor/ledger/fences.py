@@ -43,7 +43,9 @@ def raise_to(
 ) -> FenceRecord:
     """Raises the fence and ends every unsent action of an older epoch NOT_SENT.
 
-    The first state_birth_id that is told stays. Raises FailedPrecondition where the fence is already higher.
+    The first state_birth_id that is told stays, and for another state nothing is raised: its orchestrator reads in the
+    answer that it must not act, and the rightful one goes on. Raises FailedPrecondition where the fence is already
+    higher.
     """
     before = read(connection, symbol)
     if before is None:
@@ -58,6 +60,8 @@ def raise_to(
                 floor_seq=0,
             )
         )
+    elif "" not in {before.state_birth_id, state_birth_id} and before.state_birth_id != state_birth_id:
+        return before
     else:
         if before.epoch > epoch:
             raise FailedPrecondition(
