@@ -47,6 +47,7 @@ async def run_demo(options: DemoOptions, screen: Screen) -> int:
         async with until_interrupted() as stop, run.shown():
             await run.start()
             await run.supervisor.until_serving(START_SECONDS)
+            await run.wires.simex.SetRunning(simex_pb2.SetRunningRequest(running=True), timeout=_CALL_SECONDS)
             await _play(run, options, stop)
             settled, (truth, books) = await _evidence(run)
             statuses = run.supervisor.statuses()

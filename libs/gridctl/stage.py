@@ -71,7 +71,8 @@ def _any_tape(values: dict[str, Any], tape: TapeInfo) -> dict[str, Any]:
 def _direct(market: dict[str, Any], stage: Stage) -> None:
     """Tells a market of the run's seed, tape and speed."""
     if stage.tape is not None:
-        market |= {"source": "replay", "file": str(stage.tape.path.resolve())}
+        # It stands still at its first price until all are there to trade on it.
+        market |= {"source": "replay", "file": str(stage.tape.path.resolve()), "running": False}
     if market.get("source", "simulation") == "simulation":
         market["seed"] = stage.seed
     if stage.speed is not None:
