@@ -5,6 +5,7 @@ Reading is parsing: what does not fit raises InvalidArgument with field and valu
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import assert_never
 
 from google.protobuf import json_format
@@ -132,6 +133,7 @@ def plan_from_proto(message: models_pb2.Plan) -> Plan:
     )
 
 
+@lru_cache(maxsize=16)  # a step's plan becomes text twice: as its workflow's input, and in the journal
 def plan_json(plan: Plan) -> str:
     """The plan as a workflow carries it and the journal keeps it."""
     return to_json(plan_to_proto(plan))

@@ -55,14 +55,16 @@ class DbosEngine:
         self._tasks: set[asyncio.Task[None]] = set()
         self.failure: asyncio.Future[StopError] = self._asyncio.create_future()
         self.teams: dict[str, Team] = {}
+        self._gathered: dict[str, Team] = {}  # the same, before calls are answered: recovered workflows ask for theirs
+        self._steps = TeamSteps(self._gathered, self._bridge, self._fail_from_thread)
 
     async def start(self) -> None:
         """Takes the leases, launches DBOS, opens every symbol. Raises StopError where it must not go on."""
         desks = [await self._open_desk(grid, self._stores[grid.symbol]) for grid in self._settings.grids]
-        teams = {desk.symbol: gather(desk, self, self._bridge) for desk in desks}
-        workflows.bind(TeamSteps(teams, self._bridge, self._fail_from_thread))
+        self._gathered.update({desk.symbol: gather(desk, self, self._bridge) for desk in desks})
+        workflows.bind(self._steps)
         await asyncio.to_thread(dbos_runtime.launch, self._settings.data_dir, self._settings.database.url)
-        self.teams.update(teams)  # from here on calls are answered: before, there is no record to put a halt on
+        self.teams.update(self._gathered)  # now calls are answered: before, there is no record to put a halt on
         unfinished = await asyncio.to_thread(dbos_runtime.unfinished)
         refuse_stranded(unfinished, set(self.teams))
         self._spawn(self._follow_prices())
@@ -100,7 +102,9 @@ class DbosEngine:
     def run_plan(self, plan: Plan) -> None:
         """Blocks until the plan's workflow has committed it."""
         name = "on_order_update" if isinstance(plan.trigger, OrdersUpdated) else "trading_step"
-        dbos_runtime.run_plan(name, plan.request_id, plan_json(plan))
+        text = plan_json(plan)
+        with self._steps.knowing(text, plan):
+            dbos_runtime.run_plan(name, plan.request_id, text)
 
     def start_halt(self, request: HaltRequest) -> None:
         """Puts enter_safe_mode on record and lets it run."""

@@ -4,11 +4,12 @@ An exception would make DBOS record an outcome that the workflow does not have; 
 through to it.
 """
 
+import contextlib
 import logging
-from collections.abc import Callable, Coroutine, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import Any, TypeVar
 
+from gridcore.triggers import Plan
 from gridrpc.convert_plan import plan_from_json, results_json
 from orchestrator.activities import RequestBelowFloorError
 from orchestrator.bridge import Bridge
@@ -20,9 +21,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-_plan = lru_cache(maxsize=8)(plan_from_json)  # a workflow's two steps are given the same text
-
-
 class TeamSteps:
     """The Steps of workflows.py over the teams."""
 
@@ -30,12 +28,22 @@ class TeamSteps:
         self._teams = teams
         self._bridge = bridge
         self._stop = stop
+        self._plans: dict[str, Plan] = {}  # by their text, of workflows that this process has just begun
+
+    @contextlib.contextmanager
+    def knowing(self, text: str, plan: Plan) -> Iterator[None]:
+        """The block in which a workflow's text is this plan's and need not be parsed again, by neither of its steps."""
+        self._plans[text] = plan
+        try:
+            yield
+        finally:
+            del self._plans[text]
 
     def batch_execute(self, plan: str) -> str:
         """Executes; the results as JSON, for reading."""
 
         def work() -> str:
-            parsed = _plan(plan)
+            parsed = self._plan(plan)
             return results_json(self._team(parsed.symbol).activities.execute(parsed))
 
         return self._guarded(work)
@@ -44,7 +52,7 @@ class TeamSteps:
         """Commits; the seq."""
 
         def work() -> int:
-            parsed = _plan(plan)
+            parsed = self._plan(plan)
             return self._team(parsed.symbol).activities.commit(parsed).plan.seq
 
         return self._guarded(work)
@@ -83,6 +91,9 @@ class TeamSteps:
             return await work(team)
 
         return self._guarded(lambda: self._bridge.call(when_ready()))
+
+    def _plan(self, text: str) -> Plan:
+        return self._plans.get(text) or plan_from_json(text)
 
     def _team(self, symbol: str) -> Team:
         try:

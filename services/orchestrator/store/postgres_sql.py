@@ -1,5 +1,6 @@
 """The statements of the store on Postgres, each for one symbol inside a transaction that its caller makes."""
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +14,11 @@ from orchestrator.store.postgres_schema import leases, ledger_cursors, slots, st
 from orchestrator.store.rows import journal_row, phases_json, row_values
 from orchestrator.store.state_pieces import StatePieces
 
+# One JSON object: psycopg takes an array of texts apart letter by letter, which was a quarter of a commit's CPU.
 _WRITE_SLOTS = sa.text("""
     INSERT INTO slots (symbol, key, data)
     SELECT :symbol, changed.key, changed.data
-    FROM unnest(CAST(:keys AS text[]), CAST(:texts AS text[])) AS changed (key, data)
+    FROM json_each_text(CAST(:changed AS json)) AS changed (key, data)
     ON CONFLICT (symbol, key) DO UPDATE SET data = excluded.data
 """)
 _REMOVE_SLOTS = sa.text("DELETE FROM slots WHERE symbol = :symbol AND key = ANY(CAST(:keys AS text[]))")
@@ -90,9 +92,7 @@ def write_slots(connection: sa.Connection, symbol: str, before: StatePieces, aft
     """Writes the slots that changed and removes those that are gone, each kind in one statement."""
     changed, gone = after.changed_since(before), after.gone_since(before)
     if changed:
-        connection.execute(
-            _WRITE_SLOTS, {"symbol": symbol, "keys": list(changed.keys()), "texts": list(changed.values())}
-        )
+        connection.execute(_WRITE_SLOTS, {"symbol": symbol, "changed": json.dumps(changed)})
     if gone:
         connection.execute(_REMOVE_SLOTS, {"symbol": symbol, "keys": gone})
 

@@ -113,11 +113,10 @@ class SqliteStore:
                 return repeated
             self._check_lease(connection)
             self._check_follows(connection, plan.seq)
-            before = _stored_text(connection) or ""
             row = JournalRow(
                 plan=plan,
                 results=tuple(results),
-                digest_before=digest_of_json(before),
+                digest_before=digest_of_json(_stored_text(connection) or ""),
                 digest_after=after.digest,
                 phases=tuple(phases),
                 committed_time_ms=time.time_ns() // 1_000_000,
