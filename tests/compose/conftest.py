@@ -17,7 +17,7 @@ from gridtesting.grpcurl import Grpcurl
 
 ROOT = Path(__file__).parents[2]
 SYMBOL = "BTC/USDT"
-EXECUTOR, ORCHESTRATOR, SIMEX = "127.0.0.1:50052", "127.0.0.1:50053", "127.0.0.1:50054"
+EXECUTOR, ORCHESTRATOR, SIMEX = "127.0.0.1:18083", "127.0.0.1:18084", "127.0.0.1:18081"
 DEADLINE_SECONDS = 180.0  # for whatever a loaded machine takes; what is waited for comes in a tenth of it
 _KILL = "import os, sys; os.kill(int(sys.argv[1]), 9)"
 _OURS = ("COMPOSE_", "GRIDWRIGHT_", "DATABASE_")
@@ -41,7 +41,7 @@ class Project:
     def up(self) -> float:
         """Brings everything up to its health; how many seconds that took."""
         began = time.monotonic()
-        self.compose("up", "--build", "--detach", "--wait", "--wait-timeout", f"{DEADLINE_SECONDS:.0f}")
+        self.compose("up", "--detach", "--wait", "--wait-timeout", f"{DEADLINE_SECONDS:.0f}")
         return time.monotonic() - began
 
     def container(self, service: str) -> dict[str, Any]:
@@ -133,8 +133,14 @@ def engine() -> None:
             pytest.skip(f"`docker {' '.join(words)}` fails: the containers are tested where an engine and Compose are")
 
 
+@pytest.fixture(scope="session")
+def image(engine: None) -> None:
+    """The image of the checkout as it is now: `up` alone would take an older one that is there."""
+    Project("gridwright-test").compose("build", "password")
+
+
 @pytest.fixture
-def project(engine: None) -> Iterator[Callable[..., Project]]:
+def project(image: None) -> Iterator[Callable[..., Project]]:
     """Makes a project from files and variables, and removes it in the end."""
     made: list[Project] = []
 

@@ -58,8 +58,8 @@ def test_with_the_live_file_it_trades_another_venue_with_keys_from_secret_files(
         (tmp_path / name).write_text(text, encoding="utf-8")
         (tmp_path / name).chmod(0o644)  # the containers' user is nobody here
     values = tomllib.loads((ROOT / "deploy" / "compose.toml").read_text(encoding="utf-8"))
-    values["venue"]["base_url"] = "http://venue:8080"
-    values["simex"] |= keys | {"control_address": "venue:50054"}
+    values["venue"]["base_url"] = "http://venue:18080"
+    values["simex"] |= keys | {"control_address": "venue:18081"}
     config = tmp_path / "grid.toml"
     config.write_text(to_toml(values), encoding="utf-8")
     config.chmod(0o644)
