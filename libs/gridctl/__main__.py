@@ -7,6 +7,7 @@ Ctrl-C.
 
 import argparse
 import asyncio
+import os
 import sys
 import time
 import uuid
@@ -49,6 +50,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _demo(arguments: argparse.Namespace, console: Console) -> int:
+    if {"DATABASE_URL", "DATABASE_URL_FILE"} & os.environ.keys():
+        from gridctl.demo_database import own_database  # a demo in files needs no Postgres driver
+
+        own_database(os.environ)
     stage = Stage(
         config=arguments.config,
         tape=tape_info(arguments.replay) if arguments.replay else None,

@@ -15,10 +15,11 @@ from gridctl.health import until_serving
 STOP_GRACE_SECONDS = 10.0
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 10.0
-# A service's exit codes: 2 bad config, 3 port in use, 4 another holds the lease, 5 cannot be finished. 2 and 5 mean
-# that starting again cannot help. Port and lease may be held by a dying predecessor, but not at the first start.
+# A service's exit codes: 2 bad config, 3 port in use, 4 another holds the lease, 5 cannot be finished, 6 the database
+# does not answer. 2 and 5 mean that starting again cannot help. Port and lease may be held by a dying predecessor, and
+# the database may come back, but not at the first start.
 _HOPELESS = frozenset({2, 5})
-_HOPELESS_AT_FIRST = _HOPELESS | {3, 4}
+_HOPELESS_AT_FIRST = _HOPELESS | {3, 4, 6}
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ class Unit:
     def upgrade(self) -> Path | None:
         """Makes a backup, then migrates to the newest version; the backup's path, None where nothing was to do.
 
-        Raises SchemaError for a version of the future, DatabaseError where a migration fails. The caller holds the
+        Raises SchemaError for a version of the future, DatabaseError where a migration fails. The caller has the
         service's lease.
         """
         found = self.status()
@@ -105,8 +105,8 @@ class Unit:
             self.versions.upgrade_at(self.url)
         except DBAPIError as error:
             raise DatabaseError(
-                f"{self.title}: the upgrade from {found.version} to {found.newest} failed ({first_line(error)}) and was "
-                f"taken back; the backup is in {backup}"
+                f"{self.title}: the upgrade from {found.version} to {found.newest} failed ({first_line(error)}) "
+                f"and was taken back; the backup is in {backup}"
             ) from error
         return backup
 

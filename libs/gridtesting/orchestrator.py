@@ -255,6 +255,7 @@ class Child:
 
     process: asyncio.subprocess.Process
     client: Client
+    address: str
 
     async def kill(self) -> None:
         """SIGKILL: nothing is tidied up."""
@@ -279,8 +280,9 @@ async def spawn(world: World) -> AsyncIterator[Child]:
         line = (await asyncio.wait_for(process.stdout.readline(), 20)).decode()
         if not line.startswith("orchestrator listening 127.0.0.1:"):
             raise AssertionError(f"the orchestrator said {line!r}")
-        async with client_of(int(line.rsplit(":", 1)[1])) as client:
-            yield Child(process, client)
+        port = int(line.rsplit(":", 1)[1])
+        async with client_of(port) as client:
+            yield Child(process, client, f"127.0.0.1:{port}")
     finally:
         if process.returncode is None:
             process.kill()

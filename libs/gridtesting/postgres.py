@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -23,6 +24,8 @@ from psycopg import sql
 PASSWORD = "a-secret-of-the-tests"  # noqa: S105  # of a server that lives for one test session
 _START_SECONDS = 60.0
 _UNPRIVILEGED = "nobody"  # Postgres refuses to run as root
+# Not subprocess's own `user`: with it Python forks, and a process that uses gRPC must not.
+_BECOME = "import os, sys; os.setuid(int(sys.argv[1])); os.execv(sys.argv[2], sys.argv[2:])"
 # The wrapper's stdin is our pipe, which the kernel closes with us; then the server goes too.
 _LEASH = '"$@" & server=$!; read -r _; kill -QUIT $server; wait $server'
 
@@ -41,9 +44,11 @@ class PostgresServer:
     def __init__(self, *, durable: bool = False) -> None:
         """`durable`: commits reach the disk before they are answered, as in production; most tests need no disk."""
         self._folder = Path(tempfile.mkdtemp(prefix="gridwright-postgres-"))
-        self._user = _UNPRIVILEGED if os.geteuid() == 0 else None
-        if self._user is not None:
-            os.chown(self._folder, pwd.getpwnam(self._user).pw_uid, -1)
+        self._become: list[str] = []
+        if os.geteuid() == 0:
+            user = pwd.getpwnam(_UNPRIVILEGED).pw_uid
+            os.chown(self._folder, user, -1)
+            self._become = [sys.executable, "-I", "-c", _BECOME, str(user)]
         self._options = [] if durable else ["-c", "fsync=off", "-c", "full_page_writes=off"]
         self._leash: subprocess.Popen[bytes] | None = None
         self.port = _free_port()
@@ -58,9 +63,9 @@ class PostgresServer:
         log = self._folder / "log"
         with log.open("ab") as output:
             self._leash = subprocess.Popen(  # noqa: S603  # our own words
-                ["/bin/sh", "-c", _LEASH, "leash", str(binaries() / "postgres"), "-D", str(self._data),
+                [*self._become, "/bin/sh", "-c", _LEASH, "leash", str(binaries() / "postgres"), "-D", str(self._data),
                  "-h", "127.0.0.1", "-p", str(self.port), "-k", "", "-c", "max_connections=200", *self._options],
-                stdin=subprocess.PIPE, stdout=output, stderr=output, user=self._user, start_new_session=True,
+                stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True,
             )  # fmt: skip
         ends = time.monotonic() + _START_SECONDS
         while not self.answers():
@@ -123,10 +128,10 @@ class PostgresServer:
         secret = self._folder / "password"
         secret.write_text(PASSWORD, encoding="utf-8")
         command = [
-            str(binaries() / "initdb"), "-D", str(self._data), "-U", "postgres", "-E", "UTF8", "--locale=C",
-            "--auth=scram-sha-256", "--pwfile", str(secret), "--no-sync", "--no-instructions",
+            *self._become, str(binaries() / "initdb"), "-D", str(self._data), "-U", "postgres", "-E", "UTF8",
+            "--locale=C", "--auth=scram-sha-256", "--pwfile", str(secret), "--no-sync", "--no-instructions",
         ]  # fmt: skip
-        made = subprocess.run(command, user=self._user, capture_output=True, text=True, check=False)  # noqa: S603
+        made = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         assert made.returncode == 0, f"initdb ended with {made.returncode}:\n{made.stdout}\n{made.stderr}"
 
     def _pids(self) -> list[int]:

@@ -7,7 +7,9 @@ anything else.
 
 import argparse
 import asyncio
+import os
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ from gridrpc.settings import ConfigError
 from orchestrator.config import Settings, load_settings
 from orchestrator.errors import StopError
 from orchestrator.service import running
+
+_LEAVE_SECONDS = 5.0
 
 
 def main() -> int:
@@ -62,9 +66,18 @@ async def serve(settings: Settings) -> None:
             if service.engine.failure.done():
                 raise service.engine.failure.result()
         finally:
+            if service.stores.away:
+                _leave_in_any_case()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _leave_in_any_case() -> None:
+    """A thread of DBOS that waits for a database cannot be woken. What it was about is left to the next start."""
+    leaving = threading.Timer(_LEAVE_SECONDS, os._exit, [0])
+    leaving.daemon = True
+    leaving.start()
 
 
 def _say(sentence: str, exit_code: int) -> int:

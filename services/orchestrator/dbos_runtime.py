@@ -86,6 +86,7 @@ def launch(data_dir: Path, database: sa.URL | None) -> None:
     }
     # With a handler of its own in place DBOS adds none: its lines come out as ours do.
     logging.getLogger("dbos").addHandler(logging.NullHandler())
+    logging.getLogger("dbos").addFilter(_tells_no_outage)
     DBOS(config=config)
     DBOS.launch()
 
@@ -200,6 +201,12 @@ def _listed(
         if len(page) < _PAGE:
             return
         offset += _PAGE
+
+
+def _tells_no_outage(record: logging.LogRecord) -> bool:
+    """Threads of DBOS tell each second, with tracebacks, that the database is away; the store has said it once."""
+    text = record.getMessage()
+    return "OperationalError" not in text and "Notification listener error" not in text
 
 
 def _use_wal(path: Path) -> None:
