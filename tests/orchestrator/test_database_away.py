@@ -1,0 +1,136 @@
+"""Postgres goes away under a running orchestrator: it waits, says so, and goes on as if nothing had happened."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+
+import grpc
+import psycopg
+import pytest
+
+from gridctl.health import serves
+from gridtesting.databases import POSTGRES, Database, make_template
+from gridtesting.orchestrator import BTC, Client, World, eventually, run_to_end, serving_world, spawn, trading
+from gridtesting.postgres import PASSWORD, PostgresServer, running_postgres
+from gridtesting.waiting import until
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """On a server of the test's own, to be killed; its commits reach the disk."""
+    with running_postgres(durable=True) as server:
+        database = Database(POSTGRES, server.url(make_template(server)), server)
+        async with serving_world(tmp_path / "data", database) as surroundings:
+            yield surroundings
+
+
+def server_of(world: World) -> PostgresServer:
+    assert world.database.server is not None
+    return world.database.server
+
+
+async def test_a_killed_database_costs_a_running_orchestrator_nothing_but_time(world: World) -> None:
+    async with spawn(world) as child:
+        await trading(child.client)
+        await eventually(lambda: at_step(child.client, 1), "the first step")
+        server_of(world).kill()
+        await eventually(lambda: not_serving(child.address), "health to tell")
+        assert (await child.client.state()).state.seq == 1, "the state is told from memory"
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await child.client.explain(1)
+        await world.prices.set_price(BTC, Decimal(61050))
+        server_of(world).start()
+        await eventually(lambda: serves(child.address), "health to tell again")
+        await eventually(lambda: at_step(child.client, 2), "the step to be made")
+        state = (await child.client.state()).state
+        assert await child.stop() == 0
+
+    assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert "does not answer" in str(refused.value.details())
+    assert PASSWORD not in str(refused.value.details())
+    in_state = {slot.order.client_order_id for slot in state.slots.values() if slot.HasField("order")}
+    assert {order.place.client_order_id for order in world.executor.orders(BTC)} <= in_state
+
+
+async def test_a_database_killed_in_mid_step_sees_the_step_committed_once(world: World) -> None:
+    world.executor.answering.clear()
+    async with spawn(world) as child:
+        await until(lambda: len(world.opening()) == 3, "the orders to reach the venue", 60)
+        server_of(world).kill()
+        world.executor.answering.set()
+        await eventually(lambda: not_serving(child.address), "health to tell")
+        server_of(world).start()
+        await eventually(lambda: at_step(child.client, 1), "the step to be committed")
+        await trading(child.client)
+        await eventually(lambda: succeeded(child.client, "test/BTC/USDT/1/1"), "the workflow to end")
+        assert await child.stop() == 0
+
+    assert len(world.executor.all_orders(BTC)) == 3
+    assert world.query_state("SELECT seq FROM trading_steps") == [(1,)]
+    assert world.query_state("SELECT seq FROM states") == [(1,)]
+
+
+async def test_a_signal_ends_it_while_the_database_is_away_and_the_next_start_goes_on(world: World) -> None:
+    world.executor.answering.clear()
+    async with spawn(world) as child:
+        await until(lambda: len(world.opening()) == 3, "the orders to reach the venue", 60)
+        server_of(world).kill()
+        world.executor.answering.set()
+        await eventually(lambda: not_serving(child.address), "health to tell")
+        assert await child.stop() == 0
+    server_of(world).start()
+    async with spawn(world) as child:
+        await trading(child.client)
+        state = (await child.client.state()).state
+    assert len(world.executor.all_orders(BTC)) == 3
+    assert {slot.order.client_order_id for slot in state.slots.values()} == set(world.opening())
+
+
+async def test_connections_that_are_cut_are_opened_again(world: World) -> None:
+    async with spawn(world) as child:
+        await trading(child.client)
+        await eventually(lambda: at_step(child.client, 1), "the first step")
+        with psycopg.connect(world.database.url, autocommit=True) as operator:
+            operator.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
+                "AND pid <> pg_backend_pid()"
+            )
+        await world.prices.set_price(BTC, Decimal(61050))
+        await eventually(lambda: at_step(child.client, 2), "the next step")
+        assert await child.stop() == 0
+    assert world.query_state("SELECT epoch FROM leases") == [(1,)], "it is still the same lease"
+
+
+async def test_one_whose_lease_another_has_had_meanwhile_exits_with_4(world: World) -> None:
+    async with spawn(world) as child:
+        await trading(child.client)
+        world.query_state("UPDATE leases SET epoch = epoch + 1, holder = 'another'")
+        await world.prices.set_price(BTC, Decimal(61050))
+        assert await asyncio.wait_for(child.process.wait(), 60) == 4
+    assert len(world.query_state("SELECT seq FROM trading_steps")) <= 1
+
+
+async def test_a_start_without_a_database_ends_with_6_and_a_sentence(world: World) -> None:
+    server_of(world).kill()
+    config = world.config()
+    config.write_text(config.read_text() + "\n[database]\nwait_seconds = 0\n")
+
+    code, sentence = await run_to_end(config)
+
+    assert code == 6
+    assert f"postgresql://127.0.0.1:{server_of(world).port}/" in sentence
+    assert "start the server" in sentence
+    assert PASSWORD not in sentence
+
+
+async def at_step(client: Client, seq: int) -> bool:
+    return (await client.state()).state.seq >= seq
+
+
+async def succeeded(client: Client, workflow_id: str) -> bool:
+    return (await client.workflow(workflow_id)).status == "SUCCESS"
+
+
+async def not_serving(address: str) -> bool:
+    return not await serves(address)
