@@ -12,7 +12,8 @@ from gridctl.toml import to_toml
 pytestmark = pytest.mark.compose
 
 ROOT = Path(__file__).parents[2]
-MORE_FILLS = 20
+FILLS = 20
+PORTS = {"Simex": 18081, "PriceMonitor": 18082, "Executor": 18083, "Orchestrator": 18084}
 CLEAN = "duplicates=0 orphans=0 missing=0 twice=0 position_diff=0"
 THE_SAME = ("birth_id", "ledger_birth_id", "grid", "totals", "slots", "seq", "event_offset")
 
@@ -22,7 +23,9 @@ Tell = Callable[[str], None]
 def test_it_trades_survives_kills_and_is_the_same_grid_after_down_and_up(project: Any, tell: Tell) -> None:
     house = project()
     tell(f"up in {house.up():.0f} s")
-    house.until(lambda: house.fills() >= MORE_FILLS, f"{MORE_FILLS} fills")
+    for service, port in PORTS.items():
+        assert f"gridwright.v1.{service}" in house.grpcurl.services(f"127.0.0.1:{port}")
+    house.until(lambda: house.fills() >= FILLS, f"{FILLS} fills")
     tell(f"{house.fills()} fills")
 
     for service in ("orchestrator", "executor", "postgres"):
