@@ -1,7 +1,7 @@
 """Every recorded tape is played by a grid of its own, and afterwards venue and records agree.
 
-A stretch of each, a few seconds long, is the one for which the tape was chosen: the crash, the hole, the spike. By turns
-they are played on SQLite and on Postgres. TAPES=whole (`make tapes`) plays all of each tape on both.
+Of each a stretch of some seconds, the one for which the tape was chosen: the crash, the hole, the spike. They are
+played on SQLite and on Postgres by turns. TAPES=whole (`make tapes`) plays all of each tape on both.
 """
 
 import os
