@@ -6,7 +6,7 @@ SENTINEL := $(VENV)/.installed
 PROTOS := $(wildcard proto/gridwright/v1/*.proto)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test compose-test lint format types proto proto-check clean
+.PHONY: help install demo test tapes lockstep compose-test lint format types proto proto-check clean
 
 help: ## What there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,12 @@ demo: $(SENTINEL) ## Trades a simulated exchange: DURATION=60 KILL=1 REPLAY=tape
 
 test: $(SENTINEL) ## Every test
 	$(BIN)/pytest -n 2 --dist loadgroup
+
+tapes: $(SENTINEL) ## Every recorded tape from end to end, on SQLite and on Postgres, each audited: 20 minutes
+	TAPES=whole $(BIN)/pytest tests/system/test_tapes.py -k stretch -s
+
+lockstep: $(SENTINEL) ## Two whole tapes, the services step by step beside the core in one process: 15 minutes
+	LOCKSTEP=whole $(BIN)/pytest tests/system/test_lockstep.py -k one_process -s
 
 compose-test: $(SENTINEL) ## docker-compose.yml, really run: kills, down and up, the audit; needs a Docker engine
 	$(BIN)/pytest tests/compose -m compose -q
