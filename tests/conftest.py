@@ -47,3 +47,11 @@ def database(request: pytest.FixtureRequest) -> Database:
         return Database(SQLITE)
     found: Database = request.getfixturevalue("postgres_database")
     return found
+
+
+@pytest.fixture
+def on_database(database: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
+    """The same for tests that start services: those find it in their environment."""
+    if database.url:
+        monkeypatch.setenv("DATABASE_URL", database.url)
+    return database
