@@ -6,7 +6,7 @@ SENTINEL := $(VENV)/.installed
 PROTOS := $(wildcard proto/gridwright/v1/*.proto)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test tapes lockstep compose-test lint format types proto proto-check clean
+.PHONY: help install demo bench test tapes lockstep compose-test lint format types proto proto-check clean
 
 help: ## What there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,10 @@ install: $(SENTINEL) ## Sets up .venv with everything, pinned by constraints.txt
 demo: $(SENTINEL) ## Trades a simulated exchange: DURATION=60 KILL=1 REPLAY=tape SPEED=60 CONFIG=grid.toml SEED=7
 	@$(BIN)/gridwright demo $(if $(DURATION),--duration $(DURATION)) $(if $(SPEED),--speed $(SPEED)) $(if $(KILL),--kill) \
 	  $(if $(REPLAY),--replay $(REPLAY)) $(if $(CONFIG),--config $(CONFIG)) $(if $(SEED),--seed $(SEED))
+
+bench: $(SENTINEL) ## Measures steps, decisions, latency, restarts and memory: ROUNDS=10 WRITE_DOCS=1 STRICT=1
+	@$(BIN)/python -m gridbench $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(STRICT),--strict) \
+	  $(if $(WRITE_DOCS),--write-docs docs/performance.md)
 
 test: $(SENTINEL) ## Every test
 	$(BIN)/pytest -n 2 --dist loadgroup

@@ -1,0 +1,125 @@
+"""What is measured: a grid that stands, of whose orders a few have ended, and the step that places them anew.
+
+That is the step of a grid at work, and it can be repeated for ever without the grid growing. Made by the core alone, so
+that the engine and its baselines handle the same plan, the same results and the same state, to the letter.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from gridcore.actions import ActionResult, OrderUpdate, Outcome
+from gridcore.config import GridConfig, GridMode
+from gridcore.decide import decide
+from gridcore.market import MarketRules
+from gridcore.orders import OrderStatus, Side
+from gridcore.settle import settle
+from gridcore.state import State
+from gridcore.triggers import OrdersUpdated, Plan, PriceChanged
+
+BOT = "bench"
+PREFIX = "gwbench"
+PRICE = Decimal(100_025)  # between two levels
+_ANCHOR = Decimal(100_000)
+_INTERVAL = Decimal(50)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A grid of so many slots, each with an order, and how many actions its step has."""
+
+    actions: int
+    slots: int
+
+    @property
+    def symbol(self) -> str:
+        """Each case is a symbol of its own, so that one orchestrator runs them all."""
+        return f"A{self.actions}S{self.slots}/USDT"
+
+    @property
+    def grid(self) -> GridConfig:
+        """A long grid whose window of buys holds all slots."""
+        return GridConfig(
+            symbol=self.symbol,
+            mode=GridMode.LONG,
+            anchor=_ANCHOR,
+            interval=_INTERVAL,
+            quote_per_slot=Decimal(100),
+            buy_window=self.slots,
+            retry_after_ms=0,
+        )
+
+
+BY_ACTIONS = (Case(1, 50), Case(10, 50), Case(50, 50))
+BY_SLOTS = (Case(10, 10), Case(10, 100), Case(10, 1_000))
+CASES = BY_ACTIONS + BY_SLOTS
+
+
+def rules(symbol: str) -> MarketRules:
+    """The market of a case; without fees, so that a thousand levels fit under one price."""
+    step, fee = Decimal("0.00001"), Decimal(0)
+    return MarketRules(
+        symbol=symbol, base=symbol.partition("/")[0], quote="USDT", tick_size=Decimal("0.01"), lot_size=step,
+        min_quantity=step, min_notional=Decimal(5), maker_fee=fee, taker_fee=fee,
+    )  # fmt: skip
+
+
+def first_price(at_ms: int) -> PriceChanged:
+    """What makes an empty grid place an order in every slot."""
+    return PriceChanged(at_ms, PRICE)
+
+
+def some_ended(case: Case, state: State, at_ms: int) -> OrdersUpdated:
+    """The venue has ended the orders nearest to the price; the next step places them anew."""
+    orders = [slot.order for slot in state.slots.values() if slot.order is not None]
+    nearest = sorted(orders, key=lambda order: order.price, reverse=True)[: case.actions]
+    updates = (
+        OrderUpdate(
+            symbol=case.symbol,
+            offset=state.event_offset + number,
+            client_order_id=order.client_order_id,
+            exchange_order_id=order.exchange_order_id,
+            side=Side.BUY,
+            news=OrderStatus.CANCELED,
+            venue_time_ms=at_ms,
+            recorded_time_ms=at_ms,
+        )
+        for number, order in enumerate(nearest, start=1)
+    )
+    return OrdersUpdated(at_ms, PRICE, at_ms, tuple(updates))
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One such step, for those that have no engine: what it was decided on, what came back, what it made."""
+
+    before: State
+    plan: Plan
+    results: tuple[ActionResult, ...]
+    after: State
+
+
+def sample(case: Case, at_ms: int) -> Sample:
+    """The case's step as the core makes it."""
+    market = rules(case.symbol)
+    empty = State(case.symbol, "0" * 32, case.grid.geometry, epoch=1)
+    standing, _, _ = _step(case, empty, first_price(at_ms), market)
+    after, plan, results = _step(case, standing, some_ended(case, standing, at_ms), market)
+    return Sample(standing, plan, results, after)
+
+
+def _step(
+    case: Case, state: State, trigger: PriceChanged | OrdersUpdated, market: MarketRules
+) -> tuple[State, Plan, tuple[ActionResult, ...]]:
+    request_id = f"{BOT}/{case.symbol}/1/{state.seq + 1}"
+    plan = decide(state, trigger, market, case.grid, request_id=request_id, epoch=1, prefix=PREFIX)
+    results = accepted([action.client_order_id for action in plan.actions], trigger.at_ms)
+    return settle(state, plan, results, market), plan, results
+
+
+def accepted(client_order_ids: Sequence[str], at_ms: int) -> tuple[ActionResult, ...]:
+    """The answers of an executor whose venue takes everything."""
+    return tuple(
+        ActionResult(index, name, Outcome.ACCEPTED, exchange_order_id=str(1_000_000 + index), recorded_time_ms=at_ms)
+        for index, name in enumerate(client_order_ids)
+    )

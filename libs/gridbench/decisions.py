@@ -1,0 +1,149 @@
+"""How many decisions a second: prices inside the quiet band, which the loop waves through, and prices outside it.
+
+The loop, the desk, the keeper and the store are the orchestrator's own; only the durable workflow is left out, since
+neither figure has one. The rates are per second of CPU: the machine may be busy with something else.
+"""
+
+import statistics
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from gridbench.case import BOT, PREFIX, PRICE, Case, accepted, first_price, rules
+from gridcore.decide import decide
+from gridcore.state import State
+from gridcore.triggers import Plan, PriceChanged
+from gridrpc.channel import open_channel
+from orchestrator.clock import now_ms
+from orchestrator.desk import Desk
+from orchestrator.errors import StopError
+from orchestrator.executor_client import ExecutorClient
+from orchestrator.keeper import Keeper
+from orchestrator.loop import SymbolLoop
+from orchestrator.price_client import PriceHeard
+from orchestrator.requests import HaltRequest, LiftRequest
+from orchestrator.store.sqlite import SqliteStore
+
+_CASE = Case(actions=20, slots=20)
+_ROUNDS = 10
+_PRICES = 100_000  # of a round inside
+_DECISIONS = 200  # of a round outside
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """Medians of the rounds, each per second of CPU, and how many statements the databases saw meanwhile."""
+
+    inside_per_second: float
+    outside_per_second: float
+    statements: int
+    slots: int = _CASE.slots
+
+
+class _Committer:
+    """A launcher that carries plans out by itself: everything is accepted."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+
+    def run_plan(self, plan: Plan) -> None:
+        """Commits it."""
+        results = accepted([action.client_order_id for action in plan.actions], plan.trigger.at_ms)
+        self._keeper.commit(plan, results, rules(plan.symbol))
+
+    def start_halt(self, request: HaltRequest) -> None:
+        """Never asked for: the case has no limits."""
+        raise AssertionError(f"the benchmark's grid halts: {request.reason}")
+
+    def start_lift(self, request: LiftRequest) -> None:
+        """Never asked for."""
+        raise AssertionError(f"the benchmark's grid lifts a halt: {request.reason}")
+
+    def any_unfinished(self, workflow_ids: Iterable[str]) -> bool:
+        """None is."""
+        del workflow_ids
+        return False
+
+
+async def measure_decisions(folder: Path) -> Decisions:
+    """Both rates, on a grid that stands."""
+    store = SqliteStore(folder / "decisions.sqlite")
+    store.take_lease()
+    store.save_state(State(_CASE.symbol, "0" * 32, _CASE.grid.geometry, epoch=1))
+    state = store.load_state()
+    assert state is not None
+    keeper = Keeper(store, state)
+    async with open_channel("127.0.0.1:1") as nobody:
+        desk = Desk(BOT, _CASE.grid, keeper, ExecutorClient(nobody), epoch=1, max_update_batch=100, stop=_raise)
+        desk.market = rules(_CASE.symbol)
+        loop = SymbolLoop(desk, _Committer(keeper))
+        await loop.step(first_price(now_ms()))
+        await loop.step(PriceChanged(now_ms(), PRICE))  # asks for nothing, and so finds the band
+        desk.trading = True
+        with _statements() as seen:
+            inside = _inside(loop, desk)
+            outside = _outside(desk)
+        desk.thread.shutdown()
+    store.close()
+    return Decisions(inside, outside, len(seen))
+
+
+def _inside(loop: SymbolLoop, desk: Desk) -> float:
+    band = loop.quiet_band
+    assert band is not None
+    low, high = band
+    step = (high - low) / 50
+    prices = [PriceHeard(desk.symbol, low + number * step, age_ms=5) for number in range(1, 50)]
+    prices *= _PRICES // len(prices)
+    rates: list[float] = []
+    for _ in range(_ROUNDS):
+        began = time.thread_time()
+        for heard in prices:
+            loop.hear_price(heard)
+        rates.append(len(prices) / (time.thread_time() - began))
+    assert desk.inbox.empty, "a price inside the quiet band was taken for news"
+    return statistics.median(rates)
+
+
+def _outside(desk: Desk) -> float:
+    price = PRICE + desk.config.interval
+    rates: list[float] = []
+    for _ in range(_ROUNDS):
+        began = time.thread_time()
+        plans = [_decide(desk, price) for _ in range(_DECISIONS)]
+        rates.append(_DECISIONS / (time.thread_time() - began))
+        assert all(plan.actions for plan in plans), "a price outside the quiet band asked for nothing"
+    return statistics.median(rates)
+
+
+def _decide(desk: Desk, price: Decimal) -> Plan:
+    trigger = PriceChanged(now_ms(), price)
+    return decide(
+        desk.state, trigger, desk.market, desk.config, request_id=desk.next_request_id(), epoch=1, prefix=PREFIX
+    )
+
+
+@contextmanager
+def _statements() -> Iterator[list[str]]:
+    """Every SQL statement of this process in the block."""
+    seen: list[str] = []
+
+    def note(*arguments: Any) -> None:
+        seen.append(arguments[2])
+
+    event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(sa.Engine, "before_cursor_execute", note)
+
+
+def _raise(error: StopError) -> None:
+    raise error

@@ -1,0 +1,70 @@
+"""The real orchestrator as a subject: its service, engine, loop, workflows, keeper and store; nothing is replaced."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from gridbench.case import BOT, Case, first_price, some_ended
+from gridbench.place import Place
+from gridcore.triggers import Trigger
+from griddb.urls import DatabaseSettings
+from orchestrator.clock import now_ms
+from orchestrator.config import Settings
+from orchestrator.service import Service, running
+from orchestrator.team import Team
+
+
+class EngineSubject:
+    """Makes the symbol's loop step; a step is over when it is committed and the loop could take the next."""
+
+    def __init__(self, service: Service) -> None:
+        self._engine = service.engine
+
+    async def run(self, case: Case, steps: int) -> list[float]:
+        """Steps of the real loop, on its own turn."""
+        team = self._engine.teams[case.symbol]
+        if team.desk.state.seq == 0:
+            await self._step(team, first_price(now_ms()), actions=case.slots)
+        return [
+            await self._step(team, some_ended(case, team.desk.state, now_ms()), actions=case.actions)
+            for _ in range(steps)
+        ]
+
+    async def _step(self, team: Team, trigger: Trigger, *, actions: int) -> float:
+        over: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+
+        async def command() -> None:
+            began = time.perf_counter()
+            plan = await team.loop.step(trigger)
+            over.set_result(time.perf_counter() - began)
+            assert len(plan.actions) == actions, f"the step has {len(plan.actions)} actions, not {actions}"
+
+        team.desk.inbox.put_command(command)
+        ends: set[asyncio.Future[Any]] = {over, self._engine.failure}
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        if self._engine.failure.done():
+            raise self._engine.failure.result()
+        return over.result()
+
+
+@contextlib.asynccontextmanager
+async def engine(place: Place, cases: Sequence[Case]) -> AsyncIterator[EngineSubject]:
+    """The orchestrator with a grid for each case, started by its one path. No prices and no ticks disturb it."""
+    settings = Settings(
+        bot=BOT,
+        address="127.0.0.1:0",
+        executor_address=place.executor_address,
+        pricemon_address=place.executor_address,
+        data_dir=place.folder,
+        database=DatabaseSettings(place.database),
+        tick_interval_ms=0,
+        retention_hours=1,
+        max_update_batch=100,
+        reconcile_timeout_ms=1_000,
+        grids=tuple(case.grid for case in cases),
+    )
+    async with running(settings) as service:
+        await service.engine.start()
+        yield EngineSubject(service)

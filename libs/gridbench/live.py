@@ -1,0 +1,154 @@
+"""The services as processes against simex: from its frame to its book, from a killed process's start to its first
+order, and how much memory they take.
+
+Both ends of a time are stamped by simex, or by a process of the same machine: nothing is measured across clocks.
+"""
+
+import asyncio
+import contextlib
+import json
+import math
+import time
+import tomllib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import aiohttp
+
+from gridbench.process import BenchError
+from gridctl.examples import example
+from gridctl.house import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX
+from gridctl.stage import Stage
+from gridctl.toml import to_toml
+from gridtesting.processes import Stack, running_stack
+from gridwright.v1 import models_pb2, simex_pb2
+
+SAMPLES = 50  # of tick-to-order
+RESTARTS = 4  # of each kind
+SERVICES = (SIMEX, PRICEMON, EXECUTOR, ORCHESTRATOR)
+_SYMBOL, _STREAM = "BTC/USDT", "btcusdt@trade"
+_ANCHOR, _INTERVAL = Decimal(60_000), Decimal(180)
+_LOOK_SECONDS = 0.02
+_ORDER_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """A process's resident memory in megabytes (10^6): now, and at its highest."""
+
+    now_mb: float
+    peak_mb: float
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """Milliseconds and seconds of every sample, memory by service."""
+
+    tick_to_order_ms: tuple[int, ...]
+    orchestrator_start_s: tuple[float, ...]  # from its start, after SIGKILL, to the first order on the book
+    all_start_s: tuple[float, ...]  # the same where pricemon, executor and orchestrator were killed
+    memory: dict[str, Memory]
+
+
+async def measure_live(folder: Path, url: str) -> Live:
+    """Everything about the services together; on SQLite where the URL is empty."""
+    async with running_stack(folder, Stage(config=_config(folder, url))) as stack:
+        market = _Market(stack)
+        await market.step_up()  # the grid's first orders
+        async with _frames(stack) as frames:
+            ticks = [await _tick_to_order(market, frames) for _ in range(SAMPLES)]
+        alone = [await _restart(stack, market, (ORCHESTRATOR,)) for _ in range(RESTARTS)]
+        together = [await _restart(stack, market, (EXECUTOR, PRICEMON, ORCHESTRATOR)) for _ in range(RESTARTS)]
+        memory = {name: _memory(stack[name].pid) for name in SERVICES}
+    return Live(tuple(ticks), tuple(alone), tuple(together), memory)
+
+
+def percentile(samples: Sequence[float], share: float) -> float:
+    """The smallest sample that so many of all are not above."""
+    return sorted(samples)[max(0, math.ceil(share * len(samples)) - 1)]
+
+
+def _config(folder: Path, url: str) -> Path:
+    """The demo's house with a market that stands still until it is told where to go."""
+    values = tomllib.loads(example("demo.toml"))
+    values[SIMEX]["markets"][0]["running"] = False
+    values["grids"][0]["risk"].pop("max_position")
+    if url:
+        values["database"] = {"url": url}
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "bench.toml"
+    path.write_text(to_toml(values), encoding="utf-8")
+    return path
+
+
+class _Market:
+    """Moves the price up by an interval at a time: each time the grid owes one buy right below it."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._simex = stack.wires.simex
+        self._level = 0
+        self._known: set[str] = set()
+
+    async def step_up(self) -> int:
+        """Moves, and waits for the grid's answer; when it was on the book, by simex's clock, in Unix milliseconds."""
+        await self.move()
+        return await self.next_order()
+
+    async def move(self) -> None:
+        """A trade between the next two levels."""
+        self._level += 1
+        price = _ANCHOR + _INTERVAL * self._level + _INTERVAL / 2
+        await self._simex.InjectTrade(
+            simex_pb2.InjectTradeRequest(symbol=_SYMBOL, price=str(price), quantity="0.001", side=models_pb2.SIDE_BUY)
+        )
+
+    async def next_order(self) -> int:
+        """The first order that was not there before and is at the price's own level."""
+        until = time.monotonic() + _ORDER_SECONDS
+        wanted = _ANCHOR + _INTERVAL * self._level
+        while time.monotonic() < until:
+            truth = await self._simex.GetTruth(simex_pb2.GetTruthRequest())
+            for order in truth.orders:
+                if Decimal(order.price) == wanted and order.client_order_id not in self._known:
+                    self._known = {each.client_order_id for each in truth.orders}
+                    return order.transitions[0].time_ms
+            await asyncio.sleep(_LOOK_SECONDS)
+        raise BenchError(f"no order at {wanted} within {_ORDER_SECONDS:g} s")
+
+
+async def _tick_to_order(market: _Market, frames: aiohttp.ClientWebSocketResponse) -> int:
+    await market.move()
+    frame = json.loads(await frames.receive_str(timeout=_ORDER_SECONDS))
+    return await market.next_order() - int(frame["E"])
+
+
+async def _restart(stack: Stack, market: _Market, names: Sequence[str]) -> float:
+    """The price moves while they are dead, so that an order is due at once."""
+    for name in names:
+        await stack[name].kill()
+    await market.move()
+    began_ms = time.time_ns() / 1e6
+    for name in names:
+        await stack[name].start()
+    on_book_ms = await market.next_order()
+    for name in names:
+        await stack[name].serving()
+    return (on_book_ms - began_ms) / 1e3
+
+
+@contextlib.asynccontextmanager
+async def _frames(stack: Stack) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    """simex's public trades as anyone hears them."""
+    base = tomllib.loads(stack.house.config.read_text(encoding="utf-8"))["venue"]["base_url"]
+    async with aiohttp.ClientSession() as session, session.ws_connect(f"{base}/ws/{_STREAM}") as frames:
+        yield frames
+
+
+def _memory(pid: int) -> Memory:
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    kilobytes = {
+        name: int(value.split()[0]) for name, _, value in (line.partition(":") for line in lines) if "kB" in value
+    }
+    return Memory(kilobytes["VmRSS"] * 1024 / 1e6, kilobytes["VmHWM"] * 1024 / 1e6)

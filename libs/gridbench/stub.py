@@ -1,0 +1,50 @@
+"""The executor that answers at once, as a process: `python -m gridbench.stub` prints its port and ends with its stdin.
+
+It keeps no order, so what a step costs is the orchestrator's. It serves a price feed too, which says nothing.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator
+
+from gridbench.case import CASES, accepted, rules
+from gridrpc.convert_orders import result_to_proto
+from gridrpc.server import start_server
+from gridtesting.executor import Context, FakeExecutor
+from gridtesting.prices import FakePrices
+from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2, pricemon_pb2, pricemon_pb2_grpc
+
+
+class StubExecutor(FakeExecutor):
+    """The tests' executor without its ledger and its book: takes every order, knows none."""
+
+    async def BatchExecute(  # noqa: N802  gRPC's names
+        self, request: executor_pb2.BatchExecuteRequest, context: Context
+    ) -> AsyncIterator[models_pb2.ActionResult]:
+        """Accepts everything."""
+        names = [action.place.client_order_id for action in request.actions]
+        for result in accepted(names, time.time_ns() // 1_000_000):
+            yield result_to_proto(result)
+
+
+async def serve() -> None:
+    """Serves until stdin is closed."""
+    executor = executor_pb2.DESCRIPTOR.services_by_name["Executor"]
+    prices = pricemon_pb2.DESCRIPTOR.services_by_name["PriceMonitor"]
+    stub = StubExecutor([rules(case.symbol) for case in CASES])
+    server = await start_server(
+        "127.0.0.1:0",
+        [
+            (executor, executor_pb2_grpc.add_ExecutorServicer_to_server, stub),
+            (prices, pricemon_pb2_grpc.add_PriceMonitorServicer_to_server, FakePrices()),
+        ],
+    )
+    sys.stdout.write(f"{server.port}\n")
+    sys.stdout.flush()
+    await asyncio.to_thread(sys.stdin.read)
+    await server.stop(grace_seconds=0)
+
+
+if __name__ == "__main__":
+    asyncio.run(serve())
