@@ -30,6 +30,20 @@ from orchestrator.store.state_pieces import NOTHING, pieces_of
 _EPOCH = "epoch"
 _LEDGER_CURSOR = "ledger_cursor"
 
+# What every commit runs, put together once. The first is all that it has to look at before it writes.
+_STORED_SEQ = sa.func.json_extract(state_table.c.data, "$.seq")
+_STORED = sa.select(
+    sa.select(meta_table.c.value).where(meta_table.c.key == _EPOCH).scalar_subquery().label("epoch"),
+    sa.select(state_table.c.data).scalar_subquery().label("data"),
+    sa.select(_STORED_SEQ).scalar_subquery().label("seq"),
+    sa.exists().where(steps_table.c.request_id == sa.bindparam("request_id")).label("repeated"),
+)
+_WRITE_STATE = insert(state_table).prefix_with("OR REPLACE")
+_WRITE_ROW = insert(steps_table)
+_SET_PHASES = (
+    sa.update(steps_table).where(steps_table.c.seq == sa.bindparam("of_seq")).values(phases=sa.bindparam("whole"))
+)
+
 
 def state_path(data_dir: Path, symbol: str) -> Path:
     """Where a symbol is kept: `state-BTC-USDT.sqlite`."""
@@ -108,15 +122,15 @@ class SqliteStore:
         """State and journal row in one transaction; a repetition returns what is stored and writes nothing."""
         after = pieces_of(state, self._kept)
         with self._mutex, self._engine.begin() as connection:
-            repeated = _find(connection, steps_table.c.request_id == plan.request_id)
-            if repeated is not None:
-                return repeated
-            self._check_lease(connection)
-            self._check_follows(connection, plan.seq)
+            stored = connection.execute(_STORED, {"request_id": plan.request_id}).one()
+            if stored.repeated:
+                return self._repeated(connection, plan.request_id)
+            self._refuse_other_epoch(stored.epoch or 0)
+            self._refuse_other_seq(stored.seq, plan.seq)
             row = JournalRow(
                 plan=plan,
                 results=tuple(results),
-                digest_before=digest_of_json(_stored_text(connection) or ""),
+                digest_before=digest_of_json(stored.data or ""),
                 digest_after=after.digest,
                 phases=tuple(phases),
                 committed_time_ms=time.time_ns() // 1_000_000,
@@ -128,6 +142,11 @@ class SqliteStore:
         self._kept, self._newest = after, row
         self._late.clear()
         return row
+
+    def _repeated(self, connection: sa.Connection, request_id: str) -> JournalRow:
+        row = _find(connection, steps_table.c.request_id == request_id)
+        assert row is not None, "it was there a moment ago, in this transaction"
+        return self._with_late(row)
 
     def add_phase(self, seq: int, phase: Phase) -> None:
         """Kept in memory, read with the row, and written with the next commit: a reading aid, not worth a flush."""
@@ -179,7 +198,9 @@ class SqliteStore:
         return row if phases is None else replace(row, phases=phases)
 
     def _check_lease(self, connection: sa.Connection) -> None:
-        stored = _meta(connection, _EPOCH)
+        self._refuse_other_epoch(_meta(connection, _EPOCH))
+
+    def _refuse_other_epoch(self, stored: int) -> None:
         if self._epoch and stored != self._epoch:
             raise LeaseLostError(
                 f"{self._path.name} is at epoch {stored}, this orchestrator holds {self._epoch}: another one has taken "
@@ -187,8 +208,9 @@ class SqliteStore:
             )
 
     def _check_follows(self, connection: sa.Connection, seq: int) -> None:
-        query = sa.select(sa.func.json_extract(state_table.c.data, "$.seq"))
-        stored = connection.execute(query).scalar_one_or_none()
+        self._refuse_other_seq(connection.execute(sa.select(_STORED_SEQ)).scalar_one_or_none(), seq)
+
+    def _refuse_other_seq(self, stored: str | None, seq: int) -> None:
         expected = 0 if stored is None else int(stored) + 1
         if seq != expected:
             raise ConflictError(
@@ -222,15 +244,15 @@ def _stored_text(connection: sa.Connection) -> str | None:
 
 def _write_state(connection: sa.Connection, text: str, updated_at_ns: int) -> None:
     row = {"id": 1, "data": text, "updated_at": updated_at_ns}
-    connection.execute(insert(state_table).prefix_with("OR REPLACE"), row)
+    connection.execute(_WRITE_STATE, row)
 
 
 def _write_row(connection: sa.Connection, row: JournalRow) -> None:
-    connection.execute(insert(steps_table), row_values(row))
+    connection.execute(_WRITE_ROW, row_values(row))
 
 
 def _set_phases(connection: sa.Connection, seq: int, phases: Sequence[Phase]) -> None:
-    connection.execute(sa.update(steps_table).where(steps_table.c.seq == seq).values(phases=phases_json(phases)))
+    connection.execute(_SET_PHASES, {"of_seq": seq, "whole": phases_json(phases)})
 
 
 def _find(connection: sa.Connection, wanted: sa.ColumnElement[bool]) -> JournalRow | None:
