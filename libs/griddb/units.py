@@ -25,7 +25,7 @@ class Versions(Protocol):
         """Their schema on Postgres."""
         ...
 
-    def newest(self, dialect: str) -> str:
+    def newest(self, dialect: str, /) -> str:
         """The version that this code reads and writes."""
         ...
 
@@ -33,7 +33,7 @@ class Versions(Protocol):
         """The version that is there; empty where there are no tables."""
         ...
 
-    def refuse_newer(self, version: str, where: str, dialect: str) -> None:
+    def refuse_newer(self, version: str, where: str, dialect: str, /) -> None:
         """Raises SchemaError for a version that this code does not know."""
         ...
 
