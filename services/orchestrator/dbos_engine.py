@@ -71,6 +71,8 @@ class DbosEngine:
         if self._settings.tick_interval_ms:
             self._spawn(self._tick())
         self._spawn(prune_forever([team.desk for team in self.teams.values()], self._settings.retention_hours))
+        for desk in desks:
+            await start.check_config(desk)
         opening = [asyncio.create_task(self._open(team, unfinished)) for team in self.teams.values()]
         try:
             await asyncio.gather(*opening)

@@ -22,12 +22,11 @@ log = logging.getLogger(__name__)
 
 
 async def take_over(desk: Desk) -> int:
-    """Raises the fence, checks that state, ledger and config belong together; returns the update log's end.
+    """Raises the fence, then checks that state, ledger and config belong together; returns the update log's end.
 
     Waits for the executor as long as it takes.
     """
     state = desk.state
-    await _check_grid(desk)  # before the fence: a config that is refused disturbs nobody
     try:
         fenced = await desk.executor.fence(desk.symbol, desk.epoch, state.birth_id, desk.prefix)
     except FailedPrecondition as fault:
@@ -131,7 +130,11 @@ def _in_both(before: Discrepancies, after: Discrepancies) -> Discrepancies:
     )
 
 
-async def _check_grid(desk: Desk) -> None:
+async def check_config(desk: Desk) -> None:
+    """Learns the market's rules and holds the grid against them. Raises ConfigRefusedError.
+
+    It comes before the fence of any symbol is raised: a config that is refused disturbs nobody.
+    """
     try:
         desk.market = await desk.executor.market_rules(desk.symbol)
     except (InvalidArgument, NotFound) as fault:
