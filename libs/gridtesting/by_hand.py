@@ -1,0 +1,152 @@
+"""A house whose services a test stops and starts again with bad input, and what they have on record meanwhile."""
+
+import contextlib
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gridctl.house import EXECUTOR, ORCHESTRATOR, House
+from gridctl.toml import to_toml
+from gridrpc.channel import open_sync_channel
+from gridrpc.probe import health
+
+DEADLINE_SECONDS = 45.0
+SECRET = "hunter2hunter2"  # noqa: S105  # stands for every secret that a test gives, and may be said nowhere
+
+Values = dict[str, Any]
+Rows = dict[str, list[tuple[Any, ...]]]
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a service is started with."""
+
+    config: Path
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+class Services:
+    """The processes of a house, each started and stopped by hand."""
+
+    def __init__(self, house: House, folder: Path) -> None:
+        self.house = house
+        self.folder = folder
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, *names: str) -> None:
+        """Returns once all of them serve."""
+        for name in names:
+            with (self.folder / f"{name}.log").open("ab") as log:
+                command = [sys.executable, "-m", name, "--config", str(self.house.config)]
+                self._running[name] = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603  # our own words
+        for name in names:
+            until(lambda name=name: self._serves(name), lambda name=name: f"{name} to serve:\n{self._said(name)}")
+
+    def stop(self, *names: str) -> None:
+        """Cleanly."""
+        for name in names:
+            self._running[name].send_signal(signal.SIGTERM)
+        for name in names:
+            assert self._running.pop(name).wait(DEADLINE_SECONDS) == 0, self._said(name)
+
+    @contextlib.contextmanager
+    def started_after(self, *names: str) -> Iterator[None]:
+        """The block, and these serve again at its end, whatever happens in it."""
+        try:
+            yield
+        finally:
+            self.start(*names)
+
+    def refused(self, name: str, start: Start) -> tuple[int, str]:
+        """Starts it with bad input: exit code and stderr."""
+        ended = subprocess.run(  # noqa: S603  # our own words
+            [sys.executable, "-m", name, "--config", str(start.config)],
+            env={**os.environ, **start.environment},
+            check=False, capture_output=True, text=True, timeout=DEADLINE_SECONDS,
+        )  # fmt: skip
+        return ended.returncode, ended.stderr
+
+    def edited(self, change: Callable[[Values], None]) -> Path:
+        """The house's config with something changed, in a file of its own."""
+        values = tomllib.loads(self.house.config.read_text(encoding="utf-8"))
+        change(values)
+        path = self.folder / "edited.toml"
+        path.write_text(to_toml(values), encoding="utf-8")
+        return path
+
+    def database(self, name: str) -> Path:
+        """Where a service keeps what it knows."""
+        return self.folder / name / {EXECUTOR: "ledger.sqlite", ORCHESTRATOR: "state-BTC-USDT.sqlite"}[name]
+
+    def goes_on(self) -> None:
+        """Returns once the grid has made two more steps."""
+        newest = "SELECT coalesce(max(seq), 0) FROM trading_steps"
+        [(before,)] = query(self.database(ORCHESTRATOR), newest)
+        until(lambda: query(self.database(ORCHESTRATOR), newest)[0][0] >= before + 2, lambda: "two more steps")
+
+    def end(self) -> None:
+        """Nothing is left."""
+        for process in self._running.values():
+            process.kill()
+            process.wait()
+
+    def _serves(self, name: str) -> bool:
+        assert self._running[name].poll() is None, self._said(name)
+        with open_sync_channel(self.house.addresses[name]) as channel:
+            return health(channel) == "SERVING"
+
+    def _said(self, name: str) -> str:
+        return (self.folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+
+
+def until(condition: Callable[[], bool], what: Callable[[], str]) -> None:
+    """Returns once the condition holds. Raises AssertionError telling `what` did not come in time."""
+    ends = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        assert time.monotonic() < ends, f"waited {DEADLINE_SECONDS:g} s for {what()}"
+        time.sleep(0.02)
+
+
+def query(database: Path, statement: str) -> list[tuple[Any, ...]]:
+    """Runs SQL on a file, beside whoever has it open."""
+    with contextlib.closing(sqlite3.connect(database, timeout=DEADLINE_SECONDS)) as connection, connection:
+        return connection.execute(statement).fetchall()
+
+
+def rows(folder: Path) -> Rows:
+    """All that is on record in a folder, but for what every start writes of itself: who opened it, and how often.
+
+    Of DBOS's own tables only which workflows there are: a start counts its attempts to resume them.
+    """
+    found: Rows = {}
+    for file in sorted(folder.glob("*.sqlite")):
+        if file.name == "dbos.sqlite":
+            found[file.name] = query(file, "SELECT workflow_uuid, name, inputs FROM workflow_status ORDER BY 1")
+            continue
+        for (table,) in query(file, "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"):
+            found[f"{file.name}:{table}"] = query(file, f'SELECT * FROM "{table}"')  # noqa: S608  # a table's name
+    for name, found_rows in found.items():
+        if name == "ledger.sqlite:meta":
+            found[name] = [row[:3] for row in found_rows]  # without the holder
+        if name.startswith("state-") and name.endswith(":meta"):
+            found[name] = [row for row in found_rows if row[0] != "epoch"]
+    return found
+
+
+def the_sentence(stderr: str, service: str) -> str:
+    """The last line of stderr, which must be one sentence of the service's, with nothing of Python before it."""
+    last = stderr.strip().splitlines()[-1]
+    assert "Traceback" not in stderr, stderr
+    assert last.startswith(f"{service}: "), stderr
+    assert not re.search(r"[.?!] [A-Z]", last), f"more than one sentence: {last}"
+    assert SECRET not in stderr
+    return last
