@@ -11,6 +11,7 @@ import time
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ class Services:
                 command = [sys.executable, "-m", name, "--config", str(self.house.config)]
                 self._running[name] = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603  # our own words
         for name in names:
-            until(lambda name=name: self._serves(name), lambda name=name: f"{name} to serve:\n{self._said(name)}")
+            until(partial(self._serves, name), partial(self._said, name))
 
     def stop(self, *names: str) -> None:
         """Cleanly."""
@@ -88,10 +89,10 @@ class Services:
         return self.folder / name / {EXECUTOR: "ledger.sqlite", ORCHESTRATOR: "state-BTC-USDT.sqlite"}[name]
 
     def goes_on(self) -> None:
-        """Returns once the grid has made two more steps."""
+        """Returns once the grid has made another step."""
         newest = "SELECT coalesce(max(seq), 0) FROM trading_steps"
         [(before,)] = query(self.database(ORCHESTRATOR), newest)
-        until(lambda: query(self.database(ORCHESTRATOR), newest)[0][0] >= before + 2, lambda: "two more steps")
+        until(lambda: query(self.database(ORCHESTRATOR), newest)[0][0] >= before + 1, lambda: "another step")
 
     def end(self) -> None:
         """Nothing is left."""
@@ -105,6 +106,7 @@ class Services:
             return health(channel) == "SERVING"
 
     def _said(self, name: str) -> str:
+        """For the message of a failed test."""
         return (self.folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")
 
 
