@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import json
 import math
+import os
 import time
 import tomllib
 from collections.abc import AsyncIterator, Sequence
@@ -43,12 +44,20 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """From the start of what was killed to the first order on the book, and the CPU that it took until then."""
+
+    seconds: float
+    cpu_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Live:
-    """Milliseconds and seconds of every sample, memory by service."""
+    """Every sample, and memory by service."""
 
     tick_to_order_ms: tuple[int, ...]
-    orchestrator_start_s: tuple[float, ...]  # from its start, after SIGKILL, to the first order on the book
-    all_start_s: tuple[float, ...]  # the same where pricemon, executor and orchestrator were killed
+    orchestrator_starts: tuple[Start, ...]
+    all_starts: tuple[Start, ...]  # where pricemon, executor and orchestrator were killed
     memory: dict[str, Memory]
 
 
@@ -124,7 +133,7 @@ async def _tick_to_order(market: _Market, frames: aiohttp.ClientWebSocketRespons
     return await market.next_order() - int(frame["E"])
 
 
-async def _restart(stack: Stack, market: _Market, names: Sequence[str]) -> float:
+async def _restart(stack: Stack, market: _Market, names: Sequence[str]) -> Start:
     """The price moves while they are dead, so that an order is due at once."""
     for name in names:
         await stack[name].kill()
@@ -133,9 +142,10 @@ async def _restart(stack: Stack, market: _Market, names: Sequence[str]) -> float
     for name in names:
         await stack[name].start()
     on_book_ms = await market.next_order()
+    cpu_seconds = sum(_cpu_seconds(stack[name].pid) for name in names)
     for name in names:
         await stack[name].serving()
-    return (on_book_ms - began_ms) / 1e3
+    return Start((on_book_ms - began_ms) / 1e3, cpu_seconds)
 
 
 @contextlib.asynccontextmanager
@@ -144,6 +154,12 @@ async def _frames(stack: Stack) -> AsyncIterator[aiohttp.ClientWebSocketResponse
     base = tomllib.loads(stack.house.config.read_text(encoding="utf-8"))["venue"]["base_url"]
     async with aiohttp.ClientSession() as session, session.ws_connect(f"{base}/ws/{_STREAM}") as frames:
         yield frames
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Of all of a process's threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _memory(pid: int) -> Memory:

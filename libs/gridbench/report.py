@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from gridbench.case import BY_ACTIONS, BY_SLOTS
-from gridbench.results import Figures, StepFigures
+from gridbench.results import Figures, StartFigures, StepFigures
 from gridbench.steps import ENGINE, FLOOR, PER_ACTION, PLAIN
 from gridbench.targets import Target, targets
 
@@ -65,8 +65,8 @@ def _sections(figures: Figures) -> Iterator[str]:
 
 
 _LIVE = (
-    "frame to book, p50 ms", "frame to book, p99 ms", "orchestrator killed: start to first order, s (most)",
-    "all three killed: start to first order, s (most)", "memory of simex, MB", "memory of pricemon, MB",
+    "frame to book, p50 ms", "frame to book, p99 ms", "orchestrator killed: start to first order, s (most), CPU s",
+    "all three killed: start to first order, s (most), CPU s", "memory of simex, MB", "memory of pricemon, MB",
     "memory of executor, MB", "memory of orchestrator, MB",
 )  # fmt: skip
 
@@ -76,13 +76,16 @@ def _live_columns(figures: Figures) -> Iterator[tuple[str, ...]]:
         (
             f"{live.tick_to_order_p50_ms:.0f}",
             f"{live.tick_to_order_p99_ms:.0f}",
-            f"{live.orchestrator_start_s:.1f} ({live.orchestrator_start_most_s:.1f})",
-            f"{live.all_start_s:.1f} ({live.all_start_most_s:.1f})",
+            *(_start(each) for each in (live.orchestrator_start, live.all_start)),
             *(f"{memory.peak_mb:.0f}" for memory in live.memory.values()),
         )
         for live in figures.live.values()
     ]
     return zip(*columns, strict=True)
+
+
+def _start(figures: StartFigures) -> str:
+    return f"{figures.seconds:.1f} ({figures.most_seconds:.1f}), {figures.cpu_seconds:.1f}"
 
 
 def _target_row(target: Target) -> tuple[str, ...]:

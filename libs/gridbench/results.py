@@ -1,12 +1,12 @@
 """All that one run has measured, as plain values: what the JSON holds, and what the tables and targets are made of."""
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from gridbench.case import BY_ACTIONS, BY_SLOTS, Case
 from gridbench.decisions import Decisions
-from gridbench.live import Live, Memory, percentile
+from gridbench.live import Live, Memory, Start, percentile
 from gridbench.machine import Machine
 from gridbench.steps import ENGINE, PLAIN, Results, Series, ratio
 
@@ -29,6 +29,15 @@ class StepFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class StartFigures:
+    """From a start after SIGKILL to the first order: median, most, and the median of the CPU spent."""
+
+    seconds: float
+    most_seconds: float
+    cpu_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class LiveFigures:
     """The services together, on one database."""
 
@@ -36,10 +45,8 @@ class LiveFigures:
     tick_to_order_p50_ms: float
     tick_to_order_p99_ms: float
     restarts: int
-    orchestrator_start_s: float  # median
-    orchestrator_start_most_s: float
-    all_start_s: float  # median
-    all_start_most_s: float
+    orchestrator_start: StartFigures
+    all_start: StartFigures
     memory: Mapping[str, Memory]
 
 
@@ -78,12 +85,17 @@ def live_figures(live: Live) -> LiveFigures:
         samples=len(live.tick_to_order_ms),
         tick_to_order_p50_ms=percentile(live.tick_to_order_ms, 0.5),
         tick_to_order_p99_ms=percentile(live.tick_to_order_ms, 0.99),
-        restarts=len(live.orchestrator_start_s),
-        orchestrator_start_s=statistics.median(live.orchestrator_start_s),
-        orchestrator_start_most_s=max(live.orchestrator_start_s),
-        all_start_s=statistics.median(live.all_start_s),
-        all_start_most_s=max(live.all_start_s),
+        restarts=len(live.orchestrator_starts),
+        orchestrator_start=_start_figures(live.orchestrator_starts),
+        all_start=_start_figures(live.all_starts),
         memory=live.memory,
+    )
+
+
+def _start_figures(starts: Sequence[Start]) -> StartFigures:
+    seconds = [start.seconds for start in starts]
+    return StartFigures(
+        statistics.median(seconds), max(seconds), statistics.median(start.cpu_seconds for start in starts)
     )
 
 

@@ -1,0 +1,38 @@
+"""Which orders have drifted too far is told by one comparison each, and that is the rank's own answer."""
+
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gridcore.config import GridMode, Spacing
+from gridcore.orders import Side
+from gridcore.position_manager import PositionManager
+from gridcore.state import State
+from gridtesting.grids import MARKET, grid
+
+ARITHMETIC = (Spacing.ARITHMETIC, Decimal(300))
+GEOMETRIC = (Spacing.GEOMETRIC, Decimal("0.005"))
+PRICES = st.integers(min_value=1, max_value=12_000_000).map(lambda ticks: ticks * MARKET.tick_size)
+
+
+@given(
+    shape=st.sampled_from([ARITHMETIC, GEOMETRIC]),
+    window=st.integers(min_value=1, max_value=8),
+    side=st.sampled_from(Side),
+    price=PRICES.filter(lambda price: price > 10_000),
+    levels=st.integers(min_value=-14, max_value=14),
+    off=st.sampled_from([Decimal(-1), Decimal("-0.01"), Decimal(0), Decimal("0.01"), Decimal(1)]),
+)
+def test_an_order_is_out_of_reach_where_its_rank_is_beyond_window_and_slack(
+    shape: tuple[Spacing, Decimal], window: int, side: Side, price: Decimal, levels: int, off: Decimal
+) -> None:
+    config = grid(GridMode.LONG, spacing=shape[0], interval=shape[1], buy_window=window, sell_window=window)
+    state = State(config.symbol, "0" * 32, config.geometry)
+    manager = PositionManager(state, MARKET, config, price=price, at_ms=0, fresh=True)
+    rungs = manager._ladder
+    limit = rungs.price(rungs.highest_below(price) + levels) + off
+
+    beyond = manager._rank(side, limit, price) > window + config.window_slack
+
+    assert manager._out_of_reach(side, limit) is beyond
