@@ -19,7 +19,7 @@ $(SENTINEL): pyproject.toml constraints.txt
 
 install: $(SENTINEL) ## Sets up .venv with everything, pinned by constraints.txt
 
-demo: $(SENTINEL) ## Trades a simulated exchange: DURATION=60 KILL=1 REPLAY=tape SPEED=60 CONFIG=grid.toml SEED=7
+demo: $(SENTINEL) ## Trades a simulated exchange: DURATION=60 KILL=1 REPLAY=tape SPEED=60 CONFIG=grid.toml SEED=7 DATABASE_URL=postgresql://…
 	@$(BIN)/gridwright demo $(if $(DURATION),--duration $(DURATION)) $(if $(SPEED),--speed $(SPEED)) $(if $(KILL),--kill) \
 	  $(if $(REPLAY),--replay $(REPLAY)) $(if $(CONFIG),--config $(CONFIG)) $(if $(SEED),--seed $(SEED))
 
