@@ -48,7 +48,7 @@ class Stretch:
 
 STRETCHES = {
     "trades": Stretch("recorded/trades_binance_spot_BTCUSDT_20240808T2354.csv.gz", 5_000, 3_000),
-    "quotes": Stretch("recorded/quotes_binance_spot_BTCUSDT_20240808T2354.csv.gz", 30_000, 9_000),
+    "quotes": Stretch("recorded/quotes_binance_spot_BTCUSDT_20240808T2354.csv.gz", 30_000, 9_000, fills=1),
     "coarse": Stretch("recorded/trades_binance_spot_TRXUSDT_20250304T0000.csv.gz", 0, 1_000),
     "e-notation": Stretch("recorded/trades_coinbase_BTCUSD_20230905T1600.csv.gz", 0, 700),
     "crash": Stretch("recorded/candles1m_ftx_BTCPERP_crash_20220120_20220124.csv.gz", 2_640, 600),
