@@ -5,14 +5,18 @@ import sqlalchemy as sa
 from executor.ledger.schema import cursors, meta
 from executor.ports import TradeCursor
 
+# The ledger's birth is told by our clock and trades by the venue's, which may be behind it. What the slack brings in
+# besides is foreign, and is looked up once.
+_CLOCK_SLACK_MS = 60_000
+
 
 def read(connection: sa.Connection, symbol: str) -> TradeCursor:
-    """Where to read on; at first, from the ledger's birth."""
+    """Where to read on; at first, from a little before the ledger's birth."""
     row = connection.execute(sa.select(cursors).where(cursors.c.symbol == symbol)).first()
     if row is not None:
         return TradeCursor(row.after_id, row.since_ms)
     born_ms: int = connection.execute(sa.select(meta.c.born_ms)).scalar_one()
-    return TradeCursor("", born_ms)
+    return TradeCursor("", born_ms - _CLOCK_SLACK_MS)
 
 
 def advance(connection: sa.Connection, symbol: str, cursor: TradeCursor) -> None:
