@@ -81,6 +81,24 @@ async def test_a_database_that_goes_away_under_the_house_costs_nothing_but_time(
     assert report.clean, f"{report}\n{stack.outputs()}"
 
 
+async def test_services_stop_as_asked_while_the_database_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_postgres(durable=True) as server:
+        monkeypatch.setenv("DATABASE_URL", server.url())
+        async with running_stack(tmp_path, Stage(seed=7)) as stack:
+            await traded(stack, 3)
+            server.kill()
+            codes = {name: await stack[name].stop() for name in ("executor", "orchestrator")}
+            assert codes == {"executor": 0, "orchestrator": 0}, stack.outputs()
+            await asyncio.to_thread(server.start)
+            for name in codes:
+                await stack[name].start()
+            await traded(stack, 3)
+            report = await stack.audit()
+    assert report.clean, f"{report}\n{stack.outputs()}"
+
+
 async def traded(stack: Stack, fills: int) -> None:
     """Waits until the grid has this many more fills than now."""
     request = orchestrator_pb2.GetStateRequest()

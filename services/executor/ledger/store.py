@@ -35,6 +35,10 @@ class Guard(Protocol):
         """Looks whether it is there. Raises LeaseTakenError where another executor has taken it."""
         ...
 
+    def stop_waiting(self) -> None:
+        """From now on nothing waits for a database that is away."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
@@ -77,6 +81,7 @@ def open_ledger(url: str, now_ms: int) -> Iterator[Ledger]:
             guard.verify_by(lambda connection: _refuse_if_taken(connection, holder))
         writer = Writer(transactions)
         stack.callback(writer.close)
+        stack.callback(guard.stop_waiting)
         yield Ledger(writer, birth_id, born_ms, guard)
 
 
@@ -87,6 +92,9 @@ class _File:
 
     def ping(self) -> None:
         """It is there."""
+
+    def stop_waiting(self) -> None:
+        """Nothing waits for a file."""
 
 
 @contextlib.contextmanager
