@@ -30,7 +30,7 @@ PREFIX = "gtest0"
 
 
 def place(number: int, price: str = "50000") -> PlaceOrder:
-    not_after_ms = time.time_ns() // 1_000_000 + 60_000
+    not_after_ms = time.time_ns() // 1_000_000 + 600_000
     name = f"{PREFIX}place{number}"
     return PlaceOrder(
         name, Side.BUY, Role.OPENING, OrderType.LIMIT, Decimal(price), Decimal("0.001"), not_after_ms, str(number)
