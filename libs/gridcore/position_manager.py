@@ -60,7 +60,8 @@ class PositionManager:
         self._may_place = fresh and price is not None
         self._ladder: Ladder = ladder(config, market)
         self._slots = sorted(state.slots.values(), key=lambda slot: slot.price)
-        self._farthest = {} if price is None else {side: self._farthest_limit(side, price) for side in Side}
+        self._lowest_buy = None if price is None else self._farthest_limit(Side.BUY, price)
+        self._highest_sell = None if price is None else self._farthest_limit(Side.SELL, price)
 
     def adjust(self) -> Adjustment:
         """The cancels and placements that the price and the mode ask for."""
@@ -103,8 +104,9 @@ class PositionManager:
         return not self._wanted(slot) or self._overtaken(slot, self._price)
 
     def _out_of_reach(self, side: Side, limit: Decimal) -> bool:
-        farthest = self._farthest[side]
-        return limit <= farthest if side is Side.BUY else limit >= farthest
+        if self._lowest_buy is None or self._highest_sell is None:
+            return False
+        return limit <= self._lowest_buy if side is Side.BUY else limit >= self._highest_sell
 
     def _farthest_limit(self, side: Side, price: Decimal) -> Decimal:
         """Where orders of this side begin to rank beyond window and slack: one comparison each, instead of a rank."""
@@ -160,14 +162,16 @@ class PositionManager:
     def _openings(self) -> Iterator[Placement]:
         if self._state.risk.mode is not Mode.RUNNING:
             return
-        slots = self._opening_slots()
-        exposure = {side: self._exposure(side) for side in {slot.opening_side for slot in slots}}
+        slots, limit = self._opening_slots(), self._config.risk.max_position
+        sides = set() if limit is None else {slot.opening_side for slot in slots}
+        exposure = {side: self._exposure(side) for side in sides}
         for slot in slots:
             quantity = self._ladder.opening_quantity(slot.price)
-            exposed = exposure[slot.opening_side] + quantity
-            if self._config.risk.max_position is not None and exposed > self._config.risk.max_position:
-                continue
-            exposure[slot.opening_side] = exposed
+            if limit is not None:
+                exposed = exposure[slot.opening_side] + quantity
+                if exposed > limit:
+                    continue
+                exposure[slot.opening_side] = exposed
             yield Placement(slot, Role.OPENING, slot.opening_side, slot.price, quantity)
 
     def _opening_slots(self) -> list[InventorySlot]:

@@ -6,7 +6,7 @@ Put together the pieces are `state_json` to the letter, so a state has one diges
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from gridcore.slots import InventorySlot
 from gridcore.state import State
@@ -68,4 +68,10 @@ def state_from_pieces(header: str, slots: Mapping[str, str]) -> State:
 
 
 def _object(texts: Mapping[str, str]) -> str:
-    return "{" + ", ".join(f"{json.dumps(key)}: {texts[key]}" for key in sorted(texts)) + "}"
+    # Each copy of a large grid's half a megabyte is felt, so there are as few as can be.
+    return f"{{{', '.join([f'{_quoted(key)}: {texts[key]}' for key in sorted(texts)])}}}"
+
+
+@lru_cache(maxsize=4096)  # a large grid's keys are most of the work, and always the same
+def _quoted(key: str) -> str:
+    return json.dumps(key)
