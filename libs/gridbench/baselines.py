@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dbos import DBOS, SetWorkflowID
 
 from gridbench.case import Case
-from gridbench.errand import Errand, call, errand, errands_of_actions, named
+from gridbench.errand import call, errand, errands_of_actions, named
 from gridbench.place import Place
-from gridbench.plain_store import Commit, PlainStore, open_plain_store
+from gridbench.plain_store import Errand, PlainStore, open_plain_store
 from gridrpc.channel import open_sync_channel
 from gridwright.v1 import executor_pb2_grpc
 from orchestrator import dbos_runtime
@@ -25,25 +25,25 @@ class _Tools:
 
     stub: executor_pb2_grpc.ExecutorStub
     store: PlainStore
-    commits: dict[str, Commit]  # by request id: what the step will have to write
+    errands: dict[str, Errand]  # by request id: what the step will have to write
 
 
 @DBOS.workflow(name="bench_step")
-def plain_step(request_id: str, request: str) -> None:
+def plain_step(request_id: str, plan: str) -> None:
     """Two steps in a straight line."""
-    plain_commit(request_id, plain_call(request))
+    plain_commit(request_id, plain_call(plan))
 
 
 @DBOS.step(name="bench_call")
-def plain_call(request: str) -> str:
+def plain_call(plan: str) -> str:
     """The call."""
-    return call(_Tools.stub, request)
+    return call(_Tools.stub, plan)
 
 
 @DBOS.step(name="bench_commit")
 def plain_commit(request_id: str, results: str) -> int:
     """The commit."""
-    _Tools.store.commit(_Tools.commits[request_id])
+    _Tools.store.commit(_Tools.errands[request_id])
     return len(results)
 
 
@@ -64,7 +64,7 @@ class Baseline:
 
     def _step(self, errands: list[Errand]) -> float:
         ready = [named(each, f"bench/1/{next(self._numbers)}") for each in errands]
-        _Tools.commits = {each.commit.request_id: each.commit for each in ready}
+        _Tools.errands = {each.request_id: each for each in ready}
         began = time.perf_counter()
         for each in ready:
             self._carry_out(each)
@@ -93,14 +93,14 @@ async def workflow_per_action(place: Place) -> AsyncIterator[Baseline]:
 
 
 def _without_engine(each: Errand) -> None:
-    _Tools.store.intend(each.commit.request_id, each.request)
-    call(_Tools.stub, each.request)
-    _Tools.store.commit(each.commit)
+    _Tools.store.intend(each)
+    call(_Tools.stub, each.plan)
+    _Tools.store.commit(each)
 
 
 def _as_workflow(each: Errand) -> None:
-    with SetWorkflowID(each.commit.request_id):
-        plain_step(each.commit.request_id, each.request)
+    with SetWorkflowID(each.request_id):
+        plain_step(each.request_id, each.plan)
 
 
 @contextlib.contextmanager

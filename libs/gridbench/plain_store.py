@@ -15,12 +15,12 @@ import psycopg
 _SQLITE_TABLES = """
     PRAGMA journal_mode=WAL;
     PRAGMA synchronous=FULL;
-    CREATE TABLE intents (request_id TEXT PRIMARY KEY, request TEXT NOT NULL);
+    CREATE TABLE intents (request_id TEXT PRIMARY KEY, plan TEXT NOT NULL);
     CREATE TABLE state (id INTEGER PRIMARY KEY, data TEXT NOT NULL);
     CREATE TABLE steps (request_id TEXT PRIMARY KEY, plan TEXT NOT NULL, results TEXT NOT NULL);
 """
 _POSTGRES_TABLES = """
-    CREATE TABLE intents (request_id text PRIMARY KEY, request text NOT NULL);
+    CREATE TABLE intents (request_id text PRIMARY KEY, plan text NOT NULL);
     CREATE TABLE states (symbol text PRIMARY KEY, header text NOT NULL);
     CREATE TABLE slots (symbol text, key text, data text NOT NULL, PRIMARY KEY (symbol, key));
     CREATE TABLE steps (request_id text PRIMARY KEY, plan text NOT NULL, results text NOT NULL);
@@ -28,8 +28,8 @@ _POSTGRES_TABLES = """
 
 
 @dataclass(frozen=True, slots=True)
-class Commit:
-    """What a step leaves behind, as text."""
+class Errand:
+    """What a step is given and what it leaves behind, as text."""
 
     request_id: str
     symbol: str
@@ -43,11 +43,11 @@ class Commit:
 class PlainStore(Protocol):
     """Two transactions. Calls may come from any thread, one at a time."""
 
-    def intend(self, request_id: str, request: str) -> None:
+    def intend(self, errand: Errand) -> None:
         """Commits what is about to be sent."""
         ...
 
-    def commit(self, commit: Commit) -> None:
+    def commit(self, errand: Errand) -> None:
         """Commits what came of it."""
         ...
 
@@ -68,17 +68,17 @@ class PlainSqlite:
         self._connection = sqlite3.connect(path, check_same_thread=False)
         self._connection.executescript(_SQLITE_TABLES)
 
-    def intend(self, request_id: str, request: str) -> None:
+    def intend(self, errand: Errand) -> None:
         """One insert."""
         with self._connection:
-            self._connection.execute("INSERT INTO intents VALUES (?, ?)", (request_id, request))
+            self._connection.execute("INSERT INTO intents VALUES (?, ?)", (errand.request_id, errand.plan))
 
-    def commit(self, commit: Commit) -> None:
+    def commit(self, errand: Errand) -> None:
         """The state's row and the step's."""
         with self._connection:
-            self._connection.execute("INSERT OR REPLACE INTO state VALUES (1, ?)", (commit.state,))
+            self._connection.execute("INSERT OR REPLACE INTO state VALUES (1, ?)", (errand.state,))
             self._connection.execute(
-                "INSERT INTO steps VALUES (?, ?, ?)", (commit.request_id, commit.plan, commit.results)
+                "INSERT INTO steps VALUES (?, ?, ?)", (errand.request_id, errand.plan, errand.results)
             )
 
     def close(self) -> None:
@@ -94,24 +94,24 @@ class PlainPostgres:
         self._connection.execute(_POSTGRES_TABLES)
         self._connection.commit()
 
-    def intend(self, request_id: str, request: str) -> None:
+    def intend(self, errand: Errand) -> None:
         """One insert."""
-        self._connection.execute("INSERT INTO intents VALUES (%s, %s)", (request_id, request))
+        self._connection.execute("INSERT INTO intents VALUES (%s, %s)", (errand.request_id, errand.plan))
         self._connection.commit()
 
-    def commit(self, commit: Commit) -> None:
+    def commit(self, errand: Errand) -> None:
         """The header's row, the slots' in one statement, the step's."""
         self._connection.execute(
             "INSERT INTO states VALUES (%s, %s) ON CONFLICT (symbol) DO UPDATE SET header = excluded.header",
-            (commit.symbol, commit.header),
+            (errand.symbol, errand.header),
         )
         self._connection.execute(
             "INSERT INTO slots SELECT %s, unnest(%s::text[]), unnest(%s::text[]) "
             "ON CONFLICT (symbol, key) DO UPDATE SET data = excluded.data",
-            (commit.symbol, list(commit.changed_slots), list(commit.changed_slots.values())),
+            (errand.symbol, list(errand.changed_slots), list(errand.changed_slots.values())),
         )
         self._connection.execute(
-            "INSERT INTO steps VALUES (%s, %s, %s)", (commit.request_id, commit.plan, commit.results)
+            "INSERT INTO steps VALUES (%s, %s, %s)", (errand.request_id, errand.plan, errand.results)
         )
         self._connection.commit()
 

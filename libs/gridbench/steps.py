@@ -12,7 +12,7 @@ from gridbench.process import Worker, stub_executor, worker
 
 ENGINE, FLOOR, PLAIN, PER_ACTION = "engine", "floor", "plain", "per-action"
 SUBJECTS = (ENGINE, FLOOR, PLAIN, PER_ACTION)
-_STEPS = 10  # of a turn
+_STEPS = 15  # of a turn
 _PER_ACTION_STEPS = {1: 10, 10: 2, 50: 1}  # by actions: each is a workflow
 _COUNTED_STEPS = 10
 

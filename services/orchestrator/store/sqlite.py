@@ -32,12 +32,12 @@ _LEDGER_CURSOR = "ledger_cursor"
 
 # What every commit runs, put together once. The first is all that it has to look at before it writes.
 _STORED_SEQ = sa.func.json_extract(state_table.c.data, "$.seq")
-_STORED = sa.select(
-    sa.select(meta_table.c.value).where(meta_table.c.key == _EPOCH).scalar_subquery().label("epoch"),
-    sa.select(state_table.c.data).scalar_subquery().label("data"),
-    sa.select(_STORED_SEQ).scalar_subquery().label("seq"),
-    sa.exists().where(steps_table.c.request_id == sa.bindparam("request_id")).label("repeated"),
-)
+_STORED = sa.text("""
+    SELECT (SELECT value FROM meta WHERE key = 'epoch') AS epoch,
+           (SELECT data FROM state) AS data,
+           (SELECT json_extract(data, '$.seq') FROM state) AS seq,
+           EXISTS (SELECT 1 FROM trading_steps WHERE request_id = :request_id) AS repeated
+""")
 _WRITE_STATE = insert(state_table).prefix_with("OR REPLACE")
 _WRITE_ROW = insert(steps_table)
 _SET_PHASES = (
