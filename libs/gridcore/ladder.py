@@ -50,9 +50,11 @@ class Ladder:
 
     def slot(self, level: int) -> InventorySlot | None:
         """The empty slot that the config wants at this level, None where it wants none or the tick leaves no room."""
-        if level not in self._slots:
-            self._slots[level] = self._wanted(level)
-        return self._slots[level]
+        try:
+            return self._slots[level]
+        except KeyError:
+            wanted = self._slots[level] = self._wanted(level)
+            return wanted
 
     def _wanted(self, level: int) -> InventorySlot | None:
         side = self._opening_side(level)

@@ -131,7 +131,7 @@ class SqliteStore:
                 plan=plan,
                 results=tuple(results),
                 digest_before=digest_of_json(stored.data or ""),
-                digest_after=after.digest,
+                digest_after=digest_of_json(after.text),
                 phases=tuple(phases),
                 committed_time_ms=time.time_ns() // 1_000_000,
             )

@@ -3,14 +3,15 @@
 Put together the pieces are `state_json` to the letter, so a state has one digest whatever store keeps it.
 """
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 
 from gridcore.slots import InventorySlot
 from gridcore.state import State
-from gridrpc.convert_state import digest_of_json, slot_to_proto, state_from_json, state_to_proto
+from gridrpc.convert_state import slot_to_proto, state_from_json, state_to_proto
 from gridrpc.protojson import to_json
 
 
@@ -25,12 +26,15 @@ class StatePieces:
     @cached_property
     def text(self) -> str:
         """The whole state's JSON."""
-        return join(self.header, self.slots)
+        return "".join(_written(self.header, self.slots))
 
     @cached_property
     def digest(self) -> str:
-        """As `convert_state.digest` of the state."""
-        return digest_of_json(self.text)
+        """As `convert_state.digest` of the state. Taken piece by piece: a large grid's text is not made for it."""
+        digest = hashlib.sha256()
+        for part in _written(self.header, self.slots):
+            digest.update(part.encode())
+        return digest.hexdigest()
 
     def changed_since(self, before: "StatePieces") -> dict[str, str]:
         """The slots that are new or have another text."""
@@ -55,21 +59,32 @@ def pieces_of(state: State, before: StatePieces = NOTHING) -> StatePieces:
     return StatePieces(header, slots, state.slots)
 
 
-def join(header: str, slots: Mapping[str, str]) -> str:
-    """The JSON of the whole state, its keys sorted as `state_json` sorts them."""
-    parts = {key: json.dumps(value, ensure_ascii=False, sort_keys=True) for key, value in json.loads(header).items()}
-    parts["slots"] = _object(slots)
-    return _object(parts)
-
-
 def state_from_pieces(header: str, slots: Mapping[str, str]) -> State:
     """The state that was kept. Raises InvalidArgument, or ValueError for a header that is no JSON."""
-    return state_from_json(join(header, slots))
+    return state_from_json("".join(_written(header, slots)))
 
 
-def _object(texts: Mapping[str, str]) -> str:
-    # Each copy of a large grid's half a megabyte is felt, so there are as few as can be.
-    return f"{{{', '.join([f'{_quoted(key)}: {texts[key]}' for key in sorted(texts)])}}}"
+def _written(header: str, slots: Mapping[str, str]) -> Iterator[str]:
+    """The JSON of the whole state in the order of writing, its keys sorted as `state_json` sorts them."""
+    values = {key: json.dumps(value, ensure_ascii=False, sort_keys=True) for key, value in json.loads(header).items()}
+    comma = "{"
+    for key in sorted({*values, "slots"}):
+        yield f"{comma}{_quoted(key)}: "
+        comma = ", "
+        if key == "slots":
+            yield from _object(slots)
+        else:
+            yield values[key]
+    yield "}"
+
+
+def _object(texts: Mapping[str, str]) -> Iterator[str]:
+    comma = ""
+    yield "{"
+    for key in sorted(texts):
+        yield f"{comma}{_quoted(key)}: {texts[key]}"
+        comma = ", "
+    yield "}"
 
 
 @lru_cache(maxsize=4096)  # a large grid's keys are most of the work, and always the same
