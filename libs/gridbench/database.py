@@ -108,20 +108,21 @@ class PostgresMeter:
         return after - before
 
     async def flushes(self, worker: Worker, case: Case, steps: int) -> float | None:
-        """Flushes of the write-ahead log. Each count begins and ends with a step after a second's rest, in which every
-        session reports what it did before.
+        """Flushes of the write-ahead log. Each count begins and ends with some steps after a second's rest: enough for
+        every session of the worker's pool to have its turn, and with it to report what it did before.
         """
-        before = await self._reported(worker, case)
+        turns = max(1, steps // 2)
+        before = await self._reported(worker, case, turns)
         await worker.run(case, steps)
-        return (await self._reported(worker, case) - before) / (steps + 1)
+        return (await self._reported(worker, case, turns) - before) / (steps + turns)
 
     def close(self) -> None:
         """Closes the meter's own connection."""
         self._connection.close()
 
-    async def _reported(self, worker: Worker, case: Case) -> int:
+    async def _reported(self, worker: Worker, case: Case, turns: int) -> int:
         await asyncio.sleep(_REPORT_SECONDS)
-        await worker.run(case, 1)
+        await worker.run(case, turns)
         return int(self._one("SELECT sum(fsyncs) FROM pg_stat_io WHERE object = 'wal'"))
 
     def _one(self, query: str) -> Any:

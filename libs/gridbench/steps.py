@@ -14,7 +14,7 @@ ENGINE, FLOOR, PLAIN, PER_ACTION = "engine", "floor", "plain", "per-action"
 SUBJECTS = (ENGINE, FLOOR, PLAIN, PER_ACTION)
 _STEPS = 15  # of a turn
 _PER_ACTION_STEPS = {1: 10, 10: 2, 50: 1}  # by actions: each is a workflow
-_COUNTED_STEPS = 10
+_COUNTED_STEPS = 20
 
 Say = Callable[[str], None]
 
@@ -86,7 +86,7 @@ async def measure_steps(meter: Meter, folder: Path, rounds: int, say: Say) -> Re
         say("counting flushes")
         for (name, case), series in results.items():
             if case in BY_ACTIONS:
-                series.flushes = await meter.flushes(workers[name], case, min(_COUNTED_STEPS, _steps(name, case)))
+                series.flushes = await meter.flushes(workers[name], case, _steps(name, case, _COUNTED_STEPS))
     return results
 
 
@@ -104,5 +104,5 @@ async def _round(workers: Mapping[str, Worker], meter: Meter, results: Results, 
         series.bytes_written.append(meter.bytes_of(turn, bytes_before, bytes_after) / steps)
 
 
-def _steps(name: str, case: Case) -> int:
-    return _PER_ACTION_STEPS[case.actions] if name == PER_ACTION else _STEPS
+def _steps(name: str, case: Case, usual: int = _STEPS) -> int:
+    return _PER_ACTION_STEPS[case.actions] if name == PER_ACTION else usual
