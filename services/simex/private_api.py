@@ -5,6 +5,7 @@ from enum import Enum
 
 from gridsim.orders import NewOrder, Order, OrderType, Side, TimeInForce
 from simex import account_payloads as payloads
+from simex.call import Call
 from simex.errors import ApiError, no_order
 from simex.params import Params
 from simex.payloads import Json
@@ -21,52 +22,52 @@ class _Detail(Enum):
 
 
 class PrivateApi:
-    """Each method is an endpoint: parameters and the venue's time in, JSON out."""
+    """Each method is an endpoint: a call in, JSON out."""
 
     def __init__(self, venue: Venue, symbol_of: Callable[[Params], str]) -> None:
         self._venue = venue
         self._symbol = symbol_of
 
-    def new_order(self, params: Params, now_ms: int) -> Json:
+    def new_order(self, call: Call) -> Json:
         """POST order."""
-        new = self._parse_order(params)
+        new = self._parse_order(call.params)
         detail = _Detail.ACK if new.type is OrderType.LIMIT_MAKER else _Detail.FULL
-        if "newOrderRespType" in params:
-            detail = params.word("newOrderRespType", _Detail, -1100, "Invalid newOrderRespType.")
-        outcome = self._venue.place(new, now_ms)
+        if "newOrderRespType" in call.params:
+            detail = call.params.word("newOrderRespType", _Detail, -1100, "Invalid newOrderRespType.")
+        outcome = self._venue.place(new, call.now_ms)
         trades = [each.trade for each in outcome.executions if each.trade]
         placed_id = outcome.executions[0].order.order_id
         order = [each.order for each in outcome.executions if each.order.order_id == placed_id][-1]
         return payloads.new_order(order, trades, detail.value)
 
-    def query_order(self, params: Params, _now_ms: int) -> Json:
+    def query_order(self, call: Call) -> Json:
         """GET order, by orderId or origClientOrderId."""
-        return payloads.order(self._find(params))
+        return payloads.order(self._find(call.params))
 
-    def cancel_order(self, params: Params, now_ms: int) -> Json:
+    def cancel_order(self, call: Call) -> Json:
         """DELETE order, by orderId or origClientOrderId. Cancelling what is not open is -2011, whatever it was."""
         try:
-            order = self._find(params)
+            order = self._find(call.params)
         except ApiError as error:
             raise ApiError(-2011, "Unknown order sent.") if error.code == no_order().code else error from None
-        done = self._venue.cancel(order.symbol, order.order_id, now_ms)
+        done = self._venue.cancel(order.symbol, order.order_id, call.now_ms)
         return payloads.cancelled(done, f"simex-cancel-{done.order_id}")
 
-    def cancel_all(self, params: Params, now_ms: int) -> list[Json]:
+    def cancel_all(self, call: Call) -> list[Json]:
         """DELETE openOrders, of one symbol."""
-        done = self._venue.cancel_all(self._symbol(params), now_ms)
+        done = self._venue.cancel_all(self._symbol(call.params), call.now_ms)
         return [payloads.cancelled(each, f"simex-cancel-{each.order_id}") for each in done]
 
-    def open_orders(self, params: Params, _now_ms: int) -> list[Json]:
+    def open_orders(self, call: Call) -> list[Json]:
         """GET openOrders, of one symbol or all."""
-        symbols = [self._symbol(params)] if "symbol" in params else list(self._venue.listings)
+        symbols = [self._symbol(call.params)] if "symbol" in call.params else list(self._venue.listings)
         return [payloads.order(order) for symbol in symbols for order in self._venue.book(symbol).orders]
 
-    def all_orders(self, params: Params, _now_ms: int) -> list[Json]:
+    def all_orders(self, call: Call) -> list[Json]:
         """GET allOrders: from orderId on, or within at most 24 hours, or the newest."""
-        symbol, limit = self._symbol(params), params.limit(500, 1000)
-        window, store = _window(params), self._venue.store
-        order_id = params.optional_whole("orderId")
+        symbol, limit = self._symbol(call.params), call.params.limit(500, 1000)
+        window, store = _window(call.params), self._venue.store
+        order_id = call.params.optional_whole("orderId")
         if order_id is not None:
             found = store.orders_from(symbol, order_id, limit)
         elif window:
@@ -75,11 +76,11 @@ class PrivateApi:
             found = store.last_orders(symbol, limit)
         return [payloads.order(order) for order in found]
 
-    def my_trades(self, params: Params, _now_ms: int) -> list[Json]:
+    def my_trades(self, call: Call) -> list[Json]:
         """GET myTrades: of an order, from fromId on, within at most 24 hours, or the newest."""
-        symbol, limit = self._symbol(params), params.limit(500, 1000)
-        window, store = _window(params), self._venue.store
-        order_id, first = params.optional_whole("orderId"), params.optional_whole("fromId")
+        symbol, limit = self._symbol(call.params), call.params.limit(500, 1000)
+        window, store = _window(call.params), self._venue.store
+        order_id, first = call.params.optional_whole("orderId"), call.params.optional_whole("fromId")
         if first is not None and window:
             raise ApiError(-1128, "Combination of optional parameters invalid.")
         if window:
@@ -90,13 +91,13 @@ class PrivateApi:
             found = store.last_trades(symbol, limit)
         return [payloads.my_trade(trade) for trade in found]
 
-    def account(self, params: Params, now_ms: int) -> Json:
+    def account(self, call: Call) -> Json:
         """GET account."""
         balances = sorted(self._venue.account.balances.values(), key=lambda balance: balance.asset)
-        if params.optional("omitZeroBalances") == "true":
+        if call.params.optional("omitZeroBalances") == "true":
             balances = [balance for balance in balances if balance.total]
         rules = next(iter(self._venue.listings.values())).rules
-        return payloads.account(rules, balances, now_ms)
+        return payloads.account(rules, balances, call.now_ms)
 
     def _parse_order(self, params: Params) -> NewOrder:
         symbol = self._symbol(params)

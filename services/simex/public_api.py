@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from gridsim.book import Book
 from simex import market_payloads as payloads
+from simex.call import Call
 from simex.errors import ApiError
 from simex.params import Params
 from simex.payloads import Json, market_id
@@ -22,7 +23,7 @@ _INTERVALS_MS = {
 
 
 class PublicApi:
-    """Each method is an endpoint: parameters and the venue's time in, JSON out."""
+    """Each method is an endpoint: a call in, JSON out."""
 
     def __init__(self, venue: Venue, record: PublicRecord) -> None:
         self._venue = venue
@@ -33,65 +34,67 @@ class PublicApi:
         """The market that the request names, as ccxt writes it."""
         return self._known(params.text("symbol"))
 
-    def ping(self, _params: Params, _now_ms: int) -> Json:
+    def ping(self, call: Call) -> Json:
         """GET ping."""
         return {}
 
-    def time(self, _params: Params, now_ms: int) -> Json:
+    def time(self, call: Call) -> Json:
         """GET time."""
-        return {"serverTime": now_ms}
+        return {"serverTime": call.now_ms}
 
-    def exchange_info(self, params: Params, now_ms: int) -> Json:
+    def exchange_info(self, call: Call) -> Json:
         """GET exchangeInfo, of all symbols or those named."""
-        return payloads.exchange_info((book.rules for book in self._books(params)), now_ms)
+        return payloads.exchange_info((book.rules for book in self._books(call.params)), call.now_ms)
 
-    def depth(self, params: Params, _now_ms: int) -> Json:
+    def depth(self, call: Call) -> Json:
         """GET depth."""
-        return payloads.depth(self._book(params), params.limit(100, 5000))
+        return payloads.depth(self._book(call.params), call.params.limit(100, 5000))
 
-    def trades(self, params: Params, _now_ms: int) -> list[Json]:
+    def trades(self, call: Call) -> list[Json]:
         """GET trades."""
-        prints = self._record.prints(self.symbol(params), params.limit(500, 1000))
+        prints = self._record.prints(self.symbol(call.params), call.params.limit(500, 1000))
         return [payloads.public_trade(each) for each in prints]
 
-    def aggregate_trades(self, params: Params, _now_ms: int) -> list[Json]:
+    def aggregate_trades(self, call: Call) -> list[Json]:
         """GET aggTrades, within what simex remembers."""
-        first = params.optional_whole("fromId") or 0
-        start_ms, end_ms = params.optional_whole("startTime") or 0, params.optional_whole("endTime") or 2**63
-        prints = self._record.prints(self.symbol(params), 1000)
+        first = call.params.optional_whole("fromId") or 0
+        start_ms, end_ms = call.params.optional_whole("startTime") or 0, call.params.optional_whole("endTime") or 2**63
+        prints = self._record.prints(self.symbol(call.params), 1000)
         found = [each for each in prints if each.trade_id >= first and start_ms <= each.time_ms <= end_ms]
-        limit = params.limit(500, 1000)
+        limit = call.params.limit(500, 1000)
         oldest_first = first or start_ms
         return [payloads.aggregate_trade(each) for each in (found[:limit] if oldest_first else found[-limit:])]
 
-    def klines(self, params: Params, _now_ms: int) -> list[list[object]]:
+    def klines(self, call: Call) -> list[list[object]]:
         """GET klines, within the last day."""
-        minutes = _INTERVALS_MS.get(params.text("interval"))
+        minutes = _INTERVALS_MS.get(call.params.text("interval"))
         if minutes is None:
             raise ApiError(-1120, "Invalid interval.")
-        start_ms, end_ms = params.optional_whole("startTime") or 0, params.optional_whole("endTime") or 2**63
+        start_ms, end_ms = call.params.optional_whole("startTime") or 0, call.params.optional_whole("endTime") or 2**63
         interval_ms = minutes * _MINUTE_MS
-        candles = self._record.candles(self.symbol(params)).every(interval_ms)
+        candles = self._record.candles(self.symbol(call.params)).every(interval_ms)
         found = [each for each in candles if start_ms <= each.opened_ms <= end_ms]
-        limit = params.limit(500, 1000)
+        limit = call.params.limit(500, 1000)
         return [payloads.kline(each, interval_ms) for each in (found[:limit] if start_ms else found[-limit:])]
 
-    def price_ticker(self, params: Params, _now_ms: int) -> Json | list[Json]:
+    def price_ticker(self, call: Call) -> Json | list[Json]:
         """GET ticker/price, one symbol or all."""
-        return self._one_or_all(params, payloads.price_ticker)
+        return self._one_or_all(call.params, payloads.price_ticker)
 
-    def book_ticker(self, params: Params, _now_ms: int) -> Json | list[Json]:
+    def book_ticker(self, call: Call) -> Json | list[Json]:
         """GET ticker/bookTicker, one symbol or all."""
-        return self._one_or_all(params, payloads.book_ticker)
+        return self._one_or_all(call.params, payloads.book_ticker)
 
-    def day_ticker(self, params: Params, now_ms: int) -> Json | list[Json]:
+    def day_ticker(self, call: Call) -> Json | list[Json]:
         """GET ticker/24hr, one symbol or all."""
 
         def ticker(book: Book) -> Json:
             symbol = book.rules.symbol
-            return payloads.day_ticker(book, self._record.day(symbol, now_ms), self._record.last(symbol), now_ms)
+            return payloads.day_ticker(
+                book, self._record.day(symbol, call.now_ms), self._record.last(symbol), call.now_ms
+            )
 
-        return self._one_or_all(params, ticker)
+        return self._one_or_all(call.params, ticker)
 
     def _one_or_all(self, params: Params, encode: Callable[[Book], T]) -> T | list[T]:
         books = [encode(book) for book in self._books(params)]

@@ -13,19 +13,23 @@ from gridrpc.server import start_server
 from gridwright.v1 import simex_pb2, simex_pb2_grpc
 from simex.config import MarketSettings, Settings
 from simex.control import ControlServicer
+from simex.endpoints import private_endpoints, public_endpoints
+from simex.gateway import Gateway
+from simex.keys import ApiKey, Keys
 from simex.private_api import PrivateApi
 from simex.public_api import PublicApi
 from simex.public_record import PublicRecord
 from simex.public_streams import PublicStreams
 from simex.pump import Pump
 from simex.rest import Rest
-from simex.signing import Credentials
 from simex.sources import identity, open_source
 from simex.store import Store
 from simex.user_stream import UserStream
 from simex.venue import Listing, Venue
+from simex.ws_api import WsApi
 
 BOOK = "simex.sqlite"
+ACCOUNT = "main"  # whose the settings' own key pair is
 _TICKER_SECONDS = 1.0
 _GRACE_SECONDS = 1.0
 
@@ -74,15 +78,17 @@ async def serving(settings: Settings, clock_ms: Callable[[], int] = wall_clock_m
         stack.callback(store.close)
         venue = Venue(listings, settings.balances, store)
         record = PublicRecord(venue.listings)
-        credentials = Credentials(settings.api_key, settings.api_secret)
         streams = PublicStreams(venue, record, clock_ms)
-        user_stream = UserStream(credentials, clock_ms)
+        user_stream = UserStream(clock_ms)
         for listener in (record.note, streams.publish, user_stream.publish):
             venue.listen(listener)
         public = PublicApi(venue, record)
-        rest = Rest(public, PrivateApi(venue, public.symbol), credentials, clock_ms)
-        http_port = await _serve_http(stack, settings.address, _app(rest, streams, user_stream))
-        servicer = ControlServicer(venue, _flushing(streams, user_stream), clock_ms)
+        endpoints = (*public_endpoints(public), *private_endpoints(PrivateApi(venue, public.symbol)))
+        keys = Keys([ApiKey(ACCOUNT, settings.api_key, settings.api_secret)])
+        gateway = Gateway(endpoints, keys, clock_ms)
+        ws_api = WsApi(gateway, user_stream)
+        http_port = await _serve_http(stack, settings.address, _app(Rest(gateway), streams, ws_api))
+        servicer = ControlServicer(venue, _flushing(streams, ws_api), clock_ms)
         control_port = await _serve_control(stack, settings.control_address, servicer)
         clocks = [Pump(venue, each.rules.symbol, each.speed, clock_ms).run() for each in settings.markets]
         yield Simex(
@@ -92,16 +98,16 @@ async def serving(settings: Settings, clock_ms: Callable[[], int] = wall_clock_m
         )
 
 
-def _app(rest: Rest, streams: PublicStreams, user_stream: UserStream) -> web.Application:
+def _app(rest: Rest, streams: PublicStreams, ws_api: WsApi) -> web.Application:
     app = web.Application()
     app.router.add_get("/ws", streams.serve)
     app.router.add_get("/ws/{name:.*}", streams.serve)
     app.router.add_get("/stream", streams.serve)
-    app.router.add_get("/ws-api/v3", user_stream.serve)
+    app.router.add_get("/ws-api/v3", ws_api.serve)
     app.router.add_route("*", "/api/v3/{path:.*}", rest.handle)
 
     async def close_sockets(_app: web.Application) -> None:
-        await asyncio.gather(streams.close(), user_stream.close())
+        await asyncio.gather(streams.close(), ws_api.close())
 
     app.on_shutdown.append(close_sockets)
     return app
@@ -128,9 +134,9 @@ async def _serve_control(stack: AsyncExitStack, address: str, servicer: ControlS
     return server.port
 
 
-def _flushing(streams: PublicStreams, user_stream: UserStream) -> Callable[[], Awaitable[None]]:
+def _flushing(streams: PublicStreams, ws_api: WsApi) -> Callable[[], Awaitable[None]]:
     async def flushed() -> None:
-        await asyncio.gather(streams.flushed(), user_stream.flushed())
+        await asyncio.gather(streams.flushed(), ws_api.flushed())
 
     return flushed
 

@@ -1,9 +1,6 @@
-"""Who may call: API key, HMAC-SHA256 signature, and the window of time in which a signed request is good."""
+"""What is signed of a request, and the window of time in which a signed request is good."""
 
-import hashlib
-import hmac
 import re
-from dataclasses import dataclass, field
 
 from simex.errors import ApiError
 from simex.params import Params
@@ -13,27 +10,6 @@ MAX_WINDOW_MS = 60_000
 AHEAD_MS = 1_000
 
 _SIGNATURE = re.compile(r"&?signature=[^&]*")
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """The one key pair that simex knows."""
-
-    api_key: str = field(repr=False)
-    api_secret: str = field(repr=False)
-
-    def check_key(self, api_key: str) -> None:
-        """Raises ApiError unless it is the key."""
-        if not api_key:
-            raise ApiError(-2014, "API-key format invalid.", 401)
-        if not hmac.compare_digest(api_key.encode(), self.api_key.encode()):
-            raise ApiError(-2015, "Invalid API-key, IP, or permissions for action.", 401)
-
-    def check_signature(self, payload: str, signature: str) -> None:
-        """Raises ApiError unless the signature is that of the payload as it was sent."""
-        expected = hmac.new(self.api_secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
-        if not hmac.compare_digest(expected.encode(), signature.lower().encode()):
-            raise ApiError(-1022, "Signature for this request is not valid.")
 
 
 def without_signature(text: str) -> str:

@@ -14,12 +14,13 @@ from gridsim.account import Balance
 from gridsim.market import Liquidity
 from gridsim.rules import Reason, Refused, SymbolRules
 from gridsim.simulation import Simulation
+from simex.call import Call
+from simex.endpoints import private_endpoints, public_endpoints
 from simex.errors import ApiError, of_refusal
 from simex.params import Params
 from simex.private_api import PrivateApi
 from simex.public_api import PublicApi
 from simex.public_record import PublicRecord
-from simex.rest import _private_routes, _public_routes
 from simex.store import Store
 from simex.venue import Listing, Venue
 
@@ -48,8 +49,8 @@ def venue(tmp_path: Path) -> Iterator[Venue]:
 def test_every_endpoint_answers_or_refuses_whatever_it_is_sent(venue: Venue, data: st.DataObject) -> None:
     record = PublicRecord(venue.listings)
     public = PublicApi(venue, record)
-    routes = _public_routes(public) | _private_routes(PrivateApi(venue, public.symbol))
-    endpoint = routes[data.draw(st.sampled_from(sorted(routes)))]
+    endpoints = (*public_endpoints(public), *private_endpoints(PrivateApi(venue, public.symbol)))
+    endpoint = data.draw(st.sampled_from(endpoints))
     sent = data.draw(st.dictionaries(st.sampled_from(NAMES), st.sampled_from(WORDS) | st.text(max_size=24)))
     likely = {
         "symbol": "BTCUSDT",
@@ -61,7 +62,7 @@ def test_every_endpoint_answers_or_refuses_whatever_it_is_sent(venue: Venue, dat
     }
 
     with contextlib.suppress(Refused, ApiError):
-        endpoint(Params(likely | sent), next(_clock))
+        endpoint.run(Call(Params(likely | sent), next(_clock), "main"))
 
     assert all(each.free >= 0 and each.locked >= 0 for each in venue.account.balances.values())
 

@@ -1,0 +1,76 @@
+"""What happens to a request between its transport and its endpoint: who may call, when, and how errors look.
+
+REST and the websocket API differ in how a request is written down and in nothing else, so both come through here.
+"""
+
+import logging
+import sqlite3
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from gridsim.rules import Refused
+from simex.call import Call, Endpoint, Security
+from simex.errors import UNKNOWN_OUTCOME, ApiError, of_refusal
+from simex.keys import Keys
+from simex.params import Params
+from simex.signing import check_window
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request as it was read: `signed` is the text that its signature is over."""
+
+    params: Params
+    api_key: str = field(repr=False)
+    signed: str = field(repr=False)
+    ip: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """HTTP status, or its likeness on a websocket, and the JSON."""
+
+    status: int
+    body: object
+
+    @property
+    def ok(self) -> bool:
+        """Whether the body is what was asked for, not an error `{"code": …, "msg": …}`."""
+        return self.status == 200
+
+
+class Gateway:
+    """The endpoints behind their doors. It is of one thread: no request sees another half done."""
+
+    def __init__(self, endpoints: Iterable[Endpoint], keys: Keys, clock_ms: Callable[[], int]) -> None:
+        endpoints = tuple(endpoints)
+        self.by_route = {(each.method, each.path): each for each in endpoints}
+        self.by_ws = {each.ws: each for each in endpoints if each.ws}
+        self._keys = keys
+        self._clock_ms = clock_ms
+
+    def answer(self, endpoint: Endpoint, request: Request) -> Answer:
+        """Lets a request in and answers it, or says why not."""
+        try:
+            account = self._let_in(endpoint, request)
+            return Answer(200, endpoint.run(Call(request.params, self._clock_ms(), account)))
+        except Refused as refused:
+            error = of_refusal(refused)
+        except ApiError as refusal:
+            error = refusal
+        except sqlite3.Error:
+            _log.exception("the book on disk refused a write; it was read anew")
+            error = UNKNOWN_OUTCOME
+        return Answer(error.status, error.body)
+
+    def _let_in(self, endpoint: Endpoint, request: Request) -> str:
+        """Whose request it is; the checks in Binance's order: key, timestamp, signature."""
+        if endpoint.security is Security.NONE:
+            return ""
+        key = self._keys.let_in(request.api_key, request.ip, endpoint.security)
+        signature = request.params.text("signature")
+        check_window(request.params, self._clock_ms())
+        key.check_signature(request.signed, signature)
+        return key.account

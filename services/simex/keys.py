@@ -1,0 +1,46 @@
+"""Who a request comes from: API keys with what they may do and from where, and their HMAC-SHA256 signatures."""
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from simex.call import Security
+from simex.errors import ApiError
+
+_DENIED = ApiError(-2015, "Invalid API-key, IP, or permissions for action.", 401)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key pair of an account. It always may read; `ips` empty lets it in from anywhere."""
+
+    account: str
+    key: str = field(repr=False)
+    secret: str = field(repr=False)
+    may_trade: bool = True
+    ips: frozenset[str] = frozenset()
+
+    def check_signature(self, payload: str, signature: str) -> None:
+        """Raises ApiError unless the signature is that of the payload as it was sent."""
+        expected = hmac.new(self.secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
+        if not hmac.compare_digest(expected.encode(), signature.lower().encode()):
+            raise ApiError(-1022, "Signature for this request is not valid.")
+
+
+class Keys:
+    """Every key that simex knows."""
+
+    def __init__(self, keys: Iterable[ApiKey]) -> None:
+        self._keys = {each.key: each for each in keys}
+
+    def let_in(self, key: str, ip: str, security: Security) -> ApiKey:
+        """The key, if there is such a one and it may do that from there. Raises ApiError."""
+        if not key:
+            raise ApiError(-2014, "API-key format invalid.", 401)
+        found = self._keys.get(key)
+        if found is None or (found.ips and ip not in found.ips):
+            raise _DENIED
+        if security is Security.TRADE and not found.may_trade:
+            raise _DENIED
+        return found
