@@ -203,6 +203,7 @@ class TrueOrder(_message.Message):
     EXECUTED_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     TRANSITIONS_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
     symbol: _builtins.str
     """as ccxt writes it"""
     client_order_id: _builtins.str
@@ -212,6 +213,7 @@ class TrueOrder(_message.Message):
     quantity: _builtins.str
     executed: _builtins.str
     status: _builtins.str
+    account: _builtins.str
     @_builtins.property
     def transitions(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderTransition]: ...
     def __init__(
@@ -226,10 +228,11 @@ class TrueOrder(_message.Message):
         executed: _builtins.str = ...,
         status: _builtins.str = ...,
         transitions: _abc.Iterable[Global___OrderTransition] | None = ...,
+        account: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_order_id", b"client_order_id", "exchange_order_id", b"exchange_order_id", "executed", b"executed", "price", b"price", "quantity", b"quantity", "side", b"side", "status", b"status", "symbol", b"symbol", "transitions", b"transitions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "client_order_id", b"client_order_id", "exchange_order_id", b"exchange_order_id", "executed", b"executed", "price", b"price", "quantity", b"quantity", "side", b"side", "status", b"status", "symbol", b"symbol", "transitions", b"transitions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -246,12 +249,14 @@ class TrueTrade(_message.Message):
     SIDE_FIELD_NUMBER: _builtins.int
     FILL_FIELD_NUMBER: _builtins.int
     TIME_MS_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
     symbol: _builtins.str
     trade_id: _builtins.str
     exchange_order_id: _builtins.str
     client_order_id: _builtins.str
     side: _models_pb2.Side.ValueType
     time_ms: _builtins.int
+    account: _builtins.str
     @_builtins.property
     def fill(self) -> _models_pb2.Fill: ...
     def __init__(
@@ -264,10 +269,11 @@ class TrueTrade(_message.Message):
         side: _models_pb2.Side.ValueType = ...,
         fill: _models_pb2.Fill | None = ...,
         time_ms: _builtins.int = ...,
+        account: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["fill", b"fill"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_order_id", b"client_order_id", "exchange_order_id", b"exchange_order_id", "fill", b"fill", "side", b"side", "symbol", b"symbol", "time_ms", b"time_ms", "trade_id", b"trade_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "client_order_id", b"client_order_id", "exchange_order_id", b"exchange_order_id", "fill", b"fill", "side", b"side", "symbol", b"symbol", "time_ms", b"time_ms", "trade_id", b"trade_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -281,10 +287,12 @@ class TrueBalance(_message.Message):
     FREE_FIELD_NUMBER: _builtins.int
     LOCKED_FIELD_NUMBER: _builtins.int
     AT_START_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
     asset: _builtins.str
     free: _builtins.str
     locked: _builtins.str
     at_start: _builtins.str
+    account: _builtins.str
     def __init__(
         self,
         *,
@@ -292,10 +300,11 @@ class TrueBalance(_message.Message):
         free: _builtins.str = ...,
         locked: _builtins.str = ...,
         at_start: _builtins.str = ...,
+        account: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "at_start", b"at_start", "free", b"free", "locked", b"locked"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "asset", b"asset", "at_start", b"at_start", "free", b"free", "locked", b"locked"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
