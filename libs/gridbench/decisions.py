@@ -27,6 +27,7 @@ from orchestrator.errors import StopError
 from orchestrator.executor_client import ExecutorClient
 from orchestrator.keeper import Keeper
 from orchestrator.loop import SymbolLoop
+from orchestrator.peer import Peer
 from orchestrator.price_client import PriceHeard
 from orchestrator.requests import HaltRequest, LiftRequest
 from orchestrator.store.sqlite import SqliteStore
@@ -81,7 +82,9 @@ async def measure_decisions(folder: Path) -> Decisions:
     assert state is not None
     keeper = Keeper(store, state)
     async with open_channel("127.0.0.1:1") as nobody:
-        desk = Desk(BOT, _CASE.grid, keeper, ExecutorClient(nobody), epoch=1, max_update_batch=100, stop=_raise)
+        desk = Desk(
+            BOT, _CASE.grid, keeper, ExecutorClient(nobody, Peer("nobody")), epoch=1, max_update_batch=100, stop=_raise
+        )
         desk.market = rules(_CASE.symbol)
         loop = SymbolLoop(desk, _Committer(keeper))
         await loop.step(first_price(now_ms()))

@@ -32,5 +32,5 @@ def open_channel(address: str, *, newest_only: bool = False) -> grpc.aio.Channel
 
 
 def open_sync_channel(address: str) -> grpc.Channel:
-    """The same for the command line's plain calls."""
+    """The same for callers that wait on a thread of their own."""
     return grpc.insecure_channel(address, options=_OPTIONS)

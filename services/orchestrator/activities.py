@@ -2,6 +2,7 @@
 
 from gridcore.actions import ActionResult
 from gridcore.triggers import Plan
+from orchestrator.batch_client import BatchClient
 from orchestrator.bridge import Bridge
 from orchestrator.desk import Desk
 from orchestrator.errors import LeaseLostError, UnfinishableError
@@ -18,8 +19,9 @@ class RequestBelowFloorError(Exception):
 class Activities:
     """What workflows do for one symbol. Called on their threads, one at a time per request."""
 
-    def __init__(self, desk: Desk, bridge: Bridge) -> None:
+    def __init__(self, desk: Desk, batches: BatchClient, bridge: Bridge) -> None:
         self._desk = desk
+        self._batches = batches
         self._bridge = bridge
 
     def execute(self, plan: Plan) -> tuple[ActionResult, ...]:
@@ -34,7 +36,7 @@ class Activities:
             return row.results
         timeline = self._desk.timelines.setdefault(plan.request_id, Timeline())
         timeline.lap("record")
-        results = self._bridge.call(self._desk.executor.batch_execute(plan))
+        results = self._batches.execute(plan)
         timeline.lap("execute")
         self._refuse_if_fenced(plan, results)
         self._desk.answers[plan.request_id] = results

@@ -1,9 +1,10 @@
-"""From a workflow's thread to the asyncio loop and back, and out of it when the process stops."""
+"""From a workflow's thread to the asyncio loop and back, and out of whatever it waits for when the process stops."""
 
 import asyncio
 import threading
-from collections.abc import Coroutine
-from concurrent.futures import CancelledError, Future
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from orchestrator.errors import Abandoned
@@ -12,34 +13,52 @@ T = TypeVar("T")
 
 
 class Bridge:
-    """Runs coroutines on the loop for threads that wait. After `close`, all of them are abandoned."""
+    """What threads wait for. After `close`, all of them are abandoned."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._waiting: set[Future[Any]] = set()
+        self._cancels: set[Callable[[], object]] = set()
         self._mutex = threading.Lock()
-        self._closed = False
+        self._closed = threading.Event()
 
     def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """The coroutine's result. Raises Abandoned where the process stops first."""
+        if self._closed.is_set():
+            coroutine.close()
+            raise Abandoned
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        with self.waiting(future.cancel):
+            try:
+                return future.result()
+            except CancelledError:
+                raise Abandoned from None
+
+    @contextmanager
+    def waiting(self, cancel: Callable[[], object]) -> Iterator[None]:
+        """A block that waits for what `cancel` ends. What it raises once the process stops is Abandoned."""
         with self._mutex:
-            if self._closed:
-                coroutine.close()
-                raise Abandoned
-            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-            self._waiting.add(future)
+            self._cancels.add(cancel)
+        if self._closed.is_set():
+            cancel()
         try:
-            return future.result()
-        except CancelledError:
-            raise Abandoned from None
+            yield
+        except Exception:
+            if self._closed.is_set():
+                raise Abandoned from None
+            raise
         finally:
             with self._mutex:
-                self._waiting.discard(future)
+                self._cancels.discard(cancel)
+
+    def pause(self, seconds: float) -> None:
+        """Waits. Raises Abandoned where the process stops first."""
+        if self._closed.wait(seconds):
+            raise Abandoned
 
     def close(self) -> None:
-        """Cancels what runs and refuses what comes."""
+        """Cancels what is waited for and refuses what comes."""
+        self._closed.set()
         with self._mutex:
-            self._closed = True
-            waiting = list(self._waiting)
-        for future in waiting:
-            future.cancel()
+            waiting = list(self._cancels)
+        for cancel in waiting:
+            cancel()

@@ -18,6 +18,7 @@ from gridcore.triggers import OrdersUpdated, Plan
 from gridrpc.convert_plan import plan_from_json, plan_json
 from gridrpc.faults import Fault
 from orchestrator import dbos_runtime, start, workflows
+from orchestrator.batch_client import BatchClient
 from orchestrator.bridge import Bridge
 from orchestrator.clock import now_ns
 from orchestrator.config import Settings
@@ -45,13 +46,16 @@ class DbosEngine:
         stores: Mapping[str, Store],
         executor: ExecutorClient,
         prices: PriceClient,
+        batches: BatchClient,
+        bridge: Bridge,
     ) -> None:
         self._settings = settings
         self._stores = stores
         self._executor = executor
         self._prices = prices
+        self._batches = batches
+        self._bridge = bridge
         self._asyncio = asyncio.get_running_loop()
-        self._bridge = Bridge(self._asyncio)
         self._tasks: set[asyncio.Task[None]] = set()
         self.failure: asyncio.Future[StopError] = self._asyncio.create_future()
         self.teams: dict[str, Team] = {}
@@ -61,7 +65,7 @@ class DbosEngine:
     async def start(self) -> None:
         """Takes the leases, launches DBOS, opens every symbol. Raises StopError where it must not go on."""
         desks = [await self._open_desk(grid, self._stores[grid.symbol]) for grid in self._settings.grids]
-        self._gathered.update({desk.symbol: gather(desk, self, self._bridge) for desk in desks})
+        self._gathered.update({desk.symbol: gather(desk, self, self._batches, self._bridge) for desk in desks})
         workflows.bind(self._steps)
         await asyncio.to_thread(dbos_runtime.launch, self._settings.data_dir, self._settings.database.url)
         self.teams.update(self._gathered)  # now calls are answered: before, there is no record to put a halt on
@@ -149,7 +153,8 @@ class DbosEngine:
     async def _open_by_the_path(self, team: Team, unfinished: list[dbos_runtime.WorkflowRecord]) -> None:
         desk = team.desk
         end_offset = await start.take_over(desk)
-        await start.settle_requests(desk, await asyncio.to_thread(self._plans_beyond, desk))
+        plans = await asyncio.to_thread(self._plans_beyond, desk)
+        await start.settle_requests(desk, plans, self._batches.execute)
         self._spawn(team.loop.run())
         self._spawn(self._follow_updates(desk))
         await self._resume_procedures(desk, unfinished)

@@ -5,7 +5,6 @@ the trying.
 """
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -15,18 +14,16 @@ import grpc
 from gridcore.actions import ActionResult, OrderUpdate
 from gridcore.market import MarketRules
 from gridcore.reconcile import VenueSnapshot
-from gridcore.triggers import Plan
-from gridrpc.convert_orders import action_to_proto, result_from_proto, rules_from_proto, update_from_proto
+from gridrpc.convert_orders import result_from_proto, rules_from_proto, update_from_proto
 from gridrpc.faults import Fault, NotFound, OutOfRange, Unavailable, fault_of
 from gridwright.v1 import executor_pb2, executor_pb2_grpc
 from orchestrator.backoff import backoff_seconds
 from orchestrator.errors import UnfinishableError
+from orchestrator.peer import Peer
 
-log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-# A read may ask the venue. A send has no deadline: it takes as long as the venue takes, and keep-alive notices a peer
-# that is gone.
+# A read may ask the venue.
 _READ_SECONDS = 15.0
 _PAGE = 100
 
@@ -57,11 +54,16 @@ class OpenOrders:
 
 
 class ExecutorClient:
-    """Calls one executor. `reachable` tells how the last call went."""
+    """Calls one executor for those on the asyncio loop. `peer` is told how each call went."""
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
+    def __init__(self, channel: grpc.aio.Channel, peer: Peer) -> None:
         self._stub = executor_pb2_grpc.ExecutorStub(channel)
-        self.reachable = False
+        self._peer = peer
+
+    @property
+    def reachable(self) -> bool:
+        """Whether it answered when it was last called, by whomever."""
+        return self._peer.reachable
 
     async def fence(self, symbol: str, epoch: int, state_birth_id: str, prefix: str) -> Fenced:
         """Raises the symbol's fence. Raises FailedPrecondition where it is higher already."""
@@ -75,36 +77,6 @@ class ExecutorClient:
         return rules_from_proto(
             await self._repeat("GetMarketRules", lambda: self._stub.GetMarketRules(request, timeout=_READ_SECONDS))
         )
-
-    async def batch_execute(self, plan: Plan) -> tuple[ActionResult, ...]:
-        """Sends the plan's actions under its request id until each has its answer; in the actions' order.
-
-        Raises UnfinishableError where the executor refuses the request as such.
-        """
-        request = executor_pb2.BatchExecuteRequest(
-            request_id=plan.request_id,
-            symbol=plan.symbol,
-            epoch=plan.epoch,
-            actions=[action_to_proto(action) for action in plan.actions],
-        )
-        answers: dict[int, ActionResult] = {}
-
-        async def send() -> None:
-            async for message in self._stub.BatchExecute(request):
-                answers[message.index] = result_from_proto(message)
-
-        for pause in backoff_seconds():
-            try:
-                await self._repeat("BatchExecute", send)
-            except Fault as fault:
-                raise UnfinishableError(
-                    f"the executor refuses request {plan.request_id} ({fault.message}): see its log, and start again "
-                    "once that is mended"
-                ) from fault
-            if len(answers) == len(plan.actions):
-                break
-            await asyncio.sleep(pause)  # the stream ended early: the same id goes on where it stopped
-        return tuple(answers[index] for index in sorted(answers))
 
     async def recorded_answer(self, request_id: str) -> tuple[ActionResult, ...] | None:
         """What the ledger has answered to a request, None where it does not know it or has not finished it."""
@@ -149,7 +121,7 @@ class ExecutorClient:
             request = executor_pb2.StreamOrderUpdatesRequest(symbol=symbol, after_offset=after_offset)
             try:
                 async for message in self._stub.StreamOrderUpdates(request):
-                    self.reachable = True
+                    self._peer.answered()
                     pauses = backoff_seconds()
                     after_offset = message.offset
                     yield update_from_proto(message)
@@ -162,7 +134,7 @@ class ExecutorClient:
                     ) from error
                 if fault is not None and not isinstance(fault, Unavailable):
                     raise UnfinishableError(f"{symbol}: the executor refuses its log: {fault.message}") from error
-                self._lost("StreamOrderUpdates", error)
+                self._peer.lost("StreamOrderUpdates", error.code())
             await asyncio.sleep(next(pauses))
 
     async def _repeat(self, name: str, call: Callable[[], Awaitable[T]]) -> T:
@@ -172,19 +144,14 @@ class ExecutorClient:
             except grpc.aio.AioRpcError as error:
                 fault = fault_of(error)
                 if fault is not None and not isinstance(fault, Unavailable):
-                    self.reachable = True
+                    self._peer.answered()
                     raise _named(name, fault) from error
-                self._lost(name, error)
+                self._peer.lost(name, error.code())
             else:
-                self.reachable = True
+                self._peer.answered()
                 return answer
             await asyncio.sleep(pause)
         raise AssertionError("the back-off never ends")
-
-    def _lost(self, name: str, error: grpc.aio.AioRpcError) -> None:
-        if self.reachable:
-            log.warning("executor lost in %s (%s): trying again until it answers", name, error.code().name)
-        self.reachable = False
 
 
 def _named(name: str, fault: Fault) -> Fault:

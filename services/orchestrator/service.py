@@ -3,17 +3,21 @@
 The only place that names real adapters.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from gridrpc.channel import open_channel
+from gridrpc.channel import open_channel, open_sync_channel
 from gridrpc.server import Server, start_server
 from gridwright.v1 import orchestrator_pb2, orchestrator_pb2_grpc
+from orchestrator.batch_client import BatchClient
+from orchestrator.bridge import Bridge
 from orchestrator.config import Settings
 from orchestrator.dbos_engine import DbosEngine
 from orchestrator.errors import AddressTakenError
 from orchestrator.executor_client import ExecutorClient
+from orchestrator.peer import Peer
 from orchestrator.price_client import PriceClient
 from orchestrator.servicer import OrchestratorServicer
 from orchestrator.store.opening import OpenStores, open_stores
@@ -40,8 +44,10 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
         stack.push_async_callback(executor_channel.close)
         price_channel = open_channel(settings.pricemon_address, newest_only=True)
         stack.push_async_callback(price_channel.close)
-        executor, prices = ExecutorClient(executor_channel), PriceClient(price_channel)
-        engine = DbosEngine(settings, stores.by_symbol, executor, prices)
+        peer, bridge = Peer("executor"), Bridge(asyncio.get_running_loop())
+        batches = BatchClient(stack.enter_context(open_sync_channel(settings.executor_address)), peer, bridge)
+        executor, prices = ExecutorClient(executor_channel, peer), PriceClient(price_channel)
+        engine = DbosEngine(settings, stores.by_symbol, executor, prices, batches, bridge)
         stack.push_async_callback(engine.stop)
         stack.callback(stores.stop_waiting)
         server = await _listen(settings.address, OrchestratorServicer(engine.teams, engine, executor, prices))

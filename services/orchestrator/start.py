@@ -6,9 +6,10 @@ update log and the venue's book. Only then may prices come.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from gridcore.actions import ActionResult
 from gridcore.checks import check_grid
 from gridcore.errors import GridRefusedError
 from gridcore.reconcile import Discrepancies, reconcile
@@ -51,7 +52,9 @@ async def take_over(desk: Desk) -> int:
     return fenced.end_offset
 
 
-async def settle_requests(desk: Desk, plans: Sequence[Plan]) -> None:
+async def settle_requests(
+    desk: Desk, plans: Sequence[Plan], execute: Callable[[Plan], tuple[ActionResult, ...]]
+) -> None:
     """Commits each plan beyond the state with the ledger's answer, whatever became of its workflow.
 
     The plans keep their old epochs, which are fenced: what was sent is answered as it is, the rest is NOT_SENT. Raises
@@ -59,7 +62,7 @@ async def settle_requests(desk: Desk, plans: Sequence[Plan]) -> None:
     """
     for plan in sorted(plans, key=lambda plan: plan.seq):
         if plan.seq > desk.state.seq:
-            results = await desk.executor.batch_execute(plan)
+            results = await asyncio.to_thread(execute, plan)
             await asyncio.to_thread(desk.keeper.commit, plan, results, desk.market)
             log.info("%s: request %s was in flight and is settled", desk.symbol, plan.request_id)
     beyond = await move_ledger_cursor(desk)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from orchestrator.activities import Activities
+from orchestrator.batch_client import BatchClient
 from orchestrator.bridge import Bridge
 from orchestrator.desk import Desk
 from orchestrator.halting import Halting
@@ -21,8 +22,8 @@ class Team:
     halting: Halting
 
 
-def gather(desk: Desk, launcher: Launcher, bridge: Bridge) -> Team:
+def gather(desk: Desk, launcher: Launcher, batches: BatchClient, bridge: Bridge) -> Team:
     """The team for a desk."""
     loop = SymbolLoop(desk, launcher)
     changer = ModeChanger(desk, loop)
-    return Team(desk, loop, changer, Activities(desk, bridge), Halting(desk, changer))
+    return Team(desk, loop, changer, Activities(desk, batches, bridge), Halting(desk, changer))

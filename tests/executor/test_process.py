@@ -20,6 +20,7 @@ from gridcore.orders import OrderStatus, OrderType, Role, Side
 from gridrpc import convert_orders as convert
 from gridrpc.channel import open_channel
 from gridrpc.faults import fault_of
+from gridtesting.databases import POSTGRES, SQLITE, Database
 from gridtesting.simex import SimexHandle, running_simex
 from gridwright.v1 import executor_pb2, executor_pb2_grpc, simex_pb2
 
@@ -27,6 +28,8 @@ pytestmark = pytest.mark.system
 
 SYMBOL = "BTC/USDT"
 PREFIX = "gtest0"
+
+on_both_databases = pytest.mark.parametrize("database", [SQLITE, POSTGRES], indirect=True)
 
 
 def place(number: int, price: str = "50000") -> PlaceOrder:
@@ -37,8 +40,10 @@ def place(number: int, price: str = "50000") -> PlaceOrder:
     )
 
 
-def write_config(folder: Path, venue_url: str, **executor: object) -> Path:
-    """A config with its ledger in the folder; more settings of [executor] by name."""
+def write_config(folder: Path, venue_url: str, database: Database | None = None, **executor: object) -> Path:
+    """A config with its ledger in the folder, or in a database; more settings of [executor] by name."""
+    if database is not None and database.url:
+        executor["database_url"] = database.url
     lines = [
         "[venue]",
         'exchange = "binance"',
@@ -142,12 +147,13 @@ async def until_placed(simex: SimexHandle, count: int) -> None:
         assert time.monotonic() < deadline, f"{count} orders are not on the venue"
 
 
+@on_both_databases
 async def test_one_request_ten_times_from_two_channels_with_kills_in_between_is_one_set_of_orders(
-    tmp_path: Path,
+    tmp_path: Path, database: Database
 ) -> None:
     request = request_of("bot/BTC/USDT/1/1", [place(number) for number in range(40)])
     async with running_simex(tmp_path) as simex:
-        config = write_config(tmp_path, simex.http_url, requests_per_second=60, burst=4)
+        config = write_config(tmp_path, simex.http_url, database, requests_per_second=60, burst=4)
         for kill_at in (1, 6, 12):
             async with running(config) as live, open_channel(live.address) as one, open_channel(live.address) as two:
                 calls = [asyncio.create_task(until_answered_on(channel, request)) for channel in [one, two] * 5]
@@ -165,9 +171,10 @@ async def test_one_request_ten_times_from_two_channels_with_kills_in_between_is_
     assert len(accepted) + len(unknown) == len(request.actions)
 
 
-async def test_orders_fills_and_cancels_go_the_whole_way(tmp_path: Path) -> None:
+@on_both_databases
+async def test_orders_fills_and_cancels_go_the_whole_way(tmp_path: Path, database: Database) -> None:
     filled, cancelled = place(1), place(2, price="49000")
-    async with running_simex(tmp_path) as simex, running(write_config(tmp_path, simex.http_url)) as live:
+    async with running_simex(tmp_path) as simex, running(write_config(tmp_path, simex.http_url, database)) as live:
         results = await until_answered(live, request_of("bot/BTC/USDT/1/1", [filled, cancelled]))
         async with open_channel(live.address) as channel:
             stub = executor_pb2_grpc.ExecutorStub(channel)
@@ -196,10 +203,11 @@ async def test_orders_fills_and_cancels_go_the_whole_way(tmp_path: Path) -> None
     assert took < 1, "a fill must reach the log in well under a second"
 
 
-async def test_a_fill_while_it_was_dead_is_in_the_log_after(tmp_path: Path) -> None:
+@on_both_databases
+async def test_a_fill_while_it_was_dead_is_in_the_log_after(tmp_path: Path, database: Database) -> None:
     request = request_of("bot/BTC/USDT/1/1", [place(1)])
     async with running_simex(tmp_path) as simex:
-        config = write_config(tmp_path, simex.http_url)
+        config = write_config(tmp_path, simex.http_url, database)
         async with running(config) as live:
             await until_answered(live, request)
             await live.kill()
@@ -211,8 +219,9 @@ async def test_a_fill_while_it_was_dead_is_in_the_log_after(tmp_path: Path) -> N
     assert len(fills.fills) == 1
 
 
-async def test_sigterm_stops_it_cleanly_with_readers_connected(tmp_path: Path) -> None:
-    async with running_simex(tmp_path) as simex, running(write_config(tmp_path, simex.http_url)) as live:
+@on_both_databases
+async def test_sigterm_stops_it_cleanly_with_readers_connected(tmp_path: Path, database: Database) -> None:
+    async with running_simex(tmp_path) as simex, running(write_config(tmp_path, simex.http_url, database)) as live:
         await until_answered(live, request_of("bot/BTC/USDT/1/1", [place(1)]))
         async with open_channel(live.address) as channel:
             stub = executor_pb2_grpc.ExecutorStub(channel)
