@@ -3,8 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 
 from simex.params import Params
+
+_SIGNED = frozenset({"timestamp", "recvWindow", "signature"})
 
 
 class Security(Enum):
@@ -28,7 +31,8 @@ class Call:
 class Endpoint:
     """What can be asked for. `method` and `path` name it over REST, `ws` over the websocket API; empty: not there.
 
-    `run` gives the answer's JSON, or raises Refused or ApiError with nothing changed.
+    `run` gives the answer's JSON, or raises Refused or ApiError with nothing changed; only one of status 409 tells of
+    something half done. `takes` names the parameters beside those of the signature.
     """
 
     method: str
@@ -36,8 +40,19 @@ class Endpoint:
     run: Callable[[Call], object]
     security: Security = Security.NONE
     ws: str = ""
+    takes: str = ""
+
+    @property
+    def accepted(self) -> frozenset[str]:
+        """The names of all parameters that may be sent."""
+        return _names(self.takes, signed=self.security is not Security.NONE)
 
     @property
     def name(self) -> str:
         """What logs, limits and faults call it, the same over both transports: `POST order`."""
         return f"{self.method} {self.path}"
+
+
+@cache
+def _names(takes: str, *, signed: bool) -> frozenset[str]:
+    return frozenset(takes.split()) | (_SIGNED if signed else frozenset())

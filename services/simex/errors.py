@@ -1,24 +1,28 @@
 """Binance's error codes as simex answers them, and the one table from the exchange's refusals to them.
 
-Source: Binance spot API, "Error codes", and the messages that ccxt matches.
+Source: errors.md of binance/binance-spot-api-docs, July 2026, and the messages that ccxt matches.
 """
+
+from collections.abc import Mapping
 
 from gridsim.rules import Reason, Refused
 
 
 class ApiError(Exception):
-    """An answer `{"code": …, "msg": …}` with an HTTP status."""
+    """An answer `{"code": …, "msg": …}` with an HTTP status; `data` tells more where Binance does."""
 
-    def __init__(self, code: int, message: str, status: int = 400) -> None:
+    def __init__(self, code: int, message: str, status: int = 400, data: Mapping[str, object] | None = None) -> None:
         super().__init__(f"{code} {message}")
         self.code = code
         self.message = message
         self.status = status
+        self.data = data
 
     @property
     def body(self) -> dict[str, object]:
         """The answer's JSON."""
-        return {"code": self.code, "msg": self.message}
+        more = {} if self.data is None else {"data": self.data}
+        return {"code": self.code, "msg": self.message, **more}
 
 
 _FILTERS = frozenset(
@@ -51,6 +55,26 @@ def missing(name: str) -> ApiError:
     return ApiError(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
 
 
+def empty(name: str) -> ApiError:
+    """A parameter that was sent without a value."""
+    return ApiError(-1105, f"Parameter '{name}' was empty.")
+
+
+def neither(first: str, second: str) -> ApiError:
+    """One of two parameters must be there and none is."""
+    return ApiError(-1102, f"Param '{first}' or '{second}' must be sent, but both were empty/null!")
+
+
+def not_required(name: str) -> ApiError:
+    """A parameter that does not go with the others."""
+    return ApiError(-1106, f"Parameter '{name}' sent when not required.")
+
+
+def invalid(name: str) -> ApiError:
+    """A parameter whose value is none of those that it can have."""
+    return ApiError(-1130, f"Data sent for parameter '{name}' is not valid.")
+
+
 def illegal(name: str, legal: str) -> ApiError:
     """A parameter with characters it may not have; `legal` is the pattern of what it may."""
     return ApiError(-1100, f"Illegal characters found in parameter '{name}'; legal range is '{legal}'.")
@@ -59,6 +83,11 @@ def illegal(name: str, legal: str) -> ApiError:
 def no_order() -> ApiError:
     """A query for an order that never was."""
     return ApiError(-2013, "Order does not exist.")
+
+
+def unknown_order() -> ApiError:
+    """A cancel of an order that is not open, whatever it was."""
+    return ApiError(-2011, "Unknown order sent.")
 
 
 UNKNOWN_OUTCOME = ApiError(

@@ -22,8 +22,8 @@ def check_window(params: Params, now_ms: int) -> None:
 
     This is Binance's rule, and what bounds how late a request that got lost can still be accepted.
     """
-    time_ms = params.whole("timestamp")
-    window_ms = params.optional_whole("recvWindow") or DEFAULT_WINDOW_MS
+    time_ms = params.time_ms("timestamp")
+    window_ms = params.window_ms("recvWindow", DEFAULT_WINDOW_MS)
     if window_ms > MAX_WINDOW_MS:
         raise ApiError(-1131, "recvWindow must be less than 60000")
     if time_ms >= now_ms + AHEAD_MS:
