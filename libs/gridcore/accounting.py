@@ -26,30 +26,27 @@ def absorb(state: State, updates: tuple[OrderUpdate, ...], market: MarketRules, 
     A slot whose order ended as nobody here asked for (taken down by the venue or by the user's hand, or never placed)
     rests until `retry_at_ms`.
     """
+    slots, totals, offset = dict(state.slots), state.totals, state.event_offset
     for update in updates:
-        if update.offset != state.event_offset + 1:
+        if update.offset != offset + 1:
             raise LogMismatchError(
-                f"order update {update.offset} of {update.symbol} does not follow {state.event_offset}: "
+                f"order update {update.offset} of {update.symbol} does not follow {offset}: "
                 "the update log and the state belong to different ledgers"
             )
-        state = replace(_absorb_one(state, update, market, retry_at_ms), event_offset=update.offset)
-    return state
+        key, slot, order = _find(slots, update)
+        match update.news:
+            case Fill() as fill:
+                slots[key], totals = _filled(slot, order, fill, totals, market)
+            case OrderStatus() as status:
+                slots[key], totals = _moved(slot, order, update, status, totals, retry_at_ms)
+        offset = update.offset
+    return replace(state, slots=slots, totals=totals, event_offset=offset)
 
 
-def _absorb_one(state: State, update: OrderUpdate, market: MarketRules, retry_at_ms: int) -> State:
-    slot, order = _find(state, update)
-    match update.news:
-        case Fill() as fill:
-            slot, totals = _filled(slot, order, fill, state.totals, market)
-        case OrderStatus() as status:
-            slot, totals = _moved(slot, order, update, status, state.totals, retry_at_ms)
-    return replace(state, slots={**state.slots, slot.key: slot}, totals=totals)
-
-
-def _find(state: State, update: OrderUpdate) -> tuple[InventorySlot, SlotOrder]:
-    for slot in state.slots.values():
+def _find(slots: Mapping[str, InventorySlot], update: OrderUpdate) -> tuple[str, InventorySlot, SlotOrder]:
+    for key, slot in slots.items():
         if slot.order is not None and slot.order.client_order_id == update.client_order_id:
-            return slot, slot.order
+            return key, slot, slot.order
     raise LogMismatchError(
         f"order update {update.offset} of {update.symbol} is about {update.client_order_id}, "
         "which the state does not know"

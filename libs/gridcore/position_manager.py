@@ -7,6 +7,7 @@ band rests on that.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from operator import attrgetter
 
 from gridcore.checks import refusal
 from gridcore.config import GridConfig
@@ -59,7 +60,7 @@ class PositionManager:
         self._at_ms = at_ms
         self._may_place = fresh and price is not None
         self._ladder: Ladder = ladder(config, market)
-        self._slots = sorted(state.slots.values(), key=lambda slot: slot.price)
+        self._slots = sorted(state.slots.values(), key=attrgetter("price"))
         self._lowest_buy = None if price is None else self._farthest_limit(Side.BUY, price)
         self._highest_sell = None if price is None else self._farthest_limit(Side.SELL, price)
 
@@ -67,7 +68,8 @@ class PositionManager:
         """The cancels and placements that the price and the mode ask for."""
         if self._state.risk.mode is Mode.PAUSED:
             return Adjustment()
-        cancelled = [slot for slot in self._slots if self._must_cancel(slot)]
+        wanted = [self._wanted(slot) for slot in self._slots]
+        cancelled = [slot for slot, stays in zip(self._slots, wanted, strict=True) if self._must_cancel(slot, stays)]
         closings = list(self._closings()) if self._may_place else []
         openings = list(self._openings()) if self._may_place else []
         return Adjustment(
@@ -76,7 +78,9 @@ class PositionManager:
             placements=(*closings, *openings),
             new_slots=tuple(each.slot for each in openings if each.slot.key not in self._state.slots),
             dropped_slots=tuple(self._dropped({each.slot.key for each in openings})),
-            flipped_slots=tuple(slot.key for slot in self._slots if slot.retiring is self._wanted(slot)),
+            flipped_slots=tuple(
+                slot.key for slot, stays in zip(self._slots, wanted, strict=True) if slot.retiring is stays
+            ),
         )
 
     def _resting(self, slot: InventorySlot) -> bool:
@@ -89,9 +93,9 @@ class PositionManager:
 
     # -- cancels
 
-    def _must_cancel(self, slot: InventorySlot) -> bool:
+    def _must_cancel(self, slot: InventorySlot, wanted: bool) -> bool:  # noqa: FBT001  asked of each slot at each step
         order = slot.order
-        if order is None or order.status is not OrderStatus.OPEN or self._resting(slot):
+        if order is None or order.status is not OrderStatus.OPEN or slot.retry_after_ms > self._at_ms:
             return False
         if order.role is Role.OPENING and self._state.risk.mode is not Mode.RUNNING:
             return True
@@ -101,7 +105,7 @@ class PositionManager:
             return True
         if order.role is Role.CLOSING:
             return self._mispriced(slot, order, self._price)
-        return not self._wanted(slot) or self._overtaken(slot, self._price)
+        return not wanted or (bool(slot.position) and self._overtaken(slot, self._price))
 
     def _out_of_reach(self, side: Side, limit: Decimal) -> bool:
         if self._lowest_buy is None or self._highest_sell is None:
