@@ -25,7 +25,7 @@ class Toll:
 
 
 def toll(name: str, params: Params) -> Toll:
-    """Of a request to an endpoint, by the endpoint's name. Never refuses: bad parameters are the endpoint's to judge."""
+    """Of a request to the endpoint of that name. It never refuses: bad parameters are the endpoint's to judge."""
     weigh = WEIGHTS.get(name, _ALWAYS_1)
     return Toll(weigh(params), name in _FREE_WHEN_DONE, int(name in _COUNTED_ORDERS))
 
