@@ -45,6 +45,13 @@ class Table:
         """A string."""
         return self._typed(key, str, default, "give a string")
 
+    def texts(self, key: str, default: Any = MISSING) -> list[str]:
+        """An array of strings."""
+        values = self._typed(key, list, default, "give an array of strings")
+        if not all(isinstance(value, str) for value in values):
+            raise ConfigError(self.field(key), values, "give an array of strings")
+        return values
+
     def flag(self, key: str, default: Any = MISSING) -> bool:
         """true or false."""
         return self._typed(key, bool, default, "give true or false")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 ZERO = Decimal(0)
+MAIN = "main"  # the account that everybody has
 
 
 @dataclass(frozen=True, slots=True)

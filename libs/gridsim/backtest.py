@@ -28,7 +28,7 @@ from gridcore.triggers import (
     Ticked,
     Trigger,
 )
-from gridsim.account import Account, Balance
+from gridsim.account import MAIN, Account, Balance
 from gridsim.book import Book
 from gridsim.exchange import Exchange
 from gridsim.market import Liquidity, MarketEvent, MarketPoint
@@ -66,7 +66,7 @@ class Backtest:
         check_grid(config, self._market)
         self._book = Book(rules, liquidity or Liquidity(), price=opening.price, taker=opening.taker)
         self.account = Account(balances)
-        self._venue = PaperVenue(Exchange([self._book], self.account), config.symbol)
+        self._venue = PaperVenue(Exchange([self._book], {MAIN: self.account}), config.symbol)
         self._max_update_batch = max_update_batch
         self._at_ms = opening.market_time_ms
         self._band: tuple[Decimal, Decimal] | None = None

@@ -1,19 +1,32 @@
-"""One symbol's open orders in price-time priority, its last market trade, and the ids it has given out."""
+"""One symbol's book: open orders in price-time priority, each at its place among the others, and the ids given out."""
 
 import bisect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
-from itertools import chain, islice
+from itertools import groupby
+from operator import attrgetter
 
-from gridsim.market import Level, Liquidity, MarketQuote, MarketTrade, best_price, levels
+from gridsim.account import ZERO
+from gridsim.market import Level, Liquidity, Queue
 from gridsim.orders import Order, Side
+from gridsim.others import Others
 from gridsim.rules import Reason, Refused, SymbolRules
 
 _Key = tuple[Decimal, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A quantity that waits at a price: what is left of an order of ours, or the others' where `order` is None."""
+
+    price: Decimal
+    quantity: Decimal
+    order: Order | None = None
+
+
 class Book:
-    """Our open orders of a symbol, and the quotes of the others around them.
+    """Our open orders of a symbol, whosoever's, and the others around them.
 
     Order and trade ids rise by one; `last_trade_id` counts every print of the symbol, ours and the others'.
     """
@@ -28,77 +41,138 @@ class Book:
         last_order_id: int = 0,
         last_trade_id: int = 0,
         orders: Iterable[Order] = (),
+        ahead: Mapping[int, Decimal] | None = None,
     ) -> None:
+        """`orders` by rising id; `ahead`: what of the others trades before some of them, by order id."""
         self.rules = rules
-        self.liquidity = liquidity
-        self.price = price
-        self.taker = taker
-        self.quotes: MarketQuote | None = None  # as recorded; None: they are made up around the price
+        self.others = Others(rules, liquidity, price, taker)
         self.last_order_id = last_order_id
         self.last_trade_id = last_trade_id
+        self._joins = liquidity.queue
         self._orders: dict[int, Order] = {}
-        self._by_client_id: dict[str, int] = {}
+        self._orders_of: dict[str, dict[int, Order]] = {}
+        self._by_client_id: dict[tuple[str, str], int] = {}
         self._queues: dict[Side, list[_Key]] = {Side.BUY: [], Side.SELL: []}
+        self._ahead = dict(ahead or {})
+        self._moved: dict[int, Decimal] = {}
         for order in orders:
-            self.keep(order)
+            self._name(order)
+            self._queues[order.side].append(_key(order))
+        for queue in self._queues.values():
+            queue.sort()
+
+    @property
+    def price(self) -> Decimal:
+        """The market's last."""
+        return self.others.price
+
+    @property
+    def taker(self) -> Side:
+        """Who took the market's last trade."""
+        return self.others.taker
 
     @property
     def orders(self) -> list[Order]:
-        """The open orders, oldest first."""
-        return sorted(self._orders.values(), key=lambda order: order.order_id)
+        """The open orders of everybody, oldest first."""
+        return list(self._orders.values())
 
-    def __len__(self) -> int:
-        return len(self._orders)
+    def orders_of(self, account: str) -> list[Order]:
+        """An account's open orders, oldest first."""
+        return list(self._orders_of.get(account, {}).values())
 
-    def find(self, order_id: int) -> Order:
-        """The open order. Raises Refused where there is none by that id."""
-        try:
-            return self._orders[order_id]
-        except KeyError:
-            raise Refused(Reason.UNKNOWN_ORDER, f"no open order {order_id}") from None
+    def count(self, account: str) -> int:
+        """How many orders of the account are open."""
+        return len(self._orders_of.get(account, {}))
 
-    def open_client_id(self, client_order_id: str) -> Order | None:
-        """The open order by that client id, if there is one."""
-        order_id = self._by_client_id.get(client_order_id)
+    def find(self, account: str, order_id: int) -> Order:
+        """The account's open order. Raises Refused where it has none by that id."""
+        order = self._orders.get(order_id)
+        if order is None or order.account != account:
+            raise Refused(Reason.UNKNOWN_ORDER, f"no open order {order_id}")
+        return order
+
+    def open_client_id(self, account: str, client_order_id: str) -> Order | None:
+        """The account's open order by that client id, if there is one."""
+        order_id = self._by_client_id.get((account, client_order_id))
         return None if order_id is None else self._orders[order_id]
 
     def keep(self, order: Order) -> None:
         """Puts the order's present form into the book, or takes it out if it has ended."""
         known = order.order_id in self._orders
         if order.is_open:
-            self._orders[order.order_id] = order
+            self._name(order)
             if not known:
-                self._by_client_id[order.client_order_id] = order.order_id
                 bisect.insort(self._queues[order.side], _key(order))
         elif known:
             del self._orders[order.order_id]
-            del self._by_client_id[order.client_order_id]
+            del self._orders_of[order.account][order.order_id]
+            del self._by_client_id[order.account, order.client_order_id]
+            self._ahead.pop(order.order_id, None)
+            self._moved.pop(order.order_id, None)
             queue = self._queues[order.side]
             del queue[bisect.bisect_left(queue, _key(order))]
 
-    def reachable(self, side: Side, price: Decimal) -> Iterator[Order]:
+    def reachable(self, side: Side, price: Decimal) -> list[Order]:
         """Our orders of a side that a trade at `price` reaches, best price first, then oldest."""
-        bound = -price if side is Side.BUY else price
-        # A copy of the reachable head: filling them takes them out of the queue.
-        for _, order_id in self._queues[side][: bisect.bisect_left(self._queues[side], (bound, 2**63))]:
-            yield self._orders[order_id]
-
-    def traded(self, trade: MarketTrade) -> None:
-        """The others traded: the price is theirs, and quotes that it contradicts are of the past."""
-        self.price, self.taker = trade.price, trade.taker
-        if self.quotes is not None and not self.quotes.holds(trade.price):
-            self.quotes = None
+        queue, bound = self._queues[side], -price if side is Side.BUY else price
+        return [self._orders[order_id] for _, order_id in queue[: bisect.bisect_left(queue, (bound, 2**63))]]
 
     def best(self, side: Side) -> Decimal:
-        """The others' best bid (BUY) or ask (SELL)."""
-        if self.quotes is not None:
-            return self.quotes.best(side).price
-        return best_price(self.rules, self.liquidity, side, self.price, self.taker)
+        """The others' best bid (BUY) or ask (SELL), which reaches no order of ours: what did has traded with it."""
+        return self.others.best(side, self._best_of_ours(side.opposite))
 
     def levels(self, side: Side) -> Iterator[Level]:
-        """The others' bids (BUY) or asks (SELL), best first. Of recorded quotes only the best level is recorded."""
-        made_up = levels(self.rules, self.liquidity, side, self.best(side))
-        return made_up if self.quotes is None else chain([self.quotes.best(side)], islice(made_up, 1, None))
+        """The bids (BUY) or asks (SELL) as the public sees them, ours among the others', best first."""
+        for price, offers in groupby(self.offers(side), key=attrgetter("price")):
+            yield Level(price, sum((offer.quantity for offer in offers), ZERO))
+
+    def offers(self, side: Side) -> Iterator[Offer]:
+        """All that waits on a side in the sequence in which it trades: by price, then by the place in the queue."""
+        levels = self.others.levels(side, self._best_of_ours(side.opposite))
+        level = next(levels, None)
+        resting = (self._orders[order_id] for _, order_id in self._queues[side])
+        for price, orders in groupby(resting, key=attrgetter("price")):
+            while level is not None and side.is_better(level.price, price):
+                yield Offer(level.price, level.quantity)
+                level = next(levels, None)
+            if level is None or level.price != price:
+                yield from self._queue(price, ZERO, orders)
+            else:
+                yield from self._queue(price, level.quantity, orders)
+                level = next(levels, None)
+        while level is not None:
+            yield Offer(level.price, level.quantity)
+            level = next(levels, None)
+
+    def ahead(self, order_id: int) -> Decimal:
+        """What of the others trades before an order at its price."""
+        return self._ahead.get(order_id, ZERO)
+
+    def join(self, order: Order) -> None:
+        """The order has come to rest: behind the others at its price, unless it is to stand before them."""
+        if self._joins is Queue.BACK:
+            self._move(order.order_id, self.others.displayed(order.side, order.price))
+
+    def traded_ahead(self, side: Side, price: Decimal, quantity: Decimal) -> None:
+        """So much of the others' has traded at the price: our orders there move up."""
+        for order in self.reachable(side, price) if quantity and self._ahead else ():
+            if order.price == price:
+                self._move(order.order_id, max(ZERO, self.ahead(order.order_id) - quantity))
+
+    def close_up(self) -> None:
+        """The others show less at their best than is ahead of our orders there: the rest has gone, and they move up."""
+        for side in Side if self._ahead else ():
+            best = self.others.best(side)
+            recorded = self.others.recorded(side, best)
+            for order in self.reachable(side, best):
+                shown = recorded if order.price == best else ZERO
+                if shown is not None and shown < self.ahead(order.order_id):
+                    self._move(order.order_id, shown)
+
+    def drain_moves(self) -> dict[int, Decimal]:
+        """What is ahead of the orders that have moved in the queue since the last call, by order id."""
+        moved, self._moved = self._moved, {}
+        return moved
 
     def next_order_id(self) -> int:
         """Gives out an order id."""
@@ -109,6 +183,36 @@ class Book:
         """Gives out a trade id."""
         self.last_trade_id += 1
         return self.last_trade_id
+
+    def _queue(self, price: Decimal, others: Decimal, orders: Iterable[Order]) -> Iterator[Offer]:
+        """Our orders at a price between what of the others came before and after them."""
+        passed = ZERO
+        for order in orders:
+            before = min(self.ahead(order.order_id), others) - passed
+            if before > 0:
+                yield Offer(price, before)
+                passed += before
+            yield Offer(price, order.remaining, order)
+        if others > passed:
+            yield Offer(price, others - passed)
+
+    def _best_of_ours(self, side: Side) -> Decimal | None:
+        queue = self._queues[side]
+        return self._orders[queue[0][1]].price if queue else None
+
+    def _name(self, order: Order) -> None:
+        self._orders[order.order_id] = order
+        self._orders_of.setdefault(order.account, {})[order.order_id] = order
+        self._by_client_id[order.account, order.client_order_id] = order.order_id
+
+    def _move(self, order_id: int, ahead: Decimal) -> None:
+        if ahead == self.ahead(order_id):
+            return
+        self._moved[order_id] = ahead
+        if ahead:
+            self._ahead[order_id] = ahead
+        else:
+            self._ahead.pop(order_id, None)
 
 
 def _key(order: Order) -> _Key:

@@ -3,31 +3,36 @@
 It keeps what matching needs (open orders, balances, ids); history is the executions, and whoever calls keeps them.
 
 The rules, in full:
+- Our orders, of whatever account, and the others' levels trade by price, then by their place in the queue. An order
+  that comes to rest stands behind what the others show at its price (see Queue), and behind our older orders there.
 - A market trade at price p for quantity q fills every resting order that it goes through (buys above p, sells below)
-  entirely, and orders at p, oldest first, for at most q in all. A maker trades at its own price.
+  entirely, and at p, for at most q in all, what is ahead of our orders, then our orders. A maker trades at its own
+  price.
 - A recorded quote does the same: its ask goes through our buys, its bid through our sells, for the quantity it shows.
-- A taker trades with the others' book around the last market price (see Liquidity) or behind the recorded quotes; it is
-  whole again for the next.
-- An own resting order that a newer own order would trade with expires first (Binance's EXPIRE_MAKER).
+- What the others show no longer is not ahead of anybody: less than before at a recorded best, nothing at all at a
+  price that is better than their best.
+- A taker trades with our resting orders and with the others' book around the last market price (see Liquidity) or
+  behind the recorded quotes; the others' book is whole again for the next.
+- Two of our orders trade with each other in one print; within an account one of them expires instead (see SelfTrade).
 - Fees are taken from what is received: in base on buys, in quote on sells (Binance without BNB).
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from itertools import takewhile
 from typing import assert_never
 
 from gridsim.account import ZERO, Account, Balance
-from gridsim.book import Book
-from gridsim.market import Level, MarketEvent, MarketQuote, MarketTrade
+from gridsim.book import Book, Offer
+from gridsim.market import MarketEvent, MarketQuote, MarketTrade
+from gridsim.matching import Match, match_order, reserve
 from gridsim.orders import NewOrder, Order, OrderStatus, OrderType, Side, TimeInForce, Trade, Transition
 from gridsim.rules import Reason, Refused
 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """A change of one order, and the balances of its two assets after it: what the venue records and tells."""
+    """A change of one order, and its account's balances of both assets after it: what the venue records and tells."""
 
     order: Order
     transition: Transition
@@ -48,19 +53,23 @@ class Print:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a command or a market event did, in the order in which it happened; `quoted`: the others quoted anew."""
+    """What a command or a market event did, in the order in which it happened; `quoted`: the others quoted anew.
+
+    `ahead` are the orders that have moved in the queue, by id: what of the others still trades before each.
+    """
 
     executions: tuple[Execution, ...]
     prints: tuple[Print, ...] = ()
     quoted: bool = False
+    ahead: Mapping[int, Decimal] = field(default_factory=dict[int, Decimal])
 
 
 class Exchange:
-    """Books by symbol (as ccxt writes it) and the account that trades on them. Times are the venue's, in Unix ms."""
+    """Books by symbol (as ccxt writes it) and the accounts that trade on them. Times are the venue's, in Unix ms."""
 
-    def __init__(self, books: Iterable[Book], account: Account) -> None:
+    def __init__(self, books: Iterable[Book], accounts: Mapping[str, Account]) -> None:
         self._books = {book.rules.symbol: book for book in books}
-        self.account = account
+        self.accounts = accounts
 
     @property
     def books(self) -> Mapping[str, Book]:
@@ -74,43 +83,38 @@ class Exchange:
         except KeyError:
             raise Refused(Reason.UNKNOWN_SYMBOL, symbol) from None
 
-    def place(self, new: NewOrder, time_ms: int) -> Outcome:
-        """Takes an order: its first execution is NEW, then its trades, then its expiry if it may not rest.
+    def place(self, account: str, new: NewOrder, time_ms: int) -> Outcome:
+        """Takes an account's order: its first execution is NEW, then its trades, then its expiry if it may not rest.
 
-        Raises Refused, with nothing changed, for a filter, a duplicate client id among the open orders, a balance that
-        does not suffice, or a LIMIT_MAKER that would trade at once.
+        Raises Refused, with nothing changed, for a filter, a duplicate client id among the account's open orders, a
+        balance that does not suffice, or a LIMIT_MAKER that would trade at once.
         """
         book = self.book(new.symbol)
-        book.rules.check(new, book.price)
-        if new.client_order_id and book.open_client_id(new.client_order_id):
-            raise Refused(Reason.DUPLICATE, new.client_order_id)
-        if len(book) >= book.rules.max_orders:
-            raise Refused(Reason.MAX_NUM_ORDERS, f"{len(book)} are open")
-        crossing = _sweep(book, new)
-        own = _own_in_the_way(book, new, crossing)
-        if new.type is OrderType.LIMIT_MAKER and (crossing or own):
-            raise Refused(Reason.WOULD_MATCH)
-        asset, amount = _reserve(book, new, crossing)
-        if self.account.of(asset).free < amount:
-            raise Refused(Reason.INSUFFICIENT_BALANCE, f"{amount} {asset} are needed")
-        return _Step(book, self.account, time_ms).place(new, crossing, own, asset, amount)
+        found = self._check(book, account, new)
+        return _Step(book, self.accounts, time_ms).place(account, new, found)
 
-    def cancel(self, symbol: str, order_id: int, time_ms: int, cause: str = "cancelled by its owner") -> Outcome:
-        """Ends an open order. Raises Refused where it is not open."""
+    def check(self, account: str, new: NewOrder) -> None:
+        """Raises Refused for an order that `place` would refuse, and changes nothing."""
+        self._check(self.book(new.symbol), account, new)
+
+    def cancel(
+        self, account: str, symbol: str, order_id: int, time_ms: int, cause: str = "cancelled by its owner"
+    ) -> Outcome:
+        """Ends an account's open order. Raises Refused where it has no such order open."""
         book = self.book(symbol)
-        step = _Step(book, self.account, time_ms)
-        step.end(book.find(order_id), OrderStatus.CANCELED, cause)
+        step = _Step(book, self.accounts, time_ms)
+        step.end(book.find(account, order_id), OrderStatus.CANCELED, cause)
         return step.outcome
 
     def trade(self, symbol: str, trade: MarketTrade, time_ms: int) -> Outcome:
         """Lets the others trade: fills what their trade reaches, then prints what is left of it."""
-        step = _Step(self.book(symbol), self.account, time_ms)
+        step = _Step(self.book(symbol), self.accounts, time_ms)
         step.market_trade(trade)
         return step.outcome
 
     def quote(self, symbol: str, quote: MarketQuote, time_ms: int) -> Outcome:
         """Lets the others quote: fills what their quotes reach."""
-        step = _Step(self.book(symbol), self.account, time_ms)
+        step = _Step(self.book(symbol), self.accounts, time_ms)
         step.market_quote(quote)
         return replace(step.outcome, quoted=True)
 
@@ -124,86 +128,135 @@ class Exchange:
             case _:
                 assert_never(event)
 
+    def _check(self, book: Book, account: str, new: NewOrder) -> Match:
+        book.rules.check(new, book.price)
+        if new.client_order_id and book.open_client_id(account, new.client_order_id):
+            raise Refused(Reason.DUPLICATE, new.client_order_id)
+        if book.count(account) >= book.rules.max_orders:
+            raise Refused(Reason.MAX_NUM_ORDERS, f"{book.count(account)} are open")
+        found = match_order(book, account, new)
+        if new.type is OrderType.LIMIT_MAKER and not found.empty:
+            raise Refused(Reason.WOULD_MATCH)
+        asset, amount = reserve(book, new, found)
+        if self.accounts[account].of(asset).free < amount:
+            raise Refused(Reason.INSUFFICIENT_BALANCE, f"{amount} {asset} are needed")
+        return found
+
 
 class _Step:
-    """One command at work on a book and the account: it collects what happens."""
+    """One command at work on a book and the accounts: it collects what happens."""
 
-    def __init__(self, book: Book, account: Account, time_ms: int) -> None:
+    def __init__(self, book: Book, accounts: Mapping[str, Account], time_ms: int) -> None:
         self._book = book
         self._rules = book.rules
-        self._account = account
+        self._accounts = accounts
         self._time_ms = time_ms
         self._executions: list[Execution] = []
         self._prints: list[Print] = []
 
     @property
     def outcome(self) -> Outcome:
-        return Outcome(tuple(self._executions), tuple(self._prints))
+        return Outcome(tuple(self._executions), tuple(self._prints), ahead=self._book.drain_moves())
 
-    def place(self, new: NewOrder, crossing: list[Level], own: list[Order], asset: str, amount: Decimal) -> Outcome:
-        order = self._accept(new)
-        self._account.hold(asset, amount)
+    def place(self, account: str, new: NewOrder, found: Match) -> Outcome:
+        order = self._accept(account, new)
+        self._accounts[account].hold(*reserve(self._book, new, found))
         self._record(order)
-        for resting in own:
+        for resting in found.expiring:
             self.end(resting, OrderStatus.EXPIRED_IN_MATCH, f"self-trade prevention: order {order.order_id}")
-        for level in crossing:
-            order = self._fill(order, level.price, level.quantity, maker=False)
-        if order.is_open and not _may_rest(order):
+        for offer in found.trades:
+            order = self._take(order, offer)
+        if order.is_open and found.stopped:
+            self.end(order, OrderStatus.EXPIRED_IN_MATCH, "self-trade prevention")
+        elif order.is_open and not _may_rest(order):
             self.end(order, OrderStatus.EXPIRED, f"{order.type.value} {order.time_in_force.value} may not rest")
+        elif order.is_open:
+            self._book.join(order)
         return self.outcome
 
     def market_trade(self, trade: MarketTrade) -> None:
-        self._book.traded(trade)
-        at_price = left = self._rules.floor_quantity(trade.quantity)
+        self._book.others.traded(trade)
+        self._book.close_up()
+        left = whole = self._rules.floor_quantity(trade.quantity)
         for side in Side:
-            left = self._fill_reached(side, trade.price, left)
-        rest = trade.quantity - (at_price - left)
+            left -= self._fill_reached(side, trade.price, left)
+        rest = trade.quantity - (whole - left)
         if rest:
             self._print(self._book.next_trade_id(), trade.price, rest, trade.taker)
 
     def market_quote(self, quote: MarketQuote) -> None:
-        self._book.quotes = quote
+        self._book.others.quoted(quote)
+        self._book.close_up()
         for side in Side:
             offer = quote.best(side.opposite)
             self._fill_reached(side, offer.price, self._rules.floor_quantity(offer.quantity))
 
     def _fill_reached(self, side: Side, price: Decimal, left: Decimal) -> Decimal:
-        """Fills our orders of a side that the others reach with `price`, at it for `left` at most; what is left."""
+        """Fills our orders of a side that the others reach with `price`, at it for `left` at most, of which what is
+        ahead of them takes its part first; how much of ours that was.
+        """
+        passed = ours = ZERO
         for order in self._book.reachable(side, price):
-            through = order.price != price
-            quantity = order.remaining if through else min(order.remaining, left)
-            if not through:
-                left -= quantity
+            quantity = order.remaining
+            if order.price == price:
+                before = min(left, max(ZERO, self._book.ahead(order.order_id) - passed))
+                quantity = min(quantity, left - before)
+                passed, left, ours = passed + before, left - before - quantity, ours + quantity
             if quantity:
-                self._fill(order, order.price, quantity, maker=True)
-        return left
+                self._trade(order.price, quantity, order.side.opposite, (order, True))
+        self._book.traded_ahead(side, price, passed)
+        return ours
 
     def end(self, order: Order, status: OrderStatus, cause: str) -> None:
         asset, amount = self._held(order)
-        self._account.release(asset, amount)
+        self._accounts[order.account].release(asset, amount)
         self._record(order.moved(Transition(self._time_ms, status, cause)))
 
-    def _accept(self, new: NewOrder) -> Order:
+    def _accept(self, account: str, new: NewOrder) -> Order:
         order_id = self._book.next_order_id()
-        placed = Transition(self._time_ms, OrderStatus.NEW, "placed")
-        client_id = new.client_order_id or f"simex-{order_id}"
-        force = TimeInForce.GTC if new.type is not OrderType.LIMIT else new.time_in_force
         return Order(
-            new.symbol, order_id, client_id, new.side, new.type, force, new.price, new.quantity, ZERO, ZERO, (placed,)
+            account=account,
+            symbol=new.symbol,
+            order_id=order_id,
+            client_order_id=new.client_order_id or f"simex-{order_id}",
+            side=new.side,
+            type=new.type,
+            time_in_force=TimeInForce.GTC if new.type is not OrderType.LIMIT else new.time_in_force,
+            price=new.price,
+            quantity=new.quantity,
+            executed=ZERO,
+            executed_quote=ZERO,
+            self_trade=new.self_trade,
+            transitions=(Transition(self._time_ms, OrderStatus.NEW, "placed"),),
         )
 
-    def _fill(self, order: Order, price: Decimal, quantity: Decimal, *, maker: bool) -> Order:
+    def _take(self, order: Order, offer: Offer) -> Order:
+        """A new order trades with what waits: one of ours, or the others."""
+        if offer.order is None:
+            self._book.traded_ahead(order.side.opposite, offer.price, offer.quantity)
+            return self._trade(offer.price, offer.quantity, order.side, (order, False))
+        return self._trade(offer.price, offer.quantity, order.side, (offer.order, True), (order, False))
+
+    def _trade(self, price: Decimal, quantity: Decimal, taker: Side, *parties: tuple[Order, bool]) -> Order:
+        """One print, and a fill of each order of ours that is party to it, as maker or not; the last one after it."""
+        trade_id = self._book.next_trade_id()
+        filled = [self._fill(order, trade_id, price, quantity, maker=maker) for order, maker in parties]
+        self._print(trade_id, price, quantity, taker)
+        return filled[-1]
+
+    def _fill(self, order: Order, trade_id: int, price: Decimal, quantity: Decimal, *, maker: bool) -> Order:
         base, quote = self._rules.base, self._rules.quote
+        account = self._accounts[order.account]
         received, asset = (quantity, base) if order.side is Side.BUY else (price * quantity, quote)
         commission = self._rules.commission(received, maker=maker)
         if order.side is Side.BUY:
             held = (order.price or price) * quantity
-            self._account.move(quote, free=held - price * quantity, locked=-held)
+            account.move(quote, free=held - price * quantity, locked=-held)
         else:
-            self._account.move(base, locked=-quantity)
-        self._account.move(asset, free=received - commission)
-        trade_id = self._book.next_trade_id()
+            account.move(base, locked=-quantity)
+        account.move(asset, free=received - commission)
         trade = Trade(
+            account=order.account,
             symbol=order.symbol,
             trade_id=trade_id,
             order_id=order.order_id,
@@ -218,7 +271,6 @@ class _Step:
         )
         filled = order.filled(price, quantity, self._time_ms, f"trade {trade_id}")
         self._record(filled, trade)
-        self._print(trade_id, price, quantity, order.side.opposite if maker else order.side)
         return filled
 
     def _held(self, order: Order) -> tuple[str, Decimal]:
@@ -230,51 +282,13 @@ class _Step:
 
     def _record(self, order: Order, trade: Trade | None = None) -> None:
         self._book.keep(order)
-        balances = (self._account.of(self._rules.base), self._account.of(self._rules.quote))
+        account = self._accounts[order.account]
+        balances = (account.of(self._rules.base), account.of(self._rules.quote))
         self._executions.append(Execution(order, order.transitions[-1], balances, trade))
 
     def _print(self, trade_id: int, price: Decimal, quantity: Decimal, taker: Side) -> None:
         self._prints.append(Print(trade_id, price, quantity, taker, self._time_ms))
 
 
-def _own_in_the_way(book: Book, new: NewOrder, crossing: list[Level]) -> list[Order]:
-    """Our resting orders that the new one would meet on its way: at its last price, the others come first."""
-    if crossing and sum(level.quantity for level in crossing) == new.quantity:
-        last = crossing[-1].price
-        return [order for order in book.reachable(new.side.opposite, last) if order.price != last]
-    if new.type is OrderType.MARKET or new.time_in_force is TimeInForce.FOK:
-        return []
-    return list(book.reachable(new.side.opposite, new.price))
-
-
 def _may_rest(order: Order) -> bool:
     return order.type is not OrderType.MARKET and order.time_in_force is TimeInForce.GTC
-
-
-def _sweep(book: Book, new: NewOrder) -> list[Level]:
-    """What the order trades at once, level by level; nothing where FOK cannot have all of it."""
-    taken: list[Level] = []
-    left = new.quantity
-    for level in takewhile(lambda offer: _reaches(new, offer.price), book.levels(new.side.opposite)):
-        quantity = min(left, level.quantity)
-        taken.append(Level(level.price, quantity))
-        left -= quantity
-        if not left:
-            return taken
-    return [] if new.time_in_force is TimeInForce.FOK else taken
-
-
-def _reaches(new: NewOrder, price: Decimal) -> bool:
-    if new.type is OrderType.MARKET:
-        return True
-    return new.price >= price if new.side is Side.BUY else new.price <= price
-
-
-def _reserve(book: Book, new: NewOrder, crossing: list[Level]) -> tuple[str, Decimal]:
-    """The asset and amount that the order holds from the moment it is taken."""
-    market = new.type is OrderType.MARKET
-    if new.side is Side.SELL:
-        return book.rules.base, sum((level.quantity for level in crossing), ZERO) if market else new.quantity
-    if market:
-        return book.rules.quote, sum((level.price * level.quantity for level in crossing), ZERO)
-    return book.rules.quote, new.price * new.quantity

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from enum import Enum
 from typing import Protocol
 
 from gridsim.orders import Side
@@ -82,6 +83,13 @@ class Source(Protocol):
         ...
 
 
+class Queue(Enum):
+    """Where an order that comes to rest stands among the others at its price: behind them all, or before them."""
+
+    BACK = "back"
+    FRONT = "front"
+
+
 @dataclass(frozen=True, slots=True)
 class Liquidity:
     """The others' book that is made up around the last price: `levels` a tick apart, each worth `depth_notional`."""
@@ -89,6 +97,7 @@ class Liquidity:
     spread_ticks: int = 1
     levels: int = 20
     depth_notional: Decimal = Decimal(100_000)
+    queue: Queue = Queue.BACK
 
 
 def best_price(rules: SymbolRules, liquidity: Liquidity, side: Side, price: Decimal, taker: Side) -> Decimal:
@@ -106,4 +115,9 @@ def levels(rules: SymbolRules, liquidity: Liquidity, side: Side, best: Decimal) 
         price = best + step * number
         if price <= 0:
             return
-        yield Level(price, max(rules.lot_size, rules.floor_quantity(liquidity.depth_notional / price)))
+        yield Level(price, made_up_quantity(rules, liquidity, price))
+
+
+def made_up_quantity(rules: SymbolRules, liquidity: Liquidity, price: Decimal) -> Decimal:
+    """What the others have at a price of which nothing is recorded, a lot at least."""
+    return max(rules.lot_size, rules.floor_quantity(liquidity.depth_notional / price))

@@ -16,6 +16,14 @@ class Side(Enum):
         """The side it trades with."""
         return Side.SELL if self is Side.BUY else Side.BUY
 
+    def reaches(self, limit: Decimal, price: Decimal) -> bool:
+        """Whether an order of this side with that limit trades at the price."""
+        return limit >= price if self is Side.BUY else limit <= price
+
+    def is_better(self, price: Decimal, other: Decimal) -> bool:
+        """Whether a price of this side trades before the other one."""
+        return price > other if self is Side.BUY else price < other
+
 
 class OrderType(Enum):
     """LIMIT_MAKER is refused where it would trade at once; MARKET has no price and never rests."""
@@ -33,8 +41,17 @@ class TimeInForce(Enum):
     FOK = "FOK"
 
 
+class SelfTrade(Enum):
+    """What a new order does where it would trade with an order of its own account: which of the two expires first."""
+
+    EXPIRE_MAKER = "EXPIRE_MAKER"
+    EXPIRE_TAKER = "EXPIRE_TAKER"
+    EXPIRE_BOTH = "EXPIRE_BOTH"
+    NONE = "NONE"
+
+
 class OrderStatus(Enum):
-    """EXPIRED_IN_MATCH: a newer order of the same account would have traded with it (self-trade prevention)."""
+    """EXPIRED_IN_MATCH: it would have traded with an order of its own account (self-trade prevention)."""
 
     NEW = "NEW"
     PARTIALLY_FILLED = "PARTIALLY_FILLED"
@@ -65,6 +82,7 @@ class NewOrder:
     price: Decimal = Decimal(0)
     time_in_force: TimeInForce = TimeInForce.GTC
     client_order_id: str = ""
+    self_trade: SelfTrade = SelfTrade.EXPIRE_MAKER
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +96,12 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """A fill of one of our orders. The commission is what the account did not get: base on a buy, quote on a sell."""
+    """A fill of one of our orders. The commission is what the account did not get: base on a buy, quote on a sell.
 
+    Where two of our orders trade with each other there are two of them, with one id.
+    """
+
+    account: str
     symbol: str
     trade_id: int
     order_id: int
@@ -97,6 +119,7 @@ class Trade:
 class Order:
     """An order the exchange has taken. `executed` is in base, `executed_quote` in quote; both only rise."""
 
+    account: str
     symbol: str
     order_id: int
     client_order_id: str
@@ -107,6 +130,7 @@ class Order:
     quantity: Decimal
     executed: Decimal
     executed_quote: Decimal
+    self_trade: SelfTrade
     transitions: tuple[Transition, ...]
 
     @property

@@ -7,6 +7,7 @@ from gridcore.actions import Action, ActionResult, CancelOrder, Fill, OrderUpdat
 from gridcore.market import MarketRules
 from gridcore.orders import OrderStatus, Side
 from gridcore.triggers import Plan
+from gridsim.account import MAIN
 from gridsim.exchange import Exchange, Execution
 from gridsim.exchange import Outcome as Happened
 from gridsim.market import MarketEvent
@@ -39,7 +40,10 @@ def market_rules(rules: SymbolRules) -> MarketRules:
 
 
 class PaperVenue:
-    """One symbol of an exchange. `log` is its update log: fills in the venue's order, each end after its fills."""
+    """One symbol of an exchange, traded by its main account.
+
+    `log` is its update log: fills in the venue's order, each end after its fills.
+    """
 
     def __init__(self, exchange: Exchange, symbol: str) -> None:
         self._exchange = exchange
@@ -71,7 +75,7 @@ class PaperVenue:
             client_order_id=place.client_order_id,
         )
         try:
-            happened = self._exchange.place(new, at_ms)
+            happened = self._exchange.place(MAIN, new, at_ms)
         except Refused as refusal:
             reason = refusal.reason.value
             return ActionResult(index, place.client_order_id, Outcome.REJECTED, "", reason, str(refusal), at_ms)
@@ -80,9 +84,9 @@ class PaperVenue:
         return ActionResult(index, place.client_order_id, Outcome.ACCEPTED, order_id, recorded_time_ms=at_ms)
 
     def _cancel(self, index: int, cancel: CancelOrder, at_ms: int) -> ActionResult:
-        order = self._exchange.book(self._symbol).open_client_id(cancel.client_order_id)
+        order = self._exchange.book(self._symbol).open_client_id(MAIN, cancel.client_order_id)
         if order is not None:
-            self._note(self._exchange.cancel(self._symbol, order.order_id, at_ms))
+            self._note(self._exchange.cancel(MAIN, self._symbol, order.order_id, at_ms))
         outcome = Outcome.ENDED if order is None else Outcome.CANCELLED
         return ActionResult(index, cancel.client_order_id, outcome, cancel.exchange_order_id, recorded_time_ms=at_ms)
 

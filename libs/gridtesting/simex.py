@@ -8,14 +8,16 @@ from pathlib import Path
 
 from gridrpc.channel import open_channel
 from gridsim.account import Balance
+from gridsim.market import Liquidity, Queue
 from gridsim.orders import Side
 from gridsim.rules import SymbolRules
 from gridwright.v1 import models_pb2, simex_pb2, simex_pb2_grpc
 from simex.config import MarketSettings, Settings
 from simex.server import serving, wall_clock_ms
 
-# Two coins and a market that stands still until it is advanced: what most tests want.
-STILL_MARKET = MarketSettings(SymbolRules("BTC/USDT"), running=False, seed=7)
+# Two coins and a market that stands still until it is advanced: what most tests want. An order is filled by the first
+# trade at its price: whose turn it is in the queue is what few tests are about.
+STILL_MARKET = MarketSettings(SymbolRules("BTC/USDT"), Liquidity(queue=Queue.FRONT), running=False, seed=7)
 BALANCES: Mapping[str, Decimal] = {"BTC": Decimal(1), "USDT": Decimal(100_000)}
 
 

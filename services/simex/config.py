@@ -1,15 +1,18 @@
 """simex's settings: the `[simex]` section of a TOML file and the flags that override it, read once at the start."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
 
 from gridrpc.settings import ConfigError, Table
-from gridsim.account import Balance
-from gridsim.market import Liquidity
+from gridsim.account import MAIN, Balance
+from gridsim.market import Liquidity, Queue
 from gridsim.rules import SymbolRules
+from simex.accounts import read_accounts, read_balances, read_keys
+from simex.keys import ApiKey
 
 _SYMBOL = re.compile(r"[A-Z0-9]{1,12}/[A-Z0-9]{1,12}")
 _ZERO = Decimal(0)
@@ -45,7 +48,10 @@ class MarketSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All that simex is told. Addresses are `host:port`, port 0 takes any free one."""
+    """All that simex is told. Addresses are `host:port`, port 0 takes any free one.
+
+    `balances`, `api_key` and `api_secret` are the main account's; `accounts` and `keys` are those beside it.
+    """
 
     markets: tuple[MarketSettings, ...]
     balances: tuple[Balance, ...]
@@ -54,23 +60,38 @@ class Settings:
     control_address: str = "127.0.0.1:0"
     api_key: str = field(default="simex", repr=False)
     api_secret: str = field(default="simex", repr=False)
+    accounts: Mapping[str, tuple[Balance, ...]] = field(default_factory=dict[str, tuple[Balance, ...]])
+    keys: tuple[ApiKey, ...] = ()
     ports_file: Path | None = None
     clock_offset_ms: int = 0  # how far its clock is ahead of this machine's
+
+    @property
+    def every_account(self) -> Mapping[str, tuple[Balance, ...]]:
+        """What each account has before its first order."""
+        return {MAIN: self.balances, **self.accounts}
+
+    @property
+    def every_key(self) -> tuple[ApiKey, ...]:
+        """The keys to all accounts."""
+        return (ApiKey(MAIN, self.api_key, self.api_secret), *self.keys)
 
 
 def read_settings(table: Table) -> Settings:
     """The settings of a `[simex]` table. Raises ConfigError for the first that cannot be used."""
     markets = tuple(_market(row) for row in table.tables("markets"))
     _check_markets(table.field("markets"), markets)
-    ports_file = table.text("ports_file", "")
+    ports_file, api_key = table.text("ports_file", ""), table.text("api_key", "simex")
+    accounts = read_accounts(table.tables("accounts"))
     settings = Settings(
         markets=markets,
-        balances=_balances(table.table("balances")),
+        balances=read_balances(table.table("balances")),
         data_dir=Path(table.text("data_dir", ".gridwright/simex")),
         address=_address(table, "address"),
         control_address=_address(table, "control_address"),
-        api_key=table.text("api_key", "simex"),
+        api_key=api_key,
         api_secret=table.text("api_secret", "simex"),
+        accounts=accounts,
+        keys=read_keys(table.tables("keys"), [MAIN, *accounts], api_key),
         ports_file=Path(ports_file) if ports_file else None,
         clock_offset_ms=table.integer("clock_offset_ms", 0),
     )
@@ -86,6 +107,7 @@ def _market(table: Table) -> MarketSettings:
             spread_ticks=table.integer("spread_ticks", 1, least=1),
             levels=table.integer("depth_levels", 20, least=1),
             depth_notional=table.decimal("depth_notional", Decimal(100_000), above=_ZERO),
+            queue=table.choice("queue", Queue, Queue.BACK),
         ),
         kind=kind,
         speed=table.decimal("speed", Decimal(1), above=_ZERO),
@@ -155,10 +177,6 @@ def _check_markets(name: str, markets: tuple[MarketSettings, ...]) -> None:
     for market, market_id in zip(markets, ids, strict=True):
         if ids.count(market_id) > 1:
             raise ConfigError(name, market.rules.symbol, "two markets have this symbol; remove one")
-
-
-def _balances(table: Table) -> tuple[Balance, ...]:
-    return tuple(Balance(asset, table.decimal(asset, least=_ZERO)) for asset in table.names())
 
 
 def _address(table: Table, key: str) -> str:

@@ -143,6 +143,7 @@ def _order(order: Order) -> simex_pb2.TrueOrder:
             simex_pb2.OrderTransition(time_ms=each.time_ms, status=each.status.value, cause=each.cause)
             for each in order.transitions
         ],
+        account=order.account,
     )
 
 
@@ -162,6 +163,7 @@ def _trade(trade: Trade) -> simex_pb2.TrueTrade:
             maker=trade.maker,
         ),
         time_ms=trade.time_ms,
+        account=trade.account,
     )
 
 
@@ -172,4 +174,5 @@ def _balance(stored: StoredBalance) -> simex_pb2.TrueBalance:
         free=_text(balance.free),
         locked=_text(balance.locked),
         at_start=_text(stored.at_start),
+        account=stored.account,
     )

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from sys import intern
 from typing import NamedTuple
 
 from gridsim.account import Balance
 from gridsim.exchange import Execution
 from gridsim.market import MarketPoint
-from gridsim.orders import Order, OrderStatus, OrderType, Side, TimeInForce, Trade, Transition
+from gridsim.orders import Order, OrderStatus, OrderType, SelfTrade, Side, TimeInForce, Trade, Transition
 
 Value = str | int
 
@@ -25,16 +26,17 @@ class MarketRow:
 
 
 class StoredBalance(NamedTuple):
-    """A balance, and what it was before the first order."""
+    """An account's balance, and what it was before the first order."""
 
+    account: str
     balance: Balance
     at_start: Decimal
 
 
 def to_balance(row: tuple[Value, ...]) -> StoredBalance:
     """From the columns of `balances`."""
-    asset, free, locked, at_start = row
-    return StoredBalance(Balance(str(asset), Decimal(free), Decimal(locked)), Decimal(at_start))
+    account, asset, free, locked, at_start = row
+    return StoredBalance(str(account), Balance(str(asset), Decimal(free), Decimal(locked)), Decimal(at_start))
 
 
 def of_market(row: MarketRow) -> tuple[Value, ...]:
@@ -54,19 +56,20 @@ def to_market(row: tuple[Value, ...]) -> MarketRow:
 
 
 def of_order(order: Order) -> tuple[Value, ...]:
-    """The columns of `orders`."""
+    """The columns of `orders`, all but its place in the queue."""
     return (
-        order.symbol, order.order_id, order.client_order_id, order.side.value, order.type.value,
+        order.account, order.symbol, order.order_id, order.client_order_id, order.side.value, order.type.value,
         order.time_in_force.value, str(order.price), str(order.quantity), str(order.executed),
-        str(order.executed_quote), order.created_ms, int(order.is_open),
+        str(order.executed_quote), order.self_trade.value, order.created_ms, int(order.is_open),
     )  # fmt: skip
 
 
 def to_order(row: tuple[Value, ...], transitions: tuple[Transition, ...]) -> Order:
-    """The other way, with the transitions that `transitions` keeps for it."""
-    symbol, order_id, client_id, side, kind, force, price, quantity, executed, quote, _created, _open = row
+    """From the columns of `orders` up to self_trade, with the transitions that `transitions` keeps for it."""
+    account, symbol, order_id, client_id, side, kind, force, price, quantity, executed, quote, self_trade = row
     return Order(
-        symbol=str(symbol),
+        account=intern(str(account)),  # few words, many orders
+        symbol=intern(str(symbol)),
         order_id=int(order_id),
         client_order_id=str(client_id),
         side=Side(side),
@@ -76,6 +79,7 @@ def to_order(row: tuple[Value, ...], transitions: tuple[Transition, ...]) -> Ord
         quantity=Decimal(quantity),
         executed=Decimal(executed),
         executed_quote=Decimal(quote),
+        self_trade=SelfTrade(self_trade),
         transitions=transitions,
     )
 
@@ -95,15 +99,17 @@ def to_transition(row: tuple[Value, ...]) -> Transition:
 def of_trade(trade: Trade) -> tuple[Value, ...]:
     """The columns of `trades`."""
     return (
-        trade.symbol, trade.trade_id, trade.order_id, trade.client_order_id, trade.side.value, str(trade.price),
-        str(trade.quantity), str(trade.commission), trade.commission_asset, int(trade.maker), trade.time_ms,
+        trade.account, trade.symbol, trade.trade_id, trade.order_id, trade.client_order_id, trade.side.value,
+        str(trade.price), str(trade.quantity), str(trade.commission), trade.commission_asset, int(trade.maker),
+        trade.time_ms,
     )  # fmt: skip
 
 
 def to_trade(row: tuple[Value, ...]) -> Trade:
     """The other way."""
-    symbol, trade_id, order_id, client_id, side, price, quantity, commission, asset, maker, time_ms = row
+    account, symbol, trade_id, order_id, client_id, side, price, quantity, commission, asset, maker, time_ms = row
     return Trade(
+        account=str(account),
         symbol=str(symbol),
         trade_id=int(trade_id),
         order_id=int(order_id),

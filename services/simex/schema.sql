@@ -1,12 +1,17 @@
 -- The book on disk. Money is text, times are the venue's Unix milliseconds, symbols as ccxt writes them.
-CREATE TABLE IF NOT EXISTS balances (
-    asset    TEXT PRIMARY KEY,
+-- user_version names this layout: another one is never read as if it were this.
+PRAGMA user_version = 2;
+
+CREATE TABLE balances (
+    account  TEXT NOT NULL,
+    asset    TEXT NOT NULL,
     free     TEXT NOT NULL,
     locked   TEXT NOT NULL,
-    at_start TEXT NOT NULL
+    at_start TEXT NOT NULL,
+    PRIMARY KEY (account, asset)
 ) WITHOUT ROWID;
 
-CREATE TABLE IF NOT EXISTS markets (
+CREATE TABLE markets (
     symbol         TEXT PRIMARY KEY,
     identity       TEXT NOT NULL,     -- of the source that the position belongs to
     events_done    INTEGER NOT NULL,
@@ -19,7 +24,8 @@ CREATE TABLE IF NOT EXISTS markets (
     running        INTEGER NOT NULL
 ) WITHOUT ROWID;
 
-CREATE TABLE IF NOT EXISTS orders (
+CREATE TABLE orders (
+    account         TEXT NOT NULL,
     symbol          TEXT NOT NULL,
     order_id        INTEGER NOT NULL,
     client_order_id TEXT NOT NULL,
@@ -30,15 +36,18 @@ CREATE TABLE IF NOT EXISTS orders (
     quantity        TEXT NOT NULL,
     executed        TEXT NOT NULL,
     executed_quote  TEXT NOT NULL,
+    self_trade      TEXT NOT NULL,
     created_ms      INTEGER NOT NULL,
     is_open         INTEGER NOT NULL,
+    ahead           TEXT NOT NULL DEFAULT '0',  -- what of the others at its price trades before it
     PRIMARY KEY (symbol, order_id)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS orders_by_client_id ON orders (symbol, client_order_id, order_id);
-CREATE INDEX IF NOT EXISTS orders_by_time ON orders (symbol, created_ms, order_id);
-CREATE INDEX IF NOT EXISTS orders_open ON orders (symbol, order_id) WHERE is_open;
+CREATE INDEX orders_by_account ON orders (account, symbol, order_id);
+CREATE INDEX orders_by_client_id ON orders (account, symbol, client_order_id, order_id);
+CREATE INDEX orders_by_time ON orders (account, symbol, created_ms, order_id);
+CREATE INDEX orders_open ON orders (symbol, order_id) WHERE is_open;
 
-CREATE TABLE IF NOT EXISTS transitions (
+CREATE TABLE transitions (
     symbol   TEXT NOT NULL,
     order_id INTEGER NOT NULL,
     number   INTEGER NOT NULL,        -- from 1, in the order in which they happened
@@ -48,9 +57,10 @@ CREATE TABLE IF NOT EXISTS transitions (
     PRIMARY KEY (symbol, order_id, number)
 ) WITHOUT ROWID;
 
-CREATE TABLE IF NOT EXISTS trades (
+CREATE TABLE trades (
+    account          TEXT NOT NULL,
     symbol           TEXT NOT NULL,
-    trade_id         INTEGER NOT NULL,
+    trade_id         INTEGER NOT NULL,  -- where two of our orders trade with each other, both rows have it
     order_id         INTEGER NOT NULL,
     client_order_id  TEXT NOT NULL,
     side             TEXT NOT NULL,
@@ -60,7 +70,8 @@ CREATE TABLE IF NOT EXISTS trades (
     commission_asset TEXT NOT NULL,
     maker            INTEGER NOT NULL,
     time_ms          INTEGER NOT NULL,
-    PRIMARY KEY (symbol, trade_id)
+    PRIMARY KEY (symbol, trade_id, order_id)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS trades_by_order ON trades (symbol, order_id, trade_id);
-CREATE INDEX IF NOT EXISTS trades_by_time ON trades (symbol, time_ms, trade_id);
+CREATE INDEX trades_by_account ON trades (account, symbol, trade_id, order_id);
+CREATE INDEX trades_by_order ON trades (symbol, order_id, trade_id);
+CREATE INDEX trades_by_time ON trades (account, symbol, time_ms, trade_id);

@@ -15,7 +15,7 @@ from simex.config import MarketSettings, Settings
 from simex.control import ControlServicer
 from simex.endpoints import private_endpoints, public_endpoints
 from simex.gateway import Gateway
-from simex.keys import ApiKey, Keys
+from simex.keys import Keys
 from simex.private_api import PrivateApi
 from simex.public_api import PublicApi
 from simex.public_record import PublicRecord
@@ -29,7 +29,6 @@ from simex.venue import Listing, Venue
 from simex.ws_api import WsApi
 
 BOOK = "simex.sqlite"
-ACCOUNT = "main"  # whose the settings' own key pair is
 _TICKER_SECONDS = 1.0
 _GRACE_SECONDS = 1.0
 
@@ -76,7 +75,7 @@ async def serving(settings: Settings, clock_ms: Callable[[], int] = wall_clock_m
     async with AsyncExitStack() as stack:
         store = Store(usable_folder(settings.data_dir, "simex.data_dir") / BOOK)
         stack.callback(store.close)
-        venue = Venue(listings, settings.balances, store)
+        venue = Venue(listings, settings.every_account, store)
         record = PublicRecord(venue.listings)
         streams = PublicStreams(venue, record, clock_ms)
         user_stream = UserStream(clock_ms)
@@ -84,7 +83,7 @@ async def serving(settings: Settings, clock_ms: Callable[[], int] = wall_clock_m
             venue.listen(listener)
         public = PublicApi(venue, record)
         endpoints = (*public_endpoints(public), *private_endpoints(PrivateApi(venue, public.symbol)))
-        keys = Keys([ApiKey(ACCOUNT, settings.api_key, settings.api_secret)])
+        keys = Keys(settings.every_key)
         gateway = Gateway(endpoints, keys, clock_ms)
         ws_api = WsApi(gateway, user_stream)
         http_port = await _serve_http(stack, settings.address, _app(Rest(gateway), streams, ws_api))

@@ -5,23 +5,32 @@ may cost the last moments but never tears a transaction. One process owns the fi
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 
+from gridrpc.settings import ConfigError
 from gridsim.account import Balance
-from gridsim.exchange import Execution
+from gridsim.exchange import Outcome
 from gridsim.orders import Order, Trade, Transition
 from simex import rows
 from simex.rows import MarketRow, StoredBalance, Value
 
 _SCHEMA = Path(__file__).with_name("schema.sql")
+_LAYOUT = 2  # schema.sql's user_version
 _PUT_MARKET = "INSERT OR REPLACE INTO markets VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_PUT_ORDER = "INSERT OR REPLACE INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_PUT_ORDER = """INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '0')
+    ON CONFLICT (symbol, order_id) DO UPDATE
+    SET executed = excluded.executed, executed_quote = excluded.executed_quote, is_open = excluded.is_open"""
+_PUT_AHEAD = "UPDATE orders SET ahead = ? WHERE symbol = ? AND order_id = ?"
 _ADD_TRANSITION = "INSERT INTO transitions VALUES (?, ?, ?, ?, ?, ?)"
-_ADD_TRADE = "INSERT INTO trades VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_PUT_BALANCE = """INSERT INTO balances VALUES (?1, ?2, ?3, '0')
-    ON CONFLICT (asset) DO UPDATE SET free = ?2, locked = ?3"""
+_ADD_TRADE = "INSERT INTO trades VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_PUT_BALANCE = """INSERT INTO balances VALUES (?1, ?2, ?3, ?4, '0')
+    ON CONFLICT (account, asset) DO UPDATE SET free = ?3, locked = ?4"""
+_ORDER = """account, symbol, order_id, client_order_id, side, type, time_in_force, price, quantity, executed,
+    executed_quote, self_trade"""
 
 
 class BookInUse(Exception):
@@ -32,48 +41,65 @@ class Store:
     """The open file. Its methods raise sqlite3.Error where the disk refuses; a transaction is then undone whole."""
 
     def __init__(self, path: Path) -> None:
+        """Raises BookInUse where another process owns the file, ConfigError where it is of another layout."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._db = sqlite3.connect(path, isolation_level=None, timeout=0)
         try:
-            self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.executescript(_SCHEMA.read_text(encoding="ascii"))
-        except sqlite3.OperationalError as error:
+            self._open(path)
+        except BaseException as error:
             self._db.close()
-            if "locked" not in str(error):
+            if not isinstance(error, sqlite3.OperationalError) or "locked" not in str(error):
                 raise
             raise BookInUse(f"{path} is in use: another simex runs on it; stop that one or set data_dir") from error
+
+    def _open(self, path: Path) -> None:
+        self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        layout = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if not self._db.execute("SELECT 1 FROM sqlite_master").fetchone():
+            self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA.read_text(encoding='ascii')} COMMIT;")
+        elif layout != _LAYOUT:
+            remedy = f"its book has layout {layout}, this simex reads {_LAYOUT}; delete it or set another data_dir"
+            raise ConfigError("simex.data_dir", str(path.parent), remedy)
 
     def close(self) -> None:
         """Closes the file."""
         self._db.close()
 
-    def begin(self, balances: Iterable[Balance], markets: Iterable[MarketRow]) -> None:
-        """Writes the balances, if the book has none, and the markets that it does not know."""
+    def begin(self, accounts: Mapping[str, Iterable[Balance]], markets: Iterable[MarketRow]) -> None:
+        """Writes the balances of the accounts, and the markets, that the book does not know."""
+        known = {each.account for each in self.balances()}
+        start = [
+            (account, each.asset, str(each.free), str(each.locked), str(each.free))
+            for account, balances in accounts.items()
+            for each in balances
+            if account not in known
+        ]
         new = [market for market in markets if self.market(market.symbol) is None]
         with self._transaction():
-            if not self.balances():
-                start = [(each.asset, str(each.free), str(each.locked), str(each.free)) for each in balances]
-                self._db.executemany("INSERT INTO balances VALUES (?, ?, ?, ?)", start)
+            self._db.executemany("INSERT INTO balances VALUES (?, ?, ?, ?, ?)", start)
             self._db.executemany(_PUT_MARKET, map(rows.of_market, new))
 
-    def record(self, executions: Sequence[Execution], market: MarketRow) -> None:
+    def record(self, outcome: Outcome, market: MarketRow) -> None:
         """Writes what happened, and where it left the market, in one transaction."""
+        executions = outcome.executions
         orders = {each.order.order_id: each.order for each in executions}
-        balances = {each.asset: each for execution in executions for each in execution.balances}
+        balances = {(each.order.account, held.asset): held for each in executions for held in each.balances}
+        changed = [(account, asset, str(now.free), str(now.locked)) for (account, asset), now in balances.items()]
         trades = [each.trade for each in executions if each.trade]
+        ahead = [(str(quantity), market.symbol, order_id) for order_id, quantity in outcome.ahead.items()]
         with self._transaction():
             self._db.executemany(_PUT_ORDER, map(rows.of_order, orders.values()))
+            self._db.executemany(_PUT_AHEAD, ahead)
             self._db.executemany(_ADD_TRANSITION, map(rows.of_transition, executions))
             self._db.executemany(_ADD_TRADE, map(rows.of_trade, trades))
-            changed = [(each.asset, str(each.free), str(each.locked)) for each in balances.values()]
             self._db.executemany(_PUT_BALANCE, changed)
             self._db.execute(_PUT_MARKET, rows.of_market(market))
 
     def balances(self) -> list[StoredBalance]:
-        """Every balance with what it was at the start."""
-        found = self._db.execute("SELECT asset, free, locked, at_start FROM balances ORDER BY asset")
+        """Every account's every balance with what it was at the start."""
+        found = self._db.execute("SELECT * FROM balances ORDER BY account, asset")
         return [rows.to_balance(row) for row in found]
 
     def market(self, symbol: str) -> MarketRow | None:
@@ -89,67 +115,87 @@ class Store:
         """The symbol's open orders, oldest first."""
         return self._orders("symbol = ? AND is_open ORDER BY order_id", (symbol,))
 
-    def order(self, symbol: str, order_id: int) -> Order | None:
-        """The order by its id."""
-        return next(iter(self._orders("symbol = ? AND order_id = ?", (symbol, order_id))), None)
+    def ahead(self, symbol: str) -> dict[int, Decimal]:
+        """What of the others trades before the symbol's open orders, by order id; not where that is nothing."""
+        found = self._db.execute(
+            "SELECT order_id, ahead FROM orders WHERE symbol = ? AND is_open AND ahead != '0'", (symbol,)
+        )
+        return {int(order_id): Decimal(ahead) for order_id, ahead in found}
 
-    def order_by_client_id(self, symbol: str, client_order_id: str) -> Order | None:
-        """The newest order by that client id: an id may be used again once its order has ended."""
-        where = "symbol = ? AND client_order_id = ? ORDER BY order_id DESC LIMIT 1"
-        return next(iter(self._orders(where, (symbol, client_order_id))), None)
+    def order(self, account: str, symbol: str, order_id: int) -> Order | None:
+        """The account's order by its id."""
+        where = "account = ? AND symbol = ? AND order_id = ?"
+        return next(iter(self._orders(where, (account, symbol, order_id))), None)
 
-    def orders_from(self, symbol: str, order_id: int, limit: int) -> list[Order]:
-        """Orders by rising id from `order_id` on."""
-        return self._orders("symbol = ? AND order_id >= ? ORDER BY order_id LIMIT ?", (symbol, order_id, limit))
+    def order_by_client_id(self, account: str, symbol: str, client_order_id: str) -> Order | None:
+        """The account's newest order by that client id: an id may be used again once its order has ended."""
+        where = "account = ? AND symbol = ? AND client_order_id = ? ORDER BY order_id DESC LIMIT 1"
+        return next(iter(self._orders(where, (account, symbol, client_order_id))), None)
 
-    def orders_between(self, symbol: str, start_ms: int, end_ms: int, limit: int) -> list[Order]:
-        """Orders taken in the stretch of time, both ends in it, oldest first."""
-        where = "symbol = ? AND created_ms BETWEEN ? AND ? ORDER BY order_id LIMIT ?"
-        return self._orders(where, (symbol, start_ms, end_ms, limit))
+    def orders_from(self, account: str, symbol: str, order_id: int, limit: int) -> list[Order]:
+        """The account's orders by rising id from `order_id` on."""
+        where = "account = ? AND symbol = ? AND order_id >= ? ORDER BY order_id LIMIT ?"
+        return self._orders(where, (account, symbol, order_id, limit))
 
-    def last_orders(self, symbol: str, limit: int) -> list[Order]:
-        """The newest orders, oldest first."""
-        return self._orders("symbol = ? ORDER BY order_id DESC LIMIT ?", (symbol, limit))[::-1]
+    def orders_between(self, account: str, symbol: str, start_ms: int, end_ms: int, limit: int) -> list[Order]:
+        """The account's orders taken in the stretch of time, both ends in it, oldest first."""
+        where = "account = ? AND symbol = ? AND created_ms BETWEEN ? AND ? ORDER BY order_id LIMIT ?"
+        return self._orders(where, (account, symbol, start_ms, end_ms, limit))
+
+    def last_orders(self, account: str, symbol: str, limit: int) -> list[Order]:
+        """The account's newest orders, oldest first."""
+        where = "account = ? AND symbol = ? ORDER BY order_id DESC LIMIT ?"
+        return self._orders(where, (account, symbol, limit))[::-1]
 
     def all_orders(self) -> list[Order]:
-        """Every order of every symbol."""
+        """Every account's every order of every symbol."""
         return self._orders("1 ORDER BY symbol, order_id", ())
 
-    def trades_from(self, symbol: str, trade_id: int, limit: int, order_id: int | None = None) -> list[Trade]:
+    def trades_from(
+        self, account: str, symbol: str, trade_id: int, limit: int, order_id: int | None = None
+    ) -> list[Trade]:
         """The account's trades by rising id from `trade_id` on, of one order if given."""
-        return self._trades("trade_id >= ? ORDER BY trade_id LIMIT ?", symbol, order_id, (trade_id, limit))
+        where = "trade_id >= ? ORDER BY trade_id LIMIT ?"
+        return self._trades(where, account, symbol, order_id, (trade_id, limit))
 
     def trades_between(
-        self, symbol: str, start_ms: int, end_ms: int, limit: int, order_id: int | None = None
+        self, account: str, symbol: str, start_ms: int, end_ms: int, limit: int, order_id: int | None = None
     ) -> list[Trade]:
         """The account's trades in the stretch of time, both ends in it, oldest first."""
         where = "time_ms BETWEEN ? AND ? ORDER BY trade_id LIMIT ?"
-        return self._trades(where, symbol, order_id, (start_ms, end_ms, limit))
+        return self._trades(where, account, symbol, order_id, (start_ms, end_ms, limit))
 
-    def last_trades(self, symbol: str, limit: int) -> list[Trade]:
+    def last_trades(self, account: str, symbol: str, limit: int) -> list[Trade]:
         """The account's newest trades, oldest first."""
-        return self._trades("1 ORDER BY trade_id DESC LIMIT ?", symbol, None, (limit,))[::-1]
+        return self._trades("1 ORDER BY trade_id DESC LIMIT ?", account, symbol, None, (limit,))[::-1]
 
     def all_trades(self, symbol: str) -> list[Trade]:
-        """Every trade of the account in the symbol, oldest first."""
-        return self._trades("1 ORDER BY trade_id", symbol, None, ())
+        """Every account's every trade in the symbol, oldest first; the maker's before the taker's."""
+        query = "SELECT * FROM trades WHERE symbol = ? ORDER BY trade_id, order_id"
+        return [rows.to_trade(row) for row in self._db.execute(query, (symbol,))]
 
-    def _trades(self, where: str, symbol: str, order_id: int | None, parameters: tuple[Value, ...]) -> list[Trade]:
+    def _trades(
+        self, where: str, account: str, symbol: str, order_id: int | None, parameters: tuple[Value, ...]
+    ) -> list[Trade]:
         of_order = "order_id = ?" if order_id is not None else "? IS NULL"
-        query = f"SELECT * FROM trades WHERE symbol = ? AND {of_order} AND {where}"  # noqa: S608  literals of this class
-        return [rows.to_trade(row) for row in self._db.execute(query, (symbol, order_id, *parameters))]
+        query = f"SELECT * FROM trades WHERE account = ? AND symbol = ? AND {of_order} AND {where}"  # noqa: S608  literals
+        return [rows.to_trade(row) for row in self._db.execute(query, (account, symbol, order_id, *parameters))]
 
     def _orders(self, where: str, parameters: tuple[Value, ...]) -> list[Order]:
-        query = f"SELECT * FROM orders WHERE {where}"  # noqa: S608  `where` is a literal of this class
+        query = f"SELECT {_ORDER} FROM orders WHERE {where}"  # noqa: S608  `where` is a literal of this class
         found = self._db.execute(query, parameters).fetchall()
-        return [rows.to_order(row, self._transitions(row[0], row[1])) for row in found]
+        transitions = self._transitions(where, parameters)
+        return [rows.to_order(row, tuple(transitions[row[1], row[2]])) for row in found]
 
-    def _transitions(self, symbol: str, order_id: int) -> tuple[Transition, ...]:
-        found = self._db.execute(
-            "SELECT time_ms, status, cause FROM transitions WHERE symbol = ? AND order_id = ? ORDER BY number",
-            (symbol, order_id),
-        )
-        return tuple(rows.to_transition(row) for row in found)
+    def _transitions(self, where: str, parameters: tuple[Value, ...]) -> Mapping[tuple[str, int], list[Transition]]:
+        """Those of many orders at once: one query each is what a start would take its time with."""
+        query = f"""SELECT symbol, order_id, time_ms, status, cause FROM transitions
+            WHERE (symbol, order_id) IN (SELECT symbol, order_id FROM orders WHERE {where})
+            ORDER BY symbol, order_id, number"""  # noqa: S608  `where` is a literal of this class
+        found: dict[tuple[str, int], list[Transition]] = defaultdict(list)
+        for symbol, order_id, *step in self._db.execute(query, parameters):
+            found[symbol, order_id].append(rows.to_transition(tuple(step)))
+        return found
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

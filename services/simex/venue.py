@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gridrpc.settings import ConfigError
 from gridsim.account import Account, Balance
 from gridsim.book import Book
-from gridsim.exchange import Exchange, Execution, Outcome
+from gridsim.exchange import Exchange, Outcome
 from gridsim.market import Liquidity, MarketEvent, MarketPoint, MarketTrade, Source
 from gridsim.orders import NewOrder, Order
 from gridsim.rules import Reason, Refused, SymbolRules
@@ -46,13 +46,14 @@ class Venue:
     write fails, so that nothing is ever answered from a state that the disk does not have.
     """
 
-    def __init__(self, listings: Iterable[Listing], balances: Iterable[Balance], store: Store) -> None:
-        """Opens the book, or begins it. Raises ConfigError where the book belongs to another market."""
+    def __init__(self, listings: Iterable[Listing], accounts: Mapping[str, Iterable[Balance]], store: Store) -> None:
+        """Opens the book, or begins it, and the accounts in it. Raises ConfigError where it is another market's."""
         self._listings = {listing.rules.symbol: listing for listing in listings}
         self._listeners: list[Listener] = []
         self.store = store
         self._check_identities()
-        store.begin(balances, (_first_row(listing) for listing in self._listings.values()))
+        self._accounts = tuple(accounts)
+        store.begin(accounts, (_first_row(listing) for listing in self._listings.values()))
         self._load()
 
     @property
@@ -60,10 +61,13 @@ class Venue:
         """What is traded here, by symbol."""
         return self._listings
 
-    @property
-    def account(self) -> Account:
-        """The one account."""
-        return self._exchange.account
+    def balances(self, account: str) -> list[Balance]:
+        """All that an account ever held."""
+        return list(self._exchange.accounts[account].balances.values())
+
+    def open_orders(self, account: str, symbol: str) -> list[Order]:
+        """An account's open orders, oldest first. Raises Refused for a symbol that is not traded here."""
+        return self.book(symbol).orders_of(account)
 
     def listen(self, listener: Listener) -> None:
         """Calls back with symbol and outcome of everything that has been written."""
@@ -78,22 +82,26 @@ class Venue:
         row = self._row(symbol)
         return MarketState(symbol, row.point, row.running, self._feeds[symbol].at_end)
 
-    def place(self, new: NewOrder, time_ms: int) -> Outcome:
-        """Takes an order, or raises Refused; see Exchange.place."""
-        outcome = self._exchange.place(new, time_ms)
+    def place(self, account: str, new: NewOrder, time_ms: int) -> Outcome:
+        """Takes an account's order, or raises Refused; see Exchange.place."""
+        outcome = self._exchange.place(account, new, time_ms)
         return self._keep(new.symbol, outcome)
 
-    def cancel(self, symbol: str, order_id: int, time_ms: int) -> Order:
-        """Ends an open order, or raises Refused."""
-        outcome = self._keep(symbol, self._exchange.cancel(symbol, order_id, time_ms))
+    def check(self, account: str, new: NewOrder) -> None:
+        """Raises Refused for an order that `place` would refuse, and changes nothing."""
+        self._exchange.check(account, new)
+
+    def cancel(self, account: str, symbol: str, order_id: int, time_ms: int) -> Order:
+        """Ends an account's open order, or raises Refused."""
+        outcome = self._keep(symbol, self._exchange.cancel(account, symbol, order_id, time_ms))
         return outcome.executions[0].order
 
-    def cancel_all(self, symbol: str, time_ms: int) -> list[Order]:
-        """Ends all open orders of a symbol in one transaction. Raises Refused where none is open."""
-        orders = self.book(symbol).orders
+    def cancel_all(self, account: str, symbol: str, time_ms: int) -> list[Order]:
+        """Ends all open orders of an account in a symbol in one transaction. Raises Refused where none is open."""
+        orders = self.open_orders(account, symbol)
         if not orders:
             raise Refused(Reason.UNKNOWN_ORDER, "none is open")
-        outcomes = [self._exchange.cancel(symbol, order.order_id, time_ms) for order in orders]
+        outcomes = [self._exchange.cancel(account, symbol, order.order_id, time_ms) for order in orders]
         return [each.order for each in self._keep(symbol, _joined(outcomes)).executions]
 
     def advance(self, symbol: str, limit: int, time_ms: int, until_market_ms: int | None = None) -> int:
@@ -136,7 +144,7 @@ class Venue:
             running=old.running if running is None else running,
         )
         try:
-            self.store.record(outcome.executions, row)
+            self.store.record(outcome, row)
         except sqlite3.Error:
             self._load()
             raise
@@ -155,7 +163,10 @@ class Venue:
         stored = (self.store.market(symbol) for symbol in self._listings)
         self._rows = {row.symbol: row for row in stored if row is not None}
         books = (self._open_book(listing, self._rows[symbol]) for symbol, listing in self._listings.items())
-        self._exchange = Exchange(books, Account(each.balance for each in self.store.balances()))
+        held: dict[str, list[Balance]] = {account: [] for account in self._accounts}
+        for each in self.store.balances():
+            held.setdefault(each.account, []).append(each.balance)
+        self._exchange = Exchange(books, {account: Account(balances) for account, balances in held.items()})
         self._feeds = {
             symbol: Feed(listing.source, self._rows[symbol].point) for symbol, listing in self._listings.items()
         }
@@ -169,6 +180,7 @@ class Venue:
             last_order_id=row.last_order_id,
             last_trade_id=row.last_trade_id,
             orders=self.store.open_orders(row.symbol),
+            ahead=self.store.ahead(row.symbol),
         )
 
     def _check_identities(self) -> None:
@@ -190,8 +202,7 @@ def _first_row(listing: Listing) -> MarketRow:
 
 
 def _joined(outcomes: Sequence[Outcome]) -> Outcome:
-    executions: list[Execution] = []
-    for outcome in outcomes:
-        executions.extend(outcome.executions)
+    executions = tuple(each for outcome in outcomes for each in outcome.executions)
     prints = tuple(each for outcome in outcomes for each in outcome.prints)
-    return Outcome(tuple(executions), prints, quoted=any(outcome.quoted for outcome in outcomes))
+    ahead = {order_id: quantity for outcome in outcomes for order_id, quantity in outcome.ahead.items()}
+    return Outcome(executions, prints, any(outcome.quoted for outcome in outcomes), ahead)

@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from gridsim.account import Account, Balance
+from gridsim.account import MAIN, Account, Balance
 from gridsim.book import Book
 from gridsim.exchange import Exchange
-from gridsim.market import Liquidity
+from gridsim.market import Liquidity, Queue
 from gridsim.orders import Side
 from gridsim.rules import SymbolRules
 
@@ -24,12 +24,22 @@ def rules() -> SymbolRules:
 
 @pytest.fixture
 def make_exchange() -> Callable[..., Exchange]:
-    """Bid 100.0, ask 100.1, one level of 10 and then the next a tick away; 1000 USDT and 10 BTC."""
+    """Bid 100.0, ask 100.1, one level of 10 and then the next a tick away; 1000 USDT and 10 BTC each account.
 
-    def make(usdt: str = "1000", btc: str = "10", rules: SymbolRules = RULES) -> Exchange:
-        liquidity = Liquidity(levels=3, depth_notional=Decimal(1010))
+    An order at the others' price stands before them, unless told otherwise.
+    """
+
+    def make(
+        usdt: str = "1000",
+        btc: str = "10",
+        rules: SymbolRules = RULES,
+        queue: Queue = Queue.FRONT,
+        accounts: tuple[str, ...] = (MAIN,),
+    ) -> Exchange:
+        liquidity = Liquidity(levels=3, depth_notional=Decimal(1010), queue=queue)
         book = Book(rules, liquidity, price=Decimal("100.0"), taker=Side.SELL)
-        return Exchange([book], Account([Balance("USDT", Decimal(usdt)), Balance("BTC", Decimal(btc))]))
+        start = [Balance("USDT", Decimal(usdt)), Balance("BTC", Decimal(btc))]
+        return Exchange([book], {name: Account(start) for name in accounts})
 
     return make
 

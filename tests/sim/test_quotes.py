@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from gridsim.account import MAIN
 from gridsim.exchange import Exchange
 from gridsim.market import Level, MarketEvent, MarketPoint, MarketQuote, MarketTrade
 from gridsim.orders import NewOrder, OrderStatus, OrderType, Side
@@ -22,7 +23,7 @@ def quote(bid: str, ask: str, quantity: str = "5", time_ms: int = 0) -> MarketQu
 
 
 def rest(exchange: Exchange, side: Side, price: str, quantity: str) -> None:
-    exchange.place(NewOrder(SYMBOL, side, OrderType.LIMIT_MAKER, D(quantity), D(price)), 1)
+    exchange.place(MAIN, NewOrder(SYMBOL, side, OrderType.LIMIT_MAKER, D(quantity), D(price)), 1)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ def test_recorded_quotes_are_the_best_of_the_book_and_leave_the_price_alone(exch
 def test_a_taker_trades_with_the_recorded_quantity_first(exchange: Exchange) -> None:
     exchange.quote(SYMBOL, quote("99.9", "100", quantity="0.5"), 1)
 
-    outcome = exchange.place(NewOrder(SYMBOL, Side.BUY, OrderType.LIMIT, D(1), D("100.1")), 2)
+    outcome = exchange.place(MAIN, NewOrder(SYMBOL, Side.BUY, OrderType.LIMIT, D(1), D("100.1")), 2)
 
     assert [(each.trade.price, each.trade.quantity) for each in outcome.executions if each.trade] == [
         (D(100), D("0.5")),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gridsim.account import Balance
+from gridsim.account import MAIN, Balance
 from gridsim.market import Liquidity, MarketTrade
 from gridsim.orders import NewOrder, OrderStatus, OrderType, Side
 from gridsim.rules import SymbolRules
@@ -21,7 +21,7 @@ START = (Balance("BTC", Decimal(1)), Balance("USDT", Decimal(100_000)))
 
 def venue_on(store: Store) -> Venue:
     listing = Listing(RULES, Liquidity(), Simulation(RULES, 7, Decimal(60_000)), "simulation 7")
-    return Venue([listing], START, store)
+    return Venue([listing], {MAIN: START}, store)
 
 
 def order(price: int, client_id: str = "") -> NewOrder:
@@ -31,14 +31,14 @@ def order(price: int, client_id: str = "") -> NewOrder:
 def everything(venue: Venue) -> tuple[object, ...]:
     book = venue.book(BTC)
     ids = (book.last_order_id, book.last_trade_id, book.price, book.taker)
-    return (dict(venue.account.balances), book.orders, ids, venue.state(BTC), venue.store.all_trades(BTC))
+    return (venue.balances(MAIN), book.orders, ids, venue.state(BTC), venue.store.all_trades(BTC))
 
 
 def test_a_reopened_book_goes_on_where_it_was(tmp_path: Path) -> None:
     store = Store(tmp_path / "book.sqlite")
     venue = venue_on(store)
-    venue.place(order(59_000, "stays"), 1)
-    venue.place(order(59_900, "fills"), 2)
+    venue.place(MAIN, order(59_000, "stays"), 1)
+    venue.place(MAIN, order(59_900, "fills"), 2)
     venue.advance(BTC, 37, 3)
     venue.inject(BTC, MarketTrade(0, Decimal(59_800), Decimal(1), Side.SELL), 4)
     venue.advance(BTC, 5, 5)
@@ -51,14 +51,14 @@ def test_a_reopened_book_goes_on_where_it_was(tmp_path: Path) -> None:
     assert everything(reopened) == before
     reopened.advance(BTC, 10, 6)
     assert reopened.state(BTC).point.events_done == 52
-    assert again.order_by_client_id(BTC, "fills").status is OrderStatus.FILLED
+    assert again.order_by_client_id(MAIN, BTC, "fills").status is OrderStatus.FILLED
     again.close()
 
 
 def test_a_write_that_fails_leaves_memory_and_disk_as_they_were(tmp_path: Path) -> None:
     store = Store(tmp_path / "book.sqlite")
     venue = venue_on(store)
-    venue.place(order(59_000), 1)
+    venue.place(MAIN, order(59_000), 1)
     heard: list[object] = []
     venue.listen(lambda symbol, outcome: heard.append((symbol, outcome)))
     store._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -69,7 +69,7 @@ def test_a_write_that_fails_leaves_memory_and_disk_as_they_were(tmp_path: Path) 
     failures = 0
     for attempt in range(300):
         try:
-            venue.place(order(58_000 - attempt), 2)
+            venue.place(MAIN, order(58_000 - attempt), 2)
         except sqlite3.OperationalError:
             failures += 1
             break
@@ -80,7 +80,7 @@ def test_a_write_that_fails_leaves_memory_and_disk_as_they_were(tmp_path: Path) 
     assert heard == []
     assert everything(venue) == before
     store._db.execute("PRAGMA max_page_count = 1000000")
-    assert venue.place(order(57_000), 3).executions[0].order.order_id == before[2][0] + 1
+    assert venue.place(MAIN, order(57_000), 3).executions[0].order.order_id == before[2][0] + 1
     store.close()
 
 
@@ -113,11 +113,11 @@ def test_a_book_has_one_owner(tmp_path: Path) -> None:
 
 def test_balances_are_set_once_and_then_belong_to_the_book(tmp_path: Path) -> None:
     store = Store(tmp_path / "book.sqlite")
-    venue_on(store).place(order(59_000), 1)
+    venue_on(store).place(MAIN, order(59_000), 1)
     listing = Listing(RULES, Liquidity(), Simulation(RULES, 7, Decimal(60_000)), "simulation 7")
 
-    again = Venue([listing], [Balance("USDT", Decimal(5))], store)
+    again = Venue([listing], {MAIN: [Balance("USDT", Decimal(5))]}, store)
 
-    assert again.account.of("USDT").total == 100_000
+    assert {each.asset: each.total for each in again.balances(MAIN)} == {"BTC": 1, "USDT": 100_000}
     assert {each.balance.asset: each.at_start for each in store.balances()} == {"BTC": 1, "USDT": 100_000}
     store.close()

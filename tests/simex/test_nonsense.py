@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gridsim.account import Balance
+from gridsim.account import MAIN, Balance
 from gridsim.market import Liquidity
 from gridsim.rules import Reason, Refused, SymbolRules
 from gridsim.simulation import Simulation
@@ -40,7 +40,7 @@ WORDS = [
 def venue(tmp_path: Path) -> Iterator[Venue]:
     store = Store(tmp_path / "book.sqlite")
     listing = Listing(RULES, Liquidity(), Simulation(RULES, 7, Decimal(60_000)), "simulation 7")
-    yield Venue([listing], [Balance("USDT", Decimal(10**6)), Balance("BTC", Decimal(10))], store)
+    yield Venue([listing], {MAIN: [Balance("USDT", Decimal(10**6)), Balance("BTC", Decimal(10))]}, store)
     store.close()
 
 
@@ -64,7 +64,7 @@ def test_every_endpoint_answers_or_refuses_whatever_it_is_sent(venue: Venue, dat
     with contextlib.suppress(Refused, ApiError):
         endpoint.run(Call(Params(likely | sent), next(_clock), "main"))
 
-    assert all(each.free >= 0 and each.locked >= 0 for each in venue.account.balances.values())
+    assert all(each.free >= 0 and each.locked >= 0 for each in venue.balances(MAIN))
 
 
 @pytest.mark.parametrize("reason", Reason)

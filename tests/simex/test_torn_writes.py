@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from gridsim.account import Balance
+from gridsim.account import MAIN, Balance
 from gridsim.market import Liquidity, MarketTrade
 from gridsim.orders import NewOrder, OrderType, Side
 from gridsim.rules import SymbolRules
@@ -27,7 +27,7 @@ BTC = "BTC/USDT"
 def venue_on(store: Store) -> Venue:
     rules = SymbolRules(BTC)
     listing = Listing(rules, Liquidity(), Simulation(rules, 7, Decimal(60_000)), "simulation 7")
-    return Venue([listing], [Balance("BTC", Decimal(1)), Balance("USDT", Decimal(100_000))], store)
+    return Venue([listing], {MAIN: [Balance("BTC", Decimal(1)), Balance("USDT", Decimal(100_000))]}, store)
 
 
 def order(price: int) -> NewOrder:
@@ -35,8 +35,8 @@ def order(price: int) -> NewOrder:
 
 
 def prepare(venue: Venue) -> None:
-    venue.place(order(59_000), 1)
-    venue.place(order(59_500), 1)
+    venue.place(MAIN, order(59_000), 1)
+    venue.place(MAIN, order(59_500), 1)
 
 
 def fill_both(venue: Venue) -> None:
@@ -44,11 +44,11 @@ def fill_both(venue: Venue) -> None:
 
 
 def cancel_both(venue: Venue) -> None:
-    venue.cancel_all(BTC, 2)
+    venue.cancel_all(MAIN, BTC, 2)
 
 
 def place_and_take(venue: Venue) -> None:
-    venue.place(order(61_000), 2)
+    venue.place(MAIN, order(61_000), 2)
 
 
 COMMANDS = {command.__name__: command for command in (fill_both, cancel_both, place_and_take)}

@@ -1,0 +1,68 @@
+"""What a new order will do, decided before anything is done: whom it trades with, and who expires instead."""
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from gridsim.account import ZERO
+from gridsim.book import Book, Offer
+from gridsim.orders import NewOrder, Order, OrderType, SelfTrade, Side, TimeInForce
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What the order takes, in that sequence, and what self-trade prevention ends.
+
+    `expiring` are orders of its own account in its way; `stopped`: it ends itself rather than trade with one of them.
+    """
+
+    trades: tuple[Offer, ...] = ()
+    expiring: tuple[Order, ...] = ()
+    stopped: bool = False
+
+    @property
+    def empty(self) -> bool:
+        """Whether the order meets nobody."""
+        return not (self.trades or self.expiring or self.stopped)
+
+    @property
+    def quantity(self) -> Decimal:
+        """What it trades at once, in base."""
+        return sum((offer.quantity for offer in self.trades), ZERO)
+
+    @property
+    def cost(self) -> Decimal:
+        """The same in quote."""
+        return sum((offer.price * offer.quantity for offer in self.trades), ZERO)
+
+
+def match_order(book: Book, account: str, new: NewOrder) -> Match:
+    """Walks the other side of the book as far as the order reaches. A FOK that cannot have all of it touches nobody."""
+    trades: list[Offer] = []
+    expiring: list[Order] = []
+    stopped, left = False, new.quantity
+    for offer in book.offers(new.side.opposite):
+        if not left or stopped or not _reaches(new, offer.price):
+            break
+        if offer.order is None or offer.order.account != account or new.self_trade is SelfTrade.NONE:
+            quantity = min(left, offer.quantity)
+            trades.append(replace(offer, quantity=quantity))
+            left -= quantity
+            continue
+        if new.self_trade is not SelfTrade.EXPIRE_TAKER:
+            expiring.append(offer.order)
+        stopped = new.self_trade is not SelfTrade.EXPIRE_MAKER
+    if left and new.time_in_force is TimeInForce.FOK:
+        return Match()
+    return Match(tuple(trades), tuple(expiring), stopped)
+
+
+def reserve(book: Book, new: NewOrder, found: Match) -> tuple[str, Decimal]:
+    """The asset and amount that the order holds from the moment it is taken; of a MARKET order what it trades."""
+    market = new.type is OrderType.MARKET
+    if new.side is Side.SELL:
+        return book.rules.base, found.quantity if market else new.quantity
+    return book.rules.quote, found.cost if market else new.price * new.quantity
+
+
+def _reaches(new: NewOrder, price: Decimal) -> bool:
+    return new.type is OrderType.MARKET or new.side.reaches(new.price, price)
