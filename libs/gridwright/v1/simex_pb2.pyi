@@ -9,6 +9,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from gridwright.v1 import models_pb2 as _models_pb2
 import builtins as _builtins
 import sys
@@ -20,6 +21,104 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _FaultKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FaultKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FaultKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FAULT_KIND_UNSPECIFIED: _FaultKind.ValueType  # 0
+    FAULT_KIND_ACCEPT_THEN_TIMEOUT: _FaultKind.ValueType  # 1
+    """done, never answered"""
+    FAULT_KIND_TIMEOUT_BEFORE: _FaultKind.ValueType  # 2
+    """not done, never answered"""
+    FAULT_KIND_RESET_BEFORE: _FaultKind.ValueType  # 3
+    """not done, the connection is reset"""
+    FAULT_KIND_RESET_AFTER: _FaultKind.ValueType  # 4
+    """done, the connection is reset"""
+    FAULT_KIND_CUT_BODY: _FaultKind.ValueType  # 5
+    """done, half of the answer is sent"""
+    FAULT_KIND_EMPTY_200: _FaultKind.ValueType  # 6
+    """done, answered 200 with nothing"""
+    FAULT_KIND_HTML_200: _FaultKind.ValueType  # 7
+    """done, answered 200 with a web page"""
+    FAULT_KIND_STATUS: _FaultKind.ValueType  # 8
+    """a 5xx with a web page; done or not"""
+    FAULT_KIND_ERROR_CODE: _FaultKind.ValueType  # 9
+    """an error of Binance's; done or not"""
+    FAULT_KIND_LATE_ARRIVAL: _FaultKind.ValueType  # 10
+    """reaches the exchange late, and is judged by the time it has then"""
+    FAULT_KIND_SLOW_ANSWER: _FaultKind.ValueType  # 11
+    """done at once, answered late"""
+    FAULT_KIND_MAINTENANCE: _FaultKind.ValueType  # 12
+    """symbols on BREAK: no new orders, all else as always"""
+    FAULT_KIND_HIDDEN_ORDER: _FaultKind.ValueType  # 13
+    """an accepted order that look-ups do not show for a while"""
+    FAULT_KIND_LATE_TRADES: _FaultKind.ValueType  # 14
+    """a trade that myTrades and the user stream tell late"""
+    FAULT_KIND_CANCEL_CROSSES_FILL: _FaultKind.ValueType  # 15
+    """the market trades the order just before its cancel arrives"""
+    FAULT_KIND_DROP: _FaultKind.ValueType  # 16
+    """a websocket is cut without a word"""
+    FAULT_KIND_SILENCE: _FaultKind.ValueType  # 17
+    """a websocket stays open and carries nothing for a while"""
+    FAULT_KIND_DUPLICATE: _FaultKind.ValueType  # 18
+    """an event comes twice"""
+    FAULT_KIND_REORDER: _FaultKind.ValueType  # 19
+    """an event comes after the one that follows it"""
+    FAULT_KIND_MISSING: _FaultKind.ValueType  # 20
+    """an event never comes"""
+    FAULT_KIND_REFUSE_CONNECTION: _FaultKind.ValueType  # 21
+    """a new websocket is not let in"""
+
+class FaultKind(_FaultKind, metaclass=_FaultKindEnumTypeWrapper):
+    """What goes wrong. "Done": the endpoint has run, and whatever it did has happened."""
+
+FAULT_KIND_UNSPECIFIED: FaultKind.ValueType  # 0
+FAULT_KIND_ACCEPT_THEN_TIMEOUT: FaultKind.ValueType  # 1
+"""done, never answered"""
+FAULT_KIND_TIMEOUT_BEFORE: FaultKind.ValueType  # 2
+"""not done, never answered"""
+FAULT_KIND_RESET_BEFORE: FaultKind.ValueType  # 3
+"""not done, the connection is reset"""
+FAULT_KIND_RESET_AFTER: FaultKind.ValueType  # 4
+"""done, the connection is reset"""
+FAULT_KIND_CUT_BODY: FaultKind.ValueType  # 5
+"""done, half of the answer is sent"""
+FAULT_KIND_EMPTY_200: FaultKind.ValueType  # 6
+"""done, answered 200 with nothing"""
+FAULT_KIND_HTML_200: FaultKind.ValueType  # 7
+"""done, answered 200 with a web page"""
+FAULT_KIND_STATUS: FaultKind.ValueType  # 8
+"""a 5xx with a web page; done or not"""
+FAULT_KIND_ERROR_CODE: FaultKind.ValueType  # 9
+"""an error of Binance's; done or not"""
+FAULT_KIND_LATE_ARRIVAL: FaultKind.ValueType  # 10
+"""reaches the exchange late, and is judged by the time it has then"""
+FAULT_KIND_SLOW_ANSWER: FaultKind.ValueType  # 11
+"""done at once, answered late"""
+FAULT_KIND_MAINTENANCE: FaultKind.ValueType  # 12
+"""symbols on BREAK: no new orders, all else as always"""
+FAULT_KIND_HIDDEN_ORDER: FaultKind.ValueType  # 13
+"""an accepted order that look-ups do not show for a while"""
+FAULT_KIND_LATE_TRADES: FaultKind.ValueType  # 14
+"""a trade that myTrades and the user stream tell late"""
+FAULT_KIND_CANCEL_CROSSES_FILL: FaultKind.ValueType  # 15
+"""the market trades the order just before its cancel arrives"""
+FAULT_KIND_DROP: FaultKind.ValueType  # 16
+"""a websocket is cut without a word"""
+FAULT_KIND_SILENCE: FaultKind.ValueType  # 17
+"""a websocket stays open and carries nothing for a while"""
+FAULT_KIND_DUPLICATE: FaultKind.ValueType  # 18
+"""an event comes twice"""
+FAULT_KIND_REORDER: FaultKind.ValueType  # 19
+"""an event comes after the one that follows it"""
+FAULT_KIND_MISSING: FaultKind.ValueType  # 20
+"""an event never comes"""
+FAULT_KIND_REFUSE_CONNECTION: FaultKind.ValueType  # 21
+"""a new websocket is not let in"""
+Global___FaultKind: _TypeAlias = FaultKind  # noqa: Y015
 
 @_typing.final
 class AdvanceRequest(_message.Message):
@@ -341,3 +440,425 @@ class Truth(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Truth: _TypeAlias = Truth  # noqa: Y015
+
+@_typing.final
+class ListReceivedRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AFTER_SEQ_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    after_seq: _builtins.int
+    limit: _builtins.int
+    """0: 1,000, which is also the most"""
+    def __init__(
+        self,
+        *,
+        after_seq: _builtins.int = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_seq", b"after_seq", "limit", b"limit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListReceivedRequest: _TypeAlias = ListReceivedRequest  # noqa: Y015
+
+@_typing.final
+class ReceivedRequest(_message.Message):
+    """One request, without keys and signatures. `status` and `code` are what the exchange itself made of it, 0 where it never
+    got there or has not yet; what then became of the answer is for `fault` to tell.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEQ_FIELD_NUMBER: _builtins.int
+    TIME_MS_FIELD_NUMBER: _builtins.int
+    IP_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    TRANSPORT_FIELD_NUMBER: _builtins.int
+    ENDPOINT_FIELD_NUMBER: _builtins.int
+    CLIENT_ORDER_ID_FIELD_NUMBER: _builtins.int
+    EXCHANGE_ORDER_ID_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    FAULT_FIELD_NUMBER: _builtins.int
+    REACHED_FIELD_NUMBER: _builtins.int
+    seq: _builtins.int
+    """from 1, rising by one"""
+    time_ms: _builtins.int
+    """the venue's clock, when it was read"""
+    ip: _builtins.str
+    account: _builtins.str
+    """whose key it names, whether or not it was let in"""
+    transport: _builtins.str
+    """REST or WS"""
+    endpoint: _builtins.str
+    """the same over both: "POST order" """
+    client_order_id: _builtins.str
+    exchange_order_id: _builtins.str
+    status: _builtins.int
+    code: _builtins.int
+    fault: Global___FaultKind.ValueType
+    """FAULT_KIND_UNSPECIFIED: none"""
+    reached: _builtins.bool
+    """whether its endpoint has run: it has passed all checks at the door"""
+    def __init__(
+        self,
+        *,
+        seq: _builtins.int = ...,
+        time_ms: _builtins.int = ...,
+        ip: _builtins.str = ...,
+        account: _builtins.str = ...,
+        transport: _builtins.str = ...,
+        endpoint: _builtins.str = ...,
+        client_order_id: _builtins.str = ...,
+        exchange_order_id: _builtins.str = ...,
+        status: _builtins.int = ...,
+        code: _builtins.int = ...,
+        fault: Global___FaultKind.ValueType = ...,
+        reached: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "client_order_id", b"client_order_id", "code", b"code", "endpoint", b"endpoint", "exchange_order_id", b"exchange_order_id", "fault", b"fault", "ip", b"ip", "reached", b"reached", "seq", b"seq", "status", b"status", "time_ms", b"time_ms", "transport", b"transport"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReceivedRequest: _TypeAlias = ReceivedRequest  # noqa: Y015
+
+@_typing.final
+class ListReceivedResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUESTS_FIELD_NUMBER: _builtins.int
+    FIRST_SEQ_FIELD_NUMBER: _builtins.int
+    LAST_SEQ_FIELD_NUMBER: _builtins.int
+    first_seq: _builtins.int
+    """the oldest that is still known; what came before is forgotten"""
+    last_seq: _builtins.int
+    """the newest of all"""
+    @_builtins.property
+    def requests(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReceivedRequest]: ...
+    def __init__(
+        self,
+        *,
+        requests: _abc.Iterable[Global___ReceivedRequest] | None = ...,
+        first_seq: _builtins.int = ...,
+        last_seq: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_seq", b"first_seq", "last_seq", b"last_seq", "requests", b"requests"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListReceivedResponse: _TypeAlias = ListReceivedResponse  # noqa: Y015
+
+@_typing.final
+class Fault(_message.Message):
+    """Where: `endpoint` or `stream`, and `account`; empty or "*" is any. When: of all that match, the first `skip` pass, the
+    others are struck with `probability`, and after `count` it is over. Of several faults that would strike a request, the
+    one that was added first does. What a kind does not read is refused.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    ENDPOINT_FIELD_NUMBER: _builtins.int
+    STREAM_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    PROBABILITY_FIELD_NUMBER: _builtins.int
+    SKIP_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    FROM_MS_FIELD_NUMBER: _builtins.int
+    UNTIL_MS_FIELD_NUMBER: _builtins.int
+    DELAY_MS_FIELD_NUMBER: _builtins.int
+    HOLD_MS_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    DONE_FIELD_NUMBER: _builtins.int
+    LOST_FIELD_NUMBER: _builtins.int
+    FRACTION_FIELD_NUMBER: _builtins.int
+    kind: Global___FaultKind.ValueType
+    endpoint: _builtins.str
+    """"POST order" """
+    stream: _builtins.str
+    """"public" or "user" """
+    account: _builtins.str
+    probability: _builtins.str
+    """a decimal, empty: 1"""
+    skip: _builtins.int
+    count: _builtins.int
+    """0: no end"""
+    from_ms: _builtins.int
+    """by the venue's clock, 0: at once"""
+    until_ms: _builtins.int
+    """and before this; 0: no end"""
+    delay_ms: _builtins.int
+    """how late, how long hidden, how long silent"""
+    hold_ms: _builtins.int
+    """how long a connection without answer is kept open; 0: 30 s"""
+    status: _builtins.int
+    """of HTTP"""
+    code: _builtins.int
+    """Binance's, below 0"""
+    message: _builtins.str
+    """empty: Binance's own for the code"""
+    done: _builtins.bool
+    lost: _builtins.bool
+    """LATE_ARRIVAL: its answer too; SILENCE: what would have been sent meanwhile"""
+    fraction: _builtins.str
+    """CANCEL_CROSSES_FILL: of what is left of the order; a decimal, empty: all of it"""
+    def __init__(
+        self,
+        *,
+        kind: Global___FaultKind.ValueType = ...,
+        endpoint: _builtins.str = ...,
+        stream: _builtins.str = ...,
+        account: _builtins.str = ...,
+        probability: _builtins.str = ...,
+        skip: _builtins.int = ...,
+        count: _builtins.int = ...,
+        from_ms: _builtins.int = ...,
+        until_ms: _builtins.int = ...,
+        delay_ms: _builtins.int = ...,
+        hold_ms: _builtins.int = ...,
+        status: _builtins.int = ...,
+        code: _builtins.int = ...,
+        message: _builtins.str = ...,
+        done: _builtins.bool = ...,
+        lost: _builtins.bool = ...,
+        fraction: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "code", b"code", "count", b"count", "delay_ms", b"delay_ms", "done", b"done", "endpoint", b"endpoint", "fraction", b"fraction", "from_ms", b"from_ms", "hold_ms", b"hold_ms", "kind", b"kind", "lost", b"lost", "message", b"message", "probability", b"probability", "skip", b"skip", "status", b"status", "stream", b"stream", "until_ms", b"until_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Fault: _TypeAlias = Fault  # noqa: Y015
+
+@_typing.final
+class AddFaultRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FAULT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def fault(self) -> Global___Fault: ...
+    def __init__(
+        self,
+        *,
+        fault: Global___Fault | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fault", b"fault"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fault", b"fault"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddFaultRequest: _TypeAlias = AddFaultRequest  # noqa: Y015
+
+@_typing.final
+class AddFaultResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AddFaultResponse: _TypeAlias = AddFaultResponse  # noqa: Y015
+
+@_typing.final
+class ListFaultsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListFaultsRequest: _TypeAlias = ListFaultsRequest  # noqa: Y015
+
+@_typing.final
+class StandingFault(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    FAULT_FIELD_NUMBER: _builtins.int
+    MATCHED_FIELD_NUMBER: _builtins.int
+    FIRED_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    matched: _builtins.int
+    fired: _builtins.int
+    @_builtins.property
+    def fault(self) -> Global___Fault: ...
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        fault: Global___Fault | None = ...,
+        matched: _builtins.int = ...,
+        fired: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fault", b"fault"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fault", b"fault", "fired", b"fired", "id", b"id", "matched", b"matched"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StandingFault: _TypeAlias = StandingFault  # noqa: Y015
+
+@_typing.final
+class ListFaultsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FAULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def faults(self) -> _containers.RepeatedCompositeFieldContainer[Global___StandingFault]: ...
+    def __init__(
+        self,
+        *,
+        faults: _abc.Iterable[Global___StandingFault] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["faults", b"faults"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListFaultsResponse: _TypeAlias = ListFaultsResponse  # noqa: Y015
+
+@_typing.final
+class ClearFaultsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """empty: all"""
+
+    def __init__(
+        self,
+        *,
+        ids: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ids", b"ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClearFaultsRequest: _TypeAlias = ClearFaultsRequest  # noqa: Y015
+
+@_typing.final
+class ClearFaultsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLEARED_FIELD_NUMBER: _builtins.int
+    cleared: _builtins.int
+    def __init__(
+        self,
+        *,
+        cleared: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cleared", b"cleared"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClearFaultsResponse: _TypeAlias = ClearFaultsResponse  # noqa: Y015
+
+@_typing.final
+class DropSocketsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STREAM_FIELD_NUMBER: _builtins.int
+    stream: _builtins.str
+    """"public" or "user"; empty: both"""
+    def __init__(
+        self,
+        *,
+        stream: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["stream", b"stream"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DropSocketsRequest: _TypeAlias = DropSocketsRequest  # noqa: Y015
+
+@_typing.final
+class DropSocketsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DROPPED_FIELD_NUMBER: _builtins.int
+    dropped: _builtins.int
+    def __init__(
+        self,
+        *,
+        dropped: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dropped", b"dropped"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DropSocketsResponse: _TypeAlias = DropSocketsResponse  # noqa: Y015
+
+@_typing.final
+class SetClockRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OFFSET_MS_FIELD_NUMBER: _builtins.int
+    offset_ms: _builtins.int
+    """how far ahead of this machine's clock, below 0 behind it"""
+    def __init__(
+        self,
+        *,
+        offset_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["offset_ms", b"offset_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetClockRequest: _TypeAlias = SetClockRequest  # noqa: Y015
+
+@_typing.final
+class SetClockResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TIME_MS_FIELD_NUMBER: _builtins.int
+    time_ms: _builtins.int
+    """the venue's clock now"""
+    def __init__(
+        self,
+        *,
+        time_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["time_ms", b"time_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetClockResponse: _TypeAlias = SetClockResponse  # noqa: Y015

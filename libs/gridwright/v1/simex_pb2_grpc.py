@@ -59,6 +59,41 @@ class SimexStub:
                 request_serializer=gridwright_dot_v1_dot_simex__pb2.GetTruthRequest.SerializeToString,
                 response_deserializer=gridwright_dot_v1_dot_simex__pb2.Truth.FromString,
                 _registered_method=True)
+        self.StreamTruth = channel.unary_stream(
+                '/gridwright.v1.Simex/StreamTruth',
+                request_serializer=gridwright_dot_v1_dot_simex__pb2.GetTruthRequest.SerializeToString,
+                response_deserializer=gridwright_dot_v1_dot_simex__pb2.Truth.FromString,
+                _registered_method=True)
+        self.ListReceived = channel.unary_unary(
+                '/gridwright.v1.Simex/ListReceived',
+                request_serializer=gridwright_dot_v1_dot_simex__pb2.ListReceivedRequest.SerializeToString,
+                response_deserializer=gridwright_dot_v1_dot_simex__pb2.ListReceivedResponse.FromString,
+                _registered_method=True)
+        self.AddFault = channel.unary_unary(
+                '/gridwright.v1.Simex/AddFault',
+                request_serializer=gridwright_dot_v1_dot_simex__pb2.AddFaultRequest.SerializeToString,
+                response_deserializer=gridwright_dot_v1_dot_simex__pb2.AddFaultResponse.FromString,
+                _registered_method=True)
+        self.ListFaults = channel.unary_unary(
+                '/gridwright.v1.Simex/ListFaults',
+                request_serializer=gridwright_dot_v1_dot_simex__pb2.ListFaultsRequest.SerializeToString,
+                response_deserializer=gridwright_dot_v1_dot_simex__pb2.ListFaultsResponse.FromString,
+                _registered_method=True)
+        self.ClearFaults = channel.unary_unary(
+                '/gridwright.v1.Simex/ClearFaults',
+                request_serializer=gridwright_dot_v1_dot_simex__pb2.ClearFaultsRequest.SerializeToString,
+                response_deserializer=gridwright_dot_v1_dot_simex__pb2.ClearFaultsResponse.FromString,
+                _registered_method=True)
+        self.DropSockets = channel.unary_unary(
+                '/gridwright.v1.Simex/DropSockets',
+                request_serializer=gridwright_dot_v1_dot_simex__pb2.DropSocketsRequest.SerializeToString,
+                response_deserializer=gridwright_dot_v1_dot_simex__pb2.DropSocketsResponse.FromString,
+                _registered_method=True)
+        self.SetClock = channel.unary_unary(
+                '/gridwright.v1.Simex/SetClock',
+                request_serializer=gridwright_dot_v1_dot_simex__pb2.SetClockRequest.SerializeToString,
+                response_deserializer=gridwright_dot_v1_dot_simex__pb2.SetClockResponse.FromString,
+                _registered_method=True)
 
 
 class SimexServicer:
@@ -101,6 +136,56 @@ class SimexServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StreamTruth(self, request, context):
+        """The same in parts: merged one after the other they are what GetTruth would have answered, of one moment. For books
+        that have outgrown one message.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListReceived(self, request, context):
+        """Every request that was received, in the sequence in which it was. May be repeated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AddFault(self, request, context):
+        """Puts a fault in force, behind those that are. Not idempotent: a repeated call adds it twice.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListFaults(self, request, context):
+        """The faults in force and those that are spent, with how often each has struck. May be repeated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ClearFaults(self, request, context):
+        """Takes faults out of force. What they have done already, such as hiding an order, runs its course. May be repeated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DropSockets(self, request, context):
+        """Cuts the websockets that are open, without a word. May be repeated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetClock(self, request, context):
+        """Sets the venue's clock: it jumps there now, and goes on as this machine's does. May be repeated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SimexServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -128,6 +213,41 @@ def add_SimexServicer_to_server(servicer, server):
                     servicer.GetTruth,
                     request_deserializer=gridwright_dot_v1_dot_simex__pb2.GetTruthRequest.FromString,
                     response_serializer=gridwright_dot_v1_dot_simex__pb2.Truth.SerializeToString,
+            ),
+            'StreamTruth': grpc.unary_stream_rpc_method_handler(
+                    servicer.StreamTruth,
+                    request_deserializer=gridwright_dot_v1_dot_simex__pb2.GetTruthRequest.FromString,
+                    response_serializer=gridwright_dot_v1_dot_simex__pb2.Truth.SerializeToString,
+            ),
+            'ListReceived': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListReceived,
+                    request_deserializer=gridwright_dot_v1_dot_simex__pb2.ListReceivedRequest.FromString,
+                    response_serializer=gridwright_dot_v1_dot_simex__pb2.ListReceivedResponse.SerializeToString,
+            ),
+            'AddFault': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddFault,
+                    request_deserializer=gridwright_dot_v1_dot_simex__pb2.AddFaultRequest.FromString,
+                    response_serializer=gridwright_dot_v1_dot_simex__pb2.AddFaultResponse.SerializeToString,
+            ),
+            'ListFaults': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListFaults,
+                    request_deserializer=gridwright_dot_v1_dot_simex__pb2.ListFaultsRequest.FromString,
+                    response_serializer=gridwright_dot_v1_dot_simex__pb2.ListFaultsResponse.SerializeToString,
+            ),
+            'ClearFaults': grpc.unary_unary_rpc_method_handler(
+                    servicer.ClearFaults,
+                    request_deserializer=gridwright_dot_v1_dot_simex__pb2.ClearFaultsRequest.FromString,
+                    response_serializer=gridwright_dot_v1_dot_simex__pb2.ClearFaultsResponse.SerializeToString,
+            ),
+            'DropSockets': grpc.unary_unary_rpc_method_handler(
+                    servicer.DropSockets,
+                    request_deserializer=gridwright_dot_v1_dot_simex__pb2.DropSocketsRequest.FromString,
+                    response_serializer=gridwright_dot_v1_dot_simex__pb2.DropSocketsResponse.SerializeToString,
+            ),
+            'SetClock': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetClock,
+                    request_deserializer=gridwright_dot_v1_dot_simex__pb2.SetClockRequest.FromString,
+                    response_serializer=gridwright_dot_v1_dot_simex__pb2.SetClockResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -265,6 +385,195 @@ class Simex:
             '/gridwright.v1.Simex/GetTruth',
             gridwright_dot_v1_dot_simex__pb2.GetTruthRequest.SerializeToString,
             gridwright_dot_v1_dot_simex__pb2.Truth.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamTruth(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/gridwright.v1.Simex/StreamTruth',
+            gridwright_dot_v1_dot_simex__pb2.GetTruthRequest.SerializeToString,
+            gridwright_dot_v1_dot_simex__pb2.Truth.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListReceived(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gridwright.v1.Simex/ListReceived',
+            gridwright_dot_v1_dot_simex__pb2.ListReceivedRequest.SerializeToString,
+            gridwright_dot_v1_dot_simex__pb2.ListReceivedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddFault(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gridwright.v1.Simex/AddFault',
+            gridwright_dot_v1_dot_simex__pb2.AddFaultRequest.SerializeToString,
+            gridwright_dot_v1_dot_simex__pb2.AddFaultResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListFaults(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gridwright.v1.Simex/ListFaults',
+            gridwright_dot_v1_dot_simex__pb2.ListFaultsRequest.SerializeToString,
+            gridwright_dot_v1_dot_simex__pb2.ListFaultsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClearFaults(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gridwright.v1.Simex/ClearFaults',
+            gridwright_dot_v1_dot_simex__pb2.ClearFaultsRequest.SerializeToString,
+            gridwright_dot_v1_dot_simex__pb2.ClearFaultsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DropSockets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gridwright.v1.Simex/DropSockets',
+            gridwright_dot_v1_dot_simex__pb2.DropSocketsRequest.SerializeToString,
+            gridwright_dot_v1_dot_simex__pb2.DropSocketsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetClock(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gridwright.v1.Simex/SetClock',
+            gridwright_dot_v1_dot_simex__pb2.SetClockRequest.SerializeToString,
+            gridwright_dot_v1_dot_simex__pb2.SetClockResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -47,6 +47,22 @@ class SimexStub:
     """
     GetTruth: _grpc.UnaryUnaryMultiCallable[_simex_pb2.GetTruthRequest, _simex_pb2.Truth]
     """Every order with every transition, every trade, every balance. May be repeated."""
+    StreamTruth: _grpc.UnaryStreamMultiCallable[_simex_pb2.GetTruthRequest, _simex_pb2.Truth]
+    """The same in parts: merged one after the other they are what GetTruth would have answered, of one moment. For books
+    that have outgrown one message.
+    """
+    ListReceived: _grpc.UnaryUnaryMultiCallable[_simex_pb2.ListReceivedRequest, _simex_pb2.ListReceivedResponse]
+    """Every request that was received, in the sequence in which it was. May be repeated."""
+    AddFault: _grpc.UnaryUnaryMultiCallable[_simex_pb2.AddFaultRequest, _simex_pb2.AddFaultResponse]
+    """Puts a fault in force, behind those that are. Not idempotent: a repeated call adds it twice."""
+    ListFaults: _grpc.UnaryUnaryMultiCallable[_simex_pb2.ListFaultsRequest, _simex_pb2.ListFaultsResponse]
+    """The faults in force and those that are spent, with how often each has struck. May be repeated."""
+    ClearFaults: _grpc.UnaryUnaryMultiCallable[_simex_pb2.ClearFaultsRequest, _simex_pb2.ClearFaultsResponse]
+    """Takes faults out of force. What they have done already, such as hiding an order, runs its course. May be repeated."""
+    DropSockets: _grpc.UnaryUnaryMultiCallable[_simex_pb2.DropSocketsRequest, _simex_pb2.DropSocketsResponse]
+    """Cuts the websockets that are open, without a word. May be repeated."""
+    SetClock: _grpc.UnaryUnaryMultiCallable[_simex_pb2.SetClockRequest, _simex_pb2.SetClockResponse]
+    """Sets the venue's clock: it jumps there now, and goes on as this machine's does. May be repeated."""
 
 @_typing.type_check_only
 class SimexAsyncStub(SimexStub):
@@ -65,6 +81,22 @@ class SimexAsyncStub(SimexStub):
     """
     GetTruth: _aio.UnaryUnaryMultiCallable[_simex_pb2.GetTruthRequest, _simex_pb2.Truth]  # type: ignore[assignment]
     """Every order with every transition, every trade, every balance. May be repeated."""
+    StreamTruth: _aio.UnaryStreamMultiCallable[_simex_pb2.GetTruthRequest, _simex_pb2.Truth]  # type: ignore[assignment]
+    """The same in parts: merged one after the other they are what GetTruth would have answered, of one moment. For books
+    that have outgrown one message.
+    """
+    ListReceived: _aio.UnaryUnaryMultiCallable[_simex_pb2.ListReceivedRequest, _simex_pb2.ListReceivedResponse]  # type: ignore[assignment]
+    """Every request that was received, in the sequence in which it was. May be repeated."""
+    AddFault: _aio.UnaryUnaryMultiCallable[_simex_pb2.AddFaultRequest, _simex_pb2.AddFaultResponse]  # type: ignore[assignment]
+    """Puts a fault in force, behind those that are. Not idempotent: a repeated call adds it twice."""
+    ListFaults: _aio.UnaryUnaryMultiCallable[_simex_pb2.ListFaultsRequest, _simex_pb2.ListFaultsResponse]  # type: ignore[assignment]
+    """The faults in force and those that are spent, with how often each has struck. May be repeated."""
+    ClearFaults: _aio.UnaryUnaryMultiCallable[_simex_pb2.ClearFaultsRequest, _simex_pb2.ClearFaultsResponse]  # type: ignore[assignment]
+    """Takes faults out of force. What they have done already, such as hiding an order, runs its course. May be repeated."""
+    DropSockets: _aio.UnaryUnaryMultiCallable[_simex_pb2.DropSocketsRequest, _simex_pb2.DropSocketsResponse]  # type: ignore[assignment]
+    """Cuts the websockets that are open, without a word. May be repeated."""
+    SetClock: _aio.UnaryUnaryMultiCallable[_simex_pb2.SetClockRequest, _simex_pb2.SetClockResponse]  # type: ignore[assignment]
+    """Sets the venue's clock: it jumps there now, and goes on as this machine's does. May be repeated."""
 
 class SimexServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -110,5 +142,63 @@ class SimexServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_simex_pb2.Truth, _abc.Awaitable[_simex_pb2.Truth]]:
         """Every order with every transition, every trade, every balance. May be repeated."""
+
+    @_abc_1.abstractmethod
+    def StreamTruth(
+        self,
+        request: _simex_pb2.GetTruthRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_simex_pb2.Truth], _abc.AsyncIterator[_simex_pb2.Truth]]:
+        """The same in parts: merged one after the other they are what GetTruth would have answered, of one moment. For books
+        that have outgrown one message.
+        """
+
+    @_abc_1.abstractmethod
+    def ListReceived(
+        self,
+        request: _simex_pb2.ListReceivedRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_simex_pb2.ListReceivedResponse, _abc.Awaitable[_simex_pb2.ListReceivedResponse]]:
+        """Every request that was received, in the sequence in which it was. May be repeated."""
+
+    @_abc_1.abstractmethod
+    def AddFault(
+        self,
+        request: _simex_pb2.AddFaultRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_simex_pb2.AddFaultResponse, _abc.Awaitable[_simex_pb2.AddFaultResponse]]:
+        """Puts a fault in force, behind those that are. Not idempotent: a repeated call adds it twice."""
+
+    @_abc_1.abstractmethod
+    def ListFaults(
+        self,
+        request: _simex_pb2.ListFaultsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_simex_pb2.ListFaultsResponse, _abc.Awaitable[_simex_pb2.ListFaultsResponse]]:
+        """The faults in force and those that are spent, with how often each has struck. May be repeated."""
+
+    @_abc_1.abstractmethod
+    def ClearFaults(
+        self,
+        request: _simex_pb2.ClearFaultsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_simex_pb2.ClearFaultsResponse, _abc.Awaitable[_simex_pb2.ClearFaultsResponse]]:
+        """Takes faults out of force. What they have done already, such as hiding an order, runs its course. May be repeated."""
+
+    @_abc_1.abstractmethod
+    def DropSockets(
+        self,
+        request: _simex_pb2.DropSocketsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_simex_pb2.DropSocketsResponse, _abc.Awaitable[_simex_pb2.DropSocketsResponse]]:
+        """Cuts the websockets that are open, without a word. May be repeated."""
+
+    @_abc_1.abstractmethod
+    def SetClock(
+        self,
+        request: _simex_pb2.SetClockRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_simex_pb2.SetClockResponse, _abc.Awaitable[_simex_pb2.SetClockResponse]]:
+        """Sets the venue's clock: it jumps there now, and goes on as this machine's does. May be repeated."""
 
 def add_SimexServicer_to_server(servicer: SimexServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

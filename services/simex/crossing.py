@@ -1,0 +1,38 @@
+"""A market that trades an order in the moment before its cancel arrives."""
+
+from decimal import Decimal
+
+from gridsim.market import MarketTrade
+from gridsim.orders import Order
+from simex.errors import ApiError
+from simex.params import Params
+from simex.payloads import market_id
+from simex.venue import Venue
+
+
+class Crossing:
+    """Finds the order that a cancel names, and lets the others trade it."""
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+
+    def order_of(self, params: Params, account: str) -> Order | None:
+        """The account's open order that a cancel names, None where it names none."""
+        symbols = {market_id(symbol): symbol for symbol in self._venue.listings}
+        try:
+            symbol = symbols.get(params.text("symbol"))
+            order_id, client_id = params.optional_whole("orderId"), params.client_id("origClientOrderId")
+        except ApiError:
+            return None
+        for order in self._venue.open_orders(account, symbol) if symbol else ():
+            if order.order_id == order_id or (order_id is None and order.client_order_id == client_id):
+                return order
+        return None
+
+    def trade(self, order: Order, fraction: Decimal, now_ms: int) -> None:
+        """Lets a fraction of what is left of the order trade at its price, and what stands before it in the queue."""
+        book = self._venue.book(order.symbol)
+        part = max(book.rules.lot_size, book.rules.floor_quantity(order.remaining * fraction))
+        quantity = book.ahead(order.order_id) + part
+        time_ms = self._venue.state(order.symbol).point.market_time_ms
+        self._venue.inject(order.symbol, MarketTrade(time_ms, order.price, quantity, order.side.opposite), now_ms)
