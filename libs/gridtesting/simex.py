@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from gridrpc.channel import open_channel
 from gridsim.account import Balance
@@ -12,12 +13,15 @@ from gridsim.market import Liquidity, Queue
 from gridsim.orders import Side
 from gridsim.rules import SymbolRules
 from gridwright.v1 import models_pb2, simex_pb2, simex_pb2_grpc
+from simex.clock import wall_clock_ms
 from simex.config import MarketSettings, Settings
-from simex.server import serving, wall_clock_ms
+from simex.limits import LimitSettings
+from simex.server import serving
 
 # Two coins and a market that stands still until it is advanced: what most tests want. An order is filled by the first
 # trade at its price: whose turn it is in the queue is what few tests are about.
 STILL_MARKET = MarketSettings(SymbolRules("BTC/USDT"), Liquidity(queue=Queue.FRONT), running=False, seed=7)
+NO_LIMITS = LimitSettings(enabled=False)  # a test is quicker than any client may be
 BALANCES: Mapping[str, Decimal] = {"BTC": Decimal(1), "USDT": Decimal(100_000)}
 
 
@@ -46,6 +50,16 @@ class SimexHandle:
         request = simex_pb2.InjectTradeRequest(symbol=symbol, price=price, quantity=quantity, side=side)
         return await self.control.InjectTrade(request)
 
+    async def fault(self, kind: str, **settings: Any) -> int:
+        """Puts a fault in force; its id. The settings are those of the message Fault, the kind without its prefix."""
+        fault = simex_pb2.Fault(kind=simex_pb2.FaultKind.Value(f"FAULT_KIND_{kind}"), **settings)
+        return (await self.control.AddFault(simex_pb2.AddFaultRequest(fault=fault))).id
+
+    async def requests(self, endpoint: str = "", after_seq: int = 0) -> list[simex_pb2.ReceivedRequest]:
+        """What was received after a number, of one endpoint where it is named: at most 1,000 before they are chosen."""
+        answer = await self.control.ListReceived(simex_pb2.ListReceivedRequest(after_seq=after_seq))
+        return [each for each in answer.requests if endpoint in {"", each.endpoint}]
+
     async def truth(self) -> simex_pb2.Truth:
         """All that is in the book on disk."""
         return await self.control.GetTruth(simex_pb2.GetTruthRequest())
@@ -57,12 +71,14 @@ async def running_simex(
     markets: Sequence[MarketSettings] = (STILL_MARKET,),
     balances: Mapping[str, Decimal] = BALANCES,
     clock_ms: Callable[[], int] = wall_clock_ms,
+    limits: LimitSettings = NO_LIMITS,
 ) -> AsyncIterator[SimexHandle]:
     """Serves until the block is left. The same folder again goes on with the same book."""
     settings = Settings(
         markets=tuple(markets),
         balances=tuple(Balance(asset, amount) for asset, amount in balances.items()),
         data_dir=tmp_path / "simex",
+        limits=limits,
     )
     async with serving(settings, clock_ms) as simex, open_channel(simex.control_address) as channel:
         stub = simex_pb2_grpc.SimexStub(channel)

@@ -12,7 +12,10 @@ from gridsim.account import MAIN, Balance
 from gridsim.market import Liquidity, Queue
 from gridsim.rules import SymbolRules
 from simex.accounts import read_accounts, read_balances, read_keys
+from simex.fault_config import read_faults
+from simex.faults import Fault
 from simex.keys import ApiKey
+from simex.limits import LimitSettings
 
 _SYMBOL = re.compile(r"[A-Z0-9]{1,12}/[A-Z0-9]{1,12}")
 _ZERO = Decimal(0)
@@ -64,6 +67,9 @@ class Settings:
     keys: tuple[ApiKey, ...] = ()
     ports_file: Path | None = None
     clock_offset_ms: int = 0  # how far its clock is ahead of this machine's
+    limits: LimitSettings = field(default_factory=LimitSettings)
+    faults: tuple[Fault, ...] = ()
+    fault_seed: int = 0
 
     @property
     def every_account(self) -> Mapping[str, tuple[Balance, ...]]:
@@ -94,6 +100,9 @@ def read_settings(table: Table) -> Settings:
         keys=read_keys(table.tables("keys"), [MAIN, *accounts], api_key),
         ports_file=Path(ports_file) if ports_file else None,
         clock_offset_ms=table.integer("clock_offset_ms", 0),
+        limits=_limits(table.table("limits")),
+        faults=read_faults(table.tables("faults")),
+        fault_seed=table.integer("fault_seed", 0, least=0),
     )
     table.refuse_unread()
     return settings
@@ -168,6 +177,22 @@ def _tape(table: Table, kind: SourceKind) -> Path | None:
         remedy = "give the path of a tape (.csv or .csv.gz); docs/simex.md describes its lines"
         raise ConfigError(table.field("file"), name, remedy)
     return path
+
+
+def _limits(table: Table) -> LimitSettings:
+    default = LimitSettings()
+    settings = LimitSettings(
+        enabled=table.flag("enabled", default.enabled),
+        request_weight=table.integer("request_weight", default.request_weight, least=1),
+        raw_requests=table.integer("raw_requests", default.raw_requests, least=1),
+        orders_10s=table.integer("orders_10s", default.orders_10s, least=1),
+        orders_day=table.integer("orders_day", default.orders_day, least=1),
+        connections=table.integer("connections", default.connections, least=1),
+        stream_messages=table.integer("stream_messages", default.stream_messages, least=1),
+        ban_after=table.integer("ban_after", default.ban_after, least=0),
+    )
+    table.refuse_unread()
+    return settings
 
 
 def _check_markets(name: str, markets: tuple[MarketSettings, ...]) -> None:

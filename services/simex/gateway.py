@@ -12,8 +12,11 @@ from gridsim.rules import Refused
 from simex.call import Call, Endpoint, Security
 from simex.errors import UNKNOWN_OUTCOME, ApiError, of_refusal
 from simex.keys import Keys
+from simex.limits import Limits, OverLimitError
 from simex.params import Params
 from simex.signing import check_window
+from simex.weights import toll
+from simex.windows import Usage, Wait
 
 _log = logging.getLogger(__name__)
 
@@ -30,10 +33,19 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """HTTP status, or its likeness on a websocket, and the JSON."""
+    """HTTP status, or its likeness on a websocket, and the JSON; with what is used of the limits that it touched."""
 
     status: int
     body: object
+    usage: tuple[Usage, ...] = ()
+    wait: Wait | None = None  # for who has asked too much
+    reached: bool = False  # whether the endpoint has run: all checks at the door were passed
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What HTTP tells of the limits."""
+        told = {name: value for usage in self.usage for name, value in usage.headers.items()}
+        return told if self.wait is None else told | self.wait.headers
 
     @property
     def ok(self) -> bool:
@@ -44,18 +56,28 @@ class Answer:
 class Gateway:
     """The endpoints behind their doors. It is of one thread: no request sees another half done."""
 
-    def __init__(self, endpoints: Iterable[Endpoint], keys: Keys, clock_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, endpoints: Iterable[Endpoint], keys: Keys, limits: Limits, clock_ms: Callable[[], int]
+    ) -> None:
         endpoints = tuple(endpoints)
         self.by_route = {(each.method, each.path): each for each in endpoints}
         self.by_ws = {each.ws: each for each in endpoints if each.ws}
         self._keys = keys
+        self._limits = limits
         self._clock_ms = clock_ms
 
     def answer(self, endpoint: Endpoint, request: Request) -> Answer:
         """Lets a request in and answers it, or says why not."""
+        visit = self._limits.visit(request.ip, toll(endpoint.name, request.params), self._clock_ms())
+        reached = False
         try:
+            visit.enter()
             account = self._let_in(endpoint, request)
-            return Answer(200, endpoint.run(Call(request.params, self._clock_ms(), account)))
+            request.params.check(endpoint.accepted)
+            visit.place(account)
+            reached = True
+            body = endpoint.run(Call(request.params, self._clock_ms(), account))
+            return Answer(200, body, visit.leave(None), reached=True)
         except Refused as refused:
             error = of_refusal(refused)
         except ApiError as refusal:
@@ -63,7 +85,12 @@ class Gateway:
         except sqlite3.Error:
             _log.exception("the book on disk refused a write; it was read anew")
             error = UNKNOWN_OUTCOME
-        return Answer(error.status, error.body)
+        wait = error.wait if isinstance(error, OverLimitError) else None
+        return Answer(error.status, error.body, visit.leave(error), wait, reached)
+
+    def account_of(self, request: Request) -> str:
+        """Whose key a request names, empty where it names none of ours: a claim, not yet checked."""
+        return self._keys.owner(request.api_key)
 
     def _let_in(self, endpoint: Endpoint, request: Request) -> str:
         """Whose request it is; the checks in Binance's order: key, timestamp, signature."""

@@ -61,6 +61,18 @@ async def binance_pro(simex: SimexHandle) -> AsyncIterator[Any]:
     await client.close()
 
 
+def _sign(**params: object) -> str:
+    """A query with its signature."""
+    query = urlencode(params)
+    return f"{query}&signature={hmac.new(b'simex', query.encode(), hashlib.sha256).hexdigest()}"
+
+
+@pytest.fixture
+def sign() -> Callable[..., str]:
+    """Signs a request's parameters as they are."""
+    return _sign
+
+
 @dataclass(frozen=True)
 class Signed:
     """Calls endpoints with a signature; `call` gives the status and the JSON."""
