@@ -1,30 +1,40 @@
 """The control RPC: what no exchange offers. It moves the market in lockstep and tells the truth."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from decimal import Decimal, InvalidOperation
+from itertools import islice
+from typing import TypeVar
 
 import grpc
 
 from gridrpc.faults import Fault, InvalidArgument, NotFound
 from gridsim.market import MarketTrade
-from gridsim.orders import Order, Trade
 from gridsim.orders import Side as OrderSide
 from gridsim.rules import Refused
 from gridwright.v1 import models_pb2, simex_pb2, simex_pb2_grpc
+from simex.fault_control import FaultDesk
 from simex.pump import BATCH_EVENTS
-from simex.rows import StoredBalance
+from simex.truth import plain, true_balance, true_order, true_trade
 from simex.venue import Venue
 
 MAX_EVENTS = 1_000_000
+_PART = 2_000  # orders or trades in one message of StreamTruth: far below gRPC's default of 4 MB
 
-_SIDES = {OrderSide.BUY: models_pb2.SIDE_BUY, OrderSide.SELL: models_pb2.SIDE_SELL}
+T = TypeVar("T")
 
 
 class ControlServicer(simex_pb2_grpc.SimexServicer):
     """Over the same venue as the API. `flushed` waits until what was published has reached every socket."""
 
-    def __init__(self, venue: Venue, flushed: Callable[[], Awaitable[None]], clock_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        venue: Venue,
+        flushed: Callable[[], Awaitable[None]],
+        clock_ms: Callable[[], int],
+        desk: FaultDesk,
+    ) -> None:
         self._venue = venue
+        self._desk = desk
         self._flushed = flushed
         self._clock_ms = clock_ms
 
@@ -85,14 +95,65 @@ class ControlServicer(simex_pb2_grpc.SimexServicer):
         self, request: simex_pb2.GetTruthRequest, context: grpc.aio.ServicerContext[object, object]
     ) -> simex_pb2.Truth:
         """All that is in the book on disk."""
+        truth = simex_pb2.Truth()
+        for part in self._truth():
+            truth.MergeFrom(part)
+        return truth
+
+    async def StreamTruth(  # noqa: N802
+        self, request: simex_pb2.GetTruthRequest, context: grpc.aio.ServicerContext[object, object]
+    ) -> AsyncIterator[simex_pb2.Truth]:
+        """The same in parts, all read before the first is sent: they are of one moment."""
+        for part in list(self._truth()):
+            yield part
+
+    async def ListReceived(  # noqa: N802
+        self, request: simex_pb2.ListReceivedRequest, context: grpc.aio.ServicerContext[object, object]
+    ) -> simex_pb2.ListReceivedResponse:
+        """What was received."""
+        return self._desk.requests(request)
+
+    async def AddFault(  # noqa: N802
+        self, request: simex_pb2.AddFaultRequest, context: grpc.aio.ServicerContext[object, object]
+    ) -> simex_pb2.AddFaultResponse:
+        """Puts a fault in force."""
+        return self._desk.add(request)
+
+    async def ListFaults(  # noqa: N802
+        self, request: simex_pb2.ListFaultsRequest, context: grpc.aio.ServicerContext[object, object]
+    ) -> simex_pb2.ListFaultsResponse:
+        """What is in force."""
+        return self._desk.list()
+
+    async def ClearFaults(  # noqa: N802
+        self, request: simex_pb2.ClearFaultsRequest, context: grpc.aio.ServicerContext[object, object]
+    ) -> simex_pb2.ClearFaultsResponse:
+        """Takes faults out of force."""
+        return self._desk.clear(request)
+
+    async def DropSockets(  # noqa: N802
+        self, request: simex_pb2.DropSocketsRequest, context: grpc.aio.ServicerContext[object, object]
+    ) -> simex_pb2.DropSocketsResponse:
+        """Cuts websockets."""
+        return self._desk.drop(request)
+
+    async def SetClock(  # noqa: N802
+        self, request: simex_pb2.SetClockRequest, context: grpc.aio.ServicerContext[object, object]
+    ) -> simex_pb2.SetClockResponse:
+        """Lets the venue's clock jump."""
+        return self._desk.set_clock(request)
+
+    def _truth(self) -> Iterator[simex_pb2.Truth]:
         store = self._venue.store
         trades = (trade for symbol in self._venue.listings for trade in store.all_trades(symbol))
-        return simex_pb2.Truth(
-            orders=[_order(order) for order in store.all_orders()],
-            trades=[_trade(trade) for trade in trades],
-            balances=[_balance(balance) for balance in store.balances()],
+        yield simex_pb2.Truth(
+            balances=map(true_balance, store.balances()),
             markets=[self._status(symbol) for symbol in self._venue.listings],
         )
+        for orders in _batched(store.all_orders()):
+            yield simex_pb2.Truth(orders=map(true_order, orders))
+        for some in _batched(trades):
+            yield simex_pb2.Truth(trades=map(true_trade, some))
 
     def _known(self, symbol: str) -> str:
         try:
@@ -106,7 +167,7 @@ class ControlServicer(simex_pb2_grpc.SimexServicer):
         state = self._venue.state(symbol)
         return simex_pb2.MarketStatus(
             symbol=symbol,
-            price=_text(state.point.price),
+            price=plain(state.point.price),
             events_done=state.point.events_done,
             market_time_ms=state.point.market_time_ms,
             at_end=state.at_end,
@@ -114,8 +175,14 @@ class ControlServicer(simex_pb2_grpc.SimexServicer):
         )
 
 
+def _batched(rows: Iterable[T]) -> Iterator[list[T]]:
+    left = iter(rows)
+    while batch := list(islice(left, _PART)):
+        yield batch
+
+
 def _positive(name: str, text: str, most: Decimal) -> Decimal:
-    fault: Fault = InvalidArgument(f"{name} = {text!r}: give a decimal above 0, at most {_text(most)}")
+    fault: Fault = InvalidArgument(f"{name} = {text!r}: give a decimal above 0, at most {plain(most)}")
     try:
         value = Decimal(text)
     except InvalidOperation:
@@ -123,56 +190,3 @@ def _positive(name: str, text: str, most: Decimal) -> Decimal:
     if not value.is_finite() or not 0 < value <= most:
         raise fault
     return value
-
-
-def _text(value: Decimal) -> str:
-    return f"{value.normalize():f}"
-
-
-def _order(order: Order) -> simex_pb2.TrueOrder:
-    return simex_pb2.TrueOrder(
-        symbol=order.symbol,
-        client_order_id=order.client_order_id,
-        exchange_order_id=str(order.order_id),
-        side=_SIDES[order.side],
-        price=_text(order.price),
-        quantity=_text(order.quantity),
-        executed=_text(order.executed),
-        status=order.status.value,
-        transitions=[
-            simex_pb2.OrderTransition(time_ms=each.time_ms, status=each.status.value, cause=each.cause)
-            for each in order.transitions
-        ],
-        account=order.account,
-    )
-
-
-def _trade(trade: Trade) -> simex_pb2.TrueTrade:
-    return simex_pb2.TrueTrade(
-        symbol=trade.symbol,
-        trade_id=str(trade.trade_id),
-        exchange_order_id=str(trade.order_id),
-        client_order_id=trade.client_order_id,
-        side=_SIDES[trade.side],
-        fill=models_pb2.Fill(
-            trade_id=str(trade.trade_id),
-            price=_text(trade.price),
-            quantity=_text(trade.quantity),
-            fee=_text(trade.commission),
-            fee_asset=trade.commission_asset,
-            maker=trade.maker,
-        ),
-        time_ms=trade.time_ms,
-        account=trade.account,
-    )
-
-
-def _balance(stored: StoredBalance) -> simex_pb2.TrueBalance:
-    balance = stored.balance
-    return simex_pb2.TrueBalance(
-        asset=balance.asset,
-        free=_text(balance.free),
-        locked=_text(balance.locked),
-        at_start=_text(stored.at_start),
-        account=stored.account,
-    )

@@ -34,6 +34,11 @@ class Keys:
     def __init__(self, keys: Iterable[ApiKey]) -> None:
         self._keys = {each.key: each for each in keys}
 
+    def owner(self, key: str) -> str:
+        """The account that a key is of, empty where there is no such key."""
+        found = self._keys.get(key)
+        return found.account if found else ""
+
     def let_in(self, key: str, ip: str, security: Security) -> ApiKey:
         """The key, if there is such a one and it may do that from there. Raises ApiError."""
         if not key:

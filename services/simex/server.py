@@ -1,7 +1,6 @@
 """simex put together: venue, REST, websockets, control and the markets' clocks, started and stopped as one."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -11,38 +10,39 @@ from aiohttp import web
 from gridrpc.folders import usable_folder
 from gridrpc.server import start_server
 from gridwright.v1 import simex_pb2, simex_pb2_grpc
+from simex.clock import VenueClock, wall_clock_ms
 from simex.config import MarketSettings, Settings
 from simex.control import ControlServicer
+from simex.crossing import Crossing
+from simex.edge import edge
 from simex.endpoints import private_endpoints, public_endpoints
+from simex.fault_config import put_in_force
+from simex.fault_control import FaultDesk
+from simex.fault_plan import FaultPlan
+from simex.faults import Places
+from simex.front import Front
 from simex.gateway import Gateway
 from simex.keys import Keys
+from simex.limits import Limits
 from simex.private_api import PrivateApi
 from simex.public_api import PublicApi
-from simex.public_record import PublicRecord
+from simex.public_record import PublicRecord, first_update_id
 from simex.public_streams import PublicStreams
 from simex.pump import Pump
+from simex.request_log import RequestLog
 from simex.rest import Rest
 from simex.sources import identity, open_source
 from simex.store import Store
+from simex.stream_faults import StreamFaults
 from simex.user_stream import UserStream
 from simex.venue import Listing, Venue
+from simex.visibility import Visibility
 from simex.ws_api import WsApi
 
 BOOK = "simex.sqlite"
-_TICKER_SECONDS = 1.0
 _GRACE_SECONDS = 1.0
 
 _Task = asyncio.Task[None]
-
-
-def wall_clock_ms() -> int:
-    """The venue's clock where it is right: Unix milliseconds."""
-    return time.time_ns() // 1_000_000
-
-
-def clock_off_by(offset_ms: int) -> Callable[[], int]:
-    """One that is ahead of it."""
-    return lambda: wall_clock_ms() + offset_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,44 +65,57 @@ class Simex:
 
 
 @asynccontextmanager
-async def serving(settings: Settings, clock_ms: Callable[[], int] = wall_clock_ms) -> AsyncIterator[Simex]:
-    """Opens the book and serves it until the block is left.
+async def serving(settings: Settings, base_clock_ms: Callable[[], int] = wall_clock_ms) -> AsyncIterator[Simex]:
+    """Opens the book and serves it until the block is left, by a clock that is as far ahead of the one given as the
+    settings say.
 
     Raises ConfigError for a setting that cannot be used, BookInUse where another simex owns the book, OSError where an
     address cannot be bound.
     """
     listings = [_listing(market) for market in settings.markets]
+    clock_ms = VenueClock(base_clock_ms, settings.clock_offset_ms)
     async with AsyncExitStack() as stack:
         store = Store(usable_folder(settings.data_dir, "simex.data_dir") / BOOK)
         stack.callback(store.close)
         venue = Venue(listings, settings.every_account, store)
-        record = PublicRecord(venue.listings)
-        streams = PublicStreams(venue, record, clock_ms)
-        user_stream = UserStream(clock_ms)
-        for listener in (record.note, streams.publish, user_stream.publish):
+        record = PublicRecord(venue.listings, first_update_id(clock_ms()))
+        limits = Limits(settings.limits)
+        streams = PublicStreams(venue, record, limits, clock_ms)
+        plan = FaultPlan(settings.fault_seed)
+        visibility = Visibility(plan, clock_ms)
+        user_stream = UserStream(clock_ms, visibility.late_ms)
+        for listener in (limits.note, visibility.note, record.note, streams.publish, user_stream.publish):
             venue.listen(listener)
-        public = PublicApi(venue, record)
+        public = PublicApi(venue, record, settings.limits.published)
         endpoints = (*public_endpoints(public), *private_endpoints(PrivateApi(venue, public.symbol)))
         keys = Keys(settings.every_key)
-        gateway = Gateway(endpoints, keys, clock_ms)
-        ws_api = WsApi(gateway, user_stream)
-        http_port = await _serve_http(stack, settings.address, _app(Rest(gateway), streams, ws_api))
-        servicer = ControlServicer(venue, _flushing(streams, ws_api), clock_ms)
+        gateway = Gateway(endpoints, keys, limits, clock_ms)
+        places = Places.of(endpoints, settings.every_account)
+        put_in_force(plan, settings.faults, places)
+        log = RequestLog()
+        front = Front(gateway, plan, log, visibility, Crossing(venue), clock_ms)
+        sockets = StreamFaults(plan, clock_ms)
+        ws_api = WsApi(gateway, front, user_stream, clock_ms)
+        app = _app(Rest(gateway, front), streams, ws_api, sockets)
+        app.middlewares.append(edge(limits, clock_ms))
+        app.on_shutdown.insert(0, front.close)
+        http_port = await _serve_http(stack, settings.address, app)
+        desk = FaultDesk(plan, sockets, log, clock_ms, places)
+        servicer = ControlServicer(venue, _flushing(streams, ws_api), clock_ms, desk)
         control_port = await _serve_control(stack, settings.control_address, servicer)
         clocks = [Pump(venue, each.rules.symbol, each.speed, clock_ms).run() for each in settings.markets]
         yield Simex(
             http_address=f"{_host(settings.address)}:{http_port}",
             control_address=f"{_host(settings.control_address)}:{control_port}",
-            clocks=tuple(_start(stack, clock) for clock in (*clocks, _send_tickers(streams))),
+            clocks=tuple(_start(stack, clock) for clock in (*clocks, streams.run())),
         )
 
 
-def _app(rest: Rest, streams: PublicStreams, ws_api: WsApi) -> web.Application:
+def _app(rest: Rest, streams: PublicStreams, ws_api: WsApi, sockets: StreamFaults) -> web.Application:
     app = web.Application()
-    app.router.add_get("/ws", streams.serve)
-    app.router.add_get("/ws/{name:.*}", streams.serve)
-    app.router.add_get("/stream", streams.serve)
-    app.router.add_get("/ws-api/v3", ws_api.serve)
+    for path in ("/ws", "/ws/{name:.*}", "/stream"):
+        app.router.add_get(path, sockets.guarded("public", streams.serve))
+    app.router.add_get("/ws-api/v3", sockets.guarded("user", ws_api.serve))
     app.router.add_route("*", "/api/v3/{path:.*}", rest.handle)
 
     async def close_sockets(_app: web.Application) -> None:
@@ -149,12 +162,6 @@ def _start(stack: AsyncExitStack, clock: Coroutine[None, None, None]) -> _Task:
 
     stack.push_async_callback(stop)
     return task
-
-
-async def _send_tickers(streams: PublicStreams) -> None:
-    while True:
-        await asyncio.sleep(_TICKER_SECONDS)
-        streams.publish_tickers()
 
 
 def _host(address: str) -> str:

@@ -15,6 +15,7 @@ from gridsim.rules import SymbolRules
 from gridtesting.simex import STILL_MARKET, SimexHandle, running_simex
 from gridtesting.waiting import until
 from gridwright.v1 import models_pb2, simex_pb2
+from simex import control
 from simex.config import MarketSettings, SourceKind
 
 ETH_MARKET = MarketSettings(
@@ -106,6 +107,23 @@ async def test_the_truth_is_what_the_api_tells(simex: SimexHandle, signed: Any) 
     assert [b.at_start for b in truth.balances] == ["1", "100000"]
     assert [t.status for t in truth.orders[1].transitions] == ["NEW", "CANCELED"]
     assert [t.cause for t in truth.orders[0].transitions] == ["placed", "trade 1"]
+
+
+async def test_the_truth_in_parts_is_the_truth(
+    simex: SimexHandle, signed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "_PART", 2)
+    for price in range(59_000, 59_005):
+        await signed.place(price=price)
+    await simex.inject("58000", "1")
+
+    merged, parts = simex_pb2.Truth(), 0
+    async for part in simex.control.StreamTruth(simex_pb2.GetTruthRequest()):
+        merged.MergeFrom(part)
+        parts += 1
+
+    assert merged == await simex.truth()
+    assert (len(merged.orders), len(merged.trades), parts) == (5, 5, 1 + 3 + 3)
 
 
 async def test_several_markets_trade_side_by_side_on_one_account(tmp_path: Path, signed: Any) -> None:
