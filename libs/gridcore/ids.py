@@ -20,6 +20,8 @@ _ROLES = {Role.OPENING: "O", Role.CLOSING: "C"}
 _ROLE_OF = {letter: role for role, letter in _ROLES.items()}
 PREFIX_LENGTH = 6
 LENGTH = 28
+ALPHABET = frozenset(_DIGITS) | frozenset(_ROLE_OF)
+"""The characters that our ids are made of; a venue must take all of them."""
 # int() takes signs, blanks, underscores and foreign digits too: an id that we cannot have written is not ours.
 _LAYOUT = re.compile(r"[0-9A-Za-z]{6}[OC][0-9a-z]{21}")
 

@@ -88,6 +88,14 @@ def _audit(arguments: argparse.Namespace, console: Console) -> int:
     return asyncio.run(run_audit(read_house(arguments.config), Screen(console, plain=True)))
 
 
+def _conformance(arguments: argparse.Namespace, console: Console) -> int:
+    from gridctl.conformance import Options, run_conformance  # it brings ccxt along, which no other command needs
+
+    names = ("exchange", "url", "sandbox", "symbol", "samples", "yes", "mainnet", "out")
+    options = Options(**{name: getattr(arguments, name) for name in names})
+    return asyncio.run(run_conformance(options, Screen(console, plain=True)))
+
+
 def _db(arguments: argparse.Namespace, console: Console) -> int:
     from gridctl import db  # it brings the services' databases along, which no other command needs
 
@@ -120,6 +128,7 @@ _COMMANDS = {
     "watch": _watch,
     "status": _status,
     "audit": _audit,
+    "conformance": _conformance,
     "db": _db,
     **{verb.value: _operation for verb in Verb},
 }

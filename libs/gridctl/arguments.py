@@ -25,6 +25,7 @@ def parser() -> argparse.ArgumentParser:
     watch.add_argument("--plain", action="store_true", help="lines instead of the live view")
     _add_config(commands.add_parser("status", help="who serves, and how each grid is; exit code 0 if all is in order"))
     _add_config(commands.add_parser("audit", help="hold the grids against simex's book; the market waits meanwhile"))
+    _add_conformance(commands.add_parser("conformance", help="measure what a venue does where venues differ"))
     _add_db(commands.add_parser("db", help="the services' databases: where, in which version; bring them up to date"))
     for verb, text in _HELP.items():
         _add_operation(commands.add_parser(verb.value, help=text))
@@ -53,6 +54,23 @@ def _add_up(up: argparse.ArgumentParser) -> None:
     up.add_argument("--plain", action="store_true", help="lines instead of the live view")
 
 
+def _add_conformance(conformance: argparse.ArgumentParser) -> None:
+    add = conformance.add_argument
+    add("--exchange", required=True, metavar="ID", help="simex, or the id of an exchange in ccxt")
+    add(
+        "--url",
+        default="",
+        metavar="URL",
+        help="of a server in the exchange's place; default for simex: one of its own",
+    )
+    add("--sandbox", action="store_true", help="the exchange's test network")
+    add("--mainnet", action="store_true", help="its real market: this trades real money")
+    add("--yes", action="store_true", help="trade, after saying what it may cost at worst; simex needs no yes")
+    add("--symbol", default="BTC/USDT", help="default: BTC/USDT")
+    add("--samples", type=_count, default=10, metavar="N", help="orders that the look-ups are timed with; default: 10")
+    add("--out", type=Path, metavar="FILE", help="of the row; default: .gridwright/venues/NAME.toml")
+
+
 def _add_db(db: argparse.ArgumentParser) -> None:
     actions = db.add_subparsers(dest="action", required=True, metavar="ACTION")
     _add_config(actions.add_parser("status", help="what is kept where; exit code 0 if all is at the newest version"))
@@ -69,6 +87,13 @@ def _add_operation(operation: argparse.ArgumentParser) -> None:
 
 def _add_config(command: argparse.ArgumentParser) -> None:
     command.add_argument("--config", type=Path, default=Path("grid.toml"), metavar="FILE", help="default: grid.toml")
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
+    return value
 
 
 def _positive(text: str) -> float:

@@ -57,7 +57,8 @@ def _refuse(error: Exception, code: int) -> int:
 
 
 async def _serve(settings: Settings, ledger: Ledger) -> int:
-    venue = CcxtVenue(make_client(settings.venue), settings.venue.recv_window_ms)
+    venue = CcxtVenue(make_client(settings.venue), settings.venue.request_window_ms)
+    _log.info("venue %s: %s", settings.venue.exchange, settings.venue.known_from)
     pace = Pace(
         poll_interval_ms=settings.poll_interval_ms,
         visibility_lag_ms=settings.venue.visibility_lag_ms,

@@ -33,11 +33,19 @@ def make_client(settings: VenueSettings) -> Any:
     )
     client.number = str  # with Decimal, ccxt 4.5.90 drops the fee of every trade it parses
     if settings.sandbox:
-        client.set_sandbox_mode(True)
+        _enter_sandbox(client)
     if settings.base_url:
         client.urls["api"] = _moved(copy.deepcopy(client.urls["api"]), settings.base_url)
     _distrust_server_errors(client)
     return client
+
+
+def _enter_sandbox(client: Any) -> None:
+    try:
+        client.set_sandbox_mode(enabled=True)
+    except ccxt.NotSupported:
+        remedy = f"ccxt knows of no test network of {client.id}; leave it out"
+        raise ConfigError("venue.sandbox", value=True, remedy=remedy) from None
 
 
 def _distrust_server_errors(client: Any) -> None:

@@ -35,15 +35,15 @@ _PAGE = 1_000  # Binance's most for trades and orders
 class CcxtVenue:
     """Implements `ports.Venue` over a ccxt.pro client."""
 
-    def __init__(self, client: Any, recv_window_ms: int) -> None:
+    def __init__(self, client: Any, request_window_ms: int | None) -> None:
         self._client = client
-        self._recv_window_ms = recv_window_ms
-        self._expires = client.id.startswith("binance")  # its requests carry timestamp and recvWindow
+        self._request_window_ms = request_window_ms  # with one, requests carry it and our timestamp
+        self._pages_by_id = client.id.startswith("binance")
 
     @property
     def request_window_ms(self) -> int | None:
         """The recvWindow, None for an exchange whose requests do not expire."""
-        return self._recv_window_ms if self._expires else None
+        return self._request_window_ms
 
     async def connect(self, symbols: tuple[str, ...]) -> None:
         """Loads the markets."""
@@ -150,7 +150,8 @@ class CcxtVenue:
             )
 
     def _signed(self, timestamp_ms: int) -> dict[str, Any]:
-        return {"timestamp": timestamp_ms, "recvWindow": self._recv_window_ms} if self._expires else {}
+        window_ms = self._request_window_ms
+        return {} if window_ms is None else {"timestamp": timestamp_ms, "recvWindow": window_ms}
 
     async def _order(self, exchange_order_id: str | None, symbol: str, params: dict[str, str]) -> VenueOrder | None:
         try:
@@ -162,7 +163,7 @@ class CcxtVenue:
         return convert.order(raw)
 
     async def _trades_page(self, symbol: str, cursor: TradeCursor) -> list[VenueTrade]:
-        if self._expires and cursor.after_id:
+        if self._pages_by_id and cursor.after_id:
             raws = await self._ask(
                 self._client.fetch_my_trades, symbol, None, _PAGE, {"fromId": int(cursor.after_id) + 1}
             )

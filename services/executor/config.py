@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from executor.ledger.store import sqlite_url
+from executor.venue_policy import find_row, policy, row_name
 from griddb.urls import DatabaseSettings, read_database
 from gridrpc.folders import usable_folder
 from gridrpc.settings import MISSING, ConfigError, Table
@@ -36,9 +37,16 @@ class VenueSettings:
     base_url: str
     sandbox: bool
     recv_window_ms: int
+    requests_expire: bool  # once they are older than recv_window_ms
     visibility_lag_ms: int
     request_timeout_ms: int
     credentials: Credentials
+    known_from: str = ""  # the sentence that says what is known of the venue, and from where
+
+    @property
+    def request_window_ms(self) -> int | None:
+        """How long after its timestamp a request can still be accepted; None where it does not expire."""
+        return self.recv_window_ms if self.requests_expire else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,7 @@ def read_settings(config: Table, environment: Mapping[str, str]) -> Settings:
     database = read_database(config, executor, environment)
     rate = executor.integer("requests_per_second", 10, least=1)
     settings = Settings(
-        venue=_venue(venue, environment),
+        venue=read_venue(venue, environment, executor.text("venue_row", "")),
         address=executor.text("listen", executor.text("address", "127.0.0.1:50052")),
         ledger_url=ledger_url(database, Path(executor.text("data_dir", DEFAULT_DATA_DIR))),
         database=database,
@@ -95,24 +103,32 @@ def _symbols(config: Table) -> tuple[str, ...]:
     return symbols
 
 
-def _venue(venue: Table, environment: Mapping[str, str]) -> VenueSettings:
+def read_venue(venue: Table, environment: Mapping[str, str], chosen_row: str = "") -> VenueSettings:
+    """The table `venue` with what the venue's row says. Raises ConfigError."""
     base_url = venue.text("base_url", "").rstrip("/")
     parts = urlsplit(base_url)
     if base_url and (parts.scheme not in {"http", "https"} or not parts.hostname):
         raise ConfigError(venue.field("base_url"), base_url, "give a URL such as http://127.0.0.1:8080")
-    local = _is_loopback(parts.hostname or "")
+    local = is_loopback(parts.hostname or "")
+    exchange, sandbox = venue.text("exchange"), venue.flag("sandbox", default=False)
+    row = find_row(chosen_row, row_name(exchange, sandbox=sandbox, moved=bool(base_url), local=local), exchange)
+    known = policy(row, exchange)
+    lag_ms = max(_LOCAL_LAG_MS if local else _REAL_LAG_MS, known.least_lag_ms)
     return VenueSettings(
-        exchange=venue.text("exchange"),
+        exchange=exchange,
         base_url=base_url,
-        sandbox=venue.flag("sandbox", default=False),
+        sandbox=sandbox,
         recv_window_ms=venue.integer("recv_window_ms", 5_000, least=100),
-        visibility_lag_ms=venue.integer("visibility_lag_ms", _LOCAL_LAG_MS if local else _REAL_LAG_MS, least=0),
+        requests_expire=known.requests_expire,
+        visibility_lag_ms=venue.integer("visibility_lag_ms", lag_ms, least=0),
         request_timeout_ms=venue.integer("request_timeout_ms", 10_000, least=100),
         credentials=_credentials(environment, local=local),
+        known_from=known.sentence,
     )
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host's name is this machine's own."""
     if host == "localhost":
         return True
     try:

@@ -141,7 +141,7 @@ async def exchange_info(_request: web.Request) -> web.Response:
 
 
 def settings(url: str, timeout_ms: int = 2_000) -> VenueSettings:
-    return VenueSettings("binance", url, False, 5_000, 2_000, timeout_ms, Credentials("key", "very-secret"))
+    return VenueSettings("binance", url, False, 5_000, True, 2_000, timeout_ms, Credentials("key", "very-secret"))
 
 
 @pytest.fixture

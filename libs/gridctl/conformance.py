@@ -1,0 +1,184 @@
+"""`gridwright conformance`: measures what a venue does where venues differ, shows it and writes the venue's row.
+
+It trades on the venue through the executor's own adapter, so it may name the executor; beside `db`, nothing else in the
+command line does.
+"""
+
+import asyncio
+import contextlib
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from rich.table import Table as Grid
+
+from executor.config import VenueSettings, is_loopback, read_venue
+from executor.conformance.hand import BrokenOffError, NoMeasurementError
+from executor.conformance.measure import Bench, bench, measure, refuse_poverty
+from executor.ports import UnknownSymbolError, VenueError
+from executor.venue_page import FACTS, worst
+from executor.venue_policy import SIMEX, row_name
+from executor.venue_row import VenueRow, row_values
+from gridctl.child import Child, Service, last_line
+from gridctl.health import until_serving
+from gridctl.interrupts import until_interrupted
+from gridctl.ports import free_ports
+from gridctl.screen import Screen
+from gridctl.toml import to_toml
+from gridrpc.settings import MISSING, ConfigError, Table
+
+_START_SECONDS = 30.0
+_STOP_SECONDS = 10.0
+_GAP_MS = 300  # Binance counts 50 orders in ten seconds
+_BROKEN_OFF = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line said. `exchange` is a ccxt id, or simex; `url` a server in the exchange's place."""
+
+    exchange: str
+    url: str = ""
+    sandbox: bool = False
+    symbol: str = "BTC/USDT"
+    samples: int = 10
+    yes: bool = False
+    mainnet: bool = False
+    out: Path | None = None
+
+    @property
+    def harmless(self) -> bool:
+        """Whether nothing there belongs to anybody: simex, on this machine."""
+        return self.exchange == SIMEX and (not self.url or is_loopback(urlsplit(self.url).hostname or ""))
+
+
+async def run_conformance(options: Options, screen: Screen) -> int:
+    """0 with the row written, 1 where the venue did not let it be measured, 130 broken off. Raises ConfigError."""
+    _check(options)
+    async with contextlib.AsyncExitStack() as stack:
+        stop = await stack.enter_async_context(until_interrupted())
+        if options.exchange == SIMEX and not options.url:
+            options = replace(options, url=await stack.enter_async_context(_own_simex(options.symbol)))
+        settings, gap_ms = _settings(options), 0 if options.harmless else _GAP_MS
+        try:
+            ready = await stack.enter_async_context(bench(settings, options.symbol, stop.is_set, gap_ms))
+            return await _run(ready, options, screen)
+        except UnknownSymbolError as error:
+            raise ConfigError("--symbol", options.symbol, str(error)) from None
+        except (VenueError, NoMeasurementError) as error:
+            screen.say(f"not measured: {settings.credentials.struck_from(str(error))}")
+            return 1
+
+
+def _check(options: Options) -> None:
+    if options.harmless or options.sandbox or options.mainnet:
+        return
+    remedy = f"this would trade real money on {options.exchange}; give --sandbox for its test network, or --mainnet"
+    raise ConfigError("--mainnet", MISSING, remedy)
+
+
+def _settings(options: Options) -> VenueSettings:
+    exchange = "binance" if options.exchange == SIMEX else options.exchange
+    venue = Table({"exchange": exchange, "base_url": options.url, "sandbox": options.sandbox}, "venue")
+    return read_venue(venue, os.environ)
+
+
+async def _run(ready: Bench, options: Options, screen: Screen) -> int:
+    if not options.harmless:
+        screen.say(ready.stakes.worst_cost)
+        if not options.yes:
+            raise ConfigError("--yes", MISSING, "nothing was sent; give it to go on")
+    refuse_poverty(ready.stakes)
+    try:
+        row = await measure(ready, _name(options), options.samples, screen.say)
+    except BrokenOffError:
+        screen.say("broken off: taking down what was placed")
+        return _BROKEN_OFF
+    finally:
+        await _clean_up(ready, screen)
+    show(row, screen)
+    out = options.out or Path(".gridwright/venues") / f"{row.venue}.toml"
+    write(row, out)
+    screen.say(f'row written to {out}; an executor reads it with venue_row = "{out}" in [executor]')
+    return 0
+
+
+def _name(options: Options) -> str:
+    if options.exchange == SIMEX:
+        return SIMEX
+    url = bool(options.url)
+    return row_name(options.exchange, sandbox=options.sandbox, moved=url, local=url) or f"{options.exchange}-moved"
+
+
+async def _clean_up(ready: Bench, screen: Screen) -> None:
+    left = await ready.hand.clean_up()
+    if left:
+        screen.say(f"look for these client ids on the venue and cancel them by hand: {', '.join(left)}")
+
+
+def show(row: VenueRow, screen: Screen) -> None:
+    """The row as tables."""
+    facts = _grid(f"what {row.venue} does", "", "found")
+    for fact in FACTS:
+        facts.add_row(fact.name, fact.tell(row))
+    delays = _grid("how soon an order is shown", "look-up", "median ms", "worst ms", "samples")
+    for delay in row.delays:
+        delays.add_row(delay.look_up, str(delay.median_ms), worst(delay), str(delay.samples))
+    refusals = _grid("what refusals look like", "provoked", "ccxt's class", "read as", "text")
+    for seen in row.refusals:
+        refusals.add_row(seen.provoked, seen.ccxt_class or "–", seen.read_as, seen.text)
+    for table in (facts, delays, refusals):
+        screen.show(table)
+
+
+def write(row: VenueRow, out: Path) -> None:
+    """The row as the file that an executor reads. Raises OSError where it cannot be written."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    head = f"# What {row.venue} did on {row.as_of}, as `gridwright conformance` saw it; docs/venues.md explains.\n"
+    out.write_text(head + to_toml(row_values(row)), encoding="utf-8")
+
+
+def _grid(title: str, *columns: str) -> Grid:
+    table = Grid(title=title, title_justify="left", title_style="bold")
+    for column in columns:
+        table.add_column(column, no_wrap=column != "text")
+    return table
+
+
+@contextlib.asynccontextmanager
+async def _own_simex(symbol: str) -> AsyncIterator[str]:
+    """The URL of a simex that stands still and is gone, with its book, at the end of the block."""
+    with tempfile.TemporaryDirectory(prefix="gridwright-conformance-") as name:
+        folder = Path(name)
+        http, control = (f"127.0.0.1:{port}" for port in free_ports(2))
+        config = folder / "simex.toml"
+        config.write_text(to_toml({"simex": _simex(symbol, http, control, folder)}), encoding="utf-8")
+        child = await Child.start(Service(SIMEX, SIMEX, config, control), folder / "simex.log")
+        try:
+            await _serving(child, control)
+            yield f"http://{http}"
+        finally:
+            await child.stop(_STOP_SECONDS)
+
+
+def _simex(symbol: str, http: str, control: str, folder: Path) -> dict[str, object]:
+    base, _, quote = symbol.partition("/")
+    return {
+        "address": http,
+        "control_address": control,
+        "data_dir": str(folder / "book"),
+        "balances": {base: "1", quote: "100000"},
+        "markets": [{"symbol": symbol, "running": False}],
+    }
+
+
+async def _serving(child: Child, address: str) -> None:
+    waiting = {asyncio.create_task(until_serving(address)), asyncio.create_task(child.wait())}
+    done, late = await asyncio.wait(waiting, timeout=_START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+    for task in late:
+        task.cancel()
+    if not done or child.returncode is not None:
+        raise ConfigError("--exchange", SIMEX, f"it does not serve: {last_line(child.log) or 'no word of it'}")

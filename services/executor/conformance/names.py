@@ -1,0 +1,33 @@
+"""Client ids for the measurements: each is new, of a given length and alphabet, and looks like no bot's."""
+
+import string
+import uuid
+from collections.abc import Callable
+
+OURS = string.ascii_letters + string.digits
+FIRST = "c"  # every id begins with it where the alphabet has it; a bot's begin with g
+
+
+class Names:
+    """Spells ids from numbers of 128 bits, by default those of fresh UUIDs."""
+
+    def __init__(self, numbers: Callable[[], int] = lambda: uuid.uuid4().int) -> None:
+        self._numbers = numbers
+
+    def spell(self, length: int, alphabet: str = OURS) -> str:
+        """An id of this length, of characters of this alphabet."""
+        number = 0
+        for _ in range(length // 16 + 1):  # 16 characters of 62 use up less than one number
+            number = (number << 128) | self._numbers()
+        letters: list[str] = []
+        while len(letters) < length:
+            number, place = divmod(number, len(alphabet))
+            letters.append(alphabet[place])
+        if FIRST in alphabet and length > 1:
+            letters[0] = FIRST
+        return "".join(letters)
+
+    def holding(self, character: str, length: int) -> str:
+        """An id of ours with this character in its middle."""
+        text = self.spell(length)
+        return text[: length // 2] + character + text[length // 2 + 1 :]

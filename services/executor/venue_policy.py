@@ -1,0 +1,80 @@
+"""Which row counts for a config's venue, and what the executor makes of it: the default of the visibility lag, whether
+requests expire, whether our client ids fit. Nothing else of a row changes what the executor does.
+
+Evidence is never taken from a row alone. A measured lag says how late a venue has been, not that it is never later: it
+raises the default and cannot lower it. Requests expire only where a row, or Binance's documents, say so.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from executor.venue_row import VenueRow, packaged_row, packaged_rows, read_row
+from gridcore.ids import ALPHABET, LENGTH
+from gridrpc.settings import ConfigError
+
+ROW_FIELD = "executor.venue_row"
+SIMEX = "simex"
+
+
+@dataclass(frozen=True, slots=True)
+class VenuePolicy:
+    """`sentence` says at the start what the policy rests on."""
+
+    requests_expire: bool
+    least_lag_ms: int  # where the config names no lag of its own, it is not shorter than this
+    sentence: str
+
+
+def row_name(exchange: str, *, sandbox: bool, moved: bool, local: bool) -> str:
+    """What a venue's row is called; empty where a server in the exchange's place could be anything.
+
+    A test network is a venue of its own. Where Binance's place is taken by a server on this machine, that is simex.
+    """
+    if moved:
+        return SIMEX if local and exchange == "binance" else ""
+    return f"{exchange}-sandbox" if sandbox else exchange
+
+
+def find_row(chosen: str, name: str, exchange: str) -> VenueRow | None:
+    """The row that the config chose, by its file or its name, else the packaged one of that name, if there is one.
+
+    Raises ConfigError for a choice that is not there or that is another exchange's.
+    """
+    if not chosen:
+        return packaged_row(name)
+    row = read_row(Path(chosen)) if chosen.endswith(".toml") else packaged_row(chosen)
+    if row is None:
+        known = ", ".join(each.venue for each in packaged_rows())
+        raise ConfigError(ROW_FIELD, chosen, f"no such row; give the path of a .toml file, or one of {known}")
+    if row.exchange != exchange:
+        raise ConfigError(ROW_FIELD, chosen, f"that row is of {row.exchange}, and venue.exchange is {exchange}")
+    return row
+
+
+def policy(row: VenueRow | None, exchange: str) -> VenuePolicy:
+    """What the row means for the executor. Raises ConfigError for a venue that cannot take our client ids."""
+    binance = exchange.startswith("binance")
+    if row is None:
+        how = "expire as Binance's do" if binance else "never expire, so UNKNOWN orders end only by being found"
+        sentence = f"no row for {exchange} here: cautious defaults, and requests are taken to {how}"
+        return VenuePolicy(binance, 0, f"{sentence}; `gridwright conformance` measures one")
+    _refuse_ids(row)
+    expire = binance if row.requests_expire is None else row.requests_expire
+    return VenuePolicy(expire, row.visibility_lag_ms or 0, f"row {row.venue}, {row.source.value}, as of {row.as_of}")
+
+
+def _refuse_ids(row: VenueRow) -> None:
+    ids = row.client_id
+    if ids is None:
+        return
+    if not ids.min_length <= LENGTH <= ids.max_length:
+        span = f"{ids.min_length} to {ids.max_length}"
+        raise ConfigError(
+            "venue.exchange", row.exchange, f"its client ids have {span} characters and ours {LENGTH}{_WAY}"
+        )
+    strange = "".join(sorted(ALPHABET - ids.characters))
+    if strange:
+        raise ConfigError("venue.exchange", row.exchange, f"its client ids cannot hold our {strange!r}{_WAY}")
+
+
+_WAY = f": no grid can run there; choose another venue, or a {ROW_FIELD} that was measured anew"

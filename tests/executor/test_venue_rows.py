@@ -1,0 +1,172 @@
+"""Venues' rows: read and written, drawn in the docs, and what the executor makes of them at its start."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from executor.config import Settings, read_settings
+from executor.venue_page import page
+from executor.venue_policy import policy
+from executor.venue_row import (
+    ClientIds,
+    Delay,
+    Repeat,
+    RepeatedId,
+    Source,
+    VenueRow,
+    packaged_rows,
+    read_row,
+    row_values,
+)
+from gridcore.ids import ALPHABET, LENGTH, client_order_id, id_prefix
+from gridcore.orders import Role
+from gridctl.toml import to_toml
+from gridrpc.settings import ConfigError, Table
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "venues.md"
+KEYS = {"GRIDWRIGHT_API_KEY": "the-key", "GRIDWRIGHT_API_SECRET": "the-secret"}
+OKX = VenueRow("okx", "okx", Source.MEASURED, "2026-11-21", client_id=ClientIds(1, 32, "A-Z a-z 0-9"))
+
+
+def written(row: VenueRow, folder: Path) -> Path:
+    path = folder / f"{row.venue}.toml"
+    path.write_text(to_toml(row_values(row)), encoding="utf-8")
+    return path
+
+
+def started(tmp_path: Path, row: VenueRow | str = "", **venue: Any) -> Settings:
+    chosen = row if isinstance(row, str) else str(written(row, tmp_path))
+    executor = {"data_dir": str(tmp_path)} | ({"venue_row": chosen} if chosen else {})
+    values = {"venue": {"exchange": "okx"} | venue, "executor": executor, "grids": [{"symbol": "BTC/USDT"}]}
+    return read_settings(Table(values), KEYS)
+
+
+def test_the_page_is_what_the_rows_give() -> None:
+    assert DOCUMENT.read_text(encoding="utf-8") == page(packaged_rows()), (
+        "run: python -m executor.venue_page > docs/venues.md"
+    )
+
+
+@pytest.mark.parametrize("row", packaged_rows(), ids=lambda row: row.venue)
+def test_a_row_is_read_as_it_was_written(row: VenueRow, tmp_path: Path) -> None:
+    assert read_row(written(row, tmp_path)) == row
+
+
+def test_what_nobody_has_measured_is_said_to_be_documented() -> None:
+    sources = {row.venue: row.source for row in packaged_rows()}
+    assert sources == {"binance": Source.DOCUMENTED, "simex": Source.MEASURED}
+
+
+def test_a_venue_without_a_row_has_cautious_defaults_and_a_sentence(tmp_path: Path) -> None:
+    venue = started(tmp_path).venue
+    assert (venue.request_window_ms, venue.visibility_lag_ms) == (None, 10_000)
+    assert "no row for okx" in venue.known_from
+
+
+def test_a_venue_with_a_row_says_where_it_is_from(tmp_path: Path) -> None:
+    venue = started(tmp_path, exchange="binance").venue
+    assert (venue.request_window_ms, venue.visibility_lag_ms) == (5_000, 10_000)
+    assert venue.known_from.startswith("row binance, documented")
+
+
+@pytest.mark.parametrize(
+    ("venue", "sentence"),
+    [
+        pytest.param({"sandbox": True}, "no row for binance", id="a test network is another venue"),
+        pytest.param({"base_url": "http://127.0.0.1:8080"}, "row simex", id="simex is on this machine"),
+        pytest.param({"base_url": "http://elsewhere:8080"}, "no row for binance", id="a server that may be anything"),
+    ],
+)
+def test_what_stands_in_binances_place_does_not_have_binances_row(
+    venue: dict[str, Any], sentence: str, tmp_path: Path
+) -> None:
+    assert started(tmp_path, exchange="binance", **venue).venue.known_from.startswith(sentence)
+
+
+@pytest.mark.parametrize("expire", [True, False])
+def test_whether_requests_expire_is_the_rows_word(expire: bool, tmp_path: Path) -> None:
+    venue = started(tmp_path, replace(OKX, requests_expire=expire)).venue
+    assert venue.request_window_ms == (5_000 if expire else None)
+
+
+def test_a_row_that_does_not_know_whether_requests_expire_changes_nothing(tmp_path: Path) -> None:
+    assert started(tmp_path, OKX).venue.request_window_ms is None
+    unsure = replace(OKX, venue="b", exchange="binance")
+    assert started(tmp_path, unsure, exchange="binance").venue.request_window_ms == 5_000
+
+
+@pytest.mark.parametrize(("measured_ms", "lag_ms"), [(60_000, 60_000), (3, 10_000)], ids=["later", "never sooner"])
+def test_a_measured_lag_makes_an_order_stay_in_doubt_for_longer_but_never_for_less(
+    measured_ms: int, lag_ms: int, tmp_path: Path
+) -> None:
+    row = replace(OKX, visibility_lag_ms=measured_ms)
+    assert started(tmp_path, row).venue.visibility_lag_ms == lag_ms
+    assert started(tmp_path, row, visibility_lag_ms=700).venue.visibility_lag_ms == 700, "the config has the last word"
+
+
+@pytest.mark.parametrize(
+    ("ids", "sentence"),
+    [
+        pytest.param(ClientIds(1, 27, "A-Z a-z 0-9"), "its client ids have 1 to 27 characters and ours 28", id="short"),
+        pytest.param(ClientIds(34, 34, "A-Z a-z 0-9"), "have 34 to 34 characters and ours 28", id="long"),
+        pytest.param(ClientIds(1, 36, "0-9 a-z"), "its client ids cannot hold our 'CO'", id="no capitals"),
+    ],
+)
+def test_a_venue_that_cannot_take_our_ids_is_refused_at_the_start(
+    ids: ClientIds, sentence: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        started(tmp_path, replace(OKX, client_id=ids))
+
+
+def test_our_ids_are_of_the_characters_that_venues_are_asked_for() -> None:
+    names = [client_order_id(id_prefix("bot", "A/B"), role, -7, 36**5 - 1, 36**8 - 1, 36**3 - 1) for role in Role]
+    assert all(set(name) <= ALPHABET and len(name) == LENGTH for name in names)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "sentence"),
+    [
+        pytest.param("krakn", "executor.venue_row = 'krakn': no such row", id="a name that is not there"),
+        pytest.param("binance", "that row is of binance, and venue.exchange is okx", id="another exchange's"),
+        pytest.param("/no/such.toml", "the file cannot be read", id="a file that is not there"),
+    ],
+)
+def test_a_row_that_cannot_be_chosen_is_refused(chosen: str, sentence: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        started(tmp_path, chosen)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        pytest.param({"requests_expires": True}, "requests_expires = True: no such setting", id="misspelt"),
+        pytest.param({"source": "rumour"}, "source = 'rumour': give one of measured, documented", id="source"),
+        pytest.param({"repeated_id": {"open": "maybe"}}, "repeated_id.open = 'maybe': give one of", id="repeat"),
+        pytest.param({"client_id": {"max_length": 36, "alphabet": "A-Z a-"}}, "'a-' is no character", id="alphabet"),
+    ],
+)
+def test_a_row_that_cannot_be_understood_is_refused(change: dict[str, Any], sentence: str, tmp_path: Path) -> None:
+    path = tmp_path / "okx.toml"
+    path.write_text(to_toml(row_values(OKX) | change), encoding="utf-8")
+    with pytest.raises(ConfigError, match=re.escape(sentence)):
+        read_row(path)
+
+
+def test_the_page_says_what_is_not_known_and_what_was_not_shown() -> None:
+    slow = replace(
+        OKX,
+        repeated_id=RepeatedId(filled=Repeat.ACCEPTED),
+        delays=(Delay("client id", 40, 30_000, 5, missed=2),),
+    )
+    text = page([slow])
+    assert "| … first order filled | accepted, trades again |" in text
+    assert "| requests expire | – |" in text
+    assert "| okx | client id | 40 | more than 30000 (2 not shown) | 5 |" in text
+
+
+def test_a_policy_without_a_row_expires_requests_on_binance_alone() -> None:
+    assert [policy(None, name).requests_expire for name in ("binance", "binanceus", "okx")] == [True, True, False]
