@@ -330,6 +330,16 @@ async def test_an_order_that_the_venue_does_not_show_is_none(scripted: ScriptedV
     assert await venue.order_by_client_id("BTC/USDT", "gtest01") is None
 
 
+async def test_where_requests_do_not_expire_ours_pretend_no_time_of_their_own(scripted: ScriptedVenue) -> None:
+    scripted.answer = Answer(body=ORDER)
+    venue = CcxtVenue(make_client(settings(scripted.url)), None)
+    await venue.connect(("BTC/USDT",))
+    await venue.place("BTC/USDT", PLACE, 1_234_567_890_123)
+    await venue.close()
+    assert venue.request_window_ms is None
+    assert scripted.requests[0][1]["timestamp"] != "1234567890123"
+
+
 async def test_what_is_sent_is_what_the_ledger_holds(scripted: ScriptedVenue, venue: CcxtVenue) -> None:
     scripted.answer = Answer(body=ORDER)
     await venue.place("BTC/USDT", PLACE, 1_234_567_890_123)

@@ -191,6 +191,22 @@ async def test_a_place_that_never_landed_is_in_doubt_until_its_window_has_passed
     assert clock() - began_ms >= 15_000
 
 
+async def test_an_adapter_that_stumbles_leaves_its_order_in_doubt(
+    venue: FakeVenue, hand: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = venue.place
+
+    async def stumble(symbol: str, order: PlaceOrder, timestamp_ms: int) -> VenueOrder:
+        await place(symbol, order, timestamp_ms)
+        raise KeyError("orderId")
+
+    monkeypatch.setattr(venue, "place", stumble)
+    with pytest.raises(OutcomeUnknownError):
+        await hand.place(hand.far())
+    assert await hand.clean_up() == []
+    assert resting(venue) == []
+
+
 async def test_an_order_that_cannot_be_taken_down_is_named(venue: FakeVenue, hand: Hand) -> None:
     placed = await hand.place(hand.far())
     venue.faults.extend([Fault.REFUSED] * 1_000)

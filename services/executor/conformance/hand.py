@@ -119,6 +119,8 @@ class Hand:
             if isinstance(error, RefusedError) and error.reason in _SAYS_NOTHING:
                 raise NoMeasurementError(str(error)) from error
             raise
+        except Exception as error:  # an adapter's own mistake says nothing about the venue
+            raise OutcomeUnknownError(f"{type(error).__name__}: {error}") from error
         del self._doubted[order.client_order_id]
         self._open[placed.exchange_order_id] = order.client_order_id
         return placed
