@@ -4,7 +4,7 @@ gateway, so that no endpoint knows of them.
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from enum import Enum
 
@@ -123,33 +123,36 @@ class Front:
             self._hide(endpoint, noted.account, answer)
         return self._visibility.shown(endpoint.name, noted.account, answer)
 
-    async def suffer(self, fault: Fault, arrival: Arrival) -> Reply:
-        """What becomes of a request that a fault strikes. It returns when it is time to send the reply."""
-        if fault.kind in _FATES:
-            done, wire = _FATES[fault.kind]
-            answer = self.answer(arrival) if done else _OK
-            if wire is Wire.NOTHING:
-                await self._passed(fault.hold_ms)
-            return Reply(fault_answers.page(200) if wire is Wire.PAGE else answer, wire)
-        match fault.kind:
-            case Kind.LATE_ARRIVAL:
-                return await self._arrive_late(fault, arrival)
-            case Kind.SLOW_ANSWER:
-                answer = self.answer(arrival)
-                await self._passed(fault.delay_ms)
-                return Reply(answer)
-            case Kind.MAINTENANCE:
-                return Reply(self._in_maintenance(arrival))
-            case _:
-                if fault.done:
-                    self.answer(arrival)
-                if fault.kind is Kind.STATUS:
-                    return Reply(fault_answers.page(fault.status), Wire.PAGE)
-                return Reply(fault_answers.error(fault, self._clock_ms()))
+    def suffer(self, fault: Fault, arrival: Arrival) -> Coroutine[None, None, Reply]:
+        """Does at once what a fault lets happen at once. Awaited, it gives the reply when it is time to send it."""
+        if fault.kind is Kind.LATE_ARRIVAL:
+            return self._arrive_late(fault, arrival)
+        reply = self._spoilt(fault, arrival)
+        return self._held(reply, fault.hold_ms if reply.wire is Wire.NOTHING else fault.delay_ms)
 
     async def close(self, _app: object = None) -> None:
         """Lets go of what is being held: nothing more is done."""
         self._closing.set()
+
+    def _spoilt(self, fault: Fault, arrival: Arrival) -> Reply:
+        if fault.kind in _FATES:
+            done, wire = _FATES[fault.kind]
+            answer = self.answer(arrival) if done else _OK
+            return Reply(fault_answers.page(200) if wire is Wire.PAGE else answer, wire)
+        if fault.kind is Kind.SLOW_ANSWER:
+            return Reply(self.answer(arrival))
+        if fault.kind is Kind.MAINTENANCE:
+            return Reply(self._in_maintenance(arrival))
+        if fault.done:
+            self.answer(arrival)
+        if fault.kind is Kind.STATUS:
+            return Reply(fault_answers.page(fault.status), Wire.PAGE)
+        return Reply(fault_answers.error(fault, self._clock_ms()))
+
+    async def _held(self, reply: Reply, wait_ms: int) -> Reply:
+        if wait_ms:
+            await self._passed(wait_ms)
+        return reply
 
     async def _arrive_late(self, fault: Fault, arrival: Arrival) -> Reply:
         if not await self._passed(fault.delay_ms):

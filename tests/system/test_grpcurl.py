@@ -69,6 +69,14 @@ def after(method: str, mode: str) -> Callable[[Any], Request]:
     return request
 
 
+_FAULT = {"kind": "FAULT_KIND_CUT_BODY", "endpoint": "GET depth", "skip": "1000000"}  # nobody here will meet it
+
+
+def after_a_fault(up: Any) -> Request:
+    up.grpcurl.call(*up.target("simex.AddFault"), {"fault": _FAULT})
+    return {}
+
+
 @dataclass(frozen=True)
 class Call:
     """What is sent, and a word that the answer must have in it."""
@@ -108,6 +116,13 @@ CALLS = {
     "simex.GetMarket": Call(_OF_SYMBOL, "market_time_ms"),
     "simex.InjectTrade": Call(_TRADE, "events_done"),
     "simex.GetTruth": Call({}, "transitions"),
+    "simex.StreamTruth": Call({}, "transitions"),
+    "simex.ListReceived": Call({}, "POST order"),
+    "simex.AddFault": Call({"fault": _FAULT}, "id"),
+    "simex.ListFaults": Call(after_a_fault, "FAULT_KIND_CUT_BODY"),
+    "simex.ClearFaults": Call(after_a_fault, "cleared"),
+    "simex.DropSockets": Call({"stream": "public"}, "dropped"),
+    "simex.SetClock": Call({"offset_ms": "0"}, "time_ms"),
 }
 
 
