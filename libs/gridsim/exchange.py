@@ -24,7 +24,7 @@ from typing import assert_never
 
 from gridsim.account import ZERO, Account, Balance
 from gridsim.book import Book, Offer
-from gridsim.market import MarketEvent, MarketQuote, MarketTrade
+from gridsim.market import Level, MarketEvent, MarketQuote, MarketTrade
 from gridsim.matching import Match, match_order, reserve
 from gridsim.orders import NewOrder, Order, OrderStatus, OrderType, Side, TimeInForce, Trade, Transition
 from gridsim.rules import Reason, Refused
@@ -32,12 +32,17 @@ from gridsim.rules import Reason, Refused
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """A change of one order, and its account's balances of both assets after it: what the venue records and tells."""
+    """A change of one order, and its account's balances of both assets after it: what the venue records and tells.
+
+    `prevented` is what it would have traded with another order of its account, `cancel_id` the name of its cancel.
+    """
 
     order: Order
     transition: Transition
     balances: tuple[Balance, Balance]
     trade: Trade | None = None
+    prevented: Level | None = None
+    cancel_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +102,11 @@ class Exchange:
         """Raises Refused for an order that `place` would refuse, and changes nothing."""
         self._check(self.book(new.symbol), account, new)
 
-    def cancel(
-        self, account: str, symbol: str, order_id: int, time_ms: int, cause: str = "cancelled by its owner"
-    ) -> Outcome:
+    def cancel(self, account: str, symbol: str, order_id: int, time_ms: int, cancel_id: str = "") -> Outcome:
         """Ends an account's open order. Raises Refused where it has no such order open."""
         book = self.book(symbol)
         step = _Step(book, self.accounts, time_ms)
-        step.end(book.find(account, order_id), OrderStatus.CANCELED, cause)
+        step.cancel(book.find(account, order_id), cancel_id)
         return step.outcome
 
     def trade(self, symbol: str, trade: MarketTrade, time_ms: int) -> Outcome:
@@ -163,13 +166,15 @@ class _Step:
         self._accounts[account].hold(*reserve(self._book, new, found))
         self._record(order)
         for resting in found.expiring:
-            self.end(resting, OrderStatus.EXPIRED_IN_MATCH, f"self-trade prevention: order {order.order_id}")
+            self._prevent(resting, order, resting.price, min(resting.remaining, order.remaining))
         for offer in found.trades:
             order = self._take(order, offer)
-        if order.is_open and found.stopped:
-            self.end(order, OrderStatus.EXPIRED_IN_MATCH, "self-trade prevention")
+        if order.is_open and found.stopped_by:
+            resting = found.stopped_by
+            self._prevent(order, resting, resting.price, min(resting.remaining, order.remaining))
         elif order.is_open and not _may_rest(order):
-            self.end(order, OrderStatus.EXPIRED, f"{order.type.value} {order.time_in_force.value} may not rest")
+            cause = f"{order.type.value} {order.time_in_force.value} may not rest"
+            self._end(order, Transition(self._time_ms, OrderStatus.EXPIRED, cause))
         elif order.is_open:
             self._book.join(order)
         return self.outcome
@@ -207,10 +212,19 @@ class _Step:
         self._book.traded_ahead(side, price, passed)
         return ours
 
-    def end(self, order: Order, status: OrderStatus, cause: str) -> None:
-        asset, amount = self._held(order)
-        self._accounts[order.account].release(asset, amount)
-        self._record(order.moved(Transition(self._time_ms, status, cause)))
+    def cancel(self, order: Order, cancel_id: str) -> None:
+        cancelled = Transition(self._time_ms, OrderStatus.CANCELED, "cancelled by its owner")
+        self._end(order, cancelled, cancel_id=cancel_id)
+
+    def _prevent(self, order: Order, other: Order, price: Decimal, quantity: Decimal) -> None:
+        """Ends an order rather than let it trade with another one of its account."""
+        cause = f"self-trade prevention: order {other.order_id}"
+        step = Transition(self._time_ms, OrderStatus.EXPIRED_IN_MATCH, cause, other.order_id)
+        self._end(order, step, prevented=Level(price, quantity))
+
+    def _end(self, order: Order, step: Transition, *, prevented: Level | None = None, cancel_id: str = "") -> None:
+        self._accounts[order.account].release(*self._held(order))
+        self._record(order.moved(step), prevented=prevented, cancel_id=cancel_id)
 
     def _accept(self, account: str, new: NewOrder) -> Order:
         order_id = self._book.next_order_id()
@@ -228,6 +242,9 @@ class _Step:
             executed_quote=ZERO,
             self_trade=new.self_trade,
             transitions=(Transition(self._time_ms, OrderStatus.NEW, "placed"),),
+            quote_quantity=new.quote_quantity,
+            strategy_id=new.strategy_id,
+            strategy_type=new.strategy_type,
         )
 
     def _take(self, order: Order, offer: Offer) -> Order:
@@ -280,11 +297,13 @@ class _Step:
             return self._rules.quote, order.price * order.remaining
         return self._rules.base, order.remaining
 
-    def _record(self, order: Order, trade: Trade | None = None) -> None:
+    def _record(
+        self, order: Order, trade: Trade | None = None, prevented: Level | None = None, cancel_id: str = ""
+    ) -> None:
         self._book.keep(order)
         account = self._accounts[order.account]
         balances = (account.of(self._rules.base), account.of(self._rules.quote))
-        self._executions.append(Execution(order, order.transitions[-1], balances, trade))
+        self._executions.append(Execution(order, order.transitions[-1], balances, trade, prevented, cancel_id))
 
     def _print(self, trade_id: int, price: Decimal, quantity: Decimal, taker: Side) -> None:
         self._prints.append(Print(trade_id, price, quantity, taker, self._time_ms))

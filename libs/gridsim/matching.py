@@ -12,17 +12,17 @@ from gridsim.orders import NewOrder, Order, OrderType, SelfTrade, Side, TimeInFo
 class Match:
     """What the order takes, in that sequence, and what self-trade prevention ends.
 
-    `expiring` are orders of its own account in its way; `stopped`: it ends itself rather than trade with one of them.
+    `expiring` are orders of its own account in its way, `stopped_by` the one that it ends itself for.
     """
 
     trades: tuple[Offer, ...] = ()
     expiring: tuple[Order, ...] = ()
-    stopped: bool = False
+    stopped_by: Order | None = None
 
     @property
     def empty(self) -> bool:
         """Whether the order meets nobody."""
-        return not (self.trades or self.expiring or self.stopped)
+        return not (self.trades or self.expiring or self.stopped_by)
 
     @property
     def quantity(self) -> Decimal:
@@ -39,9 +39,10 @@ def match_order(book: Book, account: str, new: NewOrder) -> Match:
     """Walks the other side of the book as far as the order reaches. A FOK that cannot have all of it touches nobody."""
     trades: list[Offer] = []
     expiring: list[Order] = []
-    stopped, left = False, new.quantity
+    stopped_by: Order | None = None
+    left = new.quantity
     for offer in book.offers(new.side.opposite):
-        if not left or stopped or not _reaches(new, offer.price):
+        if not left or stopped_by or not _reaches(new, offer.price):
             break
         if offer.order is None or offer.order.account != account or new.self_trade is SelfTrade.NONE:
             quantity = min(left, offer.quantity)
@@ -50,10 +51,11 @@ def match_order(book: Book, account: str, new: NewOrder) -> Match:
             continue
         if new.self_trade is not SelfTrade.EXPIRE_TAKER:
             expiring.append(offer.order)
-        stopped = new.self_trade is not SelfTrade.EXPIRE_MAKER
+        if new.self_trade is not SelfTrade.EXPIRE_MAKER:
+            stopped_by = offer.order
     if left and new.time_in_force is TimeInForce.FOK:
         return Match()
-    return Match(tuple(trades), tuple(expiring), stopped)
+    return Match(tuple(trades), tuple(expiring), stopped_by)
 
 
 def reserve(book: Book, new: NewOrder, found: Match) -> tuple[str, Decimal]:

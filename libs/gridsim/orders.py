@@ -73,7 +73,11 @@ FOLLOWS: dict[OrderStatus, frozenset[OrderStatus]] = {
 
 @dataclass(frozen=True, slots=True)
 class NewOrder:
-    """A wish to trade. `price` is the limit, zero for MARKET; `client_order_id` empty lets the exchange choose one."""
+    """A wish to trade. `price` is the limit, zero for MARKET; `client_order_id` empty lets the exchange choose one.
+
+    `quote_quantity` is what `quantity` was worked out from, zero where it was not; the strategy's two are the owner's
+    labels.
+    """
 
     symbol: str
     side: Side
@@ -83,6 +87,9 @@ class NewOrder:
     time_in_force: TimeInForce = TimeInForce.GTC
     client_order_id: str = ""
     self_trade: SelfTrade = SelfTrade.EXPIRE_MAKER
+    quote_quantity: Decimal = Decimal(0)
+    strategy_id: int | None = None
+    strategy_type: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,7 @@ class Transition:
     time_ms: int
     status: OrderStatus
     cause: str
+    against: int = 0  # EXPIRED_IN_MATCH: the order of its own account that it would have traded with
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +140,9 @@ class Order:
     executed_quote: Decimal
     self_trade: SelfTrade
     transitions: tuple[Transition, ...]
+    quote_quantity: Decimal = Decimal(0)
+    strategy_id: int | None = None
+    strategy_type: int | None = None
 
     @property
     def status(self) -> OrderStatus:

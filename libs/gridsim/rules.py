@@ -84,8 +84,9 @@ class SymbolRules:
             self._check_price(order, last_price)
         if not self.lot_size <= order.quantity <= self.max_quantity or order.quantity % self.lot_size:
             raise Refused(Reason.LOT_SIZE, f"quantity {order.quantity}, step {self.lot_size}")
-        if price * order.quantity < self.min_notional:
-            raise Refused(Reason.NOTIONAL, f"{price * order.quantity} is under {self.min_notional}")
+        worth = order.quote_quantity or price * order.quantity
+        if worth < self.min_notional:
+            raise Refused(Reason.NOTIONAL, f"{worth} is under {self.min_notional}")
 
     def _check_price(self, order: NewOrder, last_price: Decimal) -> None:
         if not self.tick_size <= order.price <= self.max_price or order.price % self.tick_size:

@@ -5,6 +5,7 @@ parameters it takes; any other is refused, as on Binance.
 from simex.call import Endpoint, Security
 from simex.private_api import PrivateApi
 from simex.public_api import PublicApi
+from simex.trading_api import TradingApi
 
 _READ, _TRADE = Security.USER_DATA, Security.TRADE
 
@@ -18,34 +19,60 @@ _ORDER = (
     "symbol side type timeInForce quantity quoteOrderQty price newClientOrderId strategyId strategyType stopPrice "
     "trailingDelta icebergQty newOrderRespType selfTradePreventionMode pegPriceType pegOffsetValue pegOffsetType"
 )
+_CANCEL = f"{_ONE} newClientOrderId cancelRestrictions"
+_REPLACE = (
+    f"{_ORDER} cancelReplaceMode cancelOrderId cancelOrigClientOrderId cancelNewClientOrderId cancelRestrictions "
+    "orderRateLimitExceededMode"
+)
+_PREVENTED = "symbol preventedMatchId orderId fromPreventedMatchId limit"
 
 
 def public_endpoints(api: PublicApi) -> tuple[Endpoint, ...]:
     """What anyone may ask."""
+    tickers = api.tickers
     return (
         Endpoint("GET", "ping", api.ping, ws="ping"),
         Endpoint("GET", "time", api.time, ws="time"),
         Endpoint("GET", "exchangeInfo", api.exchange_info, ws="exchangeInfo", takes=_RULES),
         Endpoint("GET", "depth", api.depth, ws="depth", takes="symbol limit symbolStatus"),
         Endpoint("GET", "trades", api.trades, ws="trades.recent", takes="symbol limit"),
+        Endpoint("GET", "historicalTrades", api.historical_trades, ws="trades.historical", takes="symbol limit fromId"),
         Endpoint("GET", "aggTrades", api.aggregate_trades, ws="trades.aggregate", takes=_STRETCH),
         Endpoint("GET", "klines", api.klines, ws="klines", takes=_CANDLES),
-        Endpoint("GET", "ticker/price", api.price_ticker, ws="ticker.price", takes=_SOME),
-        Endpoint("GET", "ticker/bookTicker", api.book_ticker, ws="ticker.book", takes=_SOME),
-        Endpoint("GET", "ticker/24hr", api.day_ticker, ws="ticker.24hr", takes=f"{_SOME} type"),
+        Endpoint("GET", "uiKlines", api.klines, ws="uiKlines", takes=_CANDLES),
+        Endpoint("GET", "avgPrice", tickers.average, ws="avgPrice", takes="symbol"),
+        Endpoint("GET", "ticker/price", tickers.price, ws="ticker.price", takes=_SOME),
+        Endpoint("GET", "ticker/bookTicker", tickers.book, ws="ticker.book", takes=_SOME),
+        Endpoint("GET", "ticker/24hr", tickers.day, ws="ticker.24hr", takes=f"{_SOME} type"),
+        Endpoint("GET", "ticker", tickers.rolling, ws="ticker", takes=f"{_SOME} type windowSize"),
+        Endpoint(
+            "GET", "ticker/tradingDay", tickers.trading_day, ws="ticker.tradingDay", takes=f"{_SOME} type timeZone"
+        ),
+    )
+
+
+def trading_endpoints(api: TradingApi) -> tuple[Endpoint, ...]:
+    """What an account's keys may ask to have done, if they may trade."""
+    return (
+        Endpoint("POST", "order", api.new_order, _TRADE, ws="order.place", takes=_ORDER),
+        Endpoint(
+            "POST", "order/test", api.test_order, _TRADE, ws="order.test", takes=f"{_ORDER} computeCommissionRates"
+        ),
+        Endpoint("POST", "order/cancelReplace", api.cancel_replace, _TRADE, ws="order.cancelReplace", takes=_REPLACE),
+        Endpoint("DELETE", "order", api.cancel_order, _TRADE, ws="order.cancel", takes=_CANCEL),
+        Endpoint("DELETE", "openOrders", api.cancel_all, _TRADE, ws="openOrders.cancelAll", takes="symbol"),
     )
 
 
 def private_endpoints(api: PrivateApi) -> tuple[Endpoint, ...]:
-    """What an account's keys may ask."""
-    cancel = f"{_ONE} newClientOrderId cancelRestrictions"
+    """What an account's keys may ask to be told."""
     return (
-        Endpoint("POST", "order", api.new_order, _TRADE, ws="order.place", takes=_ORDER),
         Endpoint("GET", "order", api.query_order, _READ, ws="order.status", takes=_ONE),
-        Endpoint("DELETE", "order", api.cancel_order, _TRADE, ws="order.cancel", takes=cancel),
-        Endpoint("DELETE", "openOrders", api.cancel_all, _TRADE, ws="openOrders.cancelAll", takes="symbol"),
         Endpoint("GET", "openOrders", api.open_orders, _READ, ws="openOrders.status", takes="symbol"),
         Endpoint("GET", "allOrders", api.all_orders, _READ, ws="allOrders", takes=_HISTORY),
         Endpoint("GET", "myTrades", api.my_trades, _READ, ws="myTrades", takes=f"{_HISTORY} fromId"),
+        Endpoint("GET", "myPreventedMatches", api.prevented_matches, _READ, ws="myPreventedMatches", takes=_PREVENTED),
         Endpoint("GET", "account", api.account, _READ, ws="account.status", takes="omitZeroBalances"),
+        Endpoint("GET", "account/commission", api.commission, _READ, ws="account.commission", takes="symbol"),
+        Endpoint("GET", "rateLimit/order", api.order_counts, _READ, ws="account.rateLimits.orders"),
     )

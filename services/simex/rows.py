@@ -60,13 +60,15 @@ def of_order(order: Order) -> tuple[Value, ...]:
     return (
         order.account, order.symbol, order.order_id, order.client_order_id, order.side.value, order.type.value,
         order.time_in_force.value, str(order.price), str(order.quantity), str(order.executed),
-        str(order.executed_quote), order.self_trade.value, order.created_ms, int(order.is_open),
+        str(order.executed_quote), order.self_trade.value, str(order.quote_quantity), _number(order.strategy_id),
+        _number(order.strategy_type), order.created_ms, int(order.is_open),
     )  # fmt: skip
 
 
 def to_order(row: tuple[Value, ...], transitions: tuple[Transition, ...]) -> Order:
-    """From the columns of `orders` up to self_trade, with the transitions that `transitions` keeps for it."""
-    account, symbol, order_id, client_id, side, kind, force, price, quantity, executed, quote, self_trade = row
+    """From the columns of `orders` up to strategy_type, with the transitions that `transitions` keeps for it."""
+    account, symbol, order_id, client_id, side, kind, force, price, quantity, executed, executed_quote, *more = row
+    self_trade, quote_quantity, strategy_id, strategy_type = more
     return Order(
         account=intern(str(account)),  # few words, many orders
         symbol=intern(str(symbol)),
@@ -78,22 +80,27 @@ def to_order(row: tuple[Value, ...], transitions: tuple[Transition, ...]) -> Ord
         price=Decimal(price),
         quantity=Decimal(quantity),
         executed=Decimal(executed),
-        executed_quote=Decimal(quote),
+        executed_quote=Decimal(executed_quote),
         self_trade=SelfTrade(self_trade),
         transitions=transitions,
+        quote_quantity=Decimal(quote_quantity),
+        strategy_id=_optional(strategy_id),
+        strategy_type=_optional(strategy_type),
     )
 
 
 def of_transition(execution: Execution) -> tuple[Value, ...]:
     """The columns of `transitions`."""
     order, step = execution.order, execution.transition
-    return order.symbol, order.order_id, len(order.transitions), step.time_ms, step.status.value, step.cause
+    return (
+        order.symbol, order.order_id, len(order.transitions), step.time_ms, step.status.value, step.cause, step.against,
+    )  # fmt: skip
 
 
 def to_transition(row: tuple[Value, ...]) -> Transition:
-    """From its last three columns."""
-    time_ms, status, cause = row
-    return Transition(int(time_ms), OrderStatus(status), str(cause))
+    """From its last four columns."""
+    time_ms, status, cause, against = row
+    return Transition(int(time_ms), OrderStatus(status), str(cause), int(against))
 
 
 def of_trade(trade: Trade) -> tuple[Value, ...]:
@@ -122,3 +129,12 @@ def to_trade(row: tuple[Value, ...]) -> Trade:
         maker=bool(maker),
         time_ms=int(time_ms),
     )
+
+
+def _number(value: int | None) -> int:
+    """An id that may be absent, as a column holds it: no id is below 0."""
+    return -1 if value is None else value
+
+
+def _optional(value: Value) -> int | None:
+    return None if int(value) < 0 else int(value)

@@ -37,6 +37,9 @@ CREATE TABLE orders (
     executed        TEXT NOT NULL,
     executed_quote  TEXT NOT NULL,
     self_trade      TEXT NOT NULL,
+    quote_quantity  TEXT NOT NULL,
+    strategy_id     INTEGER NOT NULL, -- -1: none
+    strategy_type   INTEGER NOT NULL, -- -1: none
     created_ms      INTEGER NOT NULL,
     is_open         INTEGER NOT NULL,
     ahead           TEXT NOT NULL DEFAULT '0',  -- what of the others at its price trades before it
@@ -54,8 +57,10 @@ CREATE TABLE transitions (
     time_ms  INTEGER NOT NULL,
     status   TEXT NOT NULL,
     cause    TEXT NOT NULL,
+    against  INTEGER NOT NULL,        -- the order of its account that it would have traded with, 0: none
     PRIMARY KEY (symbol, order_id, number)
 ) WITHOUT ROWID;
+CREATE INDEX transitions_prevented ON transitions (symbol, order_id, against) WHERE against > 0;
 
 CREATE TABLE trades (
     account          TEXT NOT NULL,

@@ -15,7 +15,7 @@ from simex.config import MarketSettings, Settings
 from simex.control import ControlServicer
 from simex.crossing import Crossing
 from simex.edge import edge
-from simex.endpoints import private_endpoints, public_endpoints
+from simex.endpoints import private_endpoints, public_endpoints, trading_endpoints
 from simex.fault_config import put_in_force
 from simex.fault_control import FaultDesk
 from simex.fault_plan import FaultPlan
@@ -34,6 +34,7 @@ from simex.rest import Rest
 from simex.sources import identity, open_source
 from simex.store import Store
 from simex.stream_faults import StreamFaults
+from simex.trading_api import TradingApi
 from simex.user_stream import UserStream
 from simex.venue import Listing, Venue
 from simex.visibility import Visibility
@@ -87,7 +88,8 @@ async def serving(settings: Settings, base_clock_ms: Callable[[], int] = wall_cl
         for listener in (limits.note, visibility.note, record.note, streams.publish, user_stream.publish):
             venue.listen(listener)
         public = PublicApi(venue, record, settings.limits.published)
-        endpoints = (*public_endpoints(public), *private_endpoints(PrivateApi(venue, public.symbol)))
+        trading, private = TradingApi(venue, public.symbol), PrivateApi(venue, public.symbol, limits)
+        endpoints = (*public_endpoints(public), *trading_endpoints(trading), *private_endpoints(private))
         keys = Keys(settings.every_key)
         gateway = Gateway(endpoints, keys, limits, clock_ms)
         places = Places.of(endpoints, settings.every_account)

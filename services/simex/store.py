@@ -21,16 +21,16 @@ from simex.rows import MarketRow, StoredBalance, Value
 _SCHEMA = Path(__file__).with_name("schema.sql")
 _LAYOUT = 2  # schema.sql's user_version
 _PUT_MARKET = "INSERT OR REPLACE INTO markets VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_PUT_ORDER = """INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '0')
+_PUT_ORDER = """INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '0')
     ON CONFLICT (symbol, order_id) DO UPDATE
     SET executed = excluded.executed, executed_quote = excluded.executed_quote, is_open = excluded.is_open"""
 _PUT_AHEAD = "UPDATE orders SET ahead = ? WHERE symbol = ? AND order_id = ?"
-_ADD_TRANSITION = "INSERT INTO transitions VALUES (?, ?, ?, ?, ?, ?)"
+_ADD_TRANSITION = "INSERT INTO transitions VALUES (?, ?, ?, ?, ?, ?, ?)"
 _ADD_TRADE = "INSERT INTO trades VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _PUT_BALANCE = """INSERT INTO balances VALUES (?1, ?2, ?3, ?4, '0')
     ON CONFLICT (account, asset) DO UPDATE SET free = ?3, locked = ?4"""
 _ORDER = """account, symbol, order_id, client_order_id, side, type, time_in_force, price, quantity, executed,
-    executed_quote, self_trade"""
+    executed_quote, self_trade, quote_quantity, strategy_id, strategy_type"""
 
 
 class BookInUse(Exception):
@@ -151,6 +151,16 @@ class Store:
         """Every account's every order of every symbol."""
         return self._orders("1 ORDER BY symbol, order_id", ())
 
+    def prevented(self, account: str, symbol: str, order_id: int) -> list[tuple[Order, Order]]:
+        """The pairs of an order and another one of its account that would have traded with each other, older first."""
+        found = self._db.execute(
+            "SELECT DISTINCT min(order_id, against), max(order_id, against) FROM transitions"
+            " WHERE symbol = ?1 AND against > 0 AND (order_id = ?2 OR against = ?2) ORDER BY 1, 2",
+            (symbol, order_id),
+        ).fetchall()
+        pairs = [(self.order(account, symbol, older), self.order(account, symbol, newer)) for older, newer in found]
+        return [(older, newer) for older, newer in pairs if older is not None and newer is not None]
+
     def trades_from(
         self, account: str, symbol: str, trade_id: int, limit: int, order_id: int | None = None
     ) -> list[Trade]:
@@ -189,7 +199,7 @@ class Store:
 
     def _transitions(self, where: str, parameters: tuple[Value, ...]) -> Mapping[tuple[str, int], list[Transition]]:
         """Those of many orders at once: one query each is what a start would take its time with."""
-        query = f"""SELECT symbol, order_id, time_ms, status, cause FROM transitions
+        query = f"""SELECT symbol, order_id, time_ms, status, cause, against FROM transitions
             WHERE (symbol, order_id) IN (SELECT symbol, order_id FROM orders WHERE {where})
             ORDER BY symbol, order_id, number"""  # noqa: S608  `where` is a literal of this class
         found: dict[tuple[str, int], list[Transition]] = defaultdict(list)

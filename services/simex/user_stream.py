@@ -1,55 +1,46 @@
-"""What accounts hear of their own: an executionReport and an outboundAccountPosition per execution."""
+"""What accounts hear of their own: an executionReport per execution, then the balances that the command has changed."""
 
-from collections.abc import Callable
+import asyncio
+import json
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from gridsim.exchange import Outcome
-from simex import frames
+from gridsim.account import Balance
+from gridsim.exchange import Execution, Outcome
+from gridsim.orders import Trade
+from simex import user_frames as frames
 from simex.call import Call, Endpoint, Security
-from simex.connection import Connection
+from simex.connection import framed
 from simex.errors import ApiError
 from simex.payloads import Json
-
-
-class Session:
-    """One socket and its subscriptions, numbered from 0, each of the account whose key signed it."""
-
-    def __init__(self, connection: Connection, ip: str) -> None:
-        self.connection = connection
-        self.ip = ip
-        self.subscriptions: dict[int, str] = {}
-        self._next = 0
-
-    def subscribe(self, account: str) -> int:
-        """A further subscription; its number."""
-        number, self._next = self._next, self._next + 1
-        self.subscriptions[number] = account
-        return number
-
-    def unsubscribe(self, number: int | None) -> None:
-        """Ends one subscription, or all of them where none is named. Raises ApiError for one that is not there."""
-        if number is None:
-            self.subscriptions.clear()
-        elif self.subscriptions.pop(number, None) is None:
-            raise ApiError(-1130, "Data sent for parameter 'subscriptionId' is not valid.")
+from simex.session import Session
 
 
 class UserStream:
     """Who is subscribed, and what they get."""
 
-    def __init__(self, clock_ms: Callable[[], int]) -> None:
+    def __init__(self, clock_ms: Callable[[], int], late_ms: Callable[[Trade], int]) -> None:
+        """`late_ms` is how much later than it happened a trade is to be told."""
         self._clock_ms = clock_ms
+        self._late_ms = late_ms
         self._sessions: set[Session] = set()
 
     def endpoints(self, session: Session) -> dict[str, Endpoint]:
         """What only a socket can ask for, by its name there."""
         subscribe, unsubscribe = partial(self._subscribe, session), partial(self._unsubscribe, session)
-        read = Security.USER_DATA
+        status, listed = partial(_status, session), partial(_subscriptions, session)
+        signed = Security.USER_DATA
         return {
             each.ws: each
             for each in (
-                Endpoint("POST", "userDataStream", subscribe, read, ws="userDataStream.subscribe.signature"),
-                Endpoint("DELETE", "userDataStream", unsubscribe, ws="userDataStream.unsubscribe"),
+                Endpoint("POST", "userDataStream", subscribe, signed, ws="userDataStream.subscribe.signature"),
+                Endpoint(
+                    "DELETE", "userDataStream", unsubscribe, ws="userDataStream.unsubscribe", takes="subscriptionId"
+                ),
+                Endpoint("POST", "session", _log_on, signed, ws="session.logon"),
+                Endpoint("GET", "session", status, ws="session.status"),
+                Endpoint("DELETE", "session", status, ws="session.logout"),
+                Endpoint("GET", "session/subscriptions", listed, ws="session.subscriptions"),
             )
         }
 
@@ -58,22 +49,59 @@ class UserStream:
         self._sessions.discard(session)
 
     def publish(self, _symbol: str, outcome: Outcome) -> None:
-        """Sends an outcome's executions to every subscription."""
+        """Sends each account's executions to its subscriptions."""
         if not self._sessions:
             return
+        for account in {execution.order.account for execution in outcome.executions}:
+            own = [each for each in outcome.executions if each.order.account == account]
+            for event, late_ms in self._told(own):
+                self._send(account, event, late_ms)
+
+    def _told(self, executions: Sequence[Execution]) -> Iterable[tuple[Json, int]]:
+        """The events of one account. Its balances follow once per command (faqs/market_orders_faq.md); a maker's fill
+        is the doing of somebody else's command, so they follow each of those.
+        """
         now_ms = self._clock_ms()
-        for each in outcome.executions:
-            report = frames.execution_report(each, now_ms)
-            position = frames.account_position(each.balances, each.transition.time_ms, now_ms)
-            for session in self._sessions:
-                for subscription in session.subscriptions:
-                    session.connection.send({"subscriptionId": subscription, "event": report})
-                    session.connection.send({"subscriptionId": subscription, "event": position})
+        changed: dict[str, Balance] = {}
+        for number, each in enumerate(executions, 1):
+            late_ms = self._late_ms(each.trade) if each.trade else 0
+            yield frames.execution_report(each, now_ms), late_ms
+            changed |= {balance.asset: balance for balance in each.balances}
+            if number == len(executions) or (each.trade is not None and each.trade.maker):
+                yield frames.account_position(changed.values(), each.transition.time_ms, now_ms), late_ms
+                changed.clear()
+
+    def _send(self, account: str, event: Json, late_ms: int) -> None:
+        for session in self._sessions:
+            for number, whose in session.subscriptions.items():
+                if whose != account:
+                    continue
+                frame = framed(json.dumps({"subscriptionId": number, "event": event}, separators=(",", ":")))
+                if late_ms:
+                    loop = asyncio.get_running_loop()
+                    loop.call_later(late_ms / 1000, session.connection.publish, [frame], account)
+                else:
+                    session.connection.publish([frame], account)
 
     def _subscribe(self, session: Session, call: Call) -> Json:
+        number = session.subscribe(call.account)
         self._sessions.add(session)
-        return {"subscriptionId": session.subscribe(call.account)}
+        return {"subscriptionId": number}
 
     def _unsubscribe(self, session: Session, call: Call) -> Json:
-        session.unsubscribe(call.params.optional_whole("subscriptionId"))
+        for number in session.unsubscribe(call.params.optional_whole("subscriptionId")):
+            terminated = frames.stream_terminated(self._clock_ms())
+            session.connection.send({"subscriptionId": number, "event": terminated})
         return {}
+
+
+def _status(session: Session, call: Call) -> Json:
+    return session.status(call.now_ms)
+
+
+def _subscriptions(session: Session, _call: Call) -> list[Json]:
+    return [{"subscriptionId": number} for number in session.subscriptions]
+
+
+def _log_on(_call: Call) -> Json:
+    raise ApiError(-4056, "HMAC_SHA256 API key is not supported.")

@@ -91,9 +91,9 @@ class Venue:
         """Raises Refused for an order that `place` would refuse, and changes nothing."""
         self._exchange.check(account, new)
 
-    def cancel(self, account: str, symbol: str, order_id: int, time_ms: int) -> Order:
-        """Ends an account's open order, or raises Refused."""
-        outcome = self._keep(symbol, self._exchange.cancel(account, symbol, order_id, time_ms))
+    def cancel(self, account: str, symbol: str, order_id: int, time_ms: int, cancel_id: str = "") -> Order:
+        """Ends an account's open order, or raises Refused. `cancel_id` is how the cancel wants to be known."""
+        outcome = self._keep(symbol, self._exchange.cancel(account, symbol, order_id, time_ms, cancel_id))
         return outcome.executions[0].order
 
     def cancel_all(self, account: str, symbol: str, time_ms: int) -> list[Order]:

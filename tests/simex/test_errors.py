@@ -1,5 +1,7 @@
 """Every refusal with the code, the words and the HTTP status that Binance answers."""
 
+import hashlib
+import hmac
 import time
 from typing import Any
 
@@ -11,27 +13,64 @@ INSUFFICIENT = "Account has insufficient balance for requested action."
 WOULD_MATCH = "Order would immediately match and take."
 LATE = "Timestamp for this request is outside of the recvWindow."
 EARLY = "Timestamp for this request was 1000ms ahead of the server's time."
+TWICE = "Duplicate values for a parameter detected."
 TOO_PRECISE = "Parameter 'quantity' has too much precision."
-NOT_REQUIRED = "Parameter 'timeInForce' sent when not required."
 ILLEGAL_PRICE = r"Illegal characters found in parameter 'price'; legal range is '^([0-9]{1,20})(\.[0-9]{1,20})?$'."
 ILLEGAL_ID = "Illegal characters found in parameter 'newClientOrderId'; legal range is '^[a-zA-Z0-9-_]{1,36}$'."
+
+
+NO_STOPS = "Stop loss limit orders are not supported for this symbol."
+NO_ICEBERGS = "Iceberg orders are not supported for this symbol."
+NO_PEGS = "Pegged orders are not supported for this symbol."
+NO_SUCH_MODE = "This symbol does not allow the specified self-trade prevention mode."
+NO_QUANTITY = "Param 'quantity' or 'quoteOrderQty' must be sent, but both were empty/null!"
+UNREAD = "Not all sent parameters were read; read '8' parameter(s) but was sent '9'."
+MARKET = {"type": "MARKET", "timeInForce": None, "price": None}
 
 
 def missing(name: str) -> str:
     return f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed."
 
 
+def not_required(name: str) -> str:
+    return f"Parameter '{name}' sent when not required."
+
+
+def invalid(name: str) -> str:
+    return f"Data sent for parameter '{name}' is not valid."
+
+
 @pytest.mark.parametrize(
     ("changes", "code", "message"),
     [
         pytest.param({"symbol": None}, -1102, missing("symbol"), id="no symbol"),
-        pytest.param({"quantity": ""}, -1102, missing("quantity"), id="empty"),
+        pytest.param({"quantity": ""}, -1105, "Parameter 'quantity' was empty.", id="empty"),
+        pytest.param({"newClientOrderId": ""}, -1105, "Parameter 'newClientOrderId' was empty.", id="empty client id"),
+        pytest.param({"newClientOrderID": "slot1"}, -1104, UNREAD, id="unread"),
+        pytest.param({"quantity": None}, -1102, missing("quantity"), id="no quantity"),
+        pytest.param({"price": None}, -1102, missing("price"), id="no price"),
         pytest.param({"timeInForce": None}, -1102, missing("timeInForce"), id="no force"),
         pytest.param({"symbol": "NOSUCH"}, -1121, "Invalid symbol.", id="symbol"),
         pytest.param({"side": "HOLD"}, -1117, "Invalid side.", id="side"),
         pytest.param({"type": "STOP"}, -1116, "Invalid orderType.", id="type"),
+        pytest.param({"type": "STOP_LOSS_LIMIT", "stopPrice": "58000"}, -1013, NO_STOPS, id="stop loss"),
+        pytest.param({"icebergQty": "0.001"}, -1013, NO_ICEBERGS, id="iceberg"),
+        pytest.param({"pegPriceType": "PRIMARY_PEG"}, -1013, NO_PEGS, id="pegged"),
+        pytest.param({"stopPrice": "58000"}, -1106, not_required("stopPrice"), id="stop price"),
+        pytest.param({"quoteOrderQty": "10"}, -1106, not_required("quoteOrderQty"), id="quote quantity of a limit"),
+        pytest.param(MARKET | {"price": "59000"}, -1106, not_required("price"), id="price of a market order"),
+        pytest.param(MARKET | {"timeInForce": "IOC"}, -1106, not_required("timeInForce"), id="force of a market order"),
+        pytest.param(MARKET | {"quoteOrderQty": "10"}, -1106, not_required("quantity"), id="both quantities"),
+        pytest.param(MARKET | {"quantity": None}, -1102, NO_QUANTITY, id="no quantity of either kind"),
+        pytest.param({"newOrderRespType": "ALL"}, -1130, invalid("newOrderRespType"), id="detail"),
+        pytest.param({"selfTradePreventionMode": "DECREMENT"}, -1013, NO_SUCH_MODE, id="self-trade mode not offered"),
+        pytest.param(
+            {"selfTradePreventionMode": "ASK"}, -1130, invalid("selfTradePreventionMode"), id="no self-trade mode"
+        ),
+        pytest.param({"strategyType": "999999"}, -1134, "strategyType was less than 1000000.", id="strategy type"),
+        pytest.param({"strategyId": "9" * 20}, -1108, "Parameter 'strategyId' overflowed.", id="overflow"),
         pytest.param({"timeInForce": "DAY"}, -1115, "Invalid timeInForce.", id="force"),
-        pytest.param({"type": "LIMIT_MAKER"}, -1106, NOT_REQUIRED, id="not required"),
+        pytest.param({"type": "LIMIT_MAKER"}, -1106, not_required("timeInForce"), id="not required"),
         pytest.param({"price": "-1"}, -1100, ILLEGAL_PRICE, id="negative"),
         pytest.param({"price": "5E4"}, -1100, ILLEGAL_PRICE, id="e-notation"),
         pytest.param({"newClientOrderId": "a b"}, -1100, ILLEGAL_ID, id="client id"),
@@ -46,6 +85,10 @@ def missing(name: str) -> str:
         ),
         pytest.param({"type": "LIMIT_MAKER", "timeInForce": None, "price": "60001"}, -2010, WOULD_MATCH, id="maker"),
         pytest.param({"newClientOrderId": "taken"}, -2010, "Duplicate order sent.", id="duplicate"),
+        pytest.param(
+            MARKET | {"quantity": None, "quoteOrderQty": "4.99"}, -1013, "Filter failure: NOTIONAL", id="quote notional"
+        ),
+        pytest.param({"recvWindow": "60000.001"}, -1131, "recvWindow must be less than 60000", id="window's decimals"),
         pytest.param({"recvWindow": "60001"}, -1131, "recvWindow must be less than 60000", id="window"),
         pytest.param({"timestamp": None}, -1102, missing("timestamp"), id="no time"),
         pytest.param({"timestamp": NOW - 60_000}, -1021, LATE, id="late"),
@@ -73,6 +116,14 @@ async def test_a_bad_order_is_refused_in_binances_words(
             "GET", "order", {"symbol": "BTCUSDT", "origClientOrderId": "x"}, -2013, id="query unknown client id"
         ),
         pytest.param("GET", "order", {"symbol": "BTCUSDT"}, -1102, id="query nothing"),
+        pytest.param("DELETE", "order", {"symbol": "BTCUSDT"}, -1102, id="cancel nothing"),
+        pytest.param(
+            "DELETE", "order", {"symbol": "BTCUSDT", "orderId": 1, "cancelRestrictions": "ALL"}, -1145, id="restriction"
+        ),
+        pytest.param("GET", "myTrades", {"symbol": "BTCUSDT", "limit": 0}, -1130, id="no rows"),
+        pytest.param("GET", "account", {"omitZeroBalances": "maybe"}, -1130, id="no truth"),
+        pytest.param("GET", "account/commission", {}, -1102, id="commission of nothing"),
+        pytest.param("GET", "myPreventedMatches", {"symbol": "BTCUSDT"}, -1102, id="no match named"),
         pytest.param(
             "GET", "myTrades", {"symbol": "BTCUSDT", "startTime": 1, "endTime": 86_400_002}, -1127, id="too long"
         ),
@@ -131,7 +182,57 @@ async def test_a_client_id_is_refused_only_while_its_order_is_open(signed: Any) 
 
 
 async def test_what_simex_does_not_offer_says_so(signed: Any) -> None:
-    status, answer = await signed.call("POST", "order/cancelReplace")
+    status, answer = await signed.call("POST", "orderList/oco")
 
     assert status == 404
     assert "docs/simex.md" in answer["msg"]
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "code", "message"),
+    [
+        pytest.param("ping", "x=1&y=2", -1101, "Too many parameters; expected '0' and received '2'.", id="none taken"),
+        pytest.param("depth", "symbol=BTCUSDT&symbol=BTCUSDT", -1101, TWICE, id="twice"),
+        pytest.param(
+            "depth", "symbol=BTCUSDT&lmit=5", -1104,
+            "Not all sent parameters were read; read '1' parameter(s) but was sent '2'.", id="misspelt",
+        ),
+        pytest.param("depth", "symbol=", -1105, "Parameter 'symbol' was empty.", id="empty"),
+        pytest.param("depth", "", -1102, missing("symbol"), id="missing"),
+    ],
+)  # fmt: skip
+async def test_parameters_that_nobody_reads_are_refused(
+    signed: Any, path: str, query: str, code: int, message: str
+) -> None:
+    async with signed.http.get(f"{signed.url}/api/v3/{path}?{query}") as reply:
+        assert (reply.status, await reply.json()) == (400, {"code": code, "msg": message})
+
+
+async def test_the_query_wins_over_the_body(signed: Any) -> None:
+    query = f"symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.01&timestamp={time.time_ns() // 1_000_000}"
+    body = "price=59000&side=SELL"
+    signature = hmac.new(b"simex", (query + body).encode(), hashlib.sha256).hexdigest()
+
+    async with signed.http.post(
+        f"{signed.url}/api/v3/order?{query}&signature={signature}",
+        data=body,
+        headers={"X-MBX-APIKEY": "simex", "Content-Type": "application/x-www-form-urlencoded"},
+    ) as reply:
+        placed = await reply.json()
+
+    assert (placed["side"], placed["price"]) == ("BUY", "59000.00000000")
+
+
+async def test_times_may_be_sent_in_microseconds(signed: Any) -> None:
+    now_us = time.time_ns() // 1_000
+    status, placed = await signed.place(timestamp=now_us, recvWindow="4999.999")
+    found = (
+        await signed.call(
+            "GET", "allOrders", symbol="BTCUSDT", startTime=now_us - 60_000_000, endTime=now_us + 60_000_000
+        )
+    )[1]
+    none = (await signed.call("GET", "allOrders", symbol="BTCUSDT", endTime=now_us - 60_000_000))[1]
+
+    assert status == 200
+    assert [order["orderId"] for order in found] == [placed["orderId"]]
+    assert none == []

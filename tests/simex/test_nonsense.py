@@ -15,24 +15,29 @@ from gridsim.market import Liquidity
 from gridsim.rules import Reason, Refused, SymbolRules
 from gridsim.simulation import Simulation
 from simex.call import Call
-from simex.endpoints import private_endpoints, public_endpoints
+from simex.endpoints import private_endpoints, public_endpoints, trading_endpoints
 from simex.errors import ApiError, of_refusal
+from simex.limits import Limits, LimitSettings
 from simex.params import Params
 from simex.private_api import PrivateApi
 from simex.public_api import PublicApi
 from simex.public_record import PublicRecord
 from simex.store import Store
+from simex.trading_api import TradingApi
 from simex.venue import Listing, Venue
 
 RULES = SymbolRules("BTC/USDT")
 NAMES = [
     "symbol", "symbols", "side", "type", "timeInForce", "quantity", "price", "newClientOrderId", "orderId", "limit",
     "origClientOrderId", "startTime", "endTime", "fromId", "interval", "newOrderRespType", "quoteOrderQty",
+    "cancelReplaceMode", "cancelOrderId", "cancelOrigClientOrderId", "cancelRestrictions", "selfTradePreventionMode",
+    "strategyId", "strategyType", "preventedMatchId", "computeCommissionRates", "windowSize", "timeZone",
 ]  # fmt: skip
 WORDS = [
     "BTCUSDT", "BUY", "SELL", "LIMIT", "LIMIT_MAKER", "MARKET", "GTC", "IOC", "FOK", "0", "1", "0.01", "59000", "60000",
     "60010", "9" * 20, "9" * 18, "0.00000001", "9" * 20 + ".00000001", "1e5", "-1", "NaN", "", "1m", "[]",
-    '["BTCUSDT"]', "null", '{"a":1}', "FULL", "\x00", "٣",
+    '["BTCUSDT"]', "null", '{"a":1}', "FULL", "\x00", "٣", "ALLOW_FAILURE", "STOP_ON_FAILURE", "ONLY_NEW", "NONE",
+    "EXPIRE_BOTH", "true", "1000000",
 ]  # fmt: skip
 
 
@@ -49,7 +54,8 @@ def venue(tmp_path: Path) -> Iterator[Venue]:
 def test_every_endpoint_answers_or_refuses_whatever_it_is_sent(venue: Venue, data: st.DataObject) -> None:
     record = PublicRecord(venue.listings)
     public = PublicApi(venue, record)
-    endpoints = (*public_endpoints(public), *private_endpoints(PrivateApi(venue, public.symbol)))
+    trading, private = TradingApi(venue, public.symbol), PrivateApi(venue, public.symbol, Limits(LimitSettings()))
+    endpoints = (*public_endpoints(public), *trading_endpoints(trading), *private_endpoints(private))
     endpoint = data.draw(st.sampled_from(endpoints))
     sent = data.draw(st.dictionaries(st.sampled_from(NAMES), st.sampled_from(WORDS) | st.text(max_size=24)))
     likely = {

@@ -1,0 +1,150 @@
+"""What a request to trade asks for: its parameters as an order, checked as far as that goes without a look at the book.
+
+Source: "New order", "Cancel order" and "Cancel an Existing Order and Send a New Order" in rest-api.md of
+binance/binance-spot-api-docs, July 2026.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+
+from gridsim.account import ZERO
+from gridsim.orders import NewOrder, OrderStatus, OrderType, SelfTrade, Side, TimeInForce
+from simex.errors import ApiError, missing, neither, not_required
+from simex.params import Params
+
+_LEAST_STRATEGY_TYPE = 1_000_000
+# The types that simex does not offer, with what Binance says where a symbol does not allow them.
+_NOT_OFFERED = {
+    "STOP_LOSS": "Stop loss orders are not supported for this symbol.",
+    "STOP_LOSS_LIMIT": "Stop loss limit orders are not supported for this symbol.",
+    "TAKE_PROFIT": "Take profit orders are not supported for this symbol.",
+    "TAKE_PROFIT_LIMIT": "Take profit limit orders are not supported for this symbol.",
+}
+_NEEDS = {
+    OrderType.LIMIT: ("timeInForce", "quantity", "price"),
+    OrderType.LIMIT_MAKER: ("quantity", "price"),
+    OrderType.MARKET: (),
+}
+_REFUSES = {
+    OrderType.LIMIT: ("quoteOrderQty", "stopPrice", "trailingDelta"),
+    OrderType.LIMIT_MAKER: ("timeInForce", "quoteOrderQty", "stopPrice", "trailingDelta"),
+    OrderType.MARKET: ("timeInForce", "price", "stopPrice", "trailingDelta", "icebergQty"),
+}
+
+
+class Detail(Enum):
+    """How much the answer to an order tells."""
+
+    ACK = "ACK"
+    RESULT = "RESULT"
+    FULL = "FULL"
+
+
+class Restriction(Enum):
+    """In which state alone an order may be cancelled."""
+
+    ONLY_NEW = OrderStatus.NEW
+    ONLY_PARTIALLY_FILLED = OrderStatus.PARTIALLY_FILLED
+
+
+class ReplaceMode(Enum):
+    """Whether the new order is placed although the old one could not be cancelled."""
+
+    STOP_ON_FAILURE = "STOP_ON_FAILURE"
+    ALLOW_FAILURE = "ALLOW_FAILURE"
+
+
+class OverLimitMode(Enum):
+    """What a cancel-replace does where no further order may be placed: here nothing in either case."""
+
+    DO_NOTHING = "DO_NOTHING"
+    CANCEL_ONLY = "CANCEL_ONLY"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A wish to trade, and how its answer is to look."""
+
+    order: NewOrder
+    detail: Detail
+
+
+def read_entry(symbol: str, params: Params) -> Entry:
+    """The order that a request asks for. Raises ApiError."""
+    side = params.word("side", Side, ApiError(-1117, "Invalid side."))
+    kind = _type(params)
+    _check_combination(kind, params)
+    return Entry(
+        NewOrder(
+            symbol=symbol,
+            side=side,
+            type=kind,
+            quantity=_amount(params, "quantity"),
+            price=_amount(params, "price"),
+            time_in_force=params.optional_word(
+                "timeInForce", TimeInForce, TimeInForce.GTC, ApiError(-1115, "Invalid timeInForce.")
+            ),
+            client_order_id=params.client_id("newClientOrderId"),
+            self_trade=params.optional_word(
+                "selfTradePreventionMode", SelfTrade, SelfTrade.EXPIRE_MAKER, _not_allowed(params)
+            ),
+            quote_quantity=_amount(params, "quoteOrderQty"),
+            strategy_id=params.optional_whole("strategyId"),
+            strategy_type=_strategy_type(params),
+        ),
+        params.optional_word("newOrderRespType", Detail, Detail.ACK if kind is OrderType.LIMIT_MAKER else Detail.FULL),
+    )
+
+
+def read_restriction(params: Params) -> Restriction | None:
+    """The state that an order must be in to be cancelled, None where any will do. Raises ApiError."""
+    if "cancelRestrictions" not in params:
+        return None
+    try:
+        return Restriction[params.text("cancelRestrictions")]
+    except KeyError:
+        raise ApiError(-1145, "Invalid cancelRestrictions") from None
+
+
+def _type(params: Params) -> OrderType:
+    refusal = _NOT_OFFERED.get(params.text("type"))
+    if refusal is not None:
+        raise ApiError(-1013, refusal)
+    return params.word("type", OrderType, ApiError(-1116, "Invalid orderType."))
+
+
+def _check_combination(kind: OrderType, params: Params) -> None:
+    for name in _NEEDS[kind]:
+        if name not in params:
+            raise missing(name)
+    for name in _REFUSES[kind]:
+        if name in params:
+            raise not_required(name)
+    if "icebergQty" in params:
+        raise ApiError(-1013, "Iceberg orders are not supported for this symbol.")
+    if any(name in params for name in ("pegPriceType", "pegOffsetType", "pegOffsetValue")):
+        raise ApiError(-1013, "Pegged orders are not supported for this symbol.")
+    if kind is OrderType.MARKET:
+        if "quantity" in params and "quoteOrderQty" in params:
+            raise not_required("quantity")
+        if "quantity" not in params and "quoteOrderQty" not in params:
+            raise neither("quantity", "quoteOrderQty")
+
+
+def _amount(params: Params, name: str) -> Decimal:
+    return params.amount(name) if name in params else ZERO
+
+
+def _strategy_type(params: Params) -> int | None:
+    strategy_type = params.optional_whole("strategyType")
+    if strategy_type is not None and strategy_type < _LEAST_STRATEGY_TYPE:
+        raise ApiError(-1134, "strategyType was less than 1000000.")
+    return strategy_type
+
+
+def _not_allowed(params: Params) -> ApiError | None:
+    """The modes that Binance has and simex's symbols do not; another word is just not valid."""
+    if params.optional("selfTradePreventionMode") in {"DECREMENT", "TRANSFER"}:
+        return ApiError(-1013, "This symbol does not allow the specified self-trade prevention mode.")
+    return None
