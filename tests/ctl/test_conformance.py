@@ -129,6 +129,21 @@ async def test_only_one_order_trades_and_all_others_are_cancelled(
     assert {order.status for order in orders if order is not traded[0]} == {"CANCELED"}
 
 
+async def test_a_simex_that_hides_new_orders_is_measured_to_do_so(
+    simex: SimexHandle, terminal: Terminal, tmp_path: Path
+) -> None:
+    await simex.fault("HIDDEN_ORDER", delay_ms=400)
+    await simex.fault("LATE_TRADES", delay_ms=400)
+    out = tmp_path / "row.toml"
+    assert await run_conformance(Options("simex", simex.http_url, samples=1, out=out), terminal.screen) == 0
+
+    row = read_row(out)
+    assert len(row.delays) == 6
+    assert all(delay.median_ms >= 350 and delay.missed == 0 for delay in row.delays), row.delays
+    assert (row.visibility_lag_ms or 0) >= 700
+    assert await live_orders(simex) == []
+
+
 async def test_ctrl_c_takes_everything_down(simex: SimexHandle, terminal: Terminal, tmp_path: Path) -> None:
     out = tmp_path / "row.toml"
     await place_by_hand(simex)
