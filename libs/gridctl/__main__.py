@@ -17,6 +17,7 @@ from rich.console import Console
 from gridctl.arguments import parser
 from gridctl.auditing import run_audit
 from gridctl.demo import DemoOptions, run_demo
+from gridctl.hand import DEEDS, Hand, HandError
 from gridctl.house import ORCHESTRATOR, read_house
 from gridctl.ops import OperationError, Order, Verb, operate
 from gridctl.screen import Screen
@@ -103,6 +104,23 @@ def _db(arguments: argparse.Namespace, console: Console) -> int:
     return db.upgrade_all(found, console) if arguments.action == "upgrade" else db.show_status(found, console)
 
 
+def _simex(arguments: argparse.Namespace, _console: Console) -> int:
+    from gridctl.lone_simex import run_lone  # it brings an exchange along, which no other command needs
+
+    return run_lone(arguments)
+
+
+def _hand(arguments: argparse.Namespace, console: Console) -> int:
+    hand = Hand(arguments.url, arguments.key, arguments.secret)
+    try:
+        for line in DEEDS[arguments.deed](hand, arguments):
+            console.print(line, soft_wrap=True, markup=False, highlight=False)
+    except HandError as error:
+        sys.stderr.write(f"gridwright: {error}\n")
+        return 1
+    return 0
+
+
 def _operation(arguments: argparse.Namespace, console: Console) -> int:
     house = read_house(arguments.config)
     order = Order(
@@ -130,6 +148,8 @@ _COMMANDS = {
     "audit": _audit,
     "conformance": _conformance,
     "db": _db,
+    "simex": _simex,
+    "hand": _hand,
     **{verb.value: _operation for verb in Verb},
 }
 

@@ -27,6 +27,8 @@ def parser() -> argparse.ArgumentParser:
     _add_config(commands.add_parser("audit", help="hold the grids against simex's book; the market waits meanwhile"))
     _add_conformance(commands.add_parser("conformance", help="measure what a venue does where venues differ"))
     _add_db(commands.add_parser("db", help="the services' databases: where, in which version; bring them up to date"))
+    _add_simex(commands.add_parser("simex", help="an exchange on this machine for a client of your own, until Ctrl-C"))
+    _add_hand(commands.add_parser("hand", help="trade on a simex by hand, beside the bots of the same account"))
     for verb, text in _HELP.items():
         _add_operation(commands.add_parser(verb.value, help=text))
     return root
@@ -77,6 +79,41 @@ def _add_db(db: argparse.ArgumentParser) -> None:
     _add_config(actions.add_parser("upgrade", help="back up and migrate forwards; the services must be stopped"))
 
 
+def _add_simex(simex: argparse.ArgumentParser) -> None:
+    what = simex.add_mutually_exclusive_group(required=True)
+    what.add_argument("--market", metavar="MARKET", help="replay:FILE, a tape, or sim:SYMBOL, such as sim:BTC/USDT")
+    what.add_argument("--config", type=Path, metavar="FILE", help="a config with a [simex] section instead")
+    simex.add_argument("--port", type=int, metavar="N", help="of REST and websockets; default: 8080; 0: any free one")
+    simex.add_argument("--control-port", type=int, metavar="N", help="of the control RPC; default: any free one")
+    simex.add_argument("--data-dir", type=Path, metavar="DIR", help="of the book; default: .gridwright/simex/MARKET")
+    simex.add_argument("--balance", action="append", type=_balance, metavar="ASSET=AMOUNT", help="may be repeated")
+    simex.add_argument("--speed", metavar="N", help="market seconds per second; default: 1")
+    simex.add_argument("--seed", type=int, metavar="N", help="of a simulation; default: 1")
+    simex.add_argument("--start-price", metavar="PRICE", help="of a simulation; default: 60000")
+    simex.add_argument("--symbol", metavar="SYMBOL", help="of a tape whose name does not tell it")
+    simex.add_argument("--tick-size", metavar="STEP", help="default: the known one, else the tape's decimals")
+    simex.add_argument("--lot-size", metavar="STEP", help="likewise")
+    simex.add_argument("--no-limits", action="store_true", help="no rate limits, no bans")
+
+
+def _add_hand(hand: argparse.ArgumentParser) -> None:
+    hand.add_argument("--url", default="http://127.0.0.1:8080", help="default: %(default)s")
+    hand.add_argument("--key", default="simex", help="of an account's API; default: %(default)s")
+    hand.add_argument("--secret", default="simex", help="default: %(default)s")
+    deeds = hand.add_subparsers(dest="deed", required=True, metavar="DEED")
+    for side in ("buy", "sell"):
+        order = deeds.add_parser(side, help="a LIMIT order that stays until it is filled or cancelled")
+        for name in ("symbol", "quantity", "price"):
+            order.add_argument(name)
+        order.add_argument("--id", default="", help="its client order id; default: the venue gives one")
+    cancel = deeds.add_parser("cancel", help="end an open order")
+    cancel.add_argument("order", type=int, help="its number, as `orders` lists it")
+    orders = deeds.add_parser("orders", help="the account's open orders, whoever placed them")
+    for one in (cancel, orders):
+        one.add_argument("--symbol", default="", help="of this market alone")
+    deeds.add_parser("balances", help="what the account has")
+
+
 def _add_operation(operation: argparse.ArgumentParser) -> None:
     _add_config(operation)
     operation.add_argument("--symbol", default="", help="which grid; may be left out where there is one")
@@ -87,6 +124,13 @@ def _add_operation(operation: argparse.ArgumentParser) -> None:
 
 def _add_config(command: argparse.ArgumentParser) -> None:
     command.add_argument("--config", type=Path, default=Path("grid.toml"), metavar="FILE", help="default: grid.toml")
+
+
+def _balance(text: str) -> tuple[str, str]:
+    asset, equals, amount = text.partition("=")
+    if not asset or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not ASSET=AMOUNT, such as USDT=10000")
+    return asset, amount
 
 
 def _count(text: str) -> int:

@@ -50,7 +50,7 @@ def tape_info(path: Path) -> TapeInfo:
     """Raises ConfigError where the file is not there, or its name or first line does not tell what is needed."""
     if not path.is_file():
         raise ConfigError("--replay", str(path), "there is no such file; give the path of a tape (.csv or .csv.gz)")
-    symbol = _symbol(path.name)
+    symbol = tape_symbol(path.name)
     if symbol is None or symbol not in _RULES:
         known = ", ".join(name.replace("/", "") for name in _RULES)
         remedy = (
@@ -66,11 +66,17 @@ def tape_kind(name: str) -> str | None:
     return None if match is None else name[: match.end("market")]
 
 
+def known_rules(symbol: str) -> TapeRules | None:
+    """The rules of a market whose tapes are recorded; None for any other."""
+    return _RULES.get(symbol)
+
+
 def _match(name: str) -> re.Match[str] | None:
     return _CSV_NAME.match(name) or _FRAMES_NAME.match(name)
 
 
-def _symbol(name: str) -> str | None:
+def tape_symbol(name: str) -> str | None:
+    """The market that a tape's name tells, as ccxt writes it; None where it tells none."""
     match = _match(name)
     if match is None:
         return None
@@ -84,12 +90,13 @@ def _symbol(name: str) -> str | None:
 def _first_price(path: Path, symbol: str, rules: TapeRules) -> Decimal:
     market = SymbolRules(symbol, Decimal(rules.tick_size), Decimal(rules.lot_size))
     try:
-        return Tape(market, partial(_lines, path)).opening().price
+        return Tape(market, partial(lines_of, path)).opening().price
     except (OSError, EOFError, TapeError, UnicodeDecodeError) as error:
         remedy = f"it is no tape ({error}); docs/simex.md describes the lines of one"
         raise ConfigError("--replay", str(path), remedy) from None
 
 
-def _lines(path: Path) -> Iterator[str]:
+def lines_of(path: Path) -> Iterator[str]:
+    """The tape's lines, unpacked."""
     with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as lines:
         yield from lines

@@ -7,14 +7,14 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from gridrpc.logs import configure_logging
 from gridrpc.server import until_signal
 from gridrpc.settings import ConfigError, read_toml
 from simex.config import Settings, read_settings
-from simex.server import Simex, clock_off_by, serving
+from simex.server import Simex, serving
 from simex.store import BookInUse
 
 _FLAGS = ("address", "control_address", "data_dir", "ports_file")
@@ -22,18 +22,28 @@ _FLAGS = ("address", "control_address", "data_dir", "ports_file")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs simex; returns the exit code."""
+    try:
+        settings = _settings(_parse(arguments))
+    except ConfigError as error:
+        return _complain(error, 2)
+    return run_simex(settings)
+
+
+def run_simex(settings: Settings, announce: Callable[[Simex], None] = lambda _simex: None) -> int:
+    """Serves until a signal; returns the exit code. `announce` may say more once it serves."""
     configure_logging("simex")
     try:
-        return asyncio.run(_run(_settings(_parse(arguments))))
+        return asyncio.run(_run(settings, announce))
     except ConfigError as error:
         return _complain(error, 2)
     except (BookInUse, OSError) as error:
         return _complain(error, 3)
 
 
-async def _run(settings: Settings) -> int:
-    async with until_signal() as stop, serving(settings, clock_off_by(settings.clock_offset_ms)) as simex:
+async def _run(settings: Settings, announce: Callable[[Simex], None]) -> int:
+    async with until_signal() as stop, serving(settings) as simex:
         _announce(simex, settings.ports_file)
+        announce(simex)
         stopping, failing = asyncio.create_task(stop.wait()), asyncio.create_task(simex.failed())
         done, pending = await asyncio.wait({stopping, failing}, return_when=asyncio.FIRST_COMPLETED)
         for task in pending:

@@ -1,0 +1,140 @@
+"""`gridwright simex`: an exchange for a client of the user's own, told on the command line alone or by a config."""
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from gridctl.tapes import known_rules, lines_of, tape_symbol
+from gridrpc.settings import ConfigError, Table, read_toml
+from simex.__main__ import run_simex
+from simex.config import Settings, read_settings
+from simex.server import Simex
+
+_PRICES = frozenset({"price", "bid", "ask", "open", "high", "low", "close"})
+_QUANTITIES = frozenset({"qty", "bid_qty", "ask_qty"})
+_MOST_DECIMALS = 8  # what Binance's API carries
+_OF_A_MARKET = ("symbol", "speed", "seed", "start_price", "tick_size", "lot_size", "balance")
+
+SNIPPET = """
+import ccxt
+
+exchange = ccxt.binance({{"apiKey": {key!r}, "secret": {secret!r}, "options": {{
+    "fetchMarkets": {{"types": ["spot"]}}, "fetchCurrencies": False, "fetchMargins": False}}}})
+exchange.urls["api"] |= dict.fromkeys(("public", "private"), "{url}/api/v3")
+print(exchange.fetch_ticker({symbol!r})["last"], exchange.fetch_balance()["total"])
+"""
+
+
+def run_lone(arguments: argparse.Namespace) -> int:
+    """Serves until Ctrl-C. Its exit code is simex's own. Raises ConfigError for words that do not go together."""
+    if arguments.config is not None:
+        given = _given(arguments)
+        section = read_toml(arguments.config).table("simex").overridden(given)
+    else:
+        section = Table(_section(arguments), "simex")
+    settings = read_settings(section)
+    return run_simex(settings, lambda simex: _announce(simex, settings))
+
+
+def _given(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What overrides a config."""
+    for name in _OF_A_MARKET:
+        if getattr(arguments, name) is not None:
+            flag = f"--{name.replace('_', '-')}"
+            raise ConfigError(flag, getattr(arguments, name), "it goes with --market; set it in the config")
+    addresses = {"address": arguments.port, "control_address": arguments.control_port}
+    given = {key: f"127.0.0.1:{port}" for key, port in addresses.items() if port is not None}
+    if arguments.no_limits:
+        given["limits"] = {"enabled": False}
+    return given if arguments.data_dir is None else {**given, "data_dir": str(arguments.data_dir)}
+
+
+def _section(arguments: argparse.Namespace) -> dict[str, Any]:
+    kind, _, what = arguments.market.partition(":")
+    if kind not in {"replay", "sim"} or not what:
+        raise ConfigError("--market", arguments.market, "give replay:FILE or sim:SYMBOL, such as sim:BTC/USDT")
+    market = _replay(Path(what), arguments) if kind == "replay" else _simulation(what, arguments)
+    market |= {
+        name: getattr(arguments, name) for name in ("tick_size", "lot_size", "speed") if getattr(arguments, name)
+    }
+    base, _, quote = market["symbol"].partition("/")
+    name = Path(what).name.partition(".")[0] if kind == "replay" else f"{base}{quote}-{market['seed']}"
+    return {
+        "markets": [market],
+        "balances": dict(arguments.balance or ((base, "1"), (quote, "100000"))),
+        "address": f"127.0.0.1:{8080 if arguments.port is None else arguments.port}",
+        "control_address": f"127.0.0.1:{arguments.control_port or 0}",
+        "data_dir": str(arguments.data_dir or Path(".gridwright/simex") / f"{kind}-{name}"),
+        "limits": {"enabled": not arguments.no_limits},
+    }
+
+
+def _simulation(symbol: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    start = {} if arguments.start_price is None else {"start_price": arguments.start_price}
+    return {"symbol": symbol, "seed": 1 if arguments.seed is None else arguments.seed, **start}
+
+
+def _replay(tape: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+    if not tape.is_file():
+        raise ConfigError("--market", f"replay:{tape}", "there is no such file; give the path of a tape")
+    symbol = arguments.symbol or tape_symbol(tape.name)
+    if symbol is None:
+        raise ConfigError("--symbol", tape.name, "the tape's name tells no symbol; add --symbol, such as BTC/USDT")
+    market = {"symbol": symbol, "source": "replay", "file": str(tape)}
+    rules = known_rules(symbol)
+    if rules is not None:
+        return market | {"tick_size": rules.tick_size, "lot_size": rules.lot_size, "min_notional": rules.min_notional}
+    given = {name for name in ("tick_size", "lot_size") if getattr(arguments, name) is not None}
+    guessed = {name: step for name, step in guess_steps(lines_of(tape)).items() if name not in given}
+    if guessed:
+        _say(f"guessed from the tape's decimals: {', '.join(f'{name} {step}' for name, step in guessed.items())}")
+    return market | guessed
+
+
+def guess_steps(lines: Iterable[str]) -> dict[str, str]:
+    """Tick and lot of a CSV tape: the finest decimals that its prices and quantities have. What it lacks is left out.
+
+    The volume of a candle is a sum, and says nothing of a lot. Lines that are none are the reader's to refuse.
+    """
+    finest: dict[str, int] = {}
+    for name, text in _fields(iter(lines)):
+        step = "tick_size" if name in _PRICES else "lot_size" if name in _QUANTITIES else None
+        if step is not None:
+            finest[step] = max(finest.get(step, 0), _decimals(text))
+    return {step: f"{Decimal(1).scaleb(-min(decimals, _MOST_DECIMALS)):f}" for step, decimals in finest.items()}
+
+
+def _fields(lines: Iterator[str]) -> Iterator[tuple[str, str]]:
+    header = next(lines, "").strip().split(",")
+    for line in lines:
+        yield from zip(header, line.strip().split(","), strict=False)
+
+
+def _decimals(text: str) -> int:
+    try:
+        exponent = Decimal(text).normalize().as_tuple().exponent
+    except InvalidOperation:
+        return 0
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+def _announce(simex: Simex, settings: Settings) -> None:
+    for market in settings.markets:
+        rules = market.rules
+        what = f"replay of {market.file}" if market.file else f"simulation, seed {market.seed}"
+        _say(
+            f"{rules.symbol}: {what}, speed {market.speed}, tick_size {rules.tick_size:f}, lot_size {rules.lot_size:f}"
+        )
+    balances = ", ".join(f"{balance.free} {balance.asset}" for balance in settings.balances)
+    _say(f"a new book begins with {balances or 'nothing'}; the book is kept in {settings.data_dir}")
+    _say(f"limits {'as on Binance' if settings.limits.enabled else 'off'}; in Python, ccxt trades on it like this:")
+    symbol = settings.markets[0].rules.symbol
+    _say(SNIPPET.format(key=settings.api_key, secret=settings.api_secret, url=simex.http_url, symbol=symbol))
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()

@@ -1,0 +1,84 @@
+"""The user's hand: orders beside the bots', refused in one sentence where they cannot be."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from gridctl.__main__ import run
+from gridctl.arguments import parser
+from gridsim.rules import SymbolRules
+from gridtesting.simex import STILL_MARKET, SimexHandle, running_simex
+from simex.config import MarketSettings
+
+OTHER = MarketSettings(SymbolRules("ETH/USDT"), running=False, seed=7)
+
+Command = Callable[..., Awaitable[tuple[int, str]]]
+
+
+@pytest.fixture
+async def simex(tmp_path: Path) -> AsyncIterator[SimexHandle]:
+    async with running_simex(tmp_path, markets=(STILL_MARKET, OTHER)) as handle:
+        yield handle
+
+
+@pytest.fixture
+def hand(simex: SimexHandle) -> Command:
+    """Runs `gridwright hand …`: exit code and output. On a thread, since the exchange is in this process."""
+
+    async def command(*words: str, url: str = "") -> tuple[int, str]:
+        console = Console(file=io.StringIO(), width=200)
+        arguments = parser().parse_args(["hand", "--url", url or simex.http_url, *words])
+        code = await asyncio.to_thread(run, arguments, console)
+        assert isinstance(console.file, io.StringIO)
+        return code, console.file.getvalue()
+
+    return command
+
+
+async def test_a_hand_buys_looks_and_cancels(hand: Command, simex: SimexHandle) -> None:
+    code, said = await hand("buy", "BTC/USDT", "0.01", "59000", "--id", "mine")
+    assert (code, said) == (0, "1: buy 0.01000000 BTCUSDT at 59000.00000000, NEW, 0.00000000 filled, client id mine\n")
+    assert await hand("orders") == (0, said)
+    assert "USDT: 99410.00000000 free, 590.00000000 locked" in (await hand("balances"))[1]
+    code, said = await hand("cancel", "1")
+    assert code == 0
+    assert "CANCELED" in said
+    assert [order.status for order in (await simex.truth()).orders] == ["CANCELED"]
+
+
+async def test_an_order_without_an_id_gets_one_of_the_venue(hand: Command, simex: SimexHandle) -> None:
+    await hand("sell", "BTC/USDT", "0.01", "61000")
+    (order,) = (await simex.truth()).orders
+    assert order.client_order_id
+    assert order.client_order_id in (await hand("orders", "--symbol", "BTC/USDT"))[1]
+
+
+async def test_a_number_that_two_markets_have_needs_its_symbol(
+    hand: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for symbol in ("BTC/USDT", "ETH/USDT"):
+        await hand("buy", symbol, "0.01", "59000")
+    assert (await hand("cancel", "1"))[0] == 1
+    assert capsys.readouterr().err == "gridwright: 2 orders have the id 1: give --symbol too\n"
+    assert (await hand("cancel", "1", "--symbol", "ETH/USDT"))[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "url", "code", "sentence"),
+    [
+        (["buy", "BTC/USDT", "9", "59000"], "", 1, "Account has insufficient balance for requested action. (-2010)"),
+        (["buy", "XXX/USDT", "9", "59000"], "", 1, "Invalid symbol. (-1121)"),
+        (["cancel", "7"], "", 1, "no open order has the id 7: `orders` lists them"),
+        (["orders"], "http://127.0.0.1:1", 1, "http://127.0.0.1:1 cannot be reached ("),
+        (["orders"], "ftp://x", 2, "--url = 'ftp://x': give the URL of a simex, such as"),
+    ],
+)
+async def test_what_cannot_be_done_is_one_sentence(
+    hand: Command, capsys: pytest.CaptureFixture[str], words: list[str], url: str, code: int, sentence: str
+) -> None:
+    assert (await hand(*words, url=url))[0] == code
+    assert capsys.readouterr().err.startswith(f"gridwright: {sentence}")
