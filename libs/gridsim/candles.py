@@ -1,17 +1,26 @@
-"""One-minute candles of what was traded, for klines and 24-hour statistics; it remembers a day and no more."""
+"""Candles of what was traded, for klines and rolling statistics: the last hour by the second, the last week by the
+minute, and nothing older.
+"""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from gridsim.orders import Side
 
+SECOND_MS = 1_000
 MINUTE_MS = 60_000
-DAY_MINUTES = 1440
+HOUR_MS = 3_600_000
+DAY_MS = 86_400_000
+EVER_MS = 2**63  # later than any time
+SECONDS_KEPT_MS = HOUR_MS
+MINUTES_KEPT_MS = 7 * DAY_MS
+
+_ZERO = Decimal(0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: the newest one grows with every trade, which a fast market cannot pay copies for
 class Candle:
     """What was traded from `opened_ms` on, for as long as the candle is meant to last; volumes in base and quote."""
 
@@ -28,58 +37,94 @@ class Candle:
     first_trade_id: int
     last_trade_id: int
 
-    def merged(self, later: "Candle") -> "Candle":
-        """This candle and a later one as a single one."""
-        return replace(
-            self,
-            high=max(self.high, later.high),
-            low=min(self.low, later.low),
-            close=later.close,
-            volume=self.volume + later.volume,
-            quote_volume=self.quote_volume + later.quote_volume,
-            buy_volume=self.buy_volume + later.buy_volume,
-            buy_quote_volume=self.buy_quote_volume + later.buy_quote_volume,
-            trades=self.trades + later.trades,
-            last_trade_id=later.last_trade_id,
-        )
+    def take(self, later: "Candle") -> None:
+        """Takes in what was traded after it."""
+        self.high = max(self.high, later.high)
+        self.low = min(self.low, later.low)
+        self.close = later.close
+        self.volume += later.volume
+        self.quote_volume += later.quote_volume
+        self.buy_volume += later.buy_volume
+        self.buy_quote_volume += later.buy_quote_volume
+        self.trades += later.trades
+        self.last_trade_id = later.last_trade_id
+
+
+def flat(opened_ms: int, price: Decimal) -> Candle:
+    """A candle in which nothing was traded: the price stood where it was. Its trade ids are -1, as Binance's are."""
+    return Candle(opened_ms, price, price, price, price, _ZERO, _ZERO, _ZERO, _ZERO, 0, -1, -1)
 
 
 class Candles:
-    """The last day's minutes, oldest first; minutes without a trade have no candle."""
+    """What was traded lately, oldest first; a second or minute without a trade has no candle."""
 
     def __init__(self) -> None:
-        self._minutes: deque[Candle] = deque(maxlen=DAY_MINUTES)
+        self._seconds = _Row(SECOND_MS, SECONDS_KEPT_MS)
+        self._minutes = _Row(MINUTE_MS, MINUTES_KEPT_MS)
 
     def add(self, trade_id: int, price: Decimal, quantity: Decimal, taker: Side, time_ms: int) -> None:
-        """Counts a trade; times never go back."""
-        opened_ms = time_ms - time_ms % MINUTE_MS
+        """Counts a trade. One that is dated before the last belongs to the last one's candle: a clock was set back."""
         notional = price * quantity
-        bought, spent = (quantity, notional) if taker is Side.BUY else (Decimal(0), Decimal(0))
-        candle = Candle(
-            opened_ms, price, price, price, price, quantity, notional, bought, spent, 1, trade_id, trade_id
+        bought, spent = (quantity, notional) if taker is Side.BUY else (_ZERO, _ZERO)
+        traded = Candle(
+            time_ms, price, price, price, price, quantity, notional, bought, spent, 1, trade_id, trade_id
         )  # fmt: skip
-        if self._minutes and self._minutes[-1].opened_ms == opened_ms:
-            candle = self._minutes.pop().merged(candle)
-        self._minutes.append(candle)
+        self._seconds.add(traded)
+        self._minutes.add(traded)
 
-    def day(self, now_ms: int) -> Candle | None:
-        """The last 24 hours as one candle, None where nothing was traded."""
-        total: Candle | None = None
-        for minute in self._minutes:
-            if minute.opened_ms > now_ms - DAY_MINUTES * MINUTE_MS:
-                total = minute if total is None else total.merged(minute)
-        return total
+    def between(self, start_ms: int, end_ms: int = EVER_MS, *, by_second: bool = False) -> Candle | None:
+        """What was traded in the minutes (or seconds) that opened in the stretch of time, its end not in it, as one
+        candle; None where nothing was.
+        """
+        return _merged(each for each in self._row(by_second=by_second) if start_ms <= each.opened_ms < end_ms)
 
-    def every(self, interval_ms: int) -> Iterator[Candle]:
-        """The candles of an interval of whole minutes, aligned to the epoch, oldest first."""
+    def last_before(self, time_ms: int, *, by_second: bool = False) -> Candle | None:
+        """The last minute (or second) with a trade that opened before a time."""
+        return next((each for each in reversed(self._row(by_second=by_second)) if each.opened_ms < time_ms), None)
+
+    def every(self, opening: Callable[[int], int], *, by_second: bool = False) -> Iterator[Candle]:
+        """The candles of an interval of whole minutes (or seconds), oldest first; `opening` gives the time at which
+        the interval began that another time lies in.
+        """
         current: Candle | None = None
-        for minute in self._minutes:
-            opened_ms = minute.opened_ms - minute.opened_ms % interval_ms
+        for each in self._row(by_second=by_second):
+            opened_ms = opening(each.opened_ms)
             if current is not None and current.opened_ms == opened_ms:
-                current = current.merged(minute)
+                current.take(each)
                 continue
             if current is not None:
                 yield current
-            current = replace(minute, opened_ms=opened_ms)
+            current = replace(each, opened_ms=opened_ms)
         if current is not None:
             yield current
+
+    def _row(self, *, by_second: bool) -> deque[Candle]:
+        return self._seconds.candles if by_second else self._minutes.candles
+
+
+class _Row:
+    """Candles of one span, for as long as they are kept."""
+
+    def __init__(self, span_ms: int, kept_ms: int) -> None:
+        self.candles: deque[Candle] = deque()
+        self._span_ms = span_ms
+        self._kept_ms = kept_ms
+
+    def add(self, traded: Candle) -> None:
+        opened_ms = traded.opened_ms - traded.opened_ms % self._span_ms
+        if self.candles and opened_ms <= self.candles[-1].opened_ms:
+            self.candles[-1].take(traded)
+            return
+        self.candles.append(replace(traded, opened_ms=opened_ms))
+        while self.candles[0].opened_ms <= opened_ms - self._kept_ms:
+            self.candles.popleft()
+
+
+def _merged(candles: Iterable[Candle]) -> Candle | None:
+    total: Candle | None = None
+    for each in candles:
+        if total is None:
+            total = replace(each)
+        else:
+            total.take(each)
+    return total

@@ -1,54 +1,44 @@
-"""What simex sends over websockets, field for field as Binance sends it."""
+"""What simex tells everybody over websockets, field for field as Binance does; trades and quotes, which come in
+thousands, as text at once.
+"""
 
 from collections.abc import Iterable
-from decimal import Decimal
 
-from gridsim.account import Balance
 from gridsim.book import Book
-from gridsim.candles import Candle
-from gridsim.exchange import Execution, Print
-from gridsim.orders import OrderStatus, Side
-from simex.market_payloads import book_ticker, day_ticker
-from simex.payloads import SELF_TRADE_PREVENTION, ZERO, Json, amount, market_id
+from gridsim.exchange import Print
+from gridsim.orders import Side
+from simex.intervals import Interval
+from simex.market_payloads import rows
+from simex.payloads import Json, amount, market_id
+from simex.public_book import BookUpdate
+from simex.public_market import Kline
+from simex.ticker_payloads import book_ticker
 
 
-def trade(symbol: str, it: Print, now_ms: int) -> Json:
+def trades(market: str, prints: Iterable[Print], now_ms: int) -> list[str]:
     """`<symbol>@trade`."""
-    return {
-        "e": "trade",
-        "E": now_ms,
-        "s": market_id(symbol),
-        "t": it.trade_id,
-        "p": amount(it.price),
-        "q": amount(it.quantity),
-        "T": it.time_ms,
-        "m": it.taker is Side.SELL,
-        "M": True,
-    }
+    head = f'{{"e":"trade","E":{now_ms},"s":"{market}","t":'
+    return [
+        f'{head}{it.trade_id},"p":"{amount(it.price)}","q":"{amount(it.quantity)}","T":{it.time_ms},{_maker(it)}'
+        for it in prints
+    ]
 
 
-def aggregate_trade(symbol: str, it: Print, now_ms: int) -> Json:
+def aggregate_trades(market: str, prints: Iterable[Print], now_ms: int) -> list[str]:
     """`<symbol>@aggTrade`; every print is an aggregate of its own."""
-    return {
-        "e": "aggTrade",
-        "E": now_ms,
-        "s": market_id(symbol),
-        "a": it.trade_id,
-        "p": amount(it.price),
-        "q": amount(it.quantity),
-        "f": it.trade_id,
-        "l": it.trade_id,
-        "T": it.time_ms,
-        "m": it.taker is Side.SELL,
-        "M": True,
-    }
+    head = f'{{"e":"aggTrade","E":{now_ms},"s":"{market}","a":'
+    return [
+        f'{head}{it.trade_id},"p":"{amount(it.price)}","q":"{amount(it.quantity)}","f":{it.trade_id},'
+        f'"l":{it.trade_id},"T":{it.time_ms},{_maker(it)}'
+        for it in prints
+    ]
 
 
-def best_quotes(book: Book) -> Json:
+def best_quotes(book: Book, update_id: int) -> Json:
     """`<symbol>@bookTicker`; on the spot market it carries no time."""
     quotes = book_ticker(book)
     return {
-        "u": book.last_trade_id,
+        "u": update_id,
         "s": quotes["symbol"],
         "b": quotes["bidPrice"],
         "B": quotes["bidQty"],
@@ -57,106 +47,127 @@ def best_quotes(book: Book) -> Json:
     }
 
 
-def mini_ticker(book: Book, day: Candle | None, now_ms: int) -> Json:
-    """`<symbol>@miniTicker`."""
-    full = day_ticker(book, day, None, now_ms)
+def depth_update(symbol: str, it: BookUpdate, now_ms: int) -> Json:
+    """`<symbol>@depth`."""
+    return {
+        "e": "depthUpdate",
+        "E": now_ms,
+        "s": market_id(symbol),
+        "U": it.first_id,
+        "u": it.last_id,
+        "b": rows(it.bids),
+        "a": rows(it.asks),
+    }
+
+
+def kline(symbol: str, it: Kline, interval: Interval, now_ms: int) -> Json:
+    """`<symbol>@kline_<interval>`; closed once the venue's clock has come to its end."""
+    candle = it.candle
+    return {
+        "e": "kline",
+        "E": now_ms,
+        "s": market_id(symbol),
+        "k": {
+            "t": candle.opened_ms,
+            "T": it.end_ms - 1,
+            "s": market_id(symbol),
+            "i": interval.name,
+            "f": candle.first_trade_id,
+            "L": candle.last_trade_id,
+            "o": amount(candle.open),
+            "c": amount(candle.close),
+            "h": amount(candle.high),
+            "l": amount(candle.low),
+            "v": amount(candle.volume),
+            "n": candle.trades,
+            "x": now_ms >= it.end_ms,
+            "q": amount(candle.quote_volume),
+            "V": amount(candle.buy_volume),
+            "Q": amount(candle.buy_quote_volume),
+            "B": "0",
+        },
+    }
+
+
+def average_price(symbol: str, it: Json, now_ms: int) -> Json:
+    """`<symbol>@avgPrice`."""
+    return {
+        "e": "avgPrice",
+        "E": now_ms,
+        "s": market_id(symbol),
+        "i": f"{it['mins']}m",
+        "w": it["price"],
+        "T": it["closeTime"],
+    }
+
+
+def mini_ticker(it: Json, now_ms: int) -> Json:
+    """`<symbol>@miniTicker`, of a day's statistics."""
     return {
         "e": "24hrMiniTicker",
         "E": now_ms,
-        "s": full["symbol"],
-        "c": full["lastPrice"],
-        "o": full["openPrice"],
-        "h": full["highPrice"],
-        "l": full["lowPrice"],
-        "v": full["volume"],
-        "q": full["quoteVolume"],
+        "s": it["symbol"],
+        "c": it["lastPrice"],
+        "o": it["openPrice"],
+        "h": it["highPrice"],
+        "l": it["lowPrice"],
+        "v": it["volume"],
+        "q": it["quoteVolume"],
     }
 
 
-def ticker(book: Book, day: Candle | None, last: Print | None, now_ms: int) -> Json:
-    """`<symbol>@ticker`."""
-    full = day_ticker(book, day, last, now_ms)
+def ticker(it: Json, now_ms: int) -> Json:
+    """`<symbol>@ticker`, of the answer to GET ticker/24hr."""
     return {
         "e": "24hrTicker",
         "E": now_ms,
-        "s": full["symbol"],
-        "p": full["priceChange"],
-        "P": full["priceChangePercent"],
-        "w": full["weightedAvgPrice"],
-        "x": full["prevClosePrice"],
-        "c": full["lastPrice"],
-        "Q": full["lastQty"],
-        "b": full["bidPrice"],
-        "B": full["bidQty"],
-        "a": full["askPrice"],
-        "A": full["askQty"],
-        "o": full["openPrice"],
-        "h": full["highPrice"],
-        "l": full["lowPrice"],
-        "v": full["volume"],
-        "q": full["quoteVolume"],
-        "O": full["openTime"],
-        "C": full["closeTime"],
-        "F": full["firstId"],
-        "L": full["lastId"],
-        "n": full["count"],
+        "s": it["symbol"],
+        "p": it["priceChange"],
+        "P": it["priceChangePercent"],
+        "w": it["weightedAvgPrice"],
+        "x": it["prevClosePrice"],
+        "c": it["lastPrice"],
+        "Q": it["lastQty"],
+        "b": it["bidPrice"],
+        "B": it["bidQty"],
+        "a": it["askPrice"],
+        "A": it["askQty"],
+        **_extremes(it),
+        **_traded(it),
     }
 
 
-def execution_report(it: Execution, now_ms: int) -> Json:
-    """The user stream's `executionReport`."""
-    order, fill = it.order, it.trade
-    cancelled = it.transition.status is OrderStatus.CANCELED
+def window_ticker(it: Json, window: str, now_ms: int) -> Json:
+    """`<symbol>@ticker_<window>`, of a window's statistics."""
     return {
-        "e": "executionReport",
+        "e": f"{window}Ticker",
         "E": now_ms,
-        "s": market_id(order.symbol),
-        "c": f"simex-cancel-{order.order_id}" if cancelled else order.client_order_id,
-        "S": order.side.value,
-        "o": order.type.value,
-        "f": order.time_in_force.value,
-        "q": amount(order.quantity),
-        "p": amount(order.price),
-        "P": ZERO,
-        "F": ZERO,
-        "g": -1,
-        "C": order.client_order_id if cancelled else "",
-        "x": _execution_type(it),
-        "X": it.transition.status.value,
-        "r": "NONE",
-        "i": order.order_id,
-        "l": amount(fill.quantity if fill else Decimal(0)),
-        "z": amount(order.executed),
-        "L": amount(fill.price if fill else Decimal(0)),
-        "n": amount(fill.commission) if fill else "0",
-        "N": fill.commission_asset if fill else None,
-        "T": it.transition.time_ms,
-        "t": fill.trade_id if fill else -1,
-        "I": order.order_id * 1000 + len(order.transitions),
-        "w": order.is_open,
-        "m": fill.maker if fill else False,
-        "M": fill is not None,
-        "O": order.created_ms,
-        "Z": amount(order.executed_quote),
-        "Y": amount(fill.price * fill.quantity if fill else Decimal(0)),
-        "Q": ZERO,
-        "W": order.created_ms,
-        "V": SELF_TRADE_PREVENTION,
+        "s": it["symbol"],
+        "p": it["priceChange"],
+        "P": it["priceChangePercent"],
+        **_extremes(it),
+        "c": it["lastPrice"],
+        "w": it["weightedAvgPrice"],
+        **_traded(it),
     }
 
 
-def account_position(balances: Iterable[Balance], time_ms: int, now_ms: int) -> Json:
-    """The user stream's `outboundAccountPosition`: the balances that an execution may have changed."""
+def _extremes(it: Json) -> Json:
+    return {"o": it["openPrice"], "h": it["highPrice"], "l": it["lowPrice"]}
+
+
+def _traded(it: Json) -> Json:
     return {
-        "e": "outboundAccountPosition",
-        "E": now_ms,
-        "u": time_ms,
-        "B": [{"a": each.asset, "f": amount(each.free), "l": amount(each.locked)} for each in balances],
+        "v": it["volume"],
+        "q": it["quoteVolume"],
+        "O": it["openTime"],
+        "C": it["closeTime"],
+        "F": it["firstId"],
+        "L": it["lastId"],
+        "n": it["count"],
     }
 
 
-def _execution_type(it: Execution) -> str:
-    if it.trade is not None:
-        return "TRADE"
-    status = it.transition.status
-    return "EXPIRED" if status is OrderStatus.EXPIRED_IN_MATCH else str(status.value)
+def _maker(it: Print) -> str:
+    """A trade's last fields: whether the buyer was the maker, and one that Binance says to ignore."""
+    return '"m":true,"M":true}' if it.taker is Side.SELL else '"m":false,"M":true}'

@@ -1,136 +1,95 @@
 """The public websockets: `/ws/…` with bare frames, `/stream` with the stream's name around each.
 
 A client subscribes by message or by path. Frames of trades are sent for every trade, those of the best quotes once per
-batch, those of tickers once a second, if anything has changed.
+batch of events in which they have changed, the others by the clock.
 """
 
 import asyncio
-import json
 from collections.abc import Callable
-from functools import partial
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 from gridsim.exchange import Outcome
 from simex import frames
+from simex.audience import MOST_STREAMS, Audience, Listener
 from simex.connection import Connection
+from simex.limits import Limits
 from simex.payloads import Json, market_id
+from simex.public_market import PublicMarket
 from simex.public_record import PublicRecord
+from simex.stream_requests import answer
+from simex.timed_streams import TICK_SECONDS, TimedStreams
 from simex.venue import Venue
-
-HEARTBEAT_SECONDS = 20.0
-CLOSE_SECONDS = 1.0  # how long a client has to answer a close
-KINDS = ("trade", "aggTrade", "bookTicker", "miniTicker", "ticker")
 
 
 class PublicStreams:
-    """Who listens to which stream, and what they get."""
+    """Every socket of the public streams, and what they get."""
 
-    def __init__(self, venue: Venue, record: PublicRecord, clock_ms: Callable[[], int]) -> None:
-        self._venue = venue
-        self._record = record
+    def __init__(self, venue: Venue, record: PublicRecord, limits: Limits, clock_ms: Callable[[], int]) -> None:
+        self._limits = limits
         self._clock_ms = clock_ms
-        ids = {symbol: market_id(symbol).lower() for symbol in venue.listings}
-        self._ids = ids
-        self._listeners: dict[str, set[_Client]] = {f"{each}@{kind}": set() for each in ids.values() for kind in KINDS}
-        self._clients: set[_Client] = set()
-        self._changed: set[str] = set()
+        self._ids = {symbol: market_id(symbol) for symbol in venue.listings}
+        self._markets = {symbol: PublicMarket(symbol, venue, record) for symbol in venue.listings}
+        self._audience = Audience()
+        self._timed = TimedStreams(self._markets, self._audience)
+        self._listeners: set[Listener] = set()
+        self._best: dict[str, Json] = {}  # the quotes that were told last
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Serves one socket until it closes."""
-        socket = web.WebSocketResponse(heartbeat=HEARTBEAT_SECONDS, timeout=CLOSE_SECONDS)
-        await socket.prepare(request)
         combined = request.path.startswith("/stream")
         named = request.query.get("streams", "") if combined else request.match_info.get("name", "")
-        client = _Client(Connection(socket), combined=combined)
-        self._clients.add(client)
-        self._subscribe(client, [name for name in named.split("/") if "@" in name])
+        streams = [name for name in named.split("/") if "@" in name]
+        if len(streams) > MOST_STREAMS:
+            raise web.HTTPBadRequest(text=f"A connection can listen to {MOST_STREAMS} streams at most.")
+        connection = await Connection.accepted(request)
+        listener = Listener(connection, combined=combined)
+        self._listeners.add(listener)
+        self._audience.join(listener, streams)
+        pace = self._limits.pace()
         try:
-            async for message in socket:
-                if message.type is WSMsgType.TEXT:
-                    client.connection.send(self._answer(client, message.data))
+            async for message in connection.socket:
+                if pace.too_fast(self._clock_ms()):
+                    await connection.flushed()
+                    await connection.socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"Too many requests")
+                elif message.type is WSMsgType.TEXT:
+                    connection.send(answer(self._audience, listener, message.data))
         finally:
-            self._clients.discard(client)
-            self._unsubscribe(client, list(self._listeners))
-            await client.connection.close()
-        return socket
+            self._listeners.discard(listener)
+            self._audience.leave(listener, listener.streams)
+            await connection.close()
+        return connection.socket
 
     def publish(self, symbol: str, outcome: Outcome) -> None:
         """Sends what the public sees of an outcome."""
-        if not (outcome.prints or outcome.quoted):
-            return
-        now_ms, market = self._clock_ms(), self._ids[symbol]
-        self._changed.add(symbol)
-        for each in outcome.prints:
-            self._send(f"{market}@trade", partial(frames.trade, symbol, each, now_ms))
-            self._send(f"{market}@aggTrade", partial(frames.aggregate_trade, symbol, each, now_ms))
-        self._send(f"{market}@bookTicker", partial(frames.best_quotes, self._venue.book(symbol)))
+        market, prints = self._ids[symbol], outcome.prints
+        name, now_ms = market.lower(), self._clock_ms()
+        if prints or outcome.quoted:
+            self._timed.note_move(symbol)
+        if prints and f"{name}@trade" in self._audience:
+            self._audience.send(f"{name}@trade", frames.trades(market, prints, now_ms))
+        if prints and f"{name}@aggTrade" in self._audience:
+            self._audience.send(f"{name}@aggTrade", frames.aggregate_trades(market, prints, now_ms))
+        if f"{name}@bookTicker" in self._audience:
+            self._publish_best(f"{name}@bookTicker", self._markets[symbol])
 
-    def publish_tickers(self) -> None:
-        """Sends the tickers of the markets that have traded since the last call."""
-        now_ms = self._clock_ms()
-        for symbol in self._changed:
-            book, day, last = self._venue.book(symbol), self._record.day(symbol, now_ms), self._record.last(symbol)
-            self._send(f"{self._ids[symbol]}@miniTicker", partial(frames.mini_ticker, book, day, now_ms))
-            self._send(f"{self._ids[symbol]}@ticker", partial(frames.ticker, book, day, last, now_ms))
-        self._changed.clear()
+    async def run(self) -> None:
+        """Keeps the streams that come by the clock going, until cancelled."""
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            self._timed.tick(self._clock_ms())
 
     async def flushed(self) -> None:
         """Returns once every client's socket has what was published so far."""
-        for client in list(self._clients):
-            await client.connection.flushed()
+        for listener in list(self._listeners):
+            await listener.connection.flushed()
 
     async def close(self) -> None:
         """Closes every socket."""
-        await asyncio.gather(*(client.connection.close() for client in self._clients))
+        await asyncio.gather(*(listener.connection.close() for listener in self._listeners))
 
-    def _send(self, stream: str, frame: Callable[[], Json]) -> None:
-        """Sends a frame, which is built only if somebody listens."""
-        if not self._listeners[stream]:
-            return
-        bare = json.dumps(frame(), separators=(",", ":"))
-        for client in self._listeners[stream]:
-            client.connection.send_text(f'{{"stream":"{stream}","data":{bare}}}' if client.combined else bare)
-
-    def _answer(self, client: "_Client", text: str) -> Json:
-        try:
-            request = json.loads(text)
-            method, request_id, names = request["method"], request.get("id"), request.get("params", [])
-        except (json.JSONDecodeError, TypeError, KeyError, AttributeError) as error:
-            return _invalid(None, f"not a request with method, params and id ({type(error).__name__})")
-        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            return _invalid(request_id, "params must be a list of stream names")
-        match method:
-            case "SUBSCRIBE":
-                self._subscribe(client, names)
-            case "UNSUBSCRIBE":
-                self._unsubscribe(client, names)
-            case "LIST_SUBSCRIPTIONS":
-                subscribed = [stream for stream, clients in self._listeners.items() if client in clients]
-                return {"result": subscribed, "id": request_id}
-            case _:
-                return _invalid(request_id, f"unknown method {method!r}")
-        return {"result": None, "id": request_id}
-
-    def _subscribe(self, client: "_Client", names: list[str]) -> None:
-        """A stream that does not exist is silent, as on Binance."""
-        for name in names:
-            if name in self._listeners:
-                self._listeners[name].add(client)
-
-    def _unsubscribe(self, client: "_Client", names: list[str]) -> None:
-        for name in names:
-            if name in self._listeners:
-                self._listeners[name].discard(client)
-
-
-class _Client:
-    """Identity matters, not value: each is one socket."""
-
-    def __init__(self, connection: Connection, *, combined: bool) -> None:
-        self.connection = connection
-        self.combined = combined
-
-
-def _invalid(request_id: object, why: str) -> Json:
-    return {"error": {"code": 2, "msg": f"Invalid request: {why}"}, "id": request_id}
+    def _publish_best(self, stream: str, market: PublicMarket) -> None:
+        best = frames.best_quotes(market.book, market.look().update_id)
+        if self._best.get(stream, {}) | {"u": best["u"]} != best:
+            self._best[stream] = best
+            self._audience.tell(stream, best)

@@ -1,0 +1,74 @@
+"""Which of the listed markets a request names: `symbol`, `symbols` or neither, and `symbolStatus`."""
+
+import json
+import re
+from collections.abc import Iterable
+from enum import Enum
+
+from simex.errors import ApiError, illegal, neither
+from simex.params import Params
+from simex.payloads import market_id
+
+_MARKET_ID = re.compile(r"[A-Z0-9\-_.]{1,25}")
+_LEGAL_ID = "^[A-Z0-9-_.]{1,20}$"  # as Binance writes it; two of the longest coins of a simex make a longer one
+_LEGAL_LIST = r"^\[(\"[A-Z0-9-_.]{1,20}\"(,\"[A-Z0-9-_.]{1,20}\"){0,}){0,1}\]$"
+
+
+class Status(Enum):
+    """A market's trading status. Those of simex always trade."""
+
+    TRADING = "TRADING"
+    HALT = "HALT"
+    BREAK = "BREAK"
+
+
+class Listed:
+    """Each look gives markets as ccxt writes them, or raises ApiError."""
+
+    def __init__(self, symbols: Iterable[str]) -> None:
+        self._symbols = {market_id(symbol): symbol for symbol in symbols}
+
+    def one(self, params: Params) -> str:
+        """The market that must be named, in the status asked for."""
+        symbol = self._known(params.text("symbol"))
+        if _status(params) is not Status.TRADING:
+            raise ApiError(-1220, "The symbol's status does not match the requested symbolStatus.")
+        return symbol
+
+    def several(self, params: Params) -> list[str]:
+        """Those named, or all where none is; those of another status than the one asked for are left out."""
+        if "symbol" in params and "symbols" in params:
+            raise ApiError(-1128, "Combination of optional parameters invalid.")
+        if "symbol" in params:
+            return [self.one(params)]
+        named = params.optional("symbols")
+        symbols = list(self._symbols.values()) if named is None else [self._known(name) for name in _names(named)]
+        return symbols if _status(params) is Status.TRADING else []
+
+    def named(self, params: Params) -> list[str]:
+        """The same where some must be named."""
+        if "symbol" not in params and "symbols" not in params:
+            raise neither("symbol", "symbols")
+        return self.several(params)
+
+    def _known(self, name: str) -> str:
+        symbol = self._symbols.get(name)
+        if symbol is not None:
+            return symbol
+        raise ApiError(-1121, "Invalid symbol.") if _MARKET_ID.fullmatch(name) else illegal("symbol", _LEGAL_ID)
+
+
+def _status(params: Params) -> Status:
+    return params.optional_word("symbolStatus", Status, Status.TRADING, ApiError(-1122, "Invalid symbolStatus."))
+
+
+def _names(text: str) -> list[str]:
+    try:
+        names = json.loads(text)
+    except (ValueError, RecursionError):
+        names = None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise illegal("symbols", _LEGAL_LIST)
+    if len(set(names)) != len(names):
+        raise ApiError(-1151, "Symbol is present multiple times in the list.")
+    return names
