@@ -1,7 +1,7 @@
 """Every REST reply of every endpoint, the refusals included, against the `/api/v3` paths of Binance's OpenAPI document.
 
-The document is of 2024 and is read strictly: a field that it does not know is a deviation too. DEVIATIONS lists them all,
-each with its reason; one that no longer occurs has to leave the list.
+The document is of 2024 and is read strictly: a field that it does not know is a deviation too. DEVIATIONS lists them
+all, each with its reason; one that no longer occurs has to leave the list.
 """
 
 from collections.abc import Iterator
