@@ -1,0 +1,172 @@
+"""The real executor trades on a simex that hides outcomes: one order per action at most, and the ledger ends in the
+truth, by the oracle alone.
+"""
+
+import asyncio
+import random  # noqa: TID251  chance of a test, its seed printed
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from executor.ccxt_client import make_client
+from executor.ccxt_venue import CcxtVenue
+from executor.clock import unix_ms
+from executor.config import Credentials, VenueSettings
+from gridcore.actions import Action, ActionResult, CancelOrder, Fill, Outcome, PlaceOrder
+from gridcore.orders import OrderStatus, OrderType, Role, Side
+from gridtesting.live_executor import QUICK, SYMBOL, LiveExecutor, running_executor
+from gridtesting.simex import SimexHandle
+from gridwright.v1 import executor_pb2, simex_pb2
+
+WINDOW_MS = 400
+LAG_MS = 300
+TIMEOUT_MS = 150
+PACE = replace(QUICK, poll_interval_ms=40, visibility_lag_ms=LAG_MS, resolve_pause_ms=30)
+
+
+@pytest.fixture
+async def live(simex: SimexHandle, tmp_path: Path) -> AsyncIterator[LiveExecutor]:
+    """An executor whose requests are good for `WINDOW_MS`, with simex as its venue."""
+    keys = Credentials(simex.api_key, simex.api_secret)
+    client = make_client(VenueSettings("binance", simex.http_url, False, WINDOW_MS, True, LAG_MS, TIMEOUT_MS, keys))
+    venue = CcxtVenue(client, WINDOW_MS)
+    async with running_executor(tmp_path, venue, unix_ms, pace=PACE) as running:
+        yield running
+    await venue.close()
+
+
+def place(name: str, price: int = 59_000) -> PlaceOrder:
+    late_ms = unix_ms() + 60_000
+    return PlaceOrder(
+        name, Side.BUY, Role.OPENING, OrderType.LIMIT, Decimal(price), Decimal("0.01"), late_ms, str(price)
+    )
+
+
+@dataclass(frozen=True)
+class Story:
+    """What goes wrong with one place, and whether the order is there in the end."""
+
+    faults: tuple[tuple[str, dict[str, Any]], ...]
+    placed: bool
+
+
+def story(kind: str, *, placed: bool, also: str = "", **settings: Any) -> Any:
+    settings = {"endpoint": "POST order", "count": 1} | settings
+    hidden = (("HIDDEN_ORDER", {"delay_ms": LAG_MS - 100}),) if also == "hidden" else ()
+    name = "-".join(["hidden"] * bool(hidden) + [kind, "done" if placed else "not done"])
+    return pytest.param(Story((*hidden, (kind, settings)), placed), id=name)
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        story("ACCEPT_THEN_TIMEOUT", placed=True),
+        story("ACCEPT_THEN_TIMEOUT", placed=True, also="hidden"),
+        story("TIMEOUT_BEFORE", placed=False),
+        story("RESET_BEFORE", placed=False),
+        story("RESET_AFTER", placed=True),
+        story("RESET_AFTER", placed=True, also="hidden"),
+        story("CUT_BODY", placed=True),
+        story("EMPTY_200", placed=True),
+        story("HTML_200", placed=True, also="hidden"),
+        story("STATUS", placed=True, status=502, done=True),
+        story("STATUS", placed=False, status=503),
+        story("ERROR_CODE", placed=True, code=-1006, done=True, also="hidden"),
+        story("ERROR_CODE", placed=False, code=-1007),
+        story("LATE_ARRIVAL", placed=True, delay_ms=WINDOW_MS - 100, lost=True),
+        story("LATE_ARRIVAL", placed=False, delay_ms=WINDOW_MS + 100, lost=True),
+        story("SLOW_ANSWER", placed=True, delay_ms=TIMEOUT_MS * 2),
+    ],
+)
+async def test_an_outcome_that_is_hidden_is_found_out_and_the_order_never_sent_twice(
+    simex: SimexHandle, live: LiveExecutor, story: Story
+) -> None:
+    for kind, settings in story.faults:
+        await simex.fault(kind, **settings)
+
+    (result,) = await live.batch("bot/1/1", [place("gtest01")])
+    said = await in_the_end(live, result)
+
+    orders = (await simex.truth()).orders
+    sent = await simex.requests("POST order")
+    assert [each.client_order_id for each in sent] == ["gtest01"]
+    assert [each.client_order_id for each in orders] == (["gtest01"] if story.placed else [])
+    assert said == ("there" if story.placed else "not there")
+
+
+async def in_the_end(live: LiveExecutor, result: ActionResult) -> str:
+    """What the executor says of a place once it is sure."""
+    match result.outcome:
+        case Outcome.ACCEPTED:
+            return "there"
+        case Outcome.REJECTED:
+            return "not there"
+        case Outcome.UNKNOWN:
+            (update,) = await live.log(1)
+            return {OrderStatus.OPEN: "there", OrderStatus.NOT_PLACED: "not there"}[update.news]  # type: ignore[index]
+        case outcome:
+            return outcome.value
+
+
+# Kinds that hide what became of a request, on every endpoint at once: reads fail as well, and cancels are lost.
+STORM: list[tuple[str, dict[str, Any]]] = [
+    ("RESET_AFTER", {"probability": "0.1"}),
+    ("RESET_BEFORE", {"probability": "0.1"}),
+    ("CUT_BODY", {"probability": "0.1"}),
+    ("HTML_200", {"probability": "0.1"}),
+    ("STATUS", {"probability": "0.1", "status": 502, "done": True}),
+    ("ERROR_CODE", {"probability": "0.1", "code": -1006}),
+    ("HIDDEN_ORDER", {"probability": "0.3", "delay_ms": LAG_MS - 150}),
+    ("LATE_TRADES", {"probability": "0.5", "delay_ms": 100}),
+    ("CANCEL_CROSSES_FILL", {"probability": "0.4", "fraction": "0.5"}),
+    ("MISSING", {"stream": "user", "probability": "0.3"}),
+    ("DUPLICATE", {"stream": "user", "probability": "0.3"}),
+    ("REORDER", {"stream": "user", "probability": "0.3"}),
+]
+
+
+async def test_a_storm_of_faults_costs_no_order_and_no_fill(simex: SimexHandle, live: LiveExecutor) -> None:
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")  # noqa: T201  so that a failure can be run again
+    chance = random.Random(seed)
+    for kind, settings in chance.sample(STORM, len(STORM)):
+        await simex.fault(kind, **settings)
+
+    names = [f"gtest0{number}" for number in range(10)]
+    for number, name in enumerate(names):
+        price = 59_990 - 10 * number
+        actions: list[Action] = [place(name, price)]
+        if number % 3 == 2:
+            actions.append(CancelOrder(names[chance.randrange(number)], "", slot="x"))
+        await live.batch(f"bot/1/{number}", actions)
+        if number % 2:
+            await simex.inject(str(price + 10 * chance.randrange(1, 4)), chance.choice(["0.004", "1"]))
+    struck = (await simex.control.ListFaults(simex_pb2.ListFaultsRequest())).faults
+    await simex.control.ClearFaults(simex_pb2.ClearFaultsRequest())
+    await simex.inject("59905", "1")
+    told = await until_told(simex, live)
+
+    truth = await simex.truth()
+    sent = Counter(each.client_order_id for each in await simex.requests("POST order"))
+    placed = Counter(each.client_order_id for each in truth.orders)
+    assert sum(each.fired for each in struck) > 20, struck
+    assert all(count == 1 for count in (sent | placed).values()), (sent, placed)
+    assert placed.keys() <= sent.keys()
+    assert told == sorted((each.client_order_id, each.trade_id) for each in truth.trades)
+
+
+async def until_told(simex: SimexHandle, live: LiveExecutor) -> list[tuple[str, str]]:
+    """Every fill that the executor's log tells, once nothing is in flight and it tells as many as there are."""
+    async with asyncio.timeout(20):
+        while True:
+            trades = len((await simex.truth()).trades)
+            answer = await live.stub.ListOpenOrders(executor_pb2.ListOpenOrdersRequest(symbol=SYMBOL))
+            log = await live.whole_log()
+            fills = [(each.client_order_id, each.news.trade_id) for each in log if isinstance(each.news, Fill)]
+            if not answer.in_flight and len(fills) >= trades:
+                return sorted(fills)
