@@ -10,7 +10,7 @@ import re
 from simex.audience import Audience, Listener
 from simex.payloads import Json
 
-_ID = re.compile(r"[a-zA-Z0-9]{0,36}")
+_ID = re.compile(r"[a-zA-Z0-9-]{0,36}")  # "alphanumeric strings", and Binance's own clients send UUIDs
 _METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
 
 
