@@ -154,7 +154,8 @@ def _differences(truth: simex_pb2.Truth, books: Sequence[Books]) -> tuple[Mappin
     bases = {_assets(book.state)[0] for book in books}
     found: dict[str, Decimal] = {}
     for balance in truth.balances:
-        change = Decimal(balance.free) + Decimal(balance.locked) - Decimal(balance.at_start)
+        given = Decimal(balance.at_start) + Decimal(balance.deposited or 0)
+        change = Decimal(balance.free) + Decimal(balance.locked) - given
         found[balance.asset] = change - changes.pop(balance.asset, ZERO)
     found |= {asset: -amount for asset, amount in changes.items()}  # an asset that the venue does not have at all
     wrong = {asset: amount for asset, amount in sorted(found.items()) if amount != 0}

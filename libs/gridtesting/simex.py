@@ -50,6 +50,10 @@ class SimexHandle:
         request = simex_pb2.InjectTradeRequest(symbol=symbol, price=price, quantity=quantity, side=side)
         return await self.control.InjectTrade(request)
 
+    async def deposit(self, asset: str, amount: str, account: str = "main") -> simex_pb2.TrueBalance:
+        """Gives an account money from outside; below zero it is withdrawn."""
+        return await self.control.Deposit(simex_pb2.DepositRequest(account=account, asset=asset, amount=amount))
+
     async def fault(self, kind: str, **settings: Any) -> int:
         """Puts a fault in force; its id. The settings are those of the message Fault, the kind without its prefix."""
         fault = simex_pb2.Fault(kind=simex_pb2.FaultKind.Value(f"FAULT_KIND_{kind}"), **settings)

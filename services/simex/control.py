@@ -1,5 +1,6 @@
 """The control RPC: what no exchange offers. It moves the market in lockstep and tells the truth."""
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from decimal import Decimal, InvalidOperation
 from itertools import islice
@@ -7,17 +8,21 @@ from typing import TypeVar
 
 import grpc
 
-from gridrpc.faults import Fault, InvalidArgument, NotFound
+from gridrpc.faults import FailedPrecondition, Fault, InvalidArgument, NotFound
+from gridsim.account import MAIN
 from gridsim.market import MarketTrade
 from gridsim.orders import Side as OrderSide
 from gridsim.rules import Refused
 from gridwright.v1 import models_pb2, simex_pb2, simex_pb2_grpc
 from simex.fault_control import FaultDesk
+from simex.payloads import STEP
 from simex.pump import BATCH_EVENTS
 from simex.truth import plain, true_balance, true_order, true_trade
 from simex.venue import Venue
 
 MAX_EVENTS = 1_000_000
+_MOST_DEPOSIT = 10**12
+_ASSET = re.compile(r"[A-Z0-9]{1,12}")
 _PART = 2_000  # orders or trades in one message of StreamTruth: far below gRPC's default of 4 MB
 
 T = TypeVar("T")
@@ -90,6 +95,26 @@ class ControlServicer(simex_pb2_grpc.SimexServicer):
         self._venue.inject(symbol, MarketTrade(time_ms, price, quantity, side), self._clock_ms())
         await self._flushed()
         return self._status(symbol)
+
+    async def Deposit(  # noqa: N802
+        self, request: simex_pb2.DepositRequest, context: grpc.aio.ServicerContext[object, object]
+    ) -> simex_pb2.TrueBalance:
+        """Gives an account money from outside, or takes some of what is free."""
+        account, asset = request.account or MAIN, request.asset
+        if account not in self._venue.accounts:
+            raise NotFound(f"account = {account!r}: this simex has {', '.join(self._venue.accounts)}")
+        if not _ASSET.fullmatch(asset):
+            raise InvalidArgument(f'asset = {asset!r}: give its name in capitals, such as "BTC"')
+        amount = _amount(request.amount)
+        try:
+            stored = self._venue.deposit(account, asset, amount, self._clock_ms())
+        except ValueError:
+            remedy = "withdraw no more than is free"
+            raise FailedPrecondition(
+                f"amount = {request.amount!r}: account {account} has less {asset}; {remedy}"
+            ) from None
+        await self._flushed()
+        return true_balance(stored)
 
     async def GetTruth(  # noqa: N802
         self, request: simex_pb2.GetTruthRequest, context: grpc.aio.ServicerContext[object, object]
@@ -179,6 +204,19 @@ def _batched(rows: Iterable[T]) -> Iterator[list[T]]:
     left = iter(rows)
     while batch := list(islice(left, _PART)):
         yield batch
+
+
+def _amount(text: str) -> Decimal:
+    fault = InvalidArgument(
+        f"amount = {text!r}: give a decimal other than 0, of at most 8 decimals and less than {_MOST_DEPOSIT}"
+    )
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        raise fault from None
+    if not value.is_finite() or not 0 < abs(value) < _MOST_DEPOSIT or value % STEP:
+        raise fault
+    return value
 
 
 def _positive(name: str, text: str, most: Decimal) -> Decimal:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from enum import Enum
 from typing import TypeVar
@@ -39,7 +39,7 @@ class Params:
     def __contains__(self, name: str) -> bool:
         return bool(self._values.get(name))
 
-    def check(self, accepted: Set[str]) -> None:
+    def check(self, accepted: frozenset[str]) -> None:
         """Raises ApiError for a name that is sent twice, that has no value, or that nobody would read."""
         if self._repeated:
             raise ApiError(-1101, "Duplicate values for a parameter detected.")

@@ -26,17 +26,19 @@ class MarketRow:
 
 
 class StoredBalance(NamedTuple):
-    """An account's balance, and what it was before the first order."""
+    """An account's balance, what it was before the first order, and what has come from outside since."""
 
     account: str
     balance: Balance
     at_start: Decimal
+    deposited: Decimal
 
 
 def to_balance(row: tuple[Value, ...]) -> StoredBalance:
     """From the columns of `balances`."""
-    account, asset, free, locked, at_start = row
-    return StoredBalance(str(account), Balance(str(asset), Decimal(free), Decimal(locked)), Decimal(at_start))
+    account, asset, free, locked, at_start, deposited = row
+    balance = Balance(str(asset), Decimal(free), Decimal(locked))
+    return StoredBalance(str(account), balance, Decimal(at_start), Decimal(deposited))
 
 
 def of_market(row: MarketRow) -> tuple[Value, ...]:

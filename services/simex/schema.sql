@@ -3,11 +3,12 @@
 PRAGMA user_version = 2;
 
 CREATE TABLE balances (
-    account  TEXT NOT NULL,
-    asset    TEXT NOT NULL,
-    free     TEXT NOT NULL,
-    locked   TEXT NOT NULL,
-    at_start TEXT NOT NULL,
+    account   TEXT NOT NULL,
+    asset     TEXT NOT NULL,
+    free      TEXT NOT NULL,
+    locked    TEXT NOT NULL,
+    at_start  TEXT NOT NULL,
+    deposited TEXT NOT NULL DEFAULT '0',  -- since the start, less what was withdrawn
     PRIMARY KEY (account, asset)
 ) WITHOUT ROWID;
 

@@ -87,6 +87,7 @@ async def serving(settings: Settings, base_clock_ms: Callable[[], int] = wall_cl
         user_stream = UserStream(clock_ms, visibility.late_ms)
         for listener in (limits.note, visibility.note, record.note, streams.publish, user_stream.publish):
             venue.listen(listener)
+        venue.listen_to_deposits(user_stream.tell_deposit)
         public = PublicApi(venue, record, settings.limits.published)
         trading, private = TradingApi(venue, public.symbol), PrivateApi(venue, public.symbol, limits)
         endpoints = (*public_endpoints(public), *trading_endpoints(trading), *private_endpoints(private))

@@ -27,8 +27,9 @@ _PUT_ORDER = """INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 _PUT_AHEAD = "UPDATE orders SET ahead = ? WHERE symbol = ? AND order_id = ?"
 _ADD_TRANSITION = "INSERT INTO transitions VALUES (?, ?, ?, ?, ?, ?, ?)"
 _ADD_TRADE = "INSERT INTO trades VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_PUT_BALANCE = """INSERT INTO balances VALUES (?1, ?2, ?3, ?4, '0')
+_PUT_BALANCE = """INSERT INTO balances VALUES (?1, ?2, ?3, ?4, '0', '0')
     ON CONFLICT (account, asset) DO UPDATE SET free = ?3, locked = ?4"""
+_PUT_DEPOSITED = "UPDATE balances SET deposited = ? WHERE account = ? AND asset = ?"
 _ORDER = """account, symbol, order_id, client_order_id, side, type, time_in_force, price, quantity, executed,
     executed_quote, self_trade, quote_quantity, strategy_id, strategy_type"""
 
@@ -78,7 +79,7 @@ class Store:
         ]
         new = [market for market in markets if self.market(market.symbol) is None]
         with self._transaction():
-            self._db.executemany("INSERT INTO balances VALUES (?, ?, ?, ?, ?)", start)
+            self._db.executemany("INSERT INTO balances VALUES (?, ?, ?, ?, ?, '0')", start)
             self._db.executemany(_PUT_MARKET, map(rows.of_market, new))
 
     def record(self, outcome: Outcome, market: MarketRow) -> None:
@@ -96,6 +97,15 @@ class Store:
             self._db.executemany(_ADD_TRADE, map(rows.of_trade, trades))
             self._db.executemany(_PUT_BALANCE, changed)
             self._db.execute(_PUT_MARKET, rows.of_market(market))
+
+    def deposit(self, account: str, balance: Balance, amount: Decimal) -> StoredBalance:
+        """Writes a balance after an amount has come from outside, or gone there where it is below zero."""
+        known = (each for each in self.balances() if (each.account, each.balance.asset) == (account, balance.asset))
+        deposited = sum((each.deposited for each in known), amount)
+        with self._transaction():
+            self._db.execute(_PUT_BALANCE, (account, balance.asset, str(balance.free), str(balance.locked)))
+            self._db.execute(_PUT_DEPOSITED, (str(deposited), account, balance.asset))
+        return next(each for each in self.balances() if (each.account, each.balance.asset) == (account, balance.asset))
 
     def balances(self) -> list[StoredBalance]:
         """Every account's every balance with what it was at the start."""

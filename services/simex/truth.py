@@ -55,7 +55,7 @@ def true_trade(trade: Trade) -> simex_pb2.TrueTrade:
 
 
 def true_balance(stored: StoredBalance) -> simex_pb2.TrueBalance:
-    """A balance, and what it was at the start."""
+    """A balance, what it was at the start, and what has come from outside since."""
     balance = stored.balance
     return simex_pb2.TrueBalance(
         asset=balance.asset,
@@ -63,4 +63,5 @@ def true_balance(stored: StoredBalance) -> simex_pb2.TrueBalance:
         locked=plain(balance.locked),
         at_start=plain(stored.at_start),
         account=stored.account,
+        deposited=plain(stored.deposited),
     )

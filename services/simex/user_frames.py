@@ -90,6 +90,11 @@ def account_position(balances: Iterable[Balance], time_ms: int, now_ms: int) -> 
     }
 
 
+def balance_update(asset: str, change: Decimal, time_ms: int, now_ms: int) -> Json:
+    """`balanceUpdate`: a deposit or a withdrawal."""
+    return {"e": "balanceUpdate", "E": now_ms, "a": asset, "d": amount(change), "T": time_ms}
+
+
 def stream_terminated(now_ms: int) -> Json:
     """`eventStreamTerminated`: the subscription has ended."""
     return {"e": "eventStreamTerminated", "E": now_ms}

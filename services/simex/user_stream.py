@@ -14,6 +14,7 @@ from simex.connection import framed
 from simex.errors import ApiError
 from simex.payloads import Json
 from simex.session import Session
+from simex.venue import Deposit
 
 
 class UserStream:
@@ -52,10 +53,16 @@ class UserStream:
         """Sends each account's executions to its subscriptions."""
         if not self._sessions:
             return
-        for account in {execution.order.account for execution in outcome.executions}:
+        for account in dict.fromkeys(execution.order.account for execution in outcome.executions):
             own = [each for each in outcome.executions if each.order.account == account]
             for event, late_ms in self._told(own):
                 self._send(account, event, late_ms)
+
+    def tell_deposit(self, deposit: Deposit) -> None:
+        """Sends an account what has come from outside, and its balance after it."""
+        now_ms, held = self._clock_ms(), deposit.balance
+        self._send(deposit.account, frames.balance_update(held.asset, deposit.amount, deposit.time_ms, now_ms), 0)
+        self._send(deposit.account, frames.account_position([held], deposit.time_ms, now_ms), 0)
 
     def _told(self, executions: Sequence[Execution]) -> Iterable[tuple[Json, int]]:
         """The events of one account. Its balances follow once per command (faqs/market_orders_faq.md); a maker's fill

@@ -5,6 +5,7 @@ only then answered and published. Commands are plain functions of one thread, so
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from gridrpc.settings import ConfigError
 from gridsim.account import Account, Balance
@@ -14,10 +15,23 @@ from gridsim.market import Liquidity, MarketEvent, MarketPoint, MarketTrade, Sou
 from gridsim.orders import NewOrder, Order
 from gridsim.rules import Reason, Refused, SymbolRules
 from simex.feed import Feed
-from simex.rows import MarketRow
+from simex.rows import MarketRow, StoredBalance
 from simex.store import Store
 
 Listener = Callable[[str, Outcome], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """What has come to an account from outside, gone there where `amount` is below zero, and its balance after it."""
+
+    account: str
+    balance: Balance
+    amount: Decimal
+    time_ms: int
+
+
+DepositListener = Callable[[Deposit], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +64,7 @@ class Venue:
         """Opens the book, or begins it, and the accounts in it. Raises ConfigError where it is another market's."""
         self._listings = {listing.rules.symbol: listing for listing in listings}
         self._listeners: list[Listener] = []
+        self._deposit_listeners: list[DepositListener] = []
         self.store = store
         self._check_identities()
         self._accounts = tuple(accounts)
@@ -60,6 +75,11 @@ class Venue:
     def listings(self) -> Mapping[str, Listing]:
         """What is traded here, by symbol."""
         return self._listings
+
+    @property
+    def accounts(self) -> Sequence[str]:
+        """Who trades here."""
+        return self._accounts
 
     def balances(self, account: str) -> list[Balance]:
         """All that an account ever held."""
@@ -72,6 +92,23 @@ class Venue:
     def listen(self, listener: Listener) -> None:
         """Calls back with symbol and outcome of everything that has been written."""
         self._listeners.append(listener)
+
+    def listen_to_deposits(self, listener: DepositListener) -> None:
+        """Calls back with every deposit and withdrawal that has been written."""
+        self._deposit_listeners.append(listener)
+
+    def deposit(self, account: str, asset: str, amount: Decimal, time_ms: int) -> StoredBalance:
+        """Gives an account an amount from outside, or takes it away. Raises ValueError where less than that is free."""
+        holder = self._exchange.accounts[account]
+        holder.move(asset, free=amount)
+        try:
+            stored = self.store.deposit(account, holder.of(asset), amount)
+        except sqlite3.Error:
+            self._load()
+            raise
+        for listener in self._deposit_listeners:
+            listener(Deposit(account, stored.balance, amount, time_ms))
+        return stored
 
     def book(self, symbol: str) -> Book:
         """The symbol's book, to read. Raises Refused for a symbol that is not traded here."""

@@ -249,6 +249,33 @@ class InjectTradeRequest(_message.Message):
 Global___InjectTradeRequest: _TypeAlias = InjectTradeRequest  # noqa: Y015
 
 @_typing.final
+class DepositRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    ASSET_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    """empty: "main" """
+    asset: _builtins.str
+    amount: _builtins.str
+    """a decimal; below 0 it is withdrawn, from what is free"""
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+        asset: _builtins.str = ...,
+        amount: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "amount", b"amount", "asset", b"asset"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DepositRequest: _TypeAlias = DepositRequest  # noqa: Y015
+
+@_typing.final
 class GetTruthRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -387,11 +414,14 @@ class TrueBalance(_message.Message):
     LOCKED_FIELD_NUMBER: _builtins.int
     AT_START_FIELD_NUMBER: _builtins.int
     ACCOUNT_FIELD_NUMBER: _builtins.int
+    DEPOSITED_FIELD_NUMBER: _builtins.int
     asset: _builtins.str
     free: _builtins.str
     locked: _builtins.str
     at_start: _builtins.str
     account: _builtins.str
+    deposited: _builtins.str
+    """since the start, less what was withdrawn"""
     def __init__(
         self,
         *,
@@ -400,10 +430,11 @@ class TrueBalance(_message.Message):
         locked: _builtins.str = ...,
         at_start: _builtins.str = ...,
         account: _builtins.str = ...,
+        deposited: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "asset", b"asset", "at_start", b"at_start", "free", b"free", "locked", b"locked"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "asset", b"asset", "at_start", b"at_start", "deposited", b"deposited", "free", b"free", "locked", b"locked"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -54,6 +54,11 @@ class SimexStub:
                 request_serializer=gridwright_dot_v1_dot_simex__pb2.InjectTradeRequest.SerializeToString,
                 response_deserializer=gridwright_dot_v1_dot_simex__pb2.MarketStatus.FromString,
                 _registered_method=True)
+        self.Deposit = channel.unary_unary(
+                '/gridwright.v1.Simex/Deposit',
+                request_serializer=gridwright_dot_v1_dot_simex__pb2.DepositRequest.SerializeToString,
+                response_deserializer=gridwright_dot_v1_dot_simex__pb2.TrueBalance.FromString,
+                _registered_method=True)
         self.GetTruth = channel.unary_unary(
                 '/gridwright.v1.Simex/GetTruth',
                 request_serializer=gridwright_dot_v1_dot_simex__pb2.GetTruthRequest.SerializeToString,
@@ -124,6 +129,13 @@ class SimexServicer:
     def InjectTrade(self, request, context):
         """Trades at a price as if the market had gone there. A simulation stays around that price from then on, a tape goes on
         with its own next trade. Not idempotent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Deposit(self, request, context):
+        """Gives an account money from outside, or takes some away. Not idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -208,6 +220,11 @@ def add_SimexServicer_to_server(servicer, server):
                     servicer.InjectTrade,
                     request_deserializer=gridwright_dot_v1_dot_simex__pb2.InjectTradeRequest.FromString,
                     response_serializer=gridwright_dot_v1_dot_simex__pb2.MarketStatus.SerializeToString,
+            ),
+            'Deposit': grpc.unary_unary_rpc_method_handler(
+                    servicer.Deposit,
+                    request_deserializer=gridwright_dot_v1_dot_simex__pb2.DepositRequest.FromString,
+                    response_serializer=gridwright_dot_v1_dot_simex__pb2.TrueBalance.SerializeToString,
             ),
             'GetTruth': grpc.unary_unary_rpc_method_handler(
                     servicer.GetTruth,
@@ -358,6 +375,33 @@ class Simex:
             '/gridwright.v1.Simex/InjectTrade',
             gridwright_dot_v1_dot_simex__pb2.InjectTradeRequest.SerializeToString,
             gridwright_dot_v1_dot_simex__pb2.MarketStatus.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Deposit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gridwright.v1.Simex/Deposit',
+            gridwright_dot_v1_dot_simex__pb2.DepositRequest.SerializeToString,
+            gridwright_dot_v1_dot_simex__pb2.TrueBalance.FromString,
             options,
             channel_credentials,
             insecure,

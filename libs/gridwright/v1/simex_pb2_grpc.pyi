@@ -45,6 +45,8 @@ class SimexStub:
     """Trades at a price as if the market had gone there. A simulation stays around that price from then on, a tape goes on
     with its own next trade. Not idempotent.
     """
+    Deposit: _grpc.UnaryUnaryMultiCallable[_simex_pb2.DepositRequest, _simex_pb2.TrueBalance]
+    """Gives an account money from outside, or takes some away. Not idempotent."""
     GetTruth: _grpc.UnaryUnaryMultiCallable[_simex_pb2.GetTruthRequest, _simex_pb2.Truth]
     """Every order with every transition, every trade, every balance. May be repeated."""
     StreamTruth: _grpc.UnaryStreamMultiCallable[_simex_pb2.GetTruthRequest, _simex_pb2.Truth]
@@ -79,6 +81,8 @@ class SimexAsyncStub(SimexStub):
     """Trades at a price as if the market had gone there. A simulation stays around that price from then on, a tape goes on
     with its own next trade. Not idempotent.
     """
+    Deposit: _aio.UnaryUnaryMultiCallable[_simex_pb2.DepositRequest, _simex_pb2.TrueBalance]  # type: ignore[assignment]
+    """Gives an account money from outside, or takes some away. Not idempotent."""
     GetTruth: _aio.UnaryUnaryMultiCallable[_simex_pb2.GetTruthRequest, _simex_pb2.Truth]  # type: ignore[assignment]
     """Every order with every transition, every trade, every balance. May be repeated."""
     StreamTruth: _aio.UnaryStreamMultiCallable[_simex_pb2.GetTruthRequest, _simex_pb2.Truth]  # type: ignore[assignment]
@@ -134,6 +138,14 @@ class SimexServicer(metaclass=_abc_1.ABCMeta):
         """Trades at a price as if the market had gone there. A simulation stays around that price from then on, a tape goes on
         with its own next trade. Not idempotent.
         """
+
+    @_abc_1.abstractmethod
+    def Deposit(
+        self,
+        request: _simex_pb2.DepositRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_simex_pb2.TrueBalance, _abc.Awaitable[_simex_pb2.TrueBalance]]:
+        """Gives an account money from outside, or takes some away. Not idempotent."""
 
     @_abc_1.abstractmethod
     def GetTruth(
