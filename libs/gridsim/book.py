@@ -114,7 +114,10 @@ class Book:
 
     def reachable(self, side: Side, price: Decimal) -> list[Order]:
         """Our orders of a side that a trade at `price` reaches, best price first, then oldest."""
-        queue, bound = self._queues[side], -price if side is Side.BUY else price
+        queue = self._queues[side]
+        if not queue:
+            return []
+        bound = -price if side is Side.BUY else price
         return [self._orders[order_id] for _, order_id in queue[: bisect.bisect_left(queue, (bound, 2**63))]]
 
     def best(self, side: Side) -> Decimal:

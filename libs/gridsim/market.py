@@ -1,7 +1,7 @@
 """What a market is to the exchange: a sequence of trades between others, and quotes that are recorded or implied."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 from typing import Protocol
@@ -63,8 +63,10 @@ class MarketPoint:
 
     def after(self, event: MarketEvent) -> "MarketPoint":
         """The point once that event has happened. The price is the last trade's: quotes leave it alone."""
-        moved = replace(self, events_done=self.events_done + 1, market_time_ms=event.market_time_ms)
-        return replace(moved, price=event.price, taker=event.taker) if isinstance(event, MarketTrade) else moved
+        done, time_ms = self.events_done + 1, event.market_time_ms
+        if isinstance(event, MarketTrade):
+            return MarketPoint(done, time_ms, event.price, event.taker, self.anchor)
+        return MarketPoint(done, time_ms, self.price, self.taker, self.anchor)
 
     def displaced(self, price: Decimal, taker: Side) -> "MarketPoint":
         """The point after a trade that is none of the market's own: the price is there, and stays around it."""
