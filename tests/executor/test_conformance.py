@@ -216,6 +216,9 @@ async def test_an_order_that_cannot_be_taken_down_is_named(venue: FakeVenue, han
 async def test_cleaning_up_touches_no_order_of_others(venue: FakeVenue, hand: Hand) -> None:
     venue.add_foreign(SYMBOL, replace(hand.far(), client_order_id="byhand"))
     await hand.place(hand.far())
+    venue.faults.append(Fault.TIMEOUT_AFTER)
+    with pytest.raises(OutcomeUnknownError):
+        await hand.place(hand.far())
     assert await hand.clean_up() == []
     assert resting(venue) == ["byhand"]
 
