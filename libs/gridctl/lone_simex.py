@@ -46,7 +46,7 @@ def _given(arguments: argparse.Namespace) -> dict[str, Any]:
             flag = f"--{name.replace('_', '-')}"
             raise ConfigError(flag, getattr(arguments, name), "it goes with --market; set it in the config")
     addresses = {"address": arguments.port, "control_address": arguments.control_port}
-    given = {key: f"127.0.0.1:{port}" for key, port in addresses.items() if port is not None}
+    given: dict[str, Any] = {key: f"127.0.0.1:{port}" for key, port in addresses.items() if port is not None}
     if arguments.no_limits:
         given["limits"] = {"enabled": False}
     return given if arguments.data_dir is None else {**given, "data_dir": str(arguments.data_dir)}

@@ -1,11 +1,11 @@
 """Limits as Binance counts them: by address and by account, in windows of the clock, with bans for who goes on."""
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from simex.endpoints import private_endpoints, public_endpoints
+from gridtesting.endpoints import every_endpoint
 from simex.errors import ApiError
 from simex.limits import Limits, LimitSettings, OverLimitError
 from simex.params import Params
@@ -41,16 +41,6 @@ def refusal(attempt: Callable[..., object], *arguments: Any, **named: Any) -> Ov
 
 def told(error: OverLimitError) -> tuple[int, int, str, int]:
     return error.status, error.code, error.message, error.wait.until_ms
-
-
-class AnyApi:
-    """Has every endpoint that the table asks for, and runs none."""
-
-    def __getattr__(self, _name: str) -> "AnyApi":
-        return self
-
-    def __call__(self, *_arguments: object) -> "AnyApi":
-        return self
 
 
 def test_an_address_may_use_its_weight_in_each_minute_of_the_clock_and_no_more() -> None:
@@ -152,8 +142,7 @@ def test_a_socket_may_say_five_things_a_second() -> None:
 
 
 def test_every_endpoint_has_a_weight_of_its_own() -> None:
-    endpoints = (*public_endpoints(cast("Any", AnyApi())), *private_endpoints(cast("Any", AnyApi())))
-    assert {each.name for each in endpoints} <= WEIGHTS.keys()
+    assert {each.name for each in every_endpoint()} <= WEIGHTS.keys()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,22 @@
+"""simex's table of endpoints with no exchange behind it: what there is to ask for, and which parameters it takes."""
+
+from typing import Any
+
+from simex.call import Endpoint
+from simex.endpoints import private_endpoints, public_endpoints, trading_endpoints
+
+
+class _Anything:
+    """Has every method that the table names, and runs none."""
+
+    def __getattr__(self, _name: str) -> "_Anything":
+        return self
+
+    def __call__(self, *_arguments: object) -> "_Anything":
+        return self
+
+
+def every_endpoint() -> tuple[Endpoint, ...]:
+    """The whole table. Nothing of it can be run."""
+    anything: Any = _Anything()
+    return (*public_endpoints(anything), *trading_endpoints(anything), *private_endpoints(anything))

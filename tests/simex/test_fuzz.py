@@ -1,0 +1,380 @@
+"""Whatever is sent to a real simex, over HTTP or a websocket, it answers, refuses in Binance's shape, and a refusal
+changes nothing. `make fuzz MINUTES=… SEED=…` goes on for longer; the seeds it prints play a failure again.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+import aiohttp
+import pytest
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from gridtesting.endpoints import every_endpoint
+from gridtesting.simex import running_simex
+from simex.call import Endpoint, Security
+
+T = TypeVar("T")
+
+SECONDS = 20.0
+ROUND = 150  # examples of one seed
+GOOD = {
+    "symbol": "BTCUSDT", "symbols": '["BTCUSDT"]', "side": "BUY", "type": "LIMIT", "timeInForce": "GTC",
+    "quantity": "0.01", "price": "59000", "newClientOrderId": "fuzz-1", "orderId": "1", "origClientOrderId": "fuzz-1",
+    "limit": "10", "interval": "1m", "startTime": "1700000000000", "endTime": "1700000600000", "fromId": "1",
+    "newOrderRespType": "FULL", "quoteOrderQty": "100", "cancelReplaceMode": "STOP_ON_FAILURE", "cancelOrderId": "1",
+    "selfTradePreventionMode": "EXPIRE_MAKER", "windowSize": "1h", "timeZone": "0", "recvWindow": "5000",
+}  # fmt: skip
+# What a request of its kind cannot do without; everything else is left out until it is tried.
+NEEDED = {
+    "POST order": "symbol side type timeInForce quantity price",
+    "POST order/test": "symbol side type timeInForce quantity price",
+    "POST order/cancelReplace": "symbol side type timeInForce quantity price cancelReplaceMode cancelOrderId",
+    "GET order": "symbol orderId",
+    "DELETE order": "symbol orderId",
+    "GET klines": "symbol interval",
+    "GET uiKlines": "symbol interval",
+}
+STRANGE = [
+    "", "0", "-1", "1e5", "NaN", "Infinity", "9" * 18, "9" * 19, "9" * 20, "9" * 5_000, "0.00000001", "60000", "60010",
+    "0." + "0" * 30 + "1", "0.5", "true", "null", "[]", '["BTCUSDT","BTCUSDT"]', '["NOPE"]', "[" * 3_000, "[1]",
+    '{"a":1}', "SELL", "MARKET", "LIMIT_MAKER", "IOC", "FOK", "STOP_LOSS", "btcusdt", "BTC/USDT", "FULL", "MINI", "2",
+    "BTCUSDT\x00", "\n", "٣", "１２", "é", "\ud800", "%", "&", "=", "' OR 1=1 --", "../../etc", "x" * 40, "🚀",
+]  # fmt: skip
+TAILS = [
+    "&symbol=BTCUSDT", "&&", "&=", "&%", "&timestamp=1", "&signature=0", "&x=%ff", "&limit=é", "&limit=\udcff",
+]  # fmt: skip
+FORM = b"application/x-www-form-urlencoded"
+VALUES = st.sampled_from(STRANGE) | st.text(max_size=12)
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | VALUES,
+    lambda inner: st.lists(inner, max_size=3),
+    max_leaves=4,
+)
+
+
+class House:
+    """A simex on a thread of its own, and all that a test asks it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        self._running = running_simex(folder)
+        self._simex = self.wait(self._running.__aenter__())
+        self.address = urlsplit(self._simex.http_url)
+        self.session = self.wait(_session())
+
+    def wait(self, work: Any) -> Any:
+        future: Future[Any] = asyncio.run_coroutine_threadsafe(work, self._loop)
+        return future.result(SECONDS)
+
+    def close(self) -> None:
+        self.wait(self.session.close())
+        self.wait(self._running.__aexit__(None, None, None))
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(SECONDS)
+        self._loop.close()
+
+    def connected(self) -> socket.socket:
+        assert self.address.hostname is not None
+        assert self.address.port is not None
+        return socket.create_connection((self.address.hostname, self.address.port), SECONDS)
+
+    def ask(self, method: str, target: str, body: bytes = b"", **headers: bytes) -> tuple[int, Any]:
+        """One request, byte for byte. Fails the test where what comes back is not JSON."""
+        lines = [f"{method} {target} HTTP/1.1".encode("utf-8", "surrogateescape"), b"Host: simex", b"Connection: close"]
+        lines += [name.replace("_", "-").encode() + b": " + value for name, value in headers.items()]
+        lines += [b"Content-Length: " + str(len(body)).encode(), b"", body]
+        with self.connected() as connection:
+            connection.sendall(b"\r\n".join(lines))
+            reply = http.client.HTTPResponse(connection, method=method)
+            reply.begin()
+            text = reply.read()
+        assert reply.getheader("Content-Type", "").startswith("application/json"), (reply.status, text)
+        return reply.status, json.loads(text) if text else None
+
+    def state(self) -> tuple[object, ...]:
+        """The book as it is on disk, and what of it is in memory."""
+        truth = self.wait(self._simex.truth()).SerializeToString(deterministic=True)
+        return truth, self.signed("GET", "account")[1]["balances"], self.signed("GET", "openOrders")[1]
+
+    def signed(self, method: str, path: str, **params: str) -> tuple[int, Any]:
+        query = sign(urlencode({**params, "timestamp": now_ms()}))
+        return self.ask(method, f"/api/v3/{path}?{query}", X_MBX_APIKEY=b"simex")
+
+
+async def _session() -> aiohttp.ClientSession:
+    return aiohttp.ClientSession()
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def sign(query: str) -> str:
+    return f"{query}&signature={_signature(query)}"
+
+
+def _signature(text: str) -> str:
+    return hmac.new(b"simex", text.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()
+
+
+@contextmanager
+def open_house(folder: Path) -> Iterator[House]:
+    """With a few orders in it, of which one has traded."""
+    house = House(folder)
+    try:
+        for price in ("59000", "58000", "60010"):
+            assert house.signed("POST", "order", **kept(GOOD, NEEDED["POST order"]) | {"price": price})[0] == 200
+        yield house
+    finally:
+        house.close()
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with open_house(tmp_path) as house:
+        yield house
+
+
+def kept(values: dict[str, str], names: str) -> dict[str, str]:
+    return {name: values[name] for name in names.split()}
+
+
+ENDPOINTS = every_endpoint()
+
+
+def parameters(endpoint: Endpoint, values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Those of a good request, with some left out, and some that are strange, likely or not."""
+    needed = kept(GOOD, NEEDED.get(endpoint.name, "symbol" if "symbol" in endpoint.takes.split() else ""))
+    names = endpoint.takes.split() or ["symbol"]
+    strange = st.dictionaries(
+        st.sampled_from([*names, "recvWindow", "apiKey"]) | st.text(max_size=5), values, max_size=3
+    )
+    likely = st.sets(st.sampled_from([name for name in names if name in GOOD] or ["symbol"]), max_size=3)
+    without = st.sets(st.sampled_from(names), max_size=1)
+    return st.builds(
+        lambda odd, more, gone: (
+            {name: value for name, value in (needed | {each: GOOD[each] for each in more}).items() if name not in gone}
+            | odd
+        ),
+        strange,
+        likely,
+        without,
+    )
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A request over HTTP, before it is signed."""
+
+    endpoint: Endpoint
+    method: str
+    path: str
+    params: dict[str, str]
+    in_body: bool
+    raw: bool
+    tail: str
+    content: bytes
+    signed: bool
+
+
+def requests() -> st.SearchStrategy[Sent]:
+    def of(endpoint: Endpoint) -> st.SearchStrategy[Sent]:
+        methods = st.sampled_from([endpoint.method] * 8 + ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
+        paths = st.sampled_from([endpoint.path] * 8 + [f"{endpoint.path}/", "nothing", "%2e%2e", "order//test", "%ff"])
+        contents = [b"application/x-www-form-urlencoded"] * 6 + [
+            b"text/plain; charset=utf-16",
+            b"x/y; charset=nope",
+            b";",
+        ]
+        return st.builds(
+            Sent, st.just(endpoint), methods, paths, parameters(endpoint, VALUES), st.booleans(), st.booleans(),
+            st.sampled_from([""] * 6 + TAILS),
+            st.sampled_from(contents), st.sampled_from([True] * 9 + [False]),
+        )  # fmt: skip
+
+    return st.sampled_from(ENDPOINTS).flatmap(of)
+
+
+def send(house: House, sent: Sent) -> tuple[int, Any]:
+    safe = "" if not sent.raw else "[]{}\":,/'é"
+    pairs = [
+        f"{quote(name, safe, errors='replace')}={quote(value, safe, errors='replace')}"
+        for name, value in sent.params.items()
+    ]
+    text = "&".join(pairs) + sent.tail
+    if sent.endpoint.security is not Security.NONE:
+        text = f"{text}&timestamp={now_ms()}"
+        text = sign(text) if sent.signed else text
+    key = {"X_MBX_APIKEY": b"simex"} if sent.endpoint.security is not Security.NONE else {}
+    target = f"/api/v3/{sent.path}"
+    if sent.in_body:
+        return house.ask(sent.method, target, text.encode("utf-8", "surrogateescape"), Content_Type=sent.content, **key)
+    visible = quote(text, "".join(map(chr, range(33, 127))), errors="surrogateescape")  # more is no URL
+    return house.ask(sent.method, f"{target}?{visible}", **key)
+
+
+def check_refusal(body: Any) -> None:
+    assert isinstance(body, dict), body
+    assert isinstance(body["code"], int), body
+    assert body["code"] < 0, body
+    assert isinstance(body["msg"], str), body
+    assert body["msg"], body
+
+
+def check_request(house: House, sent: Sent) -> None:
+    before = house.state()
+    status, body = send(house, sent)
+    assert status < 500, (status, body)
+    if status != 200:
+        check_refusal(body)
+    if status not in {200, 409} or sent.method == "GET":
+        assert house.state() == before, "a refusal has changed the book"
+    keep_small(house)
+
+
+def keep_small(house: House) -> None:
+    """A book that grows with every example would only make them slow."""
+    if len(house.signed("GET", "openOrders", symbol="BTCUSDT")[1]) > 20:
+        assert house.signed("DELETE", "openOrders", symbol="BTCUSDT")[0] == 200
+
+
+def messages() -> st.SearchStrategy[str | bytes]:
+    def of(endpoint: Endpoint) -> st.SearchStrategy[str]:
+        shape = st.fixed_dictionaries(
+            {"id": JSON_VALUES, "method": st.sampled_from([endpoint.ws] * 8 + ["", "nothing", f"v3/{endpoint.ws}"])},
+            optional={"params": parameters(endpoint, JSON_VALUES).map(_signed_params) | JSON_VALUES, "x": JSON_VALUES},
+        )
+        return shape.map(json.dumps)
+
+    good = st.sampled_from([each for each in ENDPOINTS if each.ws]).flatmap(of)
+    cut = st.tuples(good, st.integers(0, 200)).map(lambda drawn: drawn[0][: drawn[1]])
+    deep = st.integers(1, 50_000).map(lambda depth: '{"id":' + "[" * depth)
+    return (
+        good
+        | cut
+        | deep
+        | st.sampled_from(["", "null", "[]", "1" * 5_000, '{"id":NaN}', '"\\ud800"'])
+        | st.binary(max_size=9)
+    )
+
+
+def _signed_params(params: dict[str, Any]) -> dict[str, Any]:
+    """As Binance signs them: sorted, as they stand in the message."""
+    values = {"apiKey": "simex", "timestamp": now_ms(), **params}
+    text = "&".join(f"{name}={_as_text(values[name])}" for name in sorted(values))
+    return {**values, "signature": _signature(text.encode("utf-8", "replace").decode())}
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+
+
+def check_message(house: House, message: str | bytes) -> None:
+    before = house.state()
+    answers = house.wait(_converse(house, message))
+    *mine, pong = answers
+    assert pong["id"] == "pong", "the socket survives"
+    assert pong["status"] == 200
+    assert len(mine) == (0 if isinstance(message, bytes) else 1), answers
+    for answer in mine:
+        assert answer["status"] < 500, answer
+        if answer["status"] != 200:
+            check_refusal(answer["error"])
+        if answer["status"] not in {200, 409}:
+            assert house.state() == before, "a refusal has changed the book"
+    keep_small(house)
+
+
+async def _converse(house: House, message: str | bytes) -> list[Any]:
+    """What comes back for a message, until the answer to a ping behind it."""
+    answers: list[Any] = []
+    async with house.session.ws_connect(f"{house.address.geturl()}/ws-api/v3") as connection:
+        await (connection.send_bytes(message) if isinstance(message, bytes) else connection.send_str(message))
+        await connection.send_json({"id": "pong", "method": "ping"})
+        while not answers or answers[-1].get("id") != "pong":
+            answers.append(await connection.receive_json(timeout=SECONDS))
+    return answers
+
+
+def explore(check: Callable[[House, T], None], folder: Path, strategy: st.SearchStrategy[T]) -> None:
+    """One round, always the same one, or rounds of other seeds for as long as FUZZ_MINUTES say."""
+    minutes, number = float(os.environ.get("FUZZ_MINUTES", "0")), int(os.environ.get("FUZZ_SEED", "1"))
+    ends = time.monotonic() + 60 * minutes / 2  # the other half is the other test's
+    while True:
+        print(f"fuzzing with seed {number}", flush=True)  # noqa: T201  # what plays a failure again
+        with open_house(folder / str(number)) as house:
+            _round(check, house, strategy, number)
+        number += 1
+        if time.monotonic() >= ends:
+            return
+
+
+def _round(check: Callable[[House, T], None], house: House, strategy: st.SearchStrategy[T], number: int) -> None:
+    @seed(number)
+    @settings(
+        max_examples=ROUND,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate, Phase.shrink],
+    )
+    @given(sent=strategy)
+    def run(sent: T) -> None:
+        check(house, sent)
+
+    run()
+
+
+def test_every_request_is_answered_or_refused_in_shape_and_a_refusal_changes_nothing(tmp_path: Path) -> None:
+    explore(check_request, tmp_path, requests())
+
+
+def test_every_message_is_answered_or_refused_in_shape_and_a_refusal_changes_nothing(tmp_path: Path) -> None:
+    explore(check_message, tmp_path, messages())
+
+
+def test_a_body_that_is_too_large_is_refused_in_shape(house: House) -> None:
+    status, body = house.ask(
+        "POST", "/api/v3/order", b"x" * 2_000_000, Content_Type=b"application/x-www-form-urlencoded"
+    )
+    assert status == 413
+    check_refusal(body)
+
+
+def test_a_message_that_is_too_large_costs_its_sender_the_socket_and_nobody_else(house: House) -> None:
+    async def shout() -> bool:
+        async with house.session.ws_connect(f"{house.address.geturl()}/ws-api/v3") as connection:
+            with suppress(ConnectionError):  # it may be closed before all is said
+                await connection.send_str("x" * 5_000_000)
+            return (await connection.receive(SECONDS)).type in {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED}
+
+    before = house.state()
+    assert house.wait(shout())
+    assert house.state() == before
+
+
+def test_what_is_no_http_is_not_answered_with_the_book(house: House) -> None:
+    before = house.state()
+    for garbage in (b"\x16\x03\x01\x02", b"GET\r\n\r\n", b"POST / HTTP/9.9\r\nContent-Length: -1\r\n\r\n"):
+        with house.connected() as connection:
+            connection.sendall(garbage)
+            connection.shutdown(socket.SHUT_WR)
+            connection.recv(1024)
+    assert house.state() == before
