@@ -63,7 +63,8 @@ class WsApi:
         told = session.tells_limits
         try:
             asked = _read(text)
-            request_id, params = _id(asked), _params(asked)
+            request_id = _id(asked)
+            params = _params(asked)
             told = _tells_limits(params, default=told)
             arrival = self._receive(session, str(asked.get("method")).removeprefix(_VERSION), params)
             if arrival.fault is not None:
