@@ -111,6 +111,29 @@ async def test_ccxt_raises_what_the_fault_is_meant_to_make_it_raise(
     assert (await place(trader, "slot2"))["id"]  # the fault is spent, and what it did to the connection is over
 
 
+async def read_all(simex: SimexHandle) -> bytes:
+    """What a request for the time is answered, to the end of the connection."""
+    host, port = simex.http_url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"GET /api/v3/time HTTP/1.1\r\nHost: simex\r\nConnection: close\r\n\r\n")
+    try:
+        return await reader.read()
+    finally:
+        writer.close()
+
+
+async def test_a_reset_is_one_on_the_wire_and_a_cut_body_is_shorter_than_it_says(simex: SimexHandle) -> None:
+    whole = (await read_all(simex)).partition(b"\r\n\r\n")[2]
+    await simex.fault("CUT_BODY", count=1)
+    head, _, body = (await read_all(simex)).partition(b"\r\n\r\n")
+    await simex.fault("RESET_BEFORE", count=1)
+    with pytest.raises(ConnectionResetError):
+        await read_all(simex)
+
+    assert b"Content-Length: %d" % len(whole) in head
+    assert len(body) == len(whole) // 2
+
+
 async def test_an_answer_that_is_none_is_an_order_without_id(trader: Any, simex: SimexHandle) -> None:
     await simex.fault("EMPTY_200", endpoint="POST order", count=1)
     await simex.fault("HTML_200", endpoint="POST order", count=1)
