@@ -40,7 +40,7 @@ def on(database: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
 @pytest.mark.xdist_group("lockstep")
 @pytest.mark.parametrize(
     ("name", "first", "rows", "fills"),
-    [pytest.param(TRX, 0, 400, 40, id="trx"), pytest.param(CRASH, 2_640, 120, 25, id="crash")],
+    [pytest.param(TRX, 7_800, 600, 30, id="trx"), pytest.param(CRASH, 2_640, 120, 25, id="crash")],
 )
 async def test_the_services_fill_as_the_core_does_in_one_process(
     name: str, first: int, rows: int, fills: int, tapes: Path, tmp_path: Path, on: Database
