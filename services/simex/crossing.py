@@ -30,9 +30,14 @@ class Crossing:
         return None
 
     def trade(self, order: Order, fraction: Decimal, now_ms: int) -> None:
-        """Lets a fraction of what is left of the order trade at its price, and what stands before it in the queue."""
+        """Lets a fraction of what is left of the order trade at its price, and what stands before it in the queue.
+
+        A market that goes to a price has traded all that is better on its way.
+        """
         book = self._venue.book(order.symbol)
         part = max(book.rules.lot_size, book.rules.floor_quantity(order.remaining * fraction))
-        quantity = book.ahead(order.order_id) + part
+        before = [each for each in book.reachable(order.side, order.price) if each.order_id < order.order_id]
+        earlier = sum(each.remaining for each in before if each.price == order.price)
+        quantity = book.ahead(order.order_id) + earlier + part
         time_ms = self._venue.state(order.symbol).point.market_time_ms
         self._venue.inject(order.symbol, MarketTrade(time_ms, order.price, quantity, order.side.opposite), now_ms)

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ import grpc
 import pytest
 
 from gridrpc.faults import InvalidArgument, fault_of
-from gridtesting.simex import SimexHandle, running_simex
+from gridsim.market import Liquidity
+from gridtesting.simex import STILL_MARKET, SimexHandle, running_simex
 from gridwright.v1 import simex_pb2
 
 BTC = "BTC/USDT"
@@ -250,6 +251,22 @@ async def test_a_cancel_crosses_with_a_fill(
     whole = fraction == "1"
     assert (status, answer["code"] if whole else answer["status"]) == ((400, -2011) if whole else (200, "CANCELED"))
     assert (order.executed, order.status) == (executed, "FILLED" if whole else "CANCELED")
+
+
+async def test_what_stands_before_the_crossed_order_in_the_queue_trades_first(tmp_path: Path, signed: Any) -> None:
+    async with running_simex(tmp_path / "queue", [replace(STILL_MARKET, liquidity=Liquidity())]) as simex:
+        client = type(signed)(signed.http, simex.http_url)
+        await simex.fault("CANCEL_CROSSES_FILL", fraction="0.4")
+        for name in ("first", "second", "third"):
+            await client.place(newClientOrderId=name)
+        await client.call("DELETE", "order", symbol="BTCUSDT", origClientOrderId="second")
+        orders = (await simex.truth()).orders
+
+    assert [(each.executed, each.status) for each in orders] == [
+        ("0.01", "FILLED"),
+        ("0.004", "CANCELED"),
+        ("0", "NEW"),
+    ]
 
 
 async def test_in_maintenance_nothing_new_is_taken_and_the_rest_goes_on(trader: Any, simex: SimexHandle) -> None:
