@@ -2,7 +2,8 @@
 parameters it takes; any other is refused, as on Binance.
 """
 
-from simex.call import Endpoint, Security
+from simex.call import Call, Endpoint, Security
+from simex.errors import ApiError
 from simex.private_api import PrivateApi
 from simex.public_api import PublicApi
 from simex.trading_api import TradingApi
@@ -76,3 +77,12 @@ def private_endpoints(api: PrivateApi) -> tuple[Endpoint, ...]:
         Endpoint("GET", "account/commission", api.commission, _READ, ws="account.commission", takes="symbol"),
         Endpoint("GET", "rateLimit/order", api.order_counts, _READ, ws="account.rateLimits.orders"),
     )
+
+
+def retired_endpoints() -> tuple[Endpoint, ...]:
+    """What Binance took away: listen keys, on 20 February 2026 (CHANGELOG of binance/binance-spot-api-docs)."""
+    return tuple(Endpoint(method, "userDataStream", _gone, takes="listenKey") for method in ("POST", "PUT", "DELETE"))
+
+
+def _gone(_call: Call) -> object:
+    raise ApiError(-1016, "This service is no longer available.", 410)

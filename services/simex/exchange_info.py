@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
+from gridsim.orders import SelfTrade
 from gridsim.rules import PERCENT_DOWN, PERCENT_UP, SymbolRules
-from simex.payloads import SELF_TRADE_PREVENTION, Json, amount, market_id
+from simex.payloads import Json, amount, market_id
 
 PERMISSION = "SPOT"
 
@@ -37,17 +38,17 @@ def _symbol(rules: SymbolRules, permission_sets: list[list[str]]) -> Json:
         "icebergAllowed": False,
         "ocoAllowed": False,
         "otoAllowed": False,
-        "quoteOrderQtyMarketAllowed": False,
+        "quoteOrderQtyMarketAllowed": True,
         "allowTrailingStop": False,
-        "cancelReplaceAllowed": False,
+        "cancelReplaceAllowed": True,
         "amendAllowed": False,
         "isSpotTradingAllowed": True,
         "isMarginTradingAllowed": False,
         "filters": _filters(rules),
         "permissions": [],
         "permissionSets": permission_sets,
-        "defaultSelfTradePreventionMode": SELF_TRADE_PREVENTION,
-        "allowedSelfTradePreventionModes": [SELF_TRADE_PREVENTION],
+        "defaultSelfTradePreventionMode": SelfTrade.EXPIRE_MAKER.value,
+        "allowedSelfTradePreventionModes": [mode.value for mode in SelfTrade],
     }
 
 

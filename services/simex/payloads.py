@@ -4,7 +4,6 @@ from decimal import Decimal
 
 Json = dict[str, object]
 
-SELF_TRADE_PREVENTION = "EXPIRE_MAKER"
 STEP = Decimal("1E-8")
 ZERO = "0.00000000"
 

@@ -43,7 +43,7 @@ def execution_report(it: Execution, now_ms: int) -> Json:
         "N": fill.commission_asset if fill else None,
         "T": it.transition.time_ms,
         "t": fill.trade_id if fill else -1,
-        "I": order.order_id * 1000 + len(order.transitions),
+        "I": (order.order_id << 20) + len(order.transitions),
         "w": _is_working(it),
         "m": fill.maker if fill else False,
         "M": fill is not None,

@@ -188,6 +188,13 @@ async def test_what_simex_does_not_offer_says_so(signed: Any) -> None:
     assert "docs/simex.md" in answer["msg"]
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+async def test_listen_keys_are_gone(signed: Any, method: str) -> None:
+    async with signed.http.request(method, f"{signed.url}/api/v3/userDataStream?listenKey=x") as reply:
+        assert reply.status == 410
+        assert await reply.json() == {"code": -1016, "msg": "This service is no longer available."}
+
+
 @pytest.mark.parametrize(
     ("path", "query", "code", "message"),
     [
