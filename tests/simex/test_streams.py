@@ -2,10 +2,7 @@
 
 import asyncio
 import contextlib
-import hashlib
-import hmac
 import socket
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -100,19 +97,84 @@ async def test_streams_are_subscribed_listed_and_left_by_message(
     assert frame["e"] == "aggTrade"
 
 
-@pytest.mark.parametrize(
-    "text", ["nonsense", "[1]", '{"id": 1}', '{"method": "DANCE", "id": 1}', '{"method": "SUBSCRIBE", "params": 1}']
+UNKNOWN_METHOD = (
+    "unknown variant `DANCE`, expected one of `SUBSCRIBE`, `UNSUBSCRIBE`, `LIST_SUBSCRIPTIONS`, `SET_PROPERTY`, "
+    "`GET_PROPERTY`"
 )
+
+NO_LIST, BAD_ID = "params must be a list of stream names", "request ID must be an unsigned integer"
+TO_X = '{"method": "SUBSCRIBE", "params": ["x@trade"], '
+SET = '{"method": "SET_PROPERTY", "id": 3, "params": '
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "message", "request_id"),
+    [
+        ("nonsense", 3, "Invalid JSON: expected value at line 1 column 1", None),
+        ("[" * 100_000, 3, "Invalid JSON: expected value at line 1 column 1", None),
+        ("[1]", 2, "Invalid request: expected an object", None),
+        ('{"id": 1}', 2, "Invalid request: missing field `method`", None),
+        ('{"method": "DANCE", "id": 1}', 2, f"Invalid request: {UNKNOWN_METHOD}", 1),
+        ('{"method": "SUBSCRIBE", "params": 1, "id": "a"}', 2, f"Invalid request: {NO_LIST}", "a"),
+        (f'{TO_X}"id": 1.5}}', 2, f"Invalid request: {BAD_ID}", None),
+        (f'{TO_X}"id": "a b"}}', 2, f"Invalid request: {BAD_ID}", None),
+        ('{"method": "GET_PROPERTY", "params": ["other"], "id": 2}', 0, "Unknown property", 2),
+        ('{"method": "GET_PROPERTY", "params": [], "id": 2}', 2, "Invalid request: property name must be a string", 2),
+        (f'{SET}["combined", 1]}}', 1, "Invalid value type: expected Boolean", 3),
+        (f'{SET}["combined", true, 1]}}', 2, "Invalid request: too many parameters", 3),
+    ],
+)  # fmt: skip
 async def test_a_request_that_makes_no_sense_is_answered_not_dropped(
-    http: aiohttp.ClientSession, simex: SimexHandle, text: str
+    http: aiohttp.ClientSession, simex: SimexHandle, text: str, code: int, message: str, request_id: object
 ) -> None:
     async with http.ws_connect(f"{simex.http_url}/ws") as client:
         await client.send_str(text)
         answer = await client.receive_json(timeout=5)
         alive = await ask(client, method="SUBSCRIBE", params=["btcusdt@trade"], id=2)
 
-    assert answer["error"]["code"] == 2
+    assert answer == {"error": {"code": code, "msg": message}, "id": request_id}
     assert alive == {"result": None, "id": 2}
+
+
+@pytest.mark.parametrize("request_id", [0, -(2**63), "abcDEF0123", None])
+async def test_an_id_comes_back_as_it_was_sent(
+    http: aiohttp.ClientSession, simex: SimexHandle, request_id: object
+) -> None:
+    async with http.ws_connect(f"{simex.http_url}/ws") as client:
+        answer = await ask(client, method="SUBSCRIBE", params=["btcusdt@trade"], id=request_id)
+
+    assert answer == {"result": None, "id": request_id}
+
+
+async def test_a_socket_listens_to_1024_streams_and_no_more(http: aiohttp.ClientSession, simex: SimexHandle) -> None:
+    async with http.ws_connect(f"{simex.http_url}/ws") as client:
+        most = await ask(client, method="SUBSCRIBE", params=[f"x{number}@trade" for number in range(1023)], id=1)
+        more = await ask(client, method="SUBSCRIBE", params=["y1@trade", "y2@trade"], id=2)
+        last = await ask(client, method="SUBSCRIBE", params=["btcusdt@trade", "x0@trade"], id=3)
+        listed = await ask(client, method="LIST_SUBSCRIPTIONS", id=4)
+        await simex.advance(1)
+        frame = await client.receive_json(timeout=5)
+
+    assert (most, last) == ({"result": None, "id": 1}, {"result": None, "id": 3})
+    assert more == {"error": {"code": 4, "msg": "Too many subscriptions"}, "id": 2}
+    assert len(listed["result"]) == 1024
+    assert listed["result"][-1] == "btcusdt@trade"
+    assert frame["e"] == "trade"
+
+
+async def test_streams_names_can_be_asked_for_and_left_out_again(
+    http: aiohttp.ClientSession, simex: SimexHandle
+) -> None:
+    async with http.ws_connect(f"{simex.http_url}/ws/btcusdt@trade") as client:
+        asked = [await ask(client, method="GET_PROPERTY", params=["combined"], id=1)]
+        put = await ask(client, method="SET_PROPERTY", params=["combined", True], id=2)
+        asked.append(await ask(client, method="GET_PROPERTY", params=["combined"], id=3))
+        await simex.advance(1)
+        frame = await client.receive_json(timeout=5)
+
+    assert asked == [{"result": False, "id": 1}, {"result": True, "id": 3}]
+    assert put == {"result": None, "id": 2}
+    assert frame["stream"] == "btcusdt@trade"
 
 
 async def test_a_combined_stream_names_each_frames_stream(http: aiohttp.ClientSession, simex: SimexHandle) -> None:
@@ -130,86 +192,6 @@ async def test_every_trade_is_sent_once_and_ids_have_no_gap(http: aiohttp.Client
         ids = [(await client.receive_json(timeout=5))["t"] for _ in range(700)]
 
     assert ids == list(range(1, 701))
-
-
-def signed_subscription(secret: str = "simex", **changes: object) -> dict[str, object]:
-    params: dict[str, object] = {"apiKey": "simex", "timestamp": time.time_ns() // 1_000_000} | changes
-    payload = "&".join(f"{key}={value}" for key, value in sorted(params.items()))
-    return params | {"signature": hmac.new(secret.encode(), payload.encode(), hashlib.sha256).hexdigest()}
-
-
-SUBSCRIBE = "userDataStream.subscribe.signature"
-
-
-@pytest.mark.parametrize(
-    ("params", "status", "code"),
-    [
-        pytest.param(signed_subscription("wrong"), 400, -1022, id="signature"),
-        pytest.param(signed_subscription(timestamp=1), 400, -1021, id="window"),
-        pytest.param(signed_subscription(apiKey="other"), 401, -2015, id="key"),
-        pytest.param({"apiKey": "simex"}, 400, -1102, id="unsigned"),
-    ],
-)
-async def test_only_signed_subscriptions_are_let_in(
-    http: aiohttp.ClientSession, simex: SimexHandle, params: dict[str, object], status: int, code: int
-) -> None:
-    if code == -1022:
-        params = params | {"timestamp": time.time_ns() // 1_000_000}
-    async with http.ws_connect(f"{simex.http_url}/ws-api/v3") as client:
-        answer = await ask(client, id="a", method=SUBSCRIBE, params=params)
-
-    assert (answer["id"], answer["status"], answer["error"]["code"]) == ("a", status, code)
-
-
-async def test_the_user_stream_tells_each_execution_once_with_the_balances(
-    http: aiohttp.ClientSession, signed: Any, simex: SimexHandle
-) -> None:
-    async with http.ws_connect(f"{simex.http_url}/ws-api/v3") as client:
-        subscribed = await ask(client, id="1", method=SUBSCRIBE, params=signed_subscription())
-        await signed.place(newClientOrderId="slot1", quantity="0.01")
-        await simex.inject("59000", "0.004")
-        await signed.call("DELETE", "order", symbol="BTCUSDT", origClientOrderId="slot1")
-        events = [(await client.receive_json(timeout=5))["event"] for _ in range(6)]
-
-    reports, positions = events[0::2], events[1::2]
-    assert subscribed == {"id": "1", "status": 200, "result": {"subscriptionId": 0}}
-    assert [(each["x"], each["X"]) for each in reports] == [
-        ("NEW", "NEW"),
-        ("TRADE", "PARTIALLY_FILLED"),
-        ("CANCELED", "CANCELED"),
-    ]
-    assert [(each["c"], each["C"]) for each in reports][:2] == [("slot1", ""), ("slot1", "")]
-    assert reports[2]["C"] == "slot1"
-    assert (reports[1]["l"], reports[1]["L"], reports[1]["n"], reports[1]["N"]) == (
-        "0.00400000",
-        "59000.00000000",
-        "0.00000400",
-        "BTC",
-    )
-    assert {each["e"] for each in positions} == {"outboundAccountPosition"}
-    assert positions[-1]["B"] == [
-        {"a": "BTC", "f": "1.00399600", "l": "0.00000000"},
-        {"a": "USDT", "f": "99764.00000000", "l": "0.00000000"},
-    ]
-
-
-async def test_an_ended_subscription_hears_nothing_more(
-    http: aiohttp.ClientSession, signed: Any, simex: SimexHandle
-) -> None:
-    async with http.ws_connect(f"{simex.http_url}/ws-api/v3") as client:
-        await ask(client, id=1, method=SUBSCRIBE, params=signed_subscription())
-        second = await ask(client, id=2, method=SUBSCRIBE, params=signed_subscription())
-        ended = await ask(client, id=3, method="userDataStream.unsubscribe", params={"subscriptionId": 0})
-        unknown = await ask(client, id=4, method="userDataStream.unsubscribe", params={"subscriptionId": 9})
-        await signed.place()
-        heard = [(await client.receive_json(timeout=5))["subscriptionId"] for _ in range(2)]
-        pong = await ask(client, id=5, method="ping")
-
-    assert second["result"] == {"subscriptionId": 1}
-    assert ended == {"id": 3, "status": 200, "result": {}}
-    assert unknown["error"]["code"] == -1130
-    assert heard == [1, 1]
-    assert pong == {"id": 5, "status": 200, "result": {}}
 
 
 async def test_a_client_that_does_not_read_is_cut_off_and_costs_nobody_else_anything(
