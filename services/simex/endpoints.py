@@ -79,10 +79,9 @@ def private_endpoints(api: PrivateApi) -> tuple[Endpoint, ...]:
     )
 
 
-def retired_endpoints() -> tuple[Endpoint, ...]:
-    """What Binance took away: listen keys, on 20 February 2026 (CHANGELOG of binance/binance-spot-api-docs)."""
-    return tuple(Endpoint(method, "userDataStream", _gone, takes="listenKey") for method in ("POST", "PUT", "DELETE"))
-
-
 def _gone(_call: Call) -> object:
     raise ApiError(-1016, "This service is no longer available.", 410)
+
+
+# What Binance took away: listen keys, on 20 February 2026 (CHANGELOG of binance/binance-spot-api-docs).
+RETIRED = tuple(Endpoint(method, "userDataStream", _gone, takes="listenKey") for method in ("POST", "PUT", "DELETE"))

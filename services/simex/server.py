@@ -15,7 +15,7 @@ from simex.config import MarketSettings, Settings
 from simex.control import ControlServicer
 from simex.crossing import Crossing
 from simex.edge import edge
-from simex.endpoints import private_endpoints, public_endpoints, retired_endpoints, trading_endpoints
+from simex.endpoints import RETIRED, private_endpoints, public_endpoints, trading_endpoints
 from simex.fault_config import put_in_force
 from simex.fault_control import FaultDesk
 from simex.fault_plan import FaultPlan
@@ -91,7 +91,7 @@ async def serving(settings: Settings, base_clock_ms: Callable[[], int] = wall_cl
         public = PublicApi(venue, record, settings.limits.published)
         trading, private = TradingApi(venue, public.symbol), PrivateApi(venue, public.symbol, limits)
         offered = (*public_endpoints(public), *trading_endpoints(trading), *private_endpoints(private))
-        endpoints = (*offered, *retired_endpoints())
+        endpoints = (*offered, *RETIRED)
         keys = Keys(settings.every_key)
         gateway = Gateway(endpoints, keys, limits, clock_ms)
         places = Places.of(endpoints, settings.every_account)
