@@ -74,9 +74,12 @@ async def run_conformance(options: Options, screen: Screen) -> int:
 
 
 def _check(options: Options) -> None:
+    if options.url and urlsplit(options.url).scheme not in {"http", "https"}:
+        raise ConfigError("--url", options.url, "give a URL such as http://127.0.0.1:8080")
     if options.harmless or options.sandbox or options.mainnet:
         return
-    remedy = f"this would trade real money on {options.exchange}; give --sandbox for its test network, or --mainnet"
+    where = options.url or options.exchange
+    remedy = f"this would trade on {where}, with real money perhaps; give --sandbox for a test network, or --mainnet"
     raise ConfigError("--mainnet", MISSING, remedy)
 
 

@@ -41,11 +41,10 @@ def make_client(settings: VenueSettings) -> Any:
 
 
 def _enter_sandbox(client: Any) -> None:
-    try:
-        client.set_sandbox_mode(enabled=True)
-    except ccxt.NotSupported:
+    if not client.urls.get("test"):
         remedy = f"ccxt knows of no test network of {client.id}; leave it out"
-        raise ConfigError("venue.sandbox", value=True, remedy=remedy) from None
+        raise ConfigError("venue.sandbox", value=True, remedy=remedy)
+    client.set_sandbox_mode(enabled=True)
 
 
 def _distrust_server_errors(client: Any) -> None:

@@ -55,8 +55,8 @@ def policy(row: VenueRow | None, exchange: str) -> VenuePolicy:
     """What the row means for the executor. Raises ConfigError for a venue that cannot take our client ids."""
     binance = exchange.startswith("binance")
     if row is None:
-        how = "expire as Binance's do" if binance else "never expire, so UNKNOWN orders end only by being found"
-        sentence = f"no row for {exchange} here: cautious defaults, and requests are taken to {how}"
+        how = "to expire as Binance's do" if binance else "never to expire, so UNKNOWN orders end only by being found"
+        sentence = f"no row for {exchange} here: cautious defaults, and requests are taken {how}"
         return VenuePolicy(binance, 0, f"{sentence}; `gridwright conformance` measures one")
     _refuse_ids(row)
     expire = binance if row.requests_expire is None else row.requests_expire
@@ -77,4 +77,4 @@ def _refuse_ids(row: VenueRow) -> None:
         raise ConfigError("venue.exchange", row.exchange, f"its client ids cannot hold our {strange!r}{_WAY}")
 
 
-_WAY = f": no grid can run there; choose another venue, or a {ROW_FIELD} that was measured anew"
+_WAY = f": no grid can run there; choose another venue, or an {ROW_FIELD} that was measured anew"

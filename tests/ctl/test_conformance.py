@@ -180,8 +180,22 @@ async def test_a_venue_that_is_not_simex_is_traded_on_only_when_told_so(
 
 
 async def test_a_simex_elsewhere_is_treated_as_real(terminal: Terminal) -> None:
-    with pytest.raises(ConfigError, match="real money"):
+    with pytest.raises(ConfigError, match=r"--mainnet is missing: this would trade on https://api\.binance\.example"):
         await run_conformance(Options("simex", "https://api.binance.example"), terminal.screen)
+
+
+async def test_an_address_that_is_none_is_named(terminal: Terminal) -> None:
+    with pytest.raises(ConfigError, match="--url = 'localhost:8080'"):
+        await run_conformance(Options("simex", "localhost:8080"), terminal.screen)
+
+
+async def test_a_test_network_that_ccxt_does_not_know_is_refused(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("GRIDWRIGHT_API_KEY", "GRIDWRIGHT_API_SECRET"):
+        monkeypatch.setenv(name, "none")
+    with pytest.raises(ConfigError, match=r"venue.sandbox = True: ccxt knows of no test network of kraken"):
+        await run_conformance(Options("kraken", sandbox=True, yes=True), terminal.screen)
 
 
 async def test_an_account_that_cannot_pay_is_told_so_before_anything_is_sent(
