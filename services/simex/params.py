@@ -1,7 +1,6 @@
 """A request's parameters, checked one by one as Binance checks them."""
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from enum import Enum
@@ -33,8 +32,9 @@ class Params:
     def of(cls, query: Pairs, body: Pairs = ()) -> "Params":
         """Those of a query string and a form body; where both name one, the query's is used."""
         query, body = tuple(query), tuple(body)
-        repeated = any(count > 1 for pairs in (query, body) for count in Counter(name for name, _ in pairs).values())
-        return cls(dict(body) | dict(query), repeated=repeated)
+        by_query, by_body = dict(query), dict(body)
+        repeated = len(by_query) < len(query) or len(by_body) < len(body)
+        return cls(by_body | by_query, repeated=repeated)
 
     def __contains__(self, name: str) -> bool:
         return bool(self._values.get(name))
