@@ -1,4 +1,4 @@
-"""docs/configuration.md and docs/simex.md describe the settings that the services read: all of them, and no others.
+"""The documents describe the settings that the services read: all of them, and no others.
 
 What a section knows is told by the services themselves: asked for a setting that nobody has, they answer with a list.
 """
@@ -21,7 +21,7 @@ from gridctl.toml import to_toml
 from gridrpc.settings import ConfigError, read_toml
 
 DOCS = Path(__file__).parents[2] / "docs"
-DOCUMENTS = (DOCS / "configuration.md", DOCS / "simex.md")
+DOCUMENTS = (DOCS / "configuration.md", DOCS / "simex.md", DOCS / "faults.md")
 NOBODY_HAS = "no_such_setting"
 
 Read = Callable[[Path], object]
@@ -35,6 +35,7 @@ READERS: dict[str, tuple[Read, str]] = {
     "grids.risk": (orchestrator.config.load_settings, "grids[0].risk"),
     "simex": (lambda path: simex.config.read_settings(read_toml(path).table("simex")), "simex"),
     "simex.markets": (lambda path: simex.config.read_settings(read_toml(path).table("simex")), "simex.markets[0]"),
+    "simex.faults": (lambda path: simex.config.read_settings(read_toml(path).table("simex")), "simex.faults[0]"),
 }
 
 
@@ -51,6 +52,7 @@ def read_by_the_services(name: str, path: Path) -> set[str]:
     """The settings of a section, as its service lists them in the refusal of one that it does not know."""
     read, field = READERS[name]
     values = deepcopy(tomllib.loads(example("demo.toml")))
+    values["simex"]["faults"] = [{"kind": "drop"}]
     section_of(values, name)[NOBODY_HAS] = 1
     path.write_text(to_toml(values), encoding="utf-8")
     with pytest.raises(ConfigError) as refusal:
@@ -72,5 +74,5 @@ def documented(name: str) -> set[str]:
 
 @pytest.mark.parametrize("name", READERS)
 def test_the_settings_that_are_read_are_those_that_are_documented(name: str, tmp_path: Path) -> None:
-    nested = {"risk", "markets", "balances"}  # tables of their own
+    nested = {"risk", "markets", "balances", "faults"}  # tables of their own
     assert documented(name) - nested == read_by_the_services(name, tmp_path / "grid.toml") - nested

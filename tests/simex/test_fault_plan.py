@@ -1,14 +1,19 @@
 """Which fault strikes what: by place, by count, by time, by chance, and what makes no sense."""
 
 import itertools
+import re
+import tomllib
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from google.protobuf import json_format
 
 from gridrpc.settings import ConfigError, Table
+from gridwright.v1 import simex_pb2
 from simex.config import read_settings
+from simex.fault_control import fault_from_proto
 from simex.fault_plan import FaultPlan
 from simex.faults import FORMS, BadFault, Fault, Kind, Occasion, Places, check
 
@@ -165,3 +170,29 @@ def test_a_fault_in_the_config_file_that_is_none_is_refused(
         read_settings(config(fault))
 
     assert sentence in str(refused.value)
+
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "faults.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("example", re.findall(r"```toml\n(.*?)```", DOCUMENT, re.DOTALL))
+def test_the_documents_configs_can_be_meant(example: str) -> None:
+    written = tomllib.loads(example)
+    values = {"markets": [{"symbol": "BTC/USDT"}], "faults": written["simex"]["faults"]}
+
+    for fault in read_settings(Table(values, "simex")).faults:
+        check(fault, Places(frozenset({"POST order", "DELETE order"}), frozenset()))
+
+
+@pytest.mark.parametrize("example", re.findall(r"-d '(\{\"fault\".*?\})' ", DOCUMENT))
+def test_the_documents_calls_can_be_meant(example: str) -> None:
+    request = json_format.Parse(example, simex_pb2.AddFaultRequest())
+
+    check(fault_from_proto(request.fault), PLACES)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_the_document_says_what_each_kind_reads(kind: Kind) -> None:
+    (row,) = re.findall(rf"^\| `{kind.value.lower()}` \|(.*?)\|", DOCUMENT, re.MULTILINE)
+
+    assert set(re.findall(r"`(\w+)`", row)) == FORMS[kind].reads - {"endpoint", "stream"}
