@@ -22,18 +22,17 @@ a test keeps the two together. **measured** means that `gridwright conformance` 
 
 ## How soon an order is shown
 
-Milliseconds from the answer to a place to the beginning of the first look-up that showed it, in the words of the
-executor's own look-ups. They are samples of one quiet hour. A measured lag proves that a venue has been so late,
-never that it cannot be later: Binance's look-ups were reported to trail by 22 to 62 seconds when they were under
-load.
+Milliseconds from the answer to a place to the beginning of the first look-up that showed it, by each of the ways in
+which the executor looks. They are samples of one quiet minute: a measured lag proves that a venue has been so late,
+never that it cannot be later. Binance's look-ups were reported to trail by 22 to 62 seconds.
 
 {delays}
 
 ## What refusals look like
 
-Each was provoked. *Read as* is what the executor makes of it: with `UNKNOWN` it looks the order up for as long as it
-takes; everything else means that nothing was placed. A venue whose plain refusals read `UNKNOWN` is one on which
-every mistake costs a slot some seconds.
+Each was provoked. *Read as* is what the executor makes of it: `UNKNOWN` of a place has it look the order up for as long
+as it takes, `UNKNOWN_ORDER` of a cancel ends nothing by itself, everything else means that nothing was placed. On a
+venue whose plain refusals read `UNKNOWN` every mistake costs a slot some seconds.
 
 {refusals}
 
