@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from sys import intern
 from typing import NamedTuple
 
@@ -76,16 +77,16 @@ def to_order(row: tuple[Value, ...], transitions: tuple[Transition, ...]) -> Ord
         symbol=intern(str(symbol)),
         order_id=int(order_id),
         client_order_id=str(client_id),
-        side=Side(side),
-        type=OrderType(kind),
-        time_in_force=TimeInForce(force),
-        price=Decimal(price),
-        quantity=Decimal(quantity),
-        executed=Decimal(executed),
-        executed_quote=Decimal(executed_quote),
-        self_trade=SelfTrade(self_trade),
+        side=Side[str(side)],
+        type=OrderType[str(kind)],
+        time_in_force=TimeInForce[str(force)],
+        price=_amount(str(price)),
+        quantity=_amount(str(quantity)),
+        executed=_amount(str(executed)),
+        executed_quote=_amount(str(executed_quote)),
+        self_trade=SelfTrade[str(self_trade)],
         transitions=transitions,
-        quote_quantity=Decimal(quote_quantity),
+        quote_quantity=_amount(str(quote_quantity)),
         strategy_id=_optional(strategy_id),
         strategy_type=_optional(strategy_type),
     )
@@ -102,7 +103,7 @@ def of_transition(execution: Execution) -> tuple[Value, ...]:
 def to_transition(row: tuple[Value, ...]) -> Transition:
     """From its last four columns."""
     time_ms, status, cause, against = row
-    return Transition(int(time_ms), OrderStatus(status), str(cause), int(against))
+    return Transition(int(time_ms), OrderStatus[str(status)], intern(str(cause)), int(against))
 
 
 def of_trade(trade: Trade) -> tuple[Value, ...]:
@@ -123,7 +124,7 @@ def to_trade(row: tuple[Value, ...]) -> Trade:
         trade_id=int(trade_id),
         order_id=int(order_id),
         client_order_id=str(client_id),
-        side=Side(side),
+        side=Side[str(side)],
         price=Decimal(price),
         quantity=Decimal(quantity),
         commission=Decimal(commission),
@@ -131,6 +132,12 @@ def to_trade(row: tuple[Value, ...]) -> Trade:
         maker=bool(maker),
         time_ms=int(time_ms),
     )
+
+
+@lru_cache(maxsize=10_000)
+def _amount(text: str) -> Decimal:
+    """Many orders of a book have the same price or quantity, and most have executed nothing."""
+    return Decimal(text)
 
 
 def _number(value: int | None) -> int:

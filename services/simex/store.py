@@ -5,16 +5,17 @@ may cost the last moments but never tears a transaction. One process owns the fi
 """
 
 import sqlite3
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 from gridrpc.settings import ConfigError
 from gridsim.account import Balance
 from gridsim.exchange import Outcome
-from gridsim.orders import Order, Trade, Transition
+from gridsim.orders import Order, Trade
 from simex import rows
 from simex.rows import MarketRow, StoredBalance, Value
 
@@ -32,6 +33,7 @@ _PUT_BALANCE = """INSERT INTO balances VALUES (?1, ?2, ?3, ?4, '0', '0')
 _PUT_DEPOSITED = "UPDATE balances SET deposited = ? WHERE account = ? AND asset = ?"
 _ORDER = """account, symbol, order_id, client_order_id, side, type, time_in_force, price, quantity, executed,
     executed_quote, self_trade, quote_quantity, strategy_id, strategy_type"""
+_STEP = len(_ORDER.split(","))  # where in a row the transition's columns begin
 
 
 class BookInUse(Exception):
@@ -155,7 +157,7 @@ class Store:
     def last_orders(self, account: str, symbol: str, limit: int) -> list[Order]:
         """The account's newest orders, oldest first."""
         where = "account = ? AND symbol = ? ORDER BY order_id DESC LIMIT ?"
-        return self._orders(where, (account, symbol, limit))[::-1]
+        return self._orders(where, (account, symbol, limit))
 
     def all_orders(self) -> list[Order]:
         """Every account's every order of every symbol."""
@@ -202,20 +204,12 @@ class Store:
         return [rows.to_trade(row) for row in self._db.execute(query, (account, symbol, order_id, *parameters))]
 
     def _orders(self, where: str, parameters: tuple[Value, ...]) -> list[Order]:
-        query = f"SELECT {_ORDER} FROM orders WHERE {where}"  # noqa: S608  `where` is a literal of this class
-        found = self._db.execute(query, parameters).fetchall()
-        transitions = self._transitions(where, parameters)
-        return [rows.to_order(row, tuple(transitions[row[1], row[2]])) for row in found]
-
-    def _transitions(self, where: str, parameters: tuple[Value, ...]) -> Mapping[tuple[str, int], list[Transition]]:
-        """Those of many orders at once: one query each is what a start would take its time with."""
-        query = f"""SELECT symbol, order_id, time_ms, status, cause, against FROM transitions
-            WHERE (symbol, order_id) IN (SELECT symbol, order_id FROM orders WHERE {where})
+        """The orders by rising id, each with its transitions: one query for all, which a start takes its time with."""
+        query = f"""SELECT {_ORDER}, time_ms, status, cause, against
+            FROM (SELECT * FROM orders WHERE {where}) CROSS JOIN transitions USING (symbol, order_id)
             ORDER BY symbol, order_id, number"""  # noqa: S608  `where` is a literal of this class
-        found: dict[tuple[str, int], list[Transition]] = defaultdict(list)
-        for symbol, order_id, *step in self._db.execute(query, parameters):
-            found[symbol, order_id].append(rows.to_transition(tuple(step)))
-        return found
+        found = groupby(self._db.execute(query, parameters), key=itemgetter(slice(0, _STEP)))
+        return [rows.to_order(order, tuple(rows.to_transition(row[_STEP:]) for row in steps)) for order, steps in found]
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
