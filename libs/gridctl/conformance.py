@@ -147,7 +147,7 @@ def write(row: VenueRow, out: Path) -> None:
 def _grid(title: str, *columns: str) -> Grid:
     table = Grid(title=title, title_justify="left", title_style="bold")
     for column in columns:
-        table.add_column(column, no_wrap=column != "text")
+        table.add_column(column, overflow="fold")
     return table
 
 
@@ -175,6 +175,7 @@ def _simex(symbol: str, http: str, control: str, folder: Path) -> dict[str, obje
         "data_dir": str(folder / "book"),
         "balances": {base: "1", quote: "100000"},
         "markets": [{"symbol": symbol, "running": False}],
+        "limits": {"enabled": False},  # it is asked as quickly as it answers
     }
 
 

@@ -245,6 +245,17 @@ async def test_a_venue_that_refuses_everything_is_not_measured(venue: FakeVenue,
         await ids.client_ids(hand)
 
 
+async def test_a_look_up_that_is_refused_for_being_one_too_many_measures_nothing(
+    venue: FakeVenue, hand: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def limited(symbol: str) -> list[VenueOrder]:
+        raise ReadFailedError("DDoSProtection: 429", blocked_until_ms=1)
+
+    monkeypatch.setattr(venue, "open_orders", limited)
+    with pytest.raises(NoMeasurementError):
+        await visibility.order_delays(hand, 1)
+
+
 async def test_places_keep_their_distance(venue: FakeVenue, clock: ManualClock) -> None:
     async def pause(ms: int) -> None:
         clock.advance(ms)

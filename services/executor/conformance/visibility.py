@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median_low
 
-from executor.conformance.hand import Hand
+from executor.conformance.hand import Hand, NoMeasurementError
 from executor.ports import ReadFailedError, TradeCursor, VenueOrder
 from executor.venue_row import Delay
 
@@ -78,6 +78,8 @@ async def shown_after_ms(shows: Shows, answered_ms: int, hand: Hand) -> int | No
             if await shows():
                 return asked_ms
         except ReadFailedError as error:
+            if error.blocked_until_ms:
+                raise NoMeasurementError(str(error)) from error
             if str(error).startswith("NotSupported"):
                 return NotOffered()
         hand.go_on()
