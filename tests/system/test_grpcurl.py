@@ -115,6 +115,7 @@ CALLS = {
     "simex.SetRunning": Call({"running": True}, "running"),
     "simex.GetMarket": Call(_OF_SYMBOL, "market_time_ms"),
     "simex.InjectTrade": Call(_TRADE, "events_done"),
+    "simex.Deposit": Call({"asset": "USDT", "amount": "1"}, "locked"),
     "simex.GetTruth": Call({}, "transitions"),
     "simex.StreamTruth": Call({}, "transitions"),
     "simex.ListReceived": Call({}, "POST order"),
