@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from gridrpc.channel import open_channel
@@ -15,6 +16,8 @@ from gridsim.rules import SymbolRules
 from gridwright.v1 import models_pb2, simex_pb2, simex_pb2_grpc
 from simex.clock import wall_clock_ms
 from simex.config import MarketSettings, Settings
+from simex.faults import Fault
+from simex.keys import ApiKey
 from simex.limits import LimitSettings
 from simex.server import serving
 
@@ -76,14 +79,27 @@ async def running_simex(
     balances: Mapping[str, Decimal] = BALANCES,
     clock_ms: Callable[[], int] = wall_clock_ms,
     limits: LimitSettings = NO_LIMITS,
+    faults: Sequence[Fault] = (),
+    accounts: Mapping[str, Mapping[str, Decimal]] = MappingProxyType({}),
+    keys: Sequence[ApiKey] = (),
 ) -> AsyncIterator[SimexHandle]:
-    """Serves until the block is left. The same folder again goes on with the same book."""
+    """Serves until the block is left. The same folder again goes on with the same book.
+
+    `balances` are the main account's; `accounts` and `keys` those beside it.
+    """
     settings = Settings(
         markets=tuple(markets),
-        balances=tuple(Balance(asset, amount) for asset, amount in balances.items()),
+        balances=_balances(balances),
         data_dir=tmp_path / "simex",
         limits=limits,
+        faults=tuple(faults),
+        accounts={name: _balances(held) for name, held in accounts.items()},
+        keys=tuple(keys),
     )
     async with serving(settings, clock_ms) as simex, open_channel(simex.control_address) as channel:
         stub = simex_pb2_grpc.SimexStub(channel)
         yield SimexHandle(simex.http_url, simex.control_address, stub, settings.api_key, settings.api_secret)
+
+
+def _balances(held: Mapping[str, Decimal]) -> tuple[Balance, ...]:
+    return tuple(Balance(asset, amount) for asset, amount in held.items())

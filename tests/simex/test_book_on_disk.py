@@ -1,11 +1,13 @@
 """The book on disk: what it refuses, and that a write which fails has never happened."""
 
+import contextlib
 import sqlite3
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from gridrpc.settings import ConfigError
 from gridsim.account import MAIN, Balance
 from gridsim.market import Liquidity, MarketTrade
 from gridsim.orders import NewOrder, OrderStatus, OrderType, Side
@@ -121,3 +123,32 @@ def test_balances_are_set_once_and_then_belong_to_the_book(tmp_path: Path) -> No
     assert {each.asset: each.total for each in again.balances(MAIN)} == {"BTC": 1, "USDT": 100_000}
     assert {each.balance.asset: each.at_start for each in store.balances()} == {"BTC": 1, "USDT": 100_000}
     store.close()
+
+
+def test_a_book_of_another_layout_is_refused_with_the_remedy_and_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "book.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as older:  # as it was when there was one account
+        older.execute("CREATE TABLE balances (asset TEXT PRIMARY KEY, free TEXT, locked TEXT, at_start TEXT)")
+        older.execute("INSERT INTO balances VALUES ('BTC', '1', '0', '1')")
+        older.commit()
+
+    with pytest.raises(ConfigError, match=r"simex.data_dir .* layout 0, .* delete it or set another data_dir"):
+        Store(path)
+
+    with contextlib.closing(sqlite3.connect(path)) as older:
+        assert [row[0] for row in older.execute("SELECT name FROM sqlite_master WHERE type = 'table'")] == ["balances"]
+
+
+def test_a_place_in_the_queue_outlives_a_restart(tmp_path: Path) -> None:
+    store = Store(tmp_path / "book.sqlite")
+    venue = venue_on(store)
+    venue.place(MAIN, order(59_900), 1)
+    joined = venue.book(BTC).ahead(1)
+    venue.inject(BTC, MarketTrade(0, Decimal(59_900), Decimal("0.5"), Side.SELL), 2)
+    store.close()
+
+    again = Store(tmp_path / "book.sqlite")
+    left = venue_on(again).book(BTC).ahead(1)
+    again.close()
+
+    assert (joined, left) == (Decimal("1.66944"), Decimal("1.16944"))
