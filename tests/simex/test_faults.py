@@ -12,9 +12,11 @@ import grpc
 import pytest
 
 from gridrpc.faults import InvalidArgument, fault_of
+from gridrpc.settings import ConfigError
 from gridsim.market import Liquidity
 from gridtesting.simex import STILL_MARKET, SimexHandle, running_simex
 from gridwright.v1 import simex_pb2
+from simex.faults import Fault, Kind
 
 BTC = "BTC/USDT"
 HOLD_MS = 60_000  # far longer than any client here waits
@@ -384,6 +386,27 @@ async def test_a_fault_that_makes_no_sense_is_told_what_to_give(
     refused = fault_of(raised.value)
     assert isinstance(refused, InvalidArgument)
     assert sentence in refused.message
+
+
+async def test_faults_of_the_settings_are_in_force_with_every_start_and_others_are_gone(
+    tmp_path: Path, signed: Any
+) -> None:
+    faults = [Fault(Kind.ERROR_CODE, endpoint="GET time", code=-1001, count=1)]
+    for _ in range(2):
+        async with running_simex(tmp_path / "again", faults=faults) as simex:
+            client = type(signed)(signed.http, simex.http_url)
+            answers = [(await client.public("time"))[0] for _ in range(2)]
+            await simex.fault("ERROR_CODE", code=-1001)
+
+            assert answers == [500, 200]
+
+
+async def test_a_fault_of_the_settings_that_cannot_be_meant_is_told_before_anything_is_served(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as refused:
+        async with running_simex(tmp_path / "bad", faults=[Fault(Kind.DROP), Fault(Kind.DROP, account="me")]):
+            pass
+
+    assert "simex.faults[1].account = 'me': give one of main" in str(refused.value)
 
 
 async def test_what_is_held_when_simex_stops_is_not_done(tmp_path: Path, signed: Any) -> None:
