@@ -1,5 +1,6 @@
 """The order book over the streams: a client that follows Binance's procedure has the book that GET depth shows."""
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 
@@ -115,3 +116,22 @@ async def test_an_order_of_ours_at_the_best_price_is_heard_at_once(signed: Any, 
     assert joined["b"] == quotes["b"] == "60500.00000000"
     assert Decimal(joined["B"]) - Decimal(quotes["B"]) == Decimal("0.001")
     assert joined["u"] == quotes["u"] + 1
+
+
+async def test_the_book_that_ccxt_pro_keeps_is_the_one_that_get_depth_shows(
+    binance_pro: Any, simex: SimexHandle
+) -> None:
+    await binance_pro.load_markets()
+    watching = asyncio.ensure_future(binance_pro.watch_order_book("BTC/USDT"))
+    while not watching.done():
+        await simex.advance(1)
+    for _ in range(5):
+        await simex.advance(20)
+        kept = await binance_pro.watch_order_book("BTC/USDT")
+    shown = await binance_pro.fetch_order_book("BTC/USDT", 5000)
+    while kept["nonce"] < shown["nonce"]:
+        kept = await binance_pro.watch_order_book("BTC/USDT")
+
+    assert kept["nonce"] == shown["nonce"]
+    assert [list(level) for level in kept["bids"]] == shown["bids"]
+    assert [list(level) for level in kept["asks"]] == shown["asks"]
