@@ -2,6 +2,7 @@
 a fault of ours refuses looks as all of Binance's errors do.
 """
 
+import codecs
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -15,6 +16,7 @@ _log = logging.getLogger(__name__)
 
 _REST, _STREAMS, _API = "/api/", ("/ws", "/stream"), "/ws-api/"
 _UNKNOWN = ApiError(-1000, "An unknown error occurred while processing the request.", 500)
+_ILLEGAL = ApiError(-1100, "Illegal characters found in a parameter.")
 
 
 def edge(limits: Limits, clock_ms: Callable[[], int]) -> Middleware:
@@ -28,15 +30,16 @@ def edge(limits: Limits, clock_ms: Callable[[], int]) -> Middleware:
             if request.path.startswith((*_STREAMS, _API)):
                 weight = API_SOCKET_WEIGHT if request.path.startswith(_API) else 0
                 limits.connect(request.remote or "", clock_ms(), weight)
+            if not _known(request.charset):
+                return web.json_response(_ILLEGAL.body, status=_ILLEGAL.status)
             return await handler(request)
         except OverLimitError as error:
             return web.json_response(error.body, status=error.status, headers=error.wait.headers)
         except web.HTTPException as error:
             refusal = ApiError(-1000, f"{error.reason}.", error.status)
             return web.json_response(refusal.body, status=refusal.status)
-        except (UnicodeDecodeError, LookupError):  # LookupError: a charset that there is not
-            refusal = ApiError(-1100, "Illegal characters found in a parameter.")
-            return web.json_response(refusal.body, status=refusal.status)
+        except UnicodeDecodeError:
+            return web.json_response(_ILLEGAL.body, status=_ILLEGAL.status)
         except Exception:
             if not request.path.startswith(_REST):
                 raise
@@ -44,3 +47,11 @@ def edge(limits: Limits, clock_ms: Callable[[], int]) -> Middleware:
             return web.json_response(_UNKNOWN.body, status=_UNKNOWN.status)
 
     return handle
+
+
+def _known(charset: str | None) -> bool:
+    try:
+        codecs.lookup(charset or "utf-8")
+    except LookupError:
+        return False
+    return True
