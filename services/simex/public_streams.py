@@ -85,11 +85,18 @@ class PublicStreams:
             await listener.connection.flushed()
 
     async def close(self) -> None:
-        """Closes every socket."""
-        await asyncio.gather(*(listener.connection.close() for listener in self._listeners))
+        """Says goodbye on every socket and closes it."""
+        goodbye: Json = {"e": "serverShutdown", "E": self._clock_ms()}
+        await asyncio.gather(*(_close(listener, goodbye) for listener in self._listeners))
 
     def _publish_best(self, stream: str, market: PublicMarket) -> None:
         best = frames.best_quotes(market.book, market.look().update_id)
         if self._best.get(stream, {}) | {"u": best["u"]} != best:
             self._best[stream] = best
             self._audience.tell(stream, best)
+
+
+async def _close(listener: Listener, goodbye: Json) -> None:
+    listener.connection.send({"stream": "!serverShutdown", "data": goodbye} if listener.combined else goodbye)
+    await listener.connection.flushed()
+    await listener.connection.close()

@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
 from gridsim.orders import Side
-from gridtesting.simex import SimexHandle
+from gridtesting.simex import SimexHandle, running_simex
 
 BTC = "BTC/USDT"
 
@@ -238,3 +239,18 @@ async def test_tickers_come_once_a_second_when_something_traded(
         frame = await client.receive_json(timeout=5)
 
     assert (frame["e"], frame["c"], frame["Q"], frame["n"]) == ("24hrTicker", "61000.00000000", "2.00000000", 1)
+
+
+@pytest.mark.parametrize("path", ["ws/btcusdt@trade", "stream?streams=btcusdt@trade"])
+async def test_an_exchange_that_stops_says_so_first(tmp_path: Path, http: aiohttp.ClientSession, path: str) -> None:
+    async with running_simex(tmp_path) as simex:
+        client = await http.ws_connect(f"{simex.http_url}/{path}")
+        hearing = asyncio.create_task(client.receive_json(timeout=5))
+    goodbye = await hearing
+    await client.close()
+
+    event = goodbye["data"] if "stream" in goodbye else goodbye
+    assert goodbye.get("stream", "!serverShutdown") == "!serverShutdown"
+    assert ("stream" in goodbye) is path.startswith("stream")
+    assert set(event) == {"e", "E"}
+    assert event["e"] == "serverShutdown"
