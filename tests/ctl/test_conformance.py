@@ -71,7 +71,9 @@ def lasting(row: VenueRow) -> VenueRow:
     return replace(row, as_of="", ccxt="", delays=(), visibility_lag_ms=None)
 
 
-async def test_simex_does_what_its_row_says(simex: SimexHandle, terminal: Terminal, tmp_path: Path) -> None:
+async def test_simex_does_what_its_row_says_and_one_order_alone_trades(
+    simex: SimexHandle, terminal: Terminal, tmp_path: Path
+) -> None:
     await place_by_hand(simex)
     out = tmp_path / "rows" / "simex.toml"
 
@@ -82,6 +84,10 @@ async def test_simex_does_what_its_row_says(simex: SimexHandle, terminal: Termin
     assert known is not None
     assert lasting(row) == lasting(known), REGENERATE
     assert await live_orders(simex) == ["byhand"]
+    orders = [order for order in (await simex.truth()).orders if order.client_order_id != "byhand"]
+    traded = [order for order in orders if Decimal(order.executed) > 0]
+    assert [Decimal(order.executed) * Decimal(order.price) < 7 for order in traded] == [True]
+    assert {order.status for order in orders if order is not traded[0]} == {"CANCELED"}
 
 
 async def test_what_was_found_is_shown_and_is_what_simex_does(
@@ -114,19 +120,6 @@ async def test_what_was_found_is_shown_and_is_what_simex_does(
     }
     for shown in ("accepted, trades again", "1 to 36 of", "InsufficientFunds", "open orders"):
         assert shown in terminal.text
-
-
-async def test_only_one_order_trades_and_all_others_are_cancelled(
-    simex: SimexHandle, terminal: Terminal, tmp_path: Path
-) -> None:
-    options = Options("simex", simex.http_url, samples=1, out=tmp_path / "row.toml")
-    await run_conformance(options, terminal.screen)
-
-    orders = (await simex.truth()).orders
-    traded = [order for order in orders if Decimal(order.executed) > 0]
-    assert len(traded) == 1
-    assert Decimal(traded[0].executed) * Decimal(traded[0].price) < 7
-    assert {order.status for order in orders if order is not traded[0]} == {"CANCELED"}
 
 
 async def test_a_simex_that_hides_new_orders_is_measured_to_do_so(
