@@ -158,6 +158,15 @@ def test_the_difference_is_what_the_venue_has_more() -> None:
     assert case.report().line().endswith("position_diff=-0.000002")
 
 
+def test_what_was_deposited_is_no_difference() -> None:
+    case = Case()
+    case.truth.balances[0].free = "1.501998"
+    case.truth.balances[0].deposited = "0.5"
+    case.truth.balances[1].free = "700.12"
+    case.truth.balances[1].deposited = "-40"
+    assert case.report().clean
+
+
 def test_an_order_that_waits_for_its_end_is_no_orphan_once_the_log_has_it() -> None:
     case = Case()
     case.state.slots["59760"].order.client_order_id = DONE

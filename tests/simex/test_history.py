@@ -76,6 +76,21 @@ async def test_a_window_of_a_day_shows_what_fell_into_it(
     assert (len(orders), len(trades)) == (found, 2 * found)
 
 
+async def test_up_to_an_end_the_newest_are_given_and_from_a_start_the_oldest(signed: Any, traded: list[int]) -> None:
+    now = time.time_ns() // 1_000_000
+    up_to, since = {"endTime": now + 1000, "limit": 4}, {"startTime": now - 60_000, "limit": 4}
+
+    newest = (await signed.call("GET", "allOrders", symbol="BTCUSDT", **up_to))[1]
+    oldest = (await signed.call("GET", "allOrders", symbol="BTCUSDT", **since))[1]
+    newest_trades = (await signed.call("GET", "myTrades", symbol="BTCUSDT", **up_to))[1]
+    oldest_trades = (await signed.call("GET", "myTrades", symbol="BTCUSDT", **since))[1]
+
+    assert [each["orderId"] for each in newest] == traded[-4:]
+    assert [each["orderId"] for each in oldest] == traded[:4]
+    assert {each["orderId"] for each in newest_trades} == set(traded[-2:])
+    assert {each["orderId"] for each in oldest_trades} == set(traded[:2])
+
+
 async def test_no_more_rows_are_given_than_the_limit(signed: Any, traded: list[int]) -> None:
     assert len((await signed.call("GET", "myTrades", symbol="BTCUSDT", limit=3))[1]) == 3
     assert len((await signed.call("GET", "myTrades", symbol="BTCUSDT", limit=5000))[1]) == 12

@@ -214,6 +214,17 @@ async def test_a_market_order_may_name_what_it_is_worth(signed: Any, side: str, 
     assert placed["fills"][0]["commissionAsset"] == asset
 
 
+async def test_an_amount_is_spent_level_by_level_and_not_on_oneself(signed: Any, simex: SimexHandle) -> None:
+    await simex.deposit("USDT", "200000")
+    await signed.place(side="SELL", price="59995", quantity="1")  # the best offer there is, and our own
+
+    placed = (await signed.place(**MARKET, quantity=None, quoteOrderQty="250000"))[1]
+
+    assert 249_999 < Decimal(placed["cummulativeQuoteQty"]) <= 250_000
+    assert len(placed["fills"]) == 3
+    assert placed["preventedMatches"][0]["makerOrderId"] == 1
+
+
 async def test_the_least_worth_is_judged_by_what_was_asked_for(signed: Any) -> None:
     status, placed = await signed.place(**MARKET, quantity=None, quoteOrderQty="5")
 
@@ -285,7 +296,8 @@ async def test_a_self_trade_is_prevented_as_the_newer_order_says(
     assert [each["status"] for each in orders] == [maker, taker]
     assert new["preventedMatches"] == [match]
     assert new.get("preventedQuantity") == prevented.get("takerPreventedQuantity")
-    assert orders[0].get("preventedMatchId") == (match_id if maker == "EXPIRED_IN_MATCH" else None)
+    for told, status in zip(orders, (maker, taker), strict=True):
+        assert told.get("preventedMatchId") == (match_id if status == "EXPIRED_IN_MATCH" else None)
     assert by_order == by_id == [
         {
             "symbol": "BTCUSDT", "takerOrderId": 2, "makerSymbol": "BTCUSDT", "tradeGroupId": -1,
