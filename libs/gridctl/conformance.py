@@ -86,7 +86,8 @@ def _check(options: Options) -> None:
 def _settings(options: Options) -> VenueSettings:
     exchange = "binance" if options.exchange == SIMEX else options.exchange
     venue = Table({"exchange": exchange, "base_url": options.url, "sandbox": options.sandbox}, "venue")
-    return read_venue(venue, os.environ)
+    # Real keys have no business at what may be traded on without asking: behind a port of this machine may be anything.
+    return read_venue(venue, {} if options.harmless else os.environ)
 
 
 async def _run(ready: Bench, options: Options, screen: Screen) -> int:

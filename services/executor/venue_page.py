@@ -59,8 +59,9 @@ gridwright conformance --exchange simex                          # starts its ow
 gridwright conformance --exchange binance --sandbox --yes        # with keys of its test network
 ```
 
-Keys come from `GRIDWRIGHT_API_KEY` and `GRIDWRIGHT_API_SECRET`, or the files that their `_FILE` twins name. It takes
-a minute, prints what it found and writes the row to `.gridwright/venues/NAME.toml`, or where `--out` says.
+Keys come from `GRIDWRIGHT_API_KEY` and `GRIDWRIGHT_API_SECRET`, or the files that their `_FILE` twins name; a simex is
+asked with its own default pair. It takes a minute, prints what it found and writes the row to
+`.gridwright/venues/NAME.toml`, or where `--out` says.
 
 It trades. Before anything is sent it says what that may cost at worst, and goes no further without `--yes`, and not
 on a real market without `--mainnet`. It buys once for a tenth more than the venue's least notional; every other order

@@ -210,7 +210,11 @@ async def test_a_symbol_that_is_not_traded_is_named(simex: SimexHandle, terminal
         await run_conformance(Options("simex", simex.http_url, symbol="BTC/USDC"), terminal.screen)
 
 
-async def test_it_starts_a_simex_of_its_own(terminal: Terminal, tmp_path: Path) -> None:
+async def test_it_starts_a_simex_of_its_own_and_shows_it_no_real_key(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("GRIDWRIGHT_API_KEY", "GRIDWRIGHT_API_SECRET"):
+        monkeypatch.setenv(name, "real")
     out = tmp_path / "row.toml"
     assert await run_conformance(Options("simex", samples=1, out=out), terminal.screen) == 0, terminal.text
     assert read_row(out).venue == "simex"
