@@ -15,6 +15,8 @@ from gridbench.machine import this_machine
 from gridbench.process import BenchError
 from gridbench.report import as_markdown, write_into
 from gridbench.results import Figures, live_figures, step_figures
+from gridbench.simex_load import measure_orders
+from gridbench.simex_stream import EVERYTHING, measure_stream
 from gridbench.steps import Results, measure_steps
 from gridbench.targets import targets
 from gridtesting.postgres import running_postgres
@@ -27,6 +29,10 @@ async def measure(folder: Path, rounds: int) -> Figures:
     machine, began = this_machine(), time.monotonic()
     _say("decisions")
     decisions = await measure_decisions(folder)
+    _say("simex under load")
+    orders = await measure_orders(folder / "simex-orders")
+    trades = await measure_stream(folder / "simex-trades")
+    all_streams = await measure_stream(folder / "simex-streams", EVERYTHING)
     live = {"SQLite": await _live(folder, "SQLite", "")}
     with running_postgres(durable=True) as server:
         live["Postgres"] = await _live(folder, "Postgres", server.url(server.create()))
@@ -40,6 +46,9 @@ async def measure(folder: Path, rounds: int) -> Figures:
         steps={database: step_figures(results) for database, results in steps.items()},
         decisions=decisions,
         live={database: live_figures(each) for database, each in live.items()},
+        orders=orders,
+        trades=trades,
+        all_streams=all_streams,
     )
 
 

@@ -70,7 +70,7 @@ async def measure_live(folder: Path, url: str) -> Live:
             ticks = [await _tick_to_order(market, frames) for _ in range(SAMPLES)]
         alone = [await _restart(stack, market, (ORCHESTRATOR,)) for _ in range(RESTARTS)]
         together = [await _restart(stack, market, (EXECUTOR, PRICEMON, ORCHESTRATOR)) for _ in range(RESTARTS)]
-        memory = {name: _memory(stack[name].pid) for name in SERVICES}
+        memory = {name: memory_of(stack[name].pid) for name in SERVICES}
     return Live(tuple(ticks), tuple(alone), tuple(together), memory)
 
 
@@ -142,7 +142,7 @@ async def _restart(stack: Stack, market: _Market, names: Sequence[str]) -> Start
     for name in names:
         await stack[name].start()
     on_book_ms = await market.next_order()
-    cpu_seconds = sum(_cpu_seconds(stack[name].pid) for name in names)
+    cpu_seconds = sum(cpu_seconds_of(stack[name].pid) for name in names)
     for name in names:
         await stack[name].serving()
     return Start((on_book_ms - began_ms) / 1e3, cpu_seconds)
@@ -156,13 +156,14 @@ async def _frames(stack: Stack) -> AsyncIterator[aiohttp.ClientWebSocketResponse
         yield frames
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds_of(pid: int) -> float:
     """Of all of a process's threads."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _memory(pid: int) -> Memory:
+def memory_of(pid: int) -> Memory:
+    """A process's, as the kernel tells it."""
     lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
     kilobytes = {
         name: int(value.split()[0]) for name, _, value in (line.partition(":") for line in lines) if "kB" in value

@@ -62,6 +62,21 @@ def _sections(figures: Figures) -> Iterator[str]:
     yield from _table(
         ("", *figures.live), [(name, *values) for name, values in zip(_LIVE, _live_columns(figures), strict=True)]
     )
+    yield "### simex under load\n"
+    yield from _table(("", ""), _simex_rows(figures))
+
+
+def _simex_rows(figures: Figures) -> Iterator[tuple[str, str]]:
+    orders = figures.orders
+    connections = f"{orders.connections} connections"
+    yield f"signed orders through HTTP over {connections}, per second", f"{orders.orders_per_second:,.0f}"
+    yield "CPU of simex by the order, ms", f"{orders.cpu_ms:.2f}"
+    yield "memory by 100,000 open orders: of who took them, MB", f"{orders.memory_mb:.0f}"
+    yield "memory by 100,000 open orders: after a restart, MB", f"{orders.recovered_memory_mb:.0f}"
+    yield f"start with {orders.orders:,} open orders, s", f"{orders.recovery_s:.1f}"
+    for load in (figures.trades, figures.all_streams):
+        streams = ", ".join(f"@{name.partition('@')[2]}" for name in load.streams)
+        yield f"events to one subscriber of {streams}, per second", f"{load.frames_per_second:,.0f}"
 
 
 _LIVE = (

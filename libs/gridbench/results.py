@@ -8,6 +8,8 @@ from gridbench.case import BY_ACTIONS, BY_SLOTS, Case
 from gridbench.decisions import Decisions
 from gridbench.live import Live, Memory, Start, percentile
 from gridbench.machine import Machine
+from gridbench.simex_load import OrderLoad
+from gridbench.simex_stream import StreamLoad
 from gridbench.steps import ENGINE, PLAIN, Results, Series, ratio
 
 
@@ -60,6 +62,9 @@ class Figures:
     steps: Mapping[str, list[StepFigures]]
     decisions: Decisions
     live: Mapping[str, LiveFigures]
+    orders: OrderLoad  # on simex alone, as are the streams
+    trades: StreamLoad
+    all_streams: StreamLoad
 
     def step(self, database: str, subject: str, case: Case) -> StepFigures:
         """One of the rows."""

@@ -45,6 +45,11 @@ def targets(figures: Figures) -> Iterator[Target]:
             f"orchestrator's start to its first order, {database}", live.orchestrator_start.most_seconds, 5, "s"
         )
         yield Target(f"all three services' start to the first order, {database}", live.all_start.most_seconds, 5, "s")
+    orders = figures.orders
+    yield Target("signed orders through HTTP, simex", orders.orders_per_second, 1_500, "/s", at_least=True)
+    trades = figures.trades.frames_per_second
+    yield Target("public events to one subscriber, simex", trades, 20_000, "/s", at_least=True)
+    yield Target(f"start of simex with {orders.orders:,} orders in its book", orders.recovery_s, 3, "s")
     names = {name for live in figures.live.values() for name in live.memory}
     for name in sorted(names):
         most = max(live.memory[name].peak_mb for live in figures.live.values())

@@ -89,17 +89,18 @@ class Count:
 
     def __init__(self, limit: Limit) -> None:
         self.limit = limit
+        self._window_ms = limit.window_ms  # asked for at every request
         self._window = 0
         self._used = 0
 
     def used(self, now_ms: int) -> int:
         """So far in this window."""
-        return self._used if now_ms // self.limit.window_ms == self._window else 0
+        return self._used if now_ms // self._window_ms == self._window else 0
 
     def add(self, amount: int, now_ms: int) -> None:
         """Counts; an amount below 0 takes away, and never more than there is."""
         self._used = max(0, self.used(now_ms) + amount)
-        self._window = now_ms // self.limit.window_ms
+        self._window = now_ms // self._window_ms
 
     def over(self, now_ms: int) -> bool:
         """Whether more has been used than may be."""
@@ -111,7 +112,7 @@ class Count:
 
     def wait(self, now_ms: int) -> Wait:
         """Until the next window begins."""
-        return Wait(now_ms, (now_ms // self.limit.window_ms + 1) * self.limit.window_ms)
+        return Wait(now_ms, (now_ms // self._window_ms + 1) * self._window_ms)
 
     def usage(self, now_ms: int) -> Usage:
         """What is told of it."""

@@ -10,6 +10,8 @@ from gridbench.live import Live, Memory, Start, percentile
 from gridbench.machine import this_machine
 from gridbench.report import BEGIN, END, as_markdown, write_into
 from gridbench.results import Figures, live_figures, step_figures
+from gridbench.simex_load import OrderLoad, measure_orders
+from gridbench.simex_stream import EVERYTHING, TRADES, StreamLoad
 from gridbench.steps import ENGINE, PER_ACTION, PLAIN, Series, cells, ratio
 from gridbench.targets import targets
 
@@ -38,6 +40,9 @@ def figures(inside_per_second: float = 2_000_000) -> Figures:
         steps={database: step_figures(results) for database in ("SQLite", "Postgres")},
         decisions=Decisions(inside_per_second, 10_000, 0),
         live={database: live_figures(live) for database in ("SQLite", "Postgres")},
+        orders=OrderLoad(100_000, 8, 1_800.0, 0.5, 170.0, 2.1, 120.0),
+        trades=StreamLoad(TRADES, 1_000, 1_000, 0.04),
+        all_streams=StreamLoad(EVERYTHING, 1_000, 4_000, 0.2),
     )
 
 
@@ -96,3 +101,12 @@ async def test_decisions_touch_no_database(tmp_path: Path) -> None:
 
     assert decisions.statements == 0
     assert decisions.inside_per_second > decisions.outside_per_second > 0
+
+
+async def test_orders_are_measured_on_a_book_that_is_read_again(tmp_path: Path) -> None:
+    load = await measure_orders(tmp_path, orders=80)
+
+    assert load.orders == 80
+    assert load.orders_per_second > 0
+    assert load.cpu_ms > 0
+    assert load.recovery_s > 0

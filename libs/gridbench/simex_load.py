@@ -1,0 +1,126 @@
+"""simex under load, as a process: signed orders a second through HTTP, memory by the order, and how long a start takes
+that reads them all again.
+
+The client is a plain one on raw sockets, so that what is measured is the exchange.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlencode
+
+from gridbench.live import cpu_seconds_of, memory_of
+from gridbench.process import BenchError, read_line, spawned
+
+ORDERS = 100_000
+CONNECTIONS = 8
+_KEY = "simex"  # and its secret: what simex comes with
+_SECONDS = 60.0
+
+_CONFIG = """
+[simex]
+data_dir = "{folder}/book"
+
+[simex.limits]
+enabled = false
+
+[[simex.markets]]
+symbol = "BTC/USDT"
+running = false
+max_orders = 10000000
+
+[simex.balances]
+USDT = "1000000000000"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLoad:
+    """`orders` resting orders placed over so many connections. Memory is by 100,000 of them, in megabytes (10^6)."""
+
+    orders: int
+    connections: int
+    orders_per_second: float
+    cpu_ms: float  # simex's, by the order
+    memory_mb: float
+    recovery_s: float
+    recovered_memory_mb: float
+
+
+async def measure_orders(folder: Path, orders: int = ORDERS) -> OrderLoad:
+    """Fills a book, ends its exchange, and starts it again on the same disk."""
+    config, log = _config(folder), folder / "simex.log"
+    async with spawned(log, "gridctl.leash", "simex", "--config", str(config)) as simex:
+        address = _address(await read_line(simex, _SECONDS, log))
+        empty_mb, began_cpu_s = memory_of(simex.pid).now_mb, cpu_seconds_of(simex.pid)
+        began = time.perf_counter()
+        share = orders // CONNECTIONS
+        await asyncio.gather(*(_place(address, number * share, share) for number in range(CONNECTIONS)))
+        took_s = time.perf_counter() - began
+        full_mb, cpu_s = memory_of(simex.pid).now_mb, cpu_seconds_of(simex.pid) - began_cpu_s
+    began = time.perf_counter()
+    async with spawned(log, "gridctl.leash", "simex", "--config", str(config)) as simex:
+        address = _address(await read_line(simex, _SECONDS, log))
+        recovery_s = time.perf_counter() - began
+        await _place(address, orders, 1)
+        recovered_mb = memory_of(simex.pid).now_mb
+    by_100k = 100_000 / (share * CONNECTIONS)
+    return OrderLoad(
+        orders=share * CONNECTIONS,
+        connections=CONNECTIONS,
+        orders_per_second=share * CONNECTIONS / took_s,
+        cpu_ms=cpu_s * 1e3 / (share * CONNECTIONS),
+        memory_mb=(full_mb - empty_mb) * by_100k,
+        recovery_s=recovery_s,
+        recovered_memory_mb=(recovered_mb - empty_mb) * by_100k,
+    )
+
+
+def _config(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    config = folder / "simex.toml"
+    config.write_text(_CONFIG.format(folder=folder), encoding="utf-8")
+    return config
+
+
+def _address(line: str) -> tuple[str, int]:
+    words = dict(word.split("=") for word in line.split() if "=" in word)
+    host, _, port = words["http"].rpartition(":")
+    return host, int(port)
+
+
+async def _place(address: tuple[str, int], first: int, count: int) -> None:
+    """Orders on a connection of their own, each once the one before is answered."""
+    reader, writer = await asyncio.open_connection(*address)
+    try:
+        for number in range(first, first + count):
+            writer.write(_request(number))
+            head = await reader.readuntil(b"\r\n\r\n")
+            body = await reader.readexactly(_length(head))
+            if not head.startswith(b"HTTP/1.1 200"):
+                raise BenchError(f"simex refused an order: {body.decode()}")
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+def _request(number: int) -> bytes:
+    """A buy somewhere below the price, each with an id of its own."""
+    query = urlencode(
+        {
+            "symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01",
+            "price": f"{59_000 - number % 1_000}", "newClientOrderId": f"load-{number}", "newOrderRespType": "ACK",
+            "timestamp": time.time_ns() // 1_000_000,
+        }
+    )  # fmt: skip
+    signature = hmac.new(_KEY.encode(), query.encode(), hashlib.sha256).hexdigest()
+    lines = (f"POST /api/v3/order?{query}&signature={signature} HTTP/1.1", "Host: simex", f"X-MBX-APIKEY: {_KEY}")
+    return "\r\n".join((*lines, "Content-Length: 0", "", "")).encode()
+
+
+def _length(head: bytes) -> int:
+    _, _, rest = head.lower().partition(b"content-length: ")
+    return int(rest.partition(b"\r\n")[0])
