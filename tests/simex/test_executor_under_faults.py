@@ -15,33 +15,46 @@ import pytest
 
 from executor.ccxt_client import make_client
 from executor.ccxt_venue import CcxtVenue
-from executor.clock import unix_ms
 from executor.config import Credentials, VenueSettings
 from gridcore.actions import Action, ActionResult, CancelOrder, Fill, Outcome, PlaceOrder
 from gridcore.orders import OrderStatus, OrderType, Role, Side
 from gridtesting.live_executor import QUICK, SYMBOL, LiveExecutor, running_executor
-from gridtesting.simex import SimexHandle
+from gridtesting.simex import SimexHandle, running_simex
 from gridwright.v1 import executor_pb2, simex_pb2
+from simex.clock import VenueClock, wall_clock_ms
 
-WINDOW_MS = 400
-LAG_MS = 300
-TIMEOUT_MS = 150
+WINDOW_MS = 5_000
+LAG_MS = 3_000
+TIMEOUT_MS = 300
 PACE = replace(QUICK, poll_interval_ms=40, visibility_lag_ms=LAG_MS, resolve_pause_ms=30)
 
 
 @pytest.fixture
-async def live(simex: SimexHandle, tmp_path: Path) -> AsyncIterator[LiveExecutor]:
-    """An executor whose requests are good for `WINDOW_MS`, with simex as its venue."""
+def clock() -> VenueClock:
+    """The one clock of the venue, the executor and its client: it jumps where waiting would take too long."""
+    return VenueClock()
+
+
+@pytest.fixture
+async def simex(tmp_path: Path, clock: VenueClock) -> AsyncIterator[SimexHandle]:
+    async with running_simex(tmp_path, clock_ms=clock) as handle:
+        yield handle
+
+
+@pytest.fixture
+async def live(simex: SimexHandle, tmp_path: Path, clock: VenueClock) -> AsyncIterator[LiveExecutor]:
+    """An executor with simex as its venue."""
     keys = Credentials(simex.api_key, simex.api_secret)
     client = make_client(VenueSettings("binance", simex.http_url, False, WINDOW_MS, True, LAG_MS, TIMEOUT_MS, keys))
+    client.milliseconds = clock
     venue = CcxtVenue(client, WINDOW_MS)
-    async with running_executor(tmp_path, venue, unix_ms, pace=PACE) as running:
+    async with running_executor(tmp_path, venue, clock, pace=PACE) as running:
         yield running
     await venue.close()
 
 
 def place(name: str, price: int = 59_000) -> PlaceOrder:
-    late_ms = unix_ms() + 60_000
+    late_ms = wall_clock_ms() + 3_600_000
     return PlaceOrder(
         name, Side.BUY, Role.OPENING, OrderType.LIMIT, Decimal(price), Decimal("0.01"), late_ms, str(price)
     )
@@ -57,7 +70,7 @@ class Story:
 
 def story(kind: str, *, placed: bool, also: str = "", **settings: Any) -> Any:
     settings = {"endpoint": "POST order", "count": 1} | settings
-    hidden = (("HIDDEN_ORDER", {"delay_ms": LAG_MS - 100}),) if also == "hidden" else ()
+    hidden = (("HIDDEN_ORDER", {"delay_ms": LAG_MS - 1_000}),) if also == "hidden" else ()
     name = "-".join(["hidden"] * bool(hidden) + [kind, "done" if placed else "not done"])
     return pytest.param(Story((*hidden, (kind, settings)), placed), id=name)
 
@@ -78,18 +91,18 @@ def story(kind: str, *, placed: bool, also: str = "", **settings: Any) -> Any:
         story("STATUS", placed=False, status=503),
         story("ERROR_CODE", placed=True, code=-1006, done=True, also="hidden"),
         story("ERROR_CODE", placed=False, code=-1007),
-        story("LATE_ARRIVAL", placed=True, delay_ms=WINDOW_MS - 100, lost=True),
-        story("LATE_ARRIVAL", placed=False, delay_ms=WINDOW_MS + 100, lost=True),
+        story("LATE_ARRIVAL", placed=True, delay_ms=TIMEOUT_MS // 2, lost=True),
         story("SLOW_ANSWER", placed=True, delay_ms=TIMEOUT_MS * 2),
     ],
 )
 async def test_an_outcome_that_is_hidden_is_found_out_and_the_order_never_sent_twice(
-    simex: SimexHandle, live: LiveExecutor, story: Story
+    simex: SimexHandle, live: LiveExecutor, clock: VenueClock, story: Story
 ) -> None:
     for kind, settings in story.faults:
         await simex.fault(kind, **settings)
 
     (result,) = await live.batch("bot/1/1", [place("gtest01")])
+    clock.offset_ms += WINDOW_MS + LAG_MS + 1
     said = await in_the_end(live, result)
 
     orders = (await simex.truth()).orders
@@ -97,6 +110,24 @@ async def test_an_outcome_that_is_hidden_is_found_out_and_the_order_never_sent_t
     assert [each.client_order_id for each in sent] == ["gtest01"]
     assert [each.client_order_id for each in orders] == (["gtest01"] if story.placed else [])
     assert said == ("there" if story.placed else "not there")
+
+
+async def test_an_order_that_reaches_the_venue_after_its_window_was_never_placed(
+    simex: SimexHandle, live: LiveExecutor, clock: VenueClock
+) -> None:
+    await simex.fault("LATE_ARRIVAL", endpoint="POST order", delay_ms=4 * TIMEOUT_MS, lost=True)
+
+    placing = asyncio.create_task(live.batch("bot/1/1", [place("gtest01")]))
+    while not await simex.requests("POST order"):
+        pass
+    clock.offset_ms += WINDOW_MS + LAG_MS + 1
+    said = await in_the_end(live, (await placing)[0])
+    while not (await simex.requests("POST order"))[0].status:
+        pass
+
+    (sent,) = await simex.requests("POST order")
+    assert (said, sent.code, sent.reached) == ("not there", -1021, False)
+    assert len((await simex.truth()).orders) == 0
 
 
 async def in_the_end(live: LiveExecutor, result: ActionResult) -> str:
@@ -121,8 +152,8 @@ STORM: list[tuple[str, dict[str, Any]]] = [
     ("HTML_200", {"probability": "0.1"}),
     ("STATUS", {"probability": "0.1", "status": 502, "done": True}),
     ("ERROR_CODE", {"probability": "0.1", "code": -1006}),
-    ("HIDDEN_ORDER", {"probability": "0.3", "delay_ms": LAG_MS - 150}),
-    ("LATE_TRADES", {"probability": "0.5", "delay_ms": 100}),
+    ("HIDDEN_ORDER", {"probability": "0.3", "delay_ms": LAG_MS // 2}),
+    ("LATE_TRADES", {"probability": "0.5", "delay_ms": 300}),
     ("CANCEL_CROSSES_FILL", {"probability": "0.4", "fraction": "0.5"}),
     ("MISSING", {"stream": "user", "probability": "0.3"}),
     ("DUPLICATE", {"stream": "user", "probability": "0.3"}),
@@ -130,7 +161,9 @@ STORM: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-async def test_a_storm_of_faults_costs_no_order_and_no_fill(simex: SimexHandle, live: LiveExecutor) -> None:
+async def test_a_storm_of_faults_costs_no_order_and_no_fill(
+    simex: SimexHandle, live: LiveExecutor, clock: VenueClock
+) -> None:
     seed = random.randrange(2**32)
     print(f"seed {seed}")  # noqa: T201  so that a failure can be run again
     chance = random.Random(seed)
@@ -149,6 +182,7 @@ async def test_a_storm_of_faults_costs_no_order_and_no_fill(simex: SimexHandle, 
     struck = (await simex.control.ListFaults(simex_pb2.ListFaultsRequest())).faults
     await simex.control.ClearFaults(simex_pb2.ClearFaultsRequest())
     await simex.inject("59905", "1")
+    clock.offset_ms += WINDOW_MS + LAG_MS + 1
     told = await until_told(simex, live)
 
     truth = await simex.truth()
