@@ -1,4 +1,4 @@
-"""python-binance, as it is installed, trades on simex: its clients, sync and async, its sockets, its copy of the book."""
+"""python-binance, as it is installed, trades on simex: sync and async, its sockets, and its copy of the book."""
 
 import asyncio
 import contextlib
