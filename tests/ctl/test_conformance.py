@@ -49,6 +49,13 @@ async def simex(tmp_path: Path) -> AsyncIterator[SimexHandle]:
         yield handle
 
 
+@pytest.fixture(autouse=True)
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """simex's own, whatever the developer's are."""
+    for name in ("GRIDWRIGHT_API_KEY", "GRIDWRIGHT_API_SECRET"):
+        monkeypatch.setenv(name, "simex")
+
+
 @pytest.fixture
 def terminal() -> Terminal:
     return Terminal()
@@ -182,11 +189,7 @@ async def test_an_address_that_is_none_is_named(terminal: Terminal) -> None:
         await run_conformance(Options("simex", "localhost:8080"), terminal.screen)
 
 
-async def test_a_test_network_that_ccxt_does_not_know_is_refused(
-    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("GRIDWRIGHT_API_KEY", "GRIDWRIGHT_API_SECRET"):
-        monkeypatch.setenv(name, "none")
+async def test_a_test_network_that_ccxt_does_not_know_is_refused(terminal: Terminal) -> None:
     with pytest.raises(ConfigError, match=r"venue.sandbox = True: ccxt knows of no test network of kraken"):
         await run_conformance(Options("kraken", sandbox=True, yes=True), terminal.screen)
 
