@@ -162,15 +162,16 @@ class Book:
             if order.price == price:
                 self._move(order.order_id, max(ZERO, self.ahead(order.order_id) - quantity))
 
-    def close_up(self) -> None:
-        """The others show less at their best than is ahead of our orders there: the rest has gone, and they move up."""
-        for side in Side if self._ahead else ():
-            best = self.others.best(side)
-            recorded = self.others.recorded(side, best)
-            for order in self.reachable(side, best):
-                shown = recorded if order.price == best else ZERO
-                if shown is not None and shown < self.ahead(order.order_id):
-                    self._move(order.order_id, shown)
+    def close_up(self, *, everywhere: bool = False) -> None:
+        """Where the others are known to show less than is ahead of our orders, the rest has gone, and ours move up.
+
+        Looks at what is at their best and better, unless more than their best is known anew.
+        """
+        for side in Side if self._ahead and not everywhere else ():
+            for order in self.reachable(side, self.others.best(side)):
+                self._close_up(order)
+        for order_id in list(self._ahead) if everywhere else ():
+            self._close_up(self._orders[order_id])
 
     def drain_moves(self) -> dict[int, Decimal]:
         """What is ahead of the orders that have moved in the queue since the last call, by order id."""
@@ -207,6 +208,11 @@ class Book:
         self._orders[order.order_id] = order
         self._orders_of.setdefault(order.account, {})[order.order_id] = order
         self._by_client_id[order.account, order.client_order_id] = order.order_id
+
+    def _close_up(self, order: Order) -> None:
+        shown = self.others.shown(order.side, order.price)
+        if shown is not None and shown < self.ahead(order.order_id):
+            self._move(order.order_id, shown)
 
     def _move(self, order_id: int, ahead: Decimal) -> None:
         if ahead == self.ahead(order_id):

@@ -9,10 +9,10 @@ The rules, in full:
   entirely, and at p, for at most q in all, what is ahead of our orders, then our orders. A maker trades at its own
   price.
 - A recorded quote does the same: its ask goes through our buys, its bid through our sells, for the quantity it shows.
-- What the others show no longer is not ahead of anybody: less than before at a recorded best, nothing at all at a
-  price that is better than their best.
-- A taker trades with our resting orders and with the others' book around the last market price (see Liquidity) or
-  behind the recorded quotes; the others' book is whole again for the next.
+- What the others show no longer is not ahead of anybody: where a level is recorded, at the best or in the depth, and at
+  a price that is better than their best, where they show nothing.
+- A taker trades with our resting orders and with the others' book: recorded quotes and depth where there are such, made
+  up around the last market price elsewhere (see Others, Liquidity). The others' book is whole again for the next.
 - Two of our orders trade with each other in one print; within an account one of them expires instead (see SelfTrade).
 - Fees are taken from what is received: in base on buys, in quote on sells (Binance without BNB).
 """
@@ -24,7 +24,7 @@ from typing import assert_never
 
 from gridsim.account import ZERO, Account, Balance
 from gridsim.book import Book, Offer
-from gridsim.market import Level, MarketEvent, MarketQuote, MarketTrade
+from gridsim.market import Level, MarketDepth, MarketEvent, MarketQuote, MarketTrade
 from gridsim.matching import Match, match_order, reserve
 from gridsim.orders import NewOrder, Order, OrderStatus, OrderType, Side, TimeInForce, Trade, Transition
 from gridsim.rules import Reason, Refused
@@ -121,6 +121,13 @@ class Exchange:
         step.market_quote(quote)
         return replace(step.outcome, quoted=True)
 
+    def depth(self, symbol: str, depth: MarketDepth, time_ms: int) -> Outcome:
+        """Lets the others be seen behind their best quotes. It fills nothing: only trades and quotes reach an order."""
+        book = self.book(symbol)
+        book.others.told(depth)
+        book.close_up(everywhere=True)
+        return replace(_Step(book, self.accounts, time_ms).outcome, quoted=True)
+
     def happen(self, symbol: str, event: MarketEvent, time_ms: int) -> Outcome:
         """Lets an event of the market happen, whichever it is."""
         match event:
@@ -128,6 +135,8 @@ class Exchange:
                 return self.trade(symbol, event, time_ms)
             case MarketQuote():
                 return self.quote(symbol, event, time_ms)
+            case MarketDepth():
+                return self.depth(symbol, event, time_ms)
             case _:
                 assert_never(event)
 

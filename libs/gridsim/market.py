@@ -45,7 +45,20 @@ class MarketQuote:
         return self.bid.price <= price <= self.ask.price
 
 
-MarketEvent = MarketTrade | MarketQuote
+@dataclass(frozen=True, slots=True)
+class MarketDepth:
+    """What is known of the others' book around the price, best first; it stands until the next. Empty: nothing is."""
+
+    market_time_ms: int
+    bids: tuple[Level, ...]
+    asks: tuple[Level, ...]
+
+    def side(self, side: Side) -> tuple[Level, ...]:
+        """The bids (BUY) or the asks (SELL)."""
+        return self.bids if side is Side.BUY else self.asks
+
+
+MarketEvent = MarketTrade | MarketQuote | MarketDepth
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +75,7 @@ class MarketPoint:
     anchor: Decimal
 
     def after(self, event: MarketEvent) -> "MarketPoint":
-        """The point once that event has happened. The price is the last trade's: quotes leave it alone."""
+        """The point once that event has happened. The price is the last trade's: the others leave it alone."""
         done, time_ms = self.events_done + 1, event.market_time_ms
         if isinstance(event, MarketTrade):
             return MarketPoint(done, time_ms, event.price, event.taker, self.anchor)

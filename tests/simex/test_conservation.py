@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from gridsim import chance
 from gridsim.account import Balance
 from gridsim.exchange import Outcome
-from gridsim.market import Level, Liquidity, MarketEvent, MarketPoint, MarketQuote, MarketTrade, Queue
+from gridsim.market import Level, Liquidity, MarketDepth, MarketEvent, MarketPoint, MarketQuote, MarketTrade, Queue
 from gridsim.orders import FOLLOWS, NewOrder, Order, OrderType, SelfTrade, Side, TimeInForce, Trade
 from gridsim.rules import Refused, SymbolRules
 from simex.store import Store
@@ -43,7 +43,7 @@ lots = st.integers(1, 2500)
 
 
 class Noise:
-    """A market of trades and quotes around one price. Each is a function of its number: it goes on after a restart."""
+    """A market around one price. Each event is a function of its number: it goes on after a restart."""
 
     def __init__(self, rules: SymbolRules, seed: int) -> None:
         self.rules = rules
@@ -65,8 +65,13 @@ class Noise:
         quantity, other = ((word % 2500 + 1) * self.rules.lot_size / 3 for word in (first, second))
         if kind % 3:
             return MarketTrade(number, price, quantity, Side.BUY if kind % 2 else Side.SELL)
-        ask = price + (kind % 3 + 1) * self.rules.tick_size
+        ask = price + (kind // 3 % 3 + 1) * self.rules.tick_size
+        if kind % 2:
+            return MarketDepth(number, self.levels(price, -2, quantity), self.levels(ask, 2, other))
         return MarketQuote(number, Level(price, quantity), Level(ask, other))
+
+    def levels(self, best: Decimal, ticks: int, quantity: Decimal) -> tuple[Level, ...]:
+        return tuple(Level(best + number * ticks * self.rules.tick_size, quantity / number) for number in range(1, 4))
 
 
 class VenueMachine(RuleBasedStateMachine):
@@ -267,4 +272,4 @@ def trade_key(trade: Trade) -> tuple[str, int, int]:
 
 
 TestVenueMachine = VenueMachine.TestCase
-TestVenueMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None, print_blob=True)
+TestVenueMachine.settings = settings(max_examples=40, stateful_step_count=40, deadline=None, print_blob=True)
