@@ -64,7 +64,10 @@ class PublicMarket:
 
     def day_ticker(self, now_ms: int) -> Json:
         """The last 24 hours, with the best quotes."""
-        return ticker_payloads.day_ticker(self.book, self.statistics(now_ms - DAY_MS, now_ms), self.last)
+        opened_ms = now_ms - DAY_MS
+        before = self._candles.last_before(opened_ms)
+        statistics = self.statistics(opened_ms, now_ms)
+        return ticker_payloads.day_ticker(self.book, statistics, before.close if before else None, self.last)
 
     def statistics(self, opened_ms: int, closed_ms: int) -> Json:
         """What happened in a stretch of time, by whole minutes."""

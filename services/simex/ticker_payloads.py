@@ -63,13 +63,13 @@ def mini(statistics: Json) -> Json:
     return {key: statistics[key] for key in _MINI}
 
 
-def day_ticker(book: Book, statistics: Json, last: Print | None) -> Json:
-    """GET ticker/24hr: the statistics of a day, and the best quotes."""
+def day_ticker(book: Book, statistics: Json, before: Decimal | None, last: Print | None) -> Json:
+    """GET ticker/24hr: the statistics of a day, and the best quotes. `before` is the last price before that day."""
     told = dict(statistics)
     head = {key: told.pop(key) for key in ("symbol", "priceChange", "priceChangePercent", "weightedAvgPrice")}
     return {
         **head,
-        "prevClosePrice": told["openPrice"],
+        "prevClosePrice": told["openPrice"] if before is None else amount(before),
         "lastPrice": told.pop("lastPrice"),
         "lastQty": amount(last.quantity) if last else ZERO,
         **{key: value for key, value in book_ticker(book).items() if key != "symbol"},

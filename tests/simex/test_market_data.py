@@ -207,6 +207,14 @@ async def test_a_ticker_is_told_of_one_symbol_some_or_all(traded: Hours) -> None
     assert halted == []
 
 
+async def test_a_day_tells_the_price_before_it(traded: Hours) -> None:
+    await traded.trade(DAY_MS + MINUTE_MS, "61000")
+    day = await traded.get("ticker/24hr")
+
+    assert (day["prevClosePrice"], day["openPrice"]) == ("59900.00000000", "60200.00000000")
+    assert (day["count"], day["lastPrice"], day["lastQty"]) == (4, "61000.00000000", "1.00000000")
+
+
 async def test_exchange_info_is_told_of_what_is_asked_for(hours: Hours) -> None:
     whole = await hours.get("exchangeInfo", symbol=None)
     one = await hours.get("exchangeInfo", showPermissionSets="false")
