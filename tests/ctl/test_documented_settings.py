@@ -74,5 +74,5 @@ def documented(name: str) -> set[str]:
 
 @pytest.mark.parametrize("name", READERS)
 def test_the_settings_that_are_read_are_those_that_are_documented(name: str, tmp_path: Path) -> None:
-    nested = {"risk", "markets", "balances", "faults"}  # tables of their own
+    nested = {"risk", "markets", "balances", "accounts", "keys", "faults"}  # tables of their own
     assert documented(name) - nested == read_by_the_services(name, tmp_path / "grid.toml") - nested
