@@ -5,6 +5,7 @@ before it, and in integers alone, so that no platform's floating point has a say
 """
 
 from decimal import Decimal
+from functools import cache
 
 _MASK = 2**64 - 1
 _GAMMA = 0x9E3779B97F4A7C15
@@ -13,7 +14,7 @@ _SD_OF_FOUR = Decimal(37837)  # of the sum of four uniform 16-bit numbers: sqrt(
 
 def bits(seed: int, event: int, draw: int) -> int:
     """64 uniform bits, independent for each event and each of its draws (0 to 7)."""
-    return _mix(_mix(seed & _MASK) + (event * 8 + draw) * _GAMMA)
+    return _mix(_stream(seed) + (event * 8 + draw) * _GAMMA)
 
 
 def uniform(word: int) -> Decimal:
@@ -25,6 +26,11 @@ def normal(word: int) -> Decimal:
     """The bits as a number of mean 0 and standard deviation 1: four uniforms summed, so never beyond ±3.5."""
     total = sum((word >> shift) & 0xFFFF for shift in (0, 16, 32, 48))
     return (total - 131_070) / _SD_OF_FOUR
+
+
+@cache  # the same for every event of a simulation
+def _stream(seed: int) -> int:
+    return _mix(seed & _MASK)
 
 
 def _mix(value: int) -> int:
