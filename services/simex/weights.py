@@ -102,4 +102,8 @@ WEIGHTS: Mapping[str, Weigh] = {
     "POST userDataStream": _always(2),
     "PUT userDataStream": _always(2),
     "DELETE userDataStream": _always(2),
+    "POST session": _always(2),
+    "GET session": _always(2),
+    "DELETE session": _always(2),
+    "GET session/subscriptions": _always(2),
 }

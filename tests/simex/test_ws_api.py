@@ -158,6 +158,15 @@ async def test_every_answer_tells_what_is_used_of_the_limits_unless_asked_not_to
     assert by_url == {"id": 1, "status": 200, "result": {}}
 
 
+@pytest.mark.parametrize(
+    "method", ["session.status", "session.logout", "session.subscriptions", "userDataStream.unsubscribe"]
+)
+async def test_what_only_a_socket_can_ask_weighs_two(ask: Ask, method: str) -> None:
+    before = (await ask("ping", sign=False))["rateLimits"][0]["count"]
+
+    assert (await ask(method, sign=False))["rateLimits"][0]["count"] == before + 2
+
+
 async def test_nobody_can_log_on_with_an_hmac_key(ask: Ask) -> None:
     before = await ask("session.status", sign=False)
     refused = await ask("session.logon")
