@@ -15,9 +15,9 @@ from jsonschema import Draft4Validator
 from jsonschema.exceptions import ValidationError
 
 from gridsim.orders import Side
+from gridtesting.endpoints import every_endpoint
 from gridtesting.simex import SimexHandle
-from simex import endpoints
-from simex.call import Endpoint, Security
+from simex.call import Security
 
 OPENAPI = Path(__file__).resolve().parents[3] / "shared/data/binance_payloads/binance_spot_api_openapi.yaml"
 
@@ -185,20 +185,7 @@ DEVIATIONS: dict[str, str] = {
 }
 
 
-class Anything:
-    """Stands for the parts that the endpoints are made of: only the table is wanted, nothing of it is run."""
-
-    def __getattr__(self, name: str) -> "Anything":
-        return self
-
-
-# Every endpoint of every table that there is, by its name.
-ENDPOINTS: dict[str, Endpoint] = {
-    each.name: each
-    for name, table in vars(endpoints).items()
-    if name.endswith("_endpoints")
-    for each in table(Anything())
-}
+ENDPOINTS = {each.name: each for each in every_endpoint()}
 
 
 @pytest.fixture(scope="module")
