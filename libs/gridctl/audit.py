@@ -4,7 +4,7 @@ Each number stands for a promise of the design: duplicates P1, orphans P2, missi
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -64,7 +64,9 @@ def audit(bot: str, truth: simex_pb2.Truth, books: Sequence[Books]) -> AuditRepo
     prefixes = tuple(id_prefix(bot, book.state.symbol) for book in books)
     orders = [order for order in truth.orders if order.client_order_id.startswith(prefixes)]
     trades = [trade for trade in truth.trades if trade.client_order_id.startswith(prefixes)]
-    position_diff, quote_diff = _differences(truth, books)
+    accounts = {order.account for order in orders}
+    held = [balance for balance in truth.balances if balance.account in accounts]
+    position_diff, quote_diff = _differences(held, books)
     return AuditReport(
         fills=len(trades),
         duplicates=tuple(_duplicates(orders)),
@@ -145,15 +147,17 @@ def _applied(book: Books) -> list[str]:
     ]
 
 
-def _differences(truth: simex_pb2.Truth, books: Sequence[Books]) -> tuple[Mapping[str, Decimal], Mapping[str, Decimal]]:
-    """The account's change of each asset less the change that the states add up to: bases first, then the others."""
+def _differences(
+    balances: Iterable[simex_pb2.TrueBalance], books: Sequence[Books]
+) -> tuple[Mapping[str, Decimal], Mapping[str, Decimal]]:
+    """Our account's change of each asset less the change that the states add up to: bases first, then the others."""
     changes: dict[str, Decimal] = {}
     for book in books:
         for asset, amount in _changes(book.state):
             changes[asset] = changes.get(asset, ZERO) + amount
     bases = {_assets(book.state)[0] for book in books}
     found: dict[str, Decimal] = {}
-    for balance in truth.balances:
+    for balance in balances:
         given = Decimal(balance.at_start) + Decimal(balance.deposited or 0)
         change = Decimal(balance.free) + Decimal(balance.locked) - given
         found[balance.asset] = change - changes.pop(balance.asset, ZERO)

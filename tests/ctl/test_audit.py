@@ -182,6 +182,15 @@ def test_orders_that_are_not_ours_are_left_out() -> None:
     assert case.report().clean
 
 
+def test_what_other_accounts_do_is_left_out() -> None:
+    case = Case()
+    case.truth.orders.append(
+        simex_pb2.TrueOrder(symbol=SYMBOL, client_order_id="web_1", status="FILLED", account="eve")
+    )
+    case.truth.balances.append(simex_pb2.TrueBalance(account="eve", asset="BTC", free="3", locked="0", at_start="2"))
+    assert case.report().clean
+
+
 def test_two_grids_that_share_a_coin_are_added_up() -> None:
     case = Case()
     other = models.State(symbol="BTC/EUR", totals=models.Totals(position="0.5", quote_flow="-20000"))
