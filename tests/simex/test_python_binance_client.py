@@ -12,6 +12,7 @@ from binance.exceptions import BinanceAPIException
 from binance.ws.reconnecting_websocket import ReconnectingWebsocket
 
 from gridsim.orders import Side
+from gridtesting.endpoints import every_endpoint
 from gridtesting.simex import SimexHandle
 
 BTC = {"symbol": "BTCUSDT"}
@@ -146,6 +147,7 @@ TWINS: list[tuple[str, str, dict[str, Any]]] = [
     ("get_prevented_matches", "ws_get_prevented_matches", BTC | {"orderId": 2}),
     ("create_test_order", "ws_create_test_order", LIMIT),
 ]
+HARMLESS = {each.name for each in every_endpoint() if each.method == "GET"} | {"POST order/test"}  # all that only tell
 OF_THE_MOMENT = ("serverTime", "openTime", "closeTime", "updateTime")
 
 
@@ -159,6 +161,9 @@ async def test_both_transports_answer_the_async_client_alike(client: AsyncClient
         over_rest, over_ws = await getattr(client, rest)(**sent), await getattr(client, ws)(**sent)
         assert over_rest or rest in {"ping", "create_test_order"}, rest
         assert lasting(over_rest) == lasting(over_ws), rest
+    asked = {(each.transport, each.endpoint) for each in await simex.requests()}
+
+    assert asked >= {(transport, name) for transport in ("REST", "WS") for name in HARMLESS}
 
 
 def lasting(answer: object) -> object:
