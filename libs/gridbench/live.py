@@ -83,6 +83,7 @@ def _config(folder: Path, url: str) -> Path:
     """The demo's house with a market that stands still until it is told where to go."""
     values = tomllib.loads(example("demo.toml"))
     values[SIMEX]["markets"][0]["running"] = False
+    values[SIMEX]["limits"] = {"enabled": False}
     values["grids"][0]["risk"].pop("max_position")
     if url:
         values["database"] = {"url": url}

@@ -65,6 +65,7 @@ def _any_tape(values: dict[str, Any], tape: TapeInfo) -> dict[str, Any]:
     grid = values["grids"][0]
     grid |= {"symbol": tape.symbol, "anchor": canonical(tape.first_price), "interval": "0.005", "spacing": "geometric"}
     values[SIMEX] |= {"markets": [market], "balances": {tape.symbol.partition("/")[2]: "100000"}}
+    values[SIMEX]["limits"] = {"enabled": False}  # as the examples of tapes have it
     return values
 
 

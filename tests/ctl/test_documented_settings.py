@@ -35,6 +35,7 @@ READERS: dict[str, tuple[Read, str]] = {
     "grids.risk": (orchestrator.config.load_settings, "grids[0].risk"),
     "simex": (lambda path: simex.config.read_settings(read_toml(path).table("simex")), "simex"),
     "simex.markets": (lambda path: simex.config.read_settings(read_toml(path).table("simex")), "simex.markets[0]"),
+    "simex.limits": (lambda path: simex.config.read_settings(read_toml(path).table("simex")), "simex.limits"),
     "simex.faults": (lambda path: simex.config.read_settings(read_toml(path).table("simex")), "simex.faults[0]"),
 }
 
@@ -74,5 +75,5 @@ def documented(name: str) -> set[str]:
 
 @pytest.mark.parametrize("name", READERS)
 def test_the_settings_that_are_read_are_those_that_are_documented(name: str, tmp_path: Path) -> None:
-    nested = {"risk", "markets", "balances", "accounts", "keys", "faults"}  # tables of their own
+    nested = {"risk", "markets", "balances", "accounts", "keys", "faults", "limits"}  # tables of their own
     assert documented(name) - nested == read_by_the_services(name, tmp_path / "grid.toml") - nested
