@@ -56,9 +56,7 @@ class Answer:
 class Gateway:
     """The endpoints behind their doors. It is of one thread: no request sees another half done."""
 
-    def __init__(
-        self, endpoints: Iterable[Endpoint], keys: Keys, limits: Limits, clock_ms: Callable[[], int]
-    ) -> None:
+    def __init__(self, endpoints: Iterable[Endpoint], keys: Keys, limits: Limits, clock_ms: Callable[[], int]) -> None:
         endpoints = tuple(endpoints)
         self.by_route = {(each.method, each.path): each for each in endpoints}
         self.by_ws = {each.ws: each for each in endpoints if each.ws}
