@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from gridsim.account import MAIN, Balance
-from gridsim.market import Liquidity, MarketTrade
+from gridsim.market import Liquidity, MarketTrade, Queue
 from gridsim.orders import NewOrder, OrderType, Side
 from gridsim.rules import SymbolRules
 from gridsim.simulation import Simulation
@@ -25,18 +25,18 @@ BTC = "BTC/USDT"
 
 
 def venue_on(store: Store) -> Venue:
-    rules = SymbolRules(BTC)
-    listing = Listing(rules, Liquidity(), Simulation(rules, 7, Decimal(60_000)), "simulation 7")
-    return Venue([listing], {MAIN: [Balance("BTC", Decimal(1)), Balance("USDT", Decimal(100_000))]}, store)
+    rules, start = SymbolRules(BTC), [Balance("BTC", Decimal(1)), Balance("USDT", Decimal(100_000))]
+    listing = Listing(rules, Liquidity(queue=Queue.FRONT), Simulation(rules, 7, Decimal(60_000)), "simulation 7")
+    return Venue([listing], {MAIN: start, "bob": start}, store)
 
 
-def order(price: int) -> NewOrder:
-    return NewOrder(BTC, Side.BUY, OrderType.LIMIT, Decimal("0.01"), Decimal(price))
+def order(price: str, side: Side = Side.BUY) -> NewOrder:
+    return NewOrder(BTC, side, OrderType.LIMIT, Decimal("0.01"), Decimal(price))
 
 
 def prepare(venue: Venue) -> None:
-    venue.place(MAIN, order(59_000), 1)
-    venue.place(MAIN, order(59_500), 1)
+    venue.place(MAIN, order("59000"), 1)
+    venue.place(MAIN, order("59999.99"), 1)
 
 
 def fill_both(venue: Venue) -> None:
@@ -48,10 +48,15 @@ def cancel_both(venue: Venue) -> None:
 
 
 def place_and_take(venue: Venue) -> None:
-    venue.place(MAIN, order(61_000), 2)
+    venue.place(MAIN, order("61000"), 2)
 
 
-COMMANDS = {command.__name__: command for command in (fill_both, cancel_both, place_and_take)}
+def trade_with_each_other(venue: Venue) -> None:
+    outcome = venue.place("bob", order("59999.99", Side.SELL), 2)
+    assert len({each.order.account for each in outcome.executions if each.trade}) == 2
+
+
+COMMANDS = {command.__name__: command for command in (fill_both, cancel_both, place_and_take, trade_with_each_other)}
 
 
 def book_of(path: Path) -> tuple[object, ...]:
