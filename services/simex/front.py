@@ -115,7 +115,7 @@ class Front:
     def answer(self, arrival: Arrival) -> Answer:
         """What the exchange answers. What look-ups are not to show yet is not in it."""
         endpoint, noted = arrival.endpoint, arrival.noted
-        if (endpoint.method, endpoint.path) == ("DELETE", "order"):
+        if (endpoint.method, endpoint.path) == ("DELETE", "order") and self._plan.expects(Occasion.CANCEL):
             self._cross(arrival)
         answer = self._gateway.answer(endpoint, arrival.request)
         noted.status, noted.code, noted.reached = answer.status, fault_answers.code_of(answer), answer.reached
