@@ -1,0 +1,102 @@
+"""A user trades by hand on the bot's own account: the bot leaves those orders alone, across kills too."""
+
+import asyncio
+import subprocess
+import sys
+import time
+import tomllib
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from gridcore.ids import id_prefix
+from gridctl.stage import Stage
+from gridtesting.processes import Stack, running_stack
+from gridwright.v1 import models_pb2, orchestrator_pb2, simex_pb2
+
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system")]
+
+SYMBOL, DEADLINE_SECONDS = "BTC/USDT", 30.0
+
+
+@pytest.fixture
+def seed() -> int:
+    """Of the market; printed, so that a failure can be played again."""
+    value = time.time_ns() % 1_000_000
+    print(f"market seed {value}")  # noqa: T201  # shown by pytest where the test fails
+    return value
+
+
+async def command(*words: str) -> str:
+    """`gridwright WORDS`; what it says."""
+    done = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-m", "gridctl", *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done
+    return done.stdout
+
+
+async def by_hand(stack: Stack, *words: str) -> str:
+    url = tomllib.loads(stack.house.config.read_text(encoding="utf-8"))["venue"]["base_url"]
+    return await command("hand", "--url", url, *words)
+
+
+async def traded(stack: Stack, fills: int) -> None:
+    """Waits until the grid has this many more fills than now."""
+    request, ends = orchestrator_pb2.GetStateRequest(), time.monotonic() + DEADLINE_SECONDS
+    wanted = (await stack.wires.orchestrator.GetState(request, wait_for_ready=True)).state.totals.fills + fills
+    while (await stack.wires.orchestrator.GetState(request)).state.totals.fills < wanted:
+        assert time.monotonic() < ends, stack.outputs()
+        await asyncio.sleep(0.05)
+
+
+async def orders(stack: Stack, *, of_the_bot: bool) -> list[simex_pb2.TrueOrder]:
+    truth = await stack.wires.simex.GetTruth(simex_pb2.GetTruthRequest())
+    prefix = id_prefix(stack.house.bot, SYMBOL)
+    return [order for order in truth.orders if order.client_order_id.startswith(prefix) is of_the_bot]
+
+
+async def bought_by_hand(stack: Stack) -> Decimal:
+    """In BTC, after fees."""
+    truth = await stack.wires.simex.GetTruth(simex_pb2.GetTruthRequest())
+    prefix = id_prefix(stack.house.bot, SYMBOL)
+    fills = [trade.fill for trade in truth.trades if not trade.client_order_id.startswith(prefix)]
+    return sum((Decimal(fill.quantity) - Decimal(fill.fee) for fill in fills), Decimal(0))
+
+
+async def no_buy_of_the_bot_is_open(stack: Stack) -> None:
+    ends = time.monotonic() + DEADLINE_SECONDS
+    while any(
+        order.side == models_pb2.SIDE_BUY and order.status in {"NEW", "PARTIALLY_FILLED"}
+        for order in await orders(stack, of_the_bot=True)
+    ):
+        assert time.monotonic() < ends, stack.outputs()
+        await asyncio.sleep(0.05)
+
+
+async def test_orders_by_hand_are_left_alone_by_a_grid_that_is_killed_and_made_safe(tmp_path: Path, seed: int) -> None:
+    async with running_stack(tmp_path, Stage(seed=seed)) as stack:
+        await traded(stack, 3)
+        await by_hand(stack, "buy", SYMBOL, "0.001", "55000")
+        await by_hand(stack, "buy", SYMBOL, "0.00167", "59820", "--id", "mine")  # as the grid's own would be
+        for name in ("executor", "orchestrator"):
+            await stack[name].kill()
+        await by_hand(stack, "buy", SYMBOL, "0.002", "54000")
+        for name in ("executor", "orchestrator"):
+            await stack[name].start()
+            await stack[name].serving()
+        await traded(stack, 3)
+        report = await stack.audit()
+        await command("safe", "--config", str(stack.house.config), "--why", "a look at what is left")
+        await no_buy_of_the_bot_is_open(stack)
+        left = await by_hand(stack, "orders")
+        far, at_level, later = await orders(stack, of_the_bot=False)
+        bought = await bought_by_hand(stack)
+    # What the hand has bought is not the grid's, and all that the audit finds.
+    assert (report.duplicates, report.orphans, report.missing, report.twice) == ((), (), (), ()), report
+    assert report.position_diff.get("BTC", Decimal(0)) == bought, report
+    assert [len(order.transitions) for order in (far, later)] == [1, 1], "they rest as they were placed"
+    assert {step.status for step in at_level.transitions} <= {"NEW", "PARTIALLY_FILLED", "FILLED"}, at_level
+    assert "at 55000" in left
+    assert "at 54000" in left
