@@ -1,7 +1,7 @@
 """A request as an endpoint sees it, and an endpoint as the gateway sees it: what both transports have in common."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
 
@@ -20,11 +20,15 @@ class Security(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request that has been let in. `account` is whose key signed it, empty where none is asked for."""
+    """One request that has been let in. `account` is whose key signed it, empty where none is asked for.
+
+    `charge` counts the order that an endpoint is about to place, or raises ApiError where there are too many.
+    """
 
     params: Params
     now_ms: int  # the venue's clock
     account: str = ""
+    charge: Callable[[], None] = field(default=lambda: None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from gridsim.rules import Refused
 from simex.call import Call, Endpoint, Security
@@ -72,9 +73,8 @@ class Gateway:
             visit.enter()
             account = self._let_in(endpoint, request)
             request.params.check(endpoint.accepted)
-            visit.place(account)
             reached = True
-            body = endpoint.run(Call(request.params, self._clock_ms(), account))
+            body = endpoint.run(Call(request.params, self._clock_ms(), account, partial(visit.place, account)))
             return Answer(200, body, visit.leave(None), reached=True)
         except Refused as refused:
             error = of_refusal(refused)
@@ -84,7 +84,7 @@ class Gateway:
             _log.exception("the book on disk refused a write; it was read anew")
             error = UNKNOWN_OUTCOME
         wait = error.wait if isinstance(error, OverLimitError) else None
-        return Answer(error.status, error.body, visit.leave(error), wait, reached)
+        return Answer(error.status, error.body, visit.leave(error), wait, reached and wait is None)
 
     def account_of(self, request: Request) -> str:
         """Whose key a request names, empty where it names none of ours: a claim, not yet checked."""

@@ -56,7 +56,7 @@ class ReplaceMode(Enum):
 
 
 class OverLimitMode(Enum):
-    """What a cancel-replace does where no further order may be placed: here nothing in either case."""
+    """What a cancel-replace does where the account may place no further order."""
 
     DO_NOTHING = "DO_NOTHING"
     CANCEL_ONLY = "CANCEL_ONLY"

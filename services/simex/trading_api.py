@@ -12,6 +12,7 @@ from simex import account_payloads as payloads
 from simex.call import Call
 from simex.endings import PreventedMatch, prevented_matches
 from simex.errors import ApiError, neither, of_refusal, unknown_order
+from simex.limits import OverLimitError
 from simex.order_entry import Entry, OverLimitMode, ReplaceMode, Restriction, read_entry, read_restriction
 from simex.params import Params
 from simex.payloads import Json
@@ -27,7 +28,9 @@ class TradingApi:
 
     def new_order(self, call: Call) -> Json:
         """POST order."""
-        return self._place(call, read_entry(self._symbol(call.params), call.params))
+        entry = read_entry(self._symbol(call.params), call.params)
+        call.charge()
+        return self._place(call, entry)
 
     def test_order(self, call: Call) -> Json:
         """POST order/test: parameters and filters are checked, balance and book are not looked at, as on Binance."""
@@ -52,20 +55,21 @@ class TradingApi:
         """POST order/cancelReplace: two commands, of which one may fail. Filters are looked at before either."""
         params = call.params
         mode = params.word("cancelReplaceMode", ReplaceMode)
-        params.optional_word("orderRateLimitExceededMode", OverLimitMode, OverLimitMode.DO_NOTHING)
+        exceeding = params.optional_word("orderRateLimitExceededMode", OverLimitMode, OverLimitMode.DO_NOTHING)
         restriction, cancel_id = read_restriction(params), params.client_id("cancelNewClientOrderId")
         entry = read_entry(self._symbol(params), params)
         book = self._venue.book(entry.order.symbol)
         book.rules.check(_sized(entry.order, book, call.account), book.price)
-        done = cancelled, placed = _Half(), _Half()
+        over_limit = _over_limit(call, exceeding)
+        cancelled, placed = _Half(), _Half()
         cancelled.attempt(
             lambda: self._cancel(
                 call, self._open_order(call, "cancelOrderId", "cancelOrigClientOrderId"), restriction, cancel_id
             )
         )
         if not cancelled.failed or mode is ReplaceMode.ALLOW_FAILURE:
-            placed.attempt(lambda: self._place(call, entry))
-        return _replaced(*done)
+            placed.attempt(lambda: self._place(call, entry), over_limit)
+        return _replaced(cancelled, placed, told_429=over_limit is not None and mode is ReplaceMode.STOP_ON_FAILURE)
 
     def _place(self, call: Call, entry: Entry) -> Json:
         new = _sized(entry.order, self._venue.book(entry.order.symbol), call.account)
@@ -113,8 +117,11 @@ class _Half:
     def failed(self) -> bool:
         return self.result != "SUCCESS"
 
-    def attempt(self, command: Callable[[], Json]) -> None:
+    def attempt(self, command: Callable[[], Json], refusal: ApiError | None = None) -> None:
+        """Runs the command, unless it is refused beforehand."""
         try:
+            if refusal is not None:
+                raise refusal
             self.result, self.response = "SUCCESS", command()
         except Refused as refused:
             self.result, self.response = "FAILURE", of_refusal(refused).body
@@ -122,7 +129,18 @@ class _Half:
             self.result, self.response = "FAILURE", error.body
 
 
-def _replaced(cancelled: _Half, placed: _Half) -> Json:
+def _over_limit(call: Call, exceeding: OverLimitMode) -> ApiError | None:
+    """The refusal of an order that is one too many, where its cancel is to happen all the same. Raises it elsewhere."""
+    try:
+        call.charge()
+    except OverLimitError as error:
+        if exceeding is OverLimitMode.DO_NOTHING:
+            raise
+        return error
+    return None
+
+
+def _replaced(cancelled: _Half, placed: _Half, *, told_429: bool) -> Json:
     """The answer where both succeeded. Raises ApiError, which tells of both, where one did not."""
     both: Json = {
         "cancelResult": cancelled.result,
@@ -131,9 +149,9 @@ def _replaced(cancelled: _Half, placed: _Half) -> Json:
         "newOrderResponse": placed.response,
     }
     if cancelled.failed and placed.failed:
-        raise ApiError(-2022, "Order cancel-replace failed.", data=both)
+        raise ApiError(-2022, "Order cancel-replace failed.", 429 if told_429 else 400, both)
     if cancelled.failed or placed.failed:
-        raise ApiError(-2021, "Order cancel-replace partially failed.", 409, both)
+        raise ApiError(-2021, "Order cancel-replace partially failed.", 429 if told_429 else 409, both)
     return both
 
 

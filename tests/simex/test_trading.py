@@ -10,6 +10,7 @@ import pytest
 
 from gridsim.market import Liquidity
 from gridtesting.simex import STILL_MARKET, SimexHandle, running_simex
+from simex.limits import LimitSettings
 
 UNKNOWN = {"code": -2011, "msg": "Unknown order sent."}
 WOULD_MATCH = {"code": -2010, "msg": "Order would immediately match and take."}
@@ -22,6 +23,13 @@ async def simex(tmp_path: Path) -> AsyncIterator[SimexHandle]:
     """With room between the others' best bid and ask, ten dollars below and at the last price of 60,000."""
     async with running_simex(tmp_path, [replace(STILL_MARKET, liquidity=Liquidity(spread_ticks=1000))]) as handle:
         yield handle
+
+
+@pytest.fixture
+async def limited(tmp_path: Path, signed: Any) -> AsyncIterator[Any]:
+    """A client of another simex, where an account may place one order a day."""
+    async with running_simex(tmp_path / "limited", limits=LimitSettings(orders_day=1)) as handle:
+        yield type(signed)(signed.http, handle.http_url)
 
 
 def order(**changes: object) -> dict[str, object]:
@@ -142,6 +150,37 @@ async def test_what_fails_of_a_cancel_replace_is_told_half_by_half(
     assert (data["cancelResult"], data["newOrderResult"]) == results
     assert tuple(told) == answers
     assert await open_ids(signed) == left
+
+
+@pytest.mark.parametrize(
+    ("mode", "exceeding", "order_id", "status", "code", "results"),
+    [
+        ("STOP_ON_FAILURE", "DO_NOTHING", 1, 429, -1015, None),
+        ("STOP_ON_FAILURE", "CANCEL_ONLY", 1, 429, -2021, ("SUCCESS", "FAILURE")),
+        ("STOP_ON_FAILURE", "CANCEL_ONLY", 9, 429, -2022, ("FAILURE", "NOT_ATTEMPTED")),
+        ("ALLOW_FAILURE", "DO_NOTHING", 1, 429, -1015, None),
+        ("ALLOW_FAILURE", "CANCEL_ONLY", 1, 409, -2021, ("SUCCESS", "FAILURE")),
+        ("ALLOW_FAILURE", "CANCEL_ONLY", 9, 400, -2022, ("FAILURE", "FAILURE")),
+    ],
+)
+async def test_over_the_order_limit_a_cancel_replace_may_still_cancel(
+    limited: Any, mode: str, exceeding: str, order_id: int, status: int, code: int, results: tuple[str, str] | None
+) -> None:
+    await limited.place(newClientOrderId="old")  # the one order that a day has
+
+    answered, error = await limited.call(
+        "POST", "order/cancelReplace", cancelReplaceMode=mode, orderRateLimitExceededMode=exceeding,
+        cancelOrderId=order_id, **order(newClientOrderId="new"),
+    )  # fmt: skip
+
+    assert (answered, error["code"]) == (status, code)
+    if results is None:
+        assert error["msg"] == "Too many new orders; current limit is 1 orders per 1 DAY."
+    else:
+        data = error["data"]
+        assert (data["cancelResult"], data["newOrderResult"]) == results
+        assert (data["newOrderResponse"] or {"code": -1015})["code"] == -1015
+    assert await open_ids(limited) == ([] if results and results[0] == "SUCCESS" else ["old"])
 
 
 @pytest.mark.parametrize(
