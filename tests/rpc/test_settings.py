@@ -19,6 +19,7 @@ TABLE = Table(
     {
         "name": "x", "flag": True, "count": 3, "price": "1.50", "whole": 7, "colour": "blue", "inner": {"a": 1},
         "rows": [{"b": 1}, {"b": 2}], "float": 1.5, "bad": "nan", "mixed": [{"b": 1}, 2], "at": "127.0.0.1:0",
+        "words": ["a", "b"],
     },
     "top",
 )  # fmt: skip
@@ -26,6 +27,7 @@ TABLE = Table(
 
 def test_values_are_read_by_type() -> None:
     assert TABLE.text("name") == "x"
+    assert TABLE.texts("words") == ["a", "b"]
     assert TABLE.flag("flag") is True
     assert TABLE.integer("count", least=3) == 3
     assert TABLE.decimal("price") == Decimal("1.5")
@@ -56,6 +58,8 @@ def test_flags_of_a_command_replace_the_files_values_and_keep_its_name() -> None
     [
         (lambda: TABLE.text("absent"), "top.absent is missing: add it"),
         (lambda: TABLE.text("count"), "top.count = 3: give a string"),
+        (lambda: TABLE.texts("name"), "top.name = 'x': give an array of strings"),
+        (lambda: TABLE.texts("rows"), "top.rows = [{'b': 1}, {'b': 2}]: give an array of strings"),
         (lambda: TABLE.flag("count"), "top.count = 3: give true or false"),
         (lambda: TABLE.integer("flag"), "top.flag = True: give a whole number"),
         (lambda: TABLE.integer("name", least=4), "top.name = 'x': give a whole number of at least 4"),
