@@ -62,14 +62,3 @@ def code_of(answer: Answer) -> int:
     """Binance's code of an error, zero for anything else."""
     code = answer.body.get("code") if isinstance(answer.body, dict) and not answer.ok else None
     return code if isinstance(code, int) else 0
-
-
-def placed_by(answer: Answer) -> tuple[str, int] | None:
-    """Symbol and id of the order that an answer says was placed, a cancelReplace's new one; None where it says none."""
-    body = answer.body
-    placed = body.get("newOrderResponse", body) if isinstance(body, dict) else None
-    match placed:
-        case {"symbol": str(symbol), "orderId": int(order_id)}:
-            return symbol, order_id
-        case _:
-            return None

@@ -43,6 +43,7 @@ def _read(table: Table) -> Fault:
         message=table.text("message", ""),
         done=table.flag("done", default=False),
         lost=table.flag("lost", default=False),
+        late_events=table.flag("late_events", default=False),
         fraction=table.decimal("fraction", _ONE),
     )
     table.refuse_unread()

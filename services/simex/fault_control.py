@@ -102,6 +102,7 @@ def fault_from_proto(message: simex_pb2.Fault) -> Fault:
         message=message.message,
         done=message.done,
         lost=message.lost,
+        late_events=message.late_events,
         fraction=_part("fraction", message.fraction),
     )
 
@@ -125,6 +126,7 @@ def fault_to_proto(fault: Fault) -> simex_pb2.Fault:
         message=fault.message,
         done=fault.done,
         lost=fault.lost,
+        late_events=fault.late_events,
         fraction=str(fault.fraction),
     )
 

@@ -47,7 +47,7 @@ class Occasion(Enum):
     """What is just happening when a fault is looked for."""
 
     REQUEST = "REQUEST"  # a request was read: one fault at most says what becomes of it
-    ORDER = "ORDER"  # a request has placed an order
+    ORDER = "ORDER"  # the exchange has taken an order
     TRADE = "TRADE"  # an order of an account's has traded
     CANCEL = "CANCEL"  # a cancel is about to reach the exchange
     EVENT = "EVENT"  # an event is about to be sent to a websocket
@@ -79,6 +79,7 @@ class Fault:
     message: str = ""  # empty: Binance's own for the code
     done: bool = False
     lost: bool = False  # LATE_ARRIVAL: its answer too; SILENCE: what would have been sent meanwhile
+    late_events: bool = False  # HIDDEN_ORDER: the user stream tells of it as late
     fraction: Decimal = Decimal(1)  # CANCEL_CROSSES_FILL: of what is left of the order
 
 
@@ -137,7 +138,7 @@ FORMS: dict[Kind, Form] = {
     Kind.LATE_ARRIVAL: _request("lost", "hold_ms", needs=["delay_ms"]),
     Kind.SLOW_ANSWER: _request(needs=["delay_ms"]),
     Kind.MAINTENANCE: _request(),
-    Kind.HIDDEN_ORDER: Form(Occasion.ORDER, _DELAYED, _DELAYED),
+    Kind.HIDDEN_ORDER: Form(Occasion.ORDER, _DELAYED | {"late_events"}, _DELAYED),
     Kind.LATE_TRADES: Form(Occasion.TRADE, _DELAYED, _DELAYED),
     Kind.CANCEL_CROSSES_FILL: Form(Occasion.CANCEL, frozenset({"fraction"})),
     Kind.DROP: _event(),

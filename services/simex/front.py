@@ -119,8 +119,6 @@ class Front:
             self._cross(arrival)
         answer = self._gateway.answer(endpoint, arrival.request)
         noted.status, noted.code, noted.reached = answer.status, fault_answers.code_of(answer), answer.reached
-        if answer.ok and endpoint.method == "POST":
-            self._hide(endpoint, noted.account, answer)
         return self._visibility.shown(endpoint.name, noted.account, answer)
 
     def suffer(self, fault: Fault, arrival: Arrival) -> Coroutine[None, None, Reply]:
@@ -180,16 +178,6 @@ class Front:
         if fault is not None:
             arrival.noted.fault = arrival.noted.fault or fault.kind.value
             self._crossing.trade(order, fault.fraction, now_ms)
-
-    def _hide(self, endpoint: Endpoint, account: str, answer: Answer) -> None:
-        """Keeps the order that a request has placed from look-ups, if a fault says so."""
-        placed = fault_answers.placed_by(answer)
-        if placed is None:
-            return
-        now_ms = self._clock_ms()
-        fault = self._plan.strike(Occasion.ORDER, endpoint.name, account, now_ms)
-        if fault is not None:
-            self._visibility.hide_order(*placed, now_ms + fault.delay_ms)
 
     async def _passed(self, wait_ms: int) -> bool:
         """Waits, and says whether that time has passed: not where everything closes before."""

@@ -7,7 +7,6 @@ from functools import partial
 
 from gridsim.account import Balance
 from gridsim.exchange import Execution, Outcome
-from gridsim.orders import Trade
 from simex import user_frames as frames
 from simex.call import Call, Endpoint, Security
 from simex.connection import framed
@@ -20,8 +19,8 @@ from simex.venue import Deposit
 class UserStream:
     """Who is subscribed, and what they get."""
 
-    def __init__(self, clock_ms: Callable[[], int], late_ms: Callable[[Trade], int]) -> None:
-        """`late_ms` is how much later than it happened a trade is to be told."""
+    def __init__(self, clock_ms: Callable[[], int], late_ms: Callable[[Execution], int]) -> None:
+        """`late_ms` is how much later than it happened an execution is to be told."""
         self._clock_ms = clock_ms
         self._late_ms = late_ms
         self._sessions: set[Session] = set()
@@ -71,7 +70,7 @@ class UserStream:
         now_ms = self._clock_ms()
         changed: dict[str, Balance] = {}
         for number, each in enumerate(executions, 1):
-            late_ms = self._late_ms(each.trade) if each.trade else 0
+            late_ms = self._late_ms(each)
             yield frames.execution_report(each, now_ms), late_ms
             changed |= {balance.asset: balance for balance in each.balances}
             if number == len(executions) or (each.trade is not None and each.trade.maker):

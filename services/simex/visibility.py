@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from gridsim.exchange import Outcome
-from gridsim.orders import Trade
+from gridsim.exchange import Execution, Outcome
+from gridsim.orders import Order, Trade
 from simex.errors import no_order
 from simex.fault_plan import FaultPlan
 from simex.faults import Occasion
@@ -30,22 +30,24 @@ class Visibility:
         self._plan = plan
         self._clock_ms = clock_ms
         self._orders: dict[_Key, int] = {}
+        self._unheard: dict[_Key, int] = {}  # those of them whose events are late as well
         self._trades: dict[tuple[str, _Key], int] = {}  # by the account: both sides of a trade share its id
 
-    def hide_order(self, symbol: str, order_id: int, until_ms: int) -> None:
-        """Keeps an order from look-ups until then. `symbol` as Binance writes it."""
-        self._orders[symbol, order_id] = until_ms
-
     def note(self, _symbol: str, outcome: Outcome) -> None:
-        """Takes in what the exchange has done, before anybody else is told of it: trades may have to be told late."""
+        """Takes in what the exchange has done, before anybody else is told of it."""
         for each in outcome.executions:
+            if len(each.order.transitions) == 1:
+                self._note_order(each.order)
             if each.trade is not None:
                 self._note_trade(each.trade)
 
-    def late_ms(self, trade: Trade) -> int:
-        """How much later than it happened a trade is to be told."""
-        until_ms = self._trades.get((trade.account, (market_id(trade.symbol), trade.trade_id)), 0)
-        return max(0, until_ms - self._clock_ms())
+    def late_ms(self, execution: Execution) -> int:
+        """How much later than it happened the user stream is to tell of an execution."""
+        now_ms, trade = self._clock_ms(), execution.trade
+        until_ms = self._unheard.get(_key_of(execution.order), 0)
+        if trade is not None:
+            until_ms = max(until_ms, self._trades.get(_trade_key(trade), 0))
+        return max(0, until_ms - now_ms)
 
     def shown(self, endpoint: str, account: str, answer: Answer) -> Answer:
         """The answer to an account without what does not show yet."""
@@ -57,11 +59,28 @@ class Visibility:
             return _without(answer, lambda row: (account, (row["symbol"], row["id"])) in self._trades)
         return answer
 
+    def _note_order(self, order: Order) -> None:
+        now_ms = self._clock_ms()
+        fault = self._plan.strike(Occasion.ORDER, "", order.account, now_ms)
+        if fault is None:
+            return
+        self._orders[_key_of(order)] = now_ms + fault.delay_ms
+        if fault.late_events:
+            self._unheard = _still_hidden(self._unheard, now_ms) | {_key_of(order): now_ms + fault.delay_ms}
+
     def _note_trade(self, trade: Trade) -> None:
         now_ms = self._clock_ms()
-        fault = self._plan.strike(Occasion.TRADE, trade.symbol, trade.account, now_ms)
+        fault = self._plan.strike(Occasion.TRADE, "", trade.account, now_ms)
         if fault is not None:
-            self._trades[trade.account, (market_id(trade.symbol), trade.trade_id)] = now_ms + fault.delay_ms
+            self._trades[_trade_key(trade)] = now_ms + fault.delay_ms
+
+
+def _key_of(order: Order) -> _Key:
+    return market_id(order.symbol), order.order_id
+
+
+def _trade_key(trade: Trade) -> tuple[str, _Key]:
+    return trade.account, (market_id(trade.symbol), trade.trade_id)
 
 
 def _still_hidden(until: dict[K, int], now_ms: int) -> dict[K, int]:

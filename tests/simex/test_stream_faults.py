@@ -158,6 +158,16 @@ async def test_a_client_that_watches_finds_its_dropped_stream_again(simex: Simex
     assert (await again)[-1]["symbol"] == BTC
 
 
+async def reports(user: Socket, count: int) -> list[tuple[str, str]]:
+    """Client id and status of the next executionReports."""
+    found: list[tuple[str, str]] = []
+    while len(found) < count:
+        event = (await user.receive_json(timeout=5))["event"]
+        if event["e"] == "executionReport":
+            found.append((event["c"], event["X"]))
+    return found
+
+
 async def test_the_user_stream_tells_a_late_trade_late_and_what_follows_before_it(
     simex: SimexHandle, user: Socket, signed: Any
 ) -> None:
@@ -166,13 +176,17 @@ async def test_the_user_stream_tells_a_late_trade_late_and_what_follows_before_i
     await simex.inject("58999", "1")
     await signed.place(newClientOrderId="two", price="58000")
 
-    reports = []
-    while len(reports) < 3:
-        event = (await user.receive_json(timeout=5))["event"]
-        if event["e"] == "executionReport":
-            reports.append((event["c"], event["X"]))
+    assert await reports(user, 3) == [("one", "NEW"), ("two", "NEW"), ("one", "FILLED")]
 
-    assert reports == [("one", "NEW"), ("two", "NEW"), ("one", "FILLED")]
+
+async def test_the_user_stream_tells_of_a_hidden_order_late_where_its_events_are_late(
+    simex: SimexHandle, user: Socket, signed: Any
+) -> None:
+    await simex.fault("HIDDEN_ORDER", count=1, delay_ms=100, late_events=True)
+    await signed.place(newClientOrderId="one")
+    await signed.place(newClientOrderId="two", price="58000")
+
+    assert await reports(user, 2) == [("two", "NEW"), ("one", "NEW")]
 
 
 @pytest.mark.parametrize(

@@ -611,6 +611,7 @@ class Fault(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     DONE_FIELD_NUMBER: _builtins.int
     LOST_FIELD_NUMBER: _builtins.int
+    LATE_EVENTS_FIELD_NUMBER: _builtins.int
     FRACTION_FIELD_NUMBER: _builtins.int
     kind: Global___FaultKind.ValueType
     endpoint: _builtins.str
@@ -640,6 +641,8 @@ class Fault(_message.Message):
     done: _builtins.bool
     lost: _builtins.bool
     """LATE_ARRIVAL: its answer too; SILENCE: what would have been sent meanwhile"""
+    late_events: _builtins.bool
+    """HIDDEN_ORDER: the user stream tells of the order as late"""
     fraction: _builtins.str
     """CANCEL_CROSSES_FILL: of what is left of the order; a decimal, empty: all of it"""
     def __init__(
@@ -661,11 +664,12 @@ class Fault(_message.Message):
         message: _builtins.str = ...,
         done: _builtins.bool = ...,
         lost: _builtins.bool = ...,
+        late_events: _builtins.bool = ...,
         fraction: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "code", b"code", "count", b"count", "delay_ms", b"delay_ms", "done", b"done", "endpoint", b"endpoint", "fraction", b"fraction", "from_ms", b"from_ms", "hold_ms", b"hold_ms", "kind", b"kind", "lost", b"lost", "message", b"message", "probability", b"probability", "skip", b"skip", "status", b"status", "stream", b"stream", "until_ms", b"until_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "code", b"code", "count", b"count", "delay_ms", b"delay_ms", "done", b"done", "endpoint", b"endpoint", "fraction", b"fraction", "from_ms", b"from_ms", "hold_ms", b"hold_ms", "kind", b"kind", "late_events", b"late_events", "lost", b"lost", "message", b"message", "probability", b"probability", "skip", b"skip", "status", b"status", "stream", b"stream", "until_ms", b"until_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
