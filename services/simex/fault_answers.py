@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from simex.faults import Fault
 from simex.gateway import Answer
+from simex.windows import Wait
 
 _ADVICE = "Please use WebSocket Streams for live updates to avoid"
 
@@ -30,7 +31,7 @@ _SAYS: dict[int, tuple[int, str]] = {
     -2014: (401, "API-key format invalid."),
     -2015: (401, "Invalid API-key, IP, or permissions for action."),
 }
-_BAN_MS = 120_000
+_BAN_MS, _MINUTE_MS = 120_000, 60_000
 
 
 def error(fault: Fault, now_ms: int) -> Answer:
@@ -38,7 +39,19 @@ def error(fault: Fault, now_ms: int) -> Answer:
     status, message = _SAYS.get(fault.code, (400, "An unknown error occurred while processing the request."))
     if fault.status == 418 and fault.code == -1003:
         message = f"Way too much request weight used; IP banned until {now_ms + _BAN_MS}. {_ADVICE} bans."
-    return Answer(fault.status or status, {"code": fault.code, "msg": fault.message or message})
+    body = {"code": fault.code, "msg": fault.message or message}
+    return Answer(fault.status or status, body, wait=_wait(fault.status or status, now_ms))
+
+
+def _wait(status: int, now_ms: int) -> Wait | None:
+    """What a client that has asked too much is told to wait: to the end of the minute, or of its ban."""
+    match status:
+        case 429:
+            return Wait(now_ms, now_ms - now_ms % _MINUTE_MS + _MINUTE_MS)
+        case 418:
+            return Wait(now_ms, now_ms + _BAN_MS)
+        case _:
+            return None
 
 
 def page(status: int) -> Answer:

@@ -300,6 +300,7 @@ async def test_a_ban_says_until_when(trader: Any, simex: SimexHandle) -> None:
         await trader.fetch_time()
 
     assert "IP banned until 1" in str(banned.value)
+    assert trader.last_response_headers["Retry-After"] == "120"
 
 
 async def test_the_clock_jumps_and_a_client_that_does_not_notice_is_refused(trader: Any, simex: SimexHandle) -> None:
