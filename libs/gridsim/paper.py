@@ -8,12 +8,13 @@ from gridcore.market import MarketRules
 from gridcore.orders import OrderStatus, Side
 from gridcore.triggers import Plan
 from gridsim.account import MAIN
-from gridsim.exchange import Exchange, Execution
-from gridsim.exchange import Outcome as Happened
+from gridsim.exchange import Exchange
 from gridsim.market import MarketEvent
 from gridsim.orders import NewOrder, OrderType
 from gridsim.orders import OrderStatus as VenueStatus
 from gridsim.orders import Side as VenueSide
+from gridsim.outcome import Execution
+from gridsim.outcome import Outcome as Happened
 from gridsim.rules import Refused, SymbolRules
 
 _ENDS = {

@@ -5,8 +5,8 @@ thousands, as text at once.
 from collections.abc import Iterable
 
 from gridsim.book import Book
-from gridsim.exchange import Print
 from gridsim.orders import Side
+from gridsim.outcome import Print
 from simex.intervals import Interval
 from simex.market_payloads import rows
 from simex.payloads import Json, amount, market_id

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gridsim.exchange import Outcome
+from gridsim.outcome import Outcome
 from simex.errors import ApiError
 from simex.payloads import Json
 from simex.weights import Toll

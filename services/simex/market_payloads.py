@@ -3,8 +3,8 @@
 from itertools import islice
 
 from gridsim.candles import Candle
-from gridsim.exchange import Print
 from gridsim.orders import Side
+from gridsim.outcome import Print
 from simex.payloads import Json, amount
 from simex.public_book import Levels, PublicBook
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from gridsim.candles import EVER_MS
-from gridsim.exchange import Print
+from gridsim.outcome import Print
 from simex import market_payloads as payloads
 from simex.call import Call
 from simex.errors import ApiError, invalid

@@ -10,7 +10,7 @@ from functools import partial
 
 from gridsim.book import Book
 from gridsim.candles import DAY_MS, EVER_MS, MINUTE_MS, MINUTES_KEPT_MS, SECONDS_KEPT_MS, Candle, Candles, flat
-from gridsim.exchange import Print
+from gridsim.outcome import Print
 from simex import ticker_payloads
 from simex.intervals import Interval
 from simex.payloads import Json

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from gridsim.candles import Candles
-from gridsim.exchange import Outcome, Print
+from gridsim.outcome import Outcome, Print
 from simex.public_book import PublicBook
 
 _REMEMBERED = 1000

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from gridsim.exchange import Outcome
+from gridsim.outcome import Outcome
 from simex import frames
 from simex.audience import MOST_STREAMS, Audience, Listener
 from simex.connection import Connection

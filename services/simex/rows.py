@@ -7,9 +7,9 @@ from sys import intern
 from typing import NamedTuple
 
 from gridsim.account import Balance
-from gridsim.exchange import Execution
 from gridsim.market import MarketPoint
 from gridsim.orders import Order, OrderStatus, OrderType, SelfTrade, Side, TimeInForce, Trade, Transition
+from gridsim.outcome import Execution
 
 Value = str | int
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from gridrpc.settings import ConfigError
 from gridsim.account import Balance
-from gridsim.exchange import Outcome
 from gridsim.orders import Order, Trade
+from gridsim.outcome import Outcome
 from simex import rows
 from simex.rows import MarketRow, StoredBalance, Value
 

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 from gridsim.book import Book
 from gridsim.candles import Candle
-from gridsim.exchange import Print
 from gridsim.orders import Side
+from gridsim.outcome import Print
 from simex.payloads import STEP, ZERO, Json, amount, market_id
 
 _MINI = (

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from gridsim.account import Balance
-from gridsim.exchange import Execution
 from gridsim.orders import OrderStatus, OrderType
+from gridsim.outcome import Execution
 from simex.account_payloads import cancel_id
 from simex.endings import expiry_reason, prevented_match_id
 from simex.payloads import ZERO, Json, amount, market_id

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from gridsim.account import Balance
-from gridsim.exchange import Execution, Outcome
+from gridsim.outcome import Execution, Outcome
 from simex import user_frames as frames
 from simex.call import Call, Endpoint, Security
 from simex.connection import framed

@@ -10,9 +10,10 @@ from decimal import Decimal
 from gridrpc.settings import ConfigError
 from gridsim.account import Account, Balance
 from gridsim.book import Book
-from gridsim.exchange import Exchange, Outcome
+from gridsim.exchange import Exchange
 from gridsim.market import Liquidity, MarketEvent, MarketPoint, MarketTrade, Source
 from gridsim.orders import NewOrder, Order
+from gridsim.outcome import Outcome
 from gridsim.rules import Reason, Refused, SymbolRules
 from simex.feed import Feed
 from simex.rows import MarketRow, StoredBalance

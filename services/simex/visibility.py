@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from gridsim.exchange import Execution, Outcome
 from gridsim.orders import Order, Trade
+from gridsim.outcome import Execution, Outcome
 from simex.errors import no_order
 from simex.fault_plan import FaultPlan
 from simex.faults import Occasion

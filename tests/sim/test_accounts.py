@@ -5,9 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from gridsim.exchange import Exchange, Outcome
+from gridsim.exchange import Exchange
 from gridsim.market import Queue
 from gridsim.orders import NewOrder, OrderStatus, OrderType, SelfTrade, Side, TimeInForce
+from gridsim.outcome import Outcome
 from gridsim.rules import Reason, Refused
 
 D = Decimal

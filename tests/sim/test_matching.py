@@ -6,9 +6,10 @@ from decimal import Decimal
 import pytest
 
 from gridsim.account import MAIN
-from gridsim.exchange import Exchange, Outcome
+from gridsim.exchange import Exchange
 from gridsim.market import MarketTrade
 from gridsim.orders import NewOrder, OrderStatus, OrderType, Side, TimeInForce
+from gridsim.outcome import Outcome
 from gridsim.rules import Reason, Refused, SymbolRules
 
 D = Decimal

@@ -6,9 +6,10 @@ from decimal import Decimal
 import pytest
 
 from gridsim.account import MAIN
-from gridsim.exchange import Exchange, Outcome
+from gridsim.exchange import Exchange
 from gridsim.market import Level, MarketQuote, MarketTrade, Queue
 from gridsim.orders import NewOrder, OrderType, Side
+from gridsim.outcome import Outcome
 
 D = Decimal
 SYMBOL = "BTC/USDT"

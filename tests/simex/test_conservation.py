@@ -16,9 +16,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from gridsim import chance
 from gridsim.account import Balance
-from gridsim.exchange import Outcome
 from gridsim.market import Level, Liquidity, MarketDepth, MarketEvent, MarketPoint, MarketQuote, MarketTrade, Queue
 from gridsim.orders import FOLLOWS, NewOrder, Order, OrderType, SelfTrade, Side, TimeInForce, Trade
+from gridsim.outcome import Outcome
 from gridsim.rules import Refused, SymbolRules
 from simex.store import Store
 from simex.venue import Listing, Venue

@@ -1,0 +1,186 @@
+"""One command or market event at work: it changes a book and the accounts, and collects what happens.
+
+Whatever is refused has been refused before: nothing here can fail halfway.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from gridsim.account import ZERO, Account
+from gridsim.book import Book, Offer
+from gridsim.market import Level, MarketQuote, MarketTrade
+from gridsim.matching import Match, reserve
+from gridsim.orders import NewOrder, Order, OrderStatus, OrderType, Side, TimeInForce, Trade, Transition
+from gridsim.outcome import Execution, Outcome, Print
+
+
+class Step:
+    """One command at work on a book and the accounts: it collects what happens."""
+
+    def __init__(self, book: Book, accounts: Mapping[str, Account], time_ms: int) -> None:
+        self._book = book
+        self._rules = book.rules
+        self._accounts = accounts
+        self._time_ms = time_ms
+        self._executions: list[Execution] = []
+        self._prints: list[Print] = []
+
+    @property
+    def outcome(self) -> Outcome:
+        """All that has happened in it."""
+        return Outcome(tuple(self._executions), tuple(self._prints), ahead=self._book.drain_moves())
+
+    def place(self, account: str, new: NewOrder, found: Match) -> Outcome:
+        """Takes an order that nothing speaks against, with what it was found to meet."""
+        order = self._accept(account, new)
+        self._accounts[account].hold(*reserve(self._book, new, found))
+        self._record(order)
+        for resting in found.expiring:
+            self._prevent(resting, order, resting.price, min(resting.remaining, order.remaining))
+        for offer in found.trades:
+            order = self._take(order, offer)
+        if order.is_open and found.stopped_by:
+            resting = found.stopped_by
+            self._prevent(order, resting, resting.price, min(resting.remaining, order.remaining))
+        elif order.is_open and not _may_rest(order):
+            cause = f"{order.type.value} {order.time_in_force.value} may not rest"
+            self._end(order, Transition(self._time_ms, OrderStatus.EXPIRED, cause))
+        elif order.is_open:
+            self._book.join(order)
+        return self.outcome
+
+    def market_trade(self, trade: MarketTrade) -> None:
+        """The others trade, with us as far as their trade reaches our orders."""
+        self._book.others.traded(trade)
+        self._book.close_up()
+        left = whole = self._rules.floor_quantity(trade.quantity)
+        for side in Side:
+            left -= self._fill_reached(side, trade.price, left)
+        rest = trade.quantity - (whole - left)
+        if rest:
+            self._print(self._book.next_trade_id(), trade.price, rest, trade.taker)
+
+    def market_quote(self, quote: MarketQuote) -> None:
+        """The others quote, and whom they reach of us has traded with them."""
+        self._book.others.quoted(quote)
+        self._book.close_up()
+        for side in Side:
+            offer = quote.best(side.opposite)
+            self._fill_reached(side, offer.price, self._rules.floor_quantity(offer.quantity))
+
+    def cancel(self, order: Order, cancel_id: str) -> None:
+        """Its owner ends an open order."""
+        cancelled = Transition(self._time_ms, OrderStatus.CANCELED, "cancelled by its owner")
+        self._end(order, cancelled, cancel_id=cancel_id)
+
+    def _fill_reached(self, side: Side, price: Decimal, left: Decimal) -> Decimal:
+        """Fills our orders of a side that the others reach with `price`, at it for `left` at most, of which what is
+        ahead of them takes its part first; how much of ours that was.
+        """
+        passed = ours = ZERO
+        for order in self._book.reachable(side, price):
+            quantity = order.remaining
+            if order.price == price:
+                before = min(left, max(ZERO, self._book.ahead(order.order_id) - passed))
+                quantity = min(quantity, left - before)
+                passed, left, ours = passed + before, left - before - quantity, ours + quantity
+            if quantity:
+                self._trade(order.price, quantity, order.side.opposite, (order, True))
+        self._book.traded_ahead(side, price, passed)
+        return ours
+
+    def _prevent(self, order: Order, other: Order, price: Decimal, quantity: Decimal) -> None:
+        """Ends an order rather than let it trade with another one of its account."""
+        cause = f"self-trade prevention: order {other.order_id}"
+        step = Transition(self._time_ms, OrderStatus.EXPIRED_IN_MATCH, cause, other.order_id)
+        self._end(order, step, prevented=Level(price, quantity))
+
+    def _end(self, order: Order, step: Transition, *, prevented: Level | None = None, cancel_id: str = "") -> None:
+        self._accounts[order.account].release(*self._held(order))
+        self._record(order.moved(step), prevented=prevented, cancel_id=cancel_id)
+
+    def _accept(self, account: str, new: NewOrder) -> Order:
+        order_id = self._book.next_order_id()
+        return Order(
+            account=account,
+            symbol=new.symbol,
+            order_id=order_id,
+            client_order_id=new.client_order_id or f"simex-{order_id}",
+            side=new.side,
+            type=new.type,
+            time_in_force=TimeInForce.GTC if new.type is not OrderType.LIMIT else new.time_in_force,
+            price=new.price,
+            quantity=new.quantity,
+            executed=ZERO,
+            executed_quote=ZERO,
+            self_trade=new.self_trade,
+            transitions=(Transition(self._time_ms, OrderStatus.NEW, "placed"),),
+            quote_quantity=new.quote_quantity,
+            strategy_id=new.strategy_id,
+            strategy_type=new.strategy_type,
+        )
+
+    def _take(self, order: Order, offer: Offer) -> Order:
+        """A new order trades with what waits: one of ours, or the others."""
+        if offer.order is None:
+            self._book.traded_ahead(order.side.opposite, offer.price, offer.quantity)
+            return self._trade(offer.price, offer.quantity, order.side, (order, False))
+        return self._trade(offer.price, offer.quantity, order.side, (offer.order, True), (order, False))
+
+    def _trade(self, price: Decimal, quantity: Decimal, taker: Side, *parties: tuple[Order, bool]) -> Order:
+        """One print, and a fill of each order of ours that is party to it, as maker or not; the last one after it."""
+        trade_id = self._book.next_trade_id()
+        filled = [self._fill(order, trade_id, price, quantity, maker=maker) for order, maker in parties]
+        self._print(trade_id, price, quantity, taker)
+        return filled[-1]
+
+    def _fill(self, order: Order, trade_id: int, price: Decimal, quantity: Decimal, *, maker: bool) -> Order:
+        base, quote = self._rules.base, self._rules.quote
+        account = self._accounts[order.account]
+        received, asset = (quantity, base) if order.side is Side.BUY else (price * quantity, quote)
+        commission = self._rules.commission(received, maker=maker)
+        if order.side is Side.BUY:
+            held = (order.price or price) * quantity
+            account.move(quote, free=held - price * quantity, locked=-held)
+        else:
+            account.move(base, locked=-quantity)
+        account.move(asset, free=received - commission)
+        trade = Trade(
+            account=order.account,
+            symbol=order.symbol,
+            trade_id=trade_id,
+            order_id=order.order_id,
+            client_order_id=order.client_order_id,
+            side=order.side,
+            price=price,
+            quantity=quantity,
+            commission=commission,
+            commission_asset=asset,
+            maker=maker,
+            time_ms=self._time_ms,
+        )
+        filled = order.filled(price, quantity, self._time_ms, f"trade {trade_id}")
+        self._record(filled, trade)
+        return filled
+
+    def _held(self, order: Order) -> tuple[str, Decimal]:
+        if order.type is OrderType.MARKET:
+            return (self._rules.quote, ZERO) if order.side is Side.BUY else (self._rules.base, ZERO)
+        if order.side is Side.BUY:
+            return self._rules.quote, order.price * order.remaining
+        return self._rules.base, order.remaining
+
+    def _record(
+        self, order: Order, trade: Trade | None = None, prevented: Level | None = None, cancel_id: str = ""
+    ) -> None:
+        self._book.keep(order)
+        account = self._accounts[order.account]
+        balances = (account.of(self._rules.base), account.of(self._rules.quote))
+        self._executions.append(Execution(order, order.transitions[-1], balances, trade, prevented, cancel_id))
+
+    def _print(self, trade_id: int, price: Decimal, quantity: Decimal, taker: Side) -> None:
+        self._prints.append(Print(trade_id, price, quantity, taker, self._time_ms))
+
+
+def _may_rest(order: Order) -> bool:
+    return order.type is not OrderType.MARKET and order.time_in_force is TimeInForce.GTC
