@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import Enum
 
 from gridsim.account import ZERO
-from gridsim.orders import NewOrder, OrderStatus, OrderType, SelfTrade, Side, TimeInForce
+from gridsim.orders import NewOrder, Order, OrderStatus, OrderType, SelfTrade, Side, TimeInForce
 from simex.errors import ApiError, missing, neither, not_required
 from simex.params import Params
 
@@ -68,6 +68,26 @@ class Entry:
 
     order: NewOrder
     detail: Detail
+
+
+@dataclass(frozen=True, slots=True)
+class OrderName:
+    """What a request names an order by: its id, its client id (empty where not), or both."""
+
+    order_id: int | None
+    client_id: str
+
+    def fits(self, order: Order) -> bool:
+        """Whether an order that was found by one of them has the other as well."""
+        return self.client_id in {"", order.client_order_id}
+
+
+def read_name(params: Params, id_name: str = "orderId", client_id_name: str = "origClientOrderId") -> OrderName:
+    """Which order a request is about. Raises ApiError."""
+    name = OrderName(params.optional_whole(id_name), params.client_id(client_id_name))
+    if name.order_id is None and not name.client_id:
+        raise neither(client_id_name, id_name)
+    return name
 
 
 def read_entry(symbol: str, params: Params) -> Entry:

@@ -10,6 +10,7 @@ from simex.call import Call
 from simex.endings import prevented_matches
 from simex.errors import ApiError, neither, no_order
 from simex.limits import Limits
+from simex.order_entry import read_name
 from simex.params import Params
 from simex.payloads import Json
 from simex.venue import Venue
@@ -30,17 +31,14 @@ class PrivateApi:
 
     def query_order(self, call: Call) -> Json:
         """GET order, by orderId or origClientOrderId."""
-        symbol, params, store = self._symbol(call.params), call.params, self._venue.store
-        order_id, client_id = params.optional_whole("orderId"), params.client_id("origClientOrderId")
-        if order_id is not None:
-            order = store.order(call.account, symbol, order_id)
-        elif client_id:
-            order = store.order_by_client_id(call.account, symbol, client_id)
+        symbol, name, store = self._symbol(call.params), read_name(call.params), self._venue.store
+        if name.order_id is None:
+            order = store.order_by_client_id(call.account, symbol, name.client_id)
         else:
-            raise neither("origClientOrderId", "orderId")
+            order = store.order(call.account, symbol, name.order_id)
         if order is None:
             raise no_order()
-        if client_id and order.client_order_id != client_id:
+        if not name.fits(order):
             raise _NOT_THIS_ONE
         return payloads.order(order)
 

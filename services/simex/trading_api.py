@@ -6,14 +6,24 @@ from decimal import Decimal
 
 from gridsim.account import ZERO
 from gridsim.book import Book
+from gridsim.matching import match_order
 from gridsim.orders import NewOrder, Order
 from gridsim.rules import Refused
 from simex import account_payloads as payloads
 from simex.call import Call
 from simex.endings import PreventedMatch, prevented_matches
-from simex.errors import ApiError, neither, of_refusal, unknown_order
+from simex.errors import ApiError, of_refusal, unknown_order
 from simex.limits import OverLimitError
-from simex.order_entry import Entry, OverLimitMode, ReplaceMode, Restriction, read_entry, read_restriction
+from simex.order_entry import (
+    Entry,
+    OrderName,
+    OverLimitMode,
+    ReplaceMode,
+    Restriction,
+    read_entry,
+    read_name,
+    read_restriction,
+)
 from simex.params import Params
 from simex.payloads import Json
 from simex.venue import Venue
@@ -43,7 +53,7 @@ class TradingApi:
         """DELETE order, by orderId or origClientOrderId. Cancelling what is not open is -2011, whatever it was."""
         params = call.params
         restriction, cancel_id = read_restriction(params), params.client_id("newClientOrderId")
-        order = self._open_order(call, "orderId", "origClientOrderId")
+        order = self._open_order(call, read_name(params))
         return self._cancel(call, order, restriction, cancel_id)
 
     def cancel_all(self, call: Call) -> list[Json]:
@@ -57,16 +67,13 @@ class TradingApi:
         mode = params.word("cancelReplaceMode", ReplaceMode)
         exceeding = params.optional_word("orderRateLimitExceededMode", OverLimitMode, OverLimitMode.DO_NOTHING)
         restriction, cancel_id = read_restriction(params), params.client_id("cancelNewClientOrderId")
+        name = read_name(params, "cancelOrderId", "cancelOrigClientOrderId")
         entry = read_entry(self._symbol(params), params)
         book = self._venue.book(entry.order.symbol)
         book.rules.check(_sized(entry.order, book, call.account), book.price)
         over_limit = _over_limit(call, exceeding)
         cancelled, placed = _Half(), _Half()
-        cancelled.attempt(
-            lambda: self._cancel(
-                call, self._open_order(call, "cancelOrderId", "cancelOrigClientOrderId"), restriction, cancel_id
-            )
-        )
+        cancelled.attempt(lambda: self._cancel(call, self._open_order(call, name), restriction, cancel_id))
         if not cancelled.failed or mode is ReplaceMode.ALLOW_FAILURE:
             placed.attempt(lambda: self._place(call, entry), over_limit)
         return _replaced(cancelled, placed, told_429=over_limit is not None and mode is ReplaceMode.STOP_ON_FAILURE)
@@ -88,20 +95,13 @@ class TradingApi:
         done = self._venue.cancel(call.account, order.symbol, order.order_id, call.now_ms, cancel_id)
         return payloads.cancelled(done, cancel_id or payloads.cancel_id(done))
 
-    def _open_order(self, call: Call, id_name: str, client_id_name: str) -> Order:
-        symbol = self._symbol(call.params)
-        order_id, client_id = call.params.optional_whole(id_name), call.params.client_id(client_id_name)
-        book = self._venue.book(symbol)
-        if order_id is not None:
-            order = book.find(call.account, order_id)
-        elif client_id:
-            found = book.open_client_id(call.account, client_id)
-            if found is None:
-                raise unknown_order()
-            order = found
+    def _open_order(self, call: Call, name: OrderName) -> Order:
+        book = self._venue.book(self._symbol(call.params))
+        if name.order_id is None:
+            order = book.open_client_id(call.account, name.client_id)
         else:
-            raise neither(client_id_name, id_name)
-        if client_id and order.client_order_id != client_id:
+            order = book.find(call.account, name.order_id)
+        if order is None or not name.fits(order):
             raise unknown_order()
         return order
 
@@ -161,11 +161,9 @@ def _sized(new: NewOrder, book: Book, account: str) -> NewOrder:
 
 
 def _worth(new: NewOrder, book: Book, account: str) -> Decimal:
-    """The whole lots that trade for at most the quote amount; own orders in the way expire rather than trade."""
+    """The whole lots that trade for at most the quote amount."""
     quantity, left = ZERO, new.quote_quantity
-    for offer in book.offers(new.side.opposite):
-        if offer.order is not None and offer.order.account == account:
-            continue
+    for offer in match_order(book, account, replace(new, quantity=book.rules.max_quantity)).trades:
         affordable = book.rules.floor_quantity(left / offer.price)
         taken = min(offer.quantity, affordable)
         quantity, left = quantity + taken, left - taken * offer.price

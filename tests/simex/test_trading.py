@@ -190,6 +190,8 @@ async def test_over_the_order_limit_a_cancel_replace_may_still_cancel(
         pytest.param({"cancelReplaceMode": "MAYBE"}, -1130, id="no such mode"),
         pytest.param({"cancelReplaceMode": None}, -1102, id="no mode"),
         pytest.param({"cancelRestrictions": "ONLY_OLD"}, -1145, id="no such restriction"),
+        pytest.param({"cancelOrigClientOrderId": None}, -1102, id="no order named"),
+        pytest.param({"cancelOrderId": "x"}, -1100, id="no id"),
         pytest.param({"orderRateLimitExceededMode": "DO_MORE"}, -1130, id="no such mode over the limit"),
     ],
 )
@@ -262,6 +264,15 @@ async def test_an_amount_is_spent_level_by_level_and_not_on_oneself(signed: Any,
     assert 249_999 < Decimal(placed["cummulativeQuoteQty"]) <= 250_000
     assert len(placed["fills"]) == 3
     assert placed["preventedMatches"][0]["makerOrderId"] == 1
+
+
+async def test_an_amount_is_spent_on_oneself_where_that_is_allowed(signed: Any) -> None:
+    await signed.place(side="SELL", price="59995", quantity="0.01")
+
+    placed = (await signed.place(**MARKET, quantity=None, quoteOrderQty="1000", selfTradePreventionMode="NONE"))[1]
+
+    assert [each["price"] for each in placed["fills"]] == ["59995.00000000", "60000.00000000"]
+    assert 999 < Decimal(placed["cummulativeQuoteQty"]) <= 1000
 
 
 async def test_the_least_worth_is_judged_by_what_was_asked_for(signed: Any) -> None:
