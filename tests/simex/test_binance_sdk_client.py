@@ -56,7 +56,7 @@ async def spot(simex: SimexHandle) -> AsyncIterator[Spot]:
 def fits(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """The client has nothing to complain about while the test runs."""
     yield
-    assert [each for each in caplog.records if each.levelno >= logging.WARNING] == []
+    assert [each for each in caplog.get_records("call") if each.levelno >= logging.WARNING] == []
 
 
 @contextlib.asynccontextmanager

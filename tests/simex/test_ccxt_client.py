@@ -60,7 +60,11 @@ async def test_a_refusal_over_the_websocket_api_raises_what_it_raises_over_rest(
 async def test_its_copy_of_the_book_stays_the_book(binance_pro: Any, simex: SimexHandle) -> None:
     await binance_pro.load_markets()
     copy = await binance_pro.watch_order_book(BTC)
-    await simex.advance(100)
+    for _ in range(5):
+        update = asyncio.create_task(binance_pro.watch_order_book(BTC))
+        await asyncio.sleep(0)  # it listens now
+        await simex.advance(20)
+        await update
     price, others = (await binance_pro.fetch_order_book(BTC))["bids"][0]
     await binance_pro.create_order(BTC, "limit", "buy", 0.01, price)
     book = await binance_pro.fetch_order_book(BTC)
@@ -70,6 +74,7 @@ async def test_its_copy_of_the_book_stays_the_book(binance_pro: Any, simex: Sime
             copy = await binance_pro.watch_order_book(BTC)
 
     assert copy["nonce"] == book["nonce"]
+    assert len(await simex.requests("GET depth")) == 3  # its first and our two: every update linked to the one before
     assert copy["bids"][0] == [price, pytest.approx(others + 0.01)]
 
 

@@ -10,6 +10,7 @@ from binance import AsyncClient, BinanceSocketManager, Client, DepthCacheManager
 from binance.base_client import BaseClient
 from binance.exceptions import BinanceAPIException
 from binance.ws.reconnecting_websocket import ReconnectingWebsocket
+from binance_sdk_spot.websocket_api.models import ExecutionReport
 
 from gridsim.orders import Side
 from gridtesting.endpoints import every_endpoint
@@ -18,6 +19,7 @@ from gridtesting.simex import SimexHandle
 BTC = {"symbol": "BTCUSDT"}
 MINUTES = BTC | {"interval": "1m"}
 LIMIT = BTC | {"side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01", "price": "59000"}
+EXECUTION_REPORT = {"e", *(each.alias or name for name, each in ExecutionReport.model_fields.items())}
 KEYS = {"api_key": "simex", "api_secret": "simex"}
 
 
@@ -198,6 +200,7 @@ async def test_orders_over_the_websocket_api_are_heard_of_by_the_user_socket(
         (2, "CANCELED", "0.00000000"),
     ]
     assert [each["e"] for each in events if each not in reports] == ["outboundAccountPosition"] * 5
+    assert all(set(each) <= EXECUTION_REPORT for each in reports)
     assert refused.value.code == -2011
 
 
@@ -229,17 +232,17 @@ async def test_sockets_hear_the_market(client: AsyncClient, simex: SimexHandle) 
 
 async def test_its_copy_of_the_book_stays_the_book(client: AsyncClient, simex: SimexHandle) -> None:
     async with DepthCacheManager(client, "BTCUSDT", ws_interval=100) as copy:
-        for price in ("59999", "59998"):
-            await simex.advance(50)
-            await client.create_order(**LIMIT | {"price": price})
+        for _ in range(5):
+            await simex.advance(20)
+            held = await copy.recv()
         book = await client.get_order_book(**BTC, limit=500)
         expected = [[[float(number) for number in level] for level in book[side]] for side in ("bids", "asks")]
         async with asyncio.timeout(10):
-            held = await copy.recv()
             while [held.get_bids(), held.get_asks()] != expected:
                 held = await copy.recv()
 
     assert len(held.get_bids()) >= 20
+    assert len(await simex.requests("GET depth")) <= 3  # ours and its first; it asks anew wherever updates do not link
 
 
 async def test_the_threaded_manager_calls_back(simex: SimexHandle) -> None:
