@@ -91,6 +91,16 @@ async def test_a_key_does_what_it_may_from_where_it_may(simex: SimexHandle, sign
     assert (status, answer["code"]) == (400, -1022)
 
 
+async def test_ccxt_takes_a_key_that_may_only_read_for_what_it_is(client: Callable[..., Any]) -> None:
+    bob = client("bob")
+    bob.apiKey = "bob-reads"
+
+    assert (await bob.fetch_balance())["USDT"]["free"] == 5000
+    with pytest.raises(ccxt.async_support.DDoSProtection, match="-2015"):  # its word for it once a call has succeeded
+        await bob.create_order("BTC/USDT", "limit", "buy", 0.001, 59_000)
+    assert await bob.fetch_open_orders("BTC/USDT") == []
+
+
 async def test_an_account_that_is_added_later_begins_then_and_one_left_out_stays(tmp_path: Path, signed: Any) -> None:
     folder = tmp_path / "again"
     async with running_simex(folder, accounts={"ann": ACCOUNTS["ann"]}, keys=KEYS[:1]) as simex:
