@@ -1,10 +1,13 @@
-"""Every REST reply of every endpoint, the refusals included, against the `/api/v3` paths of Binance's OpenAPI document.
+"""Every reply of every endpoint, refusals included, against the `/api/v3` paths of Binance's OpenAPI document.
+
+The websocket API's results and errors are those of REST: they are judged by the same paths.
 
 The document is of 2024 and is read strictly: a field that it does not know is a deviation too. DEVIATIONS lists them
 all, each with its reason; one that no longer occurs has to leave the list.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -205,14 +208,42 @@ def test_every_endpoint_is_asked_for_what_it_gives_and_what_it_refuses() -> None
     assert {ask.endpoint for ask in ASKS if ask.status == 401} == keyed
 
 
+Answered = Callable[[Ask], Awaitable[tuple[int, object]]]
+
+
+@pytest.fixture(params=["REST", "WS"])
+async def answered(request: pytest.FixtureRequest, signed: Any, sign: Callable[..., str]) -> AsyncIterator[Answered]:
+    """Asks over one of the transports."""
+
+    async def over_rest(ask: Ask) -> tuple[int, object]:
+        method, path = ask.endpoint.split(" ")
+        if ENDPOINTS[ask.endpoint].security is Security.NONE:
+            return await signed.public(path, **ask.params)
+        return await signed.call(method, path, key=ask.key, **ask.params)
+
+    async with signed.http.ws_connect(f"{signed.url}/ws-api/v3") as socket:
+
+        async def over_ws(ask: Ask) -> tuple[int, object]:
+            endpoint = ENDPOINTS[ask.endpoint]
+            params = dict(ask.params)
+            if endpoint.security is not Security.NONE:
+                params = {"timestamp": time.time_ns() // 1_000_000, "apiKey": ask.key} | params
+                params["signature"] = sign(**dict(sorted(params.items()))).rpartition("=")[2]
+            await socket.send_json({"id": 1, "method": endpoint.ws, "params": params})
+            reply = await socket.receive_json(timeout=5)
+            return reply["status"], reply["result" if reply["status"] == 200 else "error"]
+
+        yield over_rest if request.param == "REST" else over_ws
+
+
 async def test_every_reply_is_as_the_document_says_but_for_the_deviations_listed(
-    document: dict[str, Any], signed: Any, simex: SimexHandle
+    document: dict[str, Any], signed: Any, simex: SimexHandle, answered: Answered
 ) -> None:
     await prepare(signed, simex)
     found: dict[str, object] = {}
 
     for ask in ASKS:
-        status, reply = await answered(signed, ask)
+        status, reply = await answered(ask)
         assert status == ask.status, f"{ask}: {reply}"
         assert reply != [], f"{ask}: shows nothing that could be judged"
         found |= dict.fromkeys(deviations(document, ask, reply), reply)
@@ -221,13 +252,6 @@ async def test_every_reply_is_as_the_document_says_but_for_the_deviations_listed
     gone = [listed for listed in DEVIATIONS if not any(each.startswith(listed) for each in found)]
     assert not unknown, "\n".join(f"{each}\n    {str(reply)[:300]}" for each, reply in sorted(unknown.items()))
     assert not gone
-
-
-async def answered(signed: Any, ask: Ask) -> tuple[int, object]:
-    method, path = ask.endpoint.split(" ")
-    if ENDPOINTS[ask.endpoint].security is Security.NONE:
-        return await signed.public(path, **ask.params)
-    return await signed.call(method, path, key=ask.key, **ask.params)
 
 
 def deviations(document: dict[str, Any], ask: Ask, reply: object) -> Iterator[str]:
