@@ -4,6 +4,7 @@ from typing import Any
 
 from simex.call import Endpoint
 from simex.endpoints import private_endpoints, public_endpoints, trading_endpoints
+from simex.user_stream import UserStream
 
 
 class _Anything:
@@ -20,3 +21,9 @@ def every_endpoint() -> tuple[Endpoint, ...]:
     """The whole table. Nothing of it can be run."""
     anything: Any = _Anything()
     return (*public_endpoints(anything), *trading_endpoints(anything), *private_endpoints(anything))
+
+
+def endpoints_of_sockets() -> tuple[Endpoint, ...]:
+    """What only a socket of the websocket API can ask for. Nothing of it can be run."""
+    anything: Any = _Anything()
+    return tuple(UserStream.endpoints(anything, anything).values())

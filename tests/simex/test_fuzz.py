@@ -24,14 +24,14 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from gridtesting.endpoints import every_endpoint
+from gridtesting.endpoints import endpoints_of_sockets, every_endpoint
 from gridtesting.simex import running_simex
 from simex.call import Endpoint, Security
 
 T = TypeVar("T")
 
 SECONDS = 20.0
-EXAMPLES = 6  # by endpoint, of one seed
+EXAMPLES = 10  # by endpoint, of one seed
 LONGEST_URL = 8_000  # beyond it, and with other than visible ASCII in a URL, it is no HTTP that a server has to read
 GOOD = {
     "symbol": "BTCUSDT", "symbols": '["BTCUSDT"]', "side": "BUY", "type": "LIMIT", "timeInForce": "GTC",
@@ -301,9 +301,8 @@ def _as_text(value: Any) -> str:
 
 def check_message(house: House, said: Said) -> None:
     message = said.spoken()
-    answers = house.wait(_converse(house, message))
+    answers = house.wait(_converse(house, "ws-api/v3", [message, '{"id":"pong","method":"ping"}'], "pong"))
     *mine, pong = answers
-    assert pong["id"] == "pong", "the socket survives"
     assert pong["status"] == 200
     assert len(mine) == (0 if isinstance(message, bytes) else 1), answers
     for answer in mine:
@@ -313,15 +312,45 @@ def check_message(house: House, said: Said) -> None:
     check_book(house, may_change=any(answer["status"] in {200, 409} for answer in mine))
 
 
-async def _converse(house: House, message: str | bytes) -> list[Any]:
-    """What comes back for a message, until the answer to a ping behind it."""
+async def _converse(house: House, path: str, messages: list[str | bytes], last: str) -> list[Any]:
+    """What comes back for the messages, up to the answer whose id is the last one's."""
     answers: list[Any] = []
-    async with house.session.ws_connect(f"{house.address.geturl()}/ws-api/v3") as connection:
-        await (connection.send_bytes(message) if isinstance(message, bytes) else connection.send_str(message))
-        await connection.send_json({"id": "pong", "method": "ping"})
-        while not answers or answers[-1].get("id") != "pong":
+    async with house.session.ws_connect(f"{house.address.geturl()}/{path}") as connection:
+        for message in messages:
+            await (connection.send_bytes(message) if isinstance(message, bytes) else connection.send_str(message))
+        while not answers or answers[-1].get("id") != last:
             answers.append(await connection.receive_json(timeout=SECONDS))
     return answers
+
+
+def requests_for_streams() -> st.SearchStrategy[str]:
+    methods = [
+        "SUBSCRIBE",
+        "UNSUBSCRIBE",
+        "LIST_SUBSCRIPTIONS",
+        "SET_PROPERTY",
+        "GET_PROPERTY",
+        "subscribe",
+        None,
+        1,
+        [],
+    ]
+    names = ["btcusdt@trade", "btcusdt@depth5@100ms", "btcusdt@kline_1y", "!ticker@arr", "@", "combined", "x" * 5_000]
+    shape = st.fixed_dictionaries(
+        {"method": st.sampled_from(methods)},
+        optional={
+            "params": mostly(st.lists(st.sampled_from(names) | VALUES, max_size=3), JSON_VALUES),
+            "id": mostly(st.just(7), JSON_VALUES),
+        },
+    ).map(json.dumps)
+    return mostly(shape, st.text(max_size=9) | st.integers(1, 50_000).map(lambda depth: "[" * depth))
+
+
+def check_request_for_a_stream(house: House, text: str) -> None:
+    first, *_, last = house.wait(_converse(house, "ws", [text, '{"method":"LIST_SUBSCRIPTIONS","id":"last"}'], "last"))
+    assert "result" in first or {"code", "msg"} == first["error"].keys(), first
+    assert isinstance(last["result"], list)
+    check_book(house, may_change=False)
 
 
 def explore(check: Callable[[House, T], None], folder: Path, kinds: list[st.SearchStrategy[T]]) -> None:
@@ -357,7 +386,12 @@ def test_every_request_is_answered_or_refused_in_shape_and_a_refusal_changes_not
 
 
 def test_every_message_is_answered_or_refused_in_shape_and_a_refusal_changes_nothing(tmp_path: Path) -> None:
-    explore(check_message, tmp_path, [messages_to(endpoint) for endpoint in ENDPOINTS if endpoint.ws])
+    endpoints = [endpoint for endpoint in (*ENDPOINTS, *endpoints_of_sockets()) if endpoint.ws]
+    explore(check_message, tmp_path, [messages_to(endpoint) for endpoint in endpoints])
+
+
+def test_every_message_to_the_public_streams_is_answered_and_the_stream_goes_on(tmp_path: Path) -> None:
+    explore(check_request_for_a_stream, tmp_path, [requests_for_streams()] * 10)
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gridtesting.endpoints import every_endpoint
+from gridtesting.endpoints import endpoints_of_sockets, every_endpoint
 from simex.errors import ApiError
 from simex.limits import Limits, LimitSettings, OverLimitError
 from simex.params import Params
@@ -142,7 +142,7 @@ def test_a_socket_may_say_five_things_a_second() -> None:
 
 
 def test_every_endpoint_has_a_weight_of_its_own() -> None:
-    assert {each.name for each in every_endpoint()} <= WEIGHTS.keys()
+    assert {each.name for each in (*every_endpoint(), *endpoints_of_sockets())} <= WEIGHTS.keys()
 
 
 @pytest.mark.parametrize(
