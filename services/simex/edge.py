@@ -38,8 +38,10 @@ def edge(limits: Limits, clock_ms: Callable[[], int]) -> Middleware:
         except web.HTTPException as error:
             refusal = ApiError(-1000, f"{error.reason}.", error.status)
             return web.json_response(refusal.body, status=refusal.status)
-        except UnicodeDecodeError:
+        except (UnicodeDecodeError, web.RequestPayloadError):
             return web.json_response(_ILLEGAL.body, status=_ILLEGAL.status)
+        except ConnectionError:
+            raise  # the client has gone: nobody is left to be told
         except Exception:
             if not request.path.startswith(_REST):
                 raise

@@ -105,8 +105,12 @@ class House:
         lines = [f"{method} {target} HTTP/1.1".encode("utf-8", "surrogateescape"), b"Host: simex", b"Connection: close"]
         lines += [name.replace("_", "-").encode() + b": " + value for name, value in headers.items()]
         lines += [b"Content-Length: " + str(len(body)).encode(), b"", body]
+        return self.raw(method, b"\r\n".join(lines))
+
+    def raw(self, method: str, request: bytes) -> tuple[int, Any]:
+        """What comes back for the bytes of a request."""
         with self.connected() as connection:
-            connection.sendall(b"\r\n".join(lines))
+            connection.sendall(request)
             reply = http.client.HTTPResponse(connection, method=method)
             reply.begin()
             text = reply.read()
@@ -403,6 +407,30 @@ def test_what_the_nonsense_is_made_of_is_answered(house: House, endpoint: Endpoi
 def test_a_body_that_is_too_large_is_refused_in_shape(house: House) -> None:
     status, body = house.ask("POST", "/api/v3/order", b"x" * 2_000_000, Content_Type=FORM)
     assert status == 413
+    check_refusal(body)
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\nabcd",
+        b"X-MBX-APIKEY: \xff\xfe\r\nContent-Length: 0\r\n\r\n",
+        b"Content-Type: multipart/form-data\r\nContent-Length: 1\r\n\r\na",
+        b"Transfer-Encoding: chunked\r\n\r\n3\r\n%ff\r\n0\r\n\r\n",
+    ],
+    ids=["no gzip", "no key", "no form", "chunks"],
+)
+def test_a_strange_request_is_refused_in_shape(house: House, rest: bytes) -> None:
+    head = b"POST /api/v3/order HTTP/1.1\r\nHost: simex\r\nConnection: close\r\n"
+    status, body = house.raw("POST", head + rest)
+    assert 400 <= status < 500
+    check_refusal(body)
+
+
+@pytest.mark.parametrize("path", ["nowhere", "api/v3", "api/v4/order", "ws"])
+def test_what_is_not_there_is_refused_in_shape(house: House, path: str) -> None:
+    status, body = house.ask("POST", f"/{path}")
+    assert status in {404, 405}
     check_refusal(body)
 
 
