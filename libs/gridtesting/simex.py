@@ -1,5 +1,6 @@
 """A real simex in the test's own process: real HTTP, websockets and control, its book in the test's folder."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -66,6 +67,16 @@ class SimexHandle:
         """What was received after a number, of one endpoint where it is named: at most 1,000 before they are chosen."""
         answer = await self.control.ListReceived(simex_pb2.ListReceivedRequest(after_seq=after_seq))
         return [each for each in answer.requests if endpoint in {"", each.endpoint}]
+
+    async def received(
+        self, endpoint: str, so: Callable[[simex_pb2.ReceivedRequest], bool] = lambda _: True, after_seq: int = 0
+    ) -> simex_pb2.ReceivedRequest:
+        """The first request for an endpoint that is so, once there is one. Raises TimeoutError after a minute."""
+        async with asyncio.timeout(60):
+            while True:
+                for each in await self.requests(endpoint, after_seq):
+                    if so(each):
+                        return each
 
     async def truth(self) -> simex_pb2.Truth:
         """All that is in the book on disk."""

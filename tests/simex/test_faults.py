@@ -90,13 +90,6 @@ async def place(trader: Any, name: str = "slot1", price: float = 59_000) -> Any:
     return await trader.create_order(BTC, "limit", "buy", 0.01, price, {"clientOrderId": name})
 
 
-async def received(simex: SimexHandle) -> list[simex_pb2.ReceivedRequest]:
-    """The orders that were sent: a client may have given up before simex has read what it sent."""
-    while not (requests := await simex.requests("POST order")):
-        pass
-    return requests
-
-
 @pytest.mark.parametrize("case", CASES)
 async def test_ccxt_raises_what_the_fault_is_meant_to_make_it_raise(
     trader: Any, simex: SimexHandle, case: Case
@@ -112,7 +105,7 @@ async def test_ccxt_raises_what_the_fault_is_meant_to_make_it_raise(
             await place(trader)
         assert type(raised.value) is case.raises
 
-    (request,) = await received(simex)
+    request = await simex.received("POST order")  # its client may have given up before simex has read it
     orders = (await simex.truth()).orders
     assert [order.client_order_id for order in orders] == (["slot1"] if case.placed else [])
     assert (request.client_order_id, request.reached) == ("slot1", case.placed)
@@ -174,9 +167,8 @@ async def test_a_late_request_can_be_accepted_long_after_its_client_has_given_up
 
     with pytest.raises(ccxt.RequestTimeout):
         await place(trader)
-    reached_by_then = (await received(simex))[0].reached
-    while not (await received(simex))[0].reached:
-        pass
+    reached_by_then = (await simex.received("POST order")).reached
+    await simex.received("POST order", lambda request: request.reached)
 
     assert not reached_by_then
     assert len((await simex.truth()).orders) == 1
@@ -421,8 +413,7 @@ async def test_what_is_held_when_simex_stops_is_not_done(tmp_path: Path, signed:
     async with running_simex(tmp_path / "held") as simex:
         await simex.fault("LATE_ARRIVAL", endpoint="POST order", delay_ms=HOLD_MS)
         placing = asyncio.create_task(type(signed)(signed.http, simex.http_url).place())
-        while not await simex.requests("POST order"):
-            pass
+        await simex.received("POST order")
     with pytest.raises(aiohttp.ClientError):
         await placing
 
