@@ -330,6 +330,7 @@ STREAMS: list[tuple[str, dict[str, Any], type[Any]]] = [
     ("diff_book_depth", {"symbol": "btcusdt", "update_speed": "100ms"}, stream_models.DiffBookDepthResponse),
     ("partial_book_depth", {"symbol": "btcusdt", "levels": "5"}, stream_models.PartialBookDepthResponse),
     ("kline", {"symbol": "btcusdt", "interval": "1m"}, stream_models.KlineResponse),
+    ("kline_offset", {"symbol": "btcusdt", "interval": "1m"}, stream_models.KlineOffsetResponse),
     ("mini_ticker", {"symbol": "btcusdt"}, stream_models.MiniTickerResponse),
     ("ticker", {"symbol": "btcusdt"}, stream_models.TickerResponse),
     ("rolling_window_ticker", {"symbol": "btcusdt", "window_size": "1h"}, stream_models.RollingWindowTickerResponse),
