@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
 from executor.ccxt_client import make_client
@@ -118,16 +119,59 @@ async def test_an_order_that_reaches_the_venue_after_its_window_was_never_placed
     await simex.fault("LATE_ARRIVAL", endpoint="POST order", delay_ms=4 * TIMEOUT_MS, lost=True)
 
     placing = asyncio.create_task(live.batch("bot/1/1", [place("gtest01")]))
-    while not await simex.requests("POST order"):
-        pass
+    await simex.received("POST order")
     clock.offset_ms += WINDOW_MS + LAG_MS + 1
     said = await in_the_end(live, (await placing)[0])
-    while not (await simex.requests("POST order"))[0].status:
-        pass
+    sent = await simex.received("POST order", lambda request: request.status > 0)
 
-    (sent,) = await simex.requests("POST order")
+    assert len(await simex.requests("POST order")) == 1
     assert (said, sent.code, sent.reached) == ("not there", -1021, False)
     assert len((await simex.truth()).orders) == 0
+
+
+async def test_an_order_that_the_stream_told_of_is_not_given_up_however_long_look_ups_hide_it(
+    simex: SimexHandle, live: LiveExecutor, clock: VenueClock
+) -> None:
+    hidden_ms = 10 * (WINDOW_MS + LAG_MS)
+    await simex.fault("HIDDEN_ORDER", delay_ms=hidden_ms)
+    await simex.fault("RESET_AFTER", endpoint="POST order", count=1)
+    await simex.received("POST userDataStream", lambda request: request.reached)
+
+    (result,) = await live.batch("bot/1/1", [place("gtest01")])
+    async with asyncio.timeout(20):
+        asked = executor_pb2.GetOrderRequest(client_order_id="gtest01")
+        while not (await live.stub.GetOrder(asked)).exchange_order_id:
+            pass  # the stream's news comes into the ledger
+    clock.offset_ms += WINDOW_MS + LAG_MS + 1
+    looked = (await simex.requests())[-1].seq
+    await simex.received("GET order", after_seq=looked)  # after the time from which not finding would be evidence
+    clock.offset_ms += hidden_ms
+
+    assert await in_the_end(live, result) == "there"
+
+
+async def test_a_venue_that_hides_an_order_for_longer_than_it_is_said_to_stops_the_executor_and_costs_no_fill(
+    simex: SimexHandle, live: LiveExecutor, clock: VenueClock
+) -> None:
+    hidden_ms = 10 * (WINDOW_MS + LAG_MS)
+    await simex.fault("HIDDEN_ORDER", delay_ms=hidden_ms, late_events=True)
+    await simex.fault("RESET_AFTER", endpoint="POST order", count=1)
+
+    (result,) = await live.batch("bot/1/1", [place("gtest01")])
+    clock.offset_ms += WINDOW_MS + LAG_MS + 1
+    said = await in_the_end(live, result)
+    clock.offset_ms += hidden_ms
+    await simex.inject("58999", "1")
+    for watch in live.executor.watches:
+        await watch.poll_once()
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await live.batch("bot/1/2", [place("gtest02")])
+
+    assert said == "not there"  # by all that it could know
+    assert "gtest01 (1) is on the venue, but the ledger has it as NOT_PLACED" in (refused.value.details() or "")
+    fills = [each.news for each in await live.whole_log() if isinstance(each.news, Fill)]
+    assert [each.trade_id for each in fills] == ["1"]
+    assert len(await simex.requests("POST order")) == 1
 
 
 async def in_the_end(live: LiveExecutor, result: ActionResult) -> str:
