@@ -20,6 +20,7 @@ from executor.servicer import ExecutorServicer
 from griddb.errors import DatabaseError
 from griddb.health import tell_health
 from griddb.reach import until_reachable
+from gridrpc.crash import arm
 from gridrpc.logs import announce_listening, configure_logging
 from gridrpc.server import Server, start_server, until_signal
 from gridrpc.settings import HIDDEN, ConfigError, read_toml
@@ -36,6 +37,7 @@ def main() -> int:
     arguments = parser.parse_args()
     configure_logging("executor")
     try:
+        arm(os.environ)
         settings = read_settings(read_toml(arguments.config), os.environ)
         if settings.database.url is not None:
             until_reachable(settings.database.url, settings.database.wait_seconds)

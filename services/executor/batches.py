@@ -12,6 +12,7 @@ from executor.ledger.requests import LedgerAction, LedgerRequest, NewRequest
 from executor.ledger.store import Ledger
 from executor.sender import Sender
 from gridcore.actions import ActionResult, CancelOrder
+from gridrpc.crash import around
 
 _MOST_IN_FLIGHT = 8  # of one batch: enough to hide the round trip, few enough for any venue's burst limit
 
@@ -27,7 +28,8 @@ class Batches:
 
     async def execute(self, request: NewRequest) -> AsyncIterator[ActionResult]:
         """Each answer once it is recorded. Raises the faults of `acceptance.accept`."""
-        recorded = await self._ledger.writer.run(acceptance.accept, request, self._clock.local_ms())
+        with around("executor.accept"):
+            recorded = await self._ledger.writer.run(acceptance.accept, request, self._clock.local_ms())
         if recorded.complete:
             for action in recorded.actions:
                 assert action.result is not None

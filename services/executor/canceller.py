@@ -23,6 +23,7 @@ from executor.recorder import Recorder
 from executor.verdict import Verdict
 from gridcore.actions import CancelOrder, Outcome
 from gridcore.orders import OrderStatus
+from gridrpc.crash import around
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +55,8 @@ class Canceller:
         record = await self._ledger.writer.run(orders.by_client_id, cancel.client_order_id)
         exchange_order_id = (record.exchange_order_id if record else "") or cancel.exchange_order_id
         try:
-            await self._venue.cancel(symbol, cancel.client_order_id, exchange_order_id, timestamp_ms)
+            with around("executor.cancel"):
+                await self._venue.cancel(symbol, cancel.client_order_id, exchange_order_id, timestamp_ms)
         except RefusedError as error:
             self._throttle.block_until(error.blocked_until_ms)
             return Verdict(Outcome.REJECTED, exchange_order_id, error.reason.value, str(error))
@@ -94,9 +96,10 @@ class Canceller:
 
     async def _seen(self, symbol: str, cancel: CancelOrder) -> VenueOrder | None:
         """The order as the venue shows it; what it says of the order's end goes to the log."""
-        seen = await self._reader.read(partial(self._venue.order_by_client_id, symbol, cancel.client_order_id))
-        if seen is None and cancel.exchange_order_id:
-            seen = await self._reader.read(partial(self._venue.order_by_id, symbol, cancel.exchange_order_id))
+        with around("executor.look_cancelled"):
+            seen = await self._reader.read(partial(self._venue.order_by_client_id, symbol, cancel.client_order_id))
+            if seen is None and cancel.exchange_order_id:
+                seen = await self._reader.read(partial(self._venue.order_by_id, symbol, cancel.exchange_order_id))
         if seen is not None:
             await self._recorder.order(seen)
         return seen

@@ -12,6 +12,7 @@ from executor.clock import VenueClock
 from executor.ports import ReadFailedError, TradeCursor, Venue, VenueOrder
 from executor.reads import Reader
 from gridcore.actions import PlaceOrder
+from gridrpc.crash import around
 
 _AHEAD_MS = 1_000  # a venue accepts timestamps up to this far ahead of its clock
 
@@ -51,7 +52,8 @@ class LookUp:
         """By client id, then open orders, history and trades. A failed question leaves the absence OPEN."""
         began_ms = self._clock.venue_ms()
         try:
-            order = await self._search(symbol, place, timestamp_ms)
+            with around("executor.look"):
+                order = await self._search(symbol, place, timestamp_ms)
         except ReadFailedError:
             return Absence.OPEN
         if order is not None:

@@ -19,6 +19,7 @@ from executor.ports import (
 from executor.standing import Standing
 from executor.verdict import Verdict
 from gridcore.actions import Outcome, PlaceOrder
+from gridrpc.crash import around
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +39,8 @@ class Placer:
     async def place(self, symbol: str, place: PlaceOrder, timestamp_ms: int) -> Verdict:
         """What came of sending it, signed with the timestamp that the ledger holds."""
         try:
-            order = await self._venue.place(symbol, place, timestamp_ms)
+            with around("executor.place"):
+                order = await self._venue.place(symbol, place, timestamp_ms)
         except RefusedError as error:
             self._throttle.block_until(error.blocked_until_ms)
             if error.reason is Refusal.CLOCK_SKEW:

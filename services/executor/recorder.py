@@ -14,6 +14,7 @@ from executor.ports import ReadFailedError, Venue, VenueOrder, VenueTrade
 from executor.reads import Reader
 from executor.standing import Standing
 from gridcore.orders import OrderStatus
+from gridrpc.crash import around
 
 _log = logging.getLogger(__name__)
 
@@ -44,9 +45,10 @@ class Recorder:
             order = await self._look_up_owner(trade)
         if order is None:
             return
-        appended = await self._ledger.writer.run(
-            updates.append_trade, trade, order.client_order_id, self._clock.local_ms()
-        )
+        with around("executor.trade"):
+            appended = await self._ledger.writer.run(
+                updates.append_trade, trade, order.client_order_id, self._clock.local_ms()
+            )
         if appended:
             self._bell.ring(trade.symbol)
             if order.ended:
@@ -59,7 +61,7 @@ class Recorder:
 
         Raises ReadFailedError where its trades cannot be asked for.
         """
-        order = await self._ledger.writer.run(_learn, seen)
+        order = await self._learned(seen)
         if order is None:
             await self._check_stranger(seen)
             return True
@@ -73,6 +75,10 @@ class Recorder:
             return True
         return await self._end(seen)
 
+    async def _learned(self, seen: VenueOrder) -> OrderRecord | None:
+        with around("executor.learn"):
+            return await self._ledger.writer.run(_learn, seen)
+
     async def _end(self, seen: VenueOrder) -> bool:
         if await self._append_end(seen):
             return True
@@ -82,7 +88,10 @@ class Recorder:
         return await self._append_end(seen)
 
     async def _append_end(self, seen: VenueOrder) -> bool:
-        ended = await self._ledger.writer.run(updates.append_end, seen.client_order_id, seen, self._clock.local_ms())
+        with around("executor.end"):
+            ended = await self._ledger.writer.run(
+                updates.append_end, seen.client_order_id, seen, self._clock.local_ms()
+            )
         if ended:
             self._bell.ring(seen.symbol)
         return ended
@@ -92,7 +101,7 @@ class Recorder:
         seen = await self._reader.read(partial(self._venue.order_by_id, trade.symbol, trade.exchange_order_id))
         if seen is None:
             raise ReadFailedError(f"trade {trade.fill.trade_id} names an order that the venue does not show yet")
-        order = await self._ledger.writer.run(_learn, seen)
+        order = await self._learned(seen)
         if order is None:
             await self._check_stranger(seen)
             self._foreign[trade.symbol, trade.exchange_order_id] = None

@@ -18,6 +18,7 @@ from executor.reads import Reader
 from executor.recorder import Recorder
 from executor.standing import Standing
 from gridcore.actions import PlaceOrder
+from gridrpc.crash import around
 
 _log = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ class Resolver:
         record = await self._ledger.writer.run(orders.by_client_id, place.client_order_id)
         assert record is not None
         if record.ended:
-            await self._ledger.writer.run(moves.move, action, ActionEvent.RESOLVE)
+            await self._close(action)
             return True
         if record.exchange_order_id:  # a trade or the stream has proved it meanwhile
             seen = await self._reader.read(partial(self._venue.order_by_id, symbol, record.exchange_order_id))
@@ -104,7 +105,8 @@ class Resolver:
             case VenueOrder():
                 return await self._found(action, finding)
             case Absence.PROVED:
-                await self._ledger.writer.run(_resolve_absent, action, self._clock.local_ms())
+                with around("executor.absent"):
+                    await self._ledger.writer.run(_resolve_absent, action, self._clock.local_ms())
                 self._bell.ring(symbol)
                 return True
             case Absence.OPEN:
@@ -119,11 +121,16 @@ class Resolver:
         if seen.status.ended:
             if not await self._recorder.order(seen):
                 return False
-            await self._ledger.writer.run(moves.move, action, ActionEvent.RESOLVE)
+            await self._close(action)
             return True
-        await self._ledger.writer.run(_resolve_open, action, seen, self._clock.local_ms())
+        with around("executor.found"):
+            await self._ledger.writer.run(_resolve_open, action, seen, self._clock.local_ms())
         self._bell.ring(seen.symbol)
         return True
+
+    async def _close(self, action: LedgerAction) -> None:
+        with around("executor.resolve"):
+            await self._ledger.writer.run(moves.move, action, ActionEvent.RESOLVE)
 
 
 def _resolve_open(connection: sa.Connection, action: LedgerAction, seen: VenueOrder, now_ms: int) -> None:

@@ -18,6 +18,7 @@ from executor.placer import Placer
 from executor.resolver import Resolver
 from executor.verdict import Verdict
 from gridcore.actions import ActionResult, CancelOrder, Outcome, PlaceOrder
+from gridrpc.crash import around
 
 _log = logging.getLogger(__name__)
 
@@ -57,9 +58,10 @@ class Sender:
         async with self._flight.sending(symbol, epoch):
             if action.status is ActionStatus.SENDING:
                 return await self.recover(symbol, action)
-            begun = await self._ledger.writer.run(
-                answers.begin_sending, symbol, epoch, action, self._clock.venue_ms(), self._clock.local_ms()
-            )
+            with around("executor.sending"):
+                begun = await self._ledger.writer.run(
+                    answers.begin_sending, symbol, epoch, action, self._clock.venue_ms(), self._clock.local_ms()
+                )
             if begun.result is not None:
                 return begun.result
             return await self._record(symbol, begun, await self._send(symbol, begun))
@@ -74,9 +76,10 @@ class Sender:
         try:
             await self._throttle.acquire(priority)
         except BlockedError as error:
-            withdrawn = await self._ledger.writer.run(
-                moves.withdraw, action, Outcome.NOT_SENT, "RATE_LIMITED", str(error), self._clock.local_ms()
-            )
+            with around("executor.withdraw"):
+                withdrawn = await self._ledger.writer.run(
+                    moves.withdraw, action, Outcome.NOT_SENT, "RATE_LIMITED", str(error), self._clock.local_ms()
+                )
             return withdrawn.result
         return None
 
@@ -104,7 +107,8 @@ class Sender:
             message=verdict.message,
             recorded_time_ms=self._clock.local_ms(),
         )
-        recorded = await self._ledger.writer.run(answers.give, action, result)
+        with around("executor.answer"):
+            recorded = await self._ledger.writer.run(answers.give, action, result)
         if recorded.status is ActionStatus.UNKNOWN:
             _log.warning("order %s is UNKNOWN: %s", result.client_order_id, result.message)
             self._resolver.watch(symbol, recorded)

@@ -22,6 +22,7 @@ from executor.resolver import Resolver
 from executor.sender import Sender
 from executor.standing import Standing
 from executor.watch import Watch
+from gridrpc.crash import around, crash_point
 
 _log = logging.getLogger(__name__)
 
@@ -81,9 +82,12 @@ class Executor:
     async def start(self) -> None:
         """Reaches the venue, settles what a crash left in flight, catches the log up; ready afterwards."""
         await self._reach_venue()
+        crash_point("executor.start.reached")
         await self._recover()
+        crash_point("executor.start.recovered")
         for watch in self.watches:
             await watch.poll_once()
+        crash_point("executor.start.caught_up")
         self.standing.ready = True
         loops = [self._keep_time(), self._keep_house()]
         for watch in self.watches:
@@ -148,7 +152,8 @@ class Executor:
                 before_ms = self.clock.local_ms() - self._pace.keep_finished_ms
                 more = True
                 while more:
-                    more = await self.ledger.writer.run(pruning.prune, before_ms) > 0
+                    with around("executor.prune"):
+                        more = await self.ledger.writer.run(pruning.prune, before_ms) > 0
             except Exception:  # noqa: BLE001  # a ledger that is away comes back
                 _log.exception("old requests could not be pruned")
             await asyncio.sleep(_HOUSE_SECONDS)

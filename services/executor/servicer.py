@@ -12,6 +12,7 @@ from executor.ports import ReadFailedError
 from executor.service import Executor
 from gridcore.money import canonical
 from gridrpc import convert_orders
+from gridrpc.crash import around, crash_point
 from gridrpc.faults import InvalidArgument, NotFound, OutOfRange, Unavailable
 from gridrpc.settings import did_you_mean
 from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2
@@ -38,6 +39,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         del context
         self._executor.standing.check_may_act()
         async for result in self._executor.batches.execute(self._new_request(request)):
+            crash_point("executor.told")
             yield convert_orders.result_to_proto(result)
 
     async def Fence(  # noqa: N802
@@ -48,7 +50,10 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         symbol = self._symbol(request.symbol)
         self._executor.standing.check_ready()
         now_ms = self._executor.clock.local_ms()
-        fence = await self._run(fences.raise_to, symbol, request.epoch, request.state_birth_id, request.prefix, now_ms)
+        with around("executor.fence"):
+            fence = await self._run(
+                fences.raise_to, symbol, request.epoch, request.state_birth_id, request.prefix, now_ms
+            )
         await self._executor.flight.landed_below(symbol, fence.epoch)
         return executor_pb2.FenceResponse(
             epoch=fence.epoch,

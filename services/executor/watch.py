@@ -10,6 +10,7 @@ from executor.ledger.store import Ledger
 from executor.ports import ReadFailedError, TradeCursor, Venue, VenueOrder, VenueTrade
 from executor.reads import Reader
 from executor.recorder import Recorder
+from gridrpc.crash import around
 
 _log = logging.getLogger(__name__)
 
@@ -95,7 +96,8 @@ class Watch:
             await self._recorder.trade(trade)
         moved = _settled(cursor, trades, began_ms - self._lag_ms)
         if moved != cursor:
-            await self._ledger.writer.run(cursors.advance, self._symbol, moved)
+            with around("executor.cursor"):
+                await self._ledger.writer.run(cursors.advance, self._symbol, moved)
 
     async def _poll_orders(self) -> None:
         known = await self._ledger.writer.run(orders.on_venue, self._symbol)

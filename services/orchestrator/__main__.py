@@ -16,6 +16,7 @@ from typing import Any
 from griddb.errors import DatabaseError
 from griddb.health import tell_health
 from griddb.reach import until_reachable
+from gridrpc.crash import arm
 from gridrpc.folders import usable_folder
 from gridrpc.logs import announce_listening, configure_logging
 from gridrpc.server import until_signal
@@ -33,6 +34,7 @@ def main() -> int:
     parser.add_argument("--config", type=Path, default=Path("grid.toml"), help="path of the grid.toml (default: here)")
     configure_logging("orchestrator")
     try:
+        arm(os.environ)
         settings = load_settings(parser.parse_args().config)
         if settings.database.url is None:
             usable_folder(settings.data_dir, "orchestrator.data_dir")

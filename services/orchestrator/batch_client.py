@@ -8,6 +8,7 @@ import grpc
 from gridcore.actions import ActionResult
 from gridcore.triggers import Plan
 from gridrpc.convert_orders import action_to_proto, result_from_proto
+from gridrpc.crash import around, crash_point
 from gridrpc.faults import Fault, Unavailable, fault_of
 from gridwright.v1 import executor_pb2, executor_pb2_grpc
 from orchestrator.backoff import backoff_seconds
@@ -38,7 +39,8 @@ class BatchClient:
         )
         answers: dict[int, ActionResult] = {}
         for pause in backoff_seconds():
-            self._call(request, answers)
+            with around("orchestrator.call"):
+                self._call(request, answers)
             if len(answers) == len(plan.actions):
                 break
             self._bridge.pause(pause)
@@ -51,6 +53,7 @@ class BatchClient:
             try:
                 for message in call:
                     answers[message.index] = result_from_proto(message)
+                    crash_point("orchestrator.heard")
                 self._executor.answered()
             except grpc.RpcError as error:
                 fault = fault_of(error)

@@ -16,6 +16,7 @@ from gridcore.config import GridConfig
 from gridcore.state import Mode, State
 from gridcore.triggers import OrdersUpdated, Plan
 from gridrpc.convert_plan import plan_from_json, plan_json
+from gridrpc.crash import crash_point
 from gridrpc.faults import Fault
 from orchestrator import dbos_runtime, start, workflows
 from orchestrator.batch_client import BatchClient
@@ -152,15 +153,20 @@ class DbosEngine:
 
     async def _open_by_the_path(self, team: Team, unfinished: list[dbos_runtime.WorkflowRecord]) -> None:
         desk = team.desk
+        crash_point("orchestrator.start.leased")
         end_offset = await start.take_over(desk)
+        crash_point("orchestrator.start.fenced")
         plans = await asyncio.to_thread(self._plans_beyond, desk)
         await start.settle_requests(desk, plans, self._batches.execute)
+        crash_point("orchestrator.start.cleared")
         self._spawn(team.loop.run())
         self._spawn(self._follow_updates(desk))
         await self._resume_procedures(desk, unfinished)
         desk.ready.set()
         await start.drain(desk, end_offset)
+        crash_point("orchestrator.start.drained")
         await start.agree_with_venue(desk, self._settings.reconcile_timeout_ms / 1000)
+        crash_point("orchestrator.start.agreed")
         team.loop.begin_trading()
         log.info("%s trades at step %d under epoch %d", desk.symbol, desk.state.seq, desk.epoch)
 

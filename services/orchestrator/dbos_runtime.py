@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 
 from griddb.errors import SchemaError
+from gridrpc.crash import around
 from orchestrator import workflows
 from orchestrator.dbos_schema import DbosSchema
 from orchestrator.errors import UnfinishableError
@@ -88,7 +89,8 @@ def launch(data_dir: Path, database: sa.URL | None) -> None:
     logging.getLogger("dbos").addHandler(logging.NullHandler())
     logging.getLogger("dbos").addFilter(_tells_no_outage)
     DBOS(config=config)
-    DBOS.launch()
+    with around("orchestrator.launch"):
+        DBOS.launch()
 
 
 def sqlite_path(data_dir: Path) -> Path:
@@ -104,19 +106,19 @@ def shut_down() -> None:
 def run_plan(workflow_name: str, workflow_id: str, plan: str) -> None:
     """Runs a workflow of a plan on this thread, to its end."""
     workflow = {"trading_step": workflows.trading_step, "on_order_update": workflows.on_order_update}[workflow_name]
-    with SetWorkflowID(workflow_id):
+    with around("orchestrator.run"), SetWorkflowID(workflow_id):
         workflow(plan)
 
 
 def start_enter_safe_mode(workflow_id: str, request: str) -> None:
     """Puts the workflow on record and lets it run; an id that exists starts nothing."""
-    with SetWorkflowID(workflow_id):
+    with around("orchestrator.halt"), SetWorkflowID(workflow_id):
         DBOS.start_workflow(workflows.enter_safe_mode, request)
 
 
 def start_exit_safe_mode(workflow_id: str, request: str) -> None:
     """The same for the way out."""
-    with SetWorkflowID(workflow_id):
+    with around("orchestrator.lift"), SetWorkflowID(workflow_id):
         DBOS.start_workflow(workflows.exit_safe_mode, request)
 
 
@@ -163,7 +165,8 @@ def delete_finished(before_ms: int) -> int:
         if status.status not in {*UNFINISHED, DEAD}
     ]
     if old:
-        DBOS.delete_workflows(old)
+        with around("orchestrator.prune_workflows"):
+            DBOS.delete_workflows(old)
     return len(old)
 
 

@@ -14,6 +14,7 @@ from gridcore.checks import check_grid
 from gridcore.errors import GridRefusedError
 from gridcore.reconcile import Discrepancies, reconcile
 from gridcore.triggers import Plan
+from gridrpc.crash import around, crash_point
 from gridrpc.faults import FailedPrecondition, InvalidArgument, NotFound
 from orchestrator.backoff import backoff_seconds
 from orchestrator.desk import Desk
@@ -29,7 +30,8 @@ async def take_over(desk: Desk) -> int:
     """
     state = desk.state
     try:
-        fenced = await desk.executor.fence(desk.symbol, desk.epoch, state.birth_id, desk.prefix)
+        with around("orchestrator.take_over"):
+            fenced = await desk.executor.fence(desk.symbol, desk.epoch, state.birth_id, desk.prefix)
     except FailedPrecondition as fault:
         raise LeaseLostError(
             f"{desk.symbol}: the executor refuses epoch {desk.epoch} ({fault.message}): another orchestrator "
@@ -64,6 +66,7 @@ async def settle_requests(
         if plan.seq > desk.state.seq:
             results = await asyncio.to_thread(execute, plan)
             await asyncio.to_thread(desk.keeper.commit, plan, results, desk.market)
+            crash_point("orchestrator.start.settled")
             log.info("%s: request %s was in flight and is settled", desk.symbol, plan.request_id)
     beyond = await move_ledger_cursor(desk)
     if beyond:

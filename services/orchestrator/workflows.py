@@ -7,7 +7,7 @@ are done.
 
 from typing import Protocol
 
-from dbos import DBOS
+from orchestrator.durable import step, workflow
 
 CONTRACT = "gridwright-1"
 
@@ -63,21 +63,21 @@ def _steps() -> Steps:
     return _Unbound.steps
 
 
-@DBOS.workflow(name="trading_step")
+@workflow("trading_step")
 def trading_step(plan: str) -> int:
     """A price or time asked for it: execute the plan, commit what came of it."""
     batch_execute(plan)
     return commit_state(plan)
 
 
-@DBOS.workflow(name="on_order_update")
+@workflow("on_order_update")
 def on_order_update(plan: str) -> int:
     """Order updates asked for it: execute the counter orders, commit them with the updates and the offset."""
     batch_execute(plan)
     return commit_state(plan)
 
 
-@DBOS.workflow(name="enter_safe_mode")
+@workflow("enter_safe_mode")
 def enter_safe_mode(request: str) -> None:
     """Halt: nothing decided before it is sent after it, and it ends with no opening order on the venue."""
     epoch = open_safe_mode(request)
@@ -87,55 +87,55 @@ def enter_safe_mode(request: str) -> None:
     close_safe_mode(request)
 
 
-@DBOS.workflow(name="exit_safe_mode")
+@workflow("exit_safe_mode")
 def exit_safe_mode(request: str) -> None:
     """Back to trading."""
     lift_safe_mode(request)
 
 
-@DBOS.step(name="batch_execute")
+@step("batch_execute")
 def batch_execute(plan: str) -> str:
     """Sends the same request id until the ledger has answered."""
     return _steps().batch_execute(plan)
 
 
-@DBOS.step(name="commit_state")
+@step("commit_state")
 def commit_state(plan: str) -> int:
     """One SQL transaction: the state, the journal row."""
     return _steps().commit_state(plan)
 
 
-@DBOS.step(name="open_safe_mode")
+@step("open_safe_mode")
 def open_safe_mode(request: str) -> int:
     """Commits mode ENTERING and a new epoch."""
     return _steps().open_safe_mode(request)
 
 
-@DBOS.step(name="raise_fence")
+@step("raise_fence")
 def raise_fence(request: str, epoch: int) -> None:
     """Raises the executor's fence to the epoch."""
     _steps().raise_fence(request, epoch)
 
 
-@DBOS.step(name="cancel_opening_orders")
+@step("cancel_opening_orders")
 def cancel_opening_orders(request: str) -> None:
     """Makes the loop cancel; the cancels are trading steps of their own."""
     _steps().cancel_opening_orders(request)
 
 
-@DBOS.step(name="verify_no_opening_order")
+@step("verify_no_opening_order")
 def verify_no_opening_order(request: str) -> None:
     """Looks at the venue until it shows none."""
     _steps().verify_no_opening_order(request)
 
 
-@DBOS.step(name="close_safe_mode")
+@step("close_safe_mode")
 def close_safe_mode(request: str) -> None:
     """Commits mode SAFE and raises the alert."""
     _steps().close_safe_mode(request)
 
 
-@DBOS.step(name="lift_safe_mode")
+@step("lift_safe_mode")
 def lift_safe_mode(request: str) -> None:
     """Commits mode RUNNING."""
     _steps().lift_safe_mode(request)

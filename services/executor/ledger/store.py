@@ -17,6 +17,7 @@ from executor.ledger.schema import meta
 from executor.ledger.writer import LeaseTakenError, Transactions, Writer
 from griddb.schemas import Schema
 from griddb.session import Session, lock_key
+from gridrpc.crash import around
 
 SCHEMA = Schema("executor", "executor:migrations")
 LOCK_KEY = lock_key("executor")  # the advisory lock that guards the ledger of a database
@@ -76,7 +77,8 @@ def open_ledger(url: str, now_ms: int) -> Iterator[Ledger]:
     opened = _open_file(where) if where.drivername == "sqlite" else _open_database(where)
     with opened as (transactions, guard), contextlib.ExitStack() as stack:
         holder = uuid.uuid4().hex
-        birth_id, born_ms = transactions(lambda connection: _birth(connection, holder, now_ms))
+        with around("executor.birth"):
+            birth_id, born_ms = transactions(lambda connection: _birth(connection, holder, now_ms))
         if isinstance(guard, Session):
             guard.verify_by(lambda connection: _refuse_if_taken(connection, holder))
         writer = Writer(transactions)
@@ -115,7 +117,7 @@ def _open_file(url: sa.URL) -> Iterator[tuple[Transactions, Guard]]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise LeaseTakenError(_LEASE_SENTENCE) from error
-        run(lambda connection: SCHEMA.prepare(connection, f"the ledger {url.database}"))
+        _prepare(run, f"the ledger {url.database}")
         yield run, _File()
 
 
@@ -124,10 +126,15 @@ def _open_database(url: sa.URL) -> Iterator[tuple[Transactions, Guard]]:
     session = Session(url, SCHEMA.name, "executor")
     try:
         session.hold(LOCK_KEY, lambda: LeaseTakenError(_LEASE_SENTENCE))
-        session.run(lambda connection: SCHEMA.prepare(connection, f"the ledger in {session.shown}"))
+        _prepare(session.run, f"the ledger in {session.shown}")
         yield session.run, session
     finally:
         session.close()
+
+
+def _prepare(transactions: Transactions, where: str) -> None:
+    with around("executor.schema"):
+        transactions(lambda connection: SCHEMA.prepare(connection, where))
 
 
 def _on_sqlite_connect(connection: SqliteConnection, _record: object) -> None:

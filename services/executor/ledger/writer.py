@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from griddb.errors import DatabaseError
+from gridrpc.crash import crash_point
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -79,9 +80,8 @@ class Writer:
     def _commit(self, batch: list[_Job]) -> None:
         outcomes: list[tuple[Future[Any], Any, BaseException | None]] = []
         try:
-            outcomes = self._transactions(
-                lambda connection: [_attempt(connection, function, future) for function, future in batch]
-            )
+            outcomes = self._transactions(lambda connection: _attempt_all(connection, batch))
+            crash_point("executor.ledger.committed")
         except BaseException as error:  # noqa: BLE001  # whoever waits must hear of it, whatever it is
             outcomes = [(future, None, error) for _, future in batch]
             if isinstance(error, LeaseTakenError | DatabaseError) and not self.failure.done():
@@ -91,6 +91,12 @@ class Writer:
                 future.set_result(value)
             else:
                 future.set_exception(problem)
+
+
+def _attempt_all(connection: sa.Connection, batch: list[_Job]) -> list[tuple[Future[Any], Any, BaseException | None]]:
+    outcomes = [_attempt(connection, function, future) for function, future in batch]
+    crash_point("executor.ledger.written")
+    return outcomes
 
 
 def _attempt(

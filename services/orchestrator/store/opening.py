@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from griddb.errors import DatabaseError
 from griddb.session import Session, lock_key
+from gridrpc.crash import around
 from orchestrator.errors import DatabaseStopError, LeaseLostError
 from orchestrator.store import Store
 from orchestrator.store.locks import FileLock
@@ -82,7 +83,8 @@ def _open_database(url: sa.URL, symbols: Sequence[str]) -> Iterator[OpenStores]:
             )
 
         _guarded(lambda: house.hold(LOCK_KEY, refusal))
-        _guarded(lambda: house.run(lambda connection: prepare(connection, house.shown)))
+        with around("orchestrator.schema"):
+            _guarded(lambda: house.run(lambda connection: prepare(connection, house.shown)))
         stores: dict[str, Store] = {}
         for symbol in symbols:
             stores[symbol] = PostgresStore(url, symbol)

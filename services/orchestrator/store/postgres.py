@@ -19,6 +19,7 @@ from gridcore.state import State
 from gridcore.triggers import Plan
 from griddb.errors import DatabaseError
 from griddb.session import Session, lock_key
+from gridrpc.crash import around, crash_point
 from gridrpc.faults import InvalidArgument
 from orchestrator.errors import ConflictError, DatabaseStopError, LeaseLostError, UnfinishableError
 from orchestrator.journal import JournalRow, Phase
@@ -65,14 +66,14 @@ class PostgresStore:
                 "another database"
             )
 
-        with self._mutex:
+        with around("orchestrator.lease"), self._mutex:
             self._guarded(lambda: self._session.hold(lock_key(f"orchestrator {self._symbol}"), refusal))
             self._lease = self._run(lambda connection: tables.take_lease(connection, self._symbol, self._lease.holder))
             return self._lease.epoch
 
     def raise_epoch(self) -> int:
         """The next epoch, in the database before it is returned."""
-        with self._mutex:
+        with around("orchestrator.epoch"), self._mutex:
             self._lease = self._write(lambda connection: tables.raise_epoch(connection, self._lease))
             return self._lease.epoch
 
@@ -100,7 +101,8 @@ class PostgresStore:
             self._refuse_unless(connection, state.seq, written=written)
             tables.write_slots(connection, self._symbol, before, after)
 
-        self._write(save)
+        with around("orchestrator.save"):
+            self._write(save)
         self._kept = after
 
     def bind_ledger(self, ledger_birth_id: str) -> None:
@@ -116,7 +118,8 @@ class PostgresStore:
                 written = tables.update_state(connection, self._lease, state.seq, state, after)
                 self._refuse_unless(connection, state.seq, written=written)
 
-            self._run(bind)
+            with around("orchestrator.bind"):
+                self._run(bind)
             self._kept = after
 
     def commit(self, plan: Plan, results: Sequence[ActionResult], state: State, phases: Sequence[Phase]) -> JournalRow:
@@ -144,9 +147,11 @@ class PostgresStore:
             tables.write_slots(connection, self._symbol, before, after)
             for seq, whole in self._late.items():
                 tables.set_phases(connection, self._symbol, seq, whole)
+            crash_point("orchestrator.commit.written")
             return row
 
-        committed = self._run(commit)
+        with around("orchestrator.commit"):
+            committed = self._run(commit)
         if committed is row:
             self._kept, self._newest = after, row
             self._late.clear()
@@ -175,11 +180,13 @@ class PostgresStore:
 
     def move_ledger_cursor(self, accepted_seq: int) -> None:
         """Keeps it for the next start."""
-        self._write(lambda connection: tables.move_ledger_cursor(connection, self._symbol, accepted_seq))
+        with around("orchestrator.cursor"):
+            self._write(lambda connection: tables.move_ledger_cursor(connection, self._symbol, accepted_seq))
 
     def prune(self, before_ms: int) -> int:
         """Deletes older rows but for the newest one."""
-        return self._write(lambda connection: tables.prune_steps(connection, self._symbol, before_ms))
+        with around("orchestrator.prune"):
+            return self._write(lambda connection: tables.prune_steps(connection, self._symbol, before_ms))
 
     def close(self) -> None:
         """Ends the session, and with it the lease."""

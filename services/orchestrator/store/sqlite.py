@@ -19,6 +19,7 @@ from gridcore.actions import ActionResult
 from gridcore.state import State
 from gridcore.triggers import Plan
 from gridrpc.convert_state import digest_of_json, state_from_json, state_json
+from gridrpc.crash import around, crash_point
 from gridrpc.faults import InvalidArgument
 from orchestrator.errors import ConflictError, LeaseLostError, UnfinishableError
 from orchestrator.journal import JournalRow, Phase
@@ -63,7 +64,7 @@ class SqliteStore:
         self._newest: JournalRow | None = None  # written by us
         self._late: dict[int, tuple[Phase, ...]] = {}  # phases of rows that were written before the last one ended
         self._engine = _open(path)
-        with self._engine.begin() as connection:
+        with around("orchestrator.schema"), self._engine.begin() as connection:
             prepare(connection, str(path))
 
     @property
@@ -80,15 +81,19 @@ class SqliteStore:
     def take_lease(self) -> int:
         """Locks the file's lock and raises the epoch. Raises LeaseLostError where another process has it."""
         self._lock.take(self._path.name)
-        return self.raise_epoch()
+        with around("orchestrator.lease"), self._mutex, self._engine.begin() as connection:
+            return self._next_epoch(connection)
 
     def raise_epoch(self) -> int:
         """The next epoch, in the file before it is returned."""
-        with self._mutex, self._engine.begin() as connection:
-            self._check_lease(connection)
-            self._epoch = _meta(connection, _EPOCH) + 1
-            _set_meta(connection, _EPOCH, self._epoch)
-            return self._epoch
+        with around("orchestrator.epoch"), self._mutex, self._engine.begin() as connection:
+            return self._next_epoch(connection)
+
+    def _next_epoch(self, connection: sa.Connection) -> int:
+        self._check_lease(connection)
+        self._epoch = _meta(connection, _EPOCH) + 1
+        _set_meta(connection, _EPOCH, self._epoch)
+        return self._epoch
 
     def load_state(self) -> State | None:
         """The stored state. Raises UnfinishableError where its text cannot be read."""
@@ -106,14 +111,14 @@ class SqliteStore:
 
     def save_state(self, state: State) -> None:
         """Stores a state without a step. Raises ConflictError unless it is the first, or the next seq."""
-        with self._mutex, self._engine.begin() as connection:
+        with around("orchestrator.save"), self._mutex, self._engine.begin() as connection:
             self._check_lease(connection)
             self._check_follows(connection, state.seq)
             _write_state(connection, state_json(state), state.last_update_time)
 
     def bind_ledger(self, ledger_birth_id: str) -> None:
         """Puts the ledger's birth id into the stored state."""
-        with self._mutex, self._engine.begin() as connection:
+        with around("orchestrator.bind"), self._mutex, self._engine.begin() as connection:
             self._check_lease(connection)
             state = replace(state_from_json(_stored_text(connection) or ""), ledger_birth_id=ledger_birth_id)
             _write_state(connection, state_json(state), state.last_update_time)
@@ -121,7 +126,7 @@ class SqliteStore:
     def commit(self, plan: Plan, results: Sequence[ActionResult], state: State, phases: Sequence[Phase]) -> JournalRow:
         """State and journal row in one transaction; a repetition returns what is stored and writes nothing."""
         after = pieces_of(state, self._kept)
-        with self._mutex, self._engine.begin() as connection:
+        with around("orchestrator.commit"), self._mutex, self._engine.begin() as connection:
             stored = connection.execute(_STORED, {"request_id": plan.request_id}).one()
             if stored.repeated:
                 return self._repeated(connection, plan.request_id)
@@ -139,6 +144,7 @@ class SqliteStore:
             _write_row(connection, row)
             for seq, whole in self._late.items():
                 _set_phases(connection, seq, whole)
+            crash_point("orchestrator.commit.written")
         self._kept, self._newest = after, row
         self._late.clear()
         return row
@@ -175,17 +181,15 @@ class SqliteStore:
 
     def move_ledger_cursor(self, accepted_seq: int) -> None:
         """Keeps it for the next start."""
-        with self._mutex, self._engine.begin() as connection:
+        with around("orchestrator.cursor"), self._mutex, self._engine.begin() as connection:
             self._check_lease(connection)
             _set_meta(connection, _LEDGER_CURSOR, accepted_seq)
 
     def prune(self, before_ms: int) -> int:
         """Deletes older rows but for the newest one."""
-        newest = sa.select(sa.func.max(steps_table.c.seq)).scalar_subquery()
-        old = sa.delete(steps_table).where(steps_table.c.committed_time_ms < before_ms, steps_table.c.seq < newest)
-        with self._mutex, self._engine.begin() as connection:
+        with around("orchestrator.prune"), self._mutex, self._engine.begin() as connection:
             self._check_lease(connection)
-            return connection.execute(old).rowcount
+            return _prune(connection, before_ms)
 
     def close(self) -> None:
         """Closes the file and gives the lease back."""
@@ -253,6 +257,12 @@ def _write_row(connection: sa.Connection, row: JournalRow) -> None:
 
 def _set_phases(connection: sa.Connection, seq: int, phases: Sequence[Phase]) -> None:
     connection.execute(_SET_PHASES, {"of_seq": seq, "whole": phases_json(phases)})
+
+
+def _prune(connection: sa.Connection, before_ms: int) -> int:
+    newest = sa.select(sa.func.max(steps_table.c.seq)).scalar_subquery()
+    old = sa.delete(steps_table).where(steps_table.c.committed_time_ms < before_ms, steps_table.c.seq < newest)
+    return connection.execute(old).rowcount
 
 
 def _find(connection: sa.Connection, wanted: sa.ColumnElement[bool]) -> JournalRow | None:

@@ -1,0 +1,102 @@
+"""Crash points: named places where a process that was told to dies by SIGKILL. To pass one that is off costs nothing.
+
+GRIDWRIGHT_CRASH says where to die: `name`, `name:3` for the third pass since the start, `*:17` for the seventeenth pass
+of any point. GRIDWRIGHT_CRASH_TRACE names a file that gets the name of each pass, a line each. The names are in
+`crash_points`; what is tested by dying there is left to the tests.
+"""
+
+import contextlib
+import logging
+import os
+import signal
+import threading
+from collections.abc import Mapping
+
+from gridrpc.crash_points import CRASH_POINTS
+from gridrpc.settings import ConfigError, did_you_mean
+
+CRASH, TRACE = "GRIDWRIGHT_CRASH", "GRIDWRIGHT_CRASH_TRACE"
+ANY = "*"
+
+_log = logging.getLogger(__name__)
+
+
+def arm(environ: Mapping[str, str]) -> None:
+    """Takes the orders of the environment, once at the start; where it has none, every point is off.
+
+    Raises ConfigError for a name that is none of ours, a pass that is no number, or a trace that cannot be written.
+    """
+    wanted, trace = environ.get(CRASH, ""), environ.get(TRACE, "")
+    name, at_pass = _order(wanted) if wanted else ("", 0)
+    _Armed.crash = _Crash(name, at_pass, _opened(trace) if trace else None) if wanted or trace else None
+    if wanted:
+        _log.warning("this process kills itself at crash point %s: %s is for tests only", wanted, CRASH)
+
+
+def crash_point(name: str) -> None:
+    """A place that has a name. Returns, unless the process was told to die here."""
+    if _Armed.crash is not None:
+        _Armed.crash.passed(name)
+
+
+def around(name: str) -> contextlib.AbstractContextManager[None]:
+    """The points `name.before` and `name.after` of a durable write or a call, which is the block.
+
+    After means that it has ended, well or with an error; one that is cancelled has not.
+    """
+    return _OFF if _Armed.crash is None else _Around(name)
+
+
+def _order(wanted: str) -> tuple[str, int]:
+    name, colon, number = wanted.partition(":")
+    if name != ANY and name not in CRASH_POINTS:
+        remedy = did_you_mean(name, [known.upper() for known in CRASH_POINTS], "give a name of gridrpc.crash_points")
+        raise ConfigError(CRASH, wanted, f"no such crash point; {remedy.lower()}")
+    if colon and not (number.isdecimal() and int(number) > 0):
+        raise ConfigError(CRASH, wanted, f"give the pass as a whole number from 1, such as {name}:3")
+    return name, int(number) if colon else 1
+
+
+def _opened(trace: str) -> int:
+    try:
+        return os.open(trace, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise ConfigError(TRACE, trace, f"it cannot be written ({error.strerror}); name a file in a folder") from error
+
+
+class _Crash:
+    """What the process was told. Points are passed on any thread."""
+
+    def __init__(self, name: str, at_pass: int, trace: int | None) -> None:
+        self._name = name
+        self._passes_left = at_pass
+        self._trace = trace
+        self._mutex = threading.Lock()
+
+    def passed(self, name: str) -> None:
+        with self._mutex:
+            if self._trace is not None:
+                os.write(self._trace, f"{name}\n".encode())
+            if self._name in {name, ANY}:
+                self._passes_left -= 1
+                if self._passes_left == 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class _Armed:
+    crash: _Crash | None = None
+
+
+class _Around(contextlib.AbstractContextManager[None]):
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        crash_point(f"{self._name}.before")
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if error is None or isinstance(error, Exception):
+            crash_point(f"{self._name}.after")
+
+
+_OFF = contextlib.nullcontext()

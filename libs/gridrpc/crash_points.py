@@ -1,0 +1,98 @@
+"""The names of all crash points: what is durable there. tests/chaos/test_crash_points.py holds the source to this list.
+
+A write or a call has two, before and after it; after a write nobody has been told of it yet. A moment is one point,
+between two things that a restart does differently.
+"""
+
+from collections.abc import Mapping
+
+# What stands between `.before` and `.after`.
+WRITES: Mapping[str, str] = {
+    # The executor's ledger.
+    "executor.schema": "the ledger's tables",
+    "executor.birth": "the ledger's birth id, or its new holder",
+    "executor.accept": "a request with all its actions as INTENT",
+    "executor.withdraw": "an action that the venue's limits hold back, as NOT_SENT",
+    "executor.sending": "an action as SENDING, with the timestamp that will be signed",
+    "executor.answer": "an action's outcome",
+    "executor.fence": "a raised fence, with what it ended NOT_SENT",
+    "executor.learn": "the venue's id of an order",
+    "executor.trade": "a fill in the update log",
+    "executor.end": "an order's end in the update log",
+    "executor.found": "an order that was UNKNOWN, as OPEN in the update log",
+    "executor.absent": "an order that was UNKNOWN, as NOT_PLACED in the update log",
+    "executor.resolve": "an action that was UNKNOWN, as done: the log has its order's end",
+    "executor.cursor": "how far the poll has read the venue's trades",
+    "executor.prune": "the floor, and finished requests gone",
+    # The venue, which remembers too.
+    "executor.place": "an order on the venue",
+    "executor.cancel": "an order's end on the venue",
+    "executor.look": "nothing: a place in doubt is looked up",
+    "executor.look_cancelled": "nothing: the order of a cancel in doubt is looked up",
+    # The orchestrator's store, the same on SQLite and Postgres.
+    "orchestrator.schema": "the state's tables",
+    "orchestrator.lease": "the lease under a new epoch",
+    "orchestrator.epoch": "a new epoch under the lease",
+    "orchestrator.save": "a state that no step made",
+    "orchestrator.bind": "the ledger's birth id in the state",
+    "orchestrator.commit": "a step: state, changed slots and journal row",
+    "orchestrator.cursor": "how far the ledger's requests are settled",
+    "orchestrator.prune": "old journal rows gone",
+    # DBOS: what is between is a workflow from its record to its outcome, or a step up to its checkpoint.
+    "orchestrator.launch": "DBOS's tables, and the recovered workflows on its queue",
+    "orchestrator.run": "a plan's workflow, from its record to its outcome",
+    "orchestrator.halt": "the record of enter_safe_mode",
+    "orchestrator.lift": "the record of exit_safe_mode",
+    "orchestrator.prune_workflows": "finished workflows gone",
+    "orchestrator.batch_execute": "the ledger's answers; the step's checkpoint is not there",
+    "orchestrator.commit_state": "the step's commit; the step's checkpoint is not there",
+    "orchestrator.open_safe_mode": "mode ENTERING and its epoch; the step's checkpoint is not there",
+    "orchestrator.raise_fence": "the executor's fence; the step's checkpoint is not there",
+    "orchestrator.cancel_opening_orders": "nothing, the loop was told; the step's checkpoint is not there",
+    "orchestrator.verify_no_opening_order": "nothing, the venue was asked; the step's checkpoint is not there",
+    "orchestrator.close_safe_mode": "mode SAFE; the step's checkpoint is not there",
+    "orchestrator.lift_safe_mode": "mode RUNNING; the step's checkpoint is not there",
+    # The executor as the orchestrator calls it.
+    "orchestrator.take_over": "the fence of the new epoch, in the ledger",
+    "orchestrator.call": "a request in the ledger, as far as the call came",
+}
+
+# What is durable at a single point.
+MOMENTS: Mapping[str, str] = {
+    "executor.ledger.written": "nothing of a batch of transactions, all of which have run and wait for their COMMIT",
+    "executor.ledger.committed": "all of that batch; none of those who wait for it has been told",
+    "executor.told": "an answer, which is about to be streamed to the caller",
+    "executor.start.reached": "what the last run left; the venue answers",
+    "executor.start.recovered": "an answer to each action that the last run left SENDING",
+    "executor.start.caught_up": "the update log up to now; nobody has been served",
+    "orchestrator.commit.written": "nothing of a step whose statements have all run and wait for their COMMIT",
+    "orchestrator.heard": "an answer in the ledger, heard by the orchestrator in the midst of a batch",
+    "orchestrator.trading_step.begun": "the workflow's record; none of its steps",
+    "orchestrator.trading_step.ended": "all of its steps; not its outcome",
+    "orchestrator.on_order_update.begun": "the workflow's record; none of its steps",
+    "orchestrator.on_order_update.ended": "all of its steps; not its outcome",
+    "orchestrator.enter_safe_mode.begun": "the workflow's record; none of its steps",
+    "orchestrator.enter_safe_mode.ended": "all of its steps; not its outcome",
+    "orchestrator.exit_safe_mode.begun": "the workflow's record; none of its steps",
+    "orchestrator.exit_safe_mode.ended": "all of its steps; not its outcome",
+    "orchestrator.batch_execute.recorded": "the step's checkpoint, and with it that the ledger has answered",
+    "orchestrator.commit_state.recorded": "the step's checkpoint, and with it that the step is committed",
+    "orchestrator.open_safe_mode.recorded": "the step's checkpoint, with the epoch to fence with",
+    "orchestrator.raise_fence.recorded": "the step's checkpoint: nothing decided before the halt will be sent",
+    "orchestrator.cancel_opening_orders.recorded": "the step's checkpoint: the loop was told to cancel",
+    "orchestrator.verify_no_opening_order.recorded": "the step's checkpoint: no opening order rests",
+    "orchestrator.close_safe_mode.recorded": "the step's checkpoint: mode SAFE",
+    "orchestrator.lift_safe_mode.recorded": "the step's checkpoint: mode RUNNING",
+    "orchestrator.start.leased": "lease and epoch; the fence is the old one",
+    "orchestrator.start.fenced": "the fence, and the bond of state and ledger",
+    "orchestrator.start.settled": "one more request of the last run, settled and committed",
+    "orchestrator.start.cleared": "every request of the last run; the update log may be ahead",
+    "orchestrator.start.drained": "the update log, applied up to its end at the start",
+    "orchestrator.start.agreed": "a state that agrees with the venue's book; no price was heard",
+}
+
+CRASH_POINTS: Mapping[str, str] = {
+    **{f"{name}.before": f"not yet: {what}" for name, what in WRITES.items()},
+    **{f"{name}.after": what for name, what in WRITES.items()},
+    **MOMENTS,
+}
