@@ -2,11 +2,13 @@
 
 import argparse
 import sys
+import tomllib
 from collections.abc import Iterable, Iterator
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
+from gridctl.examples import example, example_of_tape
 from gridctl.tapes import known_rules, lines_of, tape_symbol
 from gridrpc.settings import ConfigError, Table, read_toml
 from simex.__main__ import run_simex
@@ -15,6 +17,7 @@ from simex.server import Simex
 
 _PRICES = frozenset({"price", "bid", "ask", "open", "high", "low", "close"})
 _QUANTITIES = frozenset({"qty", "bid_qty", "ask_qty"})
+_SECRET = "simex"  # noqa: S105  # what every simex comes with; the user's own is not shown
 _MOST_DECIMALS = 8  # what Binance's API carries
 _OF_A_MARKET = ("symbol", "speed", "seed", "start_price", "tick_size", "lot_size", "balance")
 
@@ -83,7 +86,7 @@ def _replay(tape: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     symbol = arguments.symbol or tape_symbol(tape.name)
     if symbol is None:
         raise ConfigError("--symbol", tape.name, "the tape's name tells no symbol; add --symbol, such as BTC/USDT")
-    market = {"symbol": symbol, "source": "replay", "file": str(tape)}
+    market = {"symbol": symbol, "source": "replay", "file": str(tape), **_known_of(tape)}
     rules = known_rules(symbol)
     if rules is not None:
         return market | {"tick_size": rules.tick_size, "lot_size": rules.lot_size, "min_notional": rules.min_notional}
@@ -92,6 +95,15 @@ def _replay(tape: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     if guessed:
         _say(f"guessed from the tape's decimals: {', '.join(f'{name} {step}' for name, step in guessed.items())}")
     return market | guessed
+
+
+def _known_of(tape: Path) -> dict[str, Any]:
+    """How a recorded tape is to be read, where an example of ours plays one of its kind."""
+    name = example_of_tape(tape.name)
+    if name is None:
+        return {}
+    (market,) = tomllib.loads(example(name))["simex"]["markets"]
+    return {key: market[key] for key in ("volume_in_quote", "time_shift_ms") if key in market}
 
 
 def guess_steps(lines: Iterable[str]) -> dict[str, str]:
@@ -132,7 +144,8 @@ def _announce(simex: Simex, settings: Settings) -> None:
     _say(f"a new book begins with {balances or 'nothing'}; the book is kept in {settings.data_dir}")
     _say(f"limits {'as on Binance' if settings.limits.enabled else 'off'}; in Python, ccxt trades on it like this:")
     symbol = settings.markets[0].rules.symbol
-    _say(SNIPPET.format(key=settings.api_key, secret=settings.api_secret, url=simex.http_url, symbol=symbol))
+    ours = settings.api_secret == _SECRET
+    _say(SNIPPET.format(key=settings.api_key, secret=_SECRET if ours else "***", url=simex.http_url, symbol=symbol))
 
 
 def _say(text: str) -> None:

@@ -8,9 +8,12 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from gridctl.lone_simex import guess_steps
+from gridrpc.channel import open_channel
+from gridwright.v1 import simex_pb2, simex_pb2_grpc
 
 SECONDS = 30.0
 TRADES = ["ts_ms,price,qty,side", "1000,1.25,3,buy", "2000,1.2505,2.50,sell", "3000,1.3E0,4E-1,buy"]
@@ -90,6 +93,20 @@ async def test_a_tape_of_a_market_that_nobody_knows_has_its_steps_guessed(simex:
     assert "DOGE/USDT: replay of mine.csv.gz, speed 60, tick_size 0.0001, lot_size 0.1" in said
 
 
+async def test_a_recorded_tape_is_read_as_our_example_of_it_reads_it(simex: Start, tmp_path: Path) -> None:
+    candle = "1642636800000,41000,41100,40900,41050,4100000"
+    (tmp_path / "candles1m_ftx_BTCPERP_mine.csv").write_text(f"ts_ms,open,high,low,close,volume\n{candle}\n")
+    running = await simex("--market", "replay:candles1m_ftx_BTCPERP_mine.csv")
+    line = await running.said("listening")
+    async with open_channel(line.rpartition("control=")[2].strip()) as channel:
+        request = simex_pb2.AdvanceRequest(symbol="BTC/USD", events=1)
+        await simex_pb2_grpc.SimexStub(channel).Advance(request)
+    async with aiohttp.ClientSession() as http:
+        url = line.partition("http=")[2].split()[0]
+        trades = await (await http.get(f"http://{url}/api/v3/trades?symbol=BTCUSD")).json()
+    assert trades[0]["qty"] == "25.00000000", "a quarter of 4,100,000 USD at 41,000"
+
+
 async def test_steps_that_are_given_are_not_guessed(simex: Start, tmp_path: Path) -> None:
     (tmp_path / "mine.csv").write_text("\n".join([*TRADES, ""]))
     words = ("--market", "replay:mine.csv", "--symbol", "DOGE/USDT", "--tick-size", "0.00001", "--lot-size", "0.01")
@@ -99,11 +116,12 @@ async def test_steps_that_are_given_are_not_guessed(simex: Start, tmp_path: Path
 
 
 async def test_a_config_is_passed_through(simex: Start, tmp_path: Path) -> None:
-    config = '[simex]\n[[simex.markets]]\nsymbol = "BTC/USDT"\n[simex.balances]\nBTC = "2"\n'
+    config = '[simex]\napi_secret = "own"\n[[simex.markets]]\nsymbol = "BTC/USDT"\n[simex.balances]\nBTC = "2"\n'
     (tmp_path / "own.toml").write_text(config)
     said = await (await simex("--config", "own.toml", "--data-dir", "book", "--no-limits")).said("fetch_balance")
     assert "begins with 2 BTC; the book is kept in book\n" in said
     assert "limits off" in said
+    assert "\"secret\": '***'" in said, "a secret of the user's own is not shown"
 
 
 @pytest.mark.parametrize(
