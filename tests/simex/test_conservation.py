@@ -32,14 +32,17 @@ PRICES = {BTC: 1000, ETH: 50}  # in ticks
 START = {
     "ann": {"USDT": Decimal(5000), "BTC": Decimal(30), "ETH": Decimal(100)},
     "bob": {"USDT": Decimal(3000), "BTC": Decimal(20), "ETH": Decimal(50)},
-    "eve": {"USDT": Decimal(100), "BTC": Decimal(1), "ETH": Decimal(1)},
+    "eve": {"USDT": Decimal(500), "BTC": Decimal(4), "ETH": Decimal(5)},
 }
 
 symbols = st.sampled_from([BTC, ETH])
 accounts = st.sampled_from(list(START))
 sides = st.sampled_from(Side)
+kinds = st.sampled_from(OrderType)
+forces = st.sampled_from(TimeInForce)
+client_ids = st.sampled_from(["", "", "a", "b"])
 offsets = st.integers(-8, 8)
-lots = st.integers(1, 2500)
+lots = st.integers(20, 600)
 
 
 class Noise:
@@ -87,7 +90,7 @@ class VenueMachine(RuleBasedStateMachine):
 
     def serve(self) -> None:
         self.store = Store(self.folder / "book.sqlite")
-        liquidity = Liquidity(levels=3, depth_notional=Decimal(300), queue=self.queue)
+        liquidity = Liquidity(levels=3, depth_notional=Decimal(20), queue=self.queue)
         listings = [Listing(rules, liquidity, Noise(rules, self.seed), "noise") for rules in RULES.values()]
         start = {
             name: [Balance(asset, amount) for asset, amount in balances.items()] for name, balances in START.items()
@@ -103,15 +106,32 @@ class VenueMachine(RuleBasedStateMachine):
             self.store.close()
             shutil.rmtree(self.folder)
 
-    @rule(account=accounts, symbol=symbols, side=sides, kind=st.sampled_from(OrderType), offset=offsets, lots=lots,
-          force=st.sampled_from(TimeInForce), self_trade=st.sampled_from(SelfTrade),
-          client_id=st.sampled_from(["", "a", "b", "c"]))  # fmt: skip
+    @rule(account=accounts, symbol=symbols, side=sides, ticks=st.integers(0, 4), lots=lots, client_id=client_ids)
+    def rest(self, account: str, symbol: str, side: Side, ticks: int, lots: int, client_id: str) -> None:
+        away = -ticks if side is Side.BUY else ticks
+        self.place(account, symbol, side, OrderType.LIMIT, away, lots, client_id=client_id)
+
+    @rule(account=accounts, symbol=symbols, which=st.integers(0, 10), kind=kinds, lots=lots, force=forces,
+          self_trade=st.sampled_from(SelfTrade))  # fmt: skip
+    def meet(
+        self, account: str, symbol: str, which: int, kind: OrderType, lots: int, force: TimeInForce,
+        self_trade: SelfTrade,
+    ) -> None:  # fmt: skip
+        """An order that reaches one of those that rest."""
+        book, tick = self.venue.book(symbol), RULES[symbol].tick_size
+        if book.orders:
+            resting = book.orders[which % len(book.orders)]
+            ticks = int((resting.price - book.price) / tick)
+            self.place(account, symbol, resting.side.opposite, kind, ticks, lots, force, self_trade)
+
+    @rule(account=accounts, symbol=symbols, side=sides, kind=kinds, ticks=offsets, lots=lots, force=forces,
+          self_trade=st.sampled_from(SelfTrade), client_id=client_ids)  # fmt: skip
     def place(
-        self, account: str, symbol: str, side: Side, kind: OrderType, offset: int, lots: int, force: TimeInForce,
-        self_trade: SelfTrade, client_id: str,
+        self, account: str, symbol: str, side: Side, kind: OrderType, ticks: int, lots: int,
+        force: TimeInForce = TimeInForce.GTC, self_trade: SelfTrade = SelfTrade.EXPIRE_MAKER, client_id: str = "",
     ) -> None:  # fmt: skip
         rules, book = RULES[symbol], self.venue.book(symbol)
-        price = Decimal(0) if kind is OrderType.MARKET else book.price + offset * rules.tick_size
+        price = Decimal(0) if kind is OrderType.MARKET else book.price + ticks * rules.tick_size
         force = force if kind is OrderType.LIMIT else TimeInForce.GTC
         order = NewOrder(symbol, side, kind, lots * rules.lot_size, price, force, client_id, self_trade)
         before = self.everything()
@@ -272,4 +292,4 @@ def trade_key(trade: Trade) -> tuple[str, int, int]:
 
 
 TestVenueMachine = VenueMachine.TestCase
-TestVenueMachine.settings = settings(max_examples=40, stateful_step_count=40, deadline=None, print_blob=True)
+TestVenueMachine.settings = settings(max_examples=50, stateful_step_count=50, deadline=None, print_blob=True)
