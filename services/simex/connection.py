@@ -117,6 +117,11 @@ class Connection:
             flush.cancel()
             self._writer.cancel()
 
+    async def dismiss(self) -> None:
+        """Sends what is queued, then closes the socket on a client that has asked too much."""
+        await self.flushed()
+        await self.socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"Too many requests")
+
     async def close(self) -> None:
         """Stops sending and closes the socket."""
         self._writer.cancel()

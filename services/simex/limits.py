@@ -72,8 +72,11 @@ class LimitSettings:
         return [limit.json for limit in (self.weight_limit, *self.order_limits, self.raw_limit)]
 
 
+BANNED = 418  # the HTTP status, and its likeness over a websocket
+
+
 class OverLimitError(ApiError):
-    """Refused for having asked too much: 429, or 418 for who was told so and went on."""
+    """Refused for having asked too much: 429, or BANNED for who was told so and went on."""
 
     def __init__(self, code: int, message: str, wait: Wait, status: int = 429) -> None:
         super().__init__(code, message, status)
@@ -221,4 +224,6 @@ class _Address:
 
     def _ban(self, now_ms: int) -> OverLimitError:
         sentence = f"Way too much request weight used; IP banned until {self._banned_until_ms}."
-        return OverLimitError(-1003, f"{sentence} {_ADVICE} to avoid bans.", Wait(now_ms, self._banned_until_ms), 418)
+        return OverLimitError(
+            -1003, f"{sentence} {_ADVICE} to avoid bans.", Wait(now_ms, self._banned_until_ms), BANNED
+        )

@@ -7,7 +7,7 @@ batch of events in which they have changed, the others by the clock.
 import asyncio
 from collections.abc import Callable
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSMsgType, web
 
 from gridsim.outcome import Outcome
 from simex import frames
@@ -50,8 +50,7 @@ class PublicStreams:
         try:
             async for message in connection.socket:
                 if pace.too_fast(self._clock_ms()):
-                    await connection.flushed()
-                    await connection.socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"Too many requests")
+                    await connection.dismiss()
                 elif message.type is WSMsgType.TEXT:
                     connection.send(answer(self._audience, listener, message.data))
         finally:

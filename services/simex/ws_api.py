@@ -11,6 +11,7 @@ from simex.connection import Connection, framed
 from simex.errors import ApiError, invalid
 from simex.front import Arrival, Front, Reply, Wire
 from simex.gateway import Answer, Gateway, Request
+from simex.limits import BANNED
 from simex.params import Params
 from simex.payloads import Json
 from simex.session import Session
@@ -39,8 +40,8 @@ class WsApi:
         self._sessions.add(session)
         try:
             async for message in connection.socket:
-                if message.type is WSMsgType.TEXT:
-                    self._take(session, message.data)
+                if message.type is WSMsgType.TEXT and self._take(session, message.data) == BANNED:
+                    await connection.dismiss()
         finally:
             self._sessions.discard(session)
             self._user_stream.leave(session)
@@ -57,8 +58,8 @@ class WsApi:
         goodbye: Json = {"event": {"e": "serverShutdown", "E": self._clock_ms()}}
         await asyncio.gather(*(_close(session.connection, goodbye) for session in self._sessions))
 
-    def _take(self, session: Session, text: str) -> None:
-        """Answers a message at once, unless a fault has other plans."""
+    def _take(self, session: Session, text: str) -> int:
+        """Answers a message at once, and gives the answer's status; 0 where a fault has other plans."""
         request_id: object = None
         told = session.tells_limits
         try:
@@ -73,11 +74,12 @@ class WsApi:
                 suffering = _send_later(session.connection, reply, written)
                 self._suffering.add(task := asyncio.create_task(suffering))
                 task.add_done_callback(self._suffering.discard)
-                return
+                return 0
             answer = self._front.answer(arrival)
         except ApiError as error:
             answer = Answer(error.status, error.body)
         session.connection.send(_written(request_id, told, answer))
+        return answer.status
 
     def _receive(self, session: Session, method: str, params: dict[str, str]) -> Arrival:
         endpoint = self._gateway.by_ws.get(method) or self._user_stream.endpoints(session).get(method)

@@ -145,12 +145,14 @@ async def test_the_websocket_api_is_of_the_same_limits_and_tells_until_when(open
         for method in ("ping", "exchangeInfo", "ping", "ping"):
             await socket.send_json({"id": method, "method": method})
             answers.append(await socket.receive_json(timeout=10))
+        closed = await socket.receive(10)
     ping, _, refused, banned = answers
     weight = {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 23}
     assert ping["rateLimits"] == [{**weight, "count": 3}], "opening the socket weighed 2"
     assert (refused["status"], refused["error"]["code"]) == (429, -1003)
     assert refused["error"]["data"] == {"serverTime": T0, "retryAfter": T0 + 60_000}
     assert (banned["status"], banned["error"]["data"]["retryAfter"]) == (418, T0 + 120_000)
+    assert (closed.type, closed.data) == (aiohttp.WSMsgType.CLOSE, aiohttp.WSCloseCode.POLICY_VIOLATION)
     assert (await house.get("ping")).status == 418
 
 
