@@ -22,6 +22,7 @@ WRITES: Mapping[str, str] = {
     "executor.found": "an order that was UNKNOWN, as OPEN in the update log",
     "executor.absent": "an order that was UNKNOWN, as NOT_PLACED in the update log",
     "executor.resolve": "an action that was UNKNOWN, as done: the log has its order's end",
+    "executor.word": "an operator's word on an order that was UNKNOWN, with what it ends",
     "executor.cursor": "how far the poll has read the venue's trades",
     "executor.prune": "the floor, and finished requests gone",
     # The venue, which remembers too.

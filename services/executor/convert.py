@@ -1,11 +1,15 @@
 """The ledger's records as the contract's messages."""
 
-from executor.ledger.orders import OrderRecord
 from executor.ledger.requests import LedgerRequest
+from executor.ledger.stories import OrderStory
+from executor.ledger.words import Evidence, GivenWord, Word
 from executor.ports import VenueOrder
 from gridcore.money import canonical
-from gridrpc.convert_orders import ORDER_STATUSES, ROLES, SIDES, action_to_proto, result_to_proto
+from gridrpc.convert_orders import ORDER_STATUSES, ROLES, SIDES, EnumMap, action_to_proto, result_to_proto
+from gridrpc.faults import InvalidArgument
 from gridwright.v1 import executor_pb2, models_pb2
+
+EVIDENCES = EnumMap(Evidence, executor_pb2.Evidence, "EVIDENCE")
 
 
 def batch_to_proto(request: LedgerRequest) -> executor_pb2.Batch:
@@ -22,8 +26,9 @@ def batch_to_proto(request: LedgerRequest) -> executor_pb2.Batch:
     )
 
 
-def order_to_proto(order: OrderRecord) -> executor_pb2.LedgerOrder:
+def story_to_proto(story: OrderStory) -> executor_pb2.LedgerOrder:
     """An order of ours; its status is UNSPECIFIED before it is sent."""
+    order = story.order
     status = models_pb2.ORDER_STATUS_UNSPECIFIED if order.status is None else ORDER_STATUSES.to_proto(order.status)
     return executor_pb2.LedgerOrder(
         client_order_id=order.client_order_id,
@@ -37,6 +42,41 @@ def order_to_proto(order: OrderRecord) -> executor_pb2.LedgerOrder:
         status=status,
         request_id=order.request_id,
         slot=order.slot,
+        sent_time_ms=story.sent_ms,
+        word=None if story.word is None else _word_to_proto(story.word),
+    )
+
+
+def word_from_proto(request: executor_pb2.ResolveOrderRequest) -> Word:
+    """An operator's word. Raises InvalidArgument for a missing or superfluous field."""
+    for field in ("request_id", "client_order_id", "who", "why"):
+        if not getattr(request, field):
+            raise InvalidArgument(f"{field} is empty: give it; what an operator says is kept with name and reason")
+    evidence = EVIDENCES.from_proto(request.evidence, "evidence")
+    if (evidence is Evidence.PLACED) != bool(request.exchange_order_id):
+        raise InvalidArgument(
+            f"exchange_order_id = {request.exchange_order_id!r}: with EVIDENCE_PLACED give what the venue calls the "
+            "order, with EVIDENCE_NEVER_PLACED nothing"
+        )
+    return Word(
+        request_id=request.request_id,
+        symbol=request.symbol,
+        client_order_id=request.client_order_id,
+        evidence=evidence,
+        exchange_order_id=request.exchange_order_id,
+        who=request.who,
+        why=request.why,
+    )
+
+
+def _word_to_proto(given: GivenWord) -> executor_pb2.OperatorWord:
+    return executor_pb2.OperatorWord(
+        request_id=given.word.request_id,
+        evidence=EVIDENCES.to_proto(given.word.evidence),
+        exchange_order_id=given.word.exchange_order_id,
+        who=given.word.who,
+        why=given.word.why,
+        recorded_time_ms=given.recorded_ms,
     )
 
 

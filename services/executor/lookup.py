@@ -12,6 +12,7 @@ from executor.clock import VenueClock
 from executor.ports import ReadFailedError, TradeCursor, Venue, VenueOrder
 from executor.reads import Reader
 from gridcore.actions import PlaceOrder
+from gridcore.money import canonical
 from gridrpc.crash import around
 
 _AHEAD_MS = 1_000  # a venue accepts timestamps up to this far ahead of its clock
@@ -21,7 +22,8 @@ class Absence(Enum):
     """What not finding an order means."""
 
     PROVED = "PROVED"  # it never reached the book and never will
-    OPEN = "OPEN"  # too early to say, or a question got no answer
+    OPEN = "OPEN"  # too early to say, or the venue's requests never expire
+    UNANSWERED = "UNANSWERED"  # a question got no answer, so nothing was found out
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class Misfit:
     """The venue shows another order under our id: nobody but a second bot makes those."""
 
     order: VenueOrder
+    differences: str  # for people: what the venue shows, against what was sent
 
 
 Finding = VenueOrder | Absence | Misfit
@@ -48,16 +51,34 @@ class LookUp:
         window = self._venue.request_window_ms
         return None if window is None else timestamp_ms + window + self._lag_ms
 
+    def may_appear_until_ms(self, timestamp_ms: int) -> int:
+        """The venue time up to which a place may arrive or not be shown yet, as far as the venue sets limits at all."""
+        return timestamp_ms + (self._venue.request_window_ms or 0) + self._lag_ms
+
+    async def find_by_id(
+        self, symbol: str, place: PlaceOrder, timestamp_ms: int, exchange_order_id: str
+    ) -> VenueOrder | Misfit | None:
+        """The order that the venue calls so, held against the place. Raises ReadFailedError."""
+        order = await self._reader.read(partial(self._venue.order_by_id, symbol, exchange_order_id))
+        if order is None:
+            return None
+        if order.client_order_id != place.client_order_id:
+            return Misfit(order, f"its client_order_id is {order.client_order_id!r}, ours {place.client_order_id!r}")
+        conclusive_at = self.conclusive_at_ms(timestamp_ms)
+        if conclusive_at is not None and order.created_ms > conclusive_at:
+            return Misfit(order, f"it was created at {order.created_ms}, when ours could not be accepted any more")
+        return _compared(order, place, timestamp_ms)
+
     async def find(self, symbol: str, place: PlaceOrder, timestamp_ms: int) -> Finding:
-        """By client id, then open orders, history and trades. A failed question leaves the absence OPEN."""
+        """By client id, then open orders, history and trades. After a failed question the absence is UNANSWERED."""
         began_ms = self._clock.venue_ms()
         try:
             with around("executor.look"):
                 order = await self._search(symbol, place, timestamp_ms)
         except ReadFailedError:
-            return Absence.OPEN
+            return Absence.UNANSWERED
         if order is not None:
-            return order if _fits(order, place, timestamp_ms) else Misfit(order)
+            return _compared(order, place, timestamp_ms)
         conclusive_at = self.conclusive_at_ms(timestamp_ms)
         if conclusive_at is not None and began_ms > conclusive_at:
             return Absence.PROVED
@@ -97,6 +118,14 @@ class LookUp:
         return timestamp_ms + (self._venue.request_window_ms or 0) + max(self._lag_ms, 60_000)
 
 
-def _fits(order: VenueOrder, place: PlaceOrder, timestamp_ms: int) -> bool:
-    same = (order.side, order.price, order.quantity) == (place.side, place.price, place.quantity)
-    return same and (order.created_ms == 0 or order.created_ms >= timestamp_ms - _AHEAD_MS)
+def _compared(order: VenueOrder, place: PlaceOrder, timestamp_ms: int) -> VenueOrder | Misfit:
+    """The order if it is the one that the place asked for."""
+    pairs = [
+        ("side", order.side.value, place.side.value),
+        ("price", canonical(order.price), canonical(place.price)),
+        ("quantity", canonical(order.quantity), canonical(place.quantity)),
+    ]
+    differences = [f"its {field} is {shown!r}, ours {sent!r}" for field, shown, sent in pairs if shown != sent]
+    if 0 < order.created_ms < timestamp_ms - _AHEAD_MS:
+        differences.append(f"it was created at {order.created_ms}, ours sent at {timestamp_ms}")
+    return Misfit(order, ", ".join(differences)) if differences else order

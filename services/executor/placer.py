@@ -64,7 +64,7 @@ class Placer:
                 return Verdict(
                     Outcome.REJECTED, reason="NOT_PLACED", message="the venue shows no trace of it past its window"
                 )
-            case Absence.OPEN:
+            case Absence.OPEN | Absence.UNANSWERED:
                 return Verdict(Outcome.UNKNOWN, reason="IN_DOUBT", message="sent; the venue does not show it yet")
             case Misfit(order):
                 sentence = f"order {order.exchange_order_id} bears our id {place.client_order_id}, but is another order"

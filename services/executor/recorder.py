@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from executor.bell import Bell
 from executor.clock import VenueClock
-from executor.ledger import fences, orders, updates
+from executor.ledger import fences, orders, updates, words
 from executor.ledger.orders import OrderRecord
 from executor.ledger.store import Ledger
 from executor.ports import ReadFailedError, Venue, VenueOrder, VenueTrade
@@ -55,6 +55,8 @@ class Recorder:
                 _log.error(
                     "trade %s of %s came after the order's recorded end", trade.fill.trade_id, order.client_order_id
                 )
+            if order.status in _NEVER_ON_BOOK:
+                await self._stop_for(order, trade.exchange_order_id)
 
     async def order(self, seen: VenueOrder) -> bool:
         """Records what an order of ours has come to. Returns whether the ledger has nothing more to learn of it.
@@ -66,10 +68,7 @@ class Recorder:
             await self._check_stranger(seen)
             return True
         if order.status in _NEVER_ON_BOOK:
-            self._standing.own_order_unknown(
-                f"order {seen.client_order_id} ({seen.exchange_order_id}) is on the venue, "
-                f"but the ledger has it as {order.status.value if order.status else 'not sent'}"
-            )
+            await self._stop_for(order, seen.exchange_order_id)
             return True
         if not seen.status.ended or order.ended:
             return True
@@ -78,6 +77,19 @@ class Recorder:
     async def _learned(self, seen: VenueOrder) -> OrderRecord | None:
         with around("executor.learn"):
             return await self._ledger.writer.run(_learn, seen)
+
+    async def _stop_for(self, order: OrderRecord, exchange_order_id: str) -> None:
+        """The venue shows an order of ours that never was there as far as the ledger knows."""
+        known_as = order.status.value if order.status else "not sent"
+        sentence = (
+            f"order {order.client_order_id} ({exchange_order_id}) is on the venue, but the ledger has it as {known_as}"
+        )
+        given = await self._ledger.writer.run(words.of_order, order.client_order_id)
+        if given is None:
+            self._standing.own_order_unknown(sentence)
+        else:
+            remedy = "cancel it by hand on the venue if it rests there"
+            self._standing.own_order_unknown(f"{sentence} on the word of {given.word.who} ({given.word.why})", remedy)
 
     async def _end(self, seen: VenueOrder) -> bool:
         if await self._append_end(seen):

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from executor.bell import Bell
 from executor.clock import VenueClock
 from executor.ledger import moves, orders, updates
-from executor.ledger.life import ActionEvent
 from executor.ledger.requests import LedgerAction
 from executor.ledger.store import Ledger
 from executor.lookup import Absence, LookUp, Misfit
@@ -109,7 +108,7 @@ class Resolver:
                     await self._ledger.writer.run(_resolve_absent, action, self._clock.local_ms())
                 self._bell.ring(symbol)
                 return True
-            case Absence.OPEN:
+            case Absence.OPEN | Absence.UNANSWERED:
                 return False
             case Misfit(order):
                 self._standing.own_order_unknown(
@@ -130,14 +129,14 @@ class Resolver:
 
     async def _close(self, action: LedgerAction) -> None:
         with around("executor.resolve"):
-            await self._ledger.writer.run(moves.move, action, ActionEvent.RESOLVE)
+            await self._ledger.writer.run(moves.resolve, action)
 
 
 def _resolve_open(connection: sa.Connection, action: LedgerAction, seen: VenueOrder, now_ms: int) -> None:
-    updates.append_found_open(connection, seen.client_order_id, seen, now_ms)
-    moves.move(connection, action, ActionEvent.RESOLVE)
+    if moves.resolve(connection, action):
+        updates.append_found_open(connection, seen.client_order_id, seen, now_ms)
 
 
 def _resolve_absent(connection: sa.Connection, action: LedgerAction, now_ms: int) -> None:
-    updates.append_not_placed(connection, action.action.client_order_id, now_ms)
-    moves.move(connection, action, ActionEvent.RESOLVE)
+    if moves.resolve(connection, action):
+        updates.append_not_placed(connection, action.action.client_order_id, now_ms)

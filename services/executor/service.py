@@ -10,6 +10,7 @@ from executor.bucket import Throttle, TokenBucket
 from executor.canceller import Canceller
 from executor.clock import VenueClock
 from executor.flight import Flight
+from executor.last_resort import LastResort
 from executor.ledger import pruning, requests
 from executor.ledger.life import ActionStatus
 from executor.ledger.store import Ledger
@@ -72,6 +73,7 @@ class Executor:
             self.standing,
             pace.resolve_pause_ms,
         )
+        self.last_resort = LastResort(ledger, look_up, self.resolver, clock, self.bell)
         placer = Placer(venue, look_up, clock, throttle, self.standing)
         canceller = Canceller(ledger, venue, self.reader, self.recorder, throttle)
         self._sender = Sender(ledger, clock, throttle, self.flight, placer, canceller, self.resolver)

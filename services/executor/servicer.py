@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import grpc
 
 from executor import convert
-from executor.ledger import fences, orders, requests, updates
+from executor.ledger import fences, orders, requests, stories, updates
 from executor.ledger.requests import NewRequest
 from executor.ports import ReadFailedError
 from executor.service import Executor
@@ -112,12 +112,18 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         """One order of ours as the ledger knows it."""
         del context
         self._executor.standing.check_ready()
-        order = await self._run(orders.by_client_id, request.client_order_id)
-        if order is None:
-            raise NotFound(
-                f"client_order_id {request.client_order_id!r} is not in the ledger: it was never placed here"
-            )
-        return convert.order_to_proto(order)
+        return await self._told(request.client_order_id)
+
+    async def ResolveOrder(  # noqa: N802
+        self, request: executor_pb2.ResolveOrderRequest, context: _Context
+    ) -> executor_pb2.LedgerOrder:
+        """An operator's word on an order that is UNKNOWN."""
+        del context
+        word = convert.word_from_proto(request)
+        self._symbol(word.symbol)
+        self._executor.standing.check_ready()
+        await self._executor.last_resort.resolve(word)
+        return await self._told(word.client_order_id)
 
     async def ListOpenOrders(  # noqa: N802
         self, request: executor_pb2.ListOpenOrdersRequest, context: _Context
@@ -132,10 +138,10 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         names = [order.client_order_id for order in resting]
         known = await self._run(orders.known_names, names)
         ours = {name for name in names if name in known or (prefix and name.startswith(prefix))}
-        flying = await self._run(orders.in_flight, symbol)
+        flying = await self._run(stories.in_flight, symbol)
         return executor_pb2.ListOpenOrdersResponse(
             orders=[convert.venue_order_to_proto(order, ours=order.client_order_id in ours) for order in resting],
-            in_flight=[convert.order_to_proto(order) for order in flying],
+            in_flight=[convert.story_to_proto(story) for story in flying],
             end_offset=end,
         )
 
@@ -171,6 +177,12 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         symbol = self._symbol(request.symbol)
         self._executor.standing.check_ready()
         return convert_orders.rules_to_proto(await self._ask(lambda: self._executor.venue.market_rules(symbol)))
+
+    async def _told(self, client_order_id: str) -> executor_pb2.LedgerOrder:
+        story = await self._run(stories.find, client_order_id)
+        if story is None:
+            raise NotFound(f"client_order_id {client_order_id!r} is not in the ledger: it was never placed here")
+        return convert.story_to_proto(story)
 
     def _new_request(self, request: executor_pb2.BatchExecuteRequest) -> NewRequest:
         if not request.request_id:

@@ -8,6 +8,9 @@ from gridrpc.faults import FailedPrecondition, Unavailable
 _log = logging.getLogger(__name__)
 
 
+_SECOND_BOT = "find and stop the second bot (or the hand) that uses this prefix"
+
+
 class Standing:
     """Starts not ready. `own_order_unknown` is not taken back before a restart.
 
@@ -18,12 +21,13 @@ class Standing:
         self._away = away
         self.ready = False
         self.trouble = ""
+        self._remedy = ""
 
-    def own_order_unknown(self, sentence: str) -> None:
-        """The venue shows an order of ours that the ledger cannot explain."""
+    def own_order_unknown(self, sentence: str, remedy: str = _SECOND_BOT) -> None:
+        """The venue shows an order of ours that the ledger cannot explain. `remedy` comes before a restart."""
         if not self.trouble:
             _log.error("no more requests are taken: %s", sentence)
-            self.trouble = sentence
+            self.trouble, self._remedy = sentence, remedy
 
     def check_ready(self) -> None:
         """Raises Unavailable before the ledger is recovered and the venue was reached, and while the ledger is away.
@@ -40,6 +44,6 @@ class Standing:
         self.check_ready()
         if self.trouble:
             raise FailedPrecondition(
-                f"{self.trouble}; find and stop the second bot (or the hand) that uses this prefix, then restart",
+                f"{self.trouble}; {self._remedy}, then restart",
                 reason="UNKNOWN_OWN_ORDER",
             )

@@ -80,13 +80,13 @@ async def test_a_look_up_that_began_too_early_proves_nothing_however_long_it_tak
     assert await look_up(venue, clock).find(SYMBOL, make_place(), signed_ms) is Absence.OPEN
 
 
-async def test_one_question_without_answer_leaves_the_absence_open(
+async def test_one_question_without_answer_leaves_it_all_unanswered(
     venue: FakeVenue, clock: ManualClock, make_place: MakePlace
 ) -> None:
     signed_ms = clock()
     clock.advance(60_000)
     venue.reads_to_fail = 3  # as often as a read is tried
-    assert await look_up(venue, clock).find(SYMBOL, make_place(), signed_ms) is Absence.OPEN
+    assert await look_up(venue, clock).find(SYMBOL, make_place(), signed_ms) is Absence.UNANSWERED
 
 
 @pytest.mark.parametrize("change", [{"price": "101"}, {"quantity": "2"}])
@@ -105,3 +105,26 @@ async def test_an_older_order_under_the_same_name_is_no_find(
     venue.add_foreign(SYMBOL, place)
     clock.advance(1_001)
     assert isinstance(await look_up(venue, clock).find(SYMBOL, place, clock()), Misfit)
+
+
+async def test_the_order_of_an_id_is_held_against_the_place(
+    venue: FakeVenue, clock: ManualClock, make_place: MakePlace
+) -> None:
+    place = make_place()
+    order = venue.add_foreign(SYMBOL, place)
+    look = look_up(venue, clock)
+    assert await look.find_by_id(SYMBOL, place, clock(), order.exchange_order_id) == order
+    assert await look.find_by_id(SYMBOL, place, clock(), "77") is None
+    for other in (make_place(name=place.client_order_id, price="101"), make_place(), make_place(quantity="2")):
+        assert isinstance(await look.find_by_id(SYMBOL, other, clock(), order.exchange_order_id), Misfit)
+
+
+@pytest.mark.parametrize("sent_ago_ms", [-1_001, 7_001])
+async def test_an_order_that_was_created_out_of_its_time_does_not_fit(
+    venue: FakeVenue, clock: ManualClock, make_place: MakePlace, sent_ago_ms: int
+) -> None:
+    place = make_place()
+    order = venue.add_foreign(SYMBOL, place)
+    found = await look_up(venue, clock).find_by_id(SYMBOL, place, clock() - sent_ago_ms, order.exchange_order_id)
+    assert isinstance(found, Misfit)
+    assert str(order.created_ms) in found.differences

@@ -42,6 +42,28 @@ ACTION_STATE_UNKNOWN: ActionState.ValueType  # 3
 ACTION_STATE_DONE: ActionState.ValueType  # 4
 Global___ActionState: _TypeAlias = ActionState  # noqa: Y015
 
+class _Evidence:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _EvidenceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Evidence.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    EVIDENCE_UNSPECIFIED: _Evidence.ValueType  # 0
+    EVIDENCE_PLACED: _Evidence.ValueType  # 1
+    """the venue has it, under an id that look-ups did not come upon"""
+    EVIDENCE_NEVER_PLACED: _Evidence.ValueType  # 2
+    """it never reached the book and never will"""
+
+class Evidence(_Evidence, metaclass=_EvidenceEnumTypeWrapper):
+    """What an operator says of an order that is UNKNOWN."""
+
+EVIDENCE_UNSPECIFIED: Evidence.ValueType  # 0
+EVIDENCE_PLACED: Evidence.ValueType  # 1
+"""the venue has it, under an id that look-ups did not come upon"""
+EVIDENCE_NEVER_PLACED: Evidence.ValueType  # 2
+"""it never reached the book and never will"""
+Global___Evidence: _TypeAlias = Evidence  # noqa: Y015
+
 @_typing.final
 class BatchExecuteRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -299,6 +321,8 @@ class LedgerOrder(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     SLOT_FIELD_NUMBER: _builtins.int
+    SENT_TIME_MS_FIELD_NUMBER: _builtins.int
+    WORD_FIELD_NUMBER: _builtins.int
     client_order_id: _builtins.str
     exchange_order_id: _builtins.str
     symbol: _builtins.str
@@ -310,6 +334,12 @@ class LedgerOrder(_message.Message):
     status: _models_pb2.OrderStatus.ValueType
     request_id: _builtins.str
     slot: _builtins.str
+    sent_time_ms: _builtins.int
+    """the venue's time that was signed, 0 before: an UNKNOWN order is as old as this"""
+    @_builtins.property
+    def word(self) -> Global___OperatorWord:
+        """that resolved it, if one did"""
+
     def __init__(
         self,
         *,
@@ -324,14 +354,90 @@ class LedgerOrder(_message.Message):
         status: _models_pb2.OrderStatus.ValueType = ...,
         request_id: _builtins.str = ...,
         slot: _builtins.str = ...,
+        sent_time_ms: _builtins.int = ...,
+        word: Global___OperatorWord | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["word", b"word"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_order_id", b"client_order_id", "exchange_order_id", b"exchange_order_id", "executed", b"executed", "price", b"price", "quantity", b"quantity", "request_id", b"request_id", "role", b"role", "side", b"side", "slot", b"slot", "status", b"status", "symbol", b"symbol"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_order_id", b"client_order_id", "exchange_order_id", b"exchange_order_id", "executed", b"executed", "price", b"price", "quantity", b"quantity", "request_id", b"request_id", "role", b"role", "sent_time_ms", b"sent_time_ms", "side", b"side", "slot", b"slot", "status", b"status", "symbol", b"symbol", "word", b"word"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LedgerOrder: _TypeAlias = LedgerOrder  # noqa: Y015
+
+@_typing.final
+class ResolveOrderRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    SYMBOL_FIELD_NUMBER: _builtins.int
+    CLIENT_ORDER_ID_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    EXCHANGE_ORDER_ID_FIELD_NUMBER: _builtins.int
+    WHO_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    symbol: _builtins.str
+    client_order_id: _builtins.str
+    evidence: Global___Evidence.ValueType
+    exchange_order_id: _builtins.str
+    """with PLACED: what the venue calls it"""
+    who: _builtins.str
+    why: _builtins.str
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        symbol: _builtins.str = ...,
+        client_order_id: _builtins.str = ...,
+        evidence: Global___Evidence.ValueType = ...,
+        exchange_order_id: _builtins.str = ...,
+        who: _builtins.str = ...,
+        why: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_order_id", b"client_order_id", "evidence", b"evidence", "exchange_order_id", b"exchange_order_id", "request_id", b"request_id", "symbol", b"symbol", "who", b"who", "why", b"why"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveOrderRequest: _TypeAlias = ResolveOrderRequest  # noqa: Y015
+
+@_typing.final
+class OperatorWord(_message.Message):
+    """An operator's word as the ledger keeps it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    EXCHANGE_ORDER_ID_FIELD_NUMBER: _builtins.int
+    WHO_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    RECORDED_TIME_MS_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    evidence: Global___Evidence.ValueType
+    exchange_order_id: _builtins.str
+    who: _builtins.str
+    why: _builtins.str
+    recorded_time_ms: _builtins.int
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        evidence: Global___Evidence.ValueType = ...,
+        exchange_order_id: _builtins.str = ...,
+        who: _builtins.str = ...,
+        why: _builtins.str = ...,
+        recorded_time_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence", "exchange_order_id", b"exchange_order_id", "recorded_time_ms", b"recorded_time_ms", "request_id", b"request_id", "who", b"who", "why", b"why"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OperatorWord: _TypeAlias = OperatorWord  # noqa: Y015
 
 @_typing.final
 class VenueOrder(_message.Message):

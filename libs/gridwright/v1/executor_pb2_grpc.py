@@ -65,6 +65,11 @@ class ExecutorStub:
                 request_serializer=gridwright_dot_v1_dot_executor__pb2.GetOrderRequest.SerializeToString,
                 response_deserializer=gridwright_dot_v1_dot_executor__pb2.LedgerOrder.FromString,
                 _registered_method=True)
+        self.ResolveOrder = channel.unary_unary(
+                '/gridwright.v1.Executor/ResolveOrder',
+                request_serializer=gridwright_dot_v1_dot_executor__pb2.ResolveOrderRequest.SerializeToString,
+                response_deserializer=gridwright_dot_v1_dot_executor__pb2.LedgerOrder.FromString,
+                _registered_method=True)
         self.ListOpenOrders = channel.unary_unary(
                 '/gridwright.v1.Executor/ListOpenOrders',
                 request_serializer=gridwright_dot_v1_dot_executor__pb2.ListOpenOrdersRequest.SerializeToString,
@@ -137,6 +142,17 @@ class ExecutorServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ResolveOrder(self, request, context):
+        """An operator's word on an order that is UNKNOWN now: the last resort. PLACED is taken if the venue shows the order of
+        that id and it fits; NEVER_PLACED only after its request window and the visibility lag, and while no look-up shows it.
+        Neither is taken while the venue does not answer (UNAVAILABLE). FAILED_PRECONDITION for an order that is not
+        UNKNOWN, or that the evidence does not fit. Idempotent by request_id: the same id tells again what came of it; with
+        other contents it is ALREADY_EXISTS. Sends nothing to the venue's book.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListOpenOrders(self, request, context):
         """What rests on the venue now, ours and foreign told apart, with what is in flight. Asks the venue. May be repeated.
         """
@@ -196,6 +212,11 @@ def add_ExecutorServicer_to_server(servicer, server):
             'GetOrder': grpc.unary_unary_rpc_method_handler(
                     servicer.GetOrder,
                     request_deserializer=gridwright_dot_v1_dot_executor__pb2.GetOrderRequest.FromString,
+                    response_serializer=gridwright_dot_v1_dot_executor__pb2.LedgerOrder.SerializeToString,
+            ),
+            'ResolveOrder': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResolveOrder,
+                    request_deserializer=gridwright_dot_v1_dot_executor__pb2.ResolveOrderRequest.FromString,
                     response_serializer=gridwright_dot_v1_dot_executor__pb2.LedgerOrder.SerializeToString,
             ),
             'ListOpenOrders': grpc.unary_unary_rpc_method_handler(
@@ -380,6 +401,33 @@ class Executor:
             target,
             '/gridwright.v1.Executor/GetOrder',
             gridwright_dot_v1_dot_executor__pb2.GetOrderRequest.SerializeToString,
+            gridwright_dot_v1_dot_executor__pb2.LedgerOrder.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResolveOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gridwright.v1.Executor/ResolveOrder',
+            gridwright_dot_v1_dot_executor__pb2.ResolveOrderRequest.SerializeToString,
             gridwright_dot_v1_dot_executor__pb2.LedgerOrder.FromString,
             options,
             channel_credentials,

@@ -52,6 +52,13 @@ class ExecutorStub:
     """A request as the ledger knows it. Sends nothing. May be repeated."""
     GetOrder: _grpc.UnaryUnaryMultiCallable[_executor_pb2.GetOrderRequest, _executor_pb2.LedgerOrder]
     """An order of ours as the ledger knows it. May be repeated."""
+    ResolveOrder: _grpc.UnaryUnaryMultiCallable[_executor_pb2.ResolveOrderRequest, _executor_pb2.LedgerOrder]
+    """An operator's word on an order that is UNKNOWN now: the last resort. PLACED is taken if the venue shows the order of
+    that id and it fits; NEVER_PLACED only after its request window and the visibility lag, and while no look-up shows it.
+    Neither is taken while the venue does not answer (UNAVAILABLE). FAILED_PRECONDITION for an order that is not
+    UNKNOWN, or that the evidence does not fit. Idempotent by request_id: the same id tells again what came of it; with
+    other contents it is ALREADY_EXISTS. Sends nothing to the venue's book.
+    """
     ListOpenOrders: _grpc.UnaryUnaryMultiCallable[_executor_pb2.ListOpenOrdersRequest, _executor_pb2.ListOpenOrdersResponse]
     """What rests on the venue now, ours and foreign told apart, with what is in flight. Asks the venue. May be repeated."""
     GetBalances: _grpc.UnaryUnaryMultiCallable[_executor_pb2.GetBalancesRequest, _executor_pb2.GetBalancesResponse]
@@ -84,6 +91,13 @@ class ExecutorAsyncStub(ExecutorStub):
     """A request as the ledger knows it. Sends nothing. May be repeated."""
     GetOrder: _aio.UnaryUnaryMultiCallable[_executor_pb2.GetOrderRequest, _executor_pb2.LedgerOrder]  # type: ignore[assignment]
     """An order of ours as the ledger knows it. May be repeated."""
+    ResolveOrder: _aio.UnaryUnaryMultiCallable[_executor_pb2.ResolveOrderRequest, _executor_pb2.LedgerOrder]  # type: ignore[assignment]
+    """An operator's word on an order that is UNKNOWN now: the last resort. PLACED is taken if the venue shows the order of
+    that id and it fits; NEVER_PLACED only after its request window and the visibility lag, and while no look-up shows it.
+    Neither is taken while the venue does not answer (UNAVAILABLE). FAILED_PRECONDITION for an order that is not
+    UNKNOWN, or that the evidence does not fit. Idempotent by request_id: the same id tells again what came of it; with
+    other contents it is ALREADY_EXISTS. Sends nothing to the venue's book.
+    """
     ListOpenOrders: _aio.UnaryUnaryMultiCallable[_executor_pb2.ListOpenOrdersRequest, _executor_pb2.ListOpenOrdersResponse]  # type: ignore[assignment]
     """What rests on the venue now, ours and foreign told apart, with what is in flight. Asks the venue. May be repeated."""
     GetBalances: _aio.UnaryUnaryMultiCallable[_executor_pb2.GetBalancesRequest, _executor_pb2.GetBalancesResponse]  # type: ignore[assignment]
@@ -149,6 +163,19 @@ class ExecutorServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_executor_pb2.LedgerOrder, _abc.Awaitable[_executor_pb2.LedgerOrder]]:
         """An order of ours as the ledger knows it. May be repeated."""
+
+    @_abc_1.abstractmethod
+    def ResolveOrder(
+        self,
+        request: _executor_pb2.ResolveOrderRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_executor_pb2.LedgerOrder, _abc.Awaitable[_executor_pb2.LedgerOrder]]:
+        """An operator's word on an order that is UNKNOWN now: the last resort. PLACED is taken if the venue shows the order of
+        that id and it fits; NEVER_PLACED only after its request window and the visibility lag, and while no look-up shows it.
+        Neither is taken while the venue does not answer (UNAVAILABLE). FAILED_PRECONDITION for an order that is not
+        UNKNOWN, or that the evidence does not fit. Idempotent by request_id: the same id tells again what came of it; with
+        other contents it is ALREADY_EXISTS. Sends nothing to the venue's book.
+        """
 
     @_abc_1.abstractmethod
     def ListOpenOrders(

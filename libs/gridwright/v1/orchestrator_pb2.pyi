@@ -52,6 +52,8 @@ class GetStateResponse(_message.Message):
     UNREALISED_PNL_FIELD_NUMBER: _builtins.int
     LAST_STEPS_FIELD_NUMBER: _builtins.int
     TRADING_FIELD_NUMBER: _builtins.int
+    UNKNOWN_ORDERS_FIELD_NUMBER: _builtins.int
+    OLDEST_UNKNOWN_AGE_MS_FIELD_NUMBER: _builtins.int
     price: _builtins.str
     """last heard"""
     price_age_ms: _builtins.int
@@ -64,6 +66,10 @@ class GetStateResponse(_message.Message):
     """quote, of the open position at the price"""
     trading: _builtins.bool
     """the start path is done"""
+    unknown_orders: _builtins.int
+    """whose outcome is not known: each keeps its slot and its capital"""
+    oldest_unknown_age_ms: _builtins.int
+    """since the oldest of them was decided; -1 where there is none, or it is not known"""
     @_builtins.property
     def state(self) -> _models_pb2.State: ...
     @_builtins.property
@@ -82,10 +88,12 @@ class GetStateResponse(_message.Message):
         unrealised_pnl: _builtins.str = ...,
         last_steps: _abc.Iterable[Global___TradingStep] | None = ...,
         trading: _builtins.bool = ...,
+        unknown_orders: _builtins.int = ...,
+        oldest_unknown_age_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["state", b"state"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["busy", b"busy", "executor_reachable", b"executor_reachable", "last_steps", b"last_steps", "price", b"price", "price_age_ms", b"price_age_ms", "pricemon_reachable", b"pricemon_reachable", "state", b"state", "trading", b"trading", "unrealised_pnl", b"unrealised_pnl"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["busy", b"busy", "executor_reachable", b"executor_reachable", "last_steps", b"last_steps", "oldest_unknown_age_ms", b"oldest_unknown_age_ms", "price", b"price", "price_age_ms", b"price_age_ms", "pricemon_reachable", b"pricemon_reachable", "state", b"state", "trading", b"trading", "unknown_orders", b"unknown_orders", "unrealised_pnl", b"unrealised_pnl"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -35,6 +35,14 @@ def move(
     return read_action(connection, action.accepted_seq, action.index)
 
 
+def resolve(connection: sa.Connection, action: LedgerAction) -> bool:
+    """Ends an action's doubt. False where it has been ended already: the resolver and an operator may come together."""
+    if read_action(connection, action.accepted_seq, action.index).status is not ActionStatus.UNKNOWN:
+        return False
+    move(connection, action, ActionEvent.RESOLVE)
+    return True
+
+
 def withdraw(
     connection: sa.Connection, action: LedgerAction, outcome: Outcome, reason: str, message: str, now_ms: int
 ) -> LedgerAction:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from executor.ledger import codec
 from executor.ledger.life import ActionStatus
 from executor.ledger.schema import actions, requests
-from gridcore.actions import Action, ActionResult
+from gridcore.actions import Action, ActionResult, PlaceOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,16 @@ def read_action(connection: sa.Connection, accepted_seq: int, index: int) -> Led
         sa.select(actions).where(actions.c.accepted_seq == accepted_seq, actions.c.action_index == index)
     ).one()
     return row_to_action(row)
+
+
+def place_of(connection: sa.Connection, request_id: str, client_order_id: str) -> LedgerAction:
+    """The action that placed an order of the ledger."""
+    rows = connection.execute(
+        sa.select(actions)
+        .join(requests, requests.c.accepted_seq == actions.c.accepted_seq)
+        .where(requests.c.request_id == request_id, actions.c.client_order_id == client_order_id)
+    ).all()
+    return next(found for found in map(row_to_action, rows) if isinstance(found.action, PlaceOrder))
 
 
 def _load(connection: sa.Connection, row: sa.Row[Any]) -> LedgerRequest:

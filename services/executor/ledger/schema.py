@@ -98,3 +98,16 @@ cursors = sa.Table(
     sa.Column("after_id", sa.Text, nullable=False),
     sa.Column("since_ms", sa.BigInteger, nullable=False),
 )
+
+words = sa.Table(  # never pruned: they are few, and an audit wants them all
+    "words",
+    metadata,
+    sa.Column("request_id", sa.Text, primary_key=True),
+    sa.Column("symbol", sa.Text, nullable=False),
+    sa.Column("client_order_id", sa.Text, nullable=False, unique=True),  # one word resolves an order
+    sa.Column("evidence", sa.Text, nullable=False),  # PLACED or NEVER_PLACED
+    sa.Column("exchange_order_id", sa.Text, nullable=False),  # with PLACED
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("recorded_ms", sa.BigInteger, nullable=False),
+)

@@ -1,0 +1,121 @@
+"""The last resort for an order that is UNKNOWN: an operator's word, held against all that the venue can be asked.
+
+One commit decides; what it leaves to do (recording the order that PLACED named) is the resolver's, after a crash too.
+"""
+
+import contextlib
+from typing import Never
+
+from executor.bell import Bell
+from executor.clock import VenueClock
+from executor.ledger import orders, requests, words
+from executor.ledger.requests import LedgerAction
+from executor.ledger.store import Ledger
+from executor.ledger.words import Evidence, Word
+from executor.lookup import Absence, LookUp, Misfit
+from executor.ports import ReadFailedError, VenueOrder
+from executor.resolver import Resolver
+from gridcore.actions import PlaceOrder
+from gridcore.orders import OrderStatus
+from gridrpc.crash import around
+from gridrpc.faults import FailedPrecondition, NotFound, Unavailable
+
+
+class LastResort:
+    """Takes words. It never sends."""
+
+    def __init__(self, ledger: Ledger, look_up: LookUp, resolver: Resolver, clock: VenueClock, bell: Bell) -> None:
+        self._run = ledger.writer.run
+        self._look_up = look_up
+        self._resolver = resolver
+        self._clock = clock
+        self._bell = bell
+
+    async def resolve(self, word: Word) -> None:
+        """Takes the word, once, and lets the order be recorded as far as the venue shows it now.
+
+        Raises the faults of `words.give`, FailedPrecondition where the evidence speaks against the word or may still
+        come by itself, Unavailable where the venue cannot be asked.
+        """
+        if not await self._run(words.said_before, word):
+            action = await self._run(words.doubted, word)
+            match word.evidence:
+                case Evidence.PLACED:
+                    await self._check_shown(word, action)
+                case Evidence.NEVER_PLACED:
+                    await self._check_absent(word, action)
+            with around("executor.word"):
+                await self._run(words.give, word, self._clock.local_ms())
+        await self._carry_through(word)
+
+    async def _check_shown(self, word: Word, action: LedgerAction) -> None:
+        """Only the venue's own order of that id proves it."""
+        place, number = _place(action), word.exchange_order_id
+        try:
+            finding = await self._look_up.find_by_id(word.symbol, place, action.timestamp_ms, number)
+        except ReadFailedError as error:
+            raise _unanswered(word, str(error)) from error
+        if finding is None:
+            raise FailedPrecondition(
+                f"exchange_order_id = {number!r}: the venue shows no such order of {word.symbol}; give the id from its "
+                "page of orders",
+                reason="NOT_SHOWN",
+            )
+        if isinstance(finding, Misfit):
+            raise FailedPrecondition(
+                f"exchange_order_id = {number!r} is another order: {finding.differences}", reason="DOES_NOT_FIT"
+            )
+
+    async def _check_absent(self, word: Word, action: LedgerAction) -> None:
+        """While it may still arrive, or not be shown yet, not seeing it says nothing; a person sees no more than we."""
+        name, until_ms = word.client_order_id, self._look_up.may_appear_until_ms(action.timestamp_ms)
+        left_ms = until_ms - self._clock.venue_ms()
+        if left_ms >= 0:
+            raise FailedPrecondition(
+                f"order {name} may still arrive or appear for {left_ms + 1} ms; the executor goes on looking for it",
+                reason="TOO_EARLY",
+            )
+        match await self._look_up.find(word.symbol, _place(action), action.timestamp_ms):
+            case VenueOrder() as order:
+                await self._refuse_shown(word, action, order)
+            case Misfit() as misfit:
+                raise FailedPrecondition(
+                    f"the venue shows another order as {name}: {misfit.differences}", reason="SHOWN"
+                )
+            case Absence.UNANSWERED:
+                raise _unanswered(word, "a look-up got no answer")
+            case Absence.PROVED | Absence.OPEN:
+                pass
+
+    async def _refuse_shown(self, word: Word, action: LedgerAction, order: VenueOrder) -> Never:
+        await self._look_once(word, action)
+        raise FailedPrecondition(
+            f"the venue shows order {word.client_order_id} as {order.exchange_order_id}, {order.status.value}: "
+            "it was placed",
+            reason="SHOWN",
+        )
+
+    async def _carry_through(self, word: Word) -> None:
+        record = await self._run(orders.by_client_id, word.client_order_id)
+        if record is None:
+            raise NotFound(f"order {word.client_order_id} was resolved by this word and has been pruned since")
+        if record.status is OrderStatus.UNKNOWN:
+            await self._look_once(word, await self._run(requests.place_of, record.request_id, word.client_order_id))
+        self._bell.ring(word.symbol)
+
+    async def _look_once(self, word: Word, action: LedgerAction) -> None:
+        with contextlib.suppress(ReadFailedError):  # its task goes on until it has evidence
+            await self._resolver.resolve_once(word.symbol, action)
+
+
+def _place(action: LedgerAction) -> PlaceOrder:
+    assert isinstance(action.action, PlaceOrder)
+    return action.action
+
+
+def _unanswered(word: Word, why: str) -> Unavailable:
+    return Unavailable(
+        f"order {word.client_order_id} stays UNKNOWN: the venue could not be asked ({why}), and nobody's word stands "
+        "in for that; say it again later",
+        reason="VENUE_UNREACHABLE",
+    )
