@@ -5,8 +5,11 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,22 +22,44 @@ class Service:
     address: str
 
 
+class OsProcess(Protocol):
+    """What a run needs of the process that it is; asyncio's subprocess is one."""
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        ...
+
+    @property
+    def returncode(self) -> int | None:
+        """None while it runs; below 0 it is the signal that ended it."""
+        ...
+
+    def send_signal(self, signal: int, /) -> None:
+        """Raises ProcessLookupError where it has ended."""
+        ...
+
+    async def wait(self) -> int:
+        """Its return code, once it has ended."""
+        ...
+
+
 class Child:
     """A started process in a session of its own, so that a Ctrl-C in the terminal reaches the starter alone."""
 
-    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+    def __init__(self, process: OsProcess, log: Path) -> None:
         self._process = process
         self.log = log
 
     @classmethod
-    async def start(cls, service: Service, log: Path) -> "Child":
-        """Starts the service on a leash, what it prints appended to `log`."""
+    async def start(cls, service: Service, log: Path, environment: Mapping[str, str] = MappingProxyType({})) -> "Child":
+        """Starts the service on a leash, what it prints appended to `log`; `environment` is added to our own."""
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "gridctl.leash", service.module, "--config", str(service.config),
                 stdin=asyncio.subprocess.PIPE, stdout=output, stderr=output, start_new_session=True,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
             )  # fmt: skip
         return cls(process, log)
 

@@ -19,6 +19,7 @@ from gridctl.health import until_serving
 from gridctl.house import SIMEX, House
 from gridctl.stage import Stage, set_stage
 from gridctl.wires import Wires
+from gridtesting.forked import start_forked
 from gridwright.v1 import simex_pb2
 
 START_SECONDS = 30.0
@@ -29,8 +30,9 @@ SETTLE_SECONDS = 40.0
 class Process:
     """One service, run after run. Whatever does not happen in time fails with what the service has said."""
 
-    def __init__(self, service: Service, log: Path) -> None:
+    def __init__(self, service: Service, log: Path, *, forked: bool = False) -> None:
         self.service = service
+        self._begin = start_forked if forked else Child.start
         self._log = log
         self._child: Child | None = None
 
@@ -44,10 +46,10 @@ class Process:
         """Of the present run."""
         return self._running().pid
 
-    async def start(self) -> None:
-        """Starts it. It may take a moment until it serves."""
+    async def start(self, environment: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Starts it, with something added to our environment. It may take a moment until it serves."""
         assert self._child is None or self._child.returncode is not None, f"{self.service.name} runs already"
-        self._child = await Child.start(self.service, self._log)
+        self._child = await self._begin(self.service, self._log, environment)
 
     async def serving(self) -> None:
         """Returns once its health says SERVING. Raises AssertionError where it ends, or does not in time."""
@@ -80,7 +82,7 @@ class Process:
     def freeze(self) -> None:
         """SIGSTOP: it is there and answers nobody, from when this returns."""
         self._running().send(signal.SIGSTOP)
-        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOWAIT)
+        _until_stopped(self.pid)
 
     def thaw(self) -> None:
         """SIGCONT."""
@@ -99,14 +101,19 @@ class Process:
 class Stack:
     """All services of a config, with channels to them. `stack["executor"]` is a process.
 
-    `configs` names files of their own for those that are to read another one than the rest.
+    `configs` names files of their own for those that are to read another one than the rest. `forked` starts them in
+    milliseconds, from a process that has imported them.
     """
 
-    def __init__(self, house: House, logs: Path, configs: Mapping[str, Path] = MappingProxyType({})) -> None:
+    def __init__(
+        self, house: House, logs: Path, configs: Mapping[str, Path] = MappingProxyType({}), *, forked: bool = False
+    ) -> None:
         self.house = house
         self.wires = Wires(house)
         services = [replace(each, config=configs.get(each.name, each.config)) for each in house.services]
-        self._processes = {service.name: Process(service, logs / f"{service.name}.log") for service in services}
+        self._processes = {
+            service.name: Process(service, logs / f"{service.name}.log", forked=forked) for service in services
+        }
 
     def __getitem__(self, name: str) -> Process:
         return self._processes[name]
@@ -141,12 +148,20 @@ class Stack:
 
 
 @contextlib.asynccontextmanager
-async def running_stack(folder: Path, stage: Stage | None = None) -> AsyncIterator[Stack]:
+async def running_stack(folder: Path, stage: Stage | None = None, *, forked: bool = False) -> AsyncIterator[Stack]:
     """The services of a demo's stage at work, gone at the end of the block whatever happens in it."""
-    stack = Stack(set_stage(stage or Stage(), folder), folder / "logs")
+    stack = Stack(set_stage(stage or Stage(), folder), folder / "logs", forked=forked)
     try:
         async with stack.wires:
             await stack.start()
             yield stack
     finally:
         await stack.end()
+
+
+def _until_stopped(pid: int) -> None:
+    try:
+        os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOWAIT)
+    except ChildProcessError:  # a forked one is the fork server's child
+        while Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(") ")[2][0] != "T":
+            os.sched_yield()

@@ -1,0 +1,254 @@
+"""One case of the crash matrix: a process dies at a crash point, in a phase of a grid's life, under a venue's fault.
+
+Real processes over a simex that stands still and is moved by hand, so a case comes out the same each time. Which cases
+there are is left to the tests.
+"""
+
+import asyncio
+import contextlib
+import tomllib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from typing import assert_never
+
+import grpc
+
+from gridctl.audit import AuditReport
+from gridctl.evidence import until_settled
+from gridctl.house import EXECUTOR, ORCHESTRATOR, SIMEX, House
+from gridctl.stage import Stage, set_stage
+from gridctl.toml import to_toml
+from gridrpc.crash import CRASH, TRACE
+from gridtesting.processes import Process, Stack
+from gridwright.v1 import models_pb2, orchestrator_pb2, simex_pb2
+
+DEATH_SECONDS = 20.0
+_LOOK_SECONDS = 0.02
+_DOWN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN}
+
+
+class Phase(Enum):
+    """What the grid is about when the process dies."""
+
+    PLACING = "placing"  # its first start, and the first orders
+    FILL = "fill"  # an order is filled, its counter order is placed
+    HALT = "halt"  # into safe mode by hand: the opening orders are cancelled
+
+
+class VenueFault(Enum):
+    """What the venue does to the next place, besides."""
+
+    NONE = "none"
+    LOST_ANSWER = "lost-answer"  # placed, and the connection is reset
+    CUT_ANSWER = "cut-answer"  # placed, and half of the answer is sent
+
+    @property
+    def fault(self) -> simex_pb2.Fault | None:
+        """For simex; None where there is none."""
+        match self:
+            case VenueFault.NONE:
+                return None
+            case VenueFault.LOST_ANSWER:
+                kind = simex_pb2.FAULT_KIND_RESET_AFTER
+            case VenueFault.CUT_ANSWER:
+                kind = simex_pb2.FAULT_KIND_CUT_BODY
+            case _:
+                assert_never(self)
+        return simex_pb2.Fault(kind=kind, endpoint="POST order", count=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`point` is what GRIDWRIGHT_CRASH takes, of a service: a name, or a name and its n-th pass."""
+
+    point: str
+    phase: Phase
+    fault: VenueFault = VenueFault.NONE
+
+    @property
+    def id(self) -> str:
+        """By which the case is played again: `executor.place.after:2/fill/none`."""
+        return f"{self.point}/{self.phase.value}/{self.fault.value}"
+
+    @property
+    def service(self) -> str:
+        """Who dies."""
+        return EXECUTOR if self.point.startswith(EXECUTOR) else ORCHESTRATOR
+
+    @property
+    def name(self) -> str:
+        """Of the crash point."""
+        return self.point.partition(":")[0]
+
+    @classmethod
+    def parse(cls, text: str) -> "Case":
+        """The case of an id. Raises ValueError for what is none."""
+        point, phase, fault = text.split("/")
+        return cls(point, Phase(phase), VenueFault(fault))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came of a case: how the process ended, the last point it passed, and the audit of what the others found."""
+
+    exit_code: int
+    last_point: str
+    mode: str
+    audit: AuditReport
+
+
+async def play(case: Case, folder: Path, *, forked: bool = False) -> Verdict:
+    """Lets the process die, starts it again, lets the grid go on, and audits it. Raises AssertionError for a hang."""
+    stack = Stack(_still_house(folder), folder / "logs", forked=forked)
+    trace = folder / "trace"
+    armed = {CRASH: case.point, TRACE: str(trace)}
+    victim = stack[case.service]
+    try:
+        async with stack.wires:
+            exit_code = await _until_dead(stack, case, victim, armed)
+            await victim.start()
+            await victim.serving()
+            await _go_on(stack, case.phase)
+            mode = models_pb2.Mode.Name((await _state(stack)).risk.mode)
+            last_point = trace.read_text(encoding="utf-8").splitlines()[-1]
+            return Verdict(exit_code, last_point, mode, await stack.audit())
+    finally:
+        await stack.end()
+
+
+async def _until_dead(stack: Stack, case: Case, victim: Process, armed: dict[str, str]) -> int:
+    """Brings the grid into the phase, and the process to its death there. Its exit code."""
+    await stack[SIMEX].start()
+    await stack[SIMEX].serving()
+    others = [name for name in stack.house.addresses if name != SIMEX]
+    if case.phase is Phase.PLACING:
+        await _add(stack, case.fault)
+        for name in others:
+            await stack[name].start(armed if stack[name] is victim else {})
+        return await victim.ended(DEATH_SECONDS)
+    for name in others:
+        await stack[name].start()
+    await _settled_with_orders(stack)
+    assert await victim.stop() == 0, victim.output
+    await _add(stack, case.fault)
+    await victim.start(armed)
+    acting = asyncio.create_task(_act(stack, case.phase))
+    try:
+        return await victim.ended(DEATH_SECONDS)
+    finally:
+        acting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await acting
+
+
+async def _act(stack: Stack, phase: Phase) -> None:
+    """Gives the grid what the phase is about."""
+    match phase:
+        case Phase.PLACING:
+            pass
+        case Phase.FILL:
+            await _fill_next(stack)
+        case Phase.HALT:
+            await _halt(stack)
+        case _:
+            assert_never(phase)
+
+
+async def _go_on(stack: Stack, phase: Phase) -> None:
+    """What must work after the restart: a halt holds, anything else trades on."""
+    if phase is Phase.HALT:
+        await _halt(stack)  # the same word again, as an operator would who has got no answer
+        return await _until(stack, "safe mode", lambda: _in_mode(stack, models_pb2.MODE_SAFE))
+    await _settled_with_orders(stack)
+    fills = (await _state(stack)).totals.fills
+    await _fill_next(stack)
+
+    async def filled() -> bool:
+        return (await _state(stack)).totals.fills > fills
+
+    return await _until(stack, "another fill", filled)
+
+
+async def _settled_with_orders(stack: Stack) -> None:
+    async def has_orders() -> bool:
+        return bool(await _buys(stack))
+
+    await _until(stack, "open orders", has_orders)
+    house = stack.house
+    assert await until_settled(stack.wires, house.bot, house.symbols, DEATH_SECONDS), stack.outputs()
+
+
+async def _fill_next(stack: Stack) -> None:
+    """Others sell down to the dearest of our buying orders, and take it whole."""
+    price, quantity = max(await _buys(stack))
+    request = simex_pb2.InjectTradeRequest(
+        symbol=stack.house.symbols[0], price=str(price), quantity=str(quantity), side=models_pb2.SIDE_SELL
+    )
+    await stack.wires.simex.InjectTrade(request)
+
+
+async def _buys(stack: Stack) -> list[tuple[Decimal, Decimal]]:
+    """Price and quantity of the buying orders that rest on the venue."""
+    truth = await stack.wires.simex.GetTruth(simex_pb2.GetTruthRequest(), wait_for_ready=True)
+    return [
+        (Decimal(order.price), Decimal(order.quantity))
+        for order in truth.orders
+        if order.side == models_pb2.SIDE_BUY and order.status in {"NEW", "PARTIALLY_FILLED"}
+    ]
+
+
+async def _halt(stack: Stack) -> None:
+    """Says it until it is answered; the request id makes it one word."""
+    request = orchestrator_pb2.OperatorRequest(
+        request_id="halt", symbol=stack.house.symbols[0], who="operator", why="a test"
+    )
+    while True:
+        try:
+            await stack.wires.orchestrator.EnterSafeMode(request, wait_for_ready=True)
+        except grpc.aio.AioRpcError as error:
+            if error.code() not in _DOWN:
+                raise
+            await asyncio.sleep(_LOOK_SECONDS)
+        else:
+            return
+
+
+async def _in_mode(stack: Stack, mode: models_pb2.Mode.ValueType) -> bool:
+    return (await _state(stack)).risk.mode == mode
+
+
+async def _state(stack: Stack) -> models_pb2.State:
+    request = orchestrator_pb2.GetStateRequest(symbol=stack.house.symbols[0])
+    return (await stack.wires.orchestrator.GetState(request, wait_for_ready=True)).state
+
+
+async def _until(stack: Stack, what: str, condition: Callable[[], Awaitable[bool]]) -> None:
+    try:
+        async with asyncio.timeout(DEATH_SECONDS):
+            while True:
+                if await condition():
+                    return
+                await asyncio.sleep(_LOOK_SECONDS)
+    except TimeoutError:
+        raise AssertionError(f"no {what} after {DEATH_SECONDS:g} s:\n{stack.outputs()}") from None
+
+
+async def _add(stack: Stack, fault: VenueFault) -> None:
+    if fault.fault is not None:
+        await stack.wires.simex.AddFault(simex_pb2.AddFaultRequest(fault=fault.fault))
+
+
+def _still_house(folder: Path) -> House:
+    """The demo's, with a market that moves by hand, where whoever comes first is first in the queue."""
+    house = set_stage(Stage(), folder)
+    values = tomllib.loads(house.config.read_text(encoding="utf-8"))
+    for market in values[SIMEX]["markets"]:
+        market |= {"running": False, "queue": "front"}
+    values[SIMEX]["limits"] = {"enabled": False}
+    values["venue"] |= {"recv_window_ms": 2_000, "visibility_lag_ms": 300}  # how long an order in doubt stays so
+    values[EXECUTOR]["poll_interval_ms"] = 200
+    house.config.write_text(to_toml(values), encoding="utf-8")
+    return house

@@ -1,0 +1,81 @@
+"""Services forked from one process that has imported them all: as real as any, and there in milliseconds.
+
+To import ccxt, grpc, SQLAlchemy and DBOS takes most of the CPU of a start; a matrix of crashes is mostly starts. The
+process forks while it has one thread and no channel, so a child begins as after its imports. POSIX only.
+"""
+
+import asyncio
+import importlib
+import multiprocessing
+import os
+import sys
+import threading
+from collections.abc import Mapping
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from types import MappingProxyType
+
+from gridctl.child import Child, Service
+
+_context = multiprocessing.get_context("forkserver")
+# The last one is what a child of a test imports again as its main module.
+_context.set_forkserver_preload(
+    ["simex.__main__", "pricemon.__main__", "executor.__main__", "orchestrator.__main__", __name__, "pytest"]
+)
+
+
+async def start_forked(service: Service, log: Path, environment: Mapping[str, str] = MappingProxyType({})) -> Child:
+    """As `Child.start`. The service ends when the process of the tests does."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    whole = {**os.environ, **environment}
+    process = _context.Process(target=_become, args=(service.module, str(service.config), str(log), whole))
+    await asyncio.to_thread(process.start)  # the first one waits for all the imports
+    return Child(_Forked(process), log)
+
+
+class _Forked:
+    """A forked process as asyncio's subprocess would show it, to the loop in which it was started."""
+
+    def __init__(self, process: ForkServerProcess) -> None:
+        assert process.pid is not None
+        self.pid: int = process.pid
+        self.returncode: int | None = None
+        self._process = process
+        self._ended = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(process.sentinel, self._reap)
+
+    def send_signal(self, number: int, /) -> None:
+        if self.returncode is None:
+            os.kill(self.pid, number)
+
+    async def wait(self) -> int:
+        await self._ended.wait()
+        assert self.returncode is not None
+        return self.returncode
+
+    def _reap(self) -> None:
+        self._loop.remove_reader(self._process.sentinel)
+        self._process.join()
+        self.returncode = self._process.exitcode
+        self._ended.set()
+
+
+def _become(module: str, config: str, log: str, environment: dict[str, str]) -> None:
+    """In the child: the service, with an environment, a log and a command line of its own."""
+    os.setsid()
+    os.environ.clear()
+    os.environ.update(environment)
+    with Path(log).open("ab") as output:
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+    sys.argv = [module, "--config", config]
+    threading.Thread(target=_end_with_the_tests, name="leash", daemon=True).start()
+    sys.exit(importlib.import_module(f"{module}.__main__").main())
+
+
+def _end_with_the_tests() -> None:
+    tests = multiprocessing.parent_process()
+    assert tests is not None
+    tests.join()
+    os._exit(1)

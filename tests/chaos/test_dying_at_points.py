@@ -1,0 +1,35 @@
+"""Real processes that die at a crash point: after the restart the books agree with the venue to the last digit."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from gridtesting.chaos import Case, Phase, play
+
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system")]
+
+CASES = [
+    "executor.accept.after/placing/none",
+    "executor.place.before:2/placing/none",
+    "executor.place.after:2/placing/none",
+    "executor.answer.before/fill/lost-answer",
+    "executor.trade.after/fill/none",
+    "orchestrator.trading_step.begun/placing/none",
+    "orchestrator.commit.written/fill/none",
+    "orchestrator.raise_fence.after/halt/none",
+]
+
+
+@pytest.mark.parametrize("case_id", CASES)
+async def test_a_process_that_dies_at_a_crash_point_leaves_nothing_undone(case_id: str, tmp_path: Path) -> None:
+    case = Case.parse(case_id)
+    verdict = await play(case, tmp_path, forked=True)
+    assert (verdict.exit_code, verdict.last_point) == (-signal.SIGKILL, case.name)
+    assert verdict.audit.clean, verdict.audit
+    assert verdict.mode == ("MODE_SAFE" if case.phase is Phase.HALT else "MODE_RUNNING")
+
+
+@pytest.mark.parametrize("case_id", CASES)
+def test_a_case_is_known_by_its_id(case_id: str) -> None:
+    assert Case.parse(case_id).id == case_id
