@@ -11,6 +11,7 @@ import os
 import sys
 import time
 import uuid
+from collections.abc import Callable
 
 from rich.console import Console
 
@@ -18,11 +19,11 @@ from gridctl.arguments import parser
 from gridctl.auditing import run_audit
 from gridctl.demo import DemoOptions, run_demo
 from gridctl.hand import DEEDS, Hand, HandError
-from gridctl.house import ORCHESTRATOR, read_house
-from gridctl.ops import OperationError, Order, Verb, operate
+from gridctl.house import EXECUTOR, ORCHESTRATOR, read_house
+from gridctl.ops import OperationError, Order, Verb, Word, operate, resolve_order
 from gridctl.screen import Screen
 from gridctl.stage import Stage
-from gridctl.status import ask, grids_table, reasons, services_table
+from gridctl.status import ask, doubts, grids_table, reasons, services_table
 from gridctl.tapes import tape_info
 from gridctl.up import only, run_up, run_watch
 from griddb.errors import DatabaseError
@@ -80,7 +81,7 @@ def _status(arguments: argparse.Namespace, console: Console) -> int:
     console.print(services_table(status, house))
     console.print()
     console.print(grids_table(status))
-    for reason in reasons(status):
+    for reason in [*reasons(status), *doubts(status)]:
         console.print(reason, soft_wrap=True, markup=False)
     return 0 if status.in_order else 1
 
@@ -131,11 +132,32 @@ def _operation(arguments: argparse.Namespace, console: Console) -> int:
         request_id=arguments.request_id or uuid.uuid4().hex,
     )
     with open_sync_channel(house.addresses[ORCHESTRATOR]) as channel:
-        try:
-            answer = operate(channel, order)
-        except OperationError as error:
-            sys.stderr.write(f"gridwright: {error}\n")
-            return 1
+        return _said(lambda: operate(channel, order), console)
+
+
+def _resolve_order(arguments: argparse.Namespace, console: Console) -> int:
+    house = read_house(arguments.config)
+    symbols = (arguments.symbol,) if arguments.symbol else house.symbols
+    if len(symbols) != 1:
+        raise ConfigError("--symbol", "", f"say which grid the order is of: {', '.join(symbols)}")
+    word = Word(
+        symbol=symbols[0],
+        client_order_id=arguments.client_order_id,
+        placed_as=arguments.placed_as,
+        who=arguments.who,
+        why=arguments.why,
+        request_id=arguments.request_id or uuid.uuid4().hex,
+    )
+    with open_sync_channel(house.addresses[EXECUTOR]) as channel:
+        return _said(lambda: resolve_order(channel, word), console)
+
+
+def _said(command: Callable[[], str], console: Console) -> int:
+    try:
+        answer = command()
+    except OperationError as error:
+        sys.stderr.write(f"gridwright: {error}\n")
+        return 1
     console.print(answer, soft_wrap=True, markup=False, highlight=False)
     return 0
 
@@ -151,6 +173,7 @@ _COMMANDS = {
     "simex": _simex,
     "hand": _hand,
     **{verb.value: _operation for verb in Verb},
+    "resolve-order": _resolve_order,
 }
 
 

@@ -31,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
     _add_hand(commands.add_parser("hand", help="trade on a simex by hand, beside the bots of the same account"))
     for verb, text in _HELP.items():
         _add_operation(commands.add_parser(verb.value, help=text))
+    _add_resolve_order(commands.add_parser("resolve-order", help="your word on an order that stays UNKNOWN"))
     return root
 
 
@@ -120,6 +121,16 @@ def _add_operation(operation: argparse.ArgumentParser) -> None:
     operation.add_argument("--why", required=True, help="for the record")
     operation.add_argument("--who", default=getpass.getuser(), help="for the record; default: your user name")
     operation.add_argument("--request-id", default="", metavar="ID", help="to repeat a command that was not answered")
+
+
+def _add_resolve_order(resolve: argparse.ArgumentParser) -> None:
+    resolve.add_argument("client_order_id", metavar="ORDER", help="its client order id, as `status` names it")
+    evidence = resolve.add_mutually_exclusive_group(required=True)
+    evidence.add_argument("--placed-as", default="", metavar="ID", help="the venue has it, and calls it so")
+    evidence.add_argument(
+        "--never-placed", action="store_true", help="you have looked, and the venue has no trace of it"
+    )
+    _add_operation(resolve)
 
 
 def _add_config(command: argparse.ArgumentParser) -> None:

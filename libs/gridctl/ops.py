@@ -1,14 +1,19 @@
-"""The operator's commands: pause, resume, safe, unsafe. Thin calls, repeated under one request id until answered."""
+"""The operator's commands: pause, resume, safe, unsafe, resolve-order. Thin calls, repeated under one request id until
+they are answered.
+"""
 
 import enum
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import grpc
 
 from gridrpc.faults import fault_of
-from gridwright.v1 import models_pb2, orchestrator_pb2, orchestrator_pb2_grpc
+from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2, orchestrator_pb2, orchestrator_pb2_grpc
+
+T = TypeVar("T")
 
 DEADLINE_SECONDS = 20.0
 _PAUSE_SECONDS = 0.5
@@ -36,6 +41,18 @@ class Order:
     request_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Word:
+    """An operator's word on an order that is UNKNOWN. `placed_as` is what the venue calls it; empty: never placed."""
+
+    symbol: str
+    client_order_id: str
+    placed_as: str
+    who: str
+    why: str
+    request_id: str
+
+
 class OperationError(Exception):
     """The command was refused, or nobody answered; the sentence says which and what to do."""
 
@@ -49,18 +66,60 @@ def operate(
     clock: Callable[[], float] = time.monotonic,
 ) -> str:
     """Gives the command and tells what the mode is now. Raises OperationError."""
+    command = _Command(order.verb.value, "orchestrator", order.request_id)
+    answer = _answered(lambda: _call(channel, order, call_seconds), command, pause, clock)
+    mode = models_pb2.Mode.Name(answer.mode).removeprefix("MODE_")
+    workflow = f", workflow {answer.workflow_id}" if answer.workflow_id else ""
+    return f"{order.symbol or 'the grid'} is {mode}{workflow} (request {order.request_id})"
+
+
+def resolve_order(
+    channel: grpc.Channel,
+    word: Word,
+    *,
+    call_seconds: float = 30.0,  # the executor asks the venue
+    pause: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> str:
+    """Gives the word and tells what the order is now. Raises OperationError."""
+    request = executor_pb2.ResolveOrderRequest(
+        request_id=word.request_id,
+        symbol=word.symbol,
+        client_order_id=word.client_order_id,
+        evidence=executor_pb2.EVIDENCE_PLACED if word.placed_as else executor_pb2.EVIDENCE_NEVER_PLACED,
+        exchange_order_id=word.placed_as,
+        who=word.who,
+        why=word.why,
+    )
+    stub = executor_pb2_grpc.ExecutorStub(channel)
+    command = _Command("resolve-order", "executor", word.request_id)
+    order = _answered(lambda: stub.ResolveOrder(request, timeout=call_seconds), command, pause, clock)
+    status = models_pb2.OrderStatus.Name(order.status).removeprefix("ORDER_STATUS_")
+    later = ": its fills are not all shown yet, the executor goes on" if status == "UNKNOWN" else ""
+    return f"order {order.client_order_id} is {status}{later} (request {word.request_id})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Command:
+    """What was asked of which service, for the sentences about it."""
+
+    name: str
+    service: str
+    request_id: str
+
+
+def _answered(
+    call: Callable[[], T], command: _Command, pause: Callable[[float], None], clock: Callable[[], float]
+) -> T:
+    """The answer, asked for again and again under the one request id. Raises OperationError."""
     ends = clock() + DEADLINE_SECONDS
     while True:
         try:
-            answer = _call(channel, order, call_seconds)
+            return call()
         except grpc.RpcError as error:
             if not _may_ask_again(error) or clock() >= ends:
-                raise OperationError(_sentence(error, order)) from error
+                raise OperationError(_sentence(error, command)) from error
             pause(_PAUSE_SECONDS)
-        else:
-            mode = models_pb2.Mode.Name(answer.mode).removeprefix("MODE_")
-            workflow = f", workflow {answer.workflow_id}" if answer.workflow_id else ""
-            return f"{order.symbol or 'the grid'} is {mode}{workflow} (request {order.request_id})"
 
 
 def _call(channel: grpc.Channel, order: Order, seconds: float) -> orchestrator_pb2.ModeResponse:
@@ -87,11 +146,12 @@ def _may_ask_again(error: grpc.RpcError) -> bool:
     return code_of(error) in _ASK_AGAIN
 
 
-def _sentence(error: grpc.RpcError, order: Order) -> str:
+def _sentence(error: grpc.RpcError, command: _Command) -> str:
     fault = fault_of(error)
     if fault is not None and not _may_ask_again(error):
-        return f"{order.verb.value} was refused: {fault.message}"
+        return f"{command.name} was refused: {fault.message}"
+    said = code_of(error).name if fault is None else fault.message
     return (
-        f"the orchestrator did not answer ({code_of(error).name}), so whether {order.verb.value} was done is "
-        f"not known: repeat it with --request-id {order.request_id}, which does it at most once"
+        f"the {command.service} did not answer ({said}), so whether {command.name} was done is "
+        f"not known: repeat it with --request-id {command.request_id}, which does it at most once"
     )

@@ -77,7 +77,8 @@ def _reason_line(picture: Picture, mode: str) -> Text:
         )
         if not reached
     ]
-    return Text(f"{' and '.join(unreachable)} out of reach" if unreachable else "", style="yellow")
+    said = f"{' and '.join(unreachable)} out of reach" if unreachable else words.doubt(picture.answer)
+    return Text(said, style="yellow")
 
 
 def draw_fills(picture: Picture, rows: int, width: int) -> Table:

@@ -19,6 +19,8 @@ def plain_line(picture: Picture) -> str:
         f"realised {words.pnl(totals.realised_pnl)} unrealised {words.pnl(answer.unrealised_pnl)}",
         f"fills {totals.fills} rounds {totals.rounds}",
     ]
+    if answer.unknown_orders:
+        parts.append(words.doubt(answer))
     if not picture.connected:
         parts.append(f"no answer from the orchestrator for {picture.answer_age_s:.1f} s")
     elif answer.last_steps:

@@ -12,7 +12,8 @@ from gridctl import words
 from gridctl.health import CHECK
 from gridctl.house import ORCHESTRATOR, House
 from gridctl.ops import code_of
-from gridwright.v1 import orchestrator_pb2, orchestrator_pb2_grpc
+from gridctl.picture import number
+from gridwright.v1 import models_pb2, orchestrator_pb2, orchestrator_pb2_grpc
 
 _CALL_SECONDS = 3.0
 _IN_ORDER = frozenset({"RUNNING", "PAUSED"})
@@ -93,6 +94,22 @@ def reasons(status: HouseStatus) -> list[str]:
         for symbol, answer in status.answers.items()
         if answer is not None and words.mode(answer.state) != "RUNNING"
     ]
+
+
+def doubts(status: HouseStatus) -> list[str]:
+    """The orders whose outcome is not known: nothing is wrong with a grid that waits for evidence."""
+    found: list[str] = []
+    for symbol, answer in status.answers.items():
+        if answer is None or not answer.unknown_orders:
+            continue
+        found.append(f"{symbol}: {words.doubt(answer)}")
+        found += [
+            f"  slot {slot.price}: {words.side(slot.order.side)} {slot.order.quantity} at {slot.order.price}, "
+            f"order {slot.order.client_order_id}"
+            for slot in sorted(answer.state.slots.values(), key=lambda slot: number(slot.price) or 0)
+            if slot.order.status == models_pb2.ORDER_STATUS_UNKNOWN
+        ]
+    return found
 
 
 def _grid(symbol: str, answer: orchestrator_pb2.GetStateResponse) -> list[str | Text]:

@@ -7,7 +7,7 @@ from gridctl.picture import number
 from gridwright.v1 import models_pb2, orchestrator_pb2
 
 MODE_STYLES = {"RUNNING": "bold green", "PAUSED": "bold yellow", "ENTERING": "bold magenta", "SAFE": "bold red"}
-STATUS_STYLES = {"FREE": "dim", "LOCKED": "cyan", "PENDING": "bold yellow"}
+STATUS_STYLES = {"FREE": "dim", "LOCKED": "cyan", "PENDING": "bold yellow", "UNKNOWN": "bold red"}
 POSITION_STYLES = {"EMPTY": "dim", "FILLED": "green", "DUST": "yellow"}
 SIDE_STYLES = {"buy": "green", "sell": "red"}
 PHASES = ("decide", "record", "execute", "commit")
@@ -58,8 +58,21 @@ def mode(state: models_pb2.State) -> str:
     return models_pb2.Mode.Name(state.risk.mode).removeprefix("MODE_")
 
 
+def doubt(answer: orchestrator_pb2.GetStateResponse) -> str:
+    """How many orders are UNKNOWN, and since when the oldest is; empty where none is."""
+    count = answer.unknown_orders
+    if not count:
+        return ""
+    since = f" for {age(answer.oldest_unknown_age_ms)}" if answer.oldest_unknown_age_ms >= 0 else ""
+    return (
+        f"1 order is UNKNOWN{since}" if count == 1 else f"{count} orders are UNKNOWN, the oldest{since or ' for long'}"
+    )
+
+
 def slot_status(slot: models_pb2.InventorySlot) -> str:
-    """FREE, PENDING or LOCKED."""
+    """FREE, PENDING or LOCKED; UNKNOWN where the slot is PENDING for that."""
+    if slot.order.status == models_pb2.ORDER_STATUS_UNKNOWN:
+        return "UNKNOWN"
     return models_pb2.SlotStatus.Name(slot.status).removeprefix("SLOT_STATUS_")
 
 

@@ -30,6 +30,12 @@ class Grpcurl:
         assert done.returncode == 0, f"{method} {request}: {done.stdout}{done.stderr}"
         return done.stdout
 
+    def refused(self, address: str, method: str, request: dict[str, Any]) -> str:
+        """What a call prints that is refused. Raises AssertionError where it is not."""
+        done = self._run("-d", json.dumps(request), address, method)
+        assert done.returncode != 0, f"{method} {request}: {done.stdout}"
+        return done.stderr
+
     def listen(self, address: str, method: str, request: dict[str, Any]) -> str:
         """What a stream without an end prints in two seconds. Raises AssertionError where it fails, or is mute."""
         done = self._run("-max-time", _ENDLESS_SECONDS, "-d", json.dumps(request), address, method)

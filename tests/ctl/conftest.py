@@ -15,7 +15,7 @@ from grpc_health.v1 import health_pb2
 
 from gridctl.child import Service
 from gridctl.ports import free_ports
-from gridwright.v1 import orchestrator_pb2
+from gridwright.v1 import executor_pb2, orchestrator_pb2
 
 TOY = '''
 """A service that does nothing but serve health: exits at once with the code in its config, if there is one."""
@@ -94,6 +94,7 @@ def _in_background(function: Callable[[], Any]) -> "Future[Any]":
 
 _METHODS = {
     **orchestrator_pb2.DESCRIPTOR.services_by_name["Orchestrator"].methods_by_name,
+    **executor_pb2.DESCRIPTOR.services_by_name["Executor"].methods_by_name,
     **health_pb2.DESCRIPTOR.services_by_name["Health"].methods_by_name,
 }
 
@@ -102,6 +103,7 @@ _METHODS = {
 def script() -> Script:
     """A scripted channel."""
     services = [orchestrator_pb2.DESCRIPTOR.services_by_name["Orchestrator"],
+                executor_pb2.DESCRIPTOR.services_by_name["Executor"],
                 health_pb2.DESCRIPTOR.services_by_name["Health"]]  # fmt: skip
     return Script(grpc_testing.channel(services, grpc_testing.strict_real_time()))
 

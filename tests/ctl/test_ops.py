@@ -6,9 +6,9 @@ import grpc
 import pytest
 from grpc_status import rpc_status
 
-from gridctl.ops import OperationError, Order, Verb, operate
+from gridctl.ops import OperationError, Order, Verb, Word, operate, resolve_order
 from gridrpc.faults import FailedPrecondition, status_of
-from gridwright.v1 import models_pb2, orchestrator_pb2
+from gridwright.v1 import executor_pb2, models_pb2, orchestrator_pb2
 
 PAUSE = Order(Verb.PAUSE, "BTC/USDT", "ann", "lunch", "r-1")
 OK = orchestrator_pb2.ModeResponse(mode=models_pb2.MODE_PAUSED, workflow_id="w-1")
@@ -57,4 +57,30 @@ def test_a_refusal_is_told_in_the_servicers_words_and_not_repeated(script) -> No
     refusal = rpc_status.to_status(status_of(FailedPrecondition("the mode is ENTERING: wait until it is SAFE")))
     script.answer("ExitSafeMode", None, refusal.code, refusal.details, tuple(refusal.trailing_metadata))
     with pytest.raises(OperationError, match="unsafe was refused: the mode is ENTERING: wait until it is SAFE"):
+        call.result(5)
+
+
+@pytest.mark.parametrize(
+    ("placed_as", "evidence"), [("77", executor_pb2.EVIDENCE_PLACED), ("", executor_pb2.EVIDENCE_NEVER_PLACED)]
+)
+def test_a_word_on_an_unknown_order_goes_to_the_executor_until_it_is_answered(
+    script, placed_as: str, evidence: executor_pb2.Evidence.ValueType
+) -> None:
+    word = Word("BTC/USDT", "g1", placed_as, "ann", "looked it up", "r-3")
+    call = script.call(resolve_order, script.channel, word, pause=lambda _: None)
+    script.answer("ResolveOrder", None, grpc.StatusCode.UNAVAILABLE, "gone")
+    request = script.answer(
+        "ResolveOrder", executor_pb2.LedgerOrder(client_order_id="g1", status=models_pb2.ORDER_STATUS_NOT_PLACED)
+    )
+    assert (request.request_id, request.symbol, request.client_order_id) == ("r-3", "BTC/USDT", "g1")
+    assert (request.evidence, request.exchange_order_id) == (evidence, placed_as)
+    assert (request.who, request.why) == ("ann", "looked it up")
+    assert call.result(5) == "order g1 is NOT_PLACED (request r-3)"
+
+
+def test_a_word_that_is_refused_says_why(script) -> None:
+    call = script.call(resolve_order, script.channel, Word("BTC/USDT", "g1", "", "ann", "why", "r-4"))
+    refusal = rpc_status.to_status(status_of(FailedPrecondition("order g1 is OPEN: there is nothing to resolve")))
+    script.answer("ResolveOrder", None, refusal.code, refusal.details, tuple(refusal.trailing_metadata))
+    with pytest.raises(OperationError, match="resolve-order was refused: order g1 is OPEN"):
         call.result(5)

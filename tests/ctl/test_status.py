@@ -9,7 +9,7 @@ from grpc_health.v1 import health_pb2
 from rich.console import Console
 
 from gridctl.house import House
-from gridctl.status import HouseStatus, ask, grids_table, reasons, services_table
+from gridctl.status import HouseStatus, ask, doubts, grids_table, reasons, services_table
 from gridtesting.pictures import grid_answer
 from gridwright.v1 import models_pb2
 
@@ -56,6 +56,20 @@ def test_a_paused_grid_is_in_order_a_halted_one_is_not(script, mode: str, *, in_
     status = asked(script, [*HEALTHY, (answer, OK)])
     assert status.in_order is in_order
     assert reasons(status) == [f"BTC/USDT: {mode} by PRICE_JUMP: 6 % in 60 s"]
+
+
+def test_orders_whose_outcome_is_not_known_are_named_with_their_age_and_leave_all_in_order(script) -> None:
+    answer = grid_answer()
+    answer.unknown_orders, answer.oldest_unknown_age_ms = 1, 35_000
+    slot = max(answer.state.slots.values(), key=lambda one: one.price)
+    slot.order.status = models_pb2.ORDER_STATUS_UNKNOWN
+    status = asked(script, [*HEALTHY, (answer, OK)])
+    assert status.in_order
+    assert reasons(status) == []
+    assert doubts(status) == [
+        "BTC/USDT: 1 order is UNKNOWN for 35 s",
+        f"  slot {slot.price}: sell 0.00166 at {slot.order.price}, order g1",
+    ]
 
 
 def test_the_tables_show_mode_price_age_slots_and_profit(script) -> None:

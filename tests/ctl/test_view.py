@@ -97,6 +97,17 @@ def test_a_grid_that_does_not_run_says_why(mode: str) -> None:
     assert reason in text
 
 
+def test_an_order_whose_outcome_is_not_known_marks_its_slot_and_is_told_with_its_age() -> None:
+    answer = grid_answer()
+    answer.unknown_orders, answer.oldest_unknown_age_ms = 2, 35_000
+    for slot in list(answer.state.slots.values())[:2]:
+        slot.status, slot.order.status = models_pb2.SLOT_STATUS_PENDING, models_pb2.ORDER_STATUS_UNKNOWN
+    lines = screen(grid_picture(answer), 80, 24)
+    assert sum(" UNKNOWN " in line for line in lines) == 2
+    assert "2 orders are UNKNOWN, the oldest for 35 s" in "\n".join(lines)
+    assert "2 orders are UNKNOWN, the oldest for 35 s" in plain_line(grid_picture(answer))
+
+
 def test_a_silent_orchestrator_and_an_old_price_are_seen_at_once() -> None:
     picture = replace(grid_picture(), connected=False, answer_age_s=5.0)
     text = "\n".join(screen(picture, 80, 24))

@@ -54,6 +54,11 @@ def an_order(up: Any) -> str:
     return next(slot["order"]["client_order_id"] for slot in up.state()["slots"].values() if "order" in slot)
 
 
+def word_on_an_order(up: Any) -> Request:
+    """About an order whose outcome is known: test_unknown gives a word that is taken."""
+    return by_hand(up) | {"client_order_id": an_order(up), "evidence": "EVIDENCE_NEVER_PLACED"}
+
+
 def by_hand(_: Any) -> Request:
     return {"request_id": f"by-hand-{time.time_ns()}", "symbol": SYMBOL, "who": "grpcurl", "why": "a test"}
 
@@ -84,6 +89,7 @@ class Call:
     request: Request | Callable[[Any], Request]
     wanted: str
     endless: bool = False
+    refused: bool = False
 
 
 _OF_SYMBOL = {"symbol": SYMBOL}
@@ -97,6 +103,7 @@ CALLS = {
     "executor.StreamOrderUpdates": Call(_OF_SYMBOL, "offset", endless=True),
     "executor.GetBatch": Call(lambda up: {"request_id": a_step(up)}, "accepted_seq"),
     "executor.GetOrder": Call(lambda up: {"client_order_id": an_order(up)}, "exchange_order_id"),
+    "executor.ResolveOrder": Call(word_on_an_order, "there is nothing to resolve", refused=True),
     "executor.ListOpenOrders": Call(_OF_SYMBOL, "ours"),
     "executor.GetBalances": Call({}, "USDT"),
     "executor.ListFills": Call(_OF_SYMBOL, "trade_id"),
@@ -132,7 +139,8 @@ def test_grpcurl_calls_each_rpc(up, rpc: str) -> None:
     assert rpc in CALLS, f"add a call of {rpc}: every RPC is called here"
     call = CALLS[rpc]
     request = call.request(up) if callable(call.request) else call.request
-    answer = (up.grpcurl.listen if call.endless else up.grpcurl.call)(*up.target(rpc), request)
+    how = up.grpcurl.listen if call.endless else up.grpcurl.refused if call.refused else up.grpcurl.call
+    answer = how(*up.target(rpc), request)
     assert call.wanted in answer
 
 
