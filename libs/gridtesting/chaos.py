@@ -7,7 +7,8 @@ there are is left to the tests.
 import asyncio
 import contextlib
 import tomllib
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
@@ -108,7 +109,8 @@ async def play(case: Case, folder: Path, *, forked: bool = False) -> Verdict:
     victim = stack[case.service]
     try:
         async with stack.wires:
-            exit_code = await _until_dead(stack, case, victim, armed)
+            await _begin(stack, case.phase, case.fault, {case.service: armed})
+            exit_code = await _dead(stack, case.phase, victim)
             await victim.start()
             await victim.serving()
             await _go_on(stack, case.phase)
@@ -119,23 +121,45 @@ async def play(case: Case, folder: Path, *, forked: bool = False) -> Verdict:
         await stack.end()
 
 
-async def _until_dead(stack: Stack, case: Case, victim: Process, armed: dict[str, str]) -> int:
-    """Brings the grid into the phase, and the process to its death there. Its exit code."""
+async def survey(
+    phase: Phase, folder: Path, fault: VenueFault = VenueFault.NONE, *, forked: bool = False
+) -> Mapping[str, Counter[str]]:
+    """How often each service passes each crash point in a phase in which nobody dies: what there is to choose from."""
+    stack = Stack(_still_house(folder), folder / "logs", forked=forked)
+    traces = {name: folder / f"{name}.trace" for name in (EXECUTOR, ORCHESTRATOR)}
+    try:
+        async with stack.wires:
+            await _begin(stack, phase, fault, {name: {TRACE: str(trace)} for name, trace in traces.items()})
+            await _act(stack, phase)
+            await _come_to_rest(stack, phase)
+    finally:
+        await stack.end()
+    return {name: Counter(trace.read_text(encoding="utf-8").split()) for name, trace in traces.items()}
+
+
+async def _begin(stack: Stack, phase: Phase, fault: VenueFault, environments: Mapping[str, Mapping[str, str]]) -> None:
+    """Brings the grid to where the phase begins, the services of the environments freshly started in them."""
     await stack[SIMEX].start()
     await stack[SIMEX].serving()
     others = [name for name in stack.house.addresses if name != SIMEX]
-    if case.phase is Phase.PLACING:
-        await _add(stack, case.fault)
+    if phase is Phase.PLACING:
+        await _add(stack, fault)
         for name in others:
-            await stack[name].start(armed if stack[name] is victim else {})
-        return await victim.ended(DEATH_SECONDS)
+            await stack[name].start(environments.get(name, {}))
+        return
     for name in others:
         await stack[name].start()
     await _settled_with_orders(stack)
-    assert await victim.stop() == 0, victim.output
-    await _add(stack, case.fault)
-    await victim.start(armed)
-    acting = asyncio.create_task(_act(stack, case.phase))
+    for name in environments:
+        assert await stack[name].stop() == 0, stack[name].output
+    await _add(stack, fault)
+    for name, environment in environments.items():
+        await stack[name].start(environment)
+
+
+async def _dead(stack: Stack, phase: Phase, victim: Process) -> int:
+    """Gives the grid what the phase is about, of which the process dies. Its exit code."""
+    acting = asyncio.create_task(_act(stack, phase))
     try:
         return await victim.ended(DEATH_SECONDS)
     finally:
@@ -161,8 +185,8 @@ async def _go_on(stack: Stack, phase: Phase) -> None:
     """What must work after the restart: a halt holds, anything else trades on."""
     if phase is Phase.HALT:
         await _halt(stack)  # the same word again, as an operator would who has got no answer
-        return await _until(stack, "safe mode", lambda: _in_mode(stack, models_pb2.MODE_SAFE))
-    await _settled_with_orders(stack)
+        return await _come_to_rest(stack, phase)
+    await _come_to_rest(stack, phase)
     fills = (await _state(stack)).totals.fills
     await _fill_next(stack)
 
@@ -170,6 +194,13 @@ async def _go_on(stack: Stack, phase: Phase) -> None:
         return (await _state(stack)).totals.fills > fills
 
     return await _until(stack, "another fill", filled)
+
+
+async def _come_to_rest(stack: Stack, phase: Phase) -> None:
+    if phase is Phase.HALT:
+        await _until(stack, "safe mode", lambda: _in_mode(stack, models_pb2.MODE_SAFE))
+    else:
+        await _settled_with_orders(stack)
 
 
 async def _settled_with_orders(stack: Stack) -> None:

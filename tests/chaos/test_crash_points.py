@@ -14,9 +14,11 @@ import executor
 from gridrpc.crash import ANY, CRASH, TRACE, arm, around, crash_point
 from gridrpc.crash_points import CRASH_POINTS
 from gridrpc.settings import ConfigError
+from gridtesting.crash_page import page
 from gridtesting.crash_scan import Scan, scan
 
 SERVICES = Path(str(executor.__file__)).parents[1]
+PAGE = Path(__file__).parents[2] / "docs" / "crash-points.md"
 FILES, DATABASE = ("store/sqlite.py",), ("store/postgres.py", "store/opening.py")  # the two stores' twins
 
 BARE = """
@@ -94,6 +96,11 @@ def test_every_registered_name_is_used_once_and_no_other(found: Scan) -> None:
         theirs = (names for path, names in found.names.items() if str(path).endswith(store))
         used = sum([*ours.values(), *theirs], Counter[str]())
         assert used == Counter(list(CRASH_POINTS))
+
+
+def test_the_page_is_what_the_registry_gives() -> None:
+    said = PAGE.read_text(encoding="utf-8")
+    assert said == page(), "run: python -m gridtesting.crash_page > docs/crash-points.md"
 
 
 def test_a_write_without_crash_points_is_found(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gridtesting.chaos import Case, Phase, play
+from gridrpc.crash_points import CRASH_POINTS
+from gridtesting.chaos import Case, Phase, play, survey
 
 pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system")]
 
@@ -28,6 +29,13 @@ async def test_a_process_that_dies_at_a_crash_point_leaves_nothing_undone(case_i
     assert (verdict.exit_code, verdict.last_point) == (-signal.SIGKILL, case.name)
     assert verdict.audit.clean, verdict.audit
     assert verdict.mode == ("MODE_SAFE" if case.phase is Phase.HALT else "MODE_RUNNING")
+
+
+async def test_a_survey_counts_what_a_phase_passes(tmp_path: Path) -> None:
+    passes = await survey(Phase.FILL, tmp_path, forked=True)
+    assert passes["executor"]["executor.trade.after"] == 1
+    assert passes["orchestrator"]["orchestrator.on_order_update.begun"] >= 1
+    assert passes["executor"].keys() | passes["orchestrator"].keys() <= CRASH_POINTS.keys()
 
 
 @pytest.mark.parametrize("case_id", CASES)
