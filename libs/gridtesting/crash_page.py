@@ -21,8 +21,8 @@ A name that does not exist ends the start with exit code 2. This page is drawn f
 cancels, and all that DBOS records lies between crash points, and every name is used once.
 
 A case of the matrix has an id, `point/phase/fault`, and is played by `gridtesting.chaos`. In
-`executor.place.after:2/fill/none` an order is filled, and the executor dies after its second place from there on. Then it
-is started again, the grid goes on, and the venue's book is held against the state, the journal and the update log.
+`executor.place.after:2/fill/none` an order is filled, and the executor dies after its second place from there.
+Then it is started again, the grid goes on, and the venue's book is held against state, journal and update log.
 """
 
 
