@@ -171,14 +171,9 @@ class DbosEngine:
         log.info("%s trades at step %d under epoch %d", desk.symbol, desk.state.seq, desk.epoch)
 
     def _plans_beyond(self, desk: Desk) -> list[Plan]:
-        plans: list[Plan] = []
         prefix = f"{desk.bot}/{desk.symbol}/"
-        for record in dbos_runtime.newest_first(names=dbos_runtime.STEP_WORKFLOWS, id_prefix=prefix):
-            plan = plan_from_json(record.argument)
-            if plan.seq <= desk.state.seq:
-                break
-            plans.append(plan)
-        return plans
+        records = dbos_runtime.newest_first(names=dbos_runtime.STEP_WORKFLOWS, id_prefix=prefix)
+        return start.plans_beyond(desk.keeper, (plan_from_json(record.argument) for record in records))
 
     async def _resume_procedures(self, desk: Desk, unfinished: list[dbos_runtime.WorkflowRecord]) -> None:
         for record in unfinished:

@@ -6,7 +6,7 @@ update log and the venue's book. Only then may prices come.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from gridcore.actions import ActionResult
@@ -19,6 +19,7 @@ from gridrpc.faults import FailedPrecondition, InvalidArgument, NotFound
 from orchestrator.backoff import backoff_seconds
 from orchestrator.desk import Desk
 from orchestrator.errors import ConfigRefusedError, LeaseLostError, UnfinishableError
+from orchestrator.keeper import Keeper
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,23 @@ async def take_over(desk: Desk) -> int:
         await asyncio.to_thread(desk.keeper.bind_ledger, fenced.ledger_birth_id)
     await asyncio.to_thread(_check_geometry, desk)
     return fenced.end_offset
+
+
+def plans_beyond(keeper: Keeper, newest_first: Iterable[Plan]) -> list[Plan]:
+    """Of the plans on record, the one to settle for each step beyond the state.
+
+    An orchestrator that was stopped while another took over may put a plan on record when it goes on, whatever its
+    lease: the workflows know nothing of leases. Its step may be taken by then. So of two plans for a step the newer
+    epoch's counts, since the older one was recorded behind that epoch's fence and nothing of it was sent; and an old
+    step's plan ends the reading only where it is the one that made the step.
+    """
+    found: dict[int, Plan] = {}
+    for plan in newest_first:
+        if plan.seq > keeper.state.seq:
+            found[plan.seq] = max(plan, found.get(plan.seq, plan), key=lambda one: one.epoch)
+        elif keeper.find(plan.request_id) is not None:
+            break
+    return list(found.values())
 
 
 async def settle_requests(

@@ -1,6 +1,7 @@
 """Start, restart and takeover: what belongs together goes on, what does not stops with a sentence and an exit code."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 
 import grpc
@@ -9,6 +10,7 @@ import pytest
 from gridcore.actions import PlaceOrder
 from gridcore.ids import client_order_id, id_prefix
 from gridcore.orders import OrderStatus, OrderType, Role, Side
+from gridrpc.convert_plan import plan_from_json, plan_json
 from gridtesting.databases import SQLITE
 from gridtesting.orchestrator import BTC, Client, World, eventually, run_inside, run_to_end, spawn, trading
 from gridtesting.venue_model import ModelOrder
@@ -244,6 +246,49 @@ async def test_a_request_is_settled_from_the_ledger_whatever_its_workflows_statu
 
     assert state.seq == 1
     assert {slot.order.client_order_id for slot in state.slots.values() if slot.order} == set(world.opening())
+
+
+@pytest.mark.parametrize("taken", [1, 2], ids=["the step before", "the same step"])
+async def test_a_plan_that_one_without_its_lease_put_on_record_hides_none_that_was_sent(
+    world: World, taken: int
+) -> None:
+    async with run_inside(world) as orchestrator:
+        await orchestrator.until_seq(1)
+    world.executor.answering.clear()
+    async with spawn(world) as child:
+        await trading(child.client)
+        await world.prices.set_price(BTC, Decimal(61050))
+        await until(lambda: "test/BTC/USDT/2/2" in world.executor.requests, "the second step to be sent", 20)
+        await child.kill()
+    world.executor.answering.set()
+    _put_on_record_late(world, seq=taken)
+
+    async with run_inside(world) as orchestrator:
+        state = orchestrator.desk().state
+
+    assert state.seq >= 2
+    assert world.query_state("SELECT request_id FROM trading_steps WHERE seq = 2") == [("test/BTC/USDT/2/2",)]
+    assert set(world.opening()) <= {slot.order.client_order_id for slot in state.slots.values() if slot.order}
+
+
+def _put_on_record_late(world: World, *, seq: int) -> None:
+    """The newest plan again, as one for another step of an older orchestrator, which went on only now."""
+    ((text,),) = world.query_workflows("SELECT inputs FROM workflow_input WHERE workflow_uuid = 'test/BTC/USDT/2/2'")
+    inputs = json.loads(text)
+    sent = plan_from_json(inputs["positionalArgs"][0])
+    name = f"test/BTC/USDT/0/{seq}"
+    actions = tuple(
+        replace(action, client_order_id=client_order_id(id_prefix("test", BTC), Role.OPENING, index, 0, seq, index))
+        for index, action in enumerate(sent.actions)
+    )
+    late = replace(sent, request_id=name, epoch=0, seq=seq, actions=actions)
+    inputs["positionalArgs"][0] = plan_json(late)
+    columns = "status, name, executor_id, updated_at, application_version, priority, serialization"
+    world.query_workflows(
+        f"INSERT INTO workflow_status (workflow_uuid, inputs, created_at, {columns}) "
+        f"SELECT '{name}', '{json.dumps(inputs)}', created_at + 1, {columns} FROM workflow_status "
+        f"WHERE workflow_uuid = '{sent.request_id}'"
+    )
 
 
 async def test_no_pickle_is_stored_and_a_file_is_in_wal_mode(world: World) -> None:
