@@ -63,7 +63,10 @@ class VenueFault(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`point` is what GRIDWRIGHT_CRASH takes, of a service: a name, or a name and its n-th pass."""
+    """`point` is what GRIDWRIGHT_CRASH takes: a name, or a name and its n-th pass.
+
+    Several of one service, joined by `+`: it dies at the first, then at the next while it recovers, and so on.
+    """
 
     point: str
     phase: Phase
@@ -80,9 +83,14 @@ class Case:
         return EXECUTOR if self.point.startswith(EXECUTOR) else ORCHESTRATOR
 
     @property
-    def name(self) -> str:
-        """Of the crash point."""
-        return self.point.partition(":")[0]
+    def deaths(self) -> tuple[str, ...]:
+        """The points, one for each run."""
+        return tuple(self.point.split("+"))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the points, without their passes."""
+        return tuple(point.partition(":")[0] for point in self.deaths)
 
     @classmethod
     def parse(cls, text: str) -> "Case":
@@ -93,10 +101,10 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of a case: how the process ended, the last point it passed, and the audit of what the others found."""
+    """What came of a case: how each run that was to die ended, and where; then the mode, and what the audit found."""
 
-    exit_code: int
-    last_point: str
+    exit_codes: tuple[int, ...]
+    last_points: tuple[str, ...]
     mode: str
     audit: AuditReport
 
@@ -104,19 +112,21 @@ class Verdict:
 async def play(case: Case, folder: Path, *, forked: bool = False) -> Verdict:
     """Lets the process die, starts it again, lets the grid go on, and audits it. Raises AssertionError for a hang."""
     stack = Stack(_still_house(folder), folder / "logs", forked=forked)
-    trace = folder / "trace"
-    armed = {CRASH: case.point, TRACE: str(trace)}
     victim = stack[case.service]
+    orders = [{CRASH: point, TRACE: str(folder / f"trace-{run}")} for run, point in enumerate(case.deaths)]
     try:
         async with stack.wires:
-            await _begin(stack, case.phase, case.fault, {case.service: armed})
-            exit_code = await _dead(stack, case.phase, victim)
+            await _begin(stack, case.phase, case.fault, {case.service: orders[0]})
+            exit_codes = [await _dead(stack, case.phase, victim)]
+            for order in orders[1:]:
+                await victim.start(order)
+                exit_codes.append(await victim.ended(DEATH_SECONDS))
             await victim.start()
             await victim.serving()
             await _go_on(stack, case.phase)
             mode = models_pb2.Mode.Name((await _state(stack)).risk.mode)
-            last_point = trace.read_text(encoding="utf-8").splitlines()[-1]
-            return Verdict(exit_code, last_point, mode, await stack.audit())
+            last_points = tuple(_passed(order[TRACE])[-1] for order in orders)
+            return Verdict(tuple(exit_codes), last_points, mode, await stack.audit())
     finally:
         await stack.end()
 
@@ -126,15 +136,19 @@ async def survey(
 ) -> Mapping[str, Counter[str]]:
     """How often each service passes each crash point in a phase in which nobody dies: what there is to choose from."""
     stack = Stack(_still_house(folder), folder / "logs", forked=forked)
-    traces = {name: folder / f"{name}.trace" for name in (EXECUTOR, ORCHESTRATOR)}
+    traces = {name: str(folder / f"trace-{name}") for name in (EXECUTOR, ORCHESTRATOR)}
     try:
         async with stack.wires:
-            await _begin(stack, phase, fault, {name: {TRACE: str(trace)} for name, trace in traces.items()})
+            await _begin(stack, phase, fault, {name: {TRACE: trace} for name, trace in traces.items()})
             await _act(stack, phase)
             await _come_to_rest(stack, phase)
     finally:
         await stack.end()
-    return {name: Counter(trace.read_text(encoding="utf-8").split()) for name, trace in traces.items()}
+    return {name: Counter(_passed(trace)) for name, trace in traces.items()}
+
+
+def _passed(trace: str) -> list[str]:
+    return Path(trace).read_text(encoding="utf-8").split()
 
 
 async def _begin(stack: Stack, phase: Phase, fault: VenueFault, environments: Mapping[str, Mapping[str, str]]) -> None:

@@ -23,6 +23,7 @@ cancels, and all that DBOS records lies between crash points, and every name is 
 A case of the matrix has an id, `point/phase/fault`, and is played by `gridtesting.chaos`. In
 `executor.place.after:2/fill/none` an order is filled, and the executor dies after its second place from there.
 Then it is started again, the grid goes on, and the venue's book is held against state, journal and update log.
+Points of one service that a `+` joins kill it at the first, then at the next while it recovers.
 """
 
 

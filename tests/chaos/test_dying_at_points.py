@@ -7,16 +7,17 @@ import pytest
 
 from gridrpc.crash_points import CRASH_POINTS
 from gridtesting.chaos import Case, Phase, play, survey
+from gridtesting.databases import Database
 
 pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system")]
 
 CASES = [
     "executor.accept.after/placing/none",
     "executor.place.before:2/placing/none",
-    "executor.place.after:2/placing/none",
+    "executor.place.after:2+executor.look.after/placing/none",
     "executor.answer.before/fill/lost-answer",
     "executor.trade.after/fill/none",
-    "orchestrator.trading_step.begun/placing/none",
+    "orchestrator.trading_step.begun+orchestrator.start.settled/placing/none",
     "orchestrator.commit.written/fill/none",
     "orchestrator.raise_fence.after/halt/none",
 ]
@@ -26,9 +27,20 @@ CASES = [
 async def test_a_process_that_dies_at_a_crash_point_leaves_nothing_undone(case_id: str, tmp_path: Path) -> None:
     case = Case.parse(case_id)
     verdict = await play(case, tmp_path, forked=True)
-    assert (verdict.exit_code, verdict.last_point) == (-signal.SIGKILL, case.name)
+    assert set(verdict.exit_codes) == {-signal.SIGKILL}
+    assert verdict.last_points == case.names
     assert verdict.audit.clean, verdict.audit
     assert verdict.mode == ("MODE_SAFE" if case.phase is Phase.HALT else "MODE_RUNNING")
+
+
+@pytest.mark.parametrize("case_id", ["executor.ledger.written:5/placing/none", "orchestrator.commit.written/fill/none"])
+async def test_a_transaction_that_dies_on_postgres_is_rolled_back(
+    case_id: str, postgres_database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", postgres_database.url)
+    verdict = await play(Case.parse(case_id), tmp_path, forked=True)
+    assert verdict.exit_codes == (-signal.SIGKILL,)
+    assert verdict.audit.clean, verdict.audit
 
 
 async def test_a_survey_counts_what_a_phase_passes(tmp_path: Path) -> None:
