@@ -1,5 +1,6 @@
 """What the system tests share: the `gridwright` command as a process, and a house that it keeps up."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from gridctl.health import until_serving
 from gridctl.house import House
 from gridctl.stage import Stage, set_stage
 from gridtesting.grpcurl import Grpcurl
@@ -84,6 +86,15 @@ class Up:
         while not condition():
             assert time.monotonic() < ends, f"{what} did not come in {DEADLINE_SECONDS:g} s"
 
+    def until_serving(self) -> None:
+        """Returns once every service says so."""
+
+        async def serving() -> None:
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                await asyncio.gather(*(until_serving(address) for address in self.house.addresses.values()))
+
+        asyncio.run(serving())
+
     def until_mode(self, *modes: str) -> str:
         """The mode, once it is one of these."""
         self.until(lambda: self.state()["risk"]["mode"] in modes, " or ".join(modes))
@@ -107,7 +118,7 @@ def house_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
         process = subprocess.Popen([sys.executable, "-m", "gridctl", *words], stdout=output, stderr=output)
     up = Up(process, house, Grpcurl())
     try:
-        up.until(lambda: up.command("status").returncode == 0, "everything serving")
+        up.until_serving()
         up.until(lambda: int(up.state()["totals"].get("fills", 0)) > 0, "a first fill")
         yield up
     finally:

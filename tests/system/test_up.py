@@ -63,6 +63,7 @@ def test_a_service_killed_by_hand_is_started_again(up) -> None:
     assert victim is not None
     os.kill(victim, signal.SIGKILL)
     up.until(lambda: _child(up.process.pid, "executor") not in {victim, None}, "another process")
+    up.until_serving()
     up.until(lambda: up.command("status").returncode == 0, "everything in order again")
 
 
