@@ -1,16 +1,21 @@
 """UNKNOWN: left on evidence only, told by the update log, and never by sending again."""
 
+import time
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import grpc
 import pytest
 
+from executor.ports import VenueOrder
 from gridcore.actions import OrderUpdate, Outcome, PlaceOrder
 from gridcore.orders import OrderStatus
 from gridrpc.faults import fault_of
-from gridtesting.live_executor import SYMBOL, LiveExecutor, running_executor
+from gridtesting.live_executor import QUICK, SYMBOL, LiveExecutor, running_executor
 from gridtesting.venue import FakeVenue, Fault, ManualClock
+from gridtesting.waiting import until
 from gridwright.v1 import executor_pb2
 
 MakePlace = Callable[..., PlaceOrder]
@@ -187,3 +192,39 @@ async def test_another_order_under_our_id_stops_the_executor(
     assert fault is not None
     assert fault.reason == "UNKNOWN_OWN_ORDER"
     assert result.outcome is Outcome.UNKNOWN
+
+
+class LookedAt(FakeVenue):
+    """Its requests never expire, and it notes when it was asked for an order by name."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(clock, window_ms=None)
+        self.looks_s: list[float] = []
+
+    async def order_by_client_id(self, symbol: str, client_order_id: str) -> VenueOrder | None:
+        self.looks_s.append(time.monotonic())
+        return await super().order_by_client_id(symbol, client_order_id)
+
+
+async def test_the_resolver_looks_less_and_less_often(
+    tmp_path: Path, clock: ManualClock, make_place: MakePlace
+) -> None:
+    venue, first_pause_ms = LookedAt(clock), 10
+    venue.faults.append(Fault.TIMEOUT_BEFORE)
+    async with running_executor(tmp_path, venue, clock, pace=replace(QUICK, resolve_pause_ms=first_pause_ms)) as live:
+        await live.batch("bot/1/1", [make_place()])
+        await until(lambda: len(venue.looks_s) >= 7, "the sender's look and six of the resolver's")
+    gaps_ms = [(later - earlier) * 1000 for earlier, later in pairwise(venue.looks_s[1:7])]
+    assert [gap > first_pause_ms * 2**number * 0.99 for number, gap in enumerate(gaps_ms)] == [True] * 5
+
+
+async def test_however_long_its_pause_the_resolver_looks_as_soon_as_that_proves_something(
+    tmp_path: Path, clock: ManualClock, make_place: MakePlace
+) -> None:
+    venue = FakeVenue(clock, window_ms=200)
+    pace = replace(QUICK, visibility_lag_ms=100, resolve_pause_ms=3_600_000)
+    venue.faults.append(Fault.TIMEOUT_BEFORE)
+    async with running_executor(tmp_path, venue, clock, pace=pace) as live:
+        await live.batch("bot/1/1", [make_place()])
+        clock.advance(301)
+        assert news(await live.log(1)) == [OrderStatus.NOT_PLACED]
