@@ -123,7 +123,9 @@ class Resolver:
             await self._close(action)
             return True
         with around("executor.found"):
-            await self._ledger.writer.run(_resolve_open, action, seen, self._clock.local_ms())
+            resolved = await self._ledger.writer.run(_resolve_open, action, seen, self._clock.local_ms())
+        if not resolved:  # an operator's word came first, and what we see may speak against it
+            await self._recorder.order(seen)
         self._bell.ring(seen.symbol)
         return True
 
@@ -132,9 +134,11 @@ class Resolver:
             await self._ledger.writer.run(moves.resolve, action)
 
 
-def _resolve_open(connection: sa.Connection, action: LedgerAction, seen: VenueOrder, now_ms: int) -> None:
-    if moves.resolve(connection, action):
+def _resolve_open(connection: sa.Connection, action: LedgerAction, seen: VenueOrder, now_ms: int) -> bool:
+    resolved = moves.resolve(connection, action)
+    if resolved:
         updates.append_found_open(connection, seen.client_order_id, seen, now_ms)
+    return resolved
 
 
 def _resolve_absent(connection: sa.Connection, action: LedgerAction, now_ms: int) -> None:

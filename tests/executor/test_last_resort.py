@@ -9,6 +9,8 @@ from pathlib import Path
 import grpc
 import pytest
 
+from executor.ledger import requests
+from executor.ledger.life import ActionStatus
 from executor.ports import TradeCursor, VenueOrder, VenueTrade
 from gridcore.actions import Fill, OrderUpdate, PlaceOrder
 from gridcore.orders import OrderStatus
@@ -379,6 +381,31 @@ async def test_an_order_that_comes_after_it_was_said_never_to_have_been_placed_s
     assert fault.reason == "UNKNOWN_OWN_ORDER"
     assert "on the word of ann (not on the page of orders)" in fault.message
     assert news(log) == [OrderStatus.NOT_PLACED, *(["1"] if filled else [])]
+
+
+async def test_a_look_that_finds_the_order_just_after_the_word_stops_the_executor(
+    tmp_path: Path, forgetful: ForgetfulVenue, clock: ManualClock, make_place: MakePlace
+) -> None:
+    place = make_place()
+    forgetful.faults.append(Fault.TIMEOUT_AFTER)
+    async with running_executor(tmp_path, forgetful, clock, pace=BY_HAND) as live:
+        await live.batch("bot/1/1", [place])
+        ((_, action),) = await live.executor.ledger.writer.run(requests.in_status, ActionStatus.UNKNOWN)
+        clock.advance(DAY_MS)
+        find = forgetful.order_by_client_id
+
+        async def find_after_the_word(symbol: str, client_order_id: str) -> VenueOrder | None:
+            forgetful.order_by_client_id = find  # type: ignore[method-assign]  # the operator's look sees nothing
+            await live.stub.ResolveOrder(word(place))
+            forgetful.remembers = True
+            return await find(symbol, client_order_id)
+
+        forgetful.order_by_client_id = find_after_the_word  # type: ignore[method-assign]  # a slow answer
+        assert await live.executor.resolver.resolve_once(SYMBOL, action)
+        with pytest.raises(grpc.aio.AioRpcError, match="on the word of ann"):
+            await live.batch("bot/1/2", [make_place()])
+        log = await live.whole_log()
+    assert news(log) == [OrderStatus.NOT_PLACED]
 
 
 async def test_after_it_was_cancelled_by_hand_the_executor_takes_requests_again(
