@@ -152,7 +152,7 @@ def _passed(trace: str) -> list[str]:
 
 
 async def _begin(stack: Stack, phase: Phase, fault: VenueFault, environments: Mapping[str, Mapping[str, str]]) -> None:
-    """Brings the grid to where the phase begins, the services of the environments freshly started in them."""
+    """Brings the grid to where the phase begins, executor and orchestrator freshly started in their environments."""
     await stack[SIMEX].start()
     await stack[SIMEX].serving()
     others = [name for name in stack.house.addresses if name != SIMEX]
@@ -164,11 +164,11 @@ async def _begin(stack: Stack, phase: Phase, fault: VenueFault, environments: Ma
     for name in others:
         await stack[name].start()
     await _settled_with_orders(stack)
-    for name in environments:
+    for name in (ORCHESTRATOR, EXECUTOR):
         assert await stack[name].stop() == 0, stack[name].output
     await _add(stack, fault)
-    for name, environment in environments.items():
-        await stack[name].start(environment)
+    for name in (EXECUTOR, ORCHESTRATOR):
+        await stack[name].start(environments.get(name, {}))
 
 
 async def _dead(stack: Stack, phase: Phase, victim: Process) -> int:
