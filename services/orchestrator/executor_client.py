@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import grpc
 
-from gridcore.actions import ActionResult, OrderUpdate
+from gridcore.actions import ActionResult, OrderUpdate, Outcome
 from gridcore.market import MarketRules
 from gridcore.reconcile import VenueSnapshot
 from gridrpc.convert_orders import result_from_proto, rules_from_proto, update_from_proto
@@ -43,6 +43,7 @@ class KnownRequest:
 
     accepted_seq: int
     request_id: str
+    nothing_sent: bool  # whether every action of it ended NOT_SENT: for ever, and without an effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class ExecutorClient:
         request = executor_pb2.ListRequestsRequest(symbol=symbol, after_seq=accepted_seq, limit=_PAGE)
         while True:
             page = await self._repeat("ListRequests", lambda: self._stub.ListRequests(request, timeout=_READ_SECONDS))
-            found += [KnownRequest(batch.accepted_seq, batch.request_id) for batch in page.batches]
+            found += [_known(batch) for batch in page.batches]
             if len(page.batches) < _PAGE:
                 return found
             request.after_seq = found[-1].accepted_seq
@@ -152,6 +153,11 @@ class ExecutorClient:
                 return answer
             await asyncio.sleep(pause)
         raise AssertionError("the back-off never ends")
+
+
+def _known(batch: executor_pb2.Batch) -> KnownRequest:
+    outcomes = {result_from_proto(result).outcome for result in batch.results}
+    return KnownRequest(batch.accepted_seq, batch.request_id, batch.complete and outcomes == {Outcome.NOT_SENT})
 
 
 def _named(name: str, fault: Fault) -> Fault:

@@ -97,13 +97,14 @@ async def settle_requests(
 async def move_ledger_cursor(desk: Desk) -> str:
     """Reads on in the ledger's requests and remembers how far they are settled, so that the next start reads little.
 
-    Returns the first request that is beyond the state, empty where there is none.
+    Returns the first request that is beyond the state and was sent, empty where there is none. One that was not sent
+    may be the late call of an orchestrator that has lost its lease: it leaves nothing to settle.
     """
     store = desk.keeper.store
     cursor = settled = await asyncio.to_thread(store.ledger_cursor)
     beyond = ""
     for request in await desk.executor.requests_after(desk.symbol, cursor):
-        if _seq_of(request.request_id, f"{desk.bot}/{desk.symbol}/") > desk.state.seq:
+        if not request.nothing_sent and _seq_of(request.request_id, f"{desk.bot}/{desk.symbol}/") > desk.state.seq:
             beyond = request.request_id
             break
         settled = request.accepted_seq

@@ -7,11 +7,12 @@ from decimal import Decimal
 import grpc
 import pytest
 
-from gridcore.actions import PlaceOrder
+from gridcore.actions import ActionResult, Outcome, PlaceOrder
 from gridcore.ids import client_order_id, id_prefix
 from gridcore.orders import OrderStatus, OrderType, Role, Side
 from gridrpc.convert_plan import plan_from_json, plan_json
 from gridtesting.databases import SQLITE
+from gridtesting.executor import Request
 from gridtesting.orchestrator import BTC, Client, World, eventually, run_inside, run_to_end, spawn, trading
 from gridtesting.venue_model import ModelOrder
 from gridtesting.waiting import until
@@ -269,6 +270,18 @@ async def test_a_plan_that_one_without_its_lease_put_on_record_hides_none_that_w
     assert state.seq >= 2
     assert world.query_state("SELECT request_id FROM trading_steps WHERE seq = 2") == [("test/BTC/USDT/2/2",)]
     assert set(world.opening()) <= {slot.order.client_order_id for slot in state.slots.values() if slot.order}
+
+
+async def test_a_late_call_of_one_without_its_lease_does_not_stop_the_start(world: World) -> None:
+    async with run_inside(world) as orchestrator:
+        await orchestrator.until_seq(1)
+    name = client_order_id(id_prefix("test", BTC), Role.OPENING, 1, 0, 2, 0)
+    place = PlaceOrder(name, Side.BUY, Role.OPENING, OrderType.LIMIT, Decimal(59000), Decimal("0.001"), 2**60, "59000")
+    fenced = ActionResult(0, name, Outcome.NOT_SENT, reason="FENCED")
+    world.executor.requests["late"] = Request(99, "test/BTC/USDT/0/2", BTC, 0, (place,), [fenced])
+
+    async with run_inside(world) as orchestrator:
+        assert orchestrator.desk().trading
 
 
 def _put_on_record_late(world: World, *, seq: int) -> None:
