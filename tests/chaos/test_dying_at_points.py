@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from gridrpc.crash_points import CRASH_POINTS
-from gridtesting.chaos import Case, Phase, play, survey
+from gridtesting.chaos import play, survey
+from gridtesting.chaos_case import Case, Phase
 from gridtesting.databases import Database
 
 pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system")]
