@@ -1,8 +1,9 @@
 """A venue whose requests never expire swallows one: the order stays UNKNOWN across kills, the grid trades on around it,
-and an operator ends it from the command line.
+and an operator ends it from the command line, though the executor dies while it takes the word.
 """
 
 import asyncio
+import signal
 import subprocess
 import sys
 import time
@@ -53,27 +54,33 @@ async def command(stack: Stack, name: str, *words: str) -> str:
     return done.stdout
 
 
-async def test_an_order_that_the_venue_swallowed_stays_unknown_until_an_operator_ends_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("death", ["executor.word.before", "executor.word.after"])
+async def test_an_order_that_the_venue_swallowed_stays_unknown_until_an_operator_ends_it(
+    tmp_path: Path, death: str
+) -> None:
     seed = time.time_ns() % 1_000_000
     print(f"market seed {seed}")  # noqa: T201  # shown by pytest where the test fails
     async with running_stack(tmp_path, Stage(config=config(tmp_path), seed=seed)) as stack:
         answer = await until_unknown(stack, 1)
         (slot,) = [one for one in answer.state.slots.values() if one.order.status == models_pb2.ORDER_STATUS_UNKNOWN]
-        for name in ("executor", "orchestrator"):
+        for name, environment in (("executor", {"GRIDWRIGHT_CRASH": death}), ("orchestrator", {})):
             await stack[name].kill()
-            await stack[name].start()
+            await stack[name].start(environment)
             await stack[name].serving()
         kept = (await until_unknown(stack, 1)).state.slots[slot.price]
         status = await command(stack, "status")
         asked = executor_pb2.GetOrderRequest(client_order_id=slot.order.client_order_id)
         before = await stack.wires.executor.GetOrder(asked)
-        said = await command(
-            stack, "resolve-order", slot.order.client_order_id, "--never-placed", "--who", "ann", "--why", "not listed"
-        )
+        words = [slot.order.client_order_id, "--never-placed", "--who", "ann", "--why", "not listed"]
+        saying = asyncio.create_task(command(stack, "resolve-order", *words))
+        died = await stack["executor"].ended(DEADLINE_SECONDS)
+        await stack["executor"].start()
+        said = await saying
         await until_unknown(stack, 0)
         after = await stack.wires.executor.GetOrder(asked)
         report = await stack.audit()
 
+    assert died == -signal.SIGKILL
     assert kept.order == slot.order
     assert slot.order.client_order_id in status
     assert "1 order is UNKNOWN for " in status
