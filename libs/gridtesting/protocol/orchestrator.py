@@ -88,7 +88,7 @@ def _settle(world: World, bot: Bot, rules: Rules) -> Iterator[Step]:
         yield _commit(world, bot, bot.todo[0], Answer.NOT_SENT, rules)  # what has no checkpoint was not sent
     elif bot.todo:
         yield from _answered(world, bot, rules)
-    elif any(row.name[1] > bot.kept.seq for row in world.rows):  # also for an older orchestrator's late call
+    elif any(row.name[1] > bot.kept.seq and row.answer is not Answer.NOT_SENT for row in world.rows):
         yield f"orchestrator {bot.epoch} finds a request beyond its state and stops", without(world, bot)
     else:
         yield f"orchestrator {bot.epoch} begins to trade", _with(world, bot._replace(phase=Phase.IDLE, todo=()))
