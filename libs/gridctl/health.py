@@ -13,7 +13,7 @@ _ANSWER_SECONDS = 2.0
 # channel's back-off apart from that of the service's callers.
 _OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", 50),
-    ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 2_000),
     ("grpc.max_reconnect_backoff_ms", 100),
 ]
 

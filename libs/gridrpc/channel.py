@@ -3,10 +3,11 @@
 import grpc
 
 # A service that was killed is back within a second or two: gRPC's default back-off of up to two minutes would be the
-# longest part of a recovery. Keep-alive notices a peer that vanished without closing its socket.
+# longest part of a recovery. The "minimum" is in truth how long one attempt may take at least: over a long way, or on a
+# busy machine, a tenth of a second would never do. Keep-alive notices a peer that vanished without closing its socket.
 _OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 2_000),
     ("grpc.max_reconnect_backoff_ms", 1_000),
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),

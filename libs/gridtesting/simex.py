@@ -108,6 +108,7 @@ async def running_simex(
         keys=tuple(keys),
     )
     async with serving(settings, clock_ms) as simex, open_channel(simex.control_address) as channel:
+        await channel.channel_ready()
         stub = simex_pb2_grpc.SimexStub(channel)
         yield SimexHandle(simex.http_url, simex.control_address, stub, settings.api_key, settings.api_secret)
 
