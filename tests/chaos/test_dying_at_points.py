@@ -46,7 +46,7 @@ async def test_a_transaction_that_dies_on_postgres_is_rolled_back(
 
 async def test_a_survey_counts_what_a_phase_passes(tmp_path: Path) -> None:
     passes = await survey(Phase.FILL, tmp_path, forked=True)
-    assert passes["executor"]["executor.trade.after"] == 1
+    assert passes["executor"]["executor.trade.after"] >= 1  # the stream and the poll may both tell of the fill
     assert passes["orchestrator"]["orchestrator.on_order_update.begun"] >= 1
     assert passes["executor"].keys() | passes["orchestrator"].keys() <= CRASH_POINTS.keys()
 
