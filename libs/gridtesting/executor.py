@@ -198,6 +198,12 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
                 return executor_pb2.LedgerOrder(client_order_id=request.client_order_id, symbol=symbol)
         raise NotFound(f"client_order_id = {request.client_order_id!r}: the ledger has no such order")
 
+    async def ResolveOrder(  # noqa: N802
+        self, request: executor_pb2.ResolveOrderRequest, context: Context
+    ) -> executor_pb2.LedgerOrder:
+        """Refuses: the fake's own test ends its doubts."""
+        raise FailedPrecondition(f"client_order_id = {request.client_order_id!r}: the fake takes nobody's word")
+
     async def GetBalances(  # noqa: N802
         self, request: executor_pb2.GetBalancesRequest, context: Context
     ) -> executor_pb2.GetBalancesResponse:

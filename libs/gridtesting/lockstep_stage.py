@@ -31,7 +31,7 @@ async def lockstep_over(tape: Path, folder: Path) -> AsyncIterator[Lockstep]:
     async with gates_before(house.symbols[0], house.addresses[PRICEMON], house.addresses[EXECUTOR]) as gates:
         gated = folder / "orchestrator.toml"
         gated.write_text(to_toml(_pointed_at(values, gates.address)), encoding="utf-8")
-        stack = Stack(house, folder / "logs", {ORCHESTRATOR: gated})
+        stack = Stack(house, folder / "logs", {ORCHESTRATOR: gated}, forked=True)
         backtest, events = backtest_of(house.config)
         try:
             async with stack.wires:

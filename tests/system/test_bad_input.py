@@ -329,7 +329,7 @@ async def test_with_a_clock_off_by_ten_seconds_the_grid_trades_and_nothing_is_lo
     values[SIMEX]["clock_offset_ms"] = offset_ms
     own = tmp_path / "own.toml"
     own.write_text(to_toml(values), encoding="utf-8")
-    async with running_stack(tmp_path, Stage(config=own)) as stack:
+    async with running_stack(tmp_path, Stage(config=own), forked=True) as stack:
         await eventually(lambda: has_traded(stack), "five fills")
         report = await stack.audit()
 

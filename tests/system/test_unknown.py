@@ -16,7 +16,7 @@ import pytest
 from gridctl.stage import Stage, example
 from gridctl.toml import to_toml
 from gridtesting.processes import Stack, running_stack
-from gridwright.v1 import executor_pb2, models_pb2, orchestrator_pb2
+from gridwright.v1 import executor_pb2, models_pb2, orchestrator_pb2, simex_pb2
 
 pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system")]
 
@@ -47,6 +47,19 @@ async def until_unknown(stack: Stack, count: int) -> orchestrator_pb2.GetStateRe
         await asyncio.sleep(0.05)
 
 
+async def until_at_rest(stack: Stack) -> orchestrator_pb2.GetStateResponse:
+    """The state, once it has stayed the same for a while."""
+    ends = time.monotonic() + DEADLINE_SECONDS
+    seen: list[int] = []
+    while True:
+        answer = await until_unknown(stack, 1)
+        seen = [*seen, answer.state.seq][-10:]
+        if not answer.busy and seen == [answer.state.seq] * 10:
+            return answer
+        assert time.monotonic() < ends, f"it does not come to rest:\n{stack.outputs()}"
+        await asyncio.sleep(0.05)
+
+
 async def command(stack: Stack, name: str, *words: str) -> str:
     line = [sys.executable, "-m", "gridctl", name, "--config", str(stack.house.config), *words]
     done = await asyncio.to_thread(subprocess.run, line, capture_output=True, text=True, check=False)
@@ -60,8 +73,10 @@ async def test_an_order_that_the_venue_swallowed_stays_unknown_until_an_operator
 ) -> None:
     seed = time.time_ns() % 1_000_000
     print(f"market seed {seed}")  # noqa: T201  # shown by pytest where the test fails
-    async with running_stack(tmp_path, Stage(config=config(tmp_path), seed=seed)) as stack:
-        answer = await until_unknown(stack, 1)
+    async with running_stack(tmp_path, Stage(config=config(tmp_path), seed=seed), forked=True) as stack:
+        await until_unknown(stack, 1)
+        await stack.wires.simex.SetRunning(simex_pb2.SetRunningRequest(running=False))
+        answer = await until_at_rest(stack)  # or a kill would leave further orders in doubt, and for ever on this venue
         (slot,) = [one for one in answer.state.slots.values() if one.order.status == models_pb2.ORDER_STATUS_UNKNOWN]
         for name, environment in (("executor", {"GRIDWRIGHT_CRASH": death}), ("orchestrator", {})):
             await stack[name].kill()
