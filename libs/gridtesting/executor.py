@@ -290,6 +290,6 @@ def _batch(known: Request) -> executor_pb2.Batch:
     )
 
 
-async def serve_executor(fake: FakeExecutor, address: str = "127.0.0.1:0") -> Server:
+async def serve_executor(fake: FakeExecutor, address: str) -> Server:
     """Serves the fake until the server is stopped; its ledger and its book stay."""
     return await start_server(address, [(_DESCRIPTOR, executor_pb2_grpc.add_ExecutorServicer_to_server, fake)])

@@ -18,6 +18,7 @@ import grpc
 
 from gridcore.orders import Role
 from gridcore.state import State
+from gridctl.ports import free_ports
 from gridrpc.channel import open_channel
 from gridrpc.server import Server
 from gridtesting.databases import Database
@@ -138,9 +139,10 @@ async def serving_world(folder: Path, database: Database) -> AsyncIterator[World
     executor = FakeExecutor([MARKET, replace(MARKET, symbol=ETH, base="ETH")])
     prices = FakePrices()
     await prices.set_price(BTC, START)
-    ledger = await serve_executor(executor)
+    address = f"127.0.0.1:{free_ports(1)[0]}"  # that nobody else is given while it is away
+    ledger = await serve_executor(executor, address)
     async with serving_prices(prices) as feed:
-        world = World(executor, prices, ledger, f"127.0.0.1:{ledger.port}", f"127.0.0.1:{feed.port}", folder, database)
+        world = World(executor, prices, ledger, address, f"127.0.0.1:{feed.port}", folder, database)
         try:
             yield world
         finally:

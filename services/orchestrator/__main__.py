@@ -68,16 +68,23 @@ async def serve(settings: Settings) -> None:
             if service.engine.failure.done():
                 raise service.engine.failure.result()
         finally:
-            if service.stores.away:
-                _leave_in_any_case()
+            _leave_in_any_case(service.engine.failure)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _leave_in_any_case() -> None:
-    """A thread of DBOS that waits for a database cannot be woken. What it was about is left to the next start."""
-    leaving = threading.Timer(_LEAVE_SECONDS, os._exit, [0])
+def _leave_in_any_case(failure: asyncio.Future[StopError]) -> None:
+    """A thread of DBOS that waits for a database cannot be woken. What it was about is left to the next start.
+
+    Whether one waits is not asked: the database may have gone away a moment ago, and nobody have noticed yet.
+    """
+    reason = failure.result() if failure.done() else None
+
+    def leave() -> None:
+        os._exit(0 if reason is None else _say(str(reason), reason.exit_code))
+
+    leaving = threading.Timer(_LEAVE_SECONDS, leave)
     leaving.daemon = True
     leaving.start()
 

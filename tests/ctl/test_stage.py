@@ -135,19 +135,26 @@ def test_a_fresh_folder_is_emptied_only_if_it_is_ours(tmp_path: Path) -> None:
     assert (theirs / "thesis.tex").read_text() == "ten years"
 
 
+def _socket() -> socket.socket:
+    """As a service has it: connections that have just ended on the port do not matter."""
+    bound = socket.socket()
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return bound
+
+
 def test_free_ports_are_free_distinct_and_out_of_the_way_of_outgoing_connections() -> None:
     ports = free_ports(5)
     assert len(set(ports)) == 5
     lowest, _ = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
     assert all(10_000 <= port < lowest for port in ports)
     for port in ports:
-        with socket.socket() as probe:
+        with _socket() as probe:
             probe.bind(("127.0.0.1", port))
 
 
 def test_a_port_that_somebody_holds_is_not_chosen() -> None:
     port = free_ports(1)[0]
-    with socket.socket() as holder:
+    with _socket() as holder:
         holder.bind(("127.0.0.1", port))
         holder.listen()
         assert port not in free_ports(5)
