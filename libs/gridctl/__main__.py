@@ -162,6 +162,12 @@ def _said(command: Callable[[], str], console: Console) -> int:
     return 0
 
 
+def _chaos(arguments: argparse.Namespace, _console: Console) -> int:
+    from gridchaos.__main__ import run as run_chaos  # it brings every service along, which no other command needs
+
+    return run_chaos(arguments)
+
+
 _COMMANDS = {
     "demo": _demo,
     "up": _up,
@@ -174,6 +180,7 @@ _COMMANDS = {
     "hand": _hand,
     **{verb.value: _operation for verb in Verb},
     "resolve-order": _resolve_order,
+    "chaos": _chaos,
 }
 
 

@@ -32,7 +32,14 @@ def parser() -> argparse.ArgumentParser:
     for verb, text in _HELP.items():
         _add_operation(commands.add_parser(verb.value, help=text))
     _add_resolve_order(commands.add_parser("resolve-order", help="your word on an order that stays UNKNOWN"))
+    add_chaos(commands.add_parser("chaos", help="kill services at their crash points, and audit what is left"))
     return root
+
+
+def add_chaos(chaos: argparse.ArgumentParser) -> None:
+    """What chaos may be told; `python -m gridchaos` takes the same words."""
+    what = chaos.add_mutually_exclusive_group(required=True)
+    what.add_argument("--case", metavar="ID", help="one case of the matrix, point/phase/fault")
 
 
 def _add_demo(demo: argparse.ArgumentParser) -> None:

@@ -14,13 +14,14 @@ that is off costs some 40 ns. They are for tests: a process that was told to die
 | environment variable | |
 |---|---|
 | `GRIDWRIGHT_CRASH` | where to die: `executor.told`, `executor.told:3` (its third pass), `*:17` (any point, the 17th) |
+| | with `stop:` before it, where to stop, by SIGSTOP, until somebody sends SIGCONT: `stop:executor.told:3` |
 | `GRIDWRIGHT_CRASH_TRACE` | a file that gets the name of each pass, one a line; alone it only counts |
 
 A name that does not exist ends the start with exit code 2. This page is drawn from `libs/gridrpc/crash_points.py` by
 `python -m gridtesting.crash_page`. Tests walk the source: every transaction that writes, every call that places or
 cancels, and all that DBOS records lies between crash points, and every name is used once.
 
-A case of the matrix has an id, `point/phase/fault`, and is played by `gridtesting.chaos`. In
+A case of the matrix has an id, `point/phase/fault`, and is played by `gridwright chaos --case ID`. In
 `executor.place.after:2/fill/none` an order is filled, and the executor dies after its second place from there.
 Then it is started again, the grid goes on, and the venue's book is held against state, journal and update log.
 Points of one service that a `+` joins kill it at the first, then at the next while it recovers.

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from gridchaos.case import Case, Phase
+from gridchaos.player import play, survey
 from gridrpc.crash_points import CRASH_POINTS
-from gridtesting.chaos import play, survey
-from gridtesting.chaos_case import Case, Phase
 from gridtesting.databases import Database
 
 pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system")]

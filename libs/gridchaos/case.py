@@ -1,4 +1,4 @@
-"""What a case of the crash matrix is, and the id by which it is played again. `chaos` plays it."""
+"""What a case of the crash matrix is, and the id by which it is played again. `player` plays it."""
 
 from dataclasses import dataclass
 from enum import Enum

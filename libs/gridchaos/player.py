@@ -1,7 +1,7 @@
 """One case of the crash matrix: a process dies at a crash point, in a phase of a grid's life, under a venue's fault.
 
 Real processes over a simex that stands still and is moved by hand, so a case comes out the same each time. What a case
-is, `chaos_case` says; which cases there are is left to the tests.
+is, `case` says; which cases there are is left to the tests.
 """
 
 import asyncio
@@ -16,13 +16,13 @@ from typing import assert_never
 
 import grpc
 
+from gridchaos.case import Case, Phase, VenueFault
 from gridctl.audit import AuditReport
 from gridctl.evidence import until_settled
 from gridctl.house import EXECUTOR, ORCHESTRATOR, SIMEX, House
 from gridctl.stage import Stage, set_stage
 from gridctl.toml import to_toml
 from gridrpc.crash import CRASH, TRACE
-from gridtesting.chaos_case import Case, Phase, VenueFault
 from gridtesting.processes import Process, Stack
 from gridwright.v1 import models_pb2, orchestrator_pb2, simex_pb2
 

@@ -1,0 +1,144 @@
+"""A wire between two services that a storm can put out of order, and on which it sees orders go by.
+
+It passes bytes on and knows of HTTP only how the request of an order begins. What a partition leaves behind is as with
+real ones: what was on its way when a HOLE began arrives late, whether or not its sender still lives.
+"""
+
+import asyncio
+import contextlib
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+_ORDER = b"POST /api/v3/order"
+_CHUNK = 65_536
+
+
+class Weather(enum.Enum):
+    """What a wire does now."""
+
+    FAIR = "fair"
+    CUT = "cut"  # what is connected is reset, and so is whoever connects
+    HOLE = "hole"  # nothing gets through, and all of it later
+    DEAF = "deaf"  # requests get through, answers never do
+
+
+@dataclass(frozen=True, slots=True)
+class Trap:
+    """Springs at the n-th order from now, either when it has gone on to the venue or in its place."""
+
+    order: int
+    arrives: bool
+    spring: Callable[[], None]
+
+
+class Proxy:
+    """Listens on a port of 127.0.0.1 for as long as it is entered, and connects whoever comes to `target`."""
+
+    def __init__(self, target: str) -> None:
+        host, _, port = target.rpartition(":")
+        self._target = (host, int(port))
+        self._weather = Weather.FAIR
+        self._fair = asyncio.Event()
+        self._fair.set()
+        self._trap: Trap | None = None
+        self._pairs: set[_Pair] = set()
+        self._server: asyncio.Server | None = None
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        self._reset()
+
+    @property
+    def address(self) -> str:
+        """host:port where the caller connects."""
+        assert self._server is not None
+        return f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    def change(self, weather: Weather) -> None:
+        """From now on it is so."""
+        before, self._weather = self._weather, weather
+        if weather is Weather.CUT or before is Weather.DEAF:
+            self._reset()
+        if weather is Weather.HOLE:
+            self._fair.clear()
+        else:
+            self._fair.set()
+
+    def set_trap(self, trap: Trap | None) -> None:
+        """The next one replaces it; it springs once."""
+        self._trap = trap
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._weather is Weather.CUT:
+            writer.transport.abort()
+            return
+        await self._fair.wait()
+        try:
+            there = await asyncio.open_connection(*self._target)
+        except OSError:
+            writer.transport.abort()
+            return
+        pair = _Pair(writer, there[1])
+        self._pairs.add(pair)
+        try:
+            await asyncio.gather(self._requests(reader, pair), self._answers(there[0], pair))
+        finally:
+            pair.abort()
+            self._pairs.discard(pair)
+
+    async def _requests(self, reader: asyncio.StreamReader, pair: "_Pair") -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(_CHUNK):
+                await self._fair.wait()
+                trap = self._sprung(data)
+                if trap is not None and not trap.arrives:
+                    trap.spring()
+                    break
+                pair.there.write(data)
+                await pair.there.drain()
+                if trap is not None:
+                    trap.spring()
+        with contextlib.suppress(OSError, RuntimeError):
+            pair.there.write_eof()
+
+    async def _answers(self, reader: asyncio.StreamReader, pair: "_Pair") -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(_CHUNK):
+                await self._fair.wait()
+                if self._weather is not Weather.DEAF:
+                    pair.here.write(data)
+                    await pair.here.drain()
+        pair.abort()
+
+    def _sprung(self, data: bytes) -> Trap | None:
+        trap = self._trap
+        if trap is None or _ORDER not in data:
+            return None
+        if trap.order > 1:
+            self._trap = Trap(trap.order - 1, trap.arrives, trap.spring)
+            return None
+        self._trap = None
+        return trap
+
+    def _reset(self) -> None:
+        for pair in list(self._pairs):
+            pair.abort()
+
+
+@dataclass(frozen=True, eq=False)
+class _Pair:
+    """One connection: the caller's end and the one to the target."""
+
+    here: asyncio.StreamWriter
+    there: asyncio.StreamWriter
+
+    def abort(self) -> None:
+        self.here.transport.abort()
+        self.there.transport.abort()
