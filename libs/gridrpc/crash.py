@@ -1,8 +1,9 @@
 """Crash points: named places where a process that was told to dies by SIGKILL. To pass one that is off costs nothing.
 
 GRIDWRIGHT_CRASH says where to die: `name`, `name:3` for the third pass since the start, `*:17` for the seventeenth pass
-of any point. GRIDWRIGHT_CRASH_TRACE names a file that gets the name of each pass, a line each. The names are in
-`crash_points`; what is tested by dying there is left to the tests.
+of any point. With `stop:` before it, the process stops there (SIGSTOP) until someone sends it SIGCONT.
+GRIDWRIGHT_CRASH_TRACE names a file that gets the name of each pass, a line each. The names are in `crash_points`; what
+is tested by dying there is left to the tests.
 """
 
 import contextlib
@@ -10,13 +11,14 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from gridrpc.crash_points import CRASH_POINTS
 from gridrpc.settings import ConfigError, did_you_mean
 
 CRASH, TRACE = "GRIDWRIGHT_CRASH", "GRIDWRIGHT_CRASH_TRACE"
 ANY = "*"
+STOP = "stop:"
 
 _log = logging.getLogger(__name__)
 
@@ -27,10 +29,11 @@ def arm(environ: Mapping[str, str]) -> None:
     Raises ConfigError for a name that is none of ours, a pass that is no number, or a trace that cannot be written.
     """
     wanted, trace = environ.get(CRASH, ""), environ.get(TRACE, "")
-    name, at_pass = _order(wanted) if wanted else ("", 0)
-    _Armed.crash = _Crash(name, at_pass, _opened(trace) if trace else None) if wanted or trace else None
+    name, at_pass = _order(wanted.removeprefix(STOP)) if wanted else ("", 0)
+    end = _stop if wanted.startswith(STOP) else _die
+    _Armed.crash = _Crash(name, at_pass, end, _opened(trace) if trace else None) if wanted or trace else None
     if wanted:
-        _log.warning("this process kills itself at crash point %s: %s is for tests only", wanted, CRASH)
+        _log.warning("this process ends itself at crash point %s: %s is for tests only", wanted, CRASH)
 
 
 def crash_point(name: str) -> None:
@@ -64,12 +67,22 @@ def _opened(trace: str) -> int:
         raise ConfigError(TRACE, trace, f"it cannot be written ({error.strerror}); name a file in a folder") from error
 
 
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _stop() -> None:
+    # To this thread: one sent to the process may reach another one first, while this one goes on.
+    signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
+
+
 class _Crash:
     """What the process was told. Points are passed on any thread."""
 
-    def __init__(self, name: str, at_pass: int, trace: int | None) -> None:
+    def __init__(self, name: str, at_pass: int, end: Callable[[], None], trace: int | None) -> None:
         self._name = name
         self._passes_left = at_pass
+        self._end = end
         self._trace = trace
         self._mutex = threading.Lock()
 
@@ -80,7 +93,7 @@ class _Crash:
             if self._name in {name, ANY}:
                 self._passes_left -= 1
                 if self._passes_left == 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
+                    self._end()
 
 
 class _Armed:

@@ -174,6 +174,25 @@ def test_a_process_dies_at_the_pass_that_it_was_told(wanted: str, passed: list[s
     assert told == passed
 
 
+def test_a_process_stops_at_the_point_that_it_was_told_and_goes_on_when_it_may(tmp_path: Path) -> None:
+    body = (
+        "import os\n"
+        "from gridrpc.crash import arm, crash_point\n"
+        "arm(os.environ)\n"
+        "for _ in range(3):\n"
+        "    crash_point('executor.told')\n"
+    )
+    trace = tmp_path / "trace"
+    environment = {**os.environ, CRASH: "stop:executor.told:2", TRACE: str(trace)}
+    process = subprocess.Popen([sys.executable, "-c", body], env=environment)
+    _, status = os.waitpid(process.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+    assert len(trace.read_text(encoding="utf-8").split()) == 2
+    process.send_signal(signal.SIGCONT)
+    assert process.wait(30) == 0
+    assert len(trace.read_text(encoding="utf-8").split()) == 3
+
+
 def test_after_is_passed_when_a_call_fails_and_not_when_it_is_cancelled(tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     arm({TRACE: str(trace)})
