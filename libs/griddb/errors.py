@@ -19,5 +19,11 @@ class SchemaError(DatabaseError):
     exit_code = 5
 
 
+class DamagedError(DatabaseError):
+    """It cannot be read, or is not the one that was opened. Nothing is guessed, and nothing is begun in its place."""
+
+    exit_code = 5
+
+
 class CommitUnknownError(DatabaseError):
     """The connection broke in a commit, and the server cannot tell any more what became of it: start again."""

@@ -7,9 +7,10 @@ taken a lock in between is for the caller to check, in its own transactions, by 
 
 import hashlib
 import logging
+import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import psycopg
@@ -18,7 +19,8 @@ from psycopg.errors import LockNotAvailable
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from griddb.errors import CommitUnknownError, UnreachableError
+from griddb.errors import CommitUnknownError, DamagedError, UnreachableError
+from griddb.pauses import pauses
 from griddb.urls import shown
 from gridrpc.logs import without_secrets
 
@@ -27,7 +29,6 @@ T = TypeVar("T")
 
 Work = Callable[[sa.Connection], T]
 
-_LONGEST_PAUSE_SECONDS = 1.0
 _HUNG_SECONDS = 10.0
 _LOCK_WAIT = "3s"  # a killed holder's session ends when the server notices its socket: at once, unless the host is gone
 # Defaults; the URL's own query replaces them. A peer that vanished is noticed in seconds, not in the kernel's hours.
@@ -42,6 +43,11 @@ _SET_UP = """
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
 """
 
+# What passes: no disk, memory or connection left (53); a standby, or a server that was made read-only (25006); it is
+# shutting down or starting (57P); its disk fails (58030); it has ended a transaction for another's sake (40).
+_PASSING = re.compile(r"53|25006|57P|58030|40")
+_DAMAGED = frozenset({"XX001", "XX002"})  # a page, or an index
+_NO_SUCH_TRANSACTION = "22023"
 _TRANSACTION_ID = sa.text("SELECT CAST(pg_current_xact_id_if_assigned() AS text)")
 _TRANSACTION_STATUS = sa.text("SELECT pg_xact_status(CAST(:id AS xid8))")
 
@@ -111,7 +117,7 @@ class Session:
         """
         with self._mutex:
             attempt = _Attempt(work)
-            for pause in _pauses():
+            for pause in pauses():
                 try:
                     value = self._try(attempt)
                 except _LostError as error:
@@ -121,7 +127,7 @@ class Session:
                     return value
                 if self._closing.wait(pause):
                     break
-        raise UnreachableError(f"{self._lost}: start again once it does")
+        raise UnreachableError(f"{self._lost}: start again once it can be used")
 
     def ping(self) -> None:
         """Notices that the server is away or back; does not wait for it. Raises the refusal of a lock that was lost."""
@@ -166,14 +172,27 @@ class Session:
         try:
             connection = self._engine.connect()
         except (OperationalError, psycopg.OperationalError) as error:
-            raise _LostError(first_line(error)) from error
+            raise _LostError(f"does not answer ({first_line(error)})") from error
         with connection:
             try:
                 return attempt.on(connection)
             except DBAPIError as error:
-                if error.connection_invalidated:
-                    raise _LostError(first_line(error)) from error
-                raise
+                meaning = self._what_it_means(error)
+                if meaning is None:
+                    raise
+                raise meaning from error
+
+    def _what_it_means(self, error: DBAPIError) -> Exception | None:
+        """That the server is away or cannot do it for now, or that it never will; None for an error of the work."""
+        if error.connection_invalidated:
+            return _LostError(f"does not answer ({first_line(error)})")
+        state = _sqlstate(error)
+        if state in _DAMAGED:
+            return DamagedError(
+                f"the database {self.shown} is damaged ({first_line(error)}): stop all services and restore a backup "
+                "of the whole database (docs/operations.md, Backups)"
+            )
+        return _LostError(f"cannot go on ({first_line(error)})") if _PASSING.match(state) else None
 
     def _take_locks(self, connection: psycopg.Connection[Any], _record: object) -> None:
         try:
@@ -188,12 +207,12 @@ class Session:
 
     def _note_away(self, error: "_LostError") -> None:
         if not self._lost:
-            self._lost = f"the database {self.shown} does not answer ({error})"
-            log.warning("%s: trying again until it does", self._lost)
+            log.warning("the database %s %s: trying again until it can be used", self.shown, error)
+        self._lost = f"the database {self.shown} {error}"
 
     def _note_back(self) -> None:
         if self._lost:
-            log.warning("the database %s answers again", self.shown)
+            log.warning("the database %s can be used again", self.shown)
             self._lost = ""
 
 
@@ -227,7 +246,7 @@ def _was_committed(connection: sa.Connection, transaction_id: str) -> bool:
         status = connection.execute(_TRANSACTION_STATUS, {"id": transaction_id}).scalar_one()
         connection.rollback()
     except DBAPIError as error:
-        if error.connection_invalidated:
+        if _sqlstate(error) != _NO_SUCH_TRANSACTION:
             raise
         status = None  # an id of the future: this server was restored, or is another one
     match status:
@@ -236,7 +255,7 @@ def _was_committed(connection: sa.Connection, transaction_id: str) -> bool:
         case "aborted":
             return False
         case "in progress":
-            raise _LostError("it is still ending the transaction that broke")
+            raise _LostError("is still ending the transaction that broke")
         case _:
             raise CommitUnknownError(
                 "the connection to the database broke in a commit and the server does not know that transaction: "
@@ -258,11 +277,8 @@ def _driver(connection: sa.Connection) -> psycopg.Connection[Any]:
     return driver
 
 
-def _pauses() -> Iterator[float]:
-    pause = 0.05
-    while True:
-        yield pause
-        pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+def _sqlstate(error: DBAPIError) -> str:
+    return str(getattr(error.orig, "sqlstate", None) or "")
 
 
 def first_line(error: Exception) -> str:

@@ -15,6 +15,7 @@ from sqlalchemy import event
 
 from executor.ledger.schema import meta
 from executor.ledger.writer import LeaseTakenError, Transactions, Writer
+from griddb.files import BUSY_MS, PatientFile
 from griddb.schemas import Schema
 from griddb.session import Session, lock_key
 from gridrpc.crash import around
@@ -29,7 +30,7 @@ class Guard(Protocol):
 
     @property
     def away(self) -> str:
-        """Why it does not answer; empty while it does."""
+        """Why it cannot be used; empty while it can."""
         ...
 
     def ping(self) -> None:
@@ -71,7 +72,8 @@ def lock_file(path: Path) -> Path:
 def open_ledger(url: str, now_ms: int) -> Iterator[Ledger]:
     """Takes the lease, makes the tables in an empty database and the birth record in an empty ledger.
 
-    Raises LeaseTakenError where another executor holds it, SchemaError where its tables are of another version.
+    Raises LeaseTakenError where another executor holds it, SchemaError where its tables are of another version,
+    DamagedError where it is a file that cannot be read.
     """
     where = sa.make_url(url)
     opened = _open_file(where) if where.drivername == "sqlite" else _open_database(where)
@@ -81,22 +83,12 @@ def open_ledger(url: str, now_ms: int) -> Iterator[Ledger]:
             birth_id, born_ms = transactions(lambda connection: _birth(connection, holder, now_ms))
         if isinstance(guard, Session):
             guard.verify_by(lambda connection: _refuse_if_taken(connection, holder))
+        if isinstance(guard, PatientFile):
+            guard.move_in()
         writer = Writer(transactions)
         stack.callback(writer.close)
         stack.callback(guard.stop_waiting)
         yield Ledger(writer, birth_id, born_ms, guard)
-
-
-class _File:
-    """A file is never away."""
-
-    away = ""
-
-    def ping(self) -> None:
-        """It is there."""
-
-    def stop_waiting(self) -> None:
-        """Nothing waits for a file."""
 
 
 @contextlib.contextmanager
@@ -106,19 +98,24 @@ def _open_file(url: sa.URL) -> Iterator[tuple[Transactions, Guard]]:
     event.listen(engine, "connect", _on_sqlite_connect)
     event.listen(engine, "begin", _begin_immediate)
 
-    def run(work: Callable[[sa.Connection], Any]) -> Any:
+    file = PatientFile(Path(url.database))
+
+    def once(work: Callable[[sa.Connection], Any]) -> Any:
         with engine.begin() as connection:
             return work(connection)
 
+    def run(work: Callable[[sa.Connection], Any]) -> Any:
+        return file.run(lambda: once(work))
+
     with contextlib.ExitStack() as stack:
         stack.callback(engine.dispose)
-        file = stack.enter_context(lock_file(Path(url.database)).open("w"))
+        lock = stack.enter_context(lock_file(file.path).open("w"))
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise LeaseTakenError(_LEASE_SENTENCE) from error
-        _prepare(run, f"the ledger {url.database}")
-        yield run, _File()
+        file.open(lambda: _prepare(once, f"the ledger {url.database}"))
+        yield run, file
 
 
 @contextlib.contextmanager
@@ -139,7 +136,7 @@ def _prepare(transactions: Transactions, where: str) -> None:
 
 def _on_sqlite_connect(connection: SqliteConnection, _record: object) -> None:
     connection.isolation_level = None  # SQLAlchemy begins, not the driver, or savepoints would not hold
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "busy_timeout = 5000"):
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", f"busy_timeout = {BUSY_MS}"):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
 from griddb.errors import DatabaseError
 from gridrpc.crash import crash_point
@@ -105,7 +105,9 @@ def _attempt(
     try:
         with connection.begin_nested():
             return future, function(connection), None
-    except (OperationalError, InterfaceError):
-        raise  # the connection itself is in doubt, and with it every job of the batch
+    except (IntegrityError, ProgrammingError, DataError) as error:
+        return future, None, error
+    except DBAPIError:
+        raise  # the database itself is in doubt, and with it every job of the batch
     except Exception as error:  # noqa: BLE001  # goes to the caller; the other jobs of the batch are untouched
         return future, None, error
