@@ -7,6 +7,7 @@ band rests on that.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import compress
 from operator import attrgetter
 
 from gridcore.checks import refusal
@@ -68,10 +69,11 @@ class PositionManager:
         """The cancels and placements that the price and the mode ask for."""
         if self._state.risk.mode is Mode.PAUSED:
             return Adjustment()
-        wanted = [self._wanted(slot) for slot in self._slots]
+        wanted = list(map(self._wanted, self._slots))
         cancelled = [slot for slot, stays in zip(self._slots, wanted, strict=True) if self._must_cancel(slot, stays)]
+        taken = {slot.level for slot in compress(self._slots, wanted) if slot.order is not None}
         closings = list(self._closings()) if self._may_place else []
-        openings = list(self._openings()) if self._may_place else []
+        openings = list(self._openings(taken)) if self._may_place else []
         return Adjustment(
             cancels=tuple(slot.order for slot in cancelled if slot.order is not None),
             keys=tuple(slot.key for slot in cancelled),
@@ -163,10 +165,11 @@ class PositionManager:
         # It is there already, unless the venue has changed its tick since the slot was made.
         return self._market.price_up(closing_price) if side is Side.SELL else self._market.price_down(closing_price)
 
-    def _openings(self) -> Iterator[Placement]:
+    def _openings(self, taken: set[int]) -> Iterator[Placement]:
+        """Opening orders for the levels in the window, but for those of which is known that their slot has an order."""
         if self._state.risk.mode is not Mode.RUNNING:
             return
-        slots, limit = self._opening_slots(), self._config.risk.max_position
+        slots, limit = self._opening_slots(taken), self._config.risk.max_position
         sides = set() if limit is None else {slot.opening_side for slot in slots}
         exposure = {side: self._exposure(side) for side in sides}
         for slot in slots:
@@ -178,12 +181,14 @@ class PositionManager:
                 exposure[slot.opening_side] = exposed
             yield Placement(slot, Role.OPENING, slot.opening_side, slot.price, quantity)
 
-    def _opening_slots(self) -> list[InventorySlot]:
+    def _opening_slots(self, taken: set[int]) -> list[InventorySlot]:
         price = self._known_price()
         below, above = self._ladder.highest_below(price), self._ladder.lowest_above(price)
-        buys = [(level, Side.BUY) for level in range(below, below - self._config.buy_window, -1)]
-        sells = [(level, Side.SELL) for level in range(above, above + self._config.sell_window)]
-        slots = [slot for level, side in buys + sells if (slot := self._free_slot(level, side)) is not None]
+        buys = range(below, below - self._config.buy_window, -1)
+        sells = range(above, above + self._config.sell_window)
+        sides = [(level, Side.BUY) for level in buys if level not in taken]
+        sides += [(level, Side.SELL) for level in sells if level not in taken]
+        slots = [slot for level, side in sides if (slot := self._free_slot(level, side)) is not None]
         return sorted(slots, key=lambda slot: (abs(slot.price - price), slot.price))
 
     def _free_slot(self, level: int, side: Side) -> InventorySlot | None:

@@ -3,7 +3,6 @@
 Put together the pieces are `state_json` to the letter, so a state has one digest whatever store keeps it.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,7 +10,7 @@ from functools import cached_property, lru_cache
 
 from gridcore.slots import InventorySlot
 from gridcore.state import State
-from gridrpc.convert_state import slot_to_proto, state_from_json, state_to_proto
+from gridrpc.convert_state import digest_of_json, slot_to_proto, state_from_json, state_to_proto
 from gridrpc.protojson import to_json
 
 
@@ -19,22 +18,20 @@ from gridrpc.protojson import to_json
 class StatePieces:
     """What is written of one state. Make it with `pieces_of`, each from the one before."""
 
+    seq: int  # of the state; before the first one -1
     header: str  # JSON of the state without its slots
     slots: Mapping[str, str]  # JSON by key
     _sources: Mapping[str, InventorySlot] = field(repr=False)
 
     @cached_property
     def text(self) -> str:
-        """The whole state's JSON."""
-        return "".join(_written(self.header, self.slots))
+        """The whole state's JSON; empty for NOTHING."""
+        return "".join(_written(self.header, self.slots)) if self.header else ""
 
     @cached_property
     def digest(self) -> str:
-        """As `convert_state.digest` of the state. Taken piece by piece: a large grid's text is not made for it."""
-        digest = hashlib.sha256()
-        for part in _written(self.header, self.slots):
-            digest.update(part.encode())
-        return digest.hexdigest()
+        """As `convert_state.digest` of the state."""
+        return digest_of_json(self.text)
 
     def changed_since(self, before: "StatePieces") -> dict[str, str]:
         """The slots that are new or have another text."""
@@ -46,7 +43,7 @@ class StatePieces:
         return [key for key in before.slots if key not in self.slots]
 
 
-NOTHING = StatePieces("", {}, {})
+NOTHING = StatePieces(-1, "", {}, {})
 
 
 def pieces_of(state: State, before: StatePieces = NOTHING) -> StatePieces:
@@ -56,7 +53,7 @@ def pieces_of(state: State, before: StatePieces = NOTHING) -> StatePieces:
     slots = {
         key: texts[key] if old.get(key) is slot else to_json(slot_to_proto(slot)) for key, slot in state.slots.items()
     }
-    return StatePieces(header, slots, state.slots)
+    return StatePieces(state.seq, header, slots, state.slots)
 
 
 def state_from_pieces(header: str, slots: Mapping[str, str]) -> State:
