@@ -9,6 +9,7 @@ from gridcore.actions import Action, CancelOrder, PlaceOrder
 from gridcore.config import GridConfig
 from gridcore.ids import client_order_id
 from gridcore.market import MarketRules
+from gridcore.modes import advance_mode
 from gridcore.orders import OrderType
 from gridcore.position_manager import Adjustment, Placement, PositionManager
 from gridcore.risk import calm, check_risk, fresh
@@ -31,7 +32,7 @@ def decide(
     """The plan for this trigger: risk check first, then the adjustment of the slots to the price.
 
     `request_id` and `epoch` are what the plan will be sent under, `prefix` what its order ids begin with. Raises
-    LogMismatchError where order updates do not continue the state.
+    LogMismatchError where order updates do not continue the state, ImpossibleTransitionError for a mode that cannot be.
     """
     plan = Plan(
         symbol=state.symbol,
@@ -105,7 +106,7 @@ def _mode_changed(risk: RiskFlags, change: ModeChanged) -> RiskFlags:
     # After a halt the memory starts anew: the jump that stopped the grid must not stop it again, and nothing was
     # remembered meanwhile.
     return RiskFlags(
-        mode=change.mode,
+        mode=advance_mode(risk.mode, change.mode),
         rule=change.rule,
         reason=change.reason,
         by=change.by,

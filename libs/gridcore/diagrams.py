@@ -5,14 +5,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from typing import TypeVar
 
+from gridcore.modes import MODE_TRANSITIONS
 from gridcore.orders import ENDED, TRANSITIONS, OrderStatus
 from gridcore.slots import POSITION_TRANSITIONS, SLOT_TRANSITIONS, PositionStatus, SlotStatus
+from gridcore.state import Mode
 
 _PAGE = """\
 # The life cycles
 
-Drawn from the tables in `libs/gridcore/orders.py` and `libs/gridcore/slots.py` by `python -m gridcore.diagrams`; a test
-keeps this page and the tables together. An event that a status has no arrow for is an error.
+Drawn from the tables in `orders.py`, `slots.py` and `modes.py` of `libs/gridcore` by `python -m gridcore.diagrams`; a
+test keeps this page and the tables together. An event that a status has no arrow for is an error.
 
 ## An order
 
@@ -39,6 +41,15 @@ when it is `FREE` and `EMPTY`.
 ```mermaid
 {positions}
 ```
+
+## A grid
+
+Its mode. `ENTERING` is the way into safe mode, on which the opening orders are cancelled; a halt by a rule that clears
+itself is released by that rule, every other by hand.
+
+```mermaid
+{modes}
+```
 """
 
 _Status = TypeVar("_Status", bound=Enum)
@@ -51,12 +62,16 @@ def page() -> str:
     """The whole page."""
     ends = [(status.value, "", "[*]") for status in OrderStatus if status in ENDED]
     placed = [("[*]", "placed", OrderStatus.OPEN.value), ("[*]", "outcome not known", OrderStatus.UNKNOWN.value)]
-    orders = _edges({status: {event: {then} for event, then in row.items()} for status, row in TRANSITIONS.items()})
     return _PAGE.format(
-        orders=_diagram([*placed, *orders, *ends]),
+        orders=_diagram([*placed, *_edges(_with_sets(TRANSITIONS)), *ends]),
         slots=_diagram([("[*]", "", SlotStatus.FREE.value), *_edges(SLOT_TRANSITIONS)]),
         positions=_diagram([("[*]", "", PositionStatus.EMPTY.value), *_edges(POSITION_TRANSITIONS)]),
+        modes=_diagram([("[*]", "", Mode.RUNNING.value), *_edges(_with_sets(MODE_TRANSITIONS))]),
     )
+
+
+def _with_sets(table: Mapping[_Status, Mapping[_Event, _Status]]) -> dict[_Status, dict[_Event, set[_Status]]]:
+    return {status: {event: {then} for event, then in row.items()} for status, row in table.items()}
 
 
 def _edges(table: Mapping[_Status, Mapping[_Event, Iterable[_Status]]]) -> Iterator[Edge]:

@@ -57,7 +57,9 @@ class GridDriver:
         return self.step(Ticked(self.now_ms, self.price, self.now_ms), *outcomes)
 
     def mode(self, mode: Mode, rule: Rule = Rule.OPERATOR, *, clears_itself: bool = False) -> Plan:
-        """The mode as an operator or a procedure sets it."""
+        """The mode as operators and procedures set it: into SAFE by way of ENTERING."""
+        if mode is Mode.SAFE and self.state.risk.mode is not Mode.ENTERING:
+            self.mode(Mode.ENTERING, rule, clears_itself=clears_itself)
         return self.step(ModeChanged(self.now_ms, mode, rule, "a drill", "test", clears_itself))
 
     def hear(self, *outcomes: Outcome) -> Plan:

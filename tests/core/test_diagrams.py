@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from gridcore.diagrams import page
+from gridcore.modes import MODE_TRANSITIONS
 from gridcore.orders import TRANSITIONS, OrderStatus
 from gridcore.slots import POSITION_TRANSITIONS, SLOT_TRANSITIONS
 
@@ -15,7 +16,7 @@ def test_the_page_is_what_the_tables_give() -> None:
     assert DOCUMENT.read_text(encoding="utf-8") == page(), "run: python -m gridcore.diagrams > docs/states.md"
 
 
-TABLES = {"order": TRANSITIONS, "slot": SLOT_TRANSITIONS, "position": POSITION_TRANSITIONS}
+TABLES = {"order": TRANSITIONS, "slot": SLOT_TRANSITIONS, "position": POSITION_TRANSITIONS, "mode": MODE_TRANSITIONS}
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)

@@ -11,6 +11,7 @@ from gridcore.actions import Outcome, PlaceOrder
 from gridcore.config import GridMode, RiskConfig
 from gridcore.decide import decide
 from gridcore.ids import id_prefix
+from gridcore.modes import MODE_TRANSITIONS
 from gridcore.money import ZERO
 from gridcore.orders import OrderStatus, Role, Side
 from gridcore.quiet_band import quiet_band
@@ -79,8 +80,9 @@ class GridMachine(RuleBasedStateMachine):
         updates = tuple(self.venue.log[start : start + count])
         self.step(OrdersUpdated(self.now_ms, self.price, self.now_ms, updates), answers)
 
-    @rule(mode=st.sampled_from([Mode.RUNNING, Mode.RUNNING, Mode.PAUSED, Mode.ENTERING, Mode.SAFE]))
-    def the_mode_changes(self, mode: Mode) -> None:
+    @rule(data=st.data())
+    def the_mode_changes(self, data: st.DataObject) -> None:
+        mode = data.draw(st.sampled_from(sorted(set(MODE_TRANSITIONS[self.state.risk.mode].values()), key=str)))
         self.step(ModeChanged(self.now_ms, mode, Rule.OPERATOR, "a drill", "test"), [Outcome.ACCEPTED])
 
     def step(self, trigger: Trigger, answers: list[Outcome]) -> None:
