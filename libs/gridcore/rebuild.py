@@ -1,0 +1,207 @@
+"""rebuild: the state again, after it or the ledger was lost, from the update log, the orders that live, and their names.
+
+The log may be the one that the state has followed, or one that was written anew from the venue's trades. So what a
+state has applied is told by its orders and its seq, never by an offset: of an order that it holds, what it counts as
+executed; of another one that a step up to its own has placed, everything.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from gridcore.accounting import absorb
+from gridcore.actions import Fill, OrderUpdate
+from gridcore.config import GridConfig
+from gridcore.errors import CoreError
+from gridcore.ids import OrderName, parse_client_order_id
+from gridcore.ladder import ladder
+from gridcore.market import MarketRules
+from gridcore.money import ZERO, canonical
+from gridcore.orders import OrderStatus, Role, Side
+from gridcore.slots import InventorySlot, PositionStatus, SlotOrder
+from gridcore.state import State
+
+# More than a fee in base can make a closing order's fills exceed what the slot holds.
+_TOO_MUCH = Decimal("1.01")
+
+
+class RebuildRefusedError(CoreError):
+    """What is known contradicts itself or the config; the sentence says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a ledger holds of one symbol at one moment: its whole log, and the orders that have no end in it."""
+
+    log: Sequence[OrderUpdate]
+    live: Sequence[SlotOrder]
+
+    @property
+    def highest_seq(self) -> int:
+        """The highest step that an order's name tells of."""
+        names = [update.client_order_id for update in self.log] + [order.client_order_id for order in self.live]
+        return max((name.seq for name in map(parse_client_order_id, names) if name is not None), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """Slots, totals and offset are made anew; all else of the state is as it was. `lost` has a sentence per loss."""
+
+    state: State
+    lost: tuple[str, ...]
+
+
+def rebuild(state: State, evidence: Evidence, config: GridConfig, market: MarketRules) -> Rebuilt:
+    """The state after everything in the evidence, whatever of it the given state had applied; it may be an empty one.
+
+    Raises RebuildRefusedError where the orders are not of this config's grid, or two of them live in one slot, and
+    LogMismatchError where the log breaks its contract.
+    """
+    work = _Rebuilding(state, config, market)
+    for update in evidence.log:
+        work.take(update)
+    return Rebuilt(work.finish(evidence.live, len(evidence.log)), tuple(work.lost))
+
+
+class _Rebuilding:
+    def __init__(self, state: State, config: GridConfig, market: MarketRules) -> None:
+        self.lost: list[str] = []
+        self._state = state
+        self._before = state
+        self._market = market
+        self._config = config
+        self._ladder = ladder(config, market)
+        held = (slot.order for slot in state.slots.values() if slot.order is not None)
+        self._applied = {order.client_order_id: order.executed for order in held}  # and still to be passed over
+
+    def take(self, update: OrderUpdate) -> None:
+        name = self._name(update.client_order_id)
+        if isinstance(update.news, Fill):
+            if self._has_applied(name, update.client_order_id, update.news):
+                return
+            slot = self._seat(name, _unsent(name, update))
+            self._check_opening_price(name, slot, update)
+            clipped = self._clipped(name, slot, update.news)
+            if clipped is None:
+                return
+            update = replace(update, news=clipped)
+        elif not self._is_seated(update.client_order_id):
+            return  # it came and went without a fill, or was applied long ago
+        self._state = absorb(replace(self._state, event_offset=update.offset - 1), (update,), self._market)
+
+    def finish(self, live: Iterable[SlotOrder], end_offset: int) -> State:
+        """Exactly these orders live; rungs that nothing is left of go."""
+        stays = self._living(live)
+        for order in stays.values():
+            self._seat(self._name(order.client_order_id), order)
+        slots: dict[str, InventorySlot] = {}
+        for key, slot in self._state.slots.items():
+            moved = replace(slot, order=self._as_it_is(slot, stays))
+            if moved.order or moved.position_status is not PositionStatus.EMPTY or key in self._before.slots:
+                slots[key] = moved
+        return replace(self._state, slots=slots, event_offset=end_offset, grid=self._config.geometry)
+
+    def _living(self, live: Iterable[SlotOrder]) -> dict[str, SlotOrder]:
+        found: dict[int, SlotOrder] = {}
+        for order in live:
+            name = self._name(order.client_order_id)
+            other = found.setdefault(name.level, order)
+            if other is not order:
+                raise RebuildRefusedError(
+                    f"{other.client_order_id} and {order.client_order_id} both live in slot {name.level} of "
+                    f"{self._state.symbol}: cancel one of them by hand, and start again"
+                )
+            if name.role is Role.OPENING and order.price != self._rung(name, order.side).price:
+                raise self._other_grid(order.client_order_id, order.price)
+        return {order.client_order_id: order for order in found.values()}
+
+    @staticmethod
+    def _as_it_is(slot: InventorySlot, stays: dict[str, SlotOrder]) -> SlotOrder | None:
+        if slot.order is None or slot.order.client_order_id not in stays:
+            return None
+        order = stays[slot.order.client_order_id]
+        if slot.order.status is OrderStatus.CANCELING and order.status is OrderStatus.OPEN:
+            return replace(order, status=OrderStatus.CANCELING)  # the venue took the cancel; the end is on its way
+        return order
+
+    def _has_applied(self, name: OrderName, client_order_id: str, fill: Fill) -> bool:
+        """Whether the state that we began with has this fill. Of each order it has the first ones."""
+        left = self._applied.get(client_order_id)
+        if left is None:
+            return name.seq <= self._before.seq
+        if fill.quantity > left > 0:
+            raise RebuildRefusedError(
+                f"the state counts a part of trade {fill.trade_id} of {client_order_id} as applied: it cannot be told "
+                "which trades it has; remove the state too, and start again: it is then rebuilt from the ledger alone"
+            )
+        self._applied[client_order_id] = max(ZERO, left - fill.quantity)
+        return left > 0
+
+    def _is_seated(self, client_order_id: str) -> bool:
+        orders = (slot.order for slot in self._state.slots.values())
+        return any(order is not None and order.client_order_id == client_order_id for order in orders)
+
+    def _seat(self, name: OrderName, order: SlotOrder) -> InventorySlot:
+        """The order's slot with the order in it. One that sat there before has ended, though no log tells how."""
+        rung = self._rung(name, order.side)
+        slot = self._state.slots.get(rung.key, rung)
+        if slot.order is None or slot.order.client_order_id != order.client_order_id:
+            slot = replace(slot, order=order, retry_after_ms=0)
+            self._state = replace(self._state, slots={**self._state.slots, slot.key: slot})
+        return slot
+
+    def _rung(self, name: OrderName, side: Side) -> InventorySlot:
+        """The empty slot at the name's level, also where the config wants none there any more."""
+        opening_side = side if name.role is Role.OPENING else side.opposite
+        wanted = self._ladder.slot(name.level)
+        if wanted is not None:
+            if wanted.opening_side is not opening_side:
+                raise self._other_grid(f"an order of level {name.level}", wanted.price)
+            return wanted
+        price, closing = self._ladder.price(name.level), self._ladder.price(name.level + opening_side.sign)
+        return InventorySlot(price, name.level, opening_side, closing, retiring=True)
+
+    def _check_opening_price(self, name: OrderName, slot: InventorySlot, update: OrderUpdate) -> None:
+        if name.role is Role.OPENING and isinstance(update.news, Fill):
+            worse = (update.news.price - slot.price) * slot.opening_side.sign
+            if worse > 0:
+                raise self._other_grid(update.client_order_id, update.news.price)
+
+    def _clipped(self, name: OrderName, slot: InventorySlot, fill: Fill) -> Fill | None:
+        """The part of a closing fill that closes what is known; the rest was opened before history begins."""
+        held = max(ZERO, slot.position * slot.opening_side.sign)
+        if name.role is Role.OPENING or fill.quantity <= held * _TOO_MUCH:
+            return fill
+        unknown = canonical(fill.quantity - held)
+        self.lost.append(f"trade {fill.trade_id} closed {unknown} in slot {slot.key} that no known trade has opened")
+        if held == 0:
+            return None
+        return replace(fill, quantity=held, fee=fill.fee * held / fill.quantity)
+
+    def _name(self, client_order_id: str) -> OrderName:
+        name = parse_client_order_id(client_order_id)
+        if name is None:
+            raise RebuildRefusedError(
+                f"{client_order_id} of {self._state.symbol} is no name of ours: nothing is rebuilt"
+            )
+        return name
+
+    def _other_grid(self, what: str, price: Decimal) -> RebuildRefusedError:
+        return RebuildRefusedError(
+            f"{what} at {canonical(price)} is not of the grid {self._config.geometry}: put the config back under which "
+            f"{self._state.symbol} was traded, or give a new grid another `bot` name"
+        )
+
+
+def _unsent(name: OrderName, update: OrderUpdate) -> SlotOrder:
+    """The order that an update is about, before all of its fills. Its price and size count for nothing here."""
+    return SlotOrder(
+        client_order_id=update.client_order_id,
+        exchange_order_id=update.exchange_order_id,
+        role=name.role,
+        side=update.side,
+        price=ZERO,
+        quantity=ZERO,
+        executed=ZERO,
+        status=OrderStatus.UNKNOWN,
+    )
