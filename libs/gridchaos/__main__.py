@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from gridchaos.case import Case
-from gridchaos.player import play
+from gridchaos.player import result_of
 from gridctl.arguments import add_chaos
 
 
@@ -29,13 +29,13 @@ def run(arguments: argparse.Namespace) -> int:
 def _case(case_id: str) -> int:
     try:
         case = Case.parse(case_id)
-    except ValueError:
-        sys.stderr.write(f"gridwright chaos: {case_id!r} is no case: give point/phase/fault\n")
+    except ValueError as error:
+        sys.stderr.write(f"gridwright chaos: {error}\n")
         return 2
     with tempfile.TemporaryDirectory(prefix="gridwright-chaos-") as folder:
-        verdict = asyncio.run(play(case, Path(folder), forked=True))
-    sys.stdout.write(f"{verdict}\n{verdict.audit.line()}\n")
-    return 0 if verdict.audit.clean else 1
+        result = asyncio.run(result_of(case, Path(folder), "sqlite"))
+    sys.stdout.write(f"{result.line()}\n")
+    return 0 if result.clean else 1
 
 
 if __name__ == "__main__":

@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import assert_never
+from typing import TypeVar
 
+from gridchaos.faults import VenueFault
 from gridctl.house import EXECUTOR, ORCHESTRATOR
-from gridwright.v1 import simex_pb2
+from gridrpc.crash_points import CRASH_POINTS
+
+_E = TypeVar("_E", bound=Enum)
 
 
 class Phase(Enum):
@@ -13,29 +16,11 @@ class Phase(Enum):
 
     PLACING = "placing"  # its first start, and the first orders
     FILL = "fill"  # an order is filled, its counter order is placed
+    PARTIAL = "partial"  # an order is filled by half, then the rest
+    TRAILING = "trailing"  # the price rises: the farthest orders are cancelled, nearer ones placed
+    CROSSING = "crossing"  # the same, and one of the orders is filled just before its cancel arrives
     HALT = "halt"  # into safe mode by hand: the opening orders are cancelled
-
-
-class VenueFault(Enum):
-    """What the venue does to the next place, besides."""
-
-    NONE = "none"
-    LOST_ANSWER = "lost-answer"  # placed, and the connection is reset
-    CUT_ANSWER = "cut-answer"  # placed, and half of the answer is sent
-
-    @property
-    def fault(self) -> simex_pb2.Fault | None:
-        """For simex; None where there is none."""
-        match self:
-            case VenueFault.NONE:
-                return None
-            case VenueFault.LOST_ANSWER:
-                kind = simex_pb2.FAULT_KIND_RESET_AFTER
-            case VenueFault.CUT_ANSWER:
-                kind = simex_pb2.FAULT_KIND_CUT_BODY
-            case _:
-                assert_never(self)
-        return simex_pb2.Fault(kind=kind, endpoint="POST order", count=1)
+    LIFT = "lift"  # out of safe mode by hand: they are placed again
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +56,23 @@ class Case:
 
     @classmethod
     def parse(cls, text: str) -> "Case":
-        """The case of an id. Raises ValueError for what is none."""
-        point, phase, fault = text.split("/")
-        return cls(point, Phase(phase), VenueFault(fault))
+        """The case of an id. Raises ValueError, with a sentence, for what is none."""
+        parts = text.split("/")
+        if len(parts) != 3:
+            raise ValueError(f"{text!r} is no case: give point/phase/fault, such as executor.told/fill/none")
+        point, phase, fault = parts
+        case = cls(point, _one_of(Phase, "phase", phase), _one_of(VenueFault, "fault", fault))
+        for name in case.names:
+            if name not in CRASH_POINTS:
+                raise ValueError(f"{name!r} is no crash point: docs/crash-points.md lists them")
+        if len({name.partition(".")[0] for name in case.names}) > 1:
+            raise ValueError(f"{point!r} names points of two services: those that a + joins are of one")
+        return case
+
+
+def _one_of(kind: type[_E], what: str, value: str) -> _E:
+    try:
+        return kind(value)
+    except ValueError:
+        known = ", ".join(str(each.value) for each in kind)
+        raise ValueError(f"{value!r} is no {what}: give one of {known}") from None

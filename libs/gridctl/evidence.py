@@ -15,8 +15,13 @@ _PAUSE_SECONDS = 0.3
 _UNSETTLED = frozenset({models_pb2.ORDER_STATUS_UNKNOWN, models_pb2.ORDER_STATUS_CANCELING})
 
 
-async def until_settled(wires: Wires, bot: str, symbols: tuple[str, ...], deadline_seconds: float) -> bool:
-    """Waits until every grid is at rest, twice in a row with the same state. False where the deadline came first."""
+async def until_settled(
+    wires: Wires, bot: str, symbols: tuple[str, ...], deadline_seconds: float, pause_seconds: float = _PAUSE_SECONDS
+) -> bool:
+    """Waits until every grid is at rest, twice in a row with the same state. False where the deadline came first.
+
+    The pause between two looks has to be longer than what a fill takes to be heard of.
+    """
     ends = time.monotonic() + deadline_seconds
     before: list[int] | None = None
     while time.monotonic() < ends:
@@ -24,7 +29,7 @@ async def until_settled(wires: Wires, bot: str, symbols: tuple[str, ...], deadli
         if now is not None and now == before:
             return True
         before = now
-        await asyncio.sleep(_PAUSE_SECONDS)
+        await asyncio.sleep(pause_seconds)
     return False
 
 

@@ -1,0 +1,184 @@
+"""The grid under test as its driver has it: it moves the market, gives an operator's word, looks, and waits."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from decimal import ROUND_UP, Decimal
+
+import grpc
+
+from gridchaos.chaos_house import INTERVAL
+from gridchaos.faults import VenueFault
+from gridcore.ids import id_prefix
+from gridctl.evidence import until_settled
+from gridctl.hand import Hand
+from gridctl.house import SIMEX
+from gridrpc.settings import read_toml
+from gridtesting.processes import Stack
+from gridwright.v1 import models_pb2, orchestrator_pb2, simex_pb2
+
+DEADLINE_SECONDS = 20.0
+RISE = 4
+"""How many slots the price rises by when the farthest orders are to be cancelled."""
+_FOREIGN_PRICE, _FOREIGN_QUANTITY = "30000", "0.001"  # far below what any case moves the market to
+_LOT = Decimal("0.00001")  # of the example's market
+_LOOK_SECONDS = 0.02
+_PAUSE_SECONDS = 0.1  # between two looks at whether all is at rest
+_LIVE = {"NEW", "PARTIALLY_FILLED"}
+_DOWN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN}
+
+
+class GaveUpError(AssertionError):
+    """Something that had to come did not come in time: the sentence says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order of ours that rests on the venue; `left` is what has not traded yet."""
+
+    price: Decimal
+    left: Decimal
+
+
+class Grid:
+    """One symbol of a stack."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.symbol = stack.house.symbols[0]
+        self.prefix = id_prefix(stack.house.bot, self.symbol)
+        self._hand = Hand(read_toml(stack.house.config).table("venue").text("base_url"))
+
+    # -- the market
+
+    async def sell_down(self, fraction: str = "1") -> None:
+        """Others sell down to the dearest of our buying orders, and take it, or a part of it. None: nothing happens."""
+        buys = await self.buys()
+        if buys:
+            dearest = max(buys, key=lambda order: order.price)
+            quantity = (dearest.left * Decimal(fraction)).quantize(_LOT, ROUND_UP)
+            await self._trade(dearest.price, quantity, models_pb2.SIDE_SELL)
+
+    async def rise(self) -> None:
+        """Others buy the market up, out of the reach of our farthest orders."""
+        price = max(order.price for order in await self.buys()) + (RISE + 1) * INTERVAL
+        await self._trade(price, _LOT, models_pb2.SIDE_BUY)
+
+    async def _trade(self, price: Decimal, quantity: Decimal, side: models_pb2.Side.ValueType) -> None:
+        request = simex_pb2.InjectTradeRequest(
+            symbol=self.symbol, price=str(price), quantity=f"{quantity:f}", side=side
+        )
+        await self.stack.wires.simex.InjectTrade(request)
+
+    async def buys(self) -> list[Order]:
+        """The buying orders of ours that rest on the venue."""
+        return [
+            Order(Decimal(order.price), Decimal(order.quantity) - Decimal(order.executed))
+            for order in (await self.truth()).orders
+            if order.side == models_pb2.SIDE_BUY and order.status in _LIVE and self._ours(order)
+        ]
+
+    async def truth(self) -> simex_pb2.Truth:
+        """The venue's book."""
+        return await self.stack.wires.simex.GetTruth(simex_pb2.GetTruthRequest(), wait_for_ready=True)
+
+    def _ours(self, order: simex_pb2.TrueOrder) -> bool:
+        return order.client_order_id.startswith(self.prefix)
+
+    # -- the account's owner
+
+    async def place_by_hand(self) -> None:
+        """A foreign order, which no bot may touch."""
+        await asyncio.to_thread(self._hand.place, "buy", self.symbol, _FOREIGN_QUANTITY, _FOREIGN_PRICE)
+
+    async def halt(self) -> None:
+        """Into safe mode."""
+        await self._say(self.stack.wires.orchestrator.EnterSafeMode, "halt")
+
+    async def lift(self) -> None:
+        """Out of it."""
+        await self._say(self.stack.wires.orchestrator.ExitSafeMode, "lift")
+
+    async def _say(self, command: Callable[..., Awaitable[object]], word: str) -> None:
+        """Says it until it is answered; the request id makes it one word."""
+        request = orchestrator_pb2.OperatorRequest(
+            request_id=word, symbol=self.symbol, who="operator", why="the matrix"
+        )
+        while True:
+            with _while_down():
+                await command(request, wait_for_ready=True)
+                return
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    # -- looking and waiting
+
+    async def state(self) -> models_pb2.State:
+        """As it was committed last. Waits for the orchestrator."""
+        while True:
+            with _while_down():
+                request = orchestrator_pb2.GetStateRequest(symbol=self.symbol)
+                return (await self.stack.wires.orchestrator.GetState(request, wait_for_ready=True)).state
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def at_rest_in(self, mode: models_pb2.Mode.ValueType) -> None:
+        """Returns once nothing is under way in this mode; in RUNNING there are orders then."""
+
+        async def in_mode() -> bool:
+            return (await self.state()).risk.mode == mode
+
+        async def has_orders() -> bool:
+            return bool(await self.buys())
+
+        await self.until(models_pb2.Mode.Name(mode), in_mode)
+        if mode == models_pb2.MODE_RUNNING:
+            await self.until("open orders", has_orders)
+        stack = self.stack
+        if not await until_settled(
+            stack.wires, stack.house.bot, stack.house.symbols, DEADLINE_SECONDS, pause_seconds=_PAUSE_SECONDS
+        ):
+            raise GaveUpError(f"not at rest after {DEADLINE_SECONDS:g} s:\n{stack.outputs()}")
+
+    async def fills_beyond(self, fills: int) -> None:
+        """Returns once the state counts more fills than that."""
+
+        async def filled() -> bool:
+            return (await self.state()).totals.fills > fills
+
+        await self.until("another fill", filled)
+
+    async def until(self, what: str, condition: Callable[[], Awaitable[bool]]) -> None:
+        """Returns once it holds. Raises GaveUpError."""
+        try:
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                while not await condition():  # noqa: ASYNC110  what is waited for happens in other processes
+                    await asyncio.sleep(_LOOK_SECONDS)
+        except TimeoutError:
+            raise GaveUpError(f"no {what} after {DEADLINE_SECONDS:g} s:\n{self.stack.outputs()}") from None
+
+    # -- the venue
+
+    async def venue_reachable(self) -> None:
+        """Starts simex, and returns once it serves."""
+        await self.stack[SIMEX].start()
+        await self.stack[SIMEX].serving()
+
+    async def add(self, fault: VenueFault) -> None:
+        """From now on."""
+        for each in fault.faults:
+            await self.stack.wires.simex.AddFault(simex_pb2.AddFaultRequest(fault=each))
+
+    async def struck(self) -> int:
+        """How often the faults have struck so far."""
+        listed = await self.stack.wires.simex.ListFaults(simex_pb2.ListFaultsRequest())
+        return sum(each.fired for each in listed.faults)
+
+
+@contextlib.contextmanager
+def _while_down() -> Iterator[None]:
+    """The block, which may be broken by a service that dies."""
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        if error.code() not in _DOWN:
+            raise

@@ -1,0 +1,82 @@
+"""The phases of a grid's life, played: how each begins, what it consists of, and what must work after a restart."""
+
+from collections.abc import Mapping
+from typing import assert_never
+
+from gridchaos.case import Phase
+from gridchaos.faults import VenueFault
+from gridchaos.grid import Grid
+from gridctl.house import EXECUTOR, ORCHESTRATOR, SIMEX
+from gridwright.v1 import models_pb2
+
+Environments = Mapping[str, Mapping[str, str]]
+"""What is added to the environment of each service."""
+
+
+async def begin(grid: Grid, phase: Phase, fault: VenueFault, environments: Environments) -> None:
+    """Brings the grid to where the phase begins, executor and orchestrator freshly started in their environments.
+
+    A foreign order rests beside the grid's own from the beginning.
+    """
+    stack = grid.stack
+    await grid.venue_reachable()
+    await grid.place_by_hand()
+    others = [name for name in stack.house.addresses if name != SIMEX]
+    if phase is Phase.PLACING:
+        await grid.add(fault)
+        for name in others:
+            await stack[name].start(environments.get(name, {}))
+        return
+    for name in others:
+        await stack[name].start()
+    await grid.at_rest_in(models_pb2.MODE_RUNNING)
+    if phase is Phase.LIFT:
+        await grid.halt()
+        await grid.at_rest_in(models_pb2.MODE_SAFE)
+    for name in (ORCHESTRATOR, EXECUTOR):
+        code = await stack[name].stop()
+        assert code == 0, stack[name].output
+    await grid.add(VenueFault.CANCEL_CROSSES if phase is Phase.CROSSING else VenueFault.NONE)
+    await grid.add(fault)
+    for name in (EXECUTOR, ORCHESTRATOR):
+        await stack[name].start(environments.get(name, {}))
+
+
+async def act(grid: Grid, phase: Phase) -> None:
+    """Gives the grid what the phase is about."""
+    match phase:
+        case Phase.PLACING:
+            pass
+        case Phase.FILL:
+            await grid.sell_down()
+        case Phase.PARTIAL:
+            fills = (await grid.state()).totals.fills
+            await grid.sell_down("0.5")
+            await grid.fills_beyond(fills)
+            await grid.sell_down()
+        case Phase.TRAILING | Phase.CROSSING:
+            await grid.rise()
+        case Phase.HALT:
+            await grid.halt()
+        case Phase.LIFT:
+            await grid.lift()
+        case _:
+            assert_never(phase)
+
+
+async def come_to_rest(grid: Grid, phase: Phase) -> None:
+    """Returns once nothing of the phase is under way any more."""
+    await grid.at_rest_in(models_pb2.MODE_SAFE if phase is Phase.HALT else models_pb2.MODE_RUNNING)
+
+
+async def go_on(grid: Grid, phase: Phase) -> None:
+    """What must work after the restart: a halt holds, anything else trades on."""
+    if phase is Phase.HALT:
+        await grid.halt()  # the same word again, as an operator would who has got no answer
+        return await come_to_rest(grid, phase)
+    if phase is Phase.LIFT:
+        await grid.lift()
+    await come_to_rest(grid, phase)
+    fills = (await grid.state()).totals.fills
+    await grid.sell_down()
+    return await grid.fills_beyond(fills)
