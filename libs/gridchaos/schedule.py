@@ -1,7 +1,8 @@
 """What a storm does, and when: events that follow from a seed. Pure; how they are played is left to `storm`.
 
 Time is counted in beats, the trades by which the storm moves the market, and in what passes on a wire or a crash
-point: nothing depends on how fast the machine is. An event stands alone, so that any of them can be left out.
+point: nothing depends on how fast the machine is. An event comes so many beats after the one before it, and stands
+alone, so that any of them can be left out.
 """
 
 import json
@@ -21,34 +22,37 @@ CUT, HOLE, DEAF = "cut", "hole", "deaf"
 class Kill:
     """SIGKILL, to a service, to Postgres with all of its processes, or to one of its backends."""
 
-    at: int  # the beat
+    after: int  # so many beats
     service: str
+    at_once: bool = False  # whether the grid has not recovered from the kill before
 
 
 @dataclass(frozen=True, slots=True)
 class Die:
     """SIGKILL, and then the service dies again and again: each run at its n-th pass of any crash point."""
 
-    at: int
+    after: int
     service: str
     passes: tuple[int, ...]
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Snap:
-    """SIGKILL when the n-th order since goes over the wire to the venue, either just before it arrives or just after."""
+    """SIGKILL when the n-th order since goes over the wire to the venue, just before it arrives or just after."""
 
-    at: int
+    after: int
     service: str  # the executor or simex
     order: int
     arrives: bool
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
     """SIGSTOP, and SIGCONT some beats later."""
 
-    at: int
+    after: int
     service: str
     beats: int
 
@@ -57,7 +61,7 @@ class Stop:
 class Partition:
     """A wire is out of order for some beats: CUT, reset; HOLE, all is late; DEAF, answers never come."""
 
-    at: int
+    after: int
     wire: str
     how: str
     beats: int
@@ -67,7 +71,7 @@ class Partition:
 class Fault:
     """The venue fails on demand; `fault` is simex's message as JSON."""
 
-    at: int
+    after: int
     fault: Mapping[str, Any]
 
 
@@ -75,7 +79,7 @@ class Fault:
 class Clock:
     """The venue's clock jumps to so far ahead of this machine's."""
 
-    at: int
+    after: int
     offset_ms: int
 
 
@@ -83,7 +87,7 @@ class Clock:
 class Halt:
     """An operator says safe mode, and lifts it some beats later."""
 
-    at: int
+    after: int
     beats: int
 
 
@@ -91,20 +95,20 @@ class Halt:
 class ByHand:
     """Somebody places an order of their own on our account, so many intervals from the market that it rests."""
 
-    at: int
+    after: int
     side: str
     intervals: int
 
 
 Event: TypeAlias = Kill | Die | Snap | Stop | Partition | Fault | Clock | Halt | ByHand
-_KINDS: Mapping[str, type[Event]] = {
+_KINDS: Mapping[str, Callable[..., Event]] = {
     kind.__name__: kind for kind in (Kill, Die, Snap, Stop, Partition, Fault, Clock, Halt, ByHand)
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A storm: the seed of its market's walk, the database that it is about, and its events in the order of beats."""
+    """A storm: the seed of its market's walk, the database that it is about, and its events one after another."""
 
     seed: int
     database: str
@@ -149,48 +153,48 @@ def draw(seed: int, database: str, wires: Sequence[str], *, kills: int) -> Sched
     makers = _makers(chance, database, wires)
     kinds, weights = [maker for maker, _ in makers], [weight for _, weight in makers]
     events: list[Event] = []
-    beat, killed = _FIRST_BEAT, 0
+    killed = 0
     while killed < kills:
         (make,) = chance.choices(kinds, weights)
-        event = make(beat)
+        event = make(chance.randint(*_GAP_BEATS))
         events.append(event)
         killed += kills_of(event)
-        beat += chance.randint(*_GAP_BEATS)
     return Schedule(seed, database, tuple(events))
 
 
-_FIRST_BEAT = 10
-_GAP_BEATS = (1, 12)
-_WEIGHTS = {"kill": 30, "die": 18, "snap": 14, "stop": 10, "partition": 14, "fault": 26, "clock": 5, "halt": 4, "hand": 3}
+_GAP_BEATS = (0, 8)
+_AT_ONCE = 0.2
 
 
 def _makers(chance: random.Random, database: str, wires: Sequence[str]) -> list[tuple[Callable[[int], Event], int]]:
+    """Each kind of event, with how often it comes."""
     victims = [ORCHESTRATOR] * 4 + [EXECUTOR] * 4 + [SIMEX, PRICEMON] + [POSTGRES, BACKEND] * (database == POSTGRES)
     return [
-        (lambda at: Kill(at, chance.choice(victims)), _WEIGHTS["kill"]),
-        (lambda at: _die(chance, at), _WEIGHTS["die"]),
-        (lambda at: _snap(chance, at), _WEIGHTS["snap"]),
-        (lambda at: Stop(at, chance.choice(SERVICES), chance.randint(2, 20)), _WEIGHTS["stop"]),
-        (lambda at: _partition(chance, at, wires), _WEIGHTS["partition"]),
-        (lambda at: Fault(at, _fault(chance)), _WEIGHTS["fault"]),
-        (lambda at: Clock(at, chance.choice((0, 0, -4_000, -900, 700, 5_000))), _WEIGHTS["clock"]),
-        (lambda at: Halt(at, chance.randint(10, 40)), _WEIGHTS["halt"]),
-        (lambda at: ByHand(at, chance.choice(("buy", "sell")), chance.randint(40, 90)), _WEIGHTS["hand"]),
+        (lambda after: Kill(after, chance.choice(victims), chance.random() < _AT_ONCE), 30),
+        (lambda after: _die(chance, after), 18),
+        (lambda after: _snap(chance, after), 14),
+        (lambda after: Stop(after, chance.choice(SERVICES), chance.randint(2, 20)), 10),
+        (lambda after: _partition(chance, after, wires), 14),
+        (lambda after: Fault(after, _fault(chance)), 26),
+        (lambda after: Clock(after, chance.choice((0, 0, -4_000, -900, 700, 5_000))), 5),
+        (lambda after: Halt(after, chance.randint(10, 40)), 4),
+        (lambda after: ByHand(after, chance.choice(("buy", "sell")), chance.randint(40, 90)), 3),
     ]
 
 
-def _die(chance: random.Random, at: int) -> Die:
+def _die(chance: random.Random, after: int) -> Die:
     # Short runs die while they recover, long ones while they trade; log-uniform, so that there are many of both.
     passes = tuple(int(10 ** chance.uniform(0, 2.3)) for _ in range(chance.choice((1, 1, 1, 2, 3))))
-    return Die(at, chance.choice((ORCHESTRATOR, EXECUTOR)), passes)
+    return Die(after, chance.choice((ORCHESTRATOR, EXECUTOR)), passes, chance.random() < _AT_ONCE)
 
 
-def _snap(chance: random.Random, at: int) -> Snap:
-    return Snap(at, chance.choice((EXECUTOR, EXECUTOR, SIMEX)), chance.randint(1, 4), chance.random() < 0.5)
+def _snap(chance: random.Random, after: int) -> Snap:
+    victim = chance.choice((EXECUTOR, EXECUTOR, SIMEX))
+    return Snap(after, victim, chance.randint(1, 4), chance.random() < 0.5, chance.random() < _AT_ONCE)
 
 
-def _partition(chance: random.Random, at: int, wires: Sequence[str]) -> Partition:
-    return Partition(at, chance.choice(list(wires)), chance.choice((CUT, HOLE, DEAF)), chance.randint(1, 25))
+def _partition(chance: random.Random, after: int, wires: Sequence[str]) -> Partition:
+    return Partition(after, chance.choice(list(wires)), chance.choice((CUT, HOLE, DEAF)), chance.randint(1, 25))
 
 
 _PLACE, _CANCEL = "POST order", "DELETE order"
@@ -235,9 +239,9 @@ def walk(seed: int) -> Iterator[float]:
         yield place
 
 
-_STEP, _PULL = 0.55, 0.02
+_STEP, _PULL = 0.8, 0.03
 
 
 def _event(values: Mapping[str, Any]) -> Event:
-    rest = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    rest: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     return _KINDS[rest.pop("kind")](**rest)

@@ -1,0 +1,180 @@
+"""What must hold all along, and what at rest: the promises P1 to P7 as sentences about what breaks them. Pure.
+
+The venue's oracle is the judge; states, journal and update log are held against it. P2 and P3 at rest are gridctl's
+audit; what is here is what the audit does not see, and what can be said while everything moves.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from gridcore.ids import OrderName, id_prefix, parse_client_order_id
+from gridcore.orders import Role
+from gridctl.audit import Books
+from gridwright.v1 import models_pb2, orchestrator_pb2, simex_pb2
+
+LIVE = frozenset({"NEW", "PARTIALLY_FILLED", "PENDING_NEW"})  # in Binance's words
+_HALTED = frozenset({models_pb2.MODE_ENTERING, models_pb2.MODE_SAFE})
+
+
+class Watch:
+    """Looks at one grid again and again, and remembers enough of what it saw to see what may never change."""
+
+    def __init__(self, bot: str, symbol: str) -> None:
+        self.problems: list[str] = []
+        self.foreign_touched: set[str] = set()
+        self._prefix = id_prefix(bot, symbol)
+        self._last = orchestrator_pb2.GetStateResponse()
+        self._foreign: set[str] = set()
+        self._halted: bool | None = None  # None: nobody has said so
+
+    def expect_halt(self) -> None:
+        """An operator's halt is on record: once it is seen, it must be seen until it is lifted."""
+        self._halted = False
+
+    def expect_nothing(self) -> None:
+        """The halt is about to be lifted."""
+        self._halted = None
+
+    @property
+    def halt_seen(self) -> bool:
+        """Whether the grid was seen in safe mode, or on its way there, since the word."""
+        return bool(self._halted)
+
+    def look(self, answer: orchestrator_pb2.GetStateResponse, truth: simex_pb2.Truth) -> None:
+        """One state, and the venue's truth read right after it."""
+        found = [
+            *doubles(self._prefix, truth),
+            *self._backwards(answer.state),
+            *self._unknown_fills(answer.state, truth),
+            *self._halt_broken(answer.state, truth),
+            *self._touched(truth),
+        ]
+        self.problems += [each for each in found if each not in self.problems]
+        self._last = answer
+
+    def _backwards(self, state: models_pb2.State) -> Iterator[str]:
+        before = self._last.state
+        pairs = (
+            ("seq", before.seq, state.seq),
+            ("epoch", before.epoch, state.epoch),
+            ("event_offset", before.event_offset, state.event_offset),
+            ("fills", before.totals.fills, state.totals.fills),
+        )
+        for name, earlier, later in pairs:
+            if later < earlier:
+                yield f"P3: the state's {name} went back from {earlier} to {later}"
+
+    def _unknown_fills(self, state: models_pb2.State, truth: simex_pb2.Truth) -> Iterator[str]:
+        traded = sum(trade.client_order_id.startswith(self._prefix) for trade in truth.trades)
+        if state.totals.fills > traded:
+            yield f"P3: the state has {state.totals.fills} fills, the venue {traded}"
+
+    def _halt_broken(self, state: models_pb2.State, truth: simex_pb2.Truth) -> Iterator[str]:
+        if self._halted is None:
+            return
+        halted = state.risk.mode in _HALTED
+        if self._halted and not halted:
+            yield f"P5: a halt that nobody lifted ended at seq {state.seq}"
+        self._halted = self._halted or halted
+        if self._halted and {state.risk.mode, self._last.state.risk.mode} == {models_pb2.MODE_SAFE}:
+            for order in truth.orders:
+                name = self._name(order)
+                if name is not None and name.role is Role.OPENING and order.status in LIVE:
+                    yield f"P5: opening order {order.client_order_id} rests in safe mode"
+
+    def _touched(self, truth: simex_pb2.Truth) -> Iterator[str]:
+        foreign = {
+            order.exchange_order_id: order
+            for order in truth.orders
+            if not order.client_order_id.startswith(self._prefix)
+        }
+        for exchange_order_id in sorted(self._foreign):
+            order = foreign.get(exchange_order_id)
+            if order is None or order.status != "NEW":
+                self.foreign_touched.add(exchange_order_id)
+                status = "gone" if order is None else order.status
+                yield f"P6: order {exchange_order_id}, which is not ours, is {status}"
+        self._foreign |= {exchange_order_id for exchange_order_id, order in foreign.items() if order.status == "NEW"}
+
+    def _name(self, order: simex_pb2.TrueOrder) -> OrderName | None:
+        ours = order.client_order_id.startswith(self._prefix)
+        return parse_client_order_id(order.client_order_id) if ours else None
+
+
+def doubles(prefix: str, truth: simex_pb2.Truth) -> Iterator[str]:
+    """P1: a client id with two orders, a slot with two live orders."""
+    ours = [order for order in truth.orders if order.client_order_id.startswith(prefix)]
+    for client_order_id, count in Counter(order.client_order_id for order in ours).items():
+        if count > 1:
+            yield f"P1: {count} orders are called {client_order_id}"
+    names = [parse_client_order_id(order.client_order_id) for order in ours if order.status in LIVE]
+    for level, count in Counter(name.level for name in names if name is not None).items():
+        if count > 1:
+            yield f"P1: {count} live orders at level {level}"
+
+
+def guesses(book: Books, truth: simex_pb2.Truth, sent: Iterable[str]) -> Iterator[str]:
+    """P4: outcomes on record that the venue's book contradicts. At rest; `sent` are ids that the venue was sent."""
+    orders = {order.client_order_id: order for order in truth.orders}
+    reached = {*sent, *orders}
+    for step in book.steps:
+        for result in step.results:
+            kind = step.plan.actions[result.index].WhichOneof("kind")
+            live = result.client_order_id in orders and orders[result.client_order_id].status in LIVE
+            wrong: dict[tuple[str | None, models_pb2.Outcome.ValueType], bool] = {
+                ("place", models_pb2.OUTCOME_ACCEPTED): result.client_order_id not in orders,
+                ("place", models_pb2.OUTCOME_REJECTED): result.client_order_id in orders,
+                ("place", models_pb2.OUTCOME_NOT_SENT): result.client_order_id in reached,
+                ("place", models_pb2.OUTCOME_EXPIRED): result.client_order_id in reached,
+                ("cancel", models_pb2.OUTCOME_CANCELLED): live,
+                ("cancel", models_pb2.OUTCOME_ENDED): live,
+            }
+            if wrong.get((kind, result.outcome), False):
+                outcome = models_pb2.Outcome.Name(result.outcome)
+                yield f"P4: the {kind} of {result.client_order_id} is {outcome} ({result.reason}), and is not"
+    for update in book.log:
+        if update.status == models_pb2.ORDER_STATUS_NOT_PLACED and update.client_order_id in orders:
+            yield f"P4: the log says that {update.client_order_id} was never placed, and the venue has it"
+
+
+def unasked(book: Books, truth: simex_pb2.Truth, prefix: str) -> Iterator[str]:
+    """P1: orders of ours on the venue that no step of the journal asked for."""
+    asked = {action.place.client_order_id for step in book.steps for action in step.plan.actions}
+    for order in truth.orders:
+        if order.client_order_id.startswith(prefix) and order.client_order_id not in asked:
+            yield f"P1: {order.client_order_id} is on the venue and in no step"
+
+
+def late(book: Books, sent: Sequence[str]) -> Iterator[str]:
+    """P7: orders that reached the venue behind one of a newer epoch, `sent` being in the order of arrival.
+
+    One that was answered UNKNOWN was on its way when the fence was raised: nothing can call it back.
+    """
+    doubtful = {
+        result.client_order_id
+        for step in book.steps
+        for result in step.results
+        if result.outcome == models_pb2.OUTCOME_UNKNOWN
+    }
+    newest = 0
+    for client_order_id in sent:
+        name = parse_client_order_id(client_order_id)
+        if name is None:
+            continue
+        if name.epoch < newest and client_order_id not in doubtful:
+            yield f"P7: {client_order_id} of epoch {name.epoch} arrived behind one of epoch {newest}"
+        newest = max(newest, name.epoch)
+
+
+def strays(prefix: str, state: models_pb2.State, truth: simex_pb2.Truth) -> Iterator[str]:
+    """P2 at rest: live orders of ours that no slot has, and orders of slots that do not rest."""
+    live = {
+        order.client_order_id
+        for order in truth.orders
+        if order.client_order_id.startswith(prefix) and order.status in LIVE
+    }
+    known = {slot.order.client_order_id for slot in state.slots.values() if slot.HasField("order")}
+    for client_order_id in sorted(live - known):
+        yield f"P2: {client_order_id} rests on the venue and is in no slot"
+    for client_order_id in sorted(known - live):
+        yield f"P2: a slot waits for {client_order_id}, which does not rest"

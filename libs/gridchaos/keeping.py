@@ -1,0 +1,119 @@
+"""Keeps what a storm kills: whatever dies is started again at once, as a supervisor would, and each end is judged."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable
+
+import psycopg
+
+from gridrpc.crash import ANY, CRASH
+from gridtesting.postgres import PostgresServer
+from gridtesting.processes import Process
+
+_FOR_EVER = 1e9
+# Port, lease and database may be held or away for a moment; a supervisor starts those again after a pause. Every other
+# end that is no kill is a service that gave up.
+_PASSING = frozenset({3, 4, 6})
+_PAUSE_SECONDS = 0.3
+
+
+class Kept:
+    """One service. `report` hears a sentence where it ended as it should not."""
+
+    def __init__(self, process: Process, report: Callable[[str], None], restarted: Callable[[], None]) -> None:
+        self.kills = 0
+        self.runs = 0
+        self.exits: list[int] = []  # codes of the ends that were no kills
+        self._process = process
+        self._report = report
+        self._restarted = restarted
+        self._passes: deque[int] = deque()
+        self._ended = asyncio.Condition()
+        self._up = asyncio.Event()
+
+    async def keep(self) -> None:
+        """Runs it, again and again, until it is cancelled."""
+        while True:
+            environment = {CRASH: f"{ANY}:{self._passes.popleft()}"} if self._passes else {}
+            await self._process.start(environment)
+            self.runs += 1
+            self._up.set()
+            if self.runs > 1:
+                self._restarted()
+            code = await self._process.ended(_FOR_EVER)
+            self._up.clear()
+            await self._judge(code)
+            async with self._ended:
+                self._ended.notify_all()
+
+    async def kill(self, passes: Iterable[int] = ()) -> None:
+        """SIGKILL, as soon as it runs; each of the next runs dies at its n-th pass of any crash point."""
+        await self._up.wait()
+        self._passes.extend(passes)
+        self.shoot()
+
+    def shoot(self) -> None:
+        """SIGKILL now, if it runs."""
+        if self._up.is_set():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """SIGSTOP, if it runs."""
+        if self._up.is_set():
+            with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+                self._process.freeze()
+
+    def thaw(self) -> None:
+        """SIGCONT, if it runs."""
+        if self._up.is_set():
+            self._process.thaw()
+
+    async def ended(self, run: int) -> None:
+        """Returns once the run of that number is over."""
+        async with self._ended:
+            await self._ended.wait_for(lambda: self.runs > run or (self.runs == run and not self._up.is_set()))
+
+    async def _judge(self, code: int) -> None:
+        if code == -signal.SIGKILL:
+            self.kills += 1
+            return
+        self.exits.append(code)
+        if code not in _PASSING:
+            said = self._process.output.splitlines() or [""]
+            self._report(f"P8: {self._process.service.name} ended with {code}: {said[-1]}")
+        await asyncio.sleep(_PAUSE_SECONDS)
+
+
+class KeptPostgres:
+    """The database's server; `database` is ours on it."""
+
+    def __init__(self, server: PostgresServer, database: str, restarted: Callable[[], None]) -> None:
+        self.kills = 0
+        self._server = server
+        self._database = database
+        self._restarted = restarted
+
+    async def kill(self) -> None:
+        """SIGKILL to all of it, and a start."""
+        self.kills += 1
+        await asyncio.to_thread(self._server.kill)
+        await asyncio.to_thread(self._server.start)
+        self._restarted()
+
+    async def kill_backend(self) -> None:
+        """SIGKILL to one that serves a session of ours: Postgres then cuts all sessions, and recovers."""
+        self.kills += 1
+        await asyncio.to_thread(_kill_backend, self._server.url(self._database))
+        self._restarted()
+
+
+def _kill_backend(url: str) -> None:
+    query = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    with contextlib.suppress(psycopg.OperationalError, ProcessLookupError), psycopg.connect(url) as connection:
+        found = connection.execute(query).fetchone()
+        if found is not None:
+            os.kill(found[0], signal.SIGKILL)

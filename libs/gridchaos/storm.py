@@ -1,0 +1,180 @@
+"""Plays a storm: real processes over a market that moves, killed, stopped, cut off and lied to as its schedule says.
+
+Each event waits for its beats; one that kills waits besides, unless it is to come at once, until the grid has recovered
+from the kill before and has traded. Which storms are played is left to `storms`.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+
+from gridchaos.invariants import guesses, late, strays, unasked
+from gridchaos.keeping import Kept, KeptPostgres
+from gridchaos.market import Market
+from gridchaos.results import Result
+from gridchaos.schedule import ByHand, Die, Kill, Schedule, Snap
+from gridchaos.storm_house import StormHouse, storm_house
+from gridchaos.trouble import Trouble
+from gridchaos.watching import Watcher
+from gridcore.ids import id_prefix
+from gridctl.audit import AuditReport, audit
+from gridctl.evidence import gather, until_settled
+from gridtesting.databases import Database
+from gridtesting.processes import Stack
+from gridwright.v1 import orchestrator_pb2, simex_pb2
+
+RECOVERY_SECONDS = 45.0
+_SETTLE_SECONDS = 60.0
+_KILLS_TO_REST = 15  # at rest more can be said than while everything moves
+_FIRST_FILLS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What came of a storm: its line for the table, and what every service has said, for who wants to know why."""
+
+    result: Result
+    said: str = field(repr=False)
+
+
+async def play(schedule: Schedule, folder: Path, database: Database) -> Played:
+    """Plays it on a database of its own. A grid that does not come back ends it early, with that as a problem."""
+    began = time.monotonic()
+    async with storm_house(folder, database.url) as place:
+        stack = Stack(place.house, folder / "logs", place.configs, forked=True)
+        try:
+            async with stack.wires:
+                storm = Storm(schedule, place, stack, database)
+                await storm.play()
+                return Played(storm.result(time.monotonic() - began), stack.outputs())
+        finally:
+            await stack.end()
+
+
+class StuckError(Exception):
+    """The grid did not come back in time."""
+
+
+class Storm:
+    """One storm at play."""
+
+    def __init__(self, schedule: Schedule, place: StormHouse, stack: Stack, database: Database) -> None:
+        self._schedule = schedule
+        self._house = place.house
+        self._wires = stack.wires
+        self._watcher = Watcher(stack.wires, place.house)
+        self._problems = self._watcher.watch.problems
+        self._kept = {name: Kept(stack[name], self._problems.append, self._restarted) for name in self._house.addresses}
+        self._postgres = None
+        if database.server is not None:
+            self._postgres = KeptPostgres(database.server, database.name, self._restarted)
+        self._market = Market(stack.wires, place, schedule.seed)
+        self._trouble = Trouble(stack.wires, place, self._kept, self._postgres, self._market, self._watcher)
+        self._report: AuditReport | None = None
+        self._guessed: list[str] = []
+
+    async def play(self) -> None:
+        """From the first start to the audit."""
+        going_on = [*(kept.keep() for kept in self._kept.values()), self._market.run(), self._watcher.look_on()]
+        tasks = [asyncio.create_task(each) for each in going_on]
+        playing = asyncio.create_task(self._play())
+        try:
+            await asyncio.wait([playing, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                if task.done():
+                    task.result()  # none of them ends but by a mistake of ours
+            await playing
+        except (StuckError, grpc.aio.AioRpcError) as error:
+            self._problems.append(f"P8: {error}")
+        finally:
+            await self._trouble.end()
+            for task in [playing, *tasks]:
+                task.cancel()
+            await asyncio.gather(playing, *tasks, return_exceptions=True)
+
+    def result(self, seconds: float) -> Result:
+        """The line for the table."""
+        watcher, report = self._watcher, self._report
+        doubled = [each for each in self._problems if each.startswith("P1")]
+        found = () if report is None else (*report.duplicates, *report.orphans, *report.missing, *report.twice)
+        amounts = () if report is None else (*report.position_diff.items(), *report.quote_diff.items())
+        return Result(
+            kind="storm",
+            id=str(self._schedule.seed),
+            database=self._schedule.database,
+            kills=self._kills,
+            faults=watcher.struck,
+            fills=watcher.fills,
+            seconds=round(seconds, 1),
+            duplicates=len(doubled) + (0 if report is None else len(report.duplicates)),
+            orphans=0 if report is None else len(report.orphans),
+            lost_fills=0 if report is None else len(report.missing) + len(amounts),
+            applied_twice=0 if report is None else len(report.twice),
+            guessed=len(self._guessed),
+            foreign_touched=len(watcher.watch.foreign_touched),
+            protected_ms=tuple(watcher.protected_ms),
+            unknown_ms=tuple(watcher.unknown_ms),
+            problems=(
+                *self._problems,
+                *found,
+                *(f"P3: {amount} {asset} not accounted for" for asset, amount in amounts),
+            ),
+        )
+
+    @property
+    def _kills(self) -> int:
+        postgres = 0 if self._postgres is None else self._postgres.kills
+        return postgres + sum(kept.kills for kept in self._kept.values())
+
+    async def _play(self) -> None:
+        rested, fills = 0, _FIRST_FILLS
+        await self._recovered(fills)
+        await self._trouble.make(ByHand(0, "buy", 50))  # there before, and during all of it
+        for event in self._schedule.events:
+            if isinstance(event, (Kill, Die, Snap)) and not event.at_once:
+                await self._recovered(fills)
+                fills = self._watcher.fills + 1
+                if self._kills - rested >= _KILLS_TO_REST:
+                    rested = self._kills
+                    await self._rest()
+                    self._market.go_on()
+            await self._market.passed(event.after)
+            await self._trouble.make(event)
+        await self._rest()
+        await self._judge()
+
+    async def _recovered(self, fills: int) -> None:
+        try:
+            async with asyncio.timeout(RECOVERY_SECONDS):
+                await self._watcher.recovered(fills)
+        except TimeoutError:
+            missing = "; ".join(self._watcher.unprotected) or f"{self._watcher.fills} fills, {fills} awaited"
+            raise StuckError(f"the grid is not back after {RECOVERY_SECONDS:g} s: {missing}") from None
+
+    def _restarted(self) -> None:
+        self._watcher.recover(restart=True)
+
+    async def _rest(self) -> None:
+        """Lets everything come to its end, and looks at it while nothing moves."""
+        await self._trouble.clear()
+        await self._recovered(0)
+        self._market.hold()
+        if not await until_settled(self._wires, self._house.bot, self._house.symbols, _SETTLE_SECONDS):
+            raise StuckError(f"not at rest after {_SETTLE_SECONDS:g} s of calm")
+        symbol = self._house.symbols[0]
+        answer = await self._wires.orchestrator.GetState(orchestrator_pb2.GetStateRequest(symbol=symbol))
+        truth = await self._wires.simex.GetTruth(simex_pb2.GetTruthRequest())
+        self._problems += strays(id_prefix(self._house.bot, symbol), answer.state, truth)
+
+    async def _judge(self) -> None:
+        """All of the books against the venue's. At rest."""
+        truth, (book,) = await gather(self._wires, self._house.symbols)
+        self._report = audit(self._house.bot, truth, [book])
+        sent = self._watcher.sent
+        self._guessed = list(guesses(book, truth, sent))
+        self._problems += self._guessed
+        self._problems += unasked(book, truth, id_prefix(self._house.bot, self._house.symbols[0]))
+        self._problems += [*late(book, sent), *self._watcher.sent_twice()]
