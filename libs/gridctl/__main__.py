@@ -105,6 +105,12 @@ def _db(arguments: argparse.Namespace, console: Console) -> int:
     return db.upgrade_all(found, console) if arguments.action == "upgrade" else db.show_status(found, console)
 
 
+def _settle_workflow(arguments: argparse.Namespace, console: Console) -> int:
+    from gridctl.db import settle_workflows  # as above
+
+    return settle_workflows(arguments.config, arguments.workflow, console)
+
+
 def _simex(arguments: argparse.Namespace, _console: Console) -> int:
     from gridctl.lone_simex import run_lone  # it brings an exchange along, which no other command needs
 
@@ -180,6 +186,7 @@ _COMMANDS = {
     "hand": _hand,
     **{verb.value: _operation for verb in Verb},
     "resolve-order": _resolve_order,
+    "settle-workflow": _settle_workflow,
     "chaos": _chaos,
 }
 

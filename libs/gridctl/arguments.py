@@ -32,6 +32,11 @@ def parser() -> argparse.ArgumentParser:
     for verb, text in _HELP.items():
         _add_operation(commands.add_parser(verb.value, help=text))
     _add_resolve_order(commands.add_parser("resolve-order", help="your word on an order that stays UNKNOWN"))
+    settle = commands.add_parser(
+        "settle-workflow", help="let go of a workflow that a start refuses; while it is stopped"
+    )
+    _add_config(settle)
+    settle.add_argument("workflow", nargs="+", metavar="WORKFLOW", help="its id, as the start names it")
     add_chaos(commands.add_parser("chaos", help="kill services at their crash points, and audit what is left"))
     return root
 

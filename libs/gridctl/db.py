@@ -1,6 +1,7 @@
 """`gridwright db`: what the services keep, in which version, and the way to a newer one, with a backup first.
 
-It stands beside the services as an operator would, so it may name them; nothing else in the command line does.
+And `gridwright settle-workflow`, for what an upgrade may leave. It stands beside the services as an operator would, so
+it may name them; nothing else in the command line does.
 """
 
 import os
@@ -16,6 +17,8 @@ from griddb.reach import until_reachable
 from griddb.units import Holding, UnitStatus
 from gridrpc.settings import read_toml
 from orchestrator.databases import holding as orchestrator_holding
+from orchestrator.databases import workflows
+from orchestrator.settling import NotSettledError, settle_workflow
 
 _REACH_SECONDS = 5.0
 
@@ -63,6 +66,21 @@ def upgrade_all(found: Sequence[Holding], console: Console) -> int:
                     line = f"{unit.title}: {before.version} → {before.newest}, backup in {backup}"
                 console.print(line, soft_wrap=True, markup=False, highlight=False)
     return 0
+
+
+def settle_workflows(config: Path, workflow_ids: Sequence[str], console: Console) -> int:
+    """Lets go of workflows that the start refuses. 0 where all were, 1 where one could not be. Raises HeldError."""
+    root = read_toml(config)
+    holding, where = orchestrator_holding(root, os.environ), workflows(root, os.environ)
+    code = 0
+    with holding.lease():
+        for workflow_id in workflow_ids:
+            try:
+                line = settle_workflow(where, workflow_id)
+            except NotSettledError as error:
+                line, code = str(error), 1
+            console.print(line, soft_wrap=True, markup=False, highlight=False)
+    return code
 
 
 def _version(status: UnitStatus) -> Text:

@@ -44,6 +44,7 @@ WRITES: Mapping[str, str] = {
     "orchestrator.run": "a plan's workflow, from its record to its outcome",
     "orchestrator.halt": "the record of enter_safe_mode",
     "orchestrator.lift": "the record of exit_safe_mode",
+    "orchestrator.hand_over": "workflows cancelled that this version has finished or taken over from an earlier one",
     "orchestrator.prune_workflows": "finished workflows gone",
     "orchestrator.batch_execute": "the ledger's answers; the step's checkpoint is not there",
     "orchestrator.commit_state": "the step's commit; the step's checkpoint is not there",

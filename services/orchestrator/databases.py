@@ -1,6 +1,7 @@
 """What the orchestrator keeps and where, for `gridwright db`: read from the config, opened by nobody here."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -16,6 +17,15 @@ from orchestrator.store.schema import SCHEMA
 from orchestrator.store.sqlite import state_path
 
 SERVICE = "orchestrator"
+
+
+@dataclass(frozen=True, slots=True)
+class Workflows:
+    """Where DBOS keeps them. `url` has a password, `where` has not."""
+
+    url: str
+    where: str
+    there: bool  # whether there has ever been one
 
 
 def holding(config: Table, environment: Mapping[str, str]) -> Holding:
@@ -34,6 +44,13 @@ def holding(config: Table, environment: Mapping[str, str]) -> Holding:
     ]
     units.append(Unit("workflows", _file(sqlite_path(data_dir)), DbosSchema(), _WORKFLOWS))
     return file_holding(SERVICE, tuple(units), data_dir / LOCK)
+
+
+def workflows(config: Table, environment: Mapping[str, str]) -> Workflows:
+    """The workflows alone. Raises ConfigError as `holding` does."""
+    (unit,) = (unit for unit in holding(config, environment).units if unit.table == _WORKFLOWS)
+    url = unit.url.set(drivername=unit.url.get_backend_name()).render_as_string(hide_password=False)
+    return Workflows(url, unit.where, bool(unit.status().version))
 
 
 _WORKFLOWS = "workflow_status"

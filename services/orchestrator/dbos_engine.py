@@ -8,8 +8,8 @@ DBOS's queue, and a workflow that DBOS would not recover is settled all the same
 import asyncio
 import logging
 import uuid
-from collections.abc import Coroutine, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import Any, TypeVar
 
 from gridcore.actions import OrderUpdate
 from gridcore.config import GridConfig
@@ -18,7 +18,7 @@ from gridcore.triggers import OrdersUpdated, Plan
 from gridrpc.convert_plan import plan_from_json, plan_json
 from gridrpc.crash import crash_point
 from gridrpc.faults import Fault
-from orchestrator import dbos_runtime, start, workflows
+from orchestrator import dbos_runtime, start, stranded, workflows
 from orchestrator.batch_client import BatchClient
 from orchestrator.bridge import Bridge
 from orchestrator.clock import now_ns
@@ -29,13 +29,14 @@ from orchestrator.executor_client import ExecutorClient
 from orchestrator.keeper import Keeper
 from orchestrator.price_client import PriceClient, PriceHeard
 from orchestrator.requests import HaltRequest, LiftRequest
+from orchestrator.retelling import Untold, untold
 from orchestrator.retention import prune_forever
 from orchestrator.steps import TeamSteps
 from orchestrator.store import Store
-from orchestrator.stranded import refuse_stranded
 from orchestrator.team import Team, gather
 
 log = logging.getLogger(__name__)
+Request = TypeVar("Request", HaltRequest, LiftRequest)
 
 
 class DbosEngine:
@@ -71,7 +72,7 @@ class DbosEngine:
         await asyncio.to_thread(dbos_runtime.launch, self._settings.data_dir, self._settings.database.url)
         self.teams.update(self._gathered)  # now calls are answered: before, there is no record to put a halt on
         unfinished = await asyncio.to_thread(dbos_runtime.unfinished)
-        refuse_stranded(unfinished, set(self.teams))
+        stranded.refuse_stranded(unfinished, set(self.teams))
         self._spawn(self._follow_prices())
         if self._settings.tick_interval_ms:
             self._spawn(self._tick())
@@ -170,17 +171,22 @@ class DbosEngine:
         team.loop.begin_trading()
         log.info("%s trades at step %d under epoch %d", desk.symbol, desk.state.seq, desk.epoch)
 
-    def _plans_beyond(self, desk: Desk) -> list[Plan]:
-        prefix = f"{desk.bot}/{desk.symbol}/"
-        records = dbos_runtime.newest_first(names=dbos_runtime.STEP_WORKFLOWS, id_prefix=prefix)
-        return start.plans_beyond(desk.keeper, (plan_from_json(record.argument) for record in records))
+    def _plans_beyond(self, desk: Desk) -> list[Plan | Untold]:
+        records = dbos_runtime.newest_first(id_prefix=f"{desk.bot}/{desk.symbol}/")
+        return start.plans_beyond(desk.keeper, filter(None, (_step_of(record, desk) for record in records)))
 
     async def _resume_procedures(self, desk: Desk, unfinished: list[dbos_runtime.WorkflowRecord]) -> None:
-        for record in unfinished:
-            if record.symbol == desk.symbol and record.name == "enter_safe_mode":
-                desk.halts.add(record.workflow_id)
-            if record.symbol == desk.symbol and record.name == "exit_safe_mode":
-                desk.lifts.add(record.workflow_id)
+        """Notes what DBOS goes on with, and puts on record anew what it leaves; the rest of that is settled by now."""
+        own = [record for record in unfinished if record.symbol == desk.symbol]
+        for record in own:
+            if record.name == dbos_runtime.HALT:
+                desk.halts.add(await self._go_on(record, stranded.inherited_halt, self.start_halt))
+            if record.name == dbos_runtime.LIFT:
+                desk.lifts.add(await self._go_on(record, stranded.inherited_lift, self.start_lift))
+        left = [record.workflow_id for record in own if not stranded.is_resumed(record)]
+        if left:
+            await asyncio.to_thread(dbos_runtime.cancel, left)
+            log.warning("%s: finished for an earlier version, or taken over from it: %s", desk.symbol, ", ".join(left))
         if desk.state.risk.mode is Mode.ENTERING and not desk.halts:
             risk = desk.state.risk
             again = HaltRequest(
@@ -188,6 +194,19 @@ class DbosEngine:
             )
             desk.halts.add(again.workflow_id)
             await asyncio.to_thread(self.start_halt, again)
+
+    async def _go_on(
+        self,
+        record: dbos_runtime.WorkflowRecord,
+        inherited: Callable[[dbos_runtime.WorkflowRecord], Request],
+        begin: Callable[[Request], None],
+    ) -> str:
+        """The id of the workflow that carries out what this one is about; it runs, or DBOS resumes it."""
+        if stranded.is_resumed(record):
+            return record.workflow_id
+        request = inherited(record)
+        await asyncio.to_thread(begin, request)
+        return request.workflow_id
 
     async def _follow_prices(self) -> None:
         limits = [grid.risk.stale_price_ms for grid in self._settings.grids]
@@ -228,3 +247,10 @@ def _open_keeper(grid: GridConfig, store: Store) -> tuple[Keeper, int]:
         state = State(grid.symbol, uuid.uuid4().hex, grid.geometry, epoch=epoch, last_update_time=now_ns())
         store.save_state(state)
     return Keeper(store, state), epoch
+
+
+def _step_of(record: dbos_runtime.WorkflowRecord, desk: Desk) -> Plan | Untold | None:
+    """The plan on record, or what its id says where its contract is none that this version reads; None for no step."""
+    if not stranded.is_readable(record):
+        return untold(record.workflow_id, desk.bot, desk.symbol)
+    return plan_from_json(record.argument) if record.name in dbos_runtime.STEP_WORKFLOWS else None

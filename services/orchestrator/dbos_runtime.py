@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
-from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, WorkflowStatus
 
 from griddb.errors import SchemaError
 from gridrpc.crash import around
@@ -27,6 +27,7 @@ _PAGE = 100
 UNFINISHED = ("PENDING", "ENQUEUED", "DELAYED")
 DEAD = "MAX_RECOVERY_ATTEMPTS_EXCEEDED"
 STEP_WORKFLOWS = ("trading_step", "on_order_update")
+HALT, LIFT = "enter_safe_mode", "exit_safe_mode"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,11 @@ class WorkflowRecord:
 
     @property
     def symbol(self) -> str:
-        """What it is about; plans and requests both say."""
-        return str(json.loads(self.argument)["symbol"]) if self.argument else ""
+        """What it is about; plans and requests both say. Empty where the input is none that this version can read."""
+        try:
+            return str(json.loads(self.argument)["symbol"])
+        except (ValueError, LookupError, TypeError):
+            return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,13 @@ def start_exit_safe_mode(workflow_id: str, request: str) -> None:
         DBOS.start_workflow(workflows.exit_safe_mode, request)
 
 
+def cancel(workflow_ids: Iterable[str]) -> None:
+    """Lets nobody resume them any more."""
+    with around("orchestrator.hand_over"):
+        for workflow_id in workflow_ids:
+            DBOS.cancel_workflow(workflow_id)
+
+
 def unfinished() -> list[WorkflowRecord]:
     """Every workflow that has no outcome, dead-lettered ones included, whatever its version."""
     return list(_listed(status=[*UNFINISHED, DEAD]))
@@ -189,21 +200,25 @@ def _listed(
             offset=offset,
             load_output=False,
         )
-        for found in page:
-            arguments = found.input["args"] if found.input else ()
-            yield WorkflowRecord(
-                workflow_id=found.workflow_id,
-                name=found.name,
-                status=found.status,
-                version=found.app_version or "",
-                created_time_ms=found.created_at or 0,
-                updated_time_ms=found.updated_at or 0,
-                attempts=found.recovery_attempts or 0,
-                argument=str(arguments[0]) if arguments else "",
-            )
+        yield from map(record_of, page)
         if len(page) < _PAGE:
             return
         offset += _PAGE
+
+
+def record_of(found: WorkflowStatus) -> WorkflowRecord:
+    """What DBOS tells of a workflow, as a value."""
+    arguments = found.input["args"] if found.input else ()
+    return WorkflowRecord(
+        workflow_id=found.workflow_id,
+        name=found.name,
+        status=found.status,
+        version=found.app_version or "",
+        created_time_ms=found.created_at or 0,
+        updated_time_ms=found.updated_at or 0,
+        attempts=found.recovery_attempts or 0,
+        argument=str(arguments[0]) if arguments else "",
+    )
 
 
 def _tells_no_outage(record: logging.LogRecord) -> bool:

@@ -5,16 +5,17 @@ the trying.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 import grpc
 
-from gridcore.actions import ActionResult, OrderUpdate, Outcome
+from gridcore.actions import Action, ActionResult, OrderUpdate, Outcome
 from gridcore.market import MarketRules
 from gridcore.reconcile import VenueSnapshot
-from gridrpc.convert_orders import result_from_proto, rules_from_proto, update_from_proto
+from gridrpc.convert_orders import action_from_proto, result_from_proto, rules_from_proto, update_from_proto
 from gridrpc.faults import Fault, NotFound, OutOfRange, Unavailable, fault_of
 from gridwright.v1 import executor_pb2, executor_pb2_grpc
 from orchestrator.backoff import backoff_seconds
@@ -44,6 +45,15 @@ class KnownRequest:
     accepted_seq: int
     request_id: str
     nothing_sent: bool  # whether every action of it ended NOT_SENT: for ever, and without an effect
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRequest:
+    """What the ledger has of a request, answered or not."""
+
+    epoch: int
+    accepted_time_ms: int
+    actions: tuple[Action, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +91,25 @@ class ExecutorClient:
 
     async def recorded_answer(self, request_id: str) -> tuple[ActionResult, ...] | None:
         """What the ledger has answered to a request, None where it does not know it or has not finished it."""
+        batch = await self._batch(request_id)
+        if batch is None or not batch.complete:
+            return None
+        return tuple(result_from_proto(result) for result in batch.results)
+
+    async def recorded_request(self, request_id: str) -> RecordedRequest | None:
+        """The request itself, None where the ledger does not know it."""
+        batch = await self._batch(request_id)
+        if batch is None:
+            return None
+        actions = tuple(action_from_proto(action) for action in batch.actions)
+        return RecordedRequest(batch.epoch, batch.accepted_time_ms, actions)
+
+    async def _batch(self, request_id: str) -> executor_pb2.Batch | None:
         request = executor_pb2.GetBatchRequest(request_id=request_id)
         try:
-            batch = await self._repeat("GetBatch", lambda: self._stub.GetBatch(request, timeout=_READ_SECONDS))
+            return await self._repeat("GetBatch", lambda: self._stub.GetBatch(request, timeout=_READ_SECONDS))
         except NotFound:
             return None
-        return tuple(result_from_proto(result) for result in batch.results) if batch.complete else None
 
     async def requests_after(self, symbol: str, accepted_seq: int) -> list[KnownRequest]:
         """Every request accepted after, in order."""
@@ -112,7 +135,18 @@ class ExecutorClient:
             answer.end_offset,
         )
 
-    async def order_updates(self, symbol: str, after_offset: int) -> AsyncIterator[OrderUpdate]:
+    async def updates_until(self, symbol: str, after_offset: int, end_offset: int) -> list[OrderUpdate]:
+        """The log after an offset, up to another."""
+        found: list[OrderUpdate] = []
+        if after_offset < end_offset:
+            async with contextlib.aclosing(self.order_updates(symbol, after_offset)) as updates:
+                async for update in updates:
+                    found.append(update)
+                    if update.offset >= end_offset:
+                        break
+        return found
+
+    async def order_updates(self, symbol: str, after_offset: int) -> AsyncGenerator[OrderUpdate, None]:
         """The log from after an offset on, for ever, each entry once.
 
         Raises UnfinishableError where the log ends before the offset: it is another ledger's.

@@ -20,6 +20,7 @@ from orchestrator.backoff import backoff_seconds
 from orchestrator.desk import Desk
 from orchestrator.errors import ConfigRefusedError, LeaseLostError, UnfinishableError
 from orchestrator.keeper import Keeper
+from orchestrator.retelling import Untold, told_again
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ async def take_over(desk: Desk) -> int:
     return fenced.end_offset
 
 
-def plans_beyond(keeper: Keeper, newest_first: Iterable[Plan]) -> list[Plan]:
+def plans_beyond(keeper: Keeper, newest_first: Iterable[Plan | Untold]) -> list[Plan | Untold]:
     """Of the plans on record, the one to settle for each step beyond the state.
 
     An orchestrator that was stopped while another took over may put a plan on record when it goes on, whatever its
@@ -63,7 +64,7 @@ def plans_beyond(keeper: Keeper, newest_first: Iterable[Plan]) -> list[Plan]:
     epoch's counts, since the older one was recorded behind that epoch's fence and nothing of it was sent; and an old
     step's plan ends the reading only where it is the one that made the step.
     """
-    found: dict[int, Plan] = {}
+    found: dict[int, Plan | Untold] = {}
     for plan in newest_first:
         if plan.seq > keeper.state.seq:
             found[plan.seq] = max(plan, found.get(plan.seq, plan), key=lambda one: one.epoch)
@@ -73,15 +74,16 @@ def plans_beyond(keeper: Keeper, newest_first: Iterable[Plan]) -> list[Plan]:
 
 
 async def settle_requests(
-    desk: Desk, plans: Sequence[Plan], execute: Callable[[Plan], tuple[ActionResult, ...]]
+    desk: Desk, plans: Sequence[Plan | Untold], execute: Callable[[Plan], tuple[ActionResult, ...]]
 ) -> None:
     """Commits each plan beyond the state with the ledger's answer, whatever became of its workflow.
 
     The plans keep their old epochs, which are fenced: what was sent is answered as it is, the rest is NOT_SENT. Raises
     UnfinishableError where the ledger knows a request beyond the state that no workflow tells of.
     """
-    for plan in sorted(plans, key=lambda plan: plan.seq):
-        if plan.seq > desk.state.seq:
+    for step in sorted(plans, key=lambda step: step.seq):
+        plan = await told_again(desk, step) if isinstance(step, Untold) else step
+        if plan is not None and step.seq > desk.state.seq:
             results = await asyncio.to_thread(execute, plan)
             await asyncio.to_thread(desk.keeper.commit, plan, results, desk.market)
             crash_point("orchestrator.start.settled")

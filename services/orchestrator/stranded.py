@@ -1,14 +1,21 @@
-"""Workflows that nobody would ever finish: DBOS leaves them lying without a word, so the start refuses to go on."""
+"""Workflows that DBOS would leave lying without a word: of another contract, or resumed too often.
+
+What this version can finish is handed over to it: the ledger settles a predecessor's plan, a procedure is put on record
+anew, and a halt of whatever contract stays one. Anything else stops the start, with the command that settles it.
+"""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from orchestrator.dbos_runtime import DEAD, WorkflowRecord
+from gridcore.state import Rule
+from orchestrator.dbos_runtime import DEAD, HALT, LIFT, STEP_WORKFLOWS, WorkflowRecord
 from orchestrator.errors import UnfinishableError
-from orchestrator.workflows import CONTRACT
+from orchestrator.requests import HaltRequest, LiftRequest
+from orchestrator.workflows import CONTRACT, PREDECESSORS
 
 
 def refuse_stranded(unfinished: Iterable[WorkflowRecord], symbols: set[str]) -> None:
-    """Raises UnfinishableError, naming the workflows that are of another contract, dead, or of an unknown symbol."""
+    """Raises UnfinishableError, naming what is of another contract, dead, or of an unknown symbol, and its command."""
     reasons = [
         f"{record.workflow_id} ({record.name}) {reason}"
         for record in unfinished
@@ -18,17 +25,41 @@ def refuse_stranded(unfinished: Iterable[WorkflowRecord], symbols: set[str]) -> 
         raise UnfinishableError(f"unfinished workflows: {'; '.join(reasons)}")
 
 
+def is_readable(record: WorkflowRecord) -> bool:
+    """Whether names and inputs of its contract are those of ours."""
+    return record.version == CONTRACT or record.version in PREDECESSORS
+
+
+def is_resumed(record: WorkflowRecord) -> bool:
+    """Whether DBOS goes on with it by itself."""
+    return record.version == CONTRACT and record.status != DEAD
+
+
+def inherited_halt(record: WorkflowRecord) -> HaltRequest:
+    """What an enter_safe_mode that nobody resumes asked for. Of another contract only the symbol is relied on."""
+    workflow_id = f"{record.workflow_id}/again"
+    if is_readable(record):
+        return replace(HaltRequest.from_json(record.argument), workflow_id=workflow_id)
+    reason = f"{record.workflow_id} of contract {record.version} had not halted the grid yet"
+    return HaltRequest(workflow_id, record.symbol, Rule.OPERATOR, reason, record.version, clears_itself=False)
+
+
+def inherited_lift(record: WorkflowRecord) -> LiftRequest:
+    """The same for an exit_safe_mode of a predecessor."""
+    return replace(LiftRequest.from_json(record.argument), workflow_id=f"{record.workflow_id}/again")
+
+
 def _why_stranded(record: WorkflowRecord, symbols: set[str]) -> str:
-    if record.status == DEAD:
-        return (
-            "was resumed too often and given up: cancel it (dbos workflow cancel), and the next start settles it from "
-            "the ledger"
-        )
-    if record.version != CONTRACT:
+    settled = f"settle it: gridwright settle-workflow {record.workflow_id}"
+    if not is_readable(record) and not (record.name == HALT and record.symbol in symbols):
         return (
             f"is of contract {record.version}, this version keeps {CONTRACT}: start the version that made it and let "
-            "it finish, or cancel it (dbos workflow cancel), and the next start settles it from the ledger"
+            f"it finish, or {settled}"
         )
     if record.symbol not in symbols:
-        return f"is about {record.symbol}, which the config lacks: add its [[grids]] until it is done"
+        return f"is about {record.symbol}, which the config lacks: add its [[grids]] until it is done, or {settled}"
+    if record.name not in {*STEP_WORKFLOWS, HALT, LIFT}:
+        return f"is of no kind that this version knows: {settled}"
+    if record.status == DEAD and record.name != HALT:
+        return f"was resumed too often and given up: {settled}"
     return ""

@@ -1,8 +1,8 @@
 """The durable workflows. Each is a straight line of steps; what a step does is the engine's business.
 
 A workflow of one contract can be resumed by every version of the code that keeps it: the names, the inputs and the
-order of the steps. Whoever changes one of them gives CONTRACT a new name; a start then refuses the old ones until they
-are done.
+order of the steps. Whoever changes one of them gives CONTRACT a new name. Where names and inputs stay, the old one goes
+into PREDECESSORS, and a start finishes what it has left; else a start refuses until that is settled.
 """
 
 from typing import Protocol
@@ -10,6 +10,7 @@ from typing import Protocol
 from orchestrator.durable import step, workflow
 
 CONTRACT = "gridwright-1"
+PREDECESSORS: frozenset[str] = frozenset()  # whose workflows have the names and inputs of ours, whatever their steps
 
 
 class Steps(Protocol):

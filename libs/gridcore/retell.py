@@ -1,0 +1,64 @@
+"""retell: a step as the ledger alone tells it, for a plan on record that this version of the code cannot read.
+
+The ledger has the actions and their answers. What else a plan has is found again: new slots by the levels in the
+orders' ids, the order updates in the log. A price that it acted on is lost, and what the risk memory took from it.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
+
+from gridcore.actions import Action, OrderUpdate, PlaceOrder
+from gridcore.config import GridConfig
+from gridcore.errors import CoreError
+from gridcore.ids import parse_client_order_id
+from gridcore.ladder import ladder
+from gridcore.market import MarketRules
+from gridcore.slots import InventorySlot
+from gridcore.state import State
+from gridcore.triggers import OrdersUpdated, Plan, Ticked
+
+
+def retell(
+    state: State,
+    actions: Sequence[Action],
+    log: Sequence[OrderUpdate],
+    market: MarketRules,
+    config: GridConfig,
+    *,
+    request_id: str,
+    epoch: int,
+    at_ms: int,
+) -> Plan:
+    """The step that follows the state, of a request's actions and the update log beyond the state.
+
+    It applies the log up to the first entry about an order of its own: the step was decided on some part of these, and
+    the rest is about other slots. Raises CoreError where an order's slot is in neither state nor grid.
+    """
+    own = {action.client_order_id for action in actions if isinstance(action, PlaceOrder)}
+    updates = tuple(takewhile(lambda update: update.client_order_id not in own, log))
+    return Plan(
+        symbol=state.symbol,
+        request_id=request_id,
+        seq=state.seq + 1,
+        epoch=epoch,
+        trigger=OrdersUpdated(at_ms, None, 0, updates) if updates else Ticked(at_ms, None, 0),
+        risk=state.risk,
+        actions=tuple(actions),
+        new_slots=tuple(_new_slots(state, actions, market, config)),
+        retry_at_ms=at_ms + config.retry_after_ms,
+        changes=True,
+    )
+
+
+def _new_slots(
+    state: State, actions: Sequence[Action], market: MarketRules, config: GridConfig
+) -> Iterator[InventorySlot]:
+    rungs = ladder(config, market)
+    for action in actions:
+        if action.slot in state.slots:
+            continue
+        name = parse_client_order_id(action.client_order_id)
+        slot = None if name is None else rungs.slot(name.level)
+        if slot is None or slot.key != action.slot:
+            raise CoreError(f"order {action.client_order_id} is of slot {action.slot}, which this grid does not have")
+        yield slot

@@ -1,0 +1,200 @@
+"""The upgrade drill: an orchestrator of one contract dies in mid-step, one of another contract starts on its data.
+
+`contracts/` has two real ones besides the present: an earlier one with other inputs, and a later one with another step.
+"""
+
+import contextlib
+import io
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from gridctl.__main__ import run
+from gridctl.arguments import parser
+from gridctl.child import Child, Service
+from gridctl.health import until_serving
+from gridctl.ports import free_ports
+from gridrpc.crash import CRASH
+from gridtesting.forked import start_forked
+from gridtesting.orchestrator import BTC, Client, World, client_of, eventually, run_inside, trading
+from gridtesting.other_contract import CONTRACT_FILE
+from gridwright.v1 import models_pb2
+from orchestrator.errors import UnfinishableError
+
+CONTRACTS = Path(__file__).parent / "contracts"
+STEP = "test/BTC/USDT/1/1"
+
+
+@contextlib.asynccontextmanager
+async def forked(world: World, contract: str = "", crash: str = "") -> AsyncIterator[tuple[Child, Client]]:
+    """An orchestrator of a contract (of ours by default) that may be told to die, and a client; gone afterwards."""
+    (port,) = free_ports(1)
+    world.options["address"] = f'"127.0.0.1:{port}"'
+    module = "gridtesting.other_contract" if contract else "orchestrator"
+    environment = {CRASH: crash} if crash else {}
+    if contract:
+        environment[CONTRACT_FILE] = str(CONTRACTS / f"{contract}.py")
+    service = Service("orchestrator", module, world.config(), f"127.0.0.1:{port}")
+    child = await start_forked(service, world.folder.parent / "orchestrator.log", environment)
+    try:
+        async with client_of(port) as client:
+            yield child, client
+    finally:
+        if child.returncode is None:
+            child.send(signal.SIGKILL)
+            await child.wait()
+
+
+async def dies(world: World, contract: str, crash: str) -> None:
+    async with forked(world, contract, crash) as (child, _):
+        assert await child.wait() == -signal.SIGKILL, child.log.read_text(encoding="utf-8")
+
+
+def settle(world: World, *workflow_ids: str) -> tuple[int, str]:
+    """`gridwright settle-workflow`: exit code and what it says."""
+    said = io.StringIO()
+    words = ["settle-workflow", "--config", str(world.config()), *workflow_ids]
+    return run(parser().parse_args(words), Console(file=said, width=200)), said.getvalue()
+
+
+def names(world: World) -> set[str]:
+    return {order.place.client_order_id for order in world.executor.orders(BTC)}
+
+
+def status_of(world: World, workflow_id: str) -> str:
+    rows = world.query_workflows("SELECT workflow_uuid, status FROM workflow_status")
+    return dict(rows)[workflow_id]
+
+
+@pytest.mark.parametrize("crash", ["orchestrator.trading_step.begun", "orchestrator.batch_execute.recorded"])
+async def test_the_next_contract_finishes_a_step_in_whose_midst_the_last_one_died(world: World, crash: str) -> None:
+    await dies(world, "", crash)
+    sent = names(world)
+    async with forked(world, "later") as (child, client):
+        await trading(client)
+        await eventually(lambda: _has_orders(client, 3), "three orders")
+        explained = await client.explain(1)
+        newest = (await client.workflows())[0]
+        state = (await client.state()).state
+        assert await child.stop(10) == 0
+    assert explained.request_id == STEP
+    assert {slot.order.client_order_id for slot in state.slots.values()} == names(world)
+    assert sent <= names(world)
+    assert len(world.executor.all_orders(BTC)) == 3
+    assert status_of(world, STEP) == "CANCELLED"
+    if not sent:  # the next contract has decided anew, by steps of its own
+        assert (newest.application_version, newest.workflow_id) == ("gridwright-2", "test/BTC/USDT/2/2")
+
+
+async def test_what_another_contract_left_is_refused_with_the_command_that_settles_it(world: World) -> None:
+    await dies(world, "earlier", "orchestrator.heard:2")
+    sent = names(world)
+    assert len(sent) == 3
+    with pytest.raises(UnfinishableError) as refusal:
+        async with run_inside(world):
+            pass
+    assert f"{STEP} (trading_step) is of contract gridwright-0" in str(refusal.value)
+    command = f"gridwright settle-workflow {STEP}"
+    assert command in str(refusal.value)
+
+    assert settle(world, *command.split()[2:])[0] == 0
+
+    async with run_inside(world) as orchestrator:
+        state = await orchestrator.until_seq(1)
+        explained = await orchestrator.client.explain(1)
+        await world.executor.fill(BTC, min(sent))
+        await eventually(lambda: _has_fill(orchestrator.client), "the fill")
+    assert explained.request_id == STEP
+    assert {slot.order.client_order_id for slot in state.slots.values() if slot.order} == sent
+    assert names(world) & sent == sent - {min(sent)}
+
+
+async def test_a_counter_order_of_another_contract_is_settled_with_the_fills_that_asked_for_it(world: World) -> None:
+    async with forked(world, "earlier", "orchestrator.heard:4") as (child, client):
+        await eventually(lambda: _has_orders(client, 3), "the first orders")
+        filled = world.opening()[0]
+        await world.executor.fill(BTC, filled)
+        assert await child.wait() == -signal.SIGKILL
+    (counter,) = world.closing()
+    await world.executor.fill(BTC, counter)
+    ((workflow_id,),) = world.query_workflows("SELECT workflow_uuid FROM workflow_status WHERE status = 'PENDING'")
+    assert settle(world, workflow_id)[0] == 0
+
+    async with run_inside(world) as orchestrator:
+        await eventually(lambda: _has_fill(orchestrator.client, 2), "both fills")
+        totals = (await orchestrator.client.state()).state.totals
+        explained = await orchestrator.client.explain(2)
+    assert {update.client_order_id for update in explained.plan.trigger.order_updates.updates} == {filled}
+    assert (totals.rounds, totals.fills) == (1, 2)
+
+
+async def test_a_halt_of_another_contract_halts_the_grid_all_the_same(world: World) -> None:
+    await _dies_before_it_halts(world)
+    world.query_workflows(
+        "UPDATE workflow_status SET application_version = 'gridwright-0' WHERE name = 'enter_safe_mode'"
+    )
+    async with run_inside(world) as orchestrator:
+        await orchestrator.client.until_mode(models_pb2.MODE_SAFE)
+        risk = (await orchestrator.client.state()).state.risk
+    assert world.opening() == []
+    assert "gridwright-0" in risk.reason
+    assert status_of(world, "ops/halt") == "CANCELLED"
+
+
+async def test_a_halt_that_was_resumed_too_often_is_put_on_record_anew(world: World) -> None:
+    await _dies_before_it_halts(world)
+    world.query_workflows(
+        "UPDATE workflow_status SET status = 'MAX_RECOVERY_ATTEMPTS_EXCEEDED' WHERE name = 'enter_safe_mode'"
+    )
+    async with run_inside(world) as orchestrator:
+        await orchestrator.client.until_mode(models_pb2.MODE_SAFE)
+        risk = (await orchestrator.client.state()).state.risk
+        await orchestrator.client.finished("ops/halt/again")
+    assert (risk.by, risk.reason) == ("tester", "a test")
+
+
+async def test_a_step_that_was_resumed_too_often_is_settled_by_the_command(world: World) -> None:
+    await dies(world, "", "orchestrator.batch_execute.recorded")
+    world.query_workflows("UPDATE workflow_status SET status = 'MAX_RECOVERY_ATTEMPTS_EXCEEDED'")
+    with pytest.raises(UnfinishableError, match=f"was resumed too often and given up: .*settle-workflow {STEP}"):
+        async with run_inside(world):
+            pass
+    assert settle(world, STEP) == (
+        0, f"{STEP} is cancelled: the next start settles what was sent of it from the executor's ledger\n"
+    )  # fmt: skip
+    async with run_inside(world) as orchestrator:
+        state = await orchestrator.until_seq(1)
+    assert {slot.order.client_order_id for slot in state.slots.values() if slot.order} == names(world)
+
+
+async def test_only_what_is_unfinished_can_be_settled_and_only_while_nobody_works(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert settle(world, STEP)[0] == 1
+    async with run_inside(world) as orchestrator:
+        await orchestrator.until_seq(1)
+        await orchestrator.client.finished(STEP)
+        assert settle(world, STEP)[0] == 4
+    assert "stop it first" in capsys.readouterr().err
+    assert settle(world, STEP) == (1, f"{STEP} has ended (SUCCESS): there is nothing to settle\n")
+    assert settle(world, "no-such")[0] == 1
+
+
+async def _dies_before_it_halts(world: World) -> None:
+    async with forked(world, "", "orchestrator.enter_safe_mode.begun") as (child, client):
+        await eventually(lambda: _has_orders(client, 3), "the first orders")
+        with contextlib.suppress(Exception):
+            await client.stub.EnterSafeMode(client.order("halt"))
+        assert await child.wait() == -signal.SIGKILL
+
+
+async def _has_orders(client: Client, count: int) -> bool:
+    answer = await client.state()
+    return sum(slot.HasField("order") for slot in answer.state.slots.values()) == count
+
+
+async def _has_fill(client: Client, count: int = 1) -> bool:
+    return (await client.state()).state.totals.fills >= count
