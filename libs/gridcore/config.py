@@ -24,13 +24,15 @@ class Spacing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RiskConfig:
-    """Limits. Times in milliseconds, `max_jump` a fraction, `max_position` in base; None switches a rule off."""
+    """Limits. Times in milliseconds, `max_jump` a fraction, `max_position` in base; None or 0 switches a rule off."""
 
     stale_price_ms: int = 10_000
-    calm_ms: int = 5_000  # how long prices must be fresh again before safe mode by STALE_PRICE ends by itself
+    calm_ms: int = 5_000  # how long all must be well again before a safe mode that clears itself ends
+    unknown_too_old_ms: int = 60_000  # how long after its decision an order may be UNKNOWN; 0: for ever
     max_jump: Decimal | None = None
     jump_window_ms: int = 60_000
     max_position: Decimal | None = None
+    max_rejects: int = 0  # how many orders refused in a row stop the grid; 0: none
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ def decide(
     )
     match trigger:
         case PriceChanged() | Ticked():
-            verdict = check_risk(state.risk, state.totals.position, trigger, config.risk)
+            verdict = check_risk(state, trigger, config.risk)
             if verdict.procedure is not None:
                 return replace(plan, procedure=verdict.procedure)
             plan = replace(plan, risk=verdict.risk, changes=verdict.risk != state.risk)

@@ -4,7 +4,7 @@ Results say what the ledger knows of the sending. They never carry fills and nev
 both come by the update log.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -18,6 +18,8 @@ from gridcore.position_manager import retired
 from gridcore.slots import InventorySlot, PositionStatus, SlotEvent, SlotOrder, passed
 from gridcore.state import State
 from gridcore.triggers import ModeChanged, OrdersUpdated, Plan
+
+WOULD_MATCH = "WOULD_MATCH"  # the reason of a refused order that would have traded at once
 
 _CANCEL_EVENTS: dict[Outcome, OrderEvent] = {
     Outcome.CANCELLED: OrderEvent.CANCEL_TAKEN,
@@ -58,7 +60,7 @@ def settle(state: State, plan: Plan, results: Sequence[ActionResult], market: Ma
     slots.update({key: retired(slots[key]) for key in plan.flipped_slots if key in slots})
     for index, action in enumerate(plan.actions):
         slot = _slot(slots, action, plan)
-        slots[action.slot] = _answered(slot, action, answers[index], plan.retry_at_ms)
+        slots[action.slot] = _answered(slot, action, answers[index], plan)
     for key in plan.dropped_slots:
         if key in slots and slots[key].order is None and slots[key].position_status is PositionStatus.EMPTY:
             del slots[key]
@@ -67,10 +69,20 @@ def settle(state: State, plan: Plan, results: Sequence[ActionResult], market: Ma
         slots=slots,
         seq=plan.seq,
         epoch=plan.epoch,
-        risk=plan.risk,
+        risk=replace(plan.risk, rejects=_rejects(plan, answers)),
         last_price=_price_after(state, plan),
         last_update_time=plan.trigger.at_ms * 1_000_000,
     )
+
+
+def _rejects(plan: Plan, answers: Mapping[int, ActionResult]) -> int:
+    """Orders refused in a row, as the risk check counts them: one that would have matched is the market's doing."""
+    count = plan.risk.rejects
+    for index, action in enumerate(plan.actions):
+        if isinstance(action, PlaceOrder):
+            refused = answers[index].outcome is Outcome.REJECTED and answers[index].reason != WOULD_MATCH
+            count = 0 if answers[index].outcome is Outcome.ACCEPTED else count + refused
+    return count
 
 
 def _price_after(state: State, plan: Plan) -> Decimal | None:
@@ -87,17 +99,17 @@ def _slot(slots: dict[str, InventorySlot], action: Action, plan: Plan) -> Invent
         raise LogMismatchError(message) from None
 
 
-def _answered(slot: InventorySlot, action: Action, result: ActionResult, retry_at_ms: int) -> InventorySlot:
+def _answered(slot: InventorySlot, action: Action, result: ActionResult, plan: Plan) -> InventorySlot:
     match action:
         case PlaceOrder():
-            return _placed(slot, action, result, retry_at_ms)
+            return _placed(slot, action, result, plan)
         case CancelOrder():
-            return _cancelled(slot, action, result, retry_at_ms)
+            return _cancelled(slot, action, result, plan.retry_at_ms)
 
 
-def _placed(slot: InventorySlot, place: PlaceOrder, result: ActionResult, retry_at_ms: int) -> InventorySlot:
+def _placed(slot: InventorySlot, place: PlaceOrder, result: ActionResult, plan: Plan) -> InventorySlot:
     if result.outcome in _FREE_AGAIN:
-        return replace(slot, retry_after_ms=retry_at_ms)
+        return replace(slot, retry_after_ms=plan.retry_at_ms)
     if result.outcome not in _PLACED:
         raise CoreError(f"{place.client_order_id}: {result.outcome.value} is no answer for a place")
     order = SlotOrder(
@@ -109,6 +121,7 @@ def _placed(slot: InventorySlot, place: PlaceOrder, result: ActionResult, retry_
         quantity=place.quantity,
         executed=ZERO,
         status=_PLACED[result.outcome],
+        decided_ms=plan.trigger.at_ms,
     )
     return passed(slot, _SENT[place.role], replace(slot, order=order, retry_after_ms=0))
 

@@ -100,6 +100,7 @@ class SlotOrder:
     quantity: Decimal
     executed: Decimal
     status: OrderStatus
+    decided_ms: int = 0  # Unix time of the step that placed it, 0 where that is not known
 
 
 @dataclass(frozen=True, slots=True)

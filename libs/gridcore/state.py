@@ -25,6 +25,9 @@ class Rule(Enum):
     STALE_PRICE = "STALE_PRICE"
     PRICE_JUMP = "PRICE_JUMP"
     MAX_POSITION = "MAX_POSITION"
+    UNKNOWN_TOO_OLD = "UNKNOWN_TOO_OLD"
+    REJECTS = "REJECTS"
+    STRAY_FILL = "STRAY_FILL"
     OPERATOR = "OPERATOR"
 
 
@@ -48,6 +51,8 @@ class RiskFlags:
     clears_itself: bool = False
     calm_since_ms: int = 0  # since when the clearing rule has held; 0 if it does not
     anchors: tuple[PriceAnchor, ...] = ()
+    rejects: int = 0  # orders refused since the last one that was taken
+    stray_order: str = ""  # the last order that filled after its end, until a person has released the grid
 
 
 @dataclass(frozen=True, slots=True)

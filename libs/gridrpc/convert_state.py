@@ -127,6 +127,7 @@ def _order_to_proto(order: SlotOrder) -> models_pb2.SlotOrder:
         quantity=canonical(order.quantity),
         executed=canonical(order.executed),
         status=ORDER_STATUSES.to_proto(order.status),
+        decided_ms=order.decided_ms,
     )
 
 
@@ -140,6 +141,7 @@ def _order_from_proto(message: models_pb2.SlotOrder, field: str) -> SlotOrder:
         quantity=parse_decimal(message.quantity, f"{field}.quantity"),
         executed=parse_decimal(message.executed, f"{field}.executed"),
         status=ORDER_STATUSES.from_proto(message.status, f"{field}.status"),
+        decided_ms=message.decided_ms,
     )
 
 
@@ -154,6 +156,8 @@ def risk_to_proto(risk: RiskFlags) -> models_pb2.RiskFlags:
         clears_itself=risk.clears_itself,
         calm_since_ms=risk.calm_since_ms,
         anchors=[models_pb2.PriceAnchor(price=canonical(a.price), until_ms=a.until_ms) for a in risk.anchors],
+        rejects=risk.rejects,
+        stray_order=risk.stray_order,
     )
 
 
@@ -171,6 +175,8 @@ def risk_from_proto(message: models_pb2.RiskFlags, field: str = "risk") -> RiskF
             PriceAnchor(parse_decimal(anchor.price, f"{field}.anchors[{number}].price"), anchor.until_ms)
             for number, anchor in enumerate(message.anchors)
         ),
+        rejects=message.rejects,
+        stray_order=message.stray_order,
     )
 
 

@@ -108,9 +108,11 @@ def _risk(table: Table) -> RiskConfig:
     risk = RiskConfig(
         stale_price_ms=table.integer("stale_price_ms", defaults.stale_price_ms, least=1),
         calm_ms=table.integer("calm_ms", defaults.calm_ms, least=0),
+        unknown_too_old_ms=table.integer("unknown_too_old_ms", defaults.unknown_too_old_ms, least=0),
         max_jump=table.optional_decimal("max_jump", above=ZERO),
         jump_window_ms=table.integer("jump_window_ms", defaults.jump_window_ms, least=1),
         max_position=table.optional_decimal("max_position", above=ZERO),
+        max_rejects=table.integer("max_rejects", defaults.max_rejects, least=0),
     )
     table.refuse_unread()
     return risk

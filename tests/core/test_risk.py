@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gridcore.config import RiskConfig
-from gridcore.risk import check_risk, fresh, quiet_prices
-from gridcore.state import Mode, PriceAnchor, RiskFlags, Rule
+from gridcore.orders import OrderStatus, Role, Side
+from gridcore.risk import Verdict, check_risk, fresh, quiet_prices
+from gridcore.slots import InventorySlot, SlotOrder
+from gridcore.state import Mode, PriceAnchor, RiskFlags, Rule, State, Totals
 from gridcore.triggers import EnterSafeMode, ExitSafeMode, PriceChanged, Ticked
 
 D = Decimal
@@ -24,6 +26,18 @@ walks = st.lists(
     max_size=40,
 )
 limits = st.sampled_from([D("0.01"), D("0.05"), D("0.1"), D("0.3")])
+
+
+def check(
+    risk: RiskFlags, position: Decimal, trigger: PriceChanged | Ticked, config: RiskConfig, *doubts: SlotOrder
+) -> Verdict:
+    """The check of a state with this memory and position, and with these orders in slots of their own."""
+    slots = {str(n): InventorySlot(D(n), n, Side.BUY, D(n + 1), order=order) for n, order in enumerate(doubts, start=1)}
+    return check_risk(State("BTC/USDT", "s", "g", slots, risk=risk, totals=Totals(position)), trigger, config)
+
+
+def order(decided_ms: int, status: OrderStatus = OrderStatus.UNKNOWN) -> SlotOrder:
+    return SlotOrder(f"o{decided_ms}", "", Role.OPENING, Side.BUY, D(1), D(1), D(0), status, decided_ms)
 
 
 def path(walk: list[tuple[int, int]], scale: Decimal) -> list[tuple[int, Decimal]]:
@@ -49,7 +63,7 @@ def test_no_jump_is_missed_and_none_is_made_up(walk: list[tuple[int, int]], max_
     prices, risk = path(walk, max_jump * 10), RiskFlags()
 
     for count, (at_ms, price) in enumerate(prices, start=1):
-        verdict = check_risk(risk, D(0), PriceChanged(at_ms, price), config)
+        verdict = check(risk, D(0), PriceChanged(at_ms, price), config)
         move = largest_move(prices[:count], WINDOW_MS)
         if verdict.procedure is not None:
             assert move >= max_jump * (D("0.75") - max_jump / 4), "an innocent move stopped the grid"
@@ -63,13 +77,13 @@ def test_no_jump_is_missed_and_none_is_made_up(walk: list[tuple[int, int]], max_
 def test_a_price_in_the_quiet_band_neither_trips_nor_is_remembered(walk: list[tuple[int, int]], share: int) -> None:
     risk = RiskFlags()
     for at_ms, price in path(walk, D(1)):
-        verdict = check_risk(risk, D(0), PriceChanged(at_ms, price), JUMPY)
+        verdict = check(risk, D(0), PriceChanged(at_ms, price), JUMPY)
         risk = verdict.risk if verdict.procedure is None else risk
         band = quiet_prices(risk, D(0), JUMPY)
         if band is None or band[1] is None or band[0] >= band[1]:
             continue
         inside = band[0] + (band[1] - band[0]) * share / 100
-        quiet = check_risk(risk, D(0), PriceChanged(at_ms, inside), JUMPY)
+        quiet = check(risk, D(0), PriceChanged(at_ms, inside), JUMPY)
         assert quiet.risk == risk
         assert quiet.procedure is None
 
@@ -79,7 +93,7 @@ def test_the_memory_stays_small(walk: list[int]) -> None:
     risk, price = RiskFlags(), D(100)
     for step, permille in enumerate(walk):
         price *= 1 + D(permille) / 1000
-        verdict = check_risk(risk, D(0), PriceChanged(step, price), JUMPY)
+        verdict = check(risk, D(0), PriceChanged(step, price), JUMPY)
         if verdict.procedure is not None:
             return
         risk = verdict.risk
@@ -87,9 +101,9 @@ def test_the_memory_stays_small(walk: list[int]) -> None:
 
 
 def test_a_tick_sees_a_jump_too() -> None:
-    risk = check_risk(RiskFlags(), D(0), PriceChanged(1_000, D(100)), JUMPY).risk
+    risk = check(RiskFlags(), D(0), PriceChanged(1_000, D(100)), JUMPY).risk
 
-    procedure = check_risk(risk, D(0), Ticked(1_200, D(89), 1_200), JUMPY).procedure
+    procedure = check(risk, D(0), Ticked(1_200, D(89), 1_200), JUMPY).procedure
 
     assert isinstance(procedure, EnterSafeMode)
     assert procedure.rule is Rule.PRICE_JUMP
@@ -102,7 +116,7 @@ def test_a_tick_sees_a_jump_too() -> None:
 def test_a_stale_price_stops_the_grid_and_only_a_running_one_comes_back_by_itself(
     mode: Mode, *, clears_itself: bool
 ) -> None:
-    procedure = check_risk(RiskFlags(mode=mode), D(0), Ticked(20_000, D(100), 9_999), RiskConfig()).procedure
+    procedure = check(RiskFlags(mode=mode), D(0), Ticked(20_000, D(100), 9_999), RiskConfig()).procedure
 
     assert isinstance(procedure, EnterSafeMode)
     assert procedure.rule is Rule.STALE_PRICE
@@ -127,7 +141,7 @@ def test_a_position_beyond_its_limit_stops_the_grid(
 ) -> None:
     config = RiskConfig(max_position=D("0.5"))
 
-    procedure = check_risk(RiskFlags(), D(position), trigger, config).procedure
+    procedure = check(RiskFlags(), D(position), trigger, config).procedure
 
     assert (isinstance(procedure, EnterSafeMode) and procedure.rule is Rule.MAX_POSITION) is trips
 
@@ -136,9 +150,9 @@ def test_a_position_beyond_its_limit_stops_the_grid(
 @pytest.mark.parametrize("trigger", [PriceChanged(90_000, D(1)), Ticked(90_000, None, 0)], ids=["price", "tick"])
 def test_a_halted_grid_does_not_trip_again(trigger: PriceChanged | Ticked, mode: Mode) -> None:
     config = replace(JUMPY, max_position=D(1))
-    risk = replace(check_risk(RiskFlags(), D(0), PriceChanged(1, D(100)), config).risk, mode=mode)
+    risk = replace(check(RiskFlags(), D(0), PriceChanged(1, D(100)), config).risk, mode=mode)
 
-    assert check_risk(risk, D(9), trigger, config).procedure is None
+    assert check(risk, D(9), trigger, config).procedure is None
 
 
 STALE = RiskFlags(mode=Mode.SAFE, rule=Rule.STALE_PRICE, clears_itself=True)
@@ -146,9 +160,9 @@ CALM = RiskConfig(calm_ms=5_000)
 
 
 def test_it_waits_for_the_calm_and_then_leaves() -> None:
-    calm = check_risk(STALE, D(0), Ticked(100_000, D(1), 100_000), CALM)
-    early = check_risk(calm.risk, D(0), Ticked(104_999, D(1), 104_999), CALM)
-    late = check_risk(early.risk, D(0), Ticked(105_000, D(1), 105_000), CALM)
+    calm = check(STALE, D(0), Ticked(100_000, D(1), 100_000), CALM)
+    early = check(calm.risk, D(0), Ticked(104_999, D(1), 104_999), CALM)
+    late = check(early.risk, D(0), Ticked(105_000, D(1), 105_000), CALM)
 
     assert calm.procedure is None
     assert early.procedure is None
@@ -157,9 +171,9 @@ def test_it_waits_for_the_calm_and_then_leaves() -> None:
 
 
 def test_a_feed_that_dies_again_starts_the_wait_anew() -> None:
-    calm = check_risk(STALE, D(0), Ticked(100_000, D(1), 100_000), CALM)
-    dead = check_risk(calm.risk, D(0), Ticked(120_000, D(1), 100_000), CALM)
-    back = check_risk(dead.risk, D(0), Ticked(121_000, D(1), 121_000), CALM)
+    calm = check(STALE, D(0), Ticked(100_000, D(1), 100_000), CALM)
+    dead = check(calm.risk, D(0), Ticked(120_000, D(1), 100_000), CALM)
+    back = check(dead.risk, D(0), Ticked(121_000, D(1), 121_000), CALM)
 
     assert back.procedure is None
     assert back.risk.calm_since_ms == 121_000
@@ -169,16 +183,117 @@ def test_a_feed_that_dies_again_starts_the_wait_anew() -> None:
 def test_what_is_left_by_hand_only_stays(rule: Rule) -> None:
     risk = RiskFlags(mode=Mode.SAFE, rule=rule, calm_since_ms=1)
 
-    assert check_risk(risk, D(0), Ticked(100_000, D(1), 100_000), CALM).procedure is None
+    assert check(risk, D(0), Ticked(100_000, D(1), 100_000), CALM).procedure is None
 
 
 def test_a_jump_behind_a_stale_feed_is_left_to_a_person() -> None:
     config = RiskConfig(max_jump=D("0.05"), calm_ms=1_000)
     halted = replace(STALE, anchors=(PriceAnchor(D(60000), 0),), calm_since_ms=1_000)
 
-    blind = check_risk(halted, D(0), Ticked(2_000, D(50000), 2_000), config)
-    seen = check_risk(halted, D(0), Ticked(2_000, D(60100), 2_000), config)
+    blind = check(halted, D(0), Ticked(2_000, D(50000), 2_000), config)
+    seen = check(halted, D(0), Ticked(2_000, D(60100), 2_000), config)
 
     assert blind.procedure is None
     assert (blind.risk.mode, blind.risk.rule, blind.risk.clears_itself) == (Mode.SAFE, Rule.PRICE_JUMP, False)
     assert isinstance(seen.procedure, ExitSafeMode)
+
+
+# -- orders in doubt
+
+DOUBTFUL = RiskConfig(unknown_too_old_ms=1_000, calm_ms=500)
+
+
+@pytest.mark.parametrize(
+    ("orders", "trips"),
+    [
+        pytest.param([], False, id="none"),
+        pytest.param([order(9_000)], False, id="at the limit"),
+        pytest.param([order(8_999)], True, id="beyond"),
+        pytest.param([order(9_500), order(8_000)], True, id="the oldest counts"),
+        pytest.param([order(1, OrderStatus.OPEN)], False, id="known"),
+        pytest.param([order(1, OrderStatus.CANCELING)], False, id="on its way out"),
+        pytest.param([order(0)], True, id="of a time before this was kept"),
+    ],
+)
+def test_an_order_that_is_unknown_for_too_long_stops_the_grid(orders: list[SlotOrder], *, trips: bool) -> None:
+    procedure = check(RiskFlags(), D(0), Ticked(10_000, D(1), 10_000), DOUBTFUL, *orders).procedure
+
+    assert (procedure is not None) is trips
+    if isinstance(procedure, EnterSafeMode):
+        oldest = min(orders, key=lambda one: one.decided_ms)
+        assert (procedure.rule, procedure.clears_itself) == (Rule.UNKNOWN_TOO_OLD, True)
+        assert oldest.client_order_id in procedure.reason
+
+
+def test_with_the_limit_off_an_order_may_be_unknown_for_ever() -> None:
+    config = RiskConfig(unknown_too_old_ms=0)
+    halted = RiskFlags(mode=Mode.SAFE, rule=Rule.STALE_PRICE, clears_itself=True, calm_since_ms=1)
+
+    assert check(RiskFlags(), D(0), Ticked(10**12, D(1), 10**12), config, order(1)).procedure is None
+    assert isinstance(check(halted, D(0), Ticked(10**12, D(1), 10**12), config, order(1)).procedure, ExitSafeMode)
+
+
+def test_a_grid_that_was_paused_is_not_set_going_by_the_end_of_a_doubt() -> None:
+    procedure = check(RiskFlags(mode=Mode.PAUSED), D(0), Ticked(10_000, D(1), 10_000), DOUBTFUL, order(1)).procedure
+
+    assert isinstance(procedure, EnterSafeMode)
+    assert not procedure.clears_itself
+
+
+@pytest.mark.parametrize("rule", [Rule.UNKNOWN_TOO_OLD, Rule.STALE_PRICE])
+def test_a_halt_that_clears_itself_waits_until_no_order_is_in_doubt_however_young(rule: Rule) -> None:
+    halted = RiskFlags(mode=Mode.SAFE, rule=rule, clears_itself=True, calm_since_ms=9_000)
+    tick = Ticked(10_000, D(1), 10_000)
+
+    doubted = check(halted, D(0), tick, DOUBTFUL, order(9_999))
+    resolved = check(halted, D(0), tick, DOUBTFUL, order(9_999, OrderStatus.OPEN))
+
+    assert (doubted.procedure, doubted.risk.calm_since_ms) == (None, 0)
+    assert isinstance(resolved.procedure, ExitSafeMode)
+
+
+# -- refusals
+
+
+@pytest.mark.parametrize(("rejects", "trips"), [(2, False), (3, True), (4, True)])
+@pytest.mark.parametrize("trigger", [PriceChanged(1, D(100)), Ticked(1, D(100), 1)], ids=["price", "tick"])
+def test_too_many_refusals_in_a_row_stop_the_grid(trigger: PriceChanged | Ticked, rejects: int, *, trips: bool) -> None:
+    config = RiskConfig(max_rejects=3)
+
+    procedure = check(RiskFlags(rejects=rejects), D(0), trigger, config).procedure
+
+    assert (isinstance(procedure, EnterSafeMode) and procedure.rule is Rule.REJECTS) is trips
+    assert procedure is None or not procedure.clears_itself
+    assert (quiet_prices(RiskFlags(rejects=rejects), D(0), config) is None) is trips
+    assert check(RiskFlags(rejects=rejects), D(0), trigger, RiskConfig()).procedure is None, "off unless asked for"
+
+
+# -- a fill of an order that had ended
+
+
+STRAY = RiskFlags(stray_order="o1")
+
+
+@pytest.mark.parametrize("mode", [Mode.RUNNING, Mode.PAUSED])
+@pytest.mark.parametrize(
+    "trigger", [PriceChanged(90_000, D(100)), Ticked(90_000, D(100), 0)], ids=["price", "a tick that sees it stale"]
+)
+def test_a_stray_fill_stops_the_grid_before_anything_that_clears_itself(
+    trigger: PriceChanged | Ticked, mode: Mode
+) -> None:
+    procedure = check(replace(STRAY, mode=mode), D(0), trigger, RiskConfig()).procedure
+
+    assert isinstance(procedure, EnterSafeMode)
+    assert (procedure.rule, procedure.clears_itself) == (Rule.STRAY_FILL, False)
+    assert "o1" in procedure.reason
+    assert quiet_prices(STRAY, D(0), RiskConfig()) is None
+
+
+@pytest.mark.parametrize("halted", [STALE, RiskFlags(mode=Mode.SAFE, rule=Rule.OPERATOR)], ids=["rule", "operator"])
+def test_a_stray_fill_in_safe_mode_becomes_its_reason(halted: RiskFlags) -> None:
+    verdict = check(replace(halted, stray_order="o1"), D(0), Ticked(90_000, D(1), 90_000), RiskConfig(calm_ms=0))
+    again = check(verdict.risk, D(0), Ticked(91_000, D(1), 91_000), RiskConfig(calm_ms=0))
+
+    assert (verdict.risk.mode, verdict.risk.rule, verdict.risk.clears_itself) == (Mode.SAFE, Rule.STRAY_FILL, False)
+    assert verdict.procedure is None
+    assert again == Verdict(verdict.risk), "once is enough"

@@ -5,13 +5,14 @@ from decimal import Decimal
 
 import pytest
 
+from executor.ports import Refusal
 from gridcore.actions import ActionResult, Outcome
 from gridcore.config import GridMode
 from gridcore.errors import CoreError, ImpossibleTransitionError, LogMismatchError
 from gridcore.orders import OrderStatus
-from gridcore.settle import settle
+from gridcore.settle import WOULD_MATCH, settle
 from gridcore.slots import PositionStatus, SlotStatus
-from gridcore.state import Mode
+from gridcore.state import Mode, RiskFlags
 from gridcore.triggers import Plan, PriceChanged
 from gridtesting.driver import GridDriver, places
 from gridtesting.grids import MARKET, grid
@@ -78,6 +79,7 @@ def test_a_placed_order_is_what_was_asked_for() -> None:
     assert (order.role, order.side, order.price, order.quantity, order.executed) == (
         place.role, place.side, place.price, place.quantity, 0,
     )  # fmt: skip
+    assert order.decided_ms == run.now_ms
 
 
 @pytest.mark.parametrize("outcome", CANCELS, ids=lambda each: each.value)
@@ -106,6 +108,32 @@ def test_a_cancel_cannot_be_answered_like_a_place() -> None:
 
     with pytest.raises(CoreError, match="no answer for a cancel"):
         settle(run.state, plan, answer(plan, Outcome.ACCEPTED), MARKET)
+
+
+@pytest.mark.parametrize(
+    ("answers", "before", "rejects"),
+    [
+        pytest.param([(Outcome.REJECTED, "INSUFFICIENT_FUNDS")], 4, 5, id="one more"),
+        pytest.param([(Outcome.ACCEPTED, "")], 4, 0, id="one that is taken ends the row"),
+        pytest.param([(Outcome.REJECTED, WOULD_MATCH)], 4, 4, id="the market's doing"),
+        pytest.param([(Outcome.UNKNOWN, ""), (Outcome.NOT_SENT, ""), (Outcome.EXPIRED, "")], 4, 4, id="no refusals"),
+        pytest.param([(Outcome.REJECTED, "X"), (Outcome.ACCEPTED, ""), (Outcome.REJECTED, "X")], 4, 1, id="in order"),
+    ],
+)
+def test_orders_refused_in_a_row_are_counted(answers: list[tuple[Outcome, str]], before: int, rejects: int) -> None:
+    run = GridDriver(grid(buy_window=len(answers)))
+    run.state = replace(run.state, risk=RiskFlags(rejects=before))
+    plan = run.plan(PriceChanged(run.now_ms, D("60100")))
+    results = [
+        ActionResult(index, action.client_order_id, outcome, reason=reason)
+        for index, (action, (outcome, reason)) in enumerate(zip(plan.actions, answers, strict=True))
+    ]
+
+    assert settle(run.state, plan, results, MARKET).risk.rejects == rejects
+
+
+def test_the_would_match_of_the_core_is_the_executors() -> None:
+    assert Refusal.WOULD_MATCH.value == WOULD_MATCH
 
 
 def test_a_settled_plan_moves_the_state_on_by_one() -> None:

@@ -40,6 +40,7 @@ ORDERS = st.builds(
     quantity=MONEY,
     executed=MONEY,
     status=st.sampled_from(OrderStatus),
+    decided_ms=COUNTS,
 )
 SLOTS = st.builds(
     InventorySlot,
@@ -65,6 +66,8 @@ RISKS = st.builds(
     clears_itself=st.booleans(),
     calm_since_ms=COUNTS,
     anchors=st.lists(st.builds(PriceAnchor, price=MONEY, until_ms=COUNTS), max_size=3).map(tuple),
+    rejects=st.integers(0, 2**31),
+    stray_order=TEXT,
 )
 STATES = st.builds(
     State,

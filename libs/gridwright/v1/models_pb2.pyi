@@ -538,6 +538,7 @@ class SlotOrder(_message.Message):
     QUANTITY_FIELD_NUMBER: _builtins.int
     EXECUTED_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
+    DECIDED_MS_FIELD_NUMBER: _builtins.int
     client_order_id: _builtins.str
     exchange_order_id: _builtins.str
     role: Global___Role.ValueType
@@ -546,6 +547,8 @@ class SlotOrder(_message.Message):
     quantity: _builtins.str
     executed: _builtins.str
     status: Global___OrderStatus.ValueType
+    decided_ms: _builtins.int
+    """when the step that placed it was decided, 0 where that is not known"""
     def __init__(
         self,
         *,
@@ -557,10 +560,11 @@ class SlotOrder(_message.Message):
         quantity: _builtins.str = ...,
         executed: _builtins.str = ...,
         status: Global___OrderStatus.ValueType = ...,
+        decided_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_order_id", b"client_order_id", "exchange_order_id", b"exchange_order_id", "executed", b"executed", "price", b"price", "quantity", b"quantity", "role", b"role", "side", b"side", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_order_id", b"client_order_id", "decided_ms", b"decided_ms", "exchange_order_id", b"exchange_order_id", "executed", b"executed", "price", b"price", "quantity", b"quantity", "role", b"role", "side", b"side", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -664,16 +668,22 @@ class RiskFlags(_message.Message):
     CLEARS_ITSELF_FIELD_NUMBER: _builtins.int
     CALM_SINCE_MS_FIELD_NUMBER: _builtins.int
     ANCHORS_FIELD_NUMBER: _builtins.int
+    REJECTS_FIELD_NUMBER: _builtins.int
+    STRAY_ORDER_FIELD_NUMBER: _builtins.int
     mode: Global___Mode.ValueType
     reason: _builtins.str
     """why it is in this mode: rule and numbers"""
     rule: _builtins.str
-    """STALE_PRICE, PRICE_JUMP, MAX_POSITION or OPERATOR"""
+    """STALE_PRICE, PRICE_JUMP, MAX_POSITION, UNKNOWN_TOO_OLD, REJECTS, STRAY_FILL or OPERATOR"""
     by: _builtins.str
     since_ms: _builtins.int
     clears_itself: _builtins.bool
     calm_since_ms: _builtins.int
     """since when the clearing rule has held, 0 if it does not"""
+    rejects: _builtins.int
+    """orders refused since the last one that was taken"""
+    stray_order: _builtins.str
+    """the last order that filled although it counted as ended, until a person has released the grid"""
     @_builtins.property
     def anchors(self) -> _containers.RepeatedCompositeFieldContainer[Global___PriceAnchor]: ...
     def __init__(
@@ -687,10 +697,12 @@ class RiskFlags(_message.Message):
         clears_itself: _builtins.bool = ...,
         calm_since_ms: _builtins.int = ...,
         anchors: _abc.Iterable[Global___PriceAnchor] | None = ...,
+        rejects: _builtins.int = ...,
+        stray_order: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["anchors", b"anchors", "by", b"by", "calm_since_ms", b"calm_since_ms", "clears_itself", b"clears_itself", "mode", b"mode", "reason", b"reason", "rule", b"rule", "since_ms", b"since_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["anchors", b"anchors", "by", b"by", "calm_since_ms", b"calm_since_ms", "clears_itself", b"clears_itself", "mode", b"mode", "reason", b"reason", "rejects", b"rejects", "rule", b"rule", "since_ms", b"since_ms", "stray_order", b"stray_order"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
