@@ -13,7 +13,6 @@ from gridcore.settle import settle
 from gridcore.state import State
 from gridcore.triggers import Plan
 from orchestrator.clock import now_ns
-from orchestrator.doubts import Doubts
 from orchestrator.errors import UnfinishableError
 from orchestrator.journal import JournalRow, Phase
 from orchestrator.store import Store
@@ -28,7 +27,6 @@ class Keeper:
         self.store = store
         self._state = state
         self._recent = deque(store.last_steps(_RECENT), maxlen=_RECENT)
-        self.doubts = Doubts(state, lambda seq: store.find_step(seq=seq))
         self._mutex = threading.Lock()
 
     @property
@@ -87,6 +85,5 @@ class Keeper:
         commit = Phase("commit", started_ns, now_ns() - started_ns)
         self.store.add_phase(plan.seq, commit)
         self._state = state
-        self.doubts.note(plan, results, state)
         self._recent.appendleft(replace(row, phases=(*row.phases, commit)))
         return row

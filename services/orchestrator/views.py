@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from gridcore.money import canonical
+from gridcore.risk import unknown_orders
 from gridcore.state import unrealised_pnl
 from gridrpc.convert_orders import result_to_proto
 from gridrpc.convert_plan import plan_to_proto
@@ -11,7 +12,6 @@ from gridwright.v1 import orchestrator_pb2
 from orchestrator.clock import now_ms
 from orchestrator.dbos_runtime import StepRecord, WorkflowRecord
 from orchestrator.desk import Desk
-from orchestrator.doubts import unknown_orders
 from orchestrator.journal import JournalRow
 
 
@@ -20,7 +20,8 @@ def state_view(
 ) -> orchestrator_pb2.GetStateResponse:
     """The committed state with what is known of the present."""
     price = desk.price or desk.state.last_price
-    oldest_ms = desk.keeper.doubts.oldest_ms()
+    doubts = unknown_orders(desk.state)
+    oldest_ms = min((order.decided_ms for order in doubts), default=0)
     return orchestrator_pb2.GetStateResponse(
         state=state_to_proto(desk.state),
         price="" if desk.price is None else canonical(desk.price),
@@ -31,8 +32,8 @@ def state_view(
         unrealised_pnl=canonical(Decimal(0) if price is None else unrealised_pnl(desk.state, price)),
         last_steps=[step_view(row) for row in steps],
         trading=desk.trading,
-        unknown_orders=len(unknown_orders(desk.state)),
-        oldest_unknown_age_ms=-1 if oldest_ms is None else max(0, now_ms() - oldest_ms),
+        unknown_orders=len(doubts),
+        oldest_unknown_age_ms=max(0, now_ms() - oldest_ms) if oldest_ms else -1,
     )
 
 
