@@ -57,11 +57,17 @@ def lock_key(purpose: str) -> int:
     return int.from_bytes(hashlib.sha256(f"gridwright {purpose}".encode()).digest()[:8], "big", signed=True)
 
 
-def open_engine(url: sa.URL, schema: str, application: str) -> sa.Engine:
-    """An engine of one connection whose tables are those of a schema. It connects when it is first used."""
+def open_engine(url: sa.URL, schema: str, application: str, *, connections: int = 1) -> sa.Engine:
+    """An engine whose tables are those of a schema. It connects when it is first used.
+
+    Of several connections each is looked at before it is used: they may have lain idle through an outage.
+    """
     arguments: dict[str, int | str] = {key: value for key, value in _CONNECT.items() if key not in url.query}
     arguments["application_name"] = f"gridwright {application}"
-    engine = sa.create_engine(url, pool_size=1, max_overflow=0, hide_parameters=True, connect_args=arguments)
+    engine = sa.create_engine(
+        url, pool_size=connections, max_overflow=0, pool_pre_ping=connections > 1, hide_parameters=True,
+        connect_args=arguments,
+    )  # fmt: skip
 
     @event.listens_for(engine, "connect")
     def set_up(connection: psycopg.Connection[Any], _record: object) -> None:
@@ -115,6 +121,15 @@ class Session:
         `work` may run several times, but what it wrote is committed once. Raises UnreachableError after `close`, and
         CommitUnknownError where the server has forgotten what became of the commit.
         """
+
+        def numbered(connection: sa.Connection) -> tuple[str | None, T]:
+            value = work(connection)
+            return connection.execute(_TRANSACTION_ID).scalar_one(), value
+
+        return self.run_numbered(numbered)
+
+    def run_numbered(self, work: Work[tuple[str | None, T]]) -> T:
+        """As `run`, of work that tells its transaction's id (None where it wrote nothing) beside what it returns."""
         with self._mutex:
             attempt = _Attempt(work)
             for pause in pauses():
@@ -150,7 +165,7 @@ class Session:
             self._mutex.release()
 
     def _look(self) -> None:
-        looking = _Attempt(lambda connection: connection.execute(sa.text("SELECT 1")).scalar_one())
+        looking = _Attempt(lambda connection: (None, connection.execute(sa.text("SELECT 1")).scalar_one()))
         for last in (False, True):  # a server that was restarted is found so by the first look, and there by the second
             try:
                 self._try(looking)
@@ -186,13 +201,12 @@ class Session:
         """That the server is away or cannot do it for now, or that it never will; None for an error of the work."""
         if error.connection_invalidated:
             return _LostError(f"does not answer ({first_line(error)})")
-        state = _sqlstate(error)
-        if state in _DAMAGED:
+        if is_damage(error):
             return DamagedError(
                 f"the database {self.shown} is damaged ({first_line(error)}): stop all services and restore a backup "
                 "of the whole database (docs/operations.md, Backups)"
             )
-        return _LostError(f"cannot go on ({first_line(error)})") if _PASSING.match(state) else None
+        return _LostError(f"cannot go on ({first_line(error)})") if is_passing(error) else None
 
     def _take_locks(self, connection: psycopg.Connection[Any], _record: object) -> None:
         try:
@@ -223,19 +237,18 @@ class _LostError(Exception):
 class _Attempt(Generic[T]):
     """A transaction that is committed once, however often it has to be tried."""
 
-    def __init__(self, work: Work[T]) -> None:
+    def __init__(self, work: Work[tuple[str | None, T]]) -> None:
         self._work = work
         self._done: tuple[str, T] | None = None  # transaction id and value of a commit whose answer was lost
 
     def on(self, connection: sa.Connection) -> T:
         if self._done is not None:
-            transaction_id, value = self._done
-            if _was_committed(connection, transaction_id):
+            known_id, value = self._done
+            if _was_committed(connection, known_id):
                 return value
             self._done = None
         with connection.begin():
-            value = self._work(connection)
-            transaction_id = connection.execute(_TRANSACTION_ID).scalar_one()
+            transaction_id, value = self._work(connection)
             if transaction_id is not None:  # it has written something
                 self._done = transaction_id, value
         return value
@@ -275,6 +288,16 @@ def _driver(connection: sa.Connection) -> psycopg.Connection[Any]:
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
     return driver
+
+
+def is_passing(error: DBAPIError) -> bool:
+    """Whether the server cannot do for now what it could before: it answers, but its disk is full, say."""
+    return bool(_PASSING.match(_sqlstate(error)))
+
+
+def is_damage(error: DBAPIError) -> bool:
+    """Whether it has found a page or an index that it cannot read."""
+    return _sqlstate(error) in _DAMAGED
 
 
 def _sqlstate(error: DBAPIError) -> str:

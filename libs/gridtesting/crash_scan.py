@@ -149,7 +149,8 @@ class _Module:
             case ast.Call(
                 func=ast.Attribute(value=ast.Name(id="sa"), attr="text"), args=[ast.Constant(value=str(sql))]
             ):
-                return sql.split()[0].lower() in _STATEMENTS
+                words = sql.lower().split()
+                return words[0] in _STATEMENTS or (words[0] == "with" and not _STATEMENTS.isdisjoint(words))
             case _:
                 return False
 

@@ -139,19 +139,18 @@ class PostgresStore:
     def _commit(self, row: JournalRow, state: State, before: StatePieces, after: StatePieces) -> JournalRow:
         plan = row.plan
 
-        def commit(connection: sa.Connection) -> JournalRow:
-            if not tables.add_step(connection, self._symbol, row):
-                return self._repeated(connection, plan)
-            written = tables.update_state(connection, self._lease, plan.seq - 1, state, after)
-            self._refuse_unless(connection, plan.seq, written=written)
-            tables.write_slots(connection, self._symbol, before, after)
+        def commit(connection: sa.Connection) -> tuple[str, JournalRow]:
+            done = tables.commit_step(connection, self._lease, row, state, before, after)
+            if not done.added:
+                return done.transaction_id, self._repeated(connection, plan)
+            self._refuse_unless(connection, plan.seq, written=done.written)
             for seq, whole in self._late.items():
                 tables.set_phases(connection, self._symbol, seq, whole)
             crash_point("orchestrator.commit.written")
-            return row
+            return done.transaction_id, row
 
         with around("orchestrator.commit"):
-            committed = self._run(commit)
+            committed = self._guarded(lambda: self._session.run_numbered(commit))
         if committed is row:
             self._kept, self._newest = after, row
             self._late.clear()
