@@ -15,7 +15,6 @@ from rich.console import Console
 from gridctl.__main__ import run
 from gridctl.arguments import parser
 from gridctl.child import Child, Service
-from gridctl.health import until_serving
 from gridctl.ports import free_ports
 from gridrpc.crash import CRASH
 from gridtesting.forked import start_forked
