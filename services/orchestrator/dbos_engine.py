@@ -15,6 +15,7 @@ from gridcore.actions import OrderUpdate
 from gridcore.config import GridConfig
 from gridcore.state import Mode, State
 from gridcore.triggers import OrdersUpdated, Plan
+from griddb.errors import DatabaseError
 from gridrpc.convert_plan import plan_from_json, plan_json
 from gridrpc.crash import crash_point
 from gridrpc.faults import Fault
@@ -24,7 +25,7 @@ from orchestrator.bridge import Bridge
 from orchestrator.clock import now_ns
 from orchestrator.config import Settings
 from orchestrator.desk import Desk
-from orchestrator.errors import StopError, UnfinishableError
+from orchestrator.errors import DatabaseStopError, StopError, UnfinishableError
 from orchestrator.executor_client import ExecutorClient
 from orchestrator.keeper import Keeper
 from orchestrator.price_client import PriceClient, PriceHeard
@@ -34,6 +35,7 @@ from orchestrator.retention import prune_forever
 from orchestrator.steps import TeamSteps
 from orchestrator.store import Store
 from orchestrator.team import Team, gather
+from orchestrator.workflow_database import WorkflowDatabase
 
 log = logging.getLogger(__name__)
 Request = TypeVar("Request", HaltRequest, LiftRequest)
@@ -46,6 +48,7 @@ class DbosEngine:
         self,
         settings: Settings,
         stores: Mapping[str, Store],
+        workflow_database: WorkflowDatabase,
         executor: ExecutorClient,
         prices: PriceClient,
         batches: BatchClient,
@@ -53,6 +56,7 @@ class DbosEngine:
     ) -> None:
         self._settings = settings
         self._stores = stores
+        self._workflow_database = workflow_database
         self._executor = executor
         self._prices = prices
         self._batches = batches
@@ -69,7 +73,7 @@ class DbosEngine:
         desks = [await self._open_desk(grid, self._stores[grid.symbol]) for grid in self._settings.grids]
         self._gathered.update({desk.symbol: gather(desk, self, self._batches, self._bridge) for desk in desks})
         workflows.bind(self._steps)
-        await asyncio.to_thread(dbos_runtime.launch, self._settings.data_dir, self._settings.database.url)
+        await asyncio.to_thread(dbos_runtime.launch, self._workflow_database)
         self.teams.update(self._gathered)  # now calls are answered: before, there is no record to put a halt on
         unfinished = await asyncio.to_thread(dbos_runtime.unfinished)
         stranded.refuse_stranded(unfinished, set(self.teams))
@@ -236,6 +240,8 @@ class DbosEngine:
             return
         error = task.exception()
         log.warning("a task failed", exc_info=error)
+        if isinstance(error, DatabaseError):
+            error = DatabaseStopError(error)
         self.fail(error if isinstance(error, StopError) else StopError(f"stopped by {error!r}: start again"))
 
 

@@ -5,14 +5,11 @@ All calls block, and none may be made on the asyncio loop. Facts about DBOS are 
 
 import json
 import logging
-import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, WorkflowStatus
 
 from griddb.errors import SchemaError
@@ -20,6 +17,7 @@ from gridrpc.crash import around
 from orchestrator import workflows
 from orchestrator.dbos_schema import DbosSchema
 from orchestrator.errors import UnfinishableError
+from orchestrator.workflow_database import WorkflowDatabase
 
 # One orchestrator per database: DBOS recovers only what the same executor id left behind.
 _EXECUTOR_ID = "orchestrator"
@@ -63,24 +61,21 @@ class StepRecord:
     outcome: str
 
 
-def launch(data_dir: Path, database: sa.URL | None) -> None:
-    """Starts DBOS on the database, or on a file in the folder; its tables are in a schema of their own there.
+def launch(database: WorkflowDatabase) -> None:
+    """Starts DBOS on the database; on a server its tables are in a schema of their own.
 
     It re-enqueues the PENDING workflows of our contract at once: bind the steps before. Raises UnfinishableError for
     tables of another version.
     """
-    if database is None:
-        path = sqlite_path(data_dir)
-        _use_wal(path)
-        database = sa.make_url(f"sqlite:///{path}")
+    url = database.engine.url
     try:
-        DbosSchema().check(database, "the workflows' database")
+        DbosSchema().check(url, "the workflows' database")
     except SchemaError as error:
         raise UnfinishableError(str(error)) from error
-    url = database.render_as_string(hide_password=False)
     config: DBOSConfig = {
         "name": "gridwright",
-        "system_database_url": url,
+        "system_database_url": url.render_as_string(hide_password=False),
+        "system_database_engine": database.engine,
         "application_version": workflows.CONTRACT,
         "executor_id": _EXECUTOR_ID,
         "serializer": DBOSPortableJSONSerializer(),
@@ -225,9 +220,3 @@ def _tells_no_outage(record: logging.LogRecord) -> bool:
     """Threads of DBOS tell each second, with tracebacks, that the database is away; the store has said it once."""
     text = record.getMessage()
     return "OperationalError" not in text and "Notification listener error" not in text
-
-
-def _use_wal(path: Path) -> None:
-    # DBOS leaves SQLite in journal mode `delete`; in WAL it writes half the bytes. The mode stays with the file.
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")

@@ -47,10 +47,10 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
         peer, bridge = Peer("executor"), Bridge(asyncio.get_running_loop())
         batches = BatchClient(stack.enter_context(open_sync_channel(settings.executor_address)), peer, bridge)
         executor, prices = ExecutorClient(executor_channel, peer), PriceClient(price_channel)
-        engine = DbosEngine(settings, stores.by_symbol, executor, prices, batches, bridge)
+        engine = DbosEngine(settings, stores.by_symbol, stores.workflows, executor, prices, batches, bridge)
         stack.push_async_callback(engine.stop)
         stack.callback(stores.stop_waiting)
-        server = await _listen(settings.address, OrchestratorServicer(engine.teams, engine, executor, prices))
+        server = await _listen(settings.address, OrchestratorServicer(engine.teams, engine, executor, prices, stores))
         stack.push_async_callback(server.stop)
         yield Service(engine, server, stores)
 

@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 
 from gridcore.state import Mode
+from griddb.health import Watched
 from gridrpc.convert_state import MODES, slot_to_proto
 from gridrpc.faults import InvalidArgument, NotFound, Unavailable
 from gridwright.v1 import orchestrator_pb2, orchestrator_pb2_grpc
@@ -29,12 +30,18 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
     """Answers from memory and from the journal; asks neither venue nor executor."""
 
     def __init__(
-        self, teams: Mapping[str, Team], launcher: Launcher, executor: ExecutorClient, prices: PriceClient
+        self,
+        teams: Mapping[str, Team],
+        launcher: Launcher,
+        executor: ExecutorClient,
+        prices: PriceClient,
+        databases: Watched,
     ) -> None:
         self._teams = teams
         self._launcher = launcher
         self._executor = executor
         self._prices = prices
+        self._databases = databases
 
     async def GetState(  # noqa: N802  gRPC's names
         self, request: orchestrator_pb2.GetStateRequest, context: Context
@@ -165,9 +172,8 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
     def _refuse_while_away(self) -> None:
         """What asks the database is not left waiting for it; what is in memory is told all the same."""
         self._refuse_early()
-        for team in self._teams.values():
-            if away := team.desk.keeper.store.away:
-                raise Unavailable(f"{away}: nothing was done, try again once it does")
+        if away := self._databases.away:
+            raise Unavailable(f"{away}: nothing was done, try again once it can be used", reason="DATABASE_AWAY")
 
 
 def _mode(mode: Mode, workflow_id: str = "") -> orchestrator_pb2.ModeResponse:

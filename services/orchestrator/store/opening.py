@@ -1,4 +1,4 @@
-"""Opens the stores of all symbols, on SQLite or Postgres, under one lock for all that they share."""
+"""Opens the stores of all symbols and the workflows, on SQLite or Postgres, under one lock for all that they share."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,12 +10,14 @@ import sqlalchemy as sa
 from griddb.errors import DatabaseError
 from griddb.session import Session, lock_key
 from gridrpc.crash import around
+from orchestrator.dbos_runtime import sqlite_path
 from orchestrator.errors import DatabaseStopError, LeaseLostError
 from orchestrator.store import Store
 from orchestrator.store.locks import FileLock
 from orchestrator.store.postgres import PostgresStore
 from orchestrator.store.schema import SCHEMA, prepare
 from orchestrator.store.sqlite import SqliteStore, state_path
+from orchestrator.workflow_database import WorkflowDatabase, open_workflow_database
 
 LOCK = "orchestrator.lock"  # the file that guards a data folder
 LOCK_KEY = lock_key("orchestrator")  # the advisory lock that guards a database
@@ -23,21 +25,24 @@ LOCK_KEY = lock_key("orchestrator")  # the advisory lock that guards a database
 
 @dataclass(frozen=True, slots=True)
 class OpenStores:
-    """A store for each symbol, and the session that guards what is not one symbol's: the workflows."""
+    """A store for each symbol, the workflows' database, and the session that guards what is not one symbol's."""
 
     by_symbol: Mapping[str, Store]
+    workflows: WorkflowDatabase
     house: Session | None = None
 
     @property
     def away(self) -> str:
-        """Why a database does not answer; empty while all do."""
+        """Why a database cannot be used; empty while all can."""
         house = "" if self.house is None else self.house.away
-        return house or next((store.away for store in self.by_symbol.values() if store.away), "")
+        stores = (store.away for store in self.by_symbol.values())
+        return next((reason for reason in (house, self.workflows.away, *stores) if reason), "")
 
     def ping(self) -> None:
         """Looks at all. Raises StopError where the process must not go on."""
         if self.house is not None:
             _guarded(self.house.ping)
+        self.workflows.ping()
         for store in self.by_symbol.values():
             store.ping()
 
@@ -45,6 +50,7 @@ class OpenStores:
         """From now on calls fail where the database is away."""
         if self.house is not None:
             self.house.stop_waiting()
+        self.workflows.stop_waiting()
         for store in self.by_symbol.values():
             store.stop_waiting()
 
@@ -67,7 +73,8 @@ def _open_files(data_dir: Path, symbols: Sequence[str]) -> Iterator[OpenStores]:
         for symbol in symbols:
             stores[symbol] = SqliteStore(state_path(data_dir, symbol))
             stack.callback(stores[symbol].close)
-        yield OpenStores(stores)
+        workflows = stack.enter_context(open_workflow_database(sqlite_path(data_dir)))
+        yield OpenStores(stores, workflows)
 
 
 @contextlib.contextmanager
@@ -89,7 +96,8 @@ def _open_database(url: sa.URL, symbols: Sequence[str]) -> Iterator[OpenStores]:
         for symbol in symbols:
             stores[symbol] = PostgresStore(url, symbol)
             stack.callback(stores[symbol].close)
-        yield OpenStores(stores, house)
+        workflows = stack.enter_context(open_workflow_database(url))
+        yield OpenStores(stores, workflows, house)
 
 
 def _guarded(call: Callable[[], None]) -> None:

@@ -4,12 +4,15 @@ The lease is a lock on a file beside it, which the operating system gives back f
 file, raised by every start, which each commit checks.
 """
 
+import contextlib
+import functools
 import re
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -18,32 +21,52 @@ from sqlalchemy.dialects.sqlite import insert
 from gridcore.actions import ActionResult
 from gridcore.state import State
 from gridcore.triggers import Plan
-from gridrpc.convert_state import digest_of_json, state_from_json, state_json
+from griddb.errors import DatabaseError
+from griddb.files import BUSY_MS, PatientFile
+from gridrpc.convert_state import state_from_json, state_json
 from gridrpc.crash import around, crash_point
 from gridrpc.faults import InvalidArgument
-from orchestrator.errors import ConflictError, LeaseLostError, UnfinishableError
+from orchestrator.errors import ConflictError, DatabaseStopError, LeaseLostError, UnfinishableError
 from orchestrator.journal import JournalRow, Phase
 from orchestrator.store.locks import FileLock
+from orchestrator.store.prepared import for_sqlite
 from orchestrator.store.rows import journal_row, phases_json, row_values
 from orchestrator.store.schema import meta_table, prepare, state_table, steps_table
-from orchestrator.store.state_pieces import NOTHING, pieces_of
+from orchestrator.store.state_pieces import NOTHING, StatePieces, pieces_of
 
 _EPOCH = "epoch"
 _LEDGER_CURSOR = "ledger_cursor"
 
-# What every commit runs, put together once. The first is all that it has to look at before it writes.
 _STORED_SEQ = sa.func.json_extract(state_table.c.data, "$.seq")
-_STORED = sa.text("""
+
+# What every commit runs. The first is all that it has to look at before it writes.
+_STORED = for_sqlite(
+    sa.text("""
     SELECT (SELECT value FROM meta WHERE key = 'epoch') AS epoch,
            (SELECT data FROM state) AS data,
-           (SELECT json_extract(data, '$.seq') FROM state) AS seq,
            EXISTS (SELECT 1 FROM trading_steps WHERE request_id = :request_id) AS repeated
 """)
-_WRITE_STATE = insert(state_table).prefix_with("OR REPLACE")
-_WRITE_ROW = insert(steps_table)
-_SET_PHASES = (
+)
+_WRITE_STATE = for_sqlite(insert(state_table).prefix_with("OR REPLACE"))
+_WRITE_ROW = for_sqlite(insert(steps_table))
+_SET_PHASES = for_sqlite(
     sa.update(steps_table).where(steps_table.c.seq == sa.bindparam("of_seq")).values(phases=sa.bindparam("whole"))
 )
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _patient(
+    method: "Callable[Concatenate[SqliteStore, P], T]",
+) -> "Callable[Concatenate[SqliteStore, P], T]":
+    """Has a method, which is one transaction, run again while its file cannot be used."""
+
+    @functools.wraps(method)
+    def run(store: "SqliteStore", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return store.patiently(lambda: method(store, *args, **kwargs))
+
+    return run
 
 
 def state_path(data_dir: Path, symbol: str) -> Path:
@@ -55,49 +78,71 @@ class SqliteStore:
     """A Store on one file. Its calls may come from several threads; they run one after another."""
 
     def __init__(self, path: Path) -> None:
-        """Opens the file, makes its tables. Raises UnfinishableError for a file of another version."""
+        """Opens the file, makes its tables. Raises StopError for a file that is damaged or of another version."""
         self._path = path
+        self._file = PatientFile(path)
         self._lock = FileLock(path.with_suffix(".lock"))
         self._mutex = threading.Lock()
         self._epoch = 0
         self._kept = NOTHING  # the state that we wrote last: texts of slots that do not change are not made again
         self._newest: JournalRow | None = None  # written by us
         self._late: dict[int, tuple[Phase, ...]] = {}  # phases of rows that were written before the last one ended
-        self._engine = _open(path)
-        with around("orchestrator.schema"), self._engine.begin() as connection:
-            prepare(connection, str(path))
+        self._connection: sa.Connection  # one for all, kept: to take it from a pool each time cost as much as a write
+        _guarded(lambda: self._file.open(self._prepare))
+
+    def _prepare(self) -> None:
+        self._connection = _open(self._path)
+        with around("orchestrator.schema"), self._transaction() as connection:
+            prepare(connection, str(self._path))
 
     @property
     def away(self) -> str:
-        """A file is never away."""
-        return ""
+        """Why the file cannot be used; empty while it can."""
+        return self._file.away
 
     def ping(self) -> None:
-        """A file is there."""
+        """Looks whether it is still the file that was opened."""
+        _guarded(self._file.ping)
 
     def stop_waiting(self) -> None:
-        """Nothing waits for a file."""
+        """From now on a call fails where the file cannot be used."""
+        self._file.stop_waiting()
+
+    def patiently(self, transaction: Callable[[], T]) -> T:
+        """What the transaction returns, once it is committed. Raises DatabaseStopError where it never will be."""
+        return _guarded(lambda: self._file.run(transaction))
 
     def take_lease(self) -> int:
         """Locks the file's lock and raises the epoch. Raises LeaseLostError where another process has it."""
         self._lock.take(self._path.name)
-        with around("orchestrator.lease"), self._mutex, self._engine.begin() as connection:
+        self._epoch = self._first_epoch()
+        return self._epoch
+
+    @_patient
+    def _first_epoch(self) -> int:
+        with around("orchestrator.lease"), self._transaction() as connection:
             return self._next_epoch(connection)
 
     def raise_epoch(self) -> int:
         """The next epoch, in the file before it is returned."""
-        with around("orchestrator.epoch"), self._mutex, self._engine.begin() as connection:
+        self._epoch = self._higher_epoch()
+        return self._epoch
+
+    @_patient
+    def _higher_epoch(self) -> int:
+        with around("orchestrator.epoch"), self._transaction() as connection:
             return self._next_epoch(connection)
 
     def _next_epoch(self, connection: sa.Connection) -> int:
         self._check_lease(connection)
-        self._epoch = _meta(connection, _EPOCH) + 1
-        _set_meta(connection, _EPOCH, self._epoch)
-        return self._epoch
+        epoch = _meta(connection, _EPOCH) + 1
+        _set_meta(connection, _EPOCH, epoch)
+        return epoch
 
+    @_patient
     def load_state(self) -> State | None:
         """The stored state. Raises UnfinishableError where its text cannot be read."""
-        with self._mutex, self._engine.begin() as connection:
+        with self._transaction() as connection:
             text = _stored_text(connection)
         if text is None:
             return None
@@ -109,34 +154,39 @@ class SqliteStore:
                 "or start the version that wrote it"
             ) from error
 
+    @_patient
     def save_state(self, state: State) -> None:
         """Stores a state without a step. Raises ConflictError unless it is the first, or the next seq."""
-        with around("orchestrator.save"), self._mutex, self._engine.begin() as connection:
+        with around("orchestrator.save"), self._transaction() as connection:
             self._check_lease(connection)
             self._check_follows(connection, state.seq)
             _write_state(connection, state_json(state), state.last_update_time)
+        self._file.move_in()
 
+    @_patient
     def bind_ledger(self, ledger_birth_id: str) -> None:
         """Puts the ledger's birth id into the stored state."""
-        with around("orchestrator.bind"), self._mutex, self._engine.begin() as connection:
+        with around("orchestrator.bind"), self._transaction() as connection:
             self._check_lease(connection)
             state = replace(state_from_json(_stored_text(connection) or ""), ledger_birth_id=ledger_birth_id)
             _write_state(connection, state_json(state), state.last_update_time)
 
+    @_patient
     def commit(self, plan: Plan, results: Sequence[ActionResult], state: State, phases: Sequence[Phase]) -> JournalRow:
         """State and journal row in one transaction; a repetition returns what is stored and writes nothing."""
         after = pieces_of(state, self._kept)
-        with around("orchestrator.commit"), self._mutex, self._engine.begin() as connection:
-            stored = connection.execute(_STORED, {"request_id": plan.request_id}).one()
+        with around("orchestrator.commit"), self._transaction() as connection:
+            stored = _STORED.on(connection, {"request_id": plan.request_id}).one()
             if stored.repeated:
                 return self._repeated(connection, plan.request_id)
             self._refuse_other_epoch(stored.epoch or 0)
-            self._refuse_other_seq(stored.seq, plan.seq)
+            before = self._kept_or_stored(stored.data)
+            self._refuse_other_seq(before.seq, plan.seq)
             row = JournalRow(
                 plan=plan,
                 results=tuple(results),
-                digest_before=digest_of_json(stored.data or ""),
-                digest_after=digest_of_json(after.text),
+                digest_before=before.digest,
+                digest_after=after.digest,
                 phases=tuple(phases),
                 committed_time_ms=time.time_ns() // 1_000_000,
             )
@@ -148,6 +198,12 @@ class SqliteStore:
         self._kept, self._newest = after, row
         self._late.clear()
         return row
+
+    def _kept_or_stored(self, text: str | None) -> StatePieces:
+        """The stored state: as we wrote it, or read where that was another process or another statement of ours."""
+        if text is None:
+            return NOTHING
+        return self._kept if text == self._kept.text else pieces_of(state_from_json(text))
 
     def _repeated(self, connection: sa.Connection, request_id: str) -> JournalRow:
         row = _find(connection, steps_table.c.request_id == request_id)
@@ -161,41 +217,52 @@ class SqliteStore:
         if row is not None:
             self._late[seq] = (*row.phases, phase)
 
+    @_patient
     def find_step(self, *, seq: int = 0, request_id: str = "") -> JournalRow | None:
         """The row of a request where one is named, else of a seq."""
         wanted = steps_table.c.request_id == request_id if request_id else steps_table.c.seq == seq
-        with self._mutex, self._engine.begin() as connection:
+        with self._transaction() as connection:
             row = _find(connection, wanted)
             return None if row is None else self._with_late(row)
 
+    @_patient
     def last_steps(self, limit: int) -> list[JournalRow]:
         """The newest rows, newest first."""
         query = sa.select(steps_table).order_by(steps_table.c.seq.desc()).limit(limit)
-        with self._mutex, self._engine.begin() as connection:
+        with self._transaction() as connection:
             return [self._with_late(journal_row(row)) for row in connection.execute(query)]
 
+    @_patient
     def ledger_cursor(self) -> int:
         """The accepted_seq that the last start reached."""
-        with self._mutex, self._engine.begin() as connection:
+        with self._transaction() as connection:
             return _meta(connection, _LEDGER_CURSOR)
 
+    @_patient
     def move_ledger_cursor(self, accepted_seq: int) -> None:
         """Keeps it for the next start."""
-        with around("orchestrator.cursor"), self._mutex, self._engine.begin() as connection:
+        with around("orchestrator.cursor"), self._transaction() as connection:
             self._check_lease(connection)
             _set_meta(connection, _LEDGER_CURSOR, accepted_seq)
 
+    @_patient
     def prune(self, before_ms: int) -> int:
         """Deletes older rows but for the newest one."""
-        with around("orchestrator.prune"), self._mutex, self._engine.begin() as connection:
+        with around("orchestrator.prune"), self._transaction() as connection:
             self._check_lease(connection)
             return _prune(connection, before_ms)
 
     def close(self) -> None:
         """Closes the file and gives the lease back."""
         with self._mutex:
-            self._engine.dispose()
+            self._connection.close()
+            self._connection.engine.dispose()
             self._lock.release()
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sa.Connection]:
+        with self._mutex, self._connection.begin():
+            yield self._connection
 
     def _with_late(self, row: JournalRow) -> JournalRow:
         phases = self._late.get(row.plan.seq)
@@ -212,10 +279,12 @@ class SqliteStore:
             )
 
     def _check_follows(self, connection: sa.Connection, seq: int) -> None:
-        self._refuse_other_seq(connection.execute(sa.select(_STORED_SEQ)).scalar_one_or_none(), seq)
+        stored = connection.execute(sa.select(_STORED_SEQ)).scalar_one_or_none()
+        self._refuse_other_seq(-1 if stored is None else int(stored), seq)
 
-    def _refuse_other_seq(self, stored: str | None, seq: int) -> None:
-        expected = 0 if stored is None else int(stored) + 1
+    def _refuse_other_seq(self, stored: int, seq: int) -> None:
+        """`stored` is -1 where there is no state."""
+        expected = stored + 1
         if seq != expected:
             raise ConflictError(
                 f"{self._path.name} expects step {expected}, not {seq}: something else wrote it; "
@@ -223,7 +292,7 @@ class SqliteStore:
             )
 
 
-def _open(path: Path) -> sa.Engine:
+def _open(path: Path) -> sa.Connection:
     engine = sa.create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
 
     @event.listens_for(engine, "connect")
@@ -231,7 +300,7 @@ def _open(path: Path) -> sa.Engine:
         # The driver's own transactions begin late and skip DDL: begin them ourselves, below.
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_MS}"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -239,7 +308,14 @@ def _open(path: Path) -> sa.Engine:
     def begin(connection: sa.Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
-    return engine
+    return engine.connect()
+
+
+def _guarded(call: Callable[[], T]) -> T:
+    try:
+        return call()
+    except DatabaseError as error:
+        raise DatabaseStopError(error) from error
 
 
 def _stored_text(connection: sa.Connection) -> str | None:
@@ -248,15 +324,15 @@ def _stored_text(connection: sa.Connection) -> str | None:
 
 def _write_state(connection: sa.Connection, text: str, updated_at_ns: int) -> None:
     row = {"id": 1, "data": text, "updated_at": updated_at_ns}
-    connection.execute(_WRITE_STATE, row)
+    _WRITE_STATE.on(connection, row)
 
 
 def _write_row(connection: sa.Connection, row: JournalRow) -> None:
-    connection.execute(_WRITE_ROW, row_values(row))
+    _WRITE_ROW.on(connection, row_values(row))
 
 
 def _set_phases(connection: sa.Connection, seq: int, phases: Sequence[Phase]) -> None:
-    connection.execute(_SET_PHASES, {"of_seq": seq, "whole": phases_json(phases)})
+    _SET_PHASES.on(connection, {"of_seq": seq, "whole": phases_json(phases)})
 
 
 def _prune(connection: sa.Connection, before_ms: int) -> int:
