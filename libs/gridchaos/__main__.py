@@ -1,16 +1,17 @@
-"""`python -m gridchaos`, which is `gridwright chaos`: plays a case, the matrix or a storm, and says what it found.
+"""`python -m gridchaos`, which is `gridwright chaos`: plays a case or the matrix, and says what it found.
 
 0: every promise held. 1: one did not. 2: the words cannot be used.
 """
 
 import argparse
-import asyncio
+import os
 import sys
-import tempfile
 from pathlib import Path
 
 from gridchaos.case import Case
-from gridchaos.player import result_of
+from gridchaos.matrix import Options, play_in, playing_on, run_matrix
+from gridchaos.results import ZEROS, Result, read
+from gridchaos.selection import Select
 from gridctl.arguments import add_chaos
 
 
@@ -23,19 +24,42 @@ def main() -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Does what the words say; the exit code."""
-    return _case(arguments.case)
-
-
-def _case(case_id: str) -> int:
+    for variable in ("DATABASE_URL", "DATABASE_URL_FILE"):
+        os.environ.pop(variable, None)  # the user's own database is not for killing
     try:
-        case = Case.parse(case_id)
+        return _case(arguments) if arguments.case else _matrix(arguments)
     except ValueError as error:
         sys.stderr.write(f"gridwright chaos: {error}\n")
         return 2
-    with tempfile.TemporaryDirectory(prefix="gridwright-chaos-") as folder:
-        result = asyncio.run(result_of(case, Path(folder), "sqlite"))
-    sys.stdout.write(f"{result.line()}\n")
+
+
+def _case(arguments: argparse.Namespace) -> int:
+    case = Case.parse(arguments.case)
+    with playing_on(arguments.database) as place:
+        result = play_in(case.id, place, arguments.database)
+    for line in _lines(result):
+        _say(line)
     return 0 if result.clean else 1
+
+
+def _lines(result: Result) -> list[str]:
+    counts = " ".join(f"{name}={getattr(result, name)}" for name in ZEROS)
+    times = f"protected_ms={list(result.protected_ms)} unknown_ms={list(result.unknown_ms)}"
+    measures = f"kills={result.kills} faults={result.faults} fills={result.fills} {counts} {times}"
+    return [f"CASE {result.id} {result.database}", *result.problems, f"{measures} seconds={result.seconds}"]
+
+
+def _matrix(arguments: argparse.Namespace) -> int:
+    results: Path = arguments.resume
+    results.parent.mkdir(parents=True, exist_ok=True)
+    read(results)  # a file of something else is refused before anything starts
+    options = Options(results, arguments.database, Select(arguments.select), arguments.jobs, arguments.limit)
+    return 0 if run_matrix(options, _say) else 1
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ class Phase(Enum):
     """What the grid is about when the process dies."""
 
     PLACING = "placing"  # its first start, and the first orders
+    DOUBT = "doubt"  # the same, and one of them, whose answer is lost, is filled before look-ups show it
     FILL = "fill"  # an order is filled, its counter order is placed
     PARTIAL = "partial"  # an order is filled by half, then the rest
     TRAILING = "trailing"  # the price rises: the farthest orders are cancelled, nearer ones placed

@@ -54,6 +54,7 @@ class VenueFault(Enum):
     CANCEL_NO_REQUEST = "cancel-no-request"
     CANCEL_LOST_REQUEST = "cancel-lost-request"
     CANCEL_UNDONE_502 = "cancel-undone-502"
+    CANCEL_BANNED = "cancel-banned"
     CANCEL_CROSSES = "cancel-crosses"
     CANCEL_CROSSES_HALF = "cancel-crosses-half"
     # A fill, and what is told of it.
@@ -166,6 +167,10 @@ _TABLE: dict[VenueFault, _Row] = {
     ),
     VenueFault.CANCEL_UNDONE_502: _cancel(
         "not cancelled, answered 502", simex.Fault(kind=simex.FAULT_KIND_STATUS, status=502)
+    ),
+    VenueFault.CANCEL_BANNED: _cancel(
+        "not cancelled, the address is banned for minutes",
+        simex.Fault(kind=simex.FAULT_KIND_ERROR_CODE, code=-1003, status=418),
     ),
     VenueFault.CANCEL_CROSSES: _Row(
         "filled just before its cancel arrives",

@@ -19,6 +19,8 @@ from gridtesting.processes import Stack
 from gridwright.v1 import models_pb2, orchestrator_pb2, simex_pb2
 
 DEADLINE_SECONDS = 20.0
+BUYS = 5
+"""How many buying orders the grid has when it is at rest: the example's."""
 RISE = 4
 """How many slots the price rises by when the farthest orders are to be cancelled."""
 _FOREIGN_PRICE, _FOREIGN_QUANTITY = "30000", "0.001"  # far below what any case moves the market to
@@ -48,6 +50,8 @@ class Grid:
         self.stack = stack
         self.symbol = stack.house.symbols[0]
         self.prefix = id_prefix(stack.house.bot, self.symbol)
+        self.by_hand = 0
+        """How many foreign orders there are."""
         self._hand = Hand(read_toml(stack.house.config).table("venue").text("base_url"))
 
     # -- the market
@@ -91,6 +95,7 @@ class Grid:
     async def place_by_hand(self) -> None:
         """A foreign order, which no bot may touch."""
         await asyncio.to_thread(self._hand.place, "buy", self.symbol, _FOREIGN_QUANTITY, _FOREIGN_PRICE)
+        self.by_hand += 1
 
     async def halt(self) -> None:
         """Into safe mode."""
@@ -138,6 +143,14 @@ class Grid:
             stack.wires, stack.house.bot, stack.house.symbols, DEADLINE_SECONDS, pause_seconds=_PAUSE_SECONDS
         ):
             raise GaveUpError(f"not at rest after {DEADLINE_SECONDS:g} s:\n{stack.outputs()}")
+
+    async def until_all_rest(self) -> None:
+        """Returns once the venue has all the buying orders of the grid, whether or not anybody knows of it."""
+
+        async def all_rest() -> bool:
+            return len(await self.buys()) == BUYS
+
+        await self.until(f"{BUYS} orders", all_rest)
 
     async def fills_beyond(self, fills: int) -> None:
         """Returns once the state counts more fills than that."""

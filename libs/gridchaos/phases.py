@@ -5,12 +5,14 @@ from typing import assert_never
 
 from gridchaos.case import Phase
 from gridchaos.faults import VenueFault
-from gridchaos.grid import Grid
+from gridchaos.grid import BUYS, Grid
 from gridctl.house import EXECUTOR, ORCHESTRATOR, SIMEX
 from gridwright.v1 import models_pb2
 
 Environments = Mapping[str, Mapping[str, str]]
 """What is added to the environment of each service."""
+_STANDING = {Phase.DOUBT: VenueFault.HIDDEN, Phase.CROSSING: VenueFault.CANCEL_CROSSES}
+"""The faults that phases are made of. Another one comes on top."""
 
 
 async def begin(grid: Grid, phase: Phase, fault: VenueFault, environments: Environments) -> None:
@@ -22,7 +24,8 @@ async def begin(grid: Grid, phase: Phase, fault: VenueFault, environments: Envir
     await grid.venue_reachable()
     await grid.place_by_hand()
     others = [name for name in stack.house.addresses if name != SIMEX]
-    if phase is Phase.PLACING:
+    if phase in {Phase.PLACING, Phase.DOUBT}:
+        await grid.add(_STANDING.get(phase, VenueFault.NONE))
         await grid.add(fault)
         for name in others:
             await stack[name].start(environments.get(name, {}))
@@ -36,7 +39,7 @@ async def begin(grid: Grid, phase: Phase, fault: VenueFault, environments: Envir
     for name in (ORCHESTRATOR, EXECUTOR):
         code = await stack[name].stop()
         assert code == 0, stack[name].output
-    await grid.add(VenueFault.CANCEL_CROSSES if phase is Phase.CROSSING else VenueFault.NONE)
+    await grid.add(_STANDING.get(phase, VenueFault.NONE))
     await grid.add(fault)
     for name in (EXECUTOR, ORCHESTRATOR):
         await stack[name].start(environments.get(name, {}))
@@ -47,6 +50,10 @@ async def act(grid: Grid, phase: Phase) -> None:
     match phase:
         case Phase.PLACING:
             pass
+        case Phase.DOUBT:
+            await grid.until_all_rest()
+            for _ in range(BUYS):
+                await grid.sell_down()
         case Phase.FILL:
             await grid.sell_down()
         case Phase.PARTIAL:

@@ -17,7 +17,7 @@ import grpc
 
 from gridchaos.case import Case, Phase
 from gridchaos.chaos_house import still_house
-from gridchaos.faults import VenueFault
+from gridchaos.faults import Strikes, VenueFault
 from gridchaos.grid import DEADLINE_SECONDS, GaveUpError, Grid
 from gridchaos.phases import act, begin, come_to_rest, go_on
 from gridchaos.results import Result
@@ -25,9 +25,6 @@ from gridchaos.verdict import Verdict, judge
 from gridctl.house import EXECUTOR, ORCHESTRATOR
 from gridrpc.crash import CRASH, TRACE
 from gridtesting.processes import Process, Stack
-
-FOREIGN_ORDERS = 2
-"""Placed by hand in each case: one before the phase, one while the process is dead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +54,22 @@ async def play(case: Case, folder: Path, environment: Mapping[str, str] | None =
         for order in orders[1:]:
             await victim.start(order)
             exit_codes.append(await victim.ended(DEADLINE_SECONDS))
-        await grid.place_by_hand()
+        if may_place_by_hand(case):
+            await grid.place_by_hand()
         if case.fault is VenueFault.TRADED_AWAY:
             await grid.sell_down()
         restarted_ms = time.time_ns() // 1_000_000
         await victim.start(given)
         await victim.serving()
         await go_on(grid, case.phase)
-        verdict = await judge(grid, restarted_ms, FOREIGN_ORDERS)
+        verdict = await judge(grid, restarted_ms)
     last_points = tuple(_passed(order[TRACE])[-1] for order in orders)
     return Played(tuple(exit_codes), last_points, verdict)
+
+
+def may_place_by_hand(case: Case) -> bool:
+    """Whether a foreign order may be placed while the process is dead: not where a fault waits for our next place."""
+    return case.fault.strikes is not Strikes.PLACE and case.phase is not Phase.DOUBT
 
 
 async def result_of(case: Case, folder: Path, database: str) -> Result:

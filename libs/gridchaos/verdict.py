@@ -56,7 +56,7 @@ class Verdict:
         }
 
 
-async def judge(grid: Grid, restarted_ms: int, foreign_orders: int) -> Verdict:
+async def judge(grid: Grid, restarted_ms: int) -> Verdict:
     """Waits until all is at rest, and holds it against the venue's book. Raises GaveUpError where it never rests."""
     await grid.at_rest_in((await grid.state()).risk.mode)
     truth, [books] = await gather(grid.stack.wires, (grid.symbol,))
@@ -68,7 +68,7 @@ async def judge(grid: Grid, restarted_ms: int, foreign_orders: int) -> Verdict:
         mode=models_pb2.Mode.Name(books.state.risk.mode),
         audit=report,
         guessed=tuple(guesses(truth, ledger, books.log, RECV_WINDOW_MS + LAG_MS)),
-        foreign_touched=tuple(touched(truth, grid.prefix, foreign_orders)),
+        foreign_touched=tuple(touched(truth, grid.prefix, grid.by_hand)),
         applied_twice=(*report.twice, *applied_beyond(truth, books, grid.prefix)),
         faults=await grid.struck(),
         protected_ms=() if protected is None else (protected,),

@@ -44,7 +44,22 @@ def parser() -> argparse.ArgumentParser:
 def add_chaos(chaos: argparse.ArgumentParser) -> None:
     """What chaos may be told; `python -m gridchaos` takes the same words."""
     what = chaos.add_mutually_exclusive_group(required=True)
-    what.add_argument("--case", metavar="ID", help="one case of the matrix, point/phase/fault")
+    what.add_argument("--case", metavar="ID", help="one case of the matrix: point/phase/fault")
+    what.add_argument(
+        "--matrix", action="store_true", help="crash points × phases × faults of a venue"
+    )
+    add = chaos.add_argument
+    add("--database", choices=("sqlite", "postgres"), default="sqlite", help="default: sqlite")
+    add("--select", choices=("all", "pairwise", "covering"), default="all", help="of the matrix; default: all")
+    add("--jobs", type=_count, default=4, metavar="N", help="cases at a time; default: 4, for two cores")
+    add("--limit", type=_count, metavar="N", help="stop after so many cases; the same command goes on with the next")
+    add(
+        "--resume",
+        type=Path,
+        default=Path(".gridwright/chaos.jsonl"),
+        metavar="FILE",
+        help="of results: what it holds is not played again; default: .gridwright/chaos.jsonl",
+    )
 
 
 def _add_demo(demo: argparse.ArgumentParser) -> None:

@@ -1,0 +1,142 @@
+"""Plays the matrix: surveys, selects, and lets workers play case after case. What is finished is not repeated."""
+
+import asyncio
+import contextlib
+import multiprocessing
+import os
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from gridchaos import surveying
+from gridchaos.case import Case
+from gridchaos.player import result_of
+from gridchaos.results import Result, append, read
+from gridchaos.selection import Select, Surveyed, matrix, selected
+
+SQLITE, POSTGRES = "sqlite", "postgres"
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to play. Results are appended to the file, the survey lies beside it."""
+
+    results: Path
+    database: str = SQLITE
+    select: Select = Select.ALL
+    jobs: int = 2
+    limit: int | None = None  # at most so many cases of this run; None: all
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a worker's cases keep their data: nothing for files, else a server's URL and a database to copy there."""
+
+    server: str = ""
+    template: str = ""
+
+
+def run_matrix(options: Options, say: Say) -> bool:
+    """Whether all that was played, in this run and before, kept every promise."""
+    with _place(options.database) as place, _workers(options.jobs) as workers:
+        surveyed = _surveyed(options.results, workers, say)
+        cases = selected(matrix(surveyed), options.select)
+        done = {each.id for each in _of(options) if each.clean}
+        left = [case for case in cases if case.id not in done][: options.limit]
+        say(f"{len(cases)} cases on {options.database}, {len(cases) - len(done & {c.id for c in cases})} left")
+        failed = _play_all(left, place, options, workers, say)
+    for point in surveying.unpassed(surveyed):
+        say(f"no phase passes {point}: add one, or say in surveying.py where it is died at")
+    return not failed and not surveying.unpassed(surveyed)
+
+
+def _of(options: Options) -> list[Result]:
+    return [each for each in read(options.results) if (each.kind, each.database) == ("case", options.database)]
+
+
+def _surveyed(results: Path, workers: Executor, say: Say) -> Surveyed:
+    path = results.with_suffix(".survey.json")
+    if path.exists():
+        return surveying.from_json(path.read_text(encoding="utf-8"))
+    tasks = list(surveying.tasks())
+    say(f"surveying {len(tasks)} phases and starts")
+    surveyed = surveying.put_together(zip(tasks, workers.map(surveying.carry_out, tasks), strict=True))
+    path.write_text(surveying.to_json(surveyed), encoding="utf-8")
+    return surveyed
+
+
+def _play_all(cases: Sequence[Case], place: Place, options: Options, workers: Executor, say: Say) -> int:
+    """How many failed. A failed case is played again by the next run."""
+    failed = 0
+    plays = [workers.submit(play_in, case.id, place, options.database) for case in cases]
+    for number, play in enumerate(as_completed(plays), start=1):
+        result = play.result()
+        append(options.results, result)
+        failed += not result.clean
+        if not result.clean:
+            say(f"FAILED {result.id} on {result.database}: {'; '.join(result.problems)}")
+        if number % 50 == 0 or number == len(plays):
+            say(f"{number} of {len(plays)} played, {failed} failed")
+    return failed
+
+
+def play_in(case_id: str, place: Place, database: str) -> Result:
+    """Plays one case, in a folder and a database of its own that are gone afterwards."""
+    with _own_database(place), tempfile.TemporaryDirectory(prefix="gridwright-chaos-") as folder:
+        return asyncio.run(result_of(Case.parse(case_id), Path(folder), database))
+
+
+@contextlib.contextmanager
+def playing_on(database: str) -> Iterator[Place]:
+    """The place for cases on a database that is there for the block."""
+    with _place(database) as place:
+        yield place
+
+
+@contextlib.contextmanager
+def _place(database: str) -> Iterator[Place]:
+    if database == SQLITE:
+        yield Place()
+        return
+    from gridtesting.databases import make_template  # a matrix on files needs no Postgres
+    from gridtesting.postgres import running_postgres
+
+    with running_postgres() as server:
+        yield Place(server.url(), make_template(server))
+
+
+@contextlib.contextmanager
+def _own_database(place: Place) -> Iterator[None]:
+    """The services find it in their environment."""
+    if not place.server:
+        yield
+        return
+    name = f"case_{uuid.uuid4().hex[:16]}"
+    create = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(place.template))
+    drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+    with psycopg.connect(place.server, autocommit=True) as connection:
+        connection.execute(create)
+        os.environ["DATABASE_URL"] = place.server.rpartition("/")[0] + f"/{name}"
+        try:
+            yield
+        finally:
+            del os.environ["DATABASE_URL"]
+            connection.execute(drop)
+
+
+@contextlib.contextmanager
+def _workers(jobs: int) -> Iterator[Executor]:
+    # Spawned, not forked: each has a fork server of its own for its services, and gRPC must not be forked.
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as workers:
+        try:
+            yield workers
+        except BaseException:
+            workers.shutdown(wait=False, cancel_futures=True)
+            raise
