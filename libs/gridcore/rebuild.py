@@ -1,4 +1,4 @@
-"""rebuild: the state again, after it or the ledger was lost, from the update log, the orders that live, and their names.
+"""rebuild: the state again, after it or the ledger was lost, from the update log, the live orders, and all their names.
 
 The log may be the one that the state has followed, or one that was written anew from the venue's trades. So what a
 state has applied is told by its orders and its seq, never by an offset: of an order that it holds, what it counts as

@@ -17,7 +17,7 @@ from gridcore.orders import OrderEvent, OrderStatus, Role, advance
 from gridcore.position_manager import retired
 from gridcore.slots import InventorySlot, PositionStatus, SlotEvent, SlotOrder, passed
 from gridcore.state import State
-from gridcore.triggers import ModeChanged, OrdersUpdated, Plan
+from gridcore.triggers import ModeChanged, OrdersUpdated, Plan, StateRebuilt
 
 WOULD_MATCH = "WOULD_MATCH"  # the reason of a refused order that would have traded at once
 
@@ -86,7 +86,7 @@ def _rejects(plan: Plan, answers: Mapping[int, ActionResult]) -> int:
 
 
 def _price_after(state: State, plan: Plan) -> Decimal | None:
-    if isinstance(plan.trigger, ModeChanged) or plan.trigger.price is None:
+    if isinstance(plan.trigger, ModeChanged | StateRebuilt) or plan.trigger.price is None:
         return state.last_price
     return plan.trigger.price
 

@@ -51,6 +51,20 @@ Trigger = PriceChanged | Ticked | OrdersUpdated | ModeChanged
 
 
 @dataclass(frozen=True, slots=True)
+class StateRebuilt:
+    """The state was made anew up to `end_offset` of the log. Nothing is decided on it."""
+
+    at_ms: int
+    why: str
+    lost: tuple[str, ...]  # a sentence for each thing that could not be rebuilt
+    end_offset: int
+
+
+Cause = Trigger | StateRebuilt
+"""What a step of the journal may come from."""
+
+
+@dataclass(frozen=True, slots=True)
 class EnterSafeMode:
     """The risk check says stop: start the procedure."""
 
@@ -77,7 +91,7 @@ class Plan:
     request_id: str
     seq: int  # the state's seq after it
     epoch: int
-    trigger: Trigger
+    trigger: Cause
     risk: RiskFlags  # after it
     actions: tuple[Action, ...] = ()
     new_slots: tuple[InventorySlot, ...] = ()

@@ -98,6 +98,8 @@ def trigger(step: orchestrator_pb2.TradingStep) -> str:
             return "fill" if any(update.WhichOneof("kind") == "fill" for update in updates) else "order"
         case "mode_change":
             return "mode"
+        case "state_rebuilt":
+            return "anew"
         case _:
             return ""
 

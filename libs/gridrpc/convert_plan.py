@@ -12,7 +12,7 @@ from google.protobuf import json_format
 
 from gridcore.actions import ActionResult
 from gridcore.money import canonical
-from gridcore.triggers import ModeChanged, OrdersUpdated, Plan, PriceChanged, Ticked, Trigger
+from gridcore.triggers import Cause, ModeChanged, OrdersUpdated, Plan, PriceChanged, StateRebuilt, Ticked
 from gridrpc.convert_orders import (
     action_from_proto,
     action_to_proto,
@@ -28,7 +28,7 @@ from gridrpc.protojson import from_json, to_dict, to_json
 from gridwright.v1 import models_pb2
 
 
-def trigger_to_proto(trigger: Trigger) -> models_pb2.Trigger:
+def trigger_to_proto(trigger: Cause) -> models_pb2.Trigger:
     """What set a step going as the wire has it."""
     match trigger:
         case PriceChanged():
@@ -56,11 +56,16 @@ def trigger_to_proto(trigger: Trigger) -> models_pb2.Trigger:
                 clears_itself=trigger.clears_itself,
             )
             return models_pb2.Trigger(mode_change=change)
+        case StateRebuilt():
+            rebuilt = models_pb2.StateRebuilt(
+                at_ms=trigger.at_ms, why=trigger.why, lost=trigger.lost, end_offset=trigger.end_offset
+            )
+            return models_pb2.Trigger(state_rebuilt=rebuilt)
         case _:
             assert_never(trigger)
 
 
-def trigger_from_proto(message: models_pb2.Trigger, field: str = "trigger") -> Trigger:
+def trigger_from_proto(message: models_pb2.Trigger, field: str = "trigger") -> Cause:
     """The trigger. Raises InvalidArgument naming the field."""
     match message.WhichOneof("kind"):
         case "price_change":
@@ -74,6 +79,9 @@ def trigger_from_proto(message: models_pb2.Trigger, field: str = "trigger") -> T
             return _updates_from_proto(message.order_updates, f"{field}.order_updates")
         case "mode_change":
             return _mode_change_from_proto(message.mode_change, f"{field}.mode_change")
+        case "state_rebuilt":
+            rebuilt = message.state_rebuilt
+            return StateRebuilt(rebuilt.at_ms, rebuilt.why, tuple(rebuilt.lost), rebuilt.end_offset)
         case _:
             raise InvalidArgument(f"{field} says nothing: give one of its kinds", field=field)
 

@@ -6,6 +6,7 @@ Idempotent by request id, fenced, places expire, fills only in the log. Tests fi
 import asyncio
 import time
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -15,10 +16,14 @@ import grpc
 
 from gridcore.actions import Action, ActionResult, Fill, Outcome, PlaceOrder
 from gridcore.market import MarketRules
+from gridcore.money import canonical
 from gridcore.orders import OrderStatus, Role
 from gridcore.state import RiskFlags
 from gridcore.triggers import Plan, Ticked
 from gridrpc.convert_orders import (
+    ORDER_STATUSES,
+    ROLES,
+    SIDES,
     action_from_proto,
     action_to_proto,
     result_to_proto,
@@ -60,6 +65,7 @@ class Market:
     fence: int = 0
     state_birth_id: str = ""
     news: asyncio.Condition = field(default_factory=asyncio.Condition)
+    followers: Counter[int] = field(default_factory=Counter[int])  # open streams by epoch
 
 
 class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
@@ -118,7 +124,9 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
     async def Fence(self, request: executor_pb2.FenceRequest, context: Context) -> executor_pb2.FenceResponse:  # noqa: N802
         """Raises the fence; intents of older epochs end NOT_SENT."""
         market = self._market(request.symbol)
-        if market.state_birth_id in {"", request.state_birth_id}:
+        if request.rebuild and market.followers[market.fence]:
+            raise FailedPrecondition(f"epoch {market.fence} follows the log", reason="FOLLOWED")
+        if request.rebuild or market.state_birth_id in {"", request.state_birth_id}:
             self._raise_fence(market, request)
         return executor_pb2.FenceResponse(
             epoch=market.fence,
@@ -131,10 +139,26 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
         if request.epoch < market.fence:
             raise FailedPrecondition(f"epoch = {request.epoch}: the fence is at {market.fence}", reason="FENCED")
         market.fence = request.epoch
-        market.state_birth_id = request.state_birth_id
+        market.state_birth_id = "" if request.rebuild else request.state_birth_id
         for known in self.requests.values():
             if known.symbol == request.symbol and not known.complete and known.epoch < market.fence:
                 known.results = _not_sent(known.actions)
+
+    async def GetLedger(self, request: executor_pb2.GetLedgerRequest, context: Context) -> executor_pb2.Ledger:  # noqa: N802
+        """Whose it is, and what lives."""
+        market = self._market(request.symbol)
+        return executor_pb2.Ledger(
+            symbol=request.symbol,
+            birth_id=self.ledger_birth_id,
+            state_birth_id=market.state_birth_id,
+            epoch=market.fence,
+            end_offset=len(market.venue.log),
+            live=[_ledger_order(request.symbol, order) for order in market.venue.live()]
+            + [
+                _ledger_order(request.symbol, ModelOrder(place, Decimal(0), OrderStatus.UNKNOWN))
+                for place in market.venue.lost.values()
+            ],
+        )
 
     async def ListRequests(  # noqa: N802
         self, request: executor_pb2.ListRequestsRequest, context: Context
@@ -151,13 +175,17 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
         offset = request.after_offset
         if offset > len(market.venue.log):
             raise OutOfRange(f"after_offset = {offset}: the log ends at {len(market.venue.log)}")
-        while True:
-            while offset < len(market.venue.log):
-                yield update_to_proto(market.venue.log[offset])
-                offset += 1
-            async with market.news:
-                while offset >= len(market.venue.log):
-                    await market.news.wait()
+        market.followers[request.epoch] += request.epoch > 0
+        try:
+            while True:
+                while offset < len(market.venue.log):
+                    yield update_to_proto(market.venue.log[offset])
+                    offset += 1
+                async with market.news:
+                    while offset >= len(market.venue.log):
+                        await market.news.wait()
+        finally:
+            market.followers[request.epoch] -= request.epoch > 0
 
     async def GetBatch(self, request: executor_pb2.GetBatchRequest, context: Context) -> executor_pb2.Batch:  # noqa: N802
         """A request of the ledger."""
@@ -276,6 +304,21 @@ def _not_sent(actions: Sequence[Action]) -> list[ActionResult]:
         ActionResult(index, action.client_order_id, Outcome.NOT_SENT, reason="FENCED")
         for index, action in enumerate(actions)
     ]
+
+
+def _ledger_order(symbol: str, order: ModelOrder) -> executor_pb2.LedgerOrder:
+    place = order.place
+    return executor_pb2.LedgerOrder(
+        client_order_id=place.client_order_id,
+        exchange_order_id=place.client_order_id,
+        symbol=symbol,
+        side=SIDES.to_proto(place.side),
+        role=ROLES.to_proto(place.role),
+        price=canonical(place.price),
+        quantity=canonical(place.quantity),
+        executed=canonical(order.executed),
+        status=ORDER_STATUSES.to_proto(OrderStatus.UNKNOWN if order.hidden else order.status),
+    )
 
 
 def _batch(known: Request) -> executor_pb2.Batch:

@@ -170,6 +170,16 @@ class LiveExecutor:
             executor_pb2.FenceRequest(symbol=SYMBOL, epoch=epoch, state_birth_id=state_birth_id, prefix=prefix)
         )
 
+    async def fence_for_rebuild(self, epoch: int, prefix: str = "gtest0") -> Any:
+        """Raises the fence over whatever state the ledger belongs to."""
+        return await self.stub.Fence(
+            executor_pb2.FenceRequest(symbol=SYMBOL, epoch=epoch, prefix=prefix, rebuild=True)
+        )
+
+    async def ledger(self) -> executor_pb2.Ledger:
+        """What it is, and what lives."""
+        return await self.stub.GetLedger(executor_pb2.GetLedgerRequest(symbol=SYMBOL))
+
     async def log(self, count: int, after_offset: int = 0) -> list[OrderUpdate]:
         """The next `count` entries; waits for them as the stream does."""
         call = self.stub.StreamOrderUpdates(

@@ -1,7 +1,7 @@
 """The ledger's records as the contract's messages."""
 
 from executor.ledger.requests import LedgerRequest
-from executor.ledger.stories import OrderStory
+from executor.ledger.stories import LedgerView, OrderStory
 from executor.ledger.words import Evidence, GivenWord, Word
 from executor.ports import VenueOrder
 from gridcore.money import canonical
@@ -44,6 +44,20 @@ def story_to_proto(story: OrderStory) -> executor_pb2.LedgerOrder:
         slot=order.slot,
         sent_time_ms=story.sent_ms,
         word=None if story.word is None else _word_to_proto(story.word),
+    )
+
+
+def ledger_to_proto(symbol: str, birth_id: str, view: LedgerView) -> executor_pb2.Ledger:
+    """A symbol's ledger at one moment; without a fence its numbers are 0."""
+    fence = view.fence
+    return executor_pb2.Ledger(
+        symbol=symbol,
+        birth_id=birth_id,
+        state_birth_id="" if fence is None else fence.state_birth_id,
+        epoch=0 if fence is None else fence.epoch,
+        floor_seq=0 if fence is None else fence.floor_seq,
+        end_offset=view.end_offset,
+        live=[story_to_proto(story) for story in view.live],
     )
 
 

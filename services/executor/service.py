@@ -10,6 +10,7 @@ from executor.bucket import Throttle, TokenBucket
 from executor.canceller import Canceller
 from executor.clock import VenueClock
 from executor.flight import Flight
+from executor.followers import Followers
 from executor.last_resort import LastResort
 from executor.ledger import pruning, requests
 from executor.ledger.life import ActionStatus
@@ -55,6 +56,7 @@ class Executor:
         self.clock = clock
         self.bell = Bell()
         self.flight = Flight()
+        self.followers = Followers()
         self.standing = Standing(lambda: ledger.guard.away)
         self._pace = pace
         bucket = TokenBucket(pace.requests_per_second, pace.burst, clock.local_ms())

@@ -50,9 +50,18 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         symbol = self._symbol(request.symbol)
         self._executor.standing.check_ready()
         now_ms = self._executor.clock.local_ms()
+        if request.rebuild:
+            standing = await self._run(fences.read, symbol)
+            self._executor.followers.refuse_to_replace(symbol, 0 if standing is None else standing.epoch)
         with around("executor.fence"):
             fence = await self._run(
-                fences.raise_to, symbol, request.epoch, request.state_birth_id, request.prefix, now_ms
+                fences.raise_to,
+                symbol,
+                request.epoch,
+                request.state_birth_id,
+                request.prefix,
+                now_ms,
+                rebuild=request.rebuild,
             )
         await self._executor.flight.landed_below(symbol, fence.epoch)
         return executor_pb2.FenceResponse(
@@ -61,6 +70,16 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
             state_birth_id=fence.state_birth_id,
             end_offset=await self._run(updates.end_offset, symbol),
         )
+
+    async def GetLedger(  # noqa: N802
+        self, request: executor_pb2.GetLedgerRequest, context: _Context
+    ) -> executor_pb2.Ledger:
+        """What the ledger is, and its orders that have not ended."""
+        del context
+        symbol = self._symbol(request.symbol)
+        self._executor.standing.check_ready()
+        view = await self._run(stories.view, symbol)
+        return convert.ledger_to_proto(symbol, self._executor.ledger.birth_id, view)
 
     async def ListRequests(  # noqa: N802
         self, request: executor_pb2.ListRequestsRequest, context: _Context
@@ -97,14 +116,15 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
                 reason="BEYOND_END",
                 end_offset=str(end),
             )
-        while not self._executor.bell.closed:
-            sound = self._executor.bell.sound(symbol)
-            page = await self._run(updates.page, symbol, offset, _LARGEST_PAGE)
-            for update in page:
-                yield convert_orders.update_to_proto(update)
-                offset = update.offset
-            if not page:
-                await sound.wait()
+        with self._executor.followers.following(symbol, request.epoch):
+            while not self._executor.bell.closed:
+                sound = self._executor.bell.sound(symbol)
+                page = await self._run(updates.page, symbol, offset, _LARGEST_PAGE)
+                for update in page:
+                    yield convert_orders.update_to_proto(update)
+                    offset = update.offset
+                if not page:
+                    await sound.wait()
 
     async def GetOrder(  # noqa: N802
         self, request: executor_pb2.GetOrderRequest, context: _Context

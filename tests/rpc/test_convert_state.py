@@ -12,7 +12,7 @@ from gridcore.actions import ActionResult, CancelOrder, Fill, OrderUpdate, Outco
 from gridcore.orders import OrderStatus, OrderType, Role, Side
 from gridcore.slots import InventorySlot, PositionStatus, SlotOrder
 from gridcore.state import Mode, PriceAnchor, RiskFlags, Rule, State, Totals
-from gridcore.triggers import ModeChanged, OrdersUpdated, Plan, PriceChanged, Ticked
+from gridcore.triggers import ModeChanged, OrdersUpdated, Plan, PriceChanged, StateRebuilt, Ticked
 from gridrpc.convert_plan import (
     plan_from_json,
     plan_from_proto,
@@ -122,6 +122,9 @@ TRIGGERS = (
         reason=TEXT,
         by=TEXT,
         clears_itself=st.booleans(),
+    )
+    | st.builds(
+        StateRebuilt, at_ms=COUNTS, why=TEXT, lost=st.lists(TEXT, max_size=2).map(tuple), end_offset=COUNTS
     )
 )
 PLACES = st.builds(

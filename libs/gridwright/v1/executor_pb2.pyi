@@ -101,6 +101,7 @@ class FenceRequest(_message.Message):
     EPOCH_FIELD_NUMBER: _builtins.int
     STATE_BIRTH_ID_FIELD_NUMBER: _builtins.int
     PREFIX_FIELD_NUMBER: _builtins.int
+    REBUILD_FIELD_NUMBER: _builtins.int
     symbol: _builtins.str
     epoch: _builtins.int
     """requests below it send nothing from now on"""
@@ -108,6 +109,8 @@ class FenceRequest(_message.Message):
     """of the state the caller keeps; the ledger remembers the first it is told"""
     prefix: _builtins.str
     """what the client order ids of this bot and symbol begin with"""
+    rebuild: _builtins.bool
+    """also for another state: the bond is cut, until a Fence without this ties it anew"""
     def __init__(
         self,
         *,
@@ -115,10 +118,11 @@ class FenceRequest(_message.Message):
         epoch: _builtins.int = ...,
         state_birth_id: _builtins.str = ...,
         prefix: _builtins.str = ...,
+        rebuild: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "prefix", b"prefix", "state_birth_id", b"state_birth_id", "symbol", b"symbol"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "prefix", b"prefix", "rebuild", b"rebuild", "state_birth_id", b"state_birth_id", "symbol", b"symbol"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -154,6 +158,69 @@ class FenceResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FenceResponse: _TypeAlias = FenceResponse  # noqa: Y015
+
+@_typing.final
+class GetLedgerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SYMBOL_FIELD_NUMBER: _builtins.int
+    symbol: _builtins.str
+    def __init__(
+        self,
+        *,
+        symbol: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["symbol", b"symbol"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetLedgerRequest: _TypeAlias = GetLedgerRequest  # noqa: Y015
+
+@_typing.final
+class Ledger(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SYMBOL_FIELD_NUMBER: _builtins.int
+    BIRTH_ID_FIELD_NUMBER: _builtins.int
+    STATE_BIRTH_ID_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    FLOOR_SEQ_FIELD_NUMBER: _builtins.int
+    END_OFFSET_FIELD_NUMBER: _builtins.int
+    LIVE_FIELD_NUMBER: _builtins.int
+    symbol: _builtins.str
+    birth_id: _builtins.str
+    state_birth_id: _builtins.str
+    """of the state that it belongs to; empty before the first Fence and while the bond is cut"""
+    epoch: _builtins.int
+    """of the fence, 0 before the first"""
+    floor_seq: _builtins.int
+    """steps up to this one may have been forgotten"""
+    end_offset: _builtins.int
+    """of the update log"""
+    @_builtins.property
+    def live(self) -> _containers.RepeatedCompositeFieldContainer[Global___LedgerOrder]:
+        """orders that have no end in the log"""
+
+    def __init__(
+        self,
+        *,
+        symbol: _builtins.str = ...,
+        birth_id: _builtins.str = ...,
+        state_birth_id: _builtins.str = ...,
+        epoch: _builtins.int = ...,
+        floor_seq: _builtins.int = ...,
+        end_offset: _builtins.int = ...,
+        live: _abc.Iterable[Global___LedgerOrder] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["birth_id", b"birth_id", "end_offset", b"end_offset", "epoch", b"epoch", "floor_seq", b"floor_seq", "live", b"live", "state_birth_id", b"state_birth_id", "symbol", b"symbol"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Ledger: _TypeAlias = Ledger  # noqa: Y015
 
 @_typing.final
 class ListRequestsRequest(_message.Message):
@@ -252,17 +319,21 @@ class StreamOrderUpdatesRequest(_message.Message):
 
     SYMBOL_FIELD_NUMBER: _builtins.int
     AFTER_OFFSET_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
     symbol: _builtins.str
     after_offset: _builtins.int
+    epoch: _builtins.int
+    """of the orchestrator that follows the log; 0 for other readers"""
     def __init__(
         self,
         *,
         symbol: _builtins.str = ...,
         after_offset: _builtins.int = ...,
+        epoch: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_offset", b"after_offset", "symbol", b"symbol"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_offset", b"after_offset", "epoch", b"epoch", "symbol", b"symbol"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -45,6 +45,11 @@ class ExecutorStub:
                 request_serializer=gridwright_dot_v1_dot_executor__pb2.FenceRequest.SerializeToString,
                 response_deserializer=gridwright_dot_v1_dot_executor__pb2.FenceResponse.FromString,
                 _registered_method=True)
+        self.GetLedger = channel.unary_unary(
+                '/gridwright.v1.Executor/GetLedger',
+                request_serializer=gridwright_dot_v1_dot_executor__pb2.GetLedgerRequest.SerializeToString,
+                response_deserializer=gridwright_dot_v1_dot_executor__pb2.Ledger.FromString,
+                _registered_method=True)
         self.ListRequests = channel.unary_unary(
                 '/gridwright.v1.Executor/ListRequests',
                 request_serializer=gridwright_dot_v1_dot_executor__pb2.ListRequestsRequest.SerializeToString,
@@ -107,7 +112,16 @@ class ExecutorServicer:
 
     def Fence(self, request, context):
         """Raises the symbol's fence: unsent intents of older epochs end NOT_SENT. Returns once nothing of an older epoch is
-        being sent any more. May be repeated; FAILED_PRECONDITION if the fence is already higher.
+        being sent any more. May be repeated; FAILED_PRECONDITION if the fence is already higher, or if it is to be raised
+        for a rebuild while the log is still followed under the epoch that stands.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetLedger(self, request, context):
+        """What the ledger is and whose, with its orders that have not ended, all of one moment: what a state is held against
+        at a start, and made from where it was lost. Asks the venue nothing. May be repeated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -193,6 +207,11 @@ def add_ExecutorServicer_to_server(servicer, server):
                     servicer.Fence,
                     request_deserializer=gridwright_dot_v1_dot_executor__pb2.FenceRequest.FromString,
                     response_serializer=gridwright_dot_v1_dot_executor__pb2.FenceResponse.SerializeToString,
+            ),
+            'GetLedger': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLedger,
+                    request_deserializer=gridwright_dot_v1_dot_executor__pb2.GetLedgerRequest.FromString,
+                    response_serializer=gridwright_dot_v1_dot_executor__pb2.Ledger.SerializeToString,
             ),
             'ListRequests': grpc.unary_unary_rpc_method_handler(
                     servicer.ListRequests,
@@ -294,6 +313,33 @@ class Executor:
             '/gridwright.v1.Executor/Fence',
             gridwright_dot_v1_dot_executor__pb2.FenceRequest.SerializeToString,
             gridwright_dot_v1_dot_executor__pb2.FenceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLedger(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gridwright.v1.Executor/GetLedger',
+            gridwright_dot_v1_dot_executor__pb2.GetLedgerRequest.SerializeToString,
+            gridwright_dot_v1_dot_executor__pb2.Ledger.FromString,
             options,
             channel_credentials,
             insecure,

@@ -40,7 +40,12 @@ class ExecutorStub:
     """
     Fence: _grpc.UnaryUnaryMultiCallable[_executor_pb2.FenceRequest, _executor_pb2.FenceResponse]
     """Raises the symbol's fence: unsent intents of older epochs end NOT_SENT. Returns once nothing of an older epoch is
-    being sent any more. May be repeated; FAILED_PRECONDITION if the fence is already higher.
+    being sent any more. May be repeated; FAILED_PRECONDITION if the fence is already higher, or if it is to be raised
+    for a rebuild while the log is still followed under the epoch that stands.
+    """
+    GetLedger: _grpc.UnaryUnaryMultiCallable[_executor_pb2.GetLedgerRequest, _executor_pb2.Ledger]
+    """What the ledger is and whose, with its orders that have not ended, all of one moment: what a state is held against
+    at a start, and made from where it was lost. Asks the venue nothing. May be repeated.
     """
     ListRequests: _grpc.UnaryUnaryMultiCallable[_executor_pb2.ListRequestsRequest, _executor_pb2.ListRequestsResponse]
     """Accepted requests in the order of acceptance, for recovery. May be repeated."""
@@ -79,7 +84,12 @@ class ExecutorAsyncStub(ExecutorStub):
     """
     Fence: _aio.UnaryUnaryMultiCallable[_executor_pb2.FenceRequest, _executor_pb2.FenceResponse]  # type: ignore[assignment]
     """Raises the symbol's fence: unsent intents of older epochs end NOT_SENT. Returns once nothing of an older epoch is
-    being sent any more. May be repeated; FAILED_PRECONDITION if the fence is already higher.
+    being sent any more. May be repeated; FAILED_PRECONDITION if the fence is already higher, or if it is to be raised
+    for a rebuild while the log is still followed under the epoch that stands.
+    """
+    GetLedger: _aio.UnaryUnaryMultiCallable[_executor_pb2.GetLedgerRequest, _executor_pb2.Ledger]  # type: ignore[assignment]
+    """What the ledger is and whose, with its orders that have not ended, all of one moment: what a state is held against
+    at a start, and made from where it was lost. Asks the venue nothing. May be repeated.
     """
     ListRequests: _aio.UnaryUnaryMultiCallable[_executor_pb2.ListRequestsRequest, _executor_pb2.ListRequestsResponse]  # type: ignore[assignment]
     """Accepted requests in the order of acceptance, for recovery. May be repeated."""
@@ -127,7 +137,18 @@ class ExecutorServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_executor_pb2.FenceResponse, _abc.Awaitable[_executor_pb2.FenceResponse]]:
         """Raises the symbol's fence: unsent intents of older epochs end NOT_SENT. Returns once nothing of an older epoch is
-        being sent any more. May be repeated; FAILED_PRECONDITION if the fence is already higher.
+        being sent any more. May be repeated; FAILED_PRECONDITION if the fence is already higher, or if it is to be raised
+        for a rebuild while the log is still followed under the epoch that stands.
+        """
+
+    @_abc_1.abstractmethod
+    def GetLedger(
+        self,
+        request: _executor_pb2.GetLedgerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_executor_pb2.Ledger, _abc.Awaitable[_executor_pb2.Ledger]]:
+        """What the ledger is and whose, with its orders that have not ended, all of one moment: what a state is held against
+        at a start, and made from where it was lost. Asks the venue nothing. May be repeated.
         """
 
     @_abc_1.abstractmethod

@@ -970,6 +970,40 @@ class ModeChange(_message.Message):
 Global___ModeChange: _TypeAlias = ModeChange  # noqa: Y015
 
 @_typing.final
+class StateRebuilt(_message.Message):
+    """The state was made anew from the executor's ledger, since one of the two was lost or came from a backup."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    LOST_FIELD_NUMBER: _builtins.int
+    END_OFFSET_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    why: _builtins.str
+    end_offset: _builtins.int
+    """of the update log, which is applied up to here"""
+    @_builtins.property
+    def lost(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """a sentence for each thing that could not be rebuilt"""
+
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        why: _builtins.str = ...,
+        lost: _abc.Iterable[_builtins.str] | None = ...,
+        end_offset: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "end_offset", b"end_offset", "lost", b"lost", "why", b"why"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StateRebuilt: _TypeAlias = StateRebuilt  # noqa: Y015
+
+@_typing.final
 class Trigger(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -977,6 +1011,7 @@ class Trigger(_message.Message):
     TICK_FIELD_NUMBER: _builtins.int
     ORDER_UPDATES_FIELD_NUMBER: _builtins.int
     MODE_CHANGE_FIELD_NUMBER: _builtins.int
+    STATE_REBUILT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def price_change(self) -> Global___PriceTrigger: ...
     @_builtins.property
@@ -985,6 +1020,8 @@ class Trigger(_message.Message):
     def order_updates(self) -> Global___OrderUpdatesTrigger: ...
     @_builtins.property
     def mode_change(self) -> Global___ModeChange: ...
+    @_builtins.property
+    def state_rebuilt(self) -> Global___StateRebuilt: ...
     def __init__(
         self,
         *,
@@ -992,12 +1029,13 @@ class Trigger(_message.Message):
         tick: Global___Tick | None = ...,
         order_updates: Global___OrderUpdatesTrigger | None = ...,
         mode_change: Global___ModeChange | None = ...,
+        state_rebuilt: Global___StateRebuilt | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "mode_change", b"mode_change", "order_updates", b"order_updates", "price_change", b"price_change", "tick", b"tick"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "mode_change", b"mode_change", "order_updates", b"order_updates", "price_change", b"price_change", "state_rebuilt", b"state_rebuilt", "tick", b"tick"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "mode_change", b"mode_change", "order_updates", b"order_updates", "price_change", b"price_change", "tick", b"tick"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "mode_change", b"mode_change", "order_updates", b"order_updates", "price_change", b"price_change", "state_rebuilt", b"state_rebuilt", "tick", b"tick"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["price_change", "tick", "order_updates", "mode_change"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["price_change", "tick", "order_updates", "mode_change", "state_rebuilt"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 

@@ -39,14 +39,23 @@ def prefixes(connection: sa.Connection) -> dict[str, str]:
 
 
 def raise_to(
-    connection: sa.Connection, symbol: str, epoch: int, state_birth_id: str, prefix: str, now_ms: int
+    connection: sa.Connection,
+    symbol: str,
+    epoch: int,
+    state_birth_id: str,
+    prefix: str,
+    now_ms: int,
+    *,
+    rebuild: bool = False,
 ) -> FenceRecord:
     """Raises the fence and ends every unsent action of an older epoch NOT_SENT.
 
     The first state_birth_id that is told stays, and for another state nothing is raised: its orchestrator reads in the
-    answer that it must not act, and the rightful one goes on. Raises FailedPrecondition where the fence is already
-    higher.
+    answer that it must not act, and the rightful one goes on. For a rebuild it is raised all the same, and the ledger
+    forgets its state; the next that is told stays. Raises FailedPrecondition where the fence is already higher.
     """
+    if rebuild:
+        state_birth_id = ""
     before = read(connection, symbol)
     if before is None:
         record = FenceRecord(symbol, epoch, state_birth_id, prefix, 0, 0)
@@ -60,7 +69,7 @@ def raise_to(
                 floor_seq=0,
             )
         )
-    elif "" not in {before.state_birth_id, state_birth_id} and before.state_birth_id != state_birth_id:
+    elif not rebuild and "" not in {before.state_birth_id, state_birth_id} and before.state_birth_id != state_birth_id:
         return before
     else:
         if before.epoch > epoch:
@@ -72,7 +81,7 @@ def raise_to(
         record = FenceRecord(
             symbol,
             epoch,
-            before.state_birth_id or state_birth_id,
+            "" if rebuild else before.state_birth_id or state_birth_id,
             prefix or before.prefix,
             before.floor_epoch,
             before.floor_seq,

@@ -1,12 +1,17 @@
-"""An order of ours with what the ledger knows besides: when it was sent, and the operator's word that resolved it."""
+"""An order of ours with what the ledger knows besides: when it was sent, and the operator's word that resolved it.
+
+Of all of a symbol's orders the ledger's view is made, which a state is held against.
+"""
 
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from executor.ledger import orders, requests, words
+from executor.ledger import fences, orders, requests, updates, words
+from executor.ledger.fences import FenceRecord
 from executor.ledger.orders import OrderRecord
 from executor.ledger.words import GivenWord
+from gridcore.orders import OrderStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +21,22 @@ class OrderStory:
     order: OrderRecord
     sent_ms: int
     word: GivenWord | None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerView:
+    """A symbol's ledger at one moment. `fence` is None before the first; `live` are the orders without a recorded end."""
+
+    fence: FenceRecord | None
+    end_offset: int
+    live: list[OrderStory]
+
+
+def view(connection: sa.Connection, symbol: str) -> LedgerView:
+    """What a state of this symbol has to agree with. Orders that were never sent are no part of it."""
+    doubted = [order for order in orders.in_flight(connection, symbol) if order.status is OrderStatus.UNKNOWN]
+    live = [_story(connection, order) for order in [*orders.on_venue(connection, symbol), *doubted]]
+    return LedgerView(fences.read(connection, symbol), updates.end_offset(connection, symbol), live)
 
 
 def find(connection: sa.Connection, client_order_id: str) -> OrderStory | None:
@@ -30,5 +51,8 @@ def in_flight(connection: sa.Connection, symbol: str) -> list[OrderStory]:
 
 
 def _story(connection: sa.Connection, order: OrderRecord) -> OrderStory:
+    word = words.of_order(connection, order.client_order_id)
+    if not order.request_id:  # adopted: who sent it, and when, went with another ledger
+        return OrderStory(order, 0, word)
     place = requests.place_of(connection, order.request_id, order.client_order_id)
-    return OrderStory(order, place.timestamp_ms, words.of_order(connection, order.client_order_id))
+    return OrderStory(order, place.timestamp_ms, word)

@@ -4,9 +4,11 @@ import json
 from collections.abc import Sequence
 from typing import Any, assert_never
 
-from gridcore.triggers import ModeChanged, OrdersUpdated, PriceChanged, Ticked, Trigger
+from gridcore.triggers import Cause, ModeChanged, OrdersUpdated, PriceChanged, StateRebuilt, Ticked
 from gridrpc.convert_plan import plan_from_json, plan_json, results_from_json, results_json
 from orchestrator.journal import JournalRow, Phase
+
+REBUILT = "state_rebuilt"
 
 
 def journal_row(row: Any) -> JournalRow:
@@ -44,7 +46,7 @@ def phases_json(phases: Sequence[Phase]) -> str:
     )
 
 
-def trigger_kind(trigger: Trigger) -> str:
+def trigger_kind(trigger: Cause) -> str:
     """The trigger's name, as the contract's oneof has it."""
     match trigger:
         case PriceChanged():
@@ -55,5 +57,7 @@ def trigger_kind(trigger: Trigger) -> str:
             return "order_updates"
         case ModeChanged():
             return "mode_change"
+        case StateRebuilt():
+            return REBUILT
         case _:
             assert_never(trigger)
