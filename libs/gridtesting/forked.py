@@ -24,13 +24,23 @@ _context.set_forkserver_preload(
 )
 
 
-async def start_forked(service: Service, log: Path, environment: Mapping[str, str] = MappingProxyType({})) -> Child:
-    """As `Child.start`. The service ends when the process of the tests does."""
+def fork(
+    module: str, config: Path, log: Path, environment: Mapping[str, str] = MappingProxyType({})
+) -> ForkServerProcess:
+    """What `python -m module --config config` would be. All that it says is appended to `log`.
+
+    `environment` is added to our own. The process ends when that of the tests does.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     whole = {**os.environ, **environment}
-    process = _context.Process(target=_become, args=(service.module, str(service.config), str(log), whole))
-    await asyncio.to_thread(process.start)  # the first one waits for all the imports
-    return Child(_Forked(process), log)
+    process = _context.Process(target=_become, args=(module, str(config), str(log), whole))
+    process.start()  # the first one waits for all the imports
+    return process
+
+
+async def start_forked(service: Service, log: Path, environment: Mapping[str, str] = MappingProxyType({})) -> Child:
+    """As `Child.start`."""
+    return Child(_Forked(await asyncio.to_thread(fork, service.module, service.config, log, environment)), log)
 
 
 class _Forked:

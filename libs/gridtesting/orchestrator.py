@@ -18,9 +18,11 @@ import grpc
 
 from gridcore.orders import Role
 from gridcore.state import State
+from gridctl.child import Child as Process
 from gridctl.ports import free_ports
 from gridrpc.channel import open_channel
 from gridrpc.server import Server
+from gridtesting import processes
 from gridtesting.databases import Database
 from gridtesting.executor import FakeExecutor, serve_executor
 from gridtesting.grids import MARKET
@@ -255,50 +257,40 @@ async def run_inside(world: World) -> AsyncIterator[Running]:
 class Child:
     """An orchestrator as a process of its own."""
 
-    process: asyncio.subprocess.Process
+    process: Process
     client: Client
     address: str
 
     async def kill(self) -> None:
         """SIGKILL: nothing is tidied up."""
-        self.process.send_signal(signal.SIGKILL)
+        self.process.send(signal.SIGKILL)
         await self.process.wait()
 
     async def stop(self) -> int:
         """SIGTERM; the exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        return await asyncio.wait_for(self.process.wait(), 15)
+        return await self.process.stop(15)
 
 
 @contextlib.asynccontextmanager
-async def spawn(world: World) -> AsyncIterator[Child]:
-    """Starts `python -m orchestrator` and waits for its line; the process is gone when the block is left."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "orchestrator", "--config", str(world.config()), stdout=asyncio.subprocess.PIPE
-    )
+async def spawn(world: World, *, forked: bool = True) -> AsyncIterator[Child]:
+    """Starts an orchestrator and waits for its line; the process is gone when the block is left."""
+    config = world.config()
+    process, address = await processes.start_listening("orchestrator", config, _log_of(config), forked=forked)
     try:
-        if process.stdout is None:
-            raise AssertionError("no stdout")
-        line = (await asyncio.wait_for(process.stdout.readline(), 20)).decode()
-        if not line.startswith("orchestrator listening 127.0.0.1:"):
-            raise AssertionError(f"the orchestrator said {line!r}")
-        port = int(line.rsplit(":", 1)[1])
-        async with client_of(port) as client:
-            yield Child(process, client, f"127.0.0.1:{port}")
+        async with client_of(int(address.rpartition(":")[2])) as client:
+            yield Child(process, client, address)
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        await process.stop(0)
 
 
-async def run_to_end(config: Path) -> tuple[int, str]:
-    """`python -m orchestrator` until it exits by itself: exit code and the last line of stderr."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "orchestrator", "--config", str(config), stderr=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.DEVNULL,
-    )  # fmt: skip
-    _, stderr = await asyncio.wait_for(process.communicate(), 30)
-    return process.returncode or 0, stderr.decode().strip().splitlines()[-1]
+async def run_to_end(config: Path, *, forked: bool = True) -> tuple[int, str]:
+    """An orchestrator until it exits by itself: exit code and the last line that it said."""
+    code, said = await processes.run_to_end("orchestrator", config, _log_of(config), forked=forked)
+    return code, said.strip().splitlines()[-1]
+
+
+def _log_of(config: Path) -> Path:
+    return config.parent.with_name("orchestrator.log")
 
 
 async def trading(client: Client, symbol: str = BTC) -> None:

@@ -6,6 +6,7 @@ Nothing is restarted by itself here; that is gridctl's supervisor, which has tes
 import asyncio
 import contextlib
 import os
+import re
 import signal
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
@@ -157,6 +158,47 @@ async def running_stack(folder: Path, stage: Stage | None = None, *, forked: boo
             yield stack
     finally:
         await stack.end()
+
+
+async def start_listening(module: str, config: Path, log: Path, *, forked: bool = True) -> tuple[Child, str]:
+    """A service by itself, and where it says that it listens. Raises AssertionError where it ends before that.
+
+    Not `forked` it is the real command line, started as gridctl starts it.
+    """
+    begins = _size(log)
+    child = await _begin(module, config, log, forked=forked)
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            while (found := re.search(rf"^{module} listening (\S+)\n", _said(log, begins), re.MULTILINE)) is None:
+                assert child.returncode is None, f"{module} ended with {child.returncode}:\n{_said(log, begins)}"
+                await asyncio.sleep(0.01)
+    except BaseException:
+        await child.stop(0)
+        raise
+    return child, found[1]
+
+
+async def run_to_end(module: str, config: Path, log: Path, *, forked: bool = True) -> tuple[int, str]:
+    """A service by itself until it ends: its exit code, and all that it has said."""
+    begins = _size(log)
+    child = await _begin(module, config, log, forked=forked)
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            return await child.wait(), _said(log, begins)
+    finally:
+        await child.stop(0)
+
+
+async def _begin(module: str, config: Path, log: Path, *, forked: bool) -> Child:
+    return await (start_forked if forked else Child.start)(Service(module, module, config, ""), log)
+
+
+def _size(log: Path) -> int:
+    return log.stat().st_size if log.exists() else 0
+
+
+def _said(log: Path, begins: int) -> str:
+    return log.read_bytes()[begins:].decode() if log.exists() else ""
 
 
 def _until_stopped(pid: int) -> None:

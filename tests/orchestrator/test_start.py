@@ -52,7 +52,7 @@ async def test_without_an_executor_it_answers_and_waits(world: World) -> None:
 
 async def test_it_stops_cleanly_while_it_waits_for_the_executor(world: World) -> None:
     await world.stop_executor()
-    async with spawn(world) as child:
+    async with spawn(world, forked=False) as child:
         await eventually(lambda: _answers(child.client), "an answer")
 
         assert await child.stop() == 0
@@ -60,7 +60,7 @@ async def test_it_stops_cleanly_while_it_waits_for_the_executor(world: World) ->
 
 async def test_a_second_orchestrator_on_the_same_data_exits_with_4(world: World) -> None:
     async with run_inside(world):
-        code, sentence = await run_to_end(world.config())
+        code, sentence = await run_to_end(world.config(), forked=False)
 
     assert code == 4
     assert "another orchestrator holds" in sentence
