@@ -56,6 +56,19 @@ class Ladder:
             wanted = self._slots[level] = self._wanted(level)
             return wanted
 
+    def rung(self, level: int, opening_side: Side) -> InventorySlot:
+        """The empty slot of this side at this level; a retiring one where the config wants none such."""
+        wanted = self.slot(level)
+        if wanted is not None and wanted.opening_side is opening_side:
+            return wanted
+        closing_price = self.price(level + opening_side.sign)
+        return InventorySlot(self.price(level), level, opening_side, closing_price, retiring=True)
+
+    def wants(self, slot: InventorySlot) -> bool:
+        """Whether it is the one of its level: a venue that changes its tick moves the price, and the old one is not."""
+        wanted = self._slots[slot.level] if slot.level in self._slots else self.slot(slot.level)
+        return wanted is not None and wanted.price == slot.price
+
     def _wanted(self, level: int) -> InventorySlot | None:
         side = self._opening_side(level)
         price = self.price(level)

@@ -19,6 +19,9 @@ from gridcore.orders import OrderStatus, Role, Side
 from gridcore.slots import InventorySlot, PositionStatus, SlotOrder
 from gridcore.state import Mode, State
 
+_INFINITE = Decimal("Infinity")
+_OPEN, _OPENING, _BUY = OrderStatus.OPEN, Role.OPENING, Side.BUY  # each slot, each step: an enum's attribute is slow
+
 
 @dataclass(frozen=True, slots=True)
 class Placement:
@@ -60,16 +63,18 @@ class PositionManager:
         self._price = price
         self._at_ms = at_ms
         self._may_place = fresh and price is not None
+        self._running = state.risk.mode is Mode.RUNNING
         self._ladder: Ladder = ladder(config, market)
         self._slots = sorted(state.slots.values(), key=attrgetter("price"))
-        self._lowest_buy = None if price is None else self._farthest_limit(Side.BUY, price)
-        self._highest_sell = None if price is None else self._farthest_limit(Side.SELL, price)
+        # Beyond these, orders are out of reach; where no price is known none is.
+        self._lowest_buy = -_INFINITE if price is None else self._farthest_limit(Side.BUY, price)
+        self._highest_sell = _INFINITE if price is None else self._farthest_limit(Side.SELL, price)
 
     def adjust(self) -> Adjustment:
         """The cancels and placements that the price and the mode ask for."""
         if self._state.risk.mode is Mode.PAUSED:
             return Adjustment()
-        wanted = list(map(self._wanted, self._slots))
+        wanted = [self._ladder.wants(slot) for slot in self._slots]
         cancelled = [slot for slot, stays in zip(self._slots, wanted, strict=True) if self._must_cancel(slot, stays)]
         taken = {slot.level for slot in compress(self._slots, wanted) if slot.order is not None}
         closings = list(self._closings()) if self._may_place else []
@@ -88,31 +93,21 @@ class PositionManager:
     def _resting(self, slot: InventorySlot) -> bool:
         return slot.retry_after_ms > self._at_ms
 
-    def _wanted(self, slot: InventorySlot) -> bool:
-        # A venue that changes its tick moves the level's price: the slot at the old one is wanted no longer.
-        wanted = self._ladder.slot(slot.level)
-        return wanted is not None and wanted.price == slot.price
-
     # -- cancels
 
     def _must_cancel(self, slot: InventorySlot, wanted: bool) -> bool:  # noqa: FBT001  asked of each slot at each step
         order = slot.order
-        if order is None or order.status is not OrderStatus.OPEN or slot.retry_after_ms > self._at_ms:
+        if order is None or order.status is not _OPEN or slot.retry_after_ms > self._at_ms:
             return False
-        if order.role is Role.OPENING and self._state.risk.mode is not Mode.RUNNING:
+        if order.role is _OPENING and not self._running:
             return True
         if self._price is None:
             return False
-        if self._out_of_reach(order.side, order.price):
+        if order.price <= self._lowest_buy if order.side is _BUY else order.price >= self._highest_sell:
             return True
-        if order.role is Role.CLOSING:
+        if order.role is not _OPENING:
             return self._mispriced(slot, order, self._price)
         return not wanted or (bool(slot.position) and self._overtaken(slot, self._price))
-
-    def _out_of_reach(self, side: Side, limit: Decimal) -> bool:
-        if self._lowest_buy is None or self._highest_sell is None:
-            return False
-        return limit <= self._lowest_buy if side is Side.BUY else limit >= self._highest_sell
 
     def _farthest_limit(self, side: Side, price: Decimal) -> Decimal:
         """Where orders of this side begin to rank beyond window and slack: one comparison each, instead of a rank."""
@@ -167,7 +162,7 @@ class PositionManager:
 
     def _openings(self, taken: set[int]) -> Iterator[Placement]:
         """Opening orders for the levels in the window, but for those of which is known that their slot has an order."""
-        if self._state.risk.mode is not Mode.RUNNING:
+        if not self._running:
             return
         slots, limit = self._opening_slots(taken), self._config.risk.max_position
         sides = set() if limit is None else {slot.opening_side for slot in slots}
@@ -233,7 +228,7 @@ class PositionManager:
         nearest = self._ladder.highest_below(self._price)
         for slot in self._slots:
             unused = slot.order is None and slot.position_status is PositionStatus.EMPTY and slot.key not in opening
-            if unused and (abs(slot.level - nearest) > reach or not self._wanted(slot)):
+            if unused and (abs(slot.level - nearest) > reach or not self._ladder.wants(slot)):
                 yield slot.key
 
 

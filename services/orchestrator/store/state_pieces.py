@@ -4,9 +4,9 @@ Put together the pieces are `state_json` to the letter, so a state has one diges
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from gridcore.slots import InventorySlot
 from gridcore.state import State
@@ -21,12 +21,13 @@ class StatePieces:
     seq: int  # of the state; before the first one -1
     header: str  # JSON of the state without its slots
     slots: Mapping[str, str]  # JSON by key
+    _entries: Mapping[str, str] = field(repr=False)  # the same with the key before it, in the order of writing
     _sources: Mapping[str, InventorySlot] = field(repr=False)
 
     @cached_property
     def text(self) -> str:
         """The whole state's JSON; empty for NOTHING."""
-        return "".join(_written(self.header, self.slots)) if self.header else ""
+        return _whole(self.header, self._entries.values()) if self.header else ""
 
     @cached_property
     def digest(self) -> str:
@@ -43,47 +44,34 @@ class StatePieces:
         return [key for key in before.slots if key not in self.slots]
 
 
-NOTHING = StatePieces(-1, "", {}, {})
+NOTHING = StatePieces(-1, "", {}, {}, {})
 
 
 def pieces_of(state: State, before: StatePieces = NOTHING) -> StatePieces:
     """The state's pieces; of slots that `before` was made with, the texts are taken over and not made again."""
     header = to_json(state_to_proto(replace(state, slots={})))
-    old, texts = before._sources, before.slots  # noqa: SLF001  # its own kind
-    slots = {
-        key: texts[key] if old.get(key) is slot else to_json(slot_to_proto(slot)) for key, slot in state.slots.items()
-    }
-    return StatePieces(state.seq, header, slots, state.slots)
+    old = before._sources  # noqa: SLF001  # its own kind
+    changed = {key: to_json(slot_to_proto(slot)) for key, slot in state.slots.items() if old.get(key) is not slot}
+    entries = {key: _entry(key, text) for key, text in changed.items()}
+    if state.slots.keys() == old.keys():  # as most steps leave them: nothing is put in order again
+        slots, entries = {**before.slots, **changed}, {**before._entries, **entries}  # noqa: SLF001
+    else:
+        slots = {key: changed.get(key) or before.slots[key] for key in sorted(state.slots)}
+        entries = {key: entries.get(key) or before._entries[key] for key in slots}  # noqa: SLF001
+    return StatePieces(state.seq, header, slots, entries, state.slots)
 
 
 def state_from_pieces(header: str, slots: Mapping[str, str]) -> State:
     """The state that was kept. Raises InvalidArgument, or ValueError for a header that is no JSON."""
-    return state_from_json("".join(_written(header, slots)))
+    return state_from_json(_whole(header, [_entry(key, slots[key]) for key in sorted(slots)]))
 
 
-def _written(header: str, slots: Mapping[str, str]) -> Iterator[str]:
-    """The JSON of the whole state in the order of writing, its keys sorted as `state_json` sorts them."""
+def _whole(header: str, entries: Iterable[str]) -> str:
+    """The JSON of the whole state, its keys sorted as `state_json` sorts them."""
     values = {key: json.dumps(value, ensure_ascii=False, sort_keys=True) for key, value in json.loads(header).items()}
-    comma = "{"
-    for key in sorted({*values, "slots"}):
-        yield f"{comma}{_quoted(key)}: "
-        comma = ", "
-        if key == "slots":
-            yield from _object(slots)
-        else:
-            yield values[key]
-    yield "}"
+    values["slots"] = f"{{{', '.join(entries)}}}"
+    return f"{{{', '.join(_entry(key, values[key]) for key in sorted(values))}}}"
 
 
-def _object(texts: Mapping[str, str]) -> Iterator[str]:
-    comma = ""
-    yield "{"
-    for key in sorted(texts):
-        yield f"{comma}{_quoted(key)}: {texts[key]}"
-        comma = ", "
-    yield "}"
-
-
-@lru_cache(maxsize=4096)  # a large grid's keys are most of the work, and always the same
-def _quoted(key: str) -> str:
-    return json.dumps(key)
+def _entry(key: str, text: str) -> str:
+    return f"{json.dumps(key)}: {text}"
