@@ -17,7 +17,7 @@ from gridcore.risk import fresh
 from gridcore.triggers import EnterSafeMode, ExitSafeMode, OrdersUpdated, Plan, PriceChanged, Ticked, Trigger
 from orchestrator.clock import now_ms
 from orchestrator.desk import Desk
-from orchestrator.errors import Abandoned, StopError, UnfinishableError
+from orchestrator.errors import Abandoned, LeaseLostError, StopError, UnfinishableError
 from orchestrator.inbox import Item, TickDue
 from orchestrator.price_client import PriceHeard
 from orchestrator.requests import HaltRequest, LiftRequest
@@ -127,7 +127,7 @@ class SymbolLoop:
         elif plan.actions:
             desk.timelines[plan.request_id] = timeline
             await self._in_thread(lambda: self._launcher.run_plan(plan))
-            self._refuse_if_not_committed(plan)
+            await self._refuse_if_not_committed(plan)
         elif not plan.empty:
             await self._in_thread(lambda: desk.keeper.commit(plan, (), desk.market, timeline.phases))
         if not plan.empty:
@@ -136,9 +136,15 @@ class SymbolLoop:
             self._band = quiet_band(desk.state, desk.market, desk.config)
         return plan
 
-    def _refuse_if_not_committed(self, plan: Plan) -> None:
+    async def _refuse_if_not_committed(self, plan: Plan) -> None:
         # An id that DBOS knows already returns its old result and runs no body.
-        if self._desk.state.seq != plan.seq:
+        desk = self._desk
+        if desk.state.seq != plan.seq:
+            if await self._in_thread(lambda: desk.keeper.find(plan.request_id)) is not None:
+                raise LeaseLostError(
+                    f"another orchestrator has committed step {plan.seq} of {desk.symbol}, which this one was at: it "
+                    "has taken over; stop one of them"
+                )
             raise UnfinishableError(
                 f"workflow {plan.request_id} ended without committing step {plan.seq}: the workflows are of another "
                 "time than the state; restore both from one backup"
