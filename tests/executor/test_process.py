@@ -2,9 +2,7 @@
 
 import asyncio
 import contextlib
-import os
 import signal
-import sys
 import time
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -17,10 +15,12 @@ from sqlalchemy import text
 from executor.ledger.store import open_ledger, sqlite_url
 from gridcore.actions import Action, ActionResult, CancelOrder, Outcome, PlaceOrder
 from gridcore.orders import OrderStatus, OrderType, Role, Side
+from gridctl.child import Child
 from gridrpc import convert_orders as convert
 from gridrpc.channel import open_channel
 from gridrpc.faults import fault_of
 from gridtesting.databases import POSTGRES, SQLITE, Database
+from gridtesting.processes import run_to_end, start_listening
 from gridtesting.simex import SimexHandle, running_simex
 from gridwright.v1 import executor_pb2, executor_pb2_grpc, simex_pb2
 
@@ -62,13 +62,17 @@ def write_config(folder: Path, venue_url: str, database: Database | None = None,
 class Running:
     """An executor process with a channel to it."""
 
-    def __init__(self, process: asyncio.subprocess.Process, address: str) -> None:
+    def __init__(self, process: Child, address: str) -> None:
         self.process = process
         self.address = address
 
     async def kill(self) -> None:
-        self.process.kill()
+        self.process.send(signal.SIGKILL)
         await self.process.wait()
+
+    async def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        return await self.process.stop(15)
 
     async def call(self, request: executor_pb2.BatchExecuteRequest) -> list[ActionResult]:
         """The answers, over a channel of its own."""
@@ -76,35 +80,27 @@ class Running:
             return await call(channel, request)
 
 
-async def start(config: Path) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "executor", "--config", str(config)),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={name: value for name, value in os.environ.items() if not name.startswith("GRIDWRIGHT_")},
-    )
+@pytest.fixture(autouse=True)
+def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests may have a venue's keys in the environment."""
+    for name in ("GRIDWRIGHT_API_KEY", "GRIDWRIGHT_API_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(f"{name}_FILE", raising=False)
 
 
 @contextlib.asynccontextmanager
-async def running(config: Path) -> AsyncIterator[Running]:
+async def running(config: Path, *, forked: bool = True) -> AsyncIterator[Running]:
     """A process that answers calls; killed at the end of the block if it has not ended."""
-    process = await start(config)
+    process, address = await start_listening("executor", config, config.with_name("executor.log"), forked=forked)
     try:
-        assert process.stdout is not None
-        line = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
-        assert line.startswith("executor listening "), (line, await ended(process))
-        yield Running(process, line.split()[-1])
+        yield Running(process, address)
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.communicate()
+        await process.stop(0)
 
 
-async def ended(process: asyncio.subprocess.Process) -> tuple[int | None, str]:
-    """Exit code and what it said on stderr."""
-    _, said = await asyncio.wait_for(process.communicate(), 30)
-    return process.returncode, said.decode()
+async def ended(config: Path, *, forked: bool = True) -> tuple[int, str]:
+    """Exit code and all that it said."""
+    return await run_to_end("executor", config, config.with_name("executor.log"), forked=forked)
 
 
 def request_of(request_id: str, actions: list[Action], epoch: int = 1) -> executor_pb2.BatchExecuteRequest:
@@ -221,15 +217,17 @@ async def test_a_fill_while_it_was_dead_is_in_the_log_after(tmp_path: Path, data
 
 @on_both_databases
 async def test_sigterm_stops_it_cleanly_with_readers_connected(tmp_path: Path, database: Database) -> None:
-    async with running_simex(tmp_path) as simex, running(write_config(tmp_path, simex.http_url, database)) as live:
+    async with (
+        running_simex(tmp_path) as simex,
+        running(write_config(tmp_path, simex.http_url, database), forked=False) as live,
+    ):
         await until_answered(live, request_of("bot/BTC/USDT/1/1", [place(1)]))
         async with open_channel(live.address) as channel:
             stub = executor_pb2_grpc.ExecutorStub(channel)
             log = stub.StreamOrderUpdates(executor_pb2.StreamOrderUpdatesRequest(symbol=SYMBOL))
             await simex.inject("49990", "5")
             await log.read()  # so it is connected
-            live.process.send_signal(signal.SIGTERM)
-            assert await asyncio.wait_for(live.process.wait(), 15) == 0
+            assert await live.stop() == 0
 
 
 async def test_it_waits_for_a_venue_that_is_away(tmp_path: Path) -> None:
@@ -238,8 +236,7 @@ async def test_it_waits_for_a_venue_that_is_away(tmp_path: Path) -> None:
     async with running(write_config(tmp_path, url)) as live:
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await live.call(request_of("bot/BTC/USDT/1/1", [place(1)]))
-        live.process.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(live.process.wait(), 15) == 0
+        assert await live.stop() == 0
     fault = fault_of(refused.value)
     assert fault is not None
     assert fault.reason == "STARTING"
@@ -247,7 +244,7 @@ async def test_it_waits_for_a_venue_that_is_away(tmp_path: Path) -> None:
 
 async def test_a_second_executor_of_the_same_ledger_exits_with_4(tmp_path: Path) -> None:
     with open_ledger(sqlite_url(tmp_path / "data"), 0):
-        code, said = await ended(await start(write_config(tmp_path, "http://127.0.0.1:9")))
+        code, said = await ended(write_config(tmp_path, "http://127.0.0.1:9"))
     assert code == 4
     assert "another executor holds this account's ledger" in said
 
@@ -255,7 +252,7 @@ async def test_a_second_executor_of_the_same_ledger_exits_with_4(tmp_path: Path)
 async def test_a_ledger_of_the_future_exits_with_5(tmp_path: Path) -> None:
     with open_ledger(sqlite_url(tmp_path / "data"), 0) as ledger:
         await ledger.writer.run(lambda one: one.execute(text("update alembic_version set version_num = 'ledger_9999'")))
-    code, said = await ended(await start(write_config(tmp_path, "http://127.0.0.1:9")))
+    code, said = await ended(write_config(tmp_path, "http://127.0.0.1:9"))
     assert code == 5
     assert "ledger_9999" in said
 
@@ -264,13 +261,13 @@ async def test_a_port_in_use_exits_with_3(tmp_path: Path) -> None:
     server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     async with server:
-        code, said = await ended(await start(write_config(tmp_path, "http://127.0.0.1:9", address=f"127.0.0.1:{port}")))
+        code, said = await ended(write_config(tmp_path, "http://127.0.0.1:9", address=f"127.0.0.1:{port}"))
     assert code == 3
     assert str(port) in said
 
 
 async def test_a_bad_setting_exits_with_2_and_one_sentence(tmp_path: Path) -> None:
-    code, said = await ended(await start(write_config(tmp_path, "http://127.0.0.1:9", poll_intervall_ms=5)))
+    code, said = await ended(write_config(tmp_path, "http://127.0.0.1:9", poll_intervall_ms=5), forked=False)
     assert code == 2
     assert said.startswith("executor: executor.poll_intervall_ms = 5: no such setting")
     assert said.count("\n") == 1
@@ -280,6 +277,6 @@ async def test_a_symbol_that_the_venue_does_not_trade_exits_with_2(tmp_path: Pat
     async with running_simex(tmp_path) as simex:
         config = write_config(tmp_path, simex.http_url)
         config.write_text(config.read_text().replace(SYMBOL, "NO/SUCH"), encoding="utf-8")
-        code, said = await ended(await start(config))
+        code, said = await ended(config)
     assert code == 2
     assert "NO/SUCH" in said
