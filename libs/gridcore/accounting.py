@@ -15,6 +15,7 @@ from gridcore.money import ZERO
 from gridcore.orders import EVENT_OF_STATUS, OrderEvent, OrderStatus, Role, Side, advance
 from gridcore.slots import InventorySlot, PositionStatus, SlotEvent, SlotOrder, passed, with_position
 from gridcore.state import State, Totals
+from gridcore.strays import slot_of
 
 _SHARE_STEP = Decimal("1e-12")
 _FILLED = {Role.OPENING: SlotEvent.OPENING_FILLED, Role.CLOSING: SlotEvent.CLOSING_FILLED}
@@ -23,46 +24,78 @@ _FILLED = {Role.OPENING: SlotEvent.OPENING_FILLED, Role.CLOSING: SlotEvent.CLOSI
 def absorb(state: State, updates: tuple[OrderUpdate, ...], market: MarketRules, *, retry_at_ms: int = 0) -> State:
     """The state after the updates. Raises LogMismatchError for a gap in the offsets or an order it has never known.
 
-    A slot whose order ended as nobody here asked for (taken down by the venue or by the user's hand, or never placed)
+    A fill of an order that no slot has any more is booked on the slot that its name tells, and remembered as stray. A
+    slot whose order ended as nobody here asked for (taken down by the venue or by the user's hand, or never placed)
     rests until `retry_at_ms`.
     """
-    slots, totals, offset = dict(state.slots), state.totals, state.event_offset
+    slots, totals, offset, stray = dict(state.slots), state.totals, state.event_offset, state.risk.stray_order
     for update in updates:
         if update.offset != offset + 1:
             raise LogMismatchError(
                 f"order update {update.offset} of {update.symbol} does not follow {offset}: "
                 "the update log and the state belong to different ledgers"
             )
-        key, slot, order = _find(slots, update)
-        match update.news:
-            case Fill() as fill:
-                slots[key], totals = _filled(slot, order, fill, totals, market)
-            case OrderStatus() as status:
-                slots[key], totals = _moved(slot, order, update, status, totals, retry_at_ms)
+        found = _find(slots, update.client_order_id)
+        if found is None:
+            key, slot, totals = _strayed(slots, state.seq, update, totals, market)
+            slots[key], stray = slot, update.client_order_id
+        else:
+            key, slot, order = found
+            match update.news:
+                case Fill() as fill:
+                    slots[key], totals = _filled(slot, order, fill, totals, market)
+                case OrderStatus() as status:
+                    slots[key], totals = _moved(slot, order, update, status, totals, retry_at_ms)
         offset = update.offset
-    return replace(state, slots=slots, totals=totals, event_offset=offset)
+    risk = state.risk if stray == state.risk.stray_order else replace(state.risk, stray_order=stray)
+    return replace(state, slots=slots, totals=totals, event_offset=offset, risk=risk)
 
 
-def _find(slots: Mapping[str, InventorySlot], update: OrderUpdate) -> tuple[str, InventorySlot, SlotOrder]:
+def _find(slots: Mapping[str, InventorySlot], client_order_id: str) -> tuple[str, InventorySlot, SlotOrder] | None:
     for key, slot in slots.items():
-        if slot.order is not None and slot.order.client_order_id == update.client_order_id:
+        if slot.order is not None and slot.order.client_order_id == client_order_id:
             return key, slot, slot.order
-    raise LogMismatchError(
-        f"order update {update.offset} of {update.symbol} is about {update.client_order_id}, "
-        "which the state does not know"
-    )
+    return None
 
 
 def _filled(
     slot: InventorySlot, order: SlotOrder, fill: Fill, totals: Totals, market: MarketRules
 ) -> tuple[InventorySlot, Totals]:
-    base, quote = _flows(order.side, fill, market)
-    share = -quote if order.role is Role.OPENING else -_cost_share(slot, base)
-    realised = ZERO if order.role is Role.OPENING else quote + share
-    moved = with_position(slot, slot.position + base, slot.cost + share, market)
+    moved, totals = _booked(slot, order.role, order.side, fill, totals, market)
     status = advance(order.status, OrderEvent.FILL_RECORDED)
     executed = replace(order, executed=order.executed + fill.quantity, status=status)
-    return passed(slot, _FILLED[order.role], replace(moved, order=executed)), replace(
+    return passed(slot, _FILLED[order.role], replace(moved, order=executed)), totals
+
+
+def _strayed(
+    slots: Mapping[str, InventorySlot], seq: int, update: OrderUpdate, totals: Totals, market: MarketRules
+) -> tuple[str, InventorySlot, Totals]:
+    """The fill of an order that its slot has let go; the slot's present order, if it has one, stays as it is.
+
+    A closing one can be for more than the slot holds, for its position may have been closed by another order since. The
+    slot then owes base, which counts against what the sale has realised until it is bought again.
+    """
+    if not isinstance(update.news, Fill):
+        raise LogMismatchError(
+            f"order update {update.offset} of {update.symbol} is about {update.client_order_id}, "
+            "which the state does not know"
+        )
+    key, role = slot_of(slots.values(), seq, update)
+    slot, fill = slots[key], update.news
+    rested = replace(slot, retry_after_ms=0)  # there may be something to close now, and that waits for nothing
+    moved, totals = _booked(rested, role, update.side, fill, totals, market)
+    return key, passed(slot, _FILLED[role], moved), totals
+
+
+def _booked(
+    slot: InventorySlot, role: Role, side: Side, fill: Fill, totals: Totals, market: MarketRules
+) -> tuple[InventorySlot, Totals]:
+    """The slot with what the fill moved, its order untouched, and the totals."""
+    base, quote = _flows(side, fill, market)
+    share = -quote if role is Role.OPENING else -_cost_share(slot, base)
+    realised = ZERO if role is Role.OPENING else quote + share
+    moved = with_position(slot, slot.position + base, slot.cost + share, market)
+    return moved, replace(
         totals,
         position=totals.position + base,
         quote_flow=totals.quote_flow + quote,

@@ -8,12 +8,14 @@ from gridcore.accounting import absorb
 from gridcore.actions import Action, CancelOrder, PlaceOrder
 from gridcore.config import GridConfig
 from gridcore.ids import client_order_id
+from gridcore.ladder import ladder
 from gridcore.market import MarketRules
 from gridcore.modes import advance_mode
 from gridcore.orders import OrderType
 from gridcore.position_manager import Adjustment, Placement, PositionManager
 from gridcore.risk import calm, check_risk, fresh
-from gridcore.state import Mode, RiskFlags, State
+from gridcore.state import Mode, RiskFlags, Rule, State
+from gridcore.strays import slots_to_revive
 from gridcore.triggers import ModeChanged, OrdersUpdated, Plan, PriceChanged, Ticked, Trigger
 
 _HALTED = frozenset({Mode.ENTERING, Mode.SAFE})
@@ -50,8 +52,10 @@ def decide(
                 return replace(plan, procedure=verdict.procedure)
             plan = replace(plan, risk=verdict.risk, changes=verdict.risk != state.risk)
         case OrdersUpdated():
+            revived = slots_to_revive(state, trigger.updates, ladder(config, market))
+            state = replace(state, slots={**state.slots, **{slot.key: slot for slot in revived}}) if revived else state
             state = absorb(state, trigger.updates, market, retry_at_ms=plan.retry_at_ms)
-            plan = replace(plan, changes=True)
+            plan = replace(plan, risk=state.risk, new_slots=revived, changes=True)
         case ModeChanged():
             return replace(plan, risk=_mode_changed(state.risk, trigger), changes=True)
         case _:
@@ -80,7 +84,7 @@ def _with_actions(plan: Plan, adjustment: Adjustment, config: GridConfig, prefix
     return replace(
         plan,
         actions=tuple(actions),
-        new_slots=adjustment.new_slots,
+        new_slots=(*plan.new_slots, *adjustment.new_slots),
         dropped_slots=adjustment.dropped_slots,
         flipped_slots=adjustment.flipped_slots,
     )
@@ -104,7 +108,8 @@ def _place(plan: Plan, placement: Placement, config: GridConfig, prefix: str, in
 
 def _mode_changed(risk: RiskFlags, change: ModeChanged) -> RiskFlags:
     # After a halt the memory starts anew: the jump that stopped the grid must not stop it again, and nothing was
-    # remembered meanwhile.
+    # remembered meanwhile. A stray fill is forgotten only by who was told of it.
+    released = risk.mode in _HALTED and change.mode not in _HALTED
     return RiskFlags(
         mode=advance_mode(risk.mode, change.mode),
         rule=change.rule,
@@ -112,5 +117,6 @@ def _mode_changed(risk: RiskFlags, change: ModeChanged) -> RiskFlags:
         by=change.by,
         since_ms=change.at_ms,
         clears_itself=change.clears_itself,
-        anchors=() if risk.mode in _HALTED and change.mode not in _HALTED else risk.anchors,
+        anchors=() if released else risk.anchors,
+        stray_order="" if released and risk.rule is Rule.STRAY_FILL else risk.stray_order,
     )

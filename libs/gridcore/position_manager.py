@@ -106,7 +106,7 @@ class PositionManager:
         if order.price <= self._lowest_buy if order.side is _BUY else order.price >= self._highest_sell:
             return True
         if order.role is not _OPENING:
-            return self._mispriced(slot, order, self._price)
+            return self._oversold(slot, order) or self._mispriced(slot, order, self._price)
         return not wanted or (bool(slot.position) and self._overtaken(slot, self._price))
 
     def _farthest_limit(self, side: Side, price: Decimal) -> Decimal:
@@ -115,6 +115,11 @@ class PositionManager:
         if side is Side.BUY:
             return self._ladder.price(self._ladder.highest_below(price) - reach)
         return self._ladder.price(self._ladder.lowest_above(price) + reach)
+
+    @staticmethod
+    def _oversold(slot: InventorySlot, order: SlotOrder) -> bool:
+        # A stray fill has closed what this order was placed to close: filled, it would sell what is not the grid's.
+        return order.quantity - order.executed > slot.position * slot.opening_side.sign
 
     def _mispriced(self, slot: InventorySlot, order: SlotOrder, price: Decimal) -> bool:
         # Placed beyond the slot's closing price, on the maker's side of a market that has come back since: there it

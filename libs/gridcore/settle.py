@@ -53,10 +53,11 @@ def settle(state: State, plan: Plan, results: Sequence[ActionResult], market: Ma
     answers = {result.index: result for result in results}
     if answers.keys() != set(range(len(plan.actions))):
         raise CoreError(f"step {plan.seq} of {plan.symbol}: {len(plan.actions)} actions, answers for {sorted(answers)}")
-    if isinstance(plan.trigger, OrdersUpdated):
-        state = absorb(state, plan.trigger.updates, market, retry_at_ms=plan.retry_at_ms)
     slots = dict(state.slots)
     slots.update({slot.key: slot for slot in plan.new_slots if slot.key not in slots})
+    if isinstance(plan.trigger, OrdersUpdated):
+        state = absorb(replace(state, slots=slots), plan.trigger.updates, market, retry_at_ms=plan.retry_at_ms)
+        slots = dict(state.slots)
     slots.update({key: retired(slots[key]) for key in plan.flipped_slots if key in slots})
     for index, action in enumerate(plan.actions):
         slot = _slot(slots, action, plan)

@@ -44,7 +44,12 @@ class SlotEvent(Enum):
 _WORKING = frozenset({SlotStatus.LOCKED, SlotStatus.PENDING})
 
 SLOT_TRANSITIONS: dict[SlotStatus, dict[SlotEvent, frozenset[SlotStatus]]] = {
-    SlotStatus.FREE: {SlotEvent.OPENING_SENT: _WORKING, SlotEvent.CLOSING_SENT: _WORKING},
+    SlotStatus.FREE: {
+        SlotEvent.OPENING_SENT: _WORKING,
+        SlotEvent.CLOSING_SENT: _WORKING,
+        SlotEvent.OPENING_FILLED: frozenset({SlotStatus.FREE}),  # a stray fill, of an order that counted as ended
+        SlotEvent.CLOSING_FILLED: frozenset({SlotStatus.FREE}),
+    },
     SlotStatus.LOCKED: {
         SlotEvent.OPENING_FILLED: frozenset({SlotStatus.LOCKED}),
         SlotEvent.CLOSING_FILLED: frozenset({SlotStatus.LOCKED}),

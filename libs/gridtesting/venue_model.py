@@ -53,7 +53,7 @@ class VenueModel:
         return [order for order in self.orders.values() if order.status in LIVE]
 
     def fill(self, name: str, quantity: Decimal) -> None:
-        """Trades a part or all of an order at its price; the end follows the last fill."""
+        """Trades a part or all of an order at its price; the end follows the last fill, unless it is told already."""
         order = self.orders[name]
         quantity = min(quantity, order.remaining)
         self.trades += 1
@@ -68,7 +68,7 @@ class VenueModel:
         )
         self.orders[name] = replace(order, executed=order.executed + quantity)
         self._tell(name, fill)
-        if self.orders[name].remaining == 0:
+        if self.orders[name].remaining == 0 and order.status in LIVE:
             self.end(name, OrderStatus.FILLED)
 
     def end(self, name: str, status: OrderStatus) -> None:

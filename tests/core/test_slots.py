@@ -74,6 +74,8 @@ WORKING = {SlotStatus.LOCKED, SlotStatus.PENDING}
 STATUSES: dict[tuple[SlotStatus, SlotEvent], set[SlotStatus]] = {
     (SlotStatus.FREE, SlotEvent.OPENING_SENT): WORKING,
     (SlotStatus.FREE, SlotEvent.CLOSING_SENT): WORKING,
+    (SlotStatus.FREE, SlotEvent.OPENING_FILLED): {SlotStatus.FREE},
+    (SlotStatus.FREE, SlotEvent.CLOSING_FILLED): {SlotStatus.FREE},
     (SlotStatus.LOCKED, SlotEvent.OPENING_FILLED): {SlotStatus.LOCKED},
     (SlotStatus.LOCKED, SlotEvent.CLOSING_FILLED): {SlotStatus.LOCKED},
     (SlotStatus.LOCKED, SlotEvent.ORDER_MOVED): WORKING,
