@@ -8,8 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from gridchaos.case import Case
-from gridchaos.matrix import Options, play_in, playing_on, run_matrix
+from gridchaos.matrix import Options, parse, play_in, playing_on, run_matrix
 from gridchaos.results import ZEROS, Result, read
 from gridchaos.selection import Select
 from gridctl.arguments import add_chaos
@@ -34,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _case(arguments: argparse.Namespace) -> int:
-    case = Case.parse(arguments.case)
+    case = parse(arguments.case)
     with playing_on(arguments.database) as place:
         result = play_in(case.id, place, arguments.database)
     for line in _lines(result):
