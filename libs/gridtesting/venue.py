@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import Enum
 
 from executor.ports import (
+    ClockRefusedError,
     DuplicateError,
     Hint,
     OutcomeUnknownError,
@@ -243,12 +244,12 @@ class FakeVenue:
 
     async def balances(self) -> list[VenueBalance]:
         """A fixed pair: money is not accounted here."""
-        self._read()
+        self._read_account()
         return [VenueBalance("BTC", Decimal(1), Decimal(0)), VenueBalance("USDT", Decimal(1000), Decimal(0))]
 
     async def market_rules(self, symbol: str) -> MarketRules:
         """`RULES` under the asked symbol."""
-        self._read()
+        self._read_account()
         return replace(RULES, symbol=symbol)
 
     async def time_ms(self) -> int:
@@ -331,7 +332,7 @@ class FakeVenue:
         return None
 
     def _visible(self, symbol: str) -> list[VenueOrder]:
-        self._read()
+        self._read_account()
         return [
             order
             for number, order in self.orders.items()
@@ -345,6 +346,14 @@ class FakeVenue:
             for trade in self.trades
             if trade.exchange_order_id in shown and trade.fill.trade_id not in self.hidden_trades
         ]
+
+    def _read_account(self) -> None:
+        """What only the account's owner may ask is signed with the venue's time as it is known."""
+        self._read()
+        try:
+            self._check_window(self._clock() + self.known_skew_ms)
+        except RefusedError as error:
+            raise ClockRefusedError(str(error)) from error
 
     def _read(self) -> None:
         if self.reads_to_fail > 0:

@@ -7,12 +7,14 @@ import logging
 from functools import partial
 
 from executor.bucket import Throttle
+from executor.clock import VenueClock
 from executor.ledger import orders
 from executor.ledger.requests import LedgerAction
 from executor.ledger.store import Ledger
 from executor.ports import (
     OutcomeUnknownError,
     ReadFailedError,
+    Refusal,
     RefusedError,
     UnknownOrderError,
     Venue,
@@ -31,9 +33,18 @@ _log = logging.getLogger(__name__)
 class Canceller:
     """Sends a cancel, or finds out what became of its order."""
 
-    def __init__(self, ledger: Ledger, venue: Venue, reader: Reader, recorder: Recorder, throttle: Throttle) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        venue: Venue,
+        reader: Reader,
+        recorder: Recorder,
+        clock: VenueClock,
+        throttle: Throttle,
+    ) -> None:
         self._ledger = ledger
         self._venue = venue
+        self._clock = clock
         self._reader = reader
         self._recorder = recorder
         self._throttle = throttle
@@ -59,6 +70,8 @@ class Canceller:
                 await self._venue.cancel(symbol, cancel.client_order_id, exchange_order_id, timestamp_ms)
         except RefusedError as error:
             self._throttle.block_until(error.blocked_until_ms)
+            if error.reason is Refusal.CLOCK_SKEW:
+                await self._clock.set_again(self._venue)
             return Verdict(Outcome.REJECTED, exchange_order_id, error.reason.value, str(error))
         except UnknownOrderError as error:
             return await self._after_refusal(symbol, cancel, str(error))

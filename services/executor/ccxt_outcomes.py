@@ -11,6 +11,7 @@ import aiohttp
 import ccxt  # noqa: TID251  # one of the adapter's modules
 
 from executor.ports import (
+    ClockRefusedError,
     DuplicateError,
     KeysRefusedError,
     OutcomeUnknownError,
@@ -61,10 +62,12 @@ def of_cancel(error: Exception, now_ms: int, retry_after_ms: int) -> VenueError:
 
 
 def of_read(error: Exception, now_ms: int, retry_after_ms: int) -> ReadFailedError:
-    """A read that raised has learned nothing, but perhaps that the keys are no good."""
+    """A read that raised has learned nothing, but perhaps that the keys or our clock are no good."""
     refusal = _refusal(error, now_ms, retry_after_ms)
     if refusal is not None and refusal.reason is Refusal.KEY_REFUSED:
         return KeysRefusedError(sentence(error))
+    if refusal is not None and refusal.reason is Refusal.CLOCK_SKEW:
+        return ClockRefusedError(sentence(error))
     return ReadFailedError(sentence(error), blocked_until_ms=_silence(error, now_ms, retry_after_ms))
 
 

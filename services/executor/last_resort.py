@@ -68,13 +68,8 @@ class LastResort:
 
     async def _check_absent(self, word: Word, action: LedgerAction) -> None:
         """While it may still arrive, or not be shown yet, not seeing it says nothing; a person sees no more than we."""
-        name, until_ms = word.client_order_id, self._look_up.may_appear_until_ms(action.timestamp_ms)
-        left_ms = until_ms - self._clock.venue_ms()
-        if left_ms >= 0:
-            raise FailedPrecondition(
-                f"order {name} may still arrive or appear for {left_ms + 1} ms; the executor goes on looking for it",
-                reason="TOO_EARLY",
-            )
+        name = word.client_order_id
+        self._refuse_early(name, action)
         match await self._look_up.find(word.symbol, _place(action), action.timestamp_ms):
             case VenueOrder() as order:
                 await self._refuse_shown(word, action, order)
@@ -85,7 +80,15 @@ class LastResort:
             case Absence.UNANSWERED:
                 raise _unanswered(word, "a look-up got no answer")
             case Absence.PROVED | Absence.OPEN:
-                pass
+                self._refuse_early(name, action)  # the look-up may have found our clock ahead of the venue's
+
+    def _refuse_early(self, name: str, action: LedgerAction) -> None:
+        left_ms = self._look_up.may_appear_until_ms(action.timestamp_ms) - self._clock.venue_ms()
+        if left_ms >= 0:
+            raise FailedPrecondition(
+                f"order {name} may still arrive or appear for {left_ms + 1} ms; the executor goes on looking for it",
+                reason="TOO_EARLY",
+            )
 
     async def _refuse_shown(self, word: Word, action: LedgerAction, order: VenueOrder) -> Never:
         await self._look_once(word, action)

@@ -71,8 +71,8 @@ class LookUp:
 
     async def find(self, symbol: str, place: PlaceOrder, timestamp_ms: int) -> Finding:
         """By client id, then open orders, history and trades. After a failed question the absence is UNANSWERED."""
-        began_ms = self._clock.venue_ms()
         try:
+            began_ms = await self._begin(timestamp_ms)
             with around("executor.look"):
                 order = await self._search(symbol, place, timestamp_ms)
         except ReadFailedError:
@@ -83,6 +83,13 @@ class LookUp:
         if conclusive_at is not None and began_ms > conclusive_at:
             return Absence.PROVED
         return Absence.OPEN
+
+    async def _begin(self, timestamp_ms: int) -> int:
+        """The venue's time now. Where it decides, the venue is asked: our own clock may have jumped since it was."""
+        conclusive_at = self.conclusive_at_ms(timestamp_ms)
+        if conclusive_at is not None and self._clock.venue_ms() > conclusive_at:
+            return await self._clock.measure(self._venue)
+        return self._clock.venue_ms()
 
     async def _search(self, symbol: str, place: PlaceOrder, timestamp_ms: int) -> VenueOrder | None:
         name = place.client_order_id

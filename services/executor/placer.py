@@ -10,7 +10,6 @@ from executor.lookup import Absence, LookUp, Misfit
 from executor.ports import (
     DuplicateError,
     OutcomeUnknownError,
-    ReadFailedError,
     Refusal,
     RefusedError,
     Venue,
@@ -44,7 +43,7 @@ class Placer:
         except RefusedError as error:
             self._throttle.block_until(error.blocked_until_ms)
             if error.reason is Refusal.CLOCK_SKEW:
-                await self._set_clock()
+                await self._clock.set_again(self._venue)
             return Verdict(Outcome.REJECTED, reason=error.reason.value, message=str(error))
         except (DuplicateError, OutcomeUnknownError) as error:
             _log.warning("looking for order %s: %s", place.client_order_id, error)
@@ -70,9 +69,3 @@ class Placer:
                 sentence = f"order {order.exchange_order_id} bears our id {place.client_order_id}, but is another order"
                 self._standing.own_order_unknown(sentence)
                 return Verdict(Outcome.UNKNOWN, reason="IN_DOUBT", message=sentence)
-
-    async def _set_clock(self) -> None:
-        try:
-            await self._clock.measure(self._venue)
-        except ReadFailedError as error:
-            _log.warning("the venue's clock could not be read: %s", error)

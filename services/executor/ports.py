@@ -109,6 +109,10 @@ class ReadFailedError(VenueError):
         self.blocked_until_ms = blocked_until_ms
 
 
+class ClockRefusedError(ReadFailedError):
+    """The question was signed with a time that the venue does not take: asked again it fails until the clock is set."""
+
+
 class KeysRefusedError(ReadFailedError):
     """The venue does not take the keys. Asking again mends nothing, unless the venue itself was wrong."""
 

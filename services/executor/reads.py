@@ -6,7 +6,7 @@ from typing import TypeVar
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from executor.bucket import BlockedError, Priority, Throttle
-from executor.ports import ReadFailedError
+from executor.ports import ClockRefusedError, ReadFailedError
 
 T = TypeVar("T")
 
@@ -14,10 +14,13 @@ _ATTEMPTS = 3
 
 
 class Reader:
-    """Asks with the account's budget."""
+    """Asks with the account's budget. `set_clock` is called before a question is repeated whose time was refused."""
 
-    def __init__(self, throttle: Throttle, *, longest_pause_seconds: float = 1.0) -> None:
+    def __init__(
+        self, throttle: Throttle, set_clock: Callable[[], Awaitable[None]], *, longest_pause_seconds: float = 1.0
+    ) -> None:
         self._throttle = throttle
+        self._set_clock = set_clock
         self._longest_pause_seconds = longest_pause_seconds
 
     async def read(self, ask: Callable[[], Awaitable[T]]) -> T:
@@ -36,6 +39,9 @@ class Reader:
             return await ask()
         except BlockedError as error:
             raise ReadFailedError(str(error), blocked_until_ms=error.until_ms) from error
+        except ClockRefusedError:
+            await self._set_clock()
+            raise
         except ReadFailedError as error:
             self._throttle.block_until(error.blocked_until_ms)
             raise

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from dataclasses import dataclass
+from functools import partial
 
 from executor.batches import Batches
 from executor.bell import Bell
@@ -61,7 +62,7 @@ class Executor:
         self._pace = pace
         bucket = TokenBucket(pace.requests_per_second, pace.burst, clock.local_ms())
         throttle = Throttle(bucket, clock.local_ms)
-        self.reader = Reader(throttle)
+        self.reader = Reader(throttle, partial(clock.set_again, venue))
         look_up = LookUp(venue, self.reader, clock, pace.visibility_lag_ms)
         self.recorder = Recorder(ledger, venue, self.reader, clock, self.bell, self.standing)
         self.resolver = Resolver(
@@ -77,7 +78,7 @@ class Executor:
         )
         self.last_resort = LastResort(ledger, look_up, self.resolver, clock, self.bell)
         placer = Placer(venue, look_up, clock, throttle, self.standing)
-        canceller = Canceller(ledger, venue, self.reader, self.recorder, throttle)
+        canceller = Canceller(ledger, venue, self.reader, self.recorder, clock, throttle)
         self._sender = Sender(ledger, clock, throttle, self.flight, placer, canceller, self.resolver)
         self.batches = Batches(ledger, clock, self._sender)
         self.watches = [self._watch(symbol) for symbol in symbols]

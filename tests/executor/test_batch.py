@@ -15,7 +15,7 @@ from gridrpc import convert_orders as convert
 from gridrpc.channel import open_channel
 from gridrpc.faults import Fault as RpcFault
 from gridrpc.faults import fault_of
-from gridtesting.live_executor import SYMBOL, running_executor
+from gridtesting.live_executor import STEPWISE, SYMBOL, running_executor
 from gridtesting.venue import FakeVenue, Fault, ManualClock
 from gridtesting.waiting import until
 from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2
@@ -173,12 +173,26 @@ async def test_what_is_signed_is_the_venues_time(tmp_path: Path, clock: ManualCl
 async def test_a_timestamp_out_of_the_window_is_rejected_and_the_clock_set(
     tmp_path: Path, venue: FakeVenue, clock: ManualClock, make_place: MakePlace
 ) -> None:
-    async with running_executor(tmp_path, venue, clock) as live:
+    async with running_executor(tmp_path, venue, clock, pace=STEPWISE) as live:
         venue.skew_ms = 60_000  # the venue's clock leaps
         (result,) = await live.batch("bot/1/1", [make_place()])
         (next_result,) = await live.batch("bot/1/2", [make_place()])
     assert (result.outcome, result.reason) == (Outcome.REJECTED, "CLOCK_SKEW")
     assert next_result.outcome is Outcome.ACCEPTED
+
+
+async def test_a_cancel_whose_time_is_refused_sets_the_clock(
+    tmp_path: Path, venue: FakeVenue, clock: ManualClock, make_place: MakePlace
+) -> None:
+    place = make_place()
+    cancel = CancelOrder(place.client_order_id, "", place.slot)
+    async with running_executor(tmp_path, venue, clock, pace=STEPWISE) as live:
+        await live.batch("bot/1/1", [place])
+        venue.skew_ms = 60_000  # the venue's clock leaps
+        (refused,) = await live.batch("bot/1/2", [cancel])
+        (result,) = await live.batch("bot/1/3", [cancel])
+    assert (refused.outcome, refused.reason) == (Outcome.REJECTED, "CLOCK_SKEW")
+    assert result.outcome is Outcome.CANCELLED
 
 
 async def test_a_cancel_is_cancelled_and_a_second_one_finds_it_ended(

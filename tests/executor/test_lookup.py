@@ -1,6 +1,7 @@
 """A look-up asks in every way: what one list does not show yet, another may."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -35,8 +36,9 @@ class BlindVenue(FakeVenue):
 
 
 def look_up(venue: FakeVenue, clock: ManualClock) -> LookUp:
-    throttle = Throttle(TokenBucket(1_000, 1_000, clock()), clock)
-    return LookUp(venue, Reader(throttle, longest_pause_seconds=0.001), VenueClock(clock), visibility_lag_ms=2_000)
+    throttle, venue_clock = Throttle(TokenBucket(1_000, 1_000, clock()), clock), VenueClock(clock)
+    reader = Reader(throttle, partial(venue_clock.set_again, venue), longest_pause_seconds=0.001)
+    return LookUp(venue, reader, venue_clock, visibility_lag_ms=2_000)
 
 
 @pytest.mark.parametrize("way", ["client id", "open orders", "history"])
@@ -78,6 +80,26 @@ async def test_a_look_up_that_began_too_early_proves_nothing_however_long_it_tak
 
     venue.order_by_client_id = slow  # type: ignore[method-assign]  # the venue takes its time
     assert await look_up(venue, clock).find(SYMBOL, make_place(), signed_ms) is Absence.OPEN
+
+
+@pytest.mark.parametrize(("leap_ms", "finding"), [(-1, Absence.OPEN), (0, Absence.PROVED)])
+async def test_a_clock_of_ours_that_leaps_ahead_proves_nothing_early(
+    venue: FakeVenue, clock: ManualClock, make_place: MakePlace, leap_ms: int, finding: Absence
+) -> None:
+    look, signed_ms = look_up(venue, clock), clock()
+    clock.advance(60_000)
+    venue.skew_ms = 7_001 - 60_000 + leap_ms  # in truth so much time has passed at the venue
+    assert await look.find(SYMBOL, make_place(), signed_ms) is finding
+
+
+async def test_a_question_whose_time_is_refused_is_asked_again_by_the_venues(
+    venue: FakeVenue, clock: ManualClock, make_place: MakePlace
+) -> None:
+    look, place = look_up(venue, clock), make_place()
+    order = await venue.place(SYMBOL, place, clock())
+    venue.skew_ms = 90_000  # the venue's clock leaps
+    assert await look.find(SYMBOL, place, clock()) == order
+    assert venue.known_skew_ms == 90_000
 
 
 async def test_one_question_without_answer_leaves_it_all_unanswered(
