@@ -263,7 +263,7 @@ def test_too_many_refusals_in_a_row_stop_the_grid(trigger: PriceChanged | Ticked
     procedure = check(RiskFlags(rejects=rejects), D(0), trigger, config).procedure
 
     assert (isinstance(procedure, EnterSafeMode) and procedure.rule is Rule.REJECTS) is trips
-    assert procedure is None or not procedure.clears_itself
+    assert not (isinstance(procedure, EnterSafeMode) and procedure.clears_itself)
     assert (quiet_prices(RiskFlags(rejects=rejects), D(0), config) is None) is trips
     assert check(RiskFlags(rejects=rejects), D(0), trigger, RiskConfig()).procedure is None, "off unless asked for"
 

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system")]
 DEADLINE_SECONDS = 40.0
 
 
-def config(folder: Path) -> Path:
+def config(folder: Path, unknown_too_old_ms: int = 0) -> Path:
     """The demo's, on a simex that is said never to let a request expire, and that loses the third order."""
     row = files("executor").joinpath("venues/simex.toml").read_text(encoding="utf-8")
     (folder / "row.toml").write_text(row.replace("requests_expire = true", "requests_expire = false"), encoding="utf-8")
@@ -31,6 +31,7 @@ def config(folder: Path) -> Path:
     values["venue"] |= {"request_timeout_ms": 800, "visibility_lag_ms": 500}
     values["executor"] |= {"venue_row": str(folder / "row.toml")}
     values["simex"] |= {"faults": [{"kind": "timeout_before", "endpoint": "POST order", "skip": 2, "count": 1}]}
+    values["grids"][0]["risk"] = {"unknown_too_old_ms": unknown_too_old_ms, "calm_ms": 300}
     own = folder / "own.toml"
     own.write_text(to_toml(values), encoding="utf-8")
     return own
@@ -44,6 +45,17 @@ async def until_unknown(stack: Stack, count: int) -> orchestrator_pb2.GetStateRe
         if answer.state.slots and answer.unknown_orders == count:
             return answer
         assert time.monotonic() < ends, f"{answer.unknown_orders} orders are UNKNOWN, not {count}:\n{stack.outputs()}"
+        await asyncio.sleep(0.05)
+
+
+async def until_mode(stack: Stack, mode: "models_pb2.Mode.ValueType") -> models_pb2.State:
+    """The state, once it is in this mode."""
+    ends = time.monotonic() + DEADLINE_SECONDS
+    while True:
+        answer = await stack.wires.orchestrator.GetState(orchestrator_pb2.GetStateRequest(), wait_for_ready=True)
+        if answer.state.risk.mode == mode:
+            return answer.state
+        assert time.monotonic() < ends, f"mode {answer.state.risk.mode}, not {mode}:\n{stack.outputs()}"
         await asyncio.sleep(0.05)
 
 
@@ -103,4 +115,29 @@ async def test_an_order_that_the_venue_swallowed_stays_unknown_until_an_operator
     assert before.sent_time_ms > 0
     assert f"order {slot.order.client_order_id} is NOT_PLACED" in said
     assert (after.status, after.word.who, after.word.why) == (models_pb2.ORDER_STATUS_NOT_PLACED, "ann", "not listed")
+    assert report.clean, report
+
+
+async def test_an_order_that_stays_unknown_for_too_long_halts_the_grid_until_its_fate_is_known(tmp_path: Path) -> None:
+    seed = time.time_ns() % 1_000_000
+    print(f"market seed {seed}")  # noqa: T201  # shown by pytest where the test fails
+    own = config(tmp_path, unknown_too_old_ms=1_500)
+    async with running_stack(tmp_path, Stage(config=own, seed=seed), forked=True) as stack:
+        await until_mode(stack, models_pb2.MODE_ENTERING)
+        await stack["orchestrator"].kill()
+        await stack["orchestrator"].start()
+        await stack["orchestrator"].serving()
+        halted = await until_mode(stack, models_pb2.MODE_ENTERING)
+        (slot,) = [one for one in halted.slots.values() if one.order.status == models_pb2.ORDER_STATUS_UNKNOWN]
+        words = [slot.order.client_order_id, "--never-placed", "--who", "ann", "--why", "not listed"]
+        await command(stack, "resolve-order", *words)
+        released = await until_mode(stack, models_pb2.MODE_RUNNING)
+        journal = await stack.wires.orchestrator.GetState(orchestrator_pb2.GetStateRequest())
+        report = await stack.audit()
+
+    assert halted.risk.rule == "UNKNOWN_TOO_OLD"
+    assert slot.order.client_order_id in halted.risk.reason
+    assert halted.risk.clears_itself
+    assert released.risk.by == "risk", "it is released as it was halted"
+    assert journal.unknown_orders == 0
     assert report.clean, report
