@@ -1,4 +1,4 @@
-"""`python -m gridchaos`, which is `gridwright chaos`: plays a case or the matrix, and says what it found.
+"""`python -m gridchaos`, which is `gridwright chaos`: plays a case, the matrix or storms, and says what it found.
 
 0: every promise held. 1: one did not. 2: the words cannot be used.
 """
@@ -6,11 +6,14 @@
 import argparse
 import os
 import sys
+import time
 from pathlib import Path
 
 from gridchaos.matrix import Options, parse, play_in, playing_on, run_matrix
 from gridchaos.results import ZEROS, Result, read
 from gridchaos.selection import Select
+from gridchaos.storms import Options as Storms
+from gridchaos.storms import run_storm, run_storms, storm_of
 from gridctl.arguments import add_chaos
 
 
@@ -26,6 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
     for variable in ("DATABASE_URL", "DATABASE_URL_FILE"):
         os.environ.pop(variable, None)  # the user's own database is not for killing
     try:
+        if arguments.storm or arguments.minutes or arguments.kills:
+            return _storms(arguments)
         return _case(arguments) if arguments.case else _matrix(arguments)
     except ValueError as error:
         sys.stderr.write(f"gridwright chaos: {error}\n")
@@ -54,6 +59,18 @@ def _matrix(arguments: argparse.Namespace) -> int:
     read(results)  # a file of something else is refused before anything starts
     options = Options(results, arguments.database, Select(arguments.select), arguments.jobs, arguments.limit)
     return 0 if run_matrix(options, _say) else 1
+
+
+def _storms(arguments: argparse.Namespace) -> int:
+    results: Path = arguments.resume
+    read(results)
+    if arguments.storm:
+        return 0 if run_storm(storm_of(arguments.storm, arguments.database), results, _say) else 1
+    seed = arguments.seed
+    if seed is None:
+        seed = int(time.time()) if arguments.minutes else 1
+    options = Storms(results, arguments.database, seed, arguments.minutes, arguments.kills, max(1, arguments.jobs // 2))
+    return 0 if run_storms(options, _say) else 1
 
 
 def _say(line: str) -> None:

@@ -44,16 +44,19 @@ class Proxy:
         self._fair.set()
         self._trap: Trap | None = None
         self._pairs: set[_Pair] = set()
+        self._connections: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
         self._server.close()
+        self._fair.set()
         self._reset()
+        await asyncio.gather(*self._connections, return_exceptions=True)
 
     @property
     def address(self) -> str:
@@ -74,6 +77,11 @@ class Proxy:
     def set_trap(self, trap: Trap | None) -> None:
         """The next one replaces it; it springs once."""
         self._trap = trap
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._connected(reader, writer))
+        self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._weather is Weather.CUT:

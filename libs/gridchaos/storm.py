@@ -6,6 +6,7 @@ from the kill before and has traded. Which storms are played is left to `storms`
 
 import asyncio
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -99,7 +100,7 @@ class Storm:
         """The line for the table."""
         watcher, report = self._watcher, self._report
         doubled = [each for each in self._problems if each.startswith("P1")]
-        found = () if report is None else (*report.duplicates, *report.orphans, *report.missing, *report.twice)
+        found = () if report is None else tuple(_found(report))
         amounts = () if report is None else (*report.position_diff.items(), *report.quote_diff.items())
         return Result(
             kind="storm",
@@ -178,3 +179,13 @@ class Storm:
         self._problems += self._guessed
         self._problems += unasked(book, truth, id_prefix(self._house.bot, self._house.symbols[0]))
         self._problems += [*late(book, sent), *self._watcher.sent_twice()]
+
+
+def _found(report: AuditReport) -> Iterator[str]:
+    for promise, findings in (
+        ("P1", report.duplicates),
+        ("P2", report.orphans),
+        ("P3", report.missing),
+        ("P3", report.twice),
+    ):
+        yield from (f"{promise}: {finding}" for finding in findings)

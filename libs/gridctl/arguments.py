@@ -45,13 +45,21 @@ def add_chaos(chaos: argparse.ArgumentParser) -> None:
     """What chaos may be told; `python -m gridchaos` takes the same words."""
     what = chaos.add_mutually_exclusive_group(required=True)
     what.add_argument("--case", metavar="ID", help="one case of the matrix: point/phase/fault")
-    what.add_argument(
-        "--matrix", action="store_true", help="crash points × phases × faults of a venue"
-    )
+    what.add_argument("--matrix", action="store_true", help="crash points × phases × faults of a venue")
+    what.add_argument("--minutes", type=_positive, metavar="N", help="storms of random kills for so long")
+    what.add_argument("--kills", type=_count, metavar="N", help="storms of so many random kills; see --resume")
+    what.add_argument("--storm", metavar="SEED", help="one storm, by its seed, or by a file of a storm that failed")
     add = chaos.add_argument
+    add("--seed", type=int, metavar="N", help="of the first storm; default: 1, and with --minutes new each time")
     add("--database", choices=("sqlite", "postgres"), default="sqlite", help="default: sqlite")
     add("--select", choices=("all", "pairwise", "covering"), default="all", help="of the matrix; default: all")
-    add("--jobs", type=_count, default=4, metavar="N", help="cases at a time; default: 4, for two cores")
+    add(
+        "--jobs",
+        type=_count,
+        default=4,
+        metavar="N",
+        help="cases at a time, or storms by half; default: 4, for two cores",
+    )
     add("--limit", type=_count, metavar="N", help="stop after so many cases; the same command goes on with the next")
     add(
         "--resume",
