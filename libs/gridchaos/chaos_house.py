@@ -23,6 +23,6 @@ def still_house(folder: Path) -> House:
         "recv_window_ms": RECV_WINDOW_MS, "visibility_lag_ms": LAG_MS, "request_timeout_ms": REQUEST_TIMEOUT_MS,
     }  # fmt: skip
     values[EXECUTOR]["poll_interval_ms"] = 200
-    values[ORCHESTRATOR]["tick_interval_ms"] = 250
+    values[ORCHESTRATOR] |= {"tick_interval_ms": 250, "reconcile_timeout_ms": 2_500}
     house.config.write_text(to_toml(values), encoding="utf-8")
     return house

@@ -26,6 +26,8 @@ RISE = 4
 _FOREIGN_PRICE, _FOREIGN_QUANTITY = "30000", "0.001"  # far below what any case moves the market to
 _LOT = Decimal("0.00001")  # of the example's market
 _LOOK_SECONDS = 0.02
+_WORKFLOWS = 50  # more than any case begins
+_UNFINISHED = {"PENDING", "ENQUEUED", "DELAYED"}
 _PAUSE_SECONDS = 0.1  # between two looks at whether all is at rest
 _LIVE = {"NEW", "PARTIALLY_FILLED"}
 _DOWN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN}
@@ -46,8 +48,10 @@ class Order:
 class Grid:
     """One symbol of a stack."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, deadline_seconds: float = DEADLINE_SECONDS) -> None:
         self.stack = stack
+        self.deadline_seconds = deadline_seconds
+        """After which whatever has to come is said not to come."""
         self.symbol = stack.house.symbols[0]
         self.prefix = id_prefix(stack.house.bot, self.symbol)
         self.by_hand = 0
@@ -138,11 +142,12 @@ class Grid:
         await self.until(models_pb2.Mode.Name(mode), in_mode)
         if mode == models_pb2.MODE_RUNNING:
             await self.until("open orders", has_orders)
+        await self.until("end of every workflow", self._no_workflow_is_left)
         stack = self.stack
         if not await until_settled(
-            stack.wires, stack.house.bot, stack.house.symbols, DEADLINE_SECONDS, pause_seconds=_PAUSE_SECONDS
+            stack.wires, stack.house.bot, stack.house.symbols, self.deadline_seconds, pause_seconds=_PAUSE_SECONDS
         ):
-            raise GaveUpError(f"not at rest after {DEADLINE_SECONDS:g} s:\n{stack.outputs()}")
+            raise GaveUpError(f"not at rest after {self.deadline_seconds:g} s:\n{stack.outputs()}")
 
     async def until_all_rest(self) -> None:
         """Returns once the venue has all the buying orders of the grid, whether or not anybody knows of it."""
@@ -151,6 +156,12 @@ class Grid:
             return len(await self.buys()) == BUYS
 
         await self.until(f"{BUYS} orders", all_rest)
+
+    async def _no_workflow_is_left(self) -> bool:
+        # DBOS looks for those that it has to resume once a second: before that a state may look at rest and is not.
+        request = orchestrator_pb2.ListWorkflowsRequest(symbol=self.symbol, limit=_WORKFLOWS)
+        listed = await self.stack.wires.orchestrator.ListWorkflows(request, wait_for_ready=True)
+        return not any(workflow.status in _UNFINISHED for workflow in listed.workflows)
 
     async def fills_beyond(self, fills: int) -> None:
         """Returns once the state counts more fills than that."""
@@ -163,11 +174,11 @@ class Grid:
     async def until(self, what: str, condition: Callable[[], Awaitable[bool]]) -> None:
         """Returns once it holds. Raises GaveUpError."""
         try:
-            async with asyncio.timeout(DEADLINE_SECONDS):
+            async with asyncio.timeout(self.deadline_seconds):
                 while not await condition():  # noqa: ASYNC110  what is waited for happens in other processes
                     await asyncio.sleep(_LOOK_SECONDS)
         except TimeoutError:
-            raise GaveUpError(f"no {what} after {DEADLINE_SECONDS:g} s:\n{self.stack.outputs()}") from None
+            raise GaveUpError(f"no {what} after {self.deadline_seconds:g} s:\n{self.stack.outputs()}") from None
 
     # -- the venue
 

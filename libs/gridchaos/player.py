@@ -22,9 +22,12 @@ from gridchaos.grid import DEADLINE_SECONDS, GaveUpError, Grid
 from gridchaos.phases import act, begin, come_to_rest, go_on
 from gridchaos.results import Result
 from gridchaos.verdict import Verdict, judge
+from gridctl.hand import HandError
 from gridctl.house import EXECUTOR, ORCHESTRATOR
 from gridrpc.crash import CRASH, TRACE
 from gridtesting.processes import Process, Stack
+
+_LONGEST_PROBLEM = 10_000  # characters: a hang tells all that the services have said
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +43,21 @@ class Played:
         return set(self.exit_codes) == {-signal.SIGKILL} and self.last_points == case.names
 
 
-async def play(case: Case, folder: Path, environment: Mapping[str, str] | None = None) -> Played:
-    """Lets the process die, starts it again, lets the grid go on, and judges it. Raises AssertionError for a hang.
+async def play(
+    case: Case,
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    *,
+    deadline_seconds: float = DEADLINE_SECONDS,
+) -> Played:
+    """Lets the process die, starts it again, lets the grid go on, and judges it, also where it does not come to rest.
 
-    `environment` is added to that of the process that dies, in all of its runs.
+    `environment` is added to that of the process that dies, in all of its runs. Raises AssertionError where it does not
+    die, or does not come back.
     """
     given = environment or {}
     orders = [{**given, CRASH: point, TRACE: str(folder / f"trace-{run}")} for run, point in enumerate(case.deaths)]
-    async with _grid(folder) as grid:
+    async with _grid(folder, deadline_seconds) as grid:
         victim = grid.stack[case.service]
         await begin(grid, case.phase, case.fault, {case.service: orders[0]})
         exit_codes = [await _dead(grid, case.phase, victim)]
@@ -61,8 +71,13 @@ async def play(case: Case, folder: Path, environment: Mapping[str, str] | None =
         restarted_ms = time.time_ns() // 1_000_000
         await victim.start(given)
         await victim.serving()
-        await go_on(grid, case.phase)
-        verdict = await judge(grid, restarted_ms)
+        hung = ""
+        try:
+            await go_on(grid, case.phase)
+            await grid.at_rest_in((await grid.state()).risk.mode)
+        except GaveUpError as error:
+            hung = str(error)
+        verdict = await judge(grid, restarted_ms, hung)
     last_points = tuple(_passed(order[TRACE])[-1] for order in orders)
     return Played(tuple(exit_codes), last_points, verdict)
 
@@ -77,8 +92,8 @@ async def result_of(case: Case, folder: Path, database: str) -> Result:
     began = time.monotonic()
     try:
         played = await play(case, folder)
-    except AssertionError as error:
-        return _result(case, database, began, problems=(str(error),))
+    except (AssertionError, HandError, grpc.aio.AioRpcError, TimeoutError) as error:
+        return _result(case, database, began, problems=(str(error)[:_LONGEST_PROBLEM] or repr(error),))
     verdict = played.verdict
     problems = list(verdict.problems)
     if not played.died(case):
@@ -91,7 +106,7 @@ async def result_of(case: Case, folder: Path, database: str) -> Result:
 def _result(
     case: Case, database: str, began: float, verdict: Verdict | None = None, problems: tuple[str, ...] = ()
 ) -> Result:
-    found = {} if verdict is None else verdict.measures
+    found = {"faults": 0, "fills": 0} if verdict is None else verdict.measures
     seconds = round(time.monotonic() - began, 2)
     return Result("case", case.id, database, len(case.deaths), seconds=seconds, problems=problems, **found)
 
@@ -120,11 +135,11 @@ async def survey(
 
 
 @contextlib.asynccontextmanager
-async def _grid(folder: Path) -> AsyncIterator[Grid]:
+async def _grid(folder: Path, deadline_seconds: float = DEADLINE_SECONDS) -> AsyncIterator[Grid]:
     stack = Stack(still_house(folder), folder / "logs", forked=True)
     try:
         async with stack.wires:
-            yield Grid(stack)
+            yield Grid(stack, deadline_seconds)
     finally:
         await stack.end()
 

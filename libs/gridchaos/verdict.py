@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gridchaos.faults import LAG_MS, RECV_WINDOW_MS
-from gridchaos.grid import GaveUpError, Grid
+from gridchaos.grid import Grid
 from gridchaos.judge import Ledger, applied_beyond, guesses, level_of, protected_after_ms, touched, unknown_ms
 from gridctl.audit import AuditReport, audit
 from gridctl.evidence import gather
@@ -18,6 +18,7 @@ _PAGE = 100
 class Verdict:
     """What was found. Of each kind the findings are sentences."""
 
+    hung: str  # what did not come, and what the services have said; empty where all came
     mode: str
     audit: AuditReport
     guessed: tuple[str, ...]
@@ -34,9 +35,9 @@ class Verdict:
         money = {**books.position_diff, **books.quote_diff}
         late = ["an exit order that should exist never came"] if -1 in self.protected_ms else []
         return (
-            *books.duplicates, *books.orphans, *books.missing, *self.applied_twice, *self.guessed,
-            *self.foreign_touched, *(f"{amount} {asset} are not accounted for" for asset, amount in money.items()),
-            *late,
+            *([self.hung] if self.hung else []), *books.duplicates, *books.orphans, *books.missing,
+            *self.applied_twice, *self.guessed, *self.foreign_touched,
+            *(f"{amount} {asset} are not accounted for" for asset, amount in money.items()), *late,
         )  # fmt: skip
 
     @property
@@ -56,15 +57,15 @@ class Verdict:
         }
 
 
-async def judge(grid: Grid, restarted_ms: int) -> Verdict:
-    """Waits until all is at rest, and holds it against the venue's book. Raises GaveUpError where it never rests."""
-    await grid.at_rest_in((await grid.state()).risk.mode)
+async def judge(grid: Grid, restarted_ms: int, hung: str = "") -> Verdict:
+    """Holds a grid that is at rest, or of which it is said that it never came to that, against the venue's book."""
     truth, [books] = await gather(grid.stack.wires, (grid.symbol,))
     ledger = await _ledger(grid)
     report = audit(grid.stack.house.bot, truth, [books])
     doubts = unknown_ms(ledger, books.log)
     protected = protected_after_ms(truth, grid.prefix, restarted_ms, frozenset(map(level_of, doubts)))
     return Verdict(
+        hung=hung,
         mode=models_pb2.Mode.Name(books.state.risk.mode),
         audit=report,
         guessed=tuple(guesses(truth, ledger, books.log, RECV_WINDOW_MS + LAG_MS)),
@@ -87,9 +88,6 @@ async def _ledger(grid: Grid) -> Ledger:
         batches.extend(page.batches)
         if len(page.batches) < _PAGE:
             break
-    unanswered = [batch.request_id for batch in batches if not batch.complete]
-    if unanswered:
-        raise GaveUpError(f"requests that have no answer at rest: {', '.join(unanswered)}")
     places = [action.place for batch in batches for action in batch.actions if action.HasField("place")]
     orders = [
         await executor.GetOrder(

@@ -26,6 +26,7 @@ def check_grid(config: GridConfig, market: MarketRules) -> None:
         if reason:
             raise GridRefusedError(reason)
     _check_limit(config, market, min(rungs.opening_quantity(slot.price) for slot in slots))
+    _check_budget(config, market, min(rungs.opening_quantity(slot.price) * slot.price for slot in slots))
 
 
 def refusal(slot: InventorySlot, rungs: Ladder, market: MarketRules) -> str:
@@ -83,6 +84,14 @@ def _check_limit(config: GridConfig, market: MarketRules, smallest: Decimal) -> 
         raise GridRefusedError(
             f"max_position = {canonical(limit)} is less than the {canonical(smallest)} {market.base} of the smallest "
             "slot, so none would ever open: raise it"
+        )
+
+
+def _check_budget(config: GridConfig, market: MarketRules, smallest: Decimal) -> None:
+    if config.budget is not None and smallest > config.budget:
+        raise GridRefusedError(
+            f"budget = {canonical(config.budget)} is less than the {canonical(smallest)} {market.quote} of the "
+            "smallest slot, so none would ever open: raise it"
         )
 
 

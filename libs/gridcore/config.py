@@ -51,6 +51,7 @@ class GridConfig:
     window_slack: int = 2  # how many levels beyond its window an order may drift before it is cancelled
     lower: Decimal | None = None  # no slot opens below
     upper: Decimal | None = None  # no slot opens above
+    budget: Decimal | None = None  # how much quote positions, opening orders and others' orders may bind; None: any
     post_only: bool = True
     order_ttl_ms: int = 30_000  # a place not sent within this time is not sent at all
     retry_after_ms: int = 5_000  # how long a slot rests after a refusal

@@ -16,7 +16,7 @@ from gridcore.position_manager import Adjustment, Placement, PositionManager
 from gridcore.risk import calm, check_risk, fresh
 from gridcore.state import Mode, RiskFlags, Rule, State
 from gridcore.strays import slots_to_revive
-from gridcore.triggers import ModeChanged, OrdersUpdated, Plan, PriceChanged, Ticked, Trigger
+from gridcore.triggers import ForeignSeen, ModeChanged, OrdersUpdated, Plan, PriceChanged, Ticked, Trigger
 
 _HALTED = frozenset({Mode.ENTERING, Mode.SAFE})
 
@@ -58,6 +58,8 @@ def decide(
             plan = replace(plan, risk=state.risk, new_slots=revived, changes=True)
         case ModeChanged():
             return replace(plan, risk=_mode_changed(state.risk, trigger), changes=True)
+        case ForeignSeen():
+            return replace(plan, changes=trigger.foreign != state.foreign)
         case _:
             assert_never(trigger)
     price, heard_ms = _price_of(trigger)

@@ -10,6 +10,7 @@ from decimal import Decimal
 from itertools import compress
 from operator import attrgetter
 
+from gridcore.budget import budget_left
 from gridcore.checks import refusal
 from gridcore.config import GridConfig
 from gridcore.ladder import Ladder, ladder
@@ -172,13 +173,18 @@ class PositionManager:
         slots, limit = self._opening_slots(taken), self._config.risk.max_position
         sides = set() if limit is None else {slot.opening_side for slot in slots}
         exposure = {side: self._exposure(side) for side in sides}
+        left = budget_left(self._state, self._config) if slots else None
         for slot in slots:
             quantity = self._ladder.opening_quantity(slot.price)
+            if left is not None and quantity * slot.price > left:
+                continue
             if limit is not None:
                 exposed = exposure[slot.opening_side] + quantity
                 if exposed > limit:
                     continue
                 exposure[slot.opening_side] = exposed
+            if left is not None:
+                left -= quantity * slot.price
             yield Placement(slot, Role.OPENING, slot.opening_side, slot.price, quantity)
 
     def _opening_slots(self, taken: set[int]) -> list[InventorySlot]:

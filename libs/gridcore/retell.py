@@ -5,8 +5,10 @@ orders' ids, the order updates in the log. A price that it acted on is lost, and
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import takewhile
 
+from gridcore.accounting import absorb
 from gridcore.actions import Action, OrderUpdate, PlaceOrder
 from gridcore.config import GridConfig
 from gridcore.errors import CoreError
@@ -15,6 +17,7 @@ from gridcore.ladder import ladder
 from gridcore.market import MarketRules
 from gridcore.slots import InventorySlot
 from gridcore.state import State
+from gridcore.strays import slots_to_revive
 from gridcore.triggers import OrdersUpdated, Plan, Ticked
 
 
@@ -36,15 +39,17 @@ def retell(
     """
     own = {action.client_order_id for action in actions if isinstance(action, PlaceOrder)}
     updates = tuple(takewhile(lambda update: update.client_order_id not in own, log))
+    revived = slots_to_revive(state, updates, ladder(config, market))
+    before = replace(state, slots={**state.slots, **{slot.key: slot for slot in revived}})
     return Plan(
         symbol=state.symbol,
         request_id=request_id,
         seq=state.seq + 1,
         epoch=epoch,
         trigger=OrdersUpdated(at_ms, None, 0, updates) if updates else Ticked(at_ms, None, 0),
-        risk=state.risk,
+        risk=absorb(before, updates, market).risk,
         actions=tuple(actions),
-        new_slots=tuple(_new_slots(state, actions, market, config)),
+        new_slots=(*revived, *_new_slots(before, actions, market, config)),
         retry_at_ms=at_ms + config.retry_after_ms,
         changes=True,
     )

@@ -17,7 +17,7 @@ from gridcore.orders import OrderEvent, OrderStatus, Role, advance
 from gridcore.position_manager import retired
 from gridcore.slots import InventorySlot, PositionStatus, SlotEvent, SlotOrder, passed
 from gridcore.state import State
-from gridcore.triggers import ModeChanged, OrdersUpdated, Plan, StateRebuilt
+from gridcore.triggers import ForeignSeen, ModeChanged, OrdersUpdated, Plan, StateRebuilt
 
 WOULD_MATCH = "WOULD_MATCH"  # the reason of a refused order that would have traded at once
 
@@ -73,6 +73,7 @@ def settle(state: State, plan: Plan, results: Sequence[ActionResult], market: Ma
         risk=replace(plan.risk, rejects=_rejects(plan, answers)),
         last_price=_price_after(state, plan),
         last_update_time=plan.trigger.at_ms * 1_000_000,
+        foreign=plan.trigger.foreign if isinstance(plan.trigger, ForeignSeen) else state.foreign,
     )
 
 
@@ -87,7 +88,7 @@ def _rejects(plan: Plan, answers: Mapping[int, ActionResult]) -> int:
 
 
 def _price_after(state: State, plan: Plan) -> Decimal | None:
-    if isinstance(plan.trigger, ModeChanged | StateRebuilt) or plan.trigger.price is None:
+    if isinstance(plan.trigger, ModeChanged | ForeignSeen | StateRebuilt) or plan.trigger.price is None:
         return state.last_price
     return plan.trigger.price
 

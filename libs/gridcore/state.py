@@ -68,6 +68,15 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
+class Foreign:
+    """Open orders in the market that are not ours: how many, and what is left of them at their prices, in quote."""
+
+    orders: int = 0
+    buying: Decimal = ZERO
+    selling: Decimal = ZERO
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """One grid. `slots` is keyed by the slot's canonical price."""
 
@@ -83,6 +92,7 @@ class State:
     risk: RiskFlags = RiskFlags()
     totals: Totals = Totals()
     ledger_birth_id: str = ""
+    foreign: Foreign = Foreign()
 
 
 def unrealised_pnl(state: State, price: Decimal) -> Decimal:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from gridcore.actions import Action, OrderUpdate
 from gridcore.slots import InventorySlot
-from gridcore.state import Mode, RiskFlags, Rule
+from gridcore.state import Foreign, Mode, RiskFlags, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,15 @@ class ModeChanged:
     clears_itself: bool = False
 
 
-Trigger = PriceChanged | Ticked | OrdersUpdated | ModeChanged
+@dataclass(frozen=True, slots=True)
+class ForeignSeen:
+    """The open orders of others have changed. It is noted; what it asks for, the next price or tick does."""
+
+    at_ms: int
+    foreign: Foreign
+
+
+Trigger = PriceChanged | Ticked | OrdersUpdated | ModeChanged | ForeignSeen
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,15 @@ def reasons(status: HouseStatus) -> list[str]:
     ]
 
 
+def bystanders(status: HouseStatus) -> list[str]:
+    """The orders of others in the grids' markets. They are left alone."""
+    return [
+        f"{symbol}: {words.foreign(answer.state)}"
+        for symbol, answer in status.answers.items()
+        if answer is not None and answer.state.HasField("foreign")
+    ]
+
+
 def doubts(status: HouseStatus) -> list[str]:
     """The orders whose outcome is not known: nothing is wrong with a grid that waits for evidence."""
     found: list[str] = []

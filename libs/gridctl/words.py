@@ -69,6 +69,13 @@ def doubt(answer: orchestrator_pb2.GetStateResponse) -> str:
     )
 
 
+def foreign(state: models_pb2.State) -> str:
+    """How many orders in the market are not ours, and what is left of them in quote."""
+    others, quote = state.foreign, state.symbol.partition("/")[2]
+    what = f"{amount(others.buying)} {quote} to buy, {amount(others.selling)} {quote} to sell"
+    return f"{others.orders} open {'order is' if others.orders == 1 else 'orders are'} not ours: {what}"
+
+
 def slot_status(slot: models_pb2.InventorySlot) -> str:
     """FREE, PENDING or LOCKED; UNKNOWN where the slot is PENDING for that."""
     if slot.order.status == models_pb2.ORDER_STATUS_UNKNOWN:
@@ -86,22 +93,22 @@ def side(value: models_pb2.Side.ValueType) -> str:
     return "buy" if value == models_pb2.SIDE_BUY else "sell"
 
 
+_TRIGGERS = {
+    "price_change": "price",
+    "tick": "tick",
+    "mode_change": "mode",
+    "foreign_seen": "hand",
+    "state_rebuilt": "anew",
+}
+
+
 def trigger(step: orchestrator_pb2.TradingStep) -> str:
     """What set the step going, in at most five letters."""
-    match step.plan.trigger.WhichOneof("kind"):
-        case "price_change":
-            return "price"
-        case "tick":
-            return "tick"
-        case "order_updates":
-            updates = step.plan.trigger.order_updates.updates
-            return "fill" if any(update.WhichOneof("kind") == "fill" for update in updates) else "order"
-        case "mode_change":
-            return "mode"
-        case "state_rebuilt":
-            return "anew"
-        case _:
-            return ""
+    kind = step.plan.trigger.WhichOneof("kind")
+    if kind == "order_updates":
+        updates = step.plan.trigger.order_updates.updates
+        return "fill" if any(update.WhichOneof("kind") == "fill" for update in updates) else "order"
+    return _TRIGGERS.get(kind or "", "")
 
 
 def phase_times(step: orchestrator_pb2.TradingStep) -> dict[str, str]:

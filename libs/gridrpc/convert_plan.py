@@ -12,7 +12,7 @@ from google.protobuf import json_format
 
 from gridcore.actions import ActionResult
 from gridcore.money import canonical
-from gridcore.triggers import Cause, ModeChanged, OrdersUpdated, Plan, PriceChanged, StateRebuilt, Ticked
+from gridcore.triggers import Cause, ForeignSeen, ModeChanged, OrdersUpdated, Plan, PriceChanged, StateRebuilt, Ticked
 from gridrpc.convert_orders import (
     action_from_proto,
     action_to_proto,
@@ -22,7 +22,16 @@ from gridrpc.convert_orders import (
     update_from_proto,
     update_to_proto,
 )
-from gridrpc.convert_state import MODES, parse_rule, risk_from_proto, risk_to_proto, slot_from_proto, slot_to_proto
+from gridrpc.convert_state import (
+    MODES,
+    foreign_from_proto,
+    foreign_to_proto,
+    parse_rule,
+    risk_from_proto,
+    risk_to_proto,
+    slot_from_proto,
+    slot_to_proto,
+)
 from gridrpc.faults import InvalidArgument
 from gridrpc.protojson import from_json, to_dict, to_json
 from gridwright.v1 import models_pb2
@@ -56,6 +65,9 @@ def trigger_to_proto(trigger: Cause) -> models_pb2.Trigger:
                 clears_itself=trigger.clears_itself,
             )
             return models_pb2.Trigger(mode_change=change)
+        case ForeignSeen():
+            seen = models_pb2.ForeignSeen(at_ms=trigger.at_ms, foreign=foreign_to_proto(trigger.foreign))
+            return models_pb2.Trigger(foreign_seen=seen)
         case StateRebuilt():
             rebuilt = models_pb2.StateRebuilt(
                 at_ms=trigger.at_ms, why=trigger.why, lost=trigger.lost, end_offset=trigger.end_offset
@@ -79,6 +91,9 @@ def trigger_from_proto(message: models_pb2.Trigger, field: str = "trigger") -> C
             return _updates_from_proto(message.order_updates, f"{field}.order_updates")
         case "mode_change":
             return _mode_change_from_proto(message.mode_change, f"{field}.mode_change")
+        case "foreign_seen":
+            seen = message.foreign_seen
+            return ForeignSeen(seen.at_ms, foreign_from_proto(seen.foreign, f"{field}.foreign_seen.foreign"))
         case "state_rebuilt":
             rebuilt = message.state_rebuilt
             return StateRebuilt(rebuilt.at_ms, rebuilt.why, tuple(rebuilt.lost), rebuilt.end_offset)

@@ -8,7 +8,7 @@ import hashlib
 
 from gridcore.money import canonical
 from gridcore.slots import InventorySlot, PositionStatus, SlotOrder, SlotStatus
-from gridcore.state import Mode, PriceAnchor, RiskFlags, Rule, State, Totals
+from gridcore.state import Foreign, Mode, PriceAnchor, RiskFlags, Rule, State, Totals
 from gridrpc.convert_orders import ORDER_STATUSES, ROLES, SIDES, EnumMap, parse_decimal
 from gridrpc.faults import InvalidArgument
 from gridrpc.protojson import from_json, to_json
@@ -16,6 +16,7 @@ from gridwright.v1 import models_pb2
 
 SLOT_STATUSES = EnumMap(SlotStatus, models_pb2.SlotStatus, "SLOT_STATUS")
 POSITION_STATUSES = EnumMap(PositionStatus, models_pb2.PositionStatus, "POSITION_STATUS")
+_NOBODY = Foreign()
 MODES = EnumMap(Mode, models_pb2.Mode, "MODE")
 
 
@@ -34,6 +35,7 @@ def state_to_proto(state: State) -> models_pb2.State:
         birth_id=state.birth_id,
         ledger_birth_id=state.ledger_birth_id,
         grid=state.grid,
+        foreign=None if state.foreign == _NOBODY else foreign_to_proto(state.foreign),
     )
 
 
@@ -56,6 +58,23 @@ def state_from_proto(message: models_pb2.State) -> State:
         risk=risk_from_proto(message.risk),
         totals=_totals_from_proto(message.totals),
         ledger_birth_id=message.ledger_birth_id,
+        foreign=foreign_from_proto(message.foreign, "state.foreign") if message.HasField("foreign") else _NOBODY,
+    )
+
+
+def foreign_to_proto(foreign: Foreign) -> models_pb2.Foreign:
+    """Others' orders as the wire has them."""
+    return models_pb2.Foreign(
+        orders=foreign.orders, buying=canonical(foreign.buying), selling=canonical(foreign.selling)
+    )
+
+
+def foreign_from_proto(message: models_pb2.Foreign, field: str = "foreign") -> Foreign:
+    """Others' orders. Raises InvalidArgument naming the field."""
+    return Foreign(
+        orders=message.orders,
+        buying=parse_decimal(message.buying, f"{field}.buying"),
+        selling=parse_decimal(message.selling, f"{field}.selling"),
     )
 
 

@@ -65,6 +65,7 @@ class Market:
     fence: int = 0
     state_birth_id: str = ""
     news: asyncio.Condition = field(default_factory=asyncio.Condition)
+    foreign: list[executor_pb2.VenueOrder] = field(default_factory=list[executor_pb2.VenueOrder])  # others' orders
     followers: Counter[int] = field(default_factory=Counter[int])  # open streams by epoch
 
 
@@ -209,8 +210,11 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
         ]
         return executor_pb2.ListOpenOrdersResponse(
             orders=[
-                executor_pb2.VenueOrder(client_order_id=order.place.client_order_id, ours=True)
-                for order in market.venue.live()
+                *(
+                    executor_pb2.VenueOrder(client_order_id=order.place.client_order_id, ours=True)
+                    for order in market.venue.live()
+                ),
+                *market.foreign,
             ],
             in_flight=[executor_pb2.LedgerOrder(client_order_id=name) for name in [*unresolved, *intents]],
             end_offset=len(market.venue.log),

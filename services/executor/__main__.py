@@ -24,6 +24,7 @@ from gridrpc.crash import arm
 from gridrpc.logs import announce_listening, configure_logging
 from gridrpc.server import Server, start_server, until_signal
 from gridrpc.settings import HIDDEN, ConfigError, read_toml
+from gridrpc.without import take_out
 from gridwright.v1 import executor_pb2, executor_pb2_grpc
 
 _BAD_CONFIG, _PORT_IN_USE, _LEASE_TAKEN = 2, 3, 4
@@ -38,6 +39,7 @@ def main() -> int:
     configure_logging("executor")
     try:
         arm(os.environ)
+        take_out(os.environ)
         settings = read_settings(read_toml(arguments.config), os.environ)
         if settings.database.url is not None:
             until_reachable(settings.database.url, settings.database.wait_seconds)

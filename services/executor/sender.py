@@ -4,6 +4,7 @@ After doubt it looks and never sends again; what stays open is answered UNKNOWN 
 """
 
 import logging
+from dataclasses import replace
 
 from executor import answers
 from executor.bucket import BlockedError, Priority, Throttle
@@ -19,6 +20,7 @@ from executor.resolver import Resolver
 from executor.verdict import Verdict
 from gridcore.actions import ActionResult, CancelOrder, Outcome, PlaceOrder
 from gridrpc.crash import around
+from gridrpc.without import Rule, is_out
 
 _log = logging.getLogger(__name__)
 
@@ -68,6 +70,9 @@ class Sender:
 
     async def recover(self, symbol: str, action: LedgerAction) -> ActionResult:
         """The answer of an action that was in flight when the process died: looked up, never sent again."""
+        if is_out(Rule.LOOK_BEFORE_SEND):
+            again = replace(action, timestamp_ms=self._clock.venue_ms())
+            return await self._record(symbol, action, await self._send(symbol, again))
         return await self._record(symbol, action, await self._look(symbol, action))
 
     async def _await_turn(self, action: LedgerAction) -> ActionResult | None:

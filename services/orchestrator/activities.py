@@ -2,6 +2,7 @@
 
 from gridcore.actions import ActionResult
 from gridcore.triggers import Plan
+from gridrpc.without import Rule, is_out
 from orchestrator.batch_client import BatchClient
 from orchestrator.bridge import Bridge
 from orchestrator.desk import Desk
@@ -56,7 +57,7 @@ class Activities:
         return row
 
     def _committed(self, plan: Plan) -> JournalRow | None:
-        if plan.seq > self._desk.state.seq:
+        if plan.seq > self._desk.state.seq or is_out(Rule.COMMIT_GUARD):
             return None
         row = self._desk.keeper.find(plan.request_id)
         if row is None:

@@ -32,6 +32,7 @@ class Settings:
     tick_interval_ms: int
     retention_hours: int
     max_update_batch: int
+    foreign_interval_ms: int  # between two looks at the orders of others
     reconcile_timeout_ms: int  # how long the venue's list may contradict the log before it is believed
     grids: tuple[GridConfig, ...]
 
@@ -53,6 +54,7 @@ def load_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Se
         tick_interval_ms=own.integer("tick_interval_ms", 1_000, least=0),
         retention_hours=own.integer("retention_hours", 168, least=1),
         max_update_batch=own.integer("max_update_batch", 100, least=1),
+        foreign_interval_ms=own.integer("foreign_interval_ms", 10_000, least=100),
         reconcile_timeout_ms=own.integer("reconcile_timeout_ms", 10_000, least=0),
         grids=tuple(_grid(table) for table in root.tables("grids")),
     )
@@ -87,6 +89,7 @@ def _grid(table: Table) -> GridConfig:
         window_slack=table.integer("window_slack", _DEFAULTS["window_slack"], least=0),
         lower=table.optional_decimal("lower", above=ZERO),
         upper=table.optional_decimal("upper", above=ZERO),
+        budget=table.optional_decimal("budget", above=ZERO),
         post_only=table.flag("post_only", _DEFAULTS["post_only"]),
         order_ttl_ms=table.integer("order_ttl_ms", _DEFAULTS["order_ttl_ms"], least=1),
         retry_after_ms=table.integer("retry_after_ms", _DEFAULTS["retry_after_ms"], least=0),

@@ -19,6 +19,7 @@ from griddb.errors import DatabaseError
 from gridrpc.convert_plan import plan_from_json, plan_json
 from gridrpc.crash import crash_point
 from gridrpc.faults import Fault
+from gridrpc.without import Rule, is_out
 from orchestrator import dbos_runtime, start, stranded, workflows
 from orchestrator.batch_client import BatchClient
 from orchestrator.bridge import Bridge
@@ -164,6 +165,8 @@ class DbosEngine:
         plans = await asyncio.to_thread(self._plans_beyond, desk)
         await start.settle_requests(desk, plans, self._batches.execute)
         crash_point("orchestrator.start.cleared")
+        if is_out(Rule.OFFSET_WITH_STATE):
+            desk.keeper.heard_up_to(end_offset)
         self._spawn(team.loop.run())
         self._spawn(self._follow_updates(desk))
         await self._resume_procedures(desk, unfinished)

@@ -6,7 +6,7 @@ the trying.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -14,8 +14,18 @@ import grpc
 
 from gridcore.actions import Action, ActionResult, OrderUpdate, Outcome
 from gridcore.market import MarketRules
+from gridcore.money import ZERO
+from gridcore.orders import Side
 from gridcore.reconcile import VenueSnapshot
-from gridrpc.convert_orders import action_from_proto, result_from_proto, rules_from_proto, update_from_proto
+from gridcore.state import Foreign
+from gridrpc.convert_orders import (
+    SIDES,
+    action_from_proto,
+    parse_decimal,
+    result_from_proto,
+    rules_from_proto,
+    update_from_proto,
+)
 from gridrpc.faults import Fault, NotFound, OutOfRange, Unavailable, fault_of
 from gridwright.v1 import executor_pb2, executor_pb2_grpc
 from orchestrator.backoff import backoff_seconds
@@ -61,6 +71,7 @@ class OpenOrders:
     """The venue's book and the ledger's orders in flight, with the log's end when the venue was asked."""
 
     snapshot: VenueSnapshot
+    foreign: Foreign
     end_offset: int
 
 
@@ -132,6 +143,7 @@ class ExecutorClient:
                 foreign=frozenset(order.client_order_id for order in answer.orders if not order.ours),
                 in_flight=frozenset(order.client_order_id for order in answer.in_flight),
             ),
+            _foreign([order for order in answer.orders if not order.ours]),
             answer.end_offset,
         )
 
@@ -187,6 +199,15 @@ class ExecutorClient:
                 return answer
             await asyncio.sleep(pause)
         raise AssertionError("the back-off never ends")
+
+
+def _foreign(orders: Sequence[executor_pb2.VenueOrder]) -> Foreign:
+    left = {Side.BUY: ZERO, Side.SELL: ZERO}
+    for order in orders:
+        price, quantity = parse_decimal(order.price, "orders.price"), parse_decimal(order.quantity, "orders.quantity")
+        executed = parse_decimal(order.executed, "orders.executed")
+        left[SIDES.from_proto(order.side, "orders.side")] += price * (quantity - executed)
+    return Foreign(len(orders), left[Side.BUY], left[Side.SELL])
 
 
 def _known(batch: executor_pb2.Batch) -> KnownRequest:

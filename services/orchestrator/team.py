@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from orchestrator.activities import Activities
 from orchestrator.batch_client import BatchClient
 from orchestrator.bridge import Bridge
+from orchestrator.bystanders import Bystanders
 from orchestrator.desk import Desk
 from orchestrator.halting import Halting
 from orchestrator.loop import Launcher, SymbolLoop
@@ -20,10 +21,11 @@ class Team:
     changer: ModeChanger
     activities: Activities
     halting: Halting
+    bystanders: Bystanders
 
 
 def gather(desk: Desk, launcher: Launcher, batches: BatchClient, bridge: Bridge) -> Team:
     """The team for a desk."""
     loop = SymbolLoop(desk, launcher)
     changer = ModeChanger(desk, loop)
-    return Team(desk, loop, changer, Activities(desk, batches, bridge), Halting(desk, changer))
+    return Team(desk, loop, changer, Activities(desk, batches, bridge), Halting(desk, changer), Bystanders(desk, loop))

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from gridcore.actions import ActionResult, CancelOrder, Fill, OrderUpdate, Outcome, PlaceOrder
 from gridcore.orders import OrderStatus, OrderType, Role, Side
 from gridcore.slots import InventorySlot, PositionStatus, SlotOrder
-from gridcore.state import Mode, PriceAnchor, RiskFlags, Rule, State, Totals
-from gridcore.triggers import ModeChanged, OrdersUpdated, Plan, PriceChanged, StateRebuilt, Ticked
+from gridcore.state import Foreign, Mode, PriceAnchor, RiskFlags, Rule, State, Totals
+from gridcore.triggers import ForeignSeen, ModeChanged, OrdersUpdated, Plan, PriceChanged, StateRebuilt, Ticked
 from gridrpc.convert_plan import (
     plan_from_json,
     plan_from_proto,
@@ -69,6 +69,7 @@ RISKS = st.builds(
     rejects=st.integers(0, 2**31),
     stray_order=TEXT,
 )
+FOREIGN = st.builds(Foreign, orders=st.integers(0, 2**31), buying=MONEY, selling=MONEY)
 STATES = st.builds(
     State,
     symbol=NAMES,
@@ -91,6 +92,7 @@ STATES = st.builds(
         rounds=COUNTS,
     ),
     ledger_birth_id=TEXT,
+    foreign=st.just(Foreign()) | FOREIGN,
 )
 UPDATES = st.builds(
     OrderUpdate,
@@ -123,9 +125,8 @@ TRIGGERS = (
         by=TEXT,
         clears_itself=st.booleans(),
     )
-    | st.builds(
-        StateRebuilt, at_ms=COUNTS, why=TEXT, lost=st.lists(TEXT, max_size=2).map(tuple), end_offset=COUNTS
-    )
+    | st.builds(ForeignSeen, at_ms=COUNTS, foreign=FOREIGN)
+    | st.builds(StateRebuilt, at_ms=COUNTS, why=TEXT, lost=st.lists(TEXT, max_size=2).map(tuple), end_offset=COUNTS)
 )
 PLACES = st.builds(
     PlaceOrder,

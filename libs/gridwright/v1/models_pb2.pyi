@@ -805,6 +805,7 @@ class State(_message.Message):
     BIRTH_ID_FIELD_NUMBER: _builtins.int
     LEDGER_BIRTH_ID_FIELD_NUMBER: _builtins.int
     GRID_FIELD_NUMBER: _builtins.int
+    FOREIGN_FIELD_NUMBER: _builtins.int
     last_price: _builtins.str
     last_update_time: _builtins.int
     """Unix time in nanoseconds"""
@@ -829,6 +830,10 @@ class State(_message.Message):
     def risk(self) -> Global___RiskFlags: ...
     @_builtins.property
     def totals(self) -> Global___Totals: ...
+    @_builtins.property
+    def foreign(self) -> Global___Foreign:
+        """absent while there are none"""
+
     def __init__(
         self,
         *,
@@ -844,14 +849,44 @@ class State(_message.Message):
         birth_id: _builtins.str = ...,
         ledger_birth_id: _builtins.str = ...,
         grid: _builtins.str = ...,
+        foreign: Global___Foreign | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["risk", b"risk", "totals", b"totals"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["foreign", b"foreign", "risk", b"risk", "totals", b"totals"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["birth_id", b"birth_id", "epoch", b"epoch", "event_offset", b"event_offset", "grid", b"grid", "last_price", b"last_price", "last_update_time", b"last_update_time", "ledger_birth_id", b"ledger_birth_id", "risk", b"risk", "seq", b"seq", "slots", b"slots", "symbol", b"symbol", "totals", b"totals"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["birth_id", b"birth_id", "epoch", b"epoch", "event_offset", b"event_offset", "foreign", b"foreign", "grid", b"grid", "last_price", b"last_price", "last_update_time", b"last_update_time", "ledger_birth_id", b"ledger_birth_id", "risk", b"risk", "seq", b"seq", "slots", b"slots", "symbol", b"symbol", "totals", b"totals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___State: _TypeAlias = State  # noqa: Y015
+
+@_typing.final
+class Foreign(_message.Message):
+    """Open orders in the market that are not ours: they are never touched, and the budget shrinks by them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDERS_FIELD_NUMBER: _builtins.int
+    BUYING_FIELD_NUMBER: _builtins.int
+    SELLING_FIELD_NUMBER: _builtins.int
+    orders: _builtins.int
+    buying: _builtins.str
+    """what is left of them, at their prices, in quote"""
+    selling: _builtins.str
+    """the same of those that sell"""
+    def __init__(
+        self,
+        *,
+        orders: _builtins.int = ...,
+        buying: _builtins.str = ...,
+        selling: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["buying", b"buying", "orders", b"orders", "selling", b"selling"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Foreign: _TypeAlias = Foreign  # noqa: Y015
 
 @_typing.final
 class Tick(_message.Message):
@@ -1004,6 +1039,31 @@ class StateRebuilt(_message.Message):
 Global___StateRebuilt: _TypeAlias = StateRebuilt  # noqa: Y015
 
 @_typing.final
+class ForeignSeen(_message.Message):
+    """The foreign orders have changed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    FOREIGN_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    @_builtins.property
+    def foreign(self) -> Global___Foreign: ...
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        foreign: Global___Foreign | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["foreign", b"foreign"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "foreign", b"foreign"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForeignSeen: _TypeAlias = ForeignSeen  # noqa: Y015
+
+@_typing.final
 class Trigger(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1012,6 +1072,7 @@ class Trigger(_message.Message):
     ORDER_UPDATES_FIELD_NUMBER: _builtins.int
     MODE_CHANGE_FIELD_NUMBER: _builtins.int
     STATE_REBUILT_FIELD_NUMBER: _builtins.int
+    FOREIGN_SEEN_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def price_change(self) -> Global___PriceTrigger: ...
     @_builtins.property
@@ -1022,6 +1083,8 @@ class Trigger(_message.Message):
     def mode_change(self) -> Global___ModeChange: ...
     @_builtins.property
     def state_rebuilt(self) -> Global___StateRebuilt: ...
+    @_builtins.property
+    def foreign_seen(self) -> Global___ForeignSeen: ...
     def __init__(
         self,
         *,
@@ -1030,12 +1093,13 @@ class Trigger(_message.Message):
         order_updates: Global___OrderUpdatesTrigger | None = ...,
         mode_change: Global___ModeChange | None = ...,
         state_rebuilt: Global___StateRebuilt | None = ...,
+        foreign_seen: Global___ForeignSeen | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "mode_change", b"mode_change", "order_updates", b"order_updates", "price_change", b"price_change", "state_rebuilt", b"state_rebuilt", "tick", b"tick"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["foreign_seen", b"foreign_seen", "kind", b"kind", "mode_change", b"mode_change", "order_updates", b"order_updates", "price_change", b"price_change", "state_rebuilt", b"state_rebuilt", "tick", b"tick"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "mode_change", b"mode_change", "order_updates", b"order_updates", "price_change", b"price_change", "state_rebuilt", b"state_rebuilt", "tick", b"tick"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["foreign_seen", b"foreign_seen", "kind", b"kind", "mode_change", b"mode_change", "order_updates", b"order_updates", "price_change", b"price_change", "state_rebuilt", b"state_rebuilt", "tick", b"tick"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["price_change", "tick", "order_updates", "mode_change", "state_rebuilt"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["price_change", "tick", "order_updates", "mode_change", "state_rebuilt", "foreign_seen"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 

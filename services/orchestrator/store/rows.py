@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, assert_never
 
-from gridcore.triggers import Cause, ModeChanged, OrdersUpdated, PriceChanged, StateRebuilt, Ticked
+from gridcore.triggers import Cause, ForeignSeen, ModeChanged, OrdersUpdated, PriceChanged, StateRebuilt, Ticked
 from gridrpc.convert_plan import plan_from_json, plan_json, results_from_json, results_json
 from orchestrator.journal import JournalRow, Phase
 
@@ -57,6 +57,8 @@ def trigger_kind(trigger: Cause) -> str:
             return "order_updates"
         case ModeChanged():
             return "mode_change"
+        case ForeignSeen():
+            return "foreign_seen"
         case StateRebuilt():
             return REBUILT
         case _:

@@ -1,0 +1,37 @@
+"""The budget: how much quote a grid may bind. Foreign orders in its market make it smaller (P6)."""
+
+from decimal import Decimal
+
+from gridcore.config import GridConfig, GridMode
+from gridcore.money import ZERO
+from gridcore.orders import Role
+from gridcore.slots import InventorySlot
+from gridcore.state import Foreign, State
+
+
+def budget_left(state: State, config: GridConfig) -> Decimal | None:
+    """What further opening orders may bind, in quote; below 0 where it is overdrawn. None without a budget.
+
+    Bound are the cost of what is open and the opening orders, UNKNOWN ones too, at their prices; and of foreign orders
+    those that take from the balance that the grid opens from.
+    """
+    if config.budget is None:
+        return None
+    return config.budget - sum(map(_bound, state.slots.values()), ZERO) - _taken(state.foreign, config.mode)
+
+
+def _bound(slot: InventorySlot) -> Decimal:
+    order = slot.order
+    if order is None or order.role is not Role.OPENING:
+        return abs(slot.cost)
+    return abs(slot.cost) + (order.quantity - order.executed) * order.price
+
+
+def _taken(foreign: Foreign, mode: GridMode) -> Decimal:
+    match mode:
+        case GridMode.LONG:
+            return foreign.buying
+        case GridMode.SHORT:
+            return foreign.selling
+        case GridMode.NEUTRAL:
+            return foreign.buying + foreign.selling

@@ -1,0 +1,33 @@
+"""What commits and starts would do without their guards, for the tests that show what the guards are for."""
+
+from dataclasses import replace
+
+from gridcore.actions import Fill
+from gridcore.state import State
+from gridcore.triggers import OrdersUpdated, Plan
+
+
+def as_if_new(plan: Plan, state: State) -> tuple[Plan, State]:
+    """A step that is committed already as one that follows the state: its fills once more, and no offset moved."""
+    assert isinstance(plan.trigger, OrdersUpdated), "only a step with fills can be applied twice"
+    fills = [update for update in plan.trigger.updates if isinstance(update.news, Fill)]
+    before = state.event_offset - len(fills)
+    news = tuple(replace(update, offset=before + number) for number, update in enumerate(fills, start=1))
+    again = replace(
+        plan,
+        request_id=f"{plan.request_id}/again",
+        seq=state.seq + 1,
+        epoch=state.epoch,
+        risk=state.risk,
+        trigger=replace(plan.trigger, updates=news),
+        actions=(),
+        new_slots=(),
+        dropped_slots=(),
+        flipped_slots=(),
+    )
+    return again, replace(state, event_offset=before)
+
+
+def as_if_heard(state: State, end_offset: int) -> State:
+    """A state whose offset is told to the log when an update is heard, and not when it is committed."""
+    return replace(state, event_offset=max(state.event_offset, end_offset))

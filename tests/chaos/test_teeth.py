@@ -1,0 +1,44 @@
+"""The matrix has teeth: without a rule, a case finds the promise broken that the rule is for."""
+
+from pathlib import Path
+
+import pytest
+
+from gridchaos.case import Case
+from gridchaos.player import play
+from gridrpc.settings import ConfigError
+from gridrpc.without import WITHOUT, Rule, is_out, take_out
+
+real_processes = [pytest.mark.system, pytest.mark.xdist_group("system")]
+
+TEETH = {
+    Rule.LOOK_BEFORE_SEND: ("executor.place.after/placing/traded-away", "duplicates"),
+    Rule.COMMIT_GUARD: ("orchestrator.commit_state.after/fill/none", "applied_twice"),
+    Rule.OFFSET_WITH_STATE: ("orchestrator.run.before/fill/none", "lost_fills"),
+}
+ELSE_ZERO = {"duplicates", "lost_fills", "applied_twice", "guessed", "foreign_touched"}
+
+
+@pytest.mark.parametrize("rule", TEETH, ids=lambda rule: rule.value)
+@pytest.mark.parametrize("out", [True, False], ids=["without", "with"])
+async def test_without_the_rule_the_case_finds_the_promise_broken(rule: Rule, out: bool, tmp_path: Path) -> None:
+    case_id, broken = TEETH[rule]
+    case = Case.parse(case_id)
+    played = await play(case, tmp_path, {WITHOUT: rule.value} if out else {}, deadline_seconds=4)
+    measures = played.verdict.measures
+    assert played.died(case)
+    assert {name for name in ELSE_ZERO if measures[name]} == ({broken} if out else set()), played.verdict.problems
+    assert out or not played.verdict.problems
+
+
+test_without_the_rule_the_case_finds_the_promise_broken.pytestmark += real_processes
+
+
+def test_a_rule_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ConfigError, match="there are look-before-send, commit-guard, offset-with-state"):
+        take_out({WITHOUT: "look-before-sending"})
+
+
+def test_every_rule_holds_unless_it_is_taken_out() -> None:
+    take_out({})
+    assert not any(is_out(rule) for rule in Rule)
