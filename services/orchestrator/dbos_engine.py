@@ -175,7 +175,9 @@ class DbosEngine:
         crash_point("orchestrator.start.drained")
         await start.agree_with_venue(desk, self._settings.reconcile_timeout_ms / 1000)
         crash_point("orchestrator.start.agreed")
+        await team.bystanders.look()
         team.loop.begin_trading()
+        self._spawn(team.bystanders.watch(self._settings.foreign_interval_ms / 1000))
         log.info("%s trades at step %d under epoch %d", desk.symbol, desk.state.seq, desk.epoch)
 
     def _plans_beyond(self, desk: Desk) -> list[Plan | Untold]:
