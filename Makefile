@@ -6,7 +6,7 @@ SENTINEL := $(VENV)/.installed
 PROTOS := $(wildcard proto/gridwright/v1/*.proto)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo bench test fuzz tapes lockstep compose-test lint format types proto proto-check clean
+.PHONY: help install demo bench test fuzz chaos tapes lockstep compose-test lint format types proto proto-check clean
 
 help: ## What there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ test: $(SENTINEL) ## Every test
 
 fuzz: $(SENTINEL) ## Sends a real simex all kinds of nonsense: MINUTES=10 SEED=1
 	FUZZ_MINUTES=$(or $(MINUTES),10) FUZZ_SEED=$(or $(SEED),$(shell date +%s)) $(BIN)/pytest tests/simex/test_fuzz.py -s
+
+chaos: $(SENTINEL) ## Kills, stops, cuts off and lies at random, for MINUTES=10, from SEED=1 on, on DATABASE=sqlite or postgres
+	@$(BIN)/gridwright chaos --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED)) $(if $(DATABASE),--database $(DATABASE))
 
 tapes: $(SENTINEL) ## Every recorded tape from end to end, on SQLite and on Postgres, each audited: 20 minutes
 	TAPES=whole $(BIN)/pytest tests/system/test_tapes.py -k stretch -s

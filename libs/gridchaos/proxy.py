@@ -7,6 +7,8 @@ real ones: what was on its way when a HOLE began arrives late, whether or not it
 import asyncio
 import contextlib
 import enum
+import socket
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
@@ -85,21 +87,22 @@ class Proxy:
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._weather is Weather.CUT:
-            writer.transport.abort()
+            _reset(writer)
             return
         await self._fair.wait()
         try:
             there = await asyncio.open_connection(*self._target)
         except OSError:
-            writer.transport.abort()
+            _reset(writer)
             return
         pair = _Pair(writer, there[1])
         self._pairs.add(pair)
         try:
             await asyncio.gather(self._requests(reader, pair), self._answers(there[0], pair))
         finally:
-            pair.abort()
             self._pairs.discard(pair)
+            pair.here.close()
+            pair.there.close()
 
     async def _requests(self, reader: asyncio.StreamReader, pair: "_Pair") -> None:
         with contextlib.suppress(ConnectionError):
@@ -117,13 +120,16 @@ class Proxy:
             pair.there.write_eof()
 
     async def _answers(self, reader: asyncio.StreamReader, pair: "_Pair") -> None:
-        with contextlib.suppress(ConnectionError):
+        try:
             while data := await reader.read(_CHUNK):
                 await self._fair.wait()
                 if self._weather is not Weather.DEAF:
                     pair.here.write(data)
                     await pair.here.drain()
-        pair.abort()
+        except ConnectionError:
+            pair.reset()
+        else:
+            pair.here.close()
 
     def _sprung(self, data: bytes) -> Trap | None:
         trap = self._trap
@@ -137,7 +143,7 @@ class Proxy:
 
     def _reset(self) -> None:
         for pair in list(self._pairs):
-            pair.abort()
+            pair.reset()
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +153,14 @@ class _Pair:
     here: asyncio.StreamWriter
     there: asyncio.StreamWriter
 
-    def abort(self) -> None:
-        self.here.transport.abort()
-        self.there.transport.abort()
+    def reset(self) -> None:
+        _reset(self.here)
+        _reset(self.there)
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """Ends a connection by RST, and not in peace."""
+    connection = writer.get_extra_info("socket")
+    with contextlib.suppress(OSError):  # closed already
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
