@@ -1,8 +1,9 @@
 """rebuild: the state again, after it or the ledger was lost, from the update log, the live orders, and all their names.
 
 The log may be the one that the state has followed, or one that was written anew from the venue's trades. So what a
-state has applied is told by its orders and its seq, never by an offset: of an order that it holds, what it counts as
-executed; of another one that a step up to its own has placed, everything.
+state has applied is told by its orders and its step, never by an offset: of an order that it holds, what it counts as
+executed; of another one that a step up to its own has placed, everything. Steps follow one another by epoch and seq: a
+rebuilt state goes on under an epoch above all that were, so its seq may begin anew.
 """
 
 from collections.abc import Iterable, Sequence
@@ -37,10 +38,10 @@ class Evidence:
     live: Sequence[SlotOrder]
 
     @property
-    def highest_seq(self) -> int:
-        """The highest step that an order's name tells of."""
+    def highest_epoch(self) -> int:
+        """The highest that an order's name tells of."""
         names = [update.client_order_id for update in self.log] + [order.client_order_id for order in self.live]
-        return max((name.seq for name in map(parse_client_order_id, names) if name is not None), default=0)
+        return max((name.epoch for name in map(parse_client_order_id, names) if name is not None), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class _Rebuilding:
         self._config = config
         self._ladder = ladder(config, market)
         held = (slot.order for slot in state.slots.values() if slot.order is not None)
+        self._step = (state.epoch, state.seq) if state.seq else (0, 0)  # before its first step a state has nothing
         self._applied = {order.client_order_id: order.executed for order in held}  # and still to be passed over
 
     def take(self, update: OrderUpdate) -> None:
@@ -128,7 +130,7 @@ class _Rebuilding:
         """Whether the state that we began with has this fill. Of each order it has the first ones."""
         left = self._applied.get(client_order_id)
         if left is None:
-            return name.seq <= self._before.seq
+            return (name.epoch, name.seq) <= self._step
         if fill.quantity > left > 0:
             raise RebuildRefusedError(
                 f"the state counts a part of trade {fill.trade_id} of {client_order_id} as applied: it cannot be told "

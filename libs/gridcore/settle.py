@@ -16,8 +16,8 @@ from gridcore.money import ZERO
 from gridcore.orders import OrderEvent, OrderStatus, Role, advance
 from gridcore.position_manager import retired
 from gridcore.slots import InventorySlot, PositionStatus, SlotEvent, SlotOrder, passed
-from gridcore.state import State
-from gridcore.triggers import ForeignSeen, ModeChanged, OrdersUpdated, Plan, StateRebuilt
+from gridcore.state import State, StateRebuilt
+from gridcore.triggers import ForeignSeen, ModeChanged, OrdersUpdated, Plan
 
 WOULD_MATCH = "WOULD_MATCH"  # the reason of a refused order that would have traded at once
 

@@ -77,6 +77,16 @@ class Foreign:
 
 
 @dataclass(frozen=True, slots=True)
+class StateRebuilt:
+    """The state was made anew from the ledger, up to `end_offset` of the log. Nothing is decided on it."""
+
+    at_ms: int
+    why: str
+    lost: tuple[str, ...]  # a sentence for each thing that could not be rebuilt
+    end_offset: int
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """One grid. `slots` is keyed by the slot's canonical price."""
 
@@ -93,6 +103,7 @@ class State:
     totals: Totals = Totals()
     ledger_birth_id: str = ""
     foreign: Foreign = Foreign()
+    rebuilt: StateRebuilt | None = None  # the last time that it was
 
 
 def unrealised_pnl(state: State, price: Decimal) -> Decimal:

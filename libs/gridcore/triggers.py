@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from gridcore.actions import Action, OrderUpdate
 from gridcore.slots import InventorySlot
-from gridcore.state import Foreign, Mode, RiskFlags, Rule
+from gridcore.state import Foreign, Mode, RiskFlags, Rule, StateRebuilt
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +56,6 @@ class ForeignSeen:
 
 
 Trigger = PriceChanged | Ticked | OrdersUpdated | ModeChanged | ForeignSeen
-
-
-@dataclass(frozen=True, slots=True)
-class StateRebuilt:
-    """The state was made anew up to `end_offset` of the log. Nothing is decided on it."""
-
-    at_ms: int
-    why: str
-    lost: tuple[str, ...]  # a sentence for each thing that could not be rebuilt
-    end_offset: int
-
 
 Cause = Trigger | StateRebuilt
 """What a step of the journal may come from."""

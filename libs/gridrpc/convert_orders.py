@@ -12,6 +12,7 @@ from gridcore.actions import Action, ActionResult, CancelOrder, Fill, OrderUpdat
 from gridcore.market import MarketRules
 from gridcore.money import canonical
 from gridcore.orders import OrderStatus, OrderType, Role, Side
+from gridcore.slots import SlotOrder
 from gridrpc.faults import InvalidArgument
 from gridwright.v1 import executor_pb2, models_pb2
 
@@ -214,6 +215,21 @@ def update_from_proto(message: models_pb2.OrderUpdate, field: str = "update") ->
         news=news,
         venue_time_ms=message.venue_time_ms,
         recorded_time_ms=message.recorded_time_ms,
+    )
+
+
+def order_from_ledger(message: executor_pb2.LedgerOrder, field: str = "order") -> SlotOrder:
+    """An order that the ledger has sent, as a slot holds it. Raises InvalidArgument naming the field."""
+    return SlotOrder(
+        client_order_id=_named(message.client_order_id, f"{field}.client_order_id"),
+        exchange_order_id=message.exchange_order_id,
+        role=ROLES.from_proto(message.role, f"{field}.role"),
+        side=SIDES.from_proto(message.side, f"{field}.side"),
+        price=_positive(message.price, f"{field}.price"),
+        quantity=_positive(message.quantity, f"{field}.quantity"),
+        executed=parse_decimal(message.executed, f"{field}.executed"),
+        status=ORDER_STATUSES.from_proto(message.status, f"{field}.status"),
+        decided_ms=message.sent_time_ms,
     )
 
 

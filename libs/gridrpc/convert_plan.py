@@ -12,7 +12,8 @@ from google.protobuf import json_format
 
 from gridcore.actions import ActionResult
 from gridcore.money import canonical
-from gridcore.triggers import Cause, ForeignSeen, ModeChanged, OrdersUpdated, Plan, PriceChanged, StateRebuilt, Ticked
+from gridcore.state import StateRebuilt
+from gridcore.triggers import Cause, ForeignSeen, ModeChanged, OrdersUpdated, Plan, PriceChanged, Ticked
 from gridrpc.convert_orders import (
     action_from_proto,
     action_to_proto,
@@ -27,6 +28,8 @@ from gridrpc.convert_state import (
     foreign_from_proto,
     foreign_to_proto,
     parse_rule,
+    rebuilt_from_proto,
+    rebuilt_to_proto,
     risk_from_proto,
     risk_to_proto,
     slot_from_proto,
@@ -69,10 +72,7 @@ def trigger_to_proto(trigger: Cause) -> models_pb2.Trigger:
             seen = models_pb2.ForeignSeen(at_ms=trigger.at_ms, foreign=foreign_to_proto(trigger.foreign))
             return models_pb2.Trigger(foreign_seen=seen)
         case StateRebuilt():
-            rebuilt = models_pb2.StateRebuilt(
-                at_ms=trigger.at_ms, why=trigger.why, lost=trigger.lost, end_offset=trigger.end_offset
-            )
-            return models_pb2.Trigger(state_rebuilt=rebuilt)
+            return models_pb2.Trigger(state_rebuilt=rebuilt_to_proto(trigger))
         case _:
             assert_never(trigger)
 
@@ -95,8 +95,7 @@ def trigger_from_proto(message: models_pb2.Trigger, field: str = "trigger") -> C
             seen = message.foreign_seen
             return ForeignSeen(seen.at_ms, foreign_from_proto(seen.foreign, f"{field}.foreign_seen.foreign"))
         case "state_rebuilt":
-            rebuilt = message.state_rebuilt
-            return StateRebuilt(rebuilt.at_ms, rebuilt.why, tuple(rebuilt.lost), rebuilt.end_offset)
+            return rebuilt_from_proto(message.state_rebuilt)
         case _:
             raise InvalidArgument(f"{field} says nothing: give one of its kinds", field=field)
 

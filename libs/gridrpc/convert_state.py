@@ -8,7 +8,7 @@ import hashlib
 
 from gridcore.money import canonical
 from gridcore.slots import InventorySlot, PositionStatus, SlotOrder, SlotStatus
-from gridcore.state import Foreign, Mode, PriceAnchor, RiskFlags, Rule, State, Totals
+from gridcore.state import Foreign, Mode, PriceAnchor, RiskFlags, Rule, State, StateRebuilt, Totals
 from gridrpc.convert_orders import ORDER_STATUSES, ROLES, SIDES, EnumMap, parse_decimal
 from gridrpc.faults import InvalidArgument
 from gridrpc.protojson import from_json, to_json
@@ -36,6 +36,7 @@ def state_to_proto(state: State) -> models_pb2.State:
         ledger_birth_id=state.ledger_birth_id,
         grid=state.grid,
         foreign=None if state.foreign == _NOBODY else foreign_to_proto(state.foreign),
+        rebuilt=None if state.rebuilt is None else rebuilt_to_proto(state.rebuilt),
     )
 
 
@@ -58,6 +59,7 @@ def state_from_proto(message: models_pb2.State) -> State:
         risk=risk_from_proto(message.risk),
         totals=_totals_from_proto(message.totals),
         ledger_birth_id=message.ledger_birth_id,
+        rebuilt=rebuilt_from_proto(message.rebuilt) if message.HasField("rebuilt") else None,
         foreign=foreign_from_proto(message.foreign, "state.foreign") if message.HasField("foreign") else _NOBODY,
     )
 
@@ -197,6 +199,18 @@ def risk_from_proto(message: models_pb2.RiskFlags, field: str = "risk") -> RiskF
         rejects=message.rejects,
         stray_order=message.stray_order,
     )
+
+
+def rebuilt_to_proto(rebuilt: StateRebuilt) -> models_pb2.StateRebuilt:
+    """Why and how far a state was made anew, as the wire has it."""
+    return models_pb2.StateRebuilt(
+        at_ms=rebuilt.at_ms, why=rebuilt.why, lost=rebuilt.lost, end_offset=rebuilt.end_offset
+    )
+
+
+def rebuilt_from_proto(message: models_pb2.StateRebuilt) -> StateRebuilt:
+    """The same, read."""
+    return StateRebuilt(message.at_ms, message.why, tuple(message.lost), message.end_offset)
 
 
 def parse_rule(text: str, field: str) -> Rule:

@@ -56,6 +56,8 @@ WRITES: Mapping[str, str] = {
     "orchestrator.lift_safe_mode": "mode RUNNING; the step's checkpoint is not there",
     # The executor as the orchestrator calls it.
     "orchestrator.take_over": "the fence of the new epoch, in the ledger",
+    "orchestrator.cut": "the bond of state and ledger cut, in the ledger, under the epoch of a rebuild",
+    "orchestrator.tie": "the bond of the rebuilt state and the ledger, in the ledger",
     "orchestrator.call": "a request in the ledger, as far as the call came",
 }
 

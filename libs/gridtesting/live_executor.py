@@ -172,9 +172,7 @@ class LiveExecutor:
 
     async def fence_for_rebuild(self, epoch: int, prefix: str = "gtest0") -> Any:
         """Raises the fence over whatever state the ledger belongs to."""
-        return await self.stub.Fence(
-            executor_pb2.FenceRequest(symbol=SYMBOL, epoch=epoch, prefix=prefix, rebuild=True)
-        )
+        return await self.stub.Fence(executor_pb2.FenceRequest(symbol=SYMBOL, epoch=epoch, prefix=prefix, rebuild=True))
 
     async def ledger(self) -> executor_pb2.Ledger:
         """What it is, and what lives."""

@@ -55,6 +55,7 @@ def ledger_to_proto(symbol: str, birth_id: str, view: LedgerView) -> executor_pb
         birth_id=birth_id,
         state_birth_id="" if fence is None else fence.state_birth_id,
         epoch=0 if fence is None else fence.epoch,
+        floor_epoch=0 if fence is None else fence.floor_epoch,
         floor_seq=0 if fence is None else fence.floor_seq,
         end_offset=view.end_offset,
         live=[story_to_proto(story) for story in view.live],

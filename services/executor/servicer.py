@@ -51,8 +51,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         self._executor.standing.check_ready()
         now_ms = self._executor.clock.local_ms()
         if request.rebuild:
-            standing = await self._run(fences.read, symbol)
-            self._executor.followers.refuse_to_replace(symbol, 0 if standing is None else standing.epoch)
+            self._executor.followers.refuse_to_replace(symbol)
         with around("executor.fence"):
             fence = await self._run(
                 fences.raise_to,

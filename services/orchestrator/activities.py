@@ -57,13 +57,14 @@ class Activities:
         return row
 
     def _committed(self, plan: Plan) -> JournalRow | None:
-        if plan.seq > self._desk.state.seq or is_out(Rule.COMMIT_GUARD):
+        state = self._desk.state
+        if (plan.epoch, plan.seq) > (state.epoch, state.seq) or is_out(Rule.COMMIT_GUARD):
             return None
         row = self._desk.keeper.find(plan.request_id)
         if row is None:
             raise RequestBelowFloorError(
-                f"request {plan.request_id} is not above step {self._desk.state.seq} of {plan.symbol} and its journal "
-                "row is gone: it is history, and is not run again"
+                f"request {plan.request_id} is not above step {state.seq} of {plan.symbol} under epoch {state.epoch} "
+                "and its journal row is gone: it is history, and is not run again"
             )
         return row
 

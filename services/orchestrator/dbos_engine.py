@@ -26,10 +26,11 @@ from orchestrator.bridge import Bridge
 from orchestrator.clock import now_ns
 from orchestrator.config import Settings
 from orchestrator.desk import Desk
-from orchestrator.errors import DatabaseStopError, StopError, UnfinishableError
+from orchestrator.errors import BrokenBondError, DatabaseStopError, StopError, UnfinishableError
 from orchestrator.executor_client import ExecutorClient
 from orchestrator.keeper import Keeper
 from orchestrator.price_client import PriceClient, PriceHeard
+from orchestrator.rebuilding import rebuild_state
 from orchestrator.requests import HaltRequest, LiftRequest
 from orchestrator.retelling import Untold, untold
 from orchestrator.retention import prune_forever
@@ -160,10 +161,13 @@ class DbosEngine:
     async def _open_by_the_path(self, team: Team, unfinished: list[dbos_runtime.WorkflowRecord]) -> None:
         desk = team.desk
         crash_point("orchestrator.start.leased")
-        end_offset = await start.take_over(desk)
-        crash_point("orchestrator.start.fenced")
-        plans = await asyncio.to_thread(self._plans_beyond, desk)
-        await start.settle_requests(desk, plans, self._batches.execute)
+        try:
+            end_offset = await start.take_over(desk)
+            crash_point("orchestrator.start.fenced")
+            plans = await asyncio.to_thread(self._plans_beyond, desk)
+            await start.settle_requests(desk, plans, self._batches.execute)
+        except BrokenBondError as broken:
+            end_offset = await rebuild_state(desk, broken)
         crash_point("orchestrator.start.cleared")
         if is_out(Rule.OFFSET_WITH_STATE):
             desk.keeper.heard_up_to(end_offset)
@@ -224,7 +228,7 @@ class DbosEngine:
             await self.on_price_update(heard)
 
     async def _follow_updates(self, desk: Desk) -> None:
-        async for update in self._executor.order_updates(desk.symbol, desk.state.event_offset):
+        async for update in self._executor.order_updates(desk.symbol, desk.state.event_offset, epoch=desk.epoch):
             await self.on_order_update(update)
 
     async def _tick(self) -> None:

@@ -33,6 +33,14 @@ class UnfinishableError(StopError):
     exit_code = 5
 
 
+class BrokenBondError(UnfinishableError):
+    """State and ledger are not of one time: one of them was lost, or came from a backup. The state can be rebuilt."""
+
+    def __init__(self, sentence: str, *, ledger_lost: bool = False) -> None:
+        super().__init__(sentence)
+        self.ledger_lost = ledger_lost
+
+
 class ConflictError(StopError):
     """A step that does not follow the stored one, and is no repetition of it either: something else wrote the store."""
 

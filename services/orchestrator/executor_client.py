@@ -17,10 +17,12 @@ from gridcore.market import MarketRules
 from gridcore.money import ZERO
 from gridcore.orders import Side
 from gridcore.reconcile import VenueSnapshot
+from gridcore.slots import SlotOrder
 from gridcore.state import Foreign
 from gridrpc.convert_orders import (
     SIDES,
     action_from_proto,
+    order_from_ledger,
     parse_decimal,
     result_from_proto,
     rules_from_proto,
@@ -46,6 +48,18 @@ class Fenced:
     ledger_birth_id: str
     state_birth_id: str
     end_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSeen:
+    """What the ledger is, all of one moment. `live` are the orders that have no end in its log."""
+
+    birth_id: str
+    state_birth_id: str  # empty before the first fence, and while the bond is cut
+    epoch: int  # of the fence, 0 before the first
+    floor: tuple[int, int]  # epoch and seq up to which requests may have been forgotten
+    end_offset: int
+    live: tuple[SlotOrder, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +101,24 @@ class ExecutorClient:
         """Whether it answered when it was last called, by whomever."""
         return self._peer.reachable
 
-    async def fence(self, symbol: str, epoch: int, state_birth_id: str, prefix: str) -> Fenced:
-        """Raises the symbol's fence. Raises FailedPrecondition where it is higher already."""
-        request = executor_pb2.FenceRequest(symbol=symbol, epoch=epoch, state_birth_id=state_birth_id, prefix=prefix)
+    async def ledger(self, symbol: str) -> LedgerSeen:
+        """What the ledger of the symbol is."""
+        request = executor_pb2.GetLedgerRequest(symbol=symbol)
+        ledger = await self._repeat("GetLedger", lambda: self._stub.GetLedger(request, timeout=_READ_SECONDS))
+        live = tuple(order_from_ledger(order, f"live[{number}]") for number, order in enumerate(ledger.live))
+        floor = (ledger.floor_epoch, ledger.floor_seq)
+        return LedgerSeen(ledger.birth_id, ledger.state_birth_id, ledger.epoch, floor, ledger.end_offset, live)
+
+    async def fence(
+        self, symbol: str, epoch: int, state_birth_id: str, prefix: str, *, rebuild: bool = False
+    ) -> Fenced:
+        """Raises the symbol's fence; for a rebuild over any other state.
+
+        Raises FailedPrecondition where it is higher already, or for a rebuild while another orchestrator is there.
+        """
+        request = executor_pb2.FenceRequest(
+            symbol=symbol, epoch=epoch, state_birth_id=state_birth_id, prefix=prefix, rebuild=rebuild
+        )
         answer = await self._repeat("Fence", lambda: self._stub.Fence(request, timeout=_READ_SECONDS))
         return Fenced(answer.ledger_birth_id, answer.state_birth_id, answer.end_offset)
 
@@ -158,14 +187,16 @@ class ExecutorClient:
                         break
         return found
 
-    async def order_updates(self, symbol: str, after_offset: int) -> AsyncGenerator[OrderUpdate, None]:
-        """The log from after an offset on, for ever, each entry once.
+    async def order_updates(
+        self, symbol: str, after_offset: int, *, epoch: int = 0
+    ) -> AsyncGenerator[OrderUpdate, None]:
+        """The log from after an offset on, for ever, each entry once. With an epoch, as the symbol's orchestrator.
 
         Raises UnfinishableError where the log ends before the offset: it is another ledger's.
         """
         pauses = backoff_seconds()
         while True:
-            request = executor_pb2.StreamOrderUpdatesRequest(symbol=symbol, after_offset=after_offset)
+            request = executor_pb2.StreamOrderUpdatesRequest(symbol=symbol, after_offset=after_offset, epoch=epoch)
             try:
                 async for message in self._stub.StreamOrderUpdates(request):
                     self._peer.answered()

@@ -52,6 +52,12 @@ class Keeper:
             self.store.save_state(state)
             self._state = state
 
+    def rebuild(self, plan: Plan, state: State) -> None:
+        """Writes a state that was rebuilt, and the step that tells of it."""
+        with self._mutex:
+            self._recent.appendleft(self.store.commit(plan, (), state, ()))
+            self._state = state
+
     def find(self, request_id: str) -> JournalRow | None:
         """The journal's row of a request that has been committed."""
         return self.store.find_step(request_id=request_id)

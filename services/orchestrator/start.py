@@ -17,8 +17,9 @@ from gridcore.triggers import Plan
 from gridrpc.crash import around, crash_point
 from gridrpc.faults import FailedPrecondition, InvalidArgument, NotFound
 from orchestrator.backoff import backoff_seconds
+from orchestrator.bond import refuse_broken
 from orchestrator.desk import Desk
-from orchestrator.errors import ConfigRefusedError, LeaseLostError, UnfinishableError
+from orchestrator.errors import BrokenBondError, ConfigRefusedError, LeaseLostError, UnfinishableError
 from orchestrator.keeper import Keeper
 from orchestrator.retelling import Untold, told_again
 
@@ -26,11 +27,12 @@ log = logging.getLogger(__name__)
 
 
 async def take_over(desk: Desk) -> int:
-    """Raises the fence, then checks that state, ledger and config belong together; returns the update log's end.
+    """Checks that state, ledger and config belong together, and raises the fence; returns the update log's end.
 
-    Waits for the executor as long as it takes.
+    Waits for the executor as long as it takes. Raises BrokenBondError where the state has to be rebuilt.
     """
     state = desk.state
+    refuse_broken(desk.symbol, state, desk.epoch, await desk.executor.ledger(desk.symbol))
     try:
         with around("orchestrator.take_over"):
             fenced = await desk.executor.fence(desk.symbol, desk.epoch, state.birth_id, desk.prefix)
@@ -40,19 +42,13 @@ async def take_over(desk: Desk) -> int:
             "acts for it, or this state is a backup; stop the other one, or bring its data here"
         ) from fault
     if fenced.state_birth_id != state.birth_id:
-        raise UnfinishableError(
-            f"{desk.symbol}: the executor's ledger belongs to state {fenced.state_birth_id}, this is {state.birth_id}: "
-            "the state was lost or is another grid's; restore its file, or give the executor a new data_dir for a new "
-            "grid"
-        )
-    if state.ledger_birth_id not in {"", fenced.ledger_birth_id}:
-        raise UnfinishableError(
-            f"{desk.symbol}: this state belongs to ledger {state.ledger_birth_id}, the executor runs on "
-            f"{fenced.ledger_birth_id}: the ledger was lost or is another; restore it, or point executor.data_dir at it"
+        raise LeaseLostError(
+            f"{desk.symbol}: the executor's ledger has been given to state {fenced.state_birth_id} just now, this is "
+            f"{state.birth_id}: another orchestrator acts for it; stop one of them"
         )
     if not state.ledger_birth_id:
         await asyncio.to_thread(desk.keeper.bind_ledger, fenced.ledger_birth_id)
-    await asyncio.to_thread(_check_geometry, desk)
+    await asyncio.to_thread(check_geometry, desk)
     return fenced.end_offset
 
 
@@ -62,11 +58,12 @@ def plans_beyond(keeper: Keeper, newest_first: Iterable[Plan | Untold]) -> list[
     An orchestrator that was stopped while another took over may put a plan on record when it goes on, whatever its
     lease: the workflows know nothing of leases. Its step may be taken by then. So of two plans for a step the newer
     epoch's counts, since the older one was recorded behind that epoch's fence and nothing of it was sent; and an old
-    step's plan ends the reading only where it is the one that made the step.
+    step's plan ends the reading only where it is the one that made the step. A plan of an epoch below the state's is
+    never one to settle: of a time that was lost, or recorded too late.
     """
     found: dict[int, Plan | Untold] = {}
     for plan in newest_first:
-        if plan.seq > keeper.state.seq:
+        if (plan.epoch, plan.seq) > (keeper.state.epoch, keeper.state.seq):
             found[plan.seq] = max(plan, found.get(plan.seq, plan), key=lambda one: one.epoch)
         elif keeper.find(plan.request_id) is not None:
             break
@@ -79,10 +76,15 @@ async def settle_requests(
     """Commits each plan beyond the state with the ledger's answer, whatever became of its workflow.
 
     The plans keep their old epochs, which are fenced: what was sent is answered as it is, the rest is NOT_SENT. Raises
-    UnfinishableError where the ledger knows a request beyond the state that no workflow tells of.
+    BrokenBondError where workflows or ledger know of steps that the state has not seen.
     """
     for step in sorted(plans, key=lambda step: step.seq):
         plan = await told_again(desk, step) if isinstance(step, Untold) else step
+        if plan is not None and step.seq > desk.state.seq + 1:
+            raise BrokenBondError(
+                f"{desk.symbol}: request {step.request_id} is on record, and the state is at step {desk.state.seq}: it "
+                "is from a backup"
+            )
         if plan is not None and step.seq > desk.state.seq:
             results = await asyncio.to_thread(execute, plan)
             await asyncio.to_thread(desk.keeper.commit, plan, results, desk.market)
@@ -90,9 +92,9 @@ async def settle_requests(
             log.info("%s: request %s was in flight and is settled", desk.symbol, plan.request_id)
     beyond = await move_ledger_cursor(desk)
     if beyond:
-        raise UnfinishableError(
+        raise BrokenBondError(
             f"{desk.symbol}: the executor has carried out request {beyond}, which is beyond step {desk.state.seq} of "
-            "this state and in no workflow: the orchestrator's data is a backup; bring the newest data here"
+            "this state and in no workflow: the state is from a backup"
         )
 
 
@@ -105,8 +107,9 @@ async def move_ledger_cursor(desk: Desk) -> str:
     store = desk.keeper.store
     cursor = settled = await asyncio.to_thread(store.ledger_cursor)
     beyond = ""
+    step = (desk.state.epoch, desk.state.seq)
     for request in await desk.executor.requests_after(desk.symbol, cursor):
-        if not request.nothing_sent and _seq_of(request.request_id, f"{desk.bot}/{desk.symbol}/") > desk.state.seq:
+        if not request.nothing_sent and _step_of(request.request_id, f"{desk.bot}/{desk.symbol}/") > step:
             beyond = request.request_id
             break
         settled = request.accepted_seq
@@ -175,7 +178,8 @@ async def check_config(desk: Desk) -> None:
         raise ConfigRefusedError(f"{desk.symbol}: {error}") from error
 
 
-def _check_geometry(desk: Desk) -> None:
+def check_geometry(desk: Desk) -> None:
+    """Raises UnfinishableError where the config's geometry is another than the state's, with something open."""
     state = desk.state
     if state.grid == desk.config.geometry:
         return
@@ -194,7 +198,8 @@ def _adopt_geometry(desk: Desk) -> None:
     log.warning("%s: nothing is open, so the grid is now %s", desk.symbol, state.grid)
 
 
-def _seq_of(request_id: str, prefix: str) -> int:
-    """The seq in a request id of ours, 0 for others'."""
-    tail = request_id.removeprefix(prefix).split("/")
-    return int(tail[1]) if request_id.startswith(prefix) and len(tail) == 2 and tail[1].isdigit() else 0
+def _step_of(request_id: str, prefix: str) -> tuple[int, int]:
+    """Epoch and seq in a request id of ours, zeros for others'."""
+    epoch, _, seq = request_id.removeprefix(prefix).partition("/")
+    ours = request_id.startswith(prefix) and epoch.isdecimal() and seq.isdecimal()
+    return (int(epoch), int(seq)) if ours else (0, 0)

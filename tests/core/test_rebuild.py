@@ -115,7 +115,7 @@ def test_to_rebuild_again_changes_nothing(seed: int) -> None:
     *_, run = ran(GridMode.LONG, seed, 500)
     evidence = Evidence(list(run.updates), live(run.state))
     once = rebuild(empty(run.state), evidence, GRID, RULES_OF_MARKET).state
-    once = replace(once, seq=evidence.highest_seq + 1)
+    once = replace(once, epoch=evidence.highest_epoch + 1, seq=1)
 
     assert rebuild(once, evidence, GRID, RULES_OF_MARKET).state == once
 

@@ -7,7 +7,7 @@ import grpc
 import pytest
 
 from gridcore.actions import Outcome, PlaceOrder
-from gridrpc.faults import fault_of
+from gridrpc.faults import FailedPrecondition, fault_of
 from gridtesting.live_executor import SYMBOL, LiveExecutor, running_executor
 from gridtesting.venue import FakeVenue, Fault, ManualClock
 from gridtesting.waiting import until
@@ -68,7 +68,7 @@ async def test_it_is_not_raised_for_a_rebuild_below_where_it_stands(
     assert fault.reason == "FENCE_IS_HIGHER"
 
 
-async def test_while_an_orchestrator_of_the_standing_epoch_lives_its_state_is_not_lost(
+async def test_while_an_orchestrator_follows_the_log_its_state_is_not_lost(
     tmp_path: Path, venue: FakeVenue, clock: ManualClock
 ) -> None:
     async with running_executor(tmp_path, venue, clock) as live:
@@ -102,7 +102,7 @@ async def test_a_reader_without_an_epoch_is_no_orchestrator(
 
 def _followed(live: LiveExecutor) -> bool:
     try:
-        live.executor.followers.refuse_to_replace(SYMBOL, 5)
-    except Exception:  # noqa: BLE001  # whatever it refuses with
+        live.executor.followers.refuse_to_replace(SYMBOL)
+    except FailedPrecondition:
         return True
     return False

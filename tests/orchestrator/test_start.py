@@ -77,17 +77,6 @@ async def test_one_that_finds_itself_fenced_exits_with_4_and_records_nothing(wor
     assert world.query_state("SELECT max(seq) FROM trading_steps") == [(1,)]
 
 
-async def test_a_lost_state_is_not_replaced_by_a_new_one(world: World) -> None:
-    async with run_inside(world) as orchestrator:
-        await orchestrator.until_seq(1)
-    world.database.lose_state(world.folder)
-
-    code, sentence = await run_to_end(world.config())
-
-    assert code == 5
-    assert "ledger belongs to state" in sentence
-
-
 async def test_another_ledger_is_refused(world: World) -> None:
     async with run_inside(world) as orchestrator:
         await orchestrator.until_seq(1)
@@ -97,22 +86,6 @@ async def test_another_ledger_is_refused(world: World) -> None:
 
     assert code == 5
     assert "belongs to ledger" in sentence
-
-
-async def test_a_state_from_a_backup_is_refused_because_the_ledger_knows_more(world: World) -> None:
-    async with run_inside(world) as orchestrator:
-        await orchestrator.until_seq(1)
-    restore = world.database.back_up(world.folder)
-    async with run_inside(world) as orchestrator:
-        await world.prices.set_price(BTC, Decimal(61050))
-        await orchestrator.until_seq(2)
-    world.database = restore()
-    world.executor.markets[BTC].fence = 0  # as far as the fence goes the backup may act
-
-    code, sentence = await run_to_end(world.config())
-
-    assert code == 5
-    assert "beyond step" in sentence
 
 
 async def test_an_order_of_ours_that_the_state_does_not_know_stops_the_start(world: World) -> None:

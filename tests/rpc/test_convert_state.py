@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from gridcore.actions import ActionResult, CancelOrder, Fill, OrderUpdate, Outcome, PlaceOrder
 from gridcore.orders import OrderStatus, OrderType, Role, Side
 from gridcore.slots import InventorySlot, PositionStatus, SlotOrder
-from gridcore.state import Foreign, Mode, PriceAnchor, RiskFlags, Rule, State, Totals
-from gridcore.triggers import ForeignSeen, ModeChanged, OrdersUpdated, Plan, PriceChanged, StateRebuilt, Ticked
+from gridcore.state import Foreign, Mode, PriceAnchor, RiskFlags, Rule, State, StateRebuilt, Totals
+from gridcore.triggers import ForeignSeen, ModeChanged, OrdersUpdated, Plan, PriceChanged, Ticked
 from gridrpc.convert_plan import (
     plan_from_json,
     plan_from_proto,
@@ -70,8 +70,10 @@ RISKS = st.builds(
     stray_order=TEXT,
 )
 FOREIGN = st.builds(Foreign, orders=st.integers(0, 2**31), buying=MONEY, selling=MONEY)
+REBUILT = st.builds(StateRebuilt, at_ms=COUNTS, why=TEXT, lost=st.lists(TEXT, max_size=2).map(tuple), end_offset=COUNTS)
 STATES = st.builds(
     State,
+    rebuilt=st.none() | REBUILT,
     symbol=NAMES,
     birth_id=TEXT,
     grid=TEXT,
@@ -126,7 +128,7 @@ TRIGGERS = (
         clears_itself=st.booleans(),
     )
     | st.builds(ForeignSeen, at_ms=COUNTS, foreign=FOREIGN)
-    | st.builds(StateRebuilt, at_ms=COUNTS, why=TEXT, lost=st.lists(TEXT, max_size=2).map(tuple), end_offset=COUNTS)
+    | REBUILT
 )
 PLACES = st.builds(
     PlaceOrder,

@@ -186,6 +186,7 @@ class Ledger(_message.Message):
     BIRTH_ID_FIELD_NUMBER: _builtins.int
     STATE_BIRTH_ID_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
+    FLOOR_EPOCH_FIELD_NUMBER: _builtins.int
     FLOOR_SEQ_FIELD_NUMBER: _builtins.int
     END_OFFSET_FIELD_NUMBER: _builtins.int
     LIVE_FIELD_NUMBER: _builtins.int
@@ -195,8 +196,9 @@ class Ledger(_message.Message):
     """of the state that it belongs to; empty before the first Fence and while the bond is cut"""
     epoch: _builtins.int
     """of the fence, 0 before the first"""
+    floor_epoch: _builtins.int
+    """the requests of steps up to this epoch and seq may have been forgotten"""
     floor_seq: _builtins.int
-    """steps up to this one may have been forgotten"""
     end_offset: _builtins.int
     """of the update log"""
     @_builtins.property
@@ -210,13 +212,14 @@ class Ledger(_message.Message):
         birth_id: _builtins.str = ...,
         state_birth_id: _builtins.str = ...,
         epoch: _builtins.int = ...,
+        floor_epoch: _builtins.int = ...,
         floor_seq: _builtins.int = ...,
         end_offset: _builtins.int = ...,
         live: _abc.Iterable[Global___LedgerOrder] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["birth_id", b"birth_id", "end_offset", b"end_offset", "epoch", b"epoch", "floor_seq", b"floor_seq", "live", b"live", "state_birth_id", b"state_birth_id", "symbol", b"symbol"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["birth_id", b"birth_id", "end_offset", b"end_offset", "epoch", b"epoch", "floor_epoch", b"floor_epoch", "floor_seq", b"floor_seq", "live", b"live", "state_birth_id", b"state_birth_id", "symbol", b"symbol"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -323,7 +326,7 @@ class StreamOrderUpdatesRequest(_message.Message):
     symbol: _builtins.str
     after_offset: _builtins.int
     epoch: _builtins.int
-    """of the orchestrator that follows the log; 0 for other readers"""
+    """of the symbol's orchestrator: while it follows the log nobody else gets the ledger; 0 for other readers"""
     def __init__(
         self,
         *,

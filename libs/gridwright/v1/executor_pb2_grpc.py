@@ -113,7 +113,7 @@ class ExecutorServicer:
     def Fence(self, request, context):
         """Raises the symbol's fence: unsent intents of older epochs end NOT_SENT. Returns once nothing of an older epoch is
         being sent any more. May be repeated; FAILED_PRECONDITION if the fence is already higher, or if it is to be raised
-        for a rebuild while the log is still followed under the epoch that stands.
+        for a rebuild while an orchestrator follows the log.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -41,7 +41,7 @@ class ExecutorStub:
     Fence: _grpc.UnaryUnaryMultiCallable[_executor_pb2.FenceRequest, _executor_pb2.FenceResponse]
     """Raises the symbol's fence: unsent intents of older epochs end NOT_SENT. Returns once nothing of an older epoch is
     being sent any more. May be repeated; FAILED_PRECONDITION if the fence is already higher, or if it is to be raised
-    for a rebuild while the log is still followed under the epoch that stands.
+    for a rebuild while an orchestrator follows the log.
     """
     GetLedger: _grpc.UnaryUnaryMultiCallable[_executor_pb2.GetLedgerRequest, _executor_pb2.Ledger]
     """What the ledger is and whose, with its orders that have not ended, all of one moment: what a state is held against
@@ -85,7 +85,7 @@ class ExecutorAsyncStub(ExecutorStub):
     Fence: _aio.UnaryUnaryMultiCallable[_executor_pb2.FenceRequest, _executor_pb2.FenceResponse]  # type: ignore[assignment]
     """Raises the symbol's fence: unsent intents of older epochs end NOT_SENT. Returns once nothing of an older epoch is
     being sent any more. May be repeated; FAILED_PRECONDITION if the fence is already higher, or if it is to be raised
-    for a rebuild while the log is still followed under the epoch that stands.
+    for a rebuild while an orchestrator follows the log.
     """
     GetLedger: _aio.UnaryUnaryMultiCallable[_executor_pb2.GetLedgerRequest, _executor_pb2.Ledger]  # type: ignore[assignment]
     """What the ledger is and whose, with its orders that have not ended, all of one moment: what a state is held against
@@ -138,7 +138,7 @@ class ExecutorServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_executor_pb2.FenceResponse, _abc.Awaitable[_executor_pb2.FenceResponse]]:
         """Raises the symbol's fence: unsent intents of older epochs end NOT_SENT. Returns once nothing of an older epoch is
         being sent any more. May be repeated; FAILED_PRECONDITION if the fence is already higher, or if it is to be raised
-        for a rebuild while the log is still followed under the epoch that stands.
+        for a rebuild while an orchestrator follows the log.
         """
 
     @_abc_1.abstractmethod

@@ -769,6 +769,40 @@ class Totals(_message.Message):
 Global___Totals: _TypeAlias = Totals  # noqa: Y015
 
 @_typing.final
+class StateRebuilt(_message.Message):
+    """The state was made anew from the executor's ledger, since one of the two was lost or came from a backup."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_MS_FIELD_NUMBER: _builtins.int
+    WHY_FIELD_NUMBER: _builtins.int
+    LOST_FIELD_NUMBER: _builtins.int
+    END_OFFSET_FIELD_NUMBER: _builtins.int
+    at_ms: _builtins.int
+    why: _builtins.str
+    end_offset: _builtins.int
+    """of the update log, which was applied up to here"""
+    @_builtins.property
+    def lost(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """a sentence for each thing that could not be rebuilt"""
+
+    def __init__(
+        self,
+        *,
+        at_ms: _builtins.int = ...,
+        why: _builtins.str = ...,
+        lost: _abc.Iterable[_builtins.str] | None = ...,
+        end_offset: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "end_offset", b"end_offset", "lost", b"lost", "why", b"why"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StateRebuilt: _TypeAlias = StateRebuilt  # noqa: Y015
+
+@_typing.final
 class State(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -806,6 +840,7 @@ class State(_message.Message):
     LEDGER_BIRTH_ID_FIELD_NUMBER: _builtins.int
     GRID_FIELD_NUMBER: _builtins.int
     FOREIGN_FIELD_NUMBER: _builtins.int
+    REBUILT_FIELD_NUMBER: _builtins.int
     last_price: _builtins.str
     last_update_time: _builtins.int
     """Unix time in nanoseconds"""
@@ -834,6 +869,10 @@ class State(_message.Message):
     def foreign(self) -> Global___Foreign:
         """absent while there are none"""
 
+    @_builtins.property
+    def rebuilt(self) -> Global___StateRebuilt:
+        """the last time that it was"""
+
     def __init__(
         self,
         *,
@@ -850,10 +889,11 @@ class State(_message.Message):
         ledger_birth_id: _builtins.str = ...,
         grid: _builtins.str = ...,
         foreign: Global___Foreign | None = ...,
+        rebuilt: Global___StateRebuilt | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["foreign", b"foreign", "risk", b"risk", "totals", b"totals"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["foreign", b"foreign", "rebuilt", b"rebuilt", "risk", b"risk", "totals", b"totals"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["birth_id", b"birth_id", "epoch", b"epoch", "event_offset", b"event_offset", "foreign", b"foreign", "grid", b"grid", "last_price", b"last_price", "last_update_time", b"last_update_time", "ledger_birth_id", b"ledger_birth_id", "risk", b"risk", "seq", b"seq", "slots", b"slots", "symbol", b"symbol", "totals", b"totals"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["birth_id", b"birth_id", "epoch", b"epoch", "event_offset", b"event_offset", "foreign", b"foreign", "grid", b"grid", "last_price", b"last_price", "last_update_time", b"last_update_time", "ledger_birth_id", b"ledger_birth_id", "rebuilt", b"rebuilt", "risk", b"risk", "seq", b"seq", "slots", b"slots", "symbol", b"symbol", "totals", b"totals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1003,40 +1043,6 @@ class ModeChange(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ModeChange: _TypeAlias = ModeChange  # noqa: Y015
-
-@_typing.final
-class StateRebuilt(_message.Message):
-    """The state was made anew from the executor's ledger, since one of the two was lost or came from a backup."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    AT_MS_FIELD_NUMBER: _builtins.int
-    WHY_FIELD_NUMBER: _builtins.int
-    LOST_FIELD_NUMBER: _builtins.int
-    END_OFFSET_FIELD_NUMBER: _builtins.int
-    at_ms: _builtins.int
-    why: _builtins.str
-    end_offset: _builtins.int
-    """of the update log, which is applied up to here"""
-    @_builtins.property
-    def lost(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """a sentence for each thing that could not be rebuilt"""
-
-    def __init__(
-        self,
-        *,
-        at_ms: _builtins.int = ...,
-        why: _builtins.str = ...,
-        lost: _abc.Iterable[_builtins.str] | None = ...,
-        end_offset: _builtins.int = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "end_offset", b"end_offset", "lost", b"lost", "why", b"why"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___StateRebuilt: _TypeAlias = StateRebuilt  # noqa: Y015
 
 @_typing.final
 class ForeignSeen(_message.Message):

@@ -54,7 +54,6 @@ class GetStateResponse(_message.Message):
     TRADING_FIELD_NUMBER: _builtins.int
     UNKNOWN_ORDERS_FIELD_NUMBER: _builtins.int
     OLDEST_UNKNOWN_AGE_MS_FIELD_NUMBER: _builtins.int
-    REBUILT_FIELD_NUMBER: _builtins.int
     price: _builtins.str
     """last heard"""
     price_age_ms: _builtins.int
@@ -77,10 +76,6 @@ class GetStateResponse(_message.Message):
     def last_steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___TradingStep]:
         """newest first"""
 
-    @_builtins.property
-    def rebuilt(self) -> _models_pb2.StateRebuilt:
-        """the last time that the state was, as long as the journal has it"""
-
     def __init__(
         self,
         *,
@@ -95,11 +90,10 @@ class GetStateResponse(_message.Message):
         trading: _builtins.bool = ...,
         unknown_orders: _builtins.int = ...,
         oldest_unknown_age_ms: _builtins.int = ...,
-        rebuilt: _models_pb2.StateRebuilt | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["rebuilt", b"rebuilt", "state", b"state"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["state", b"state"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["busy", b"busy", "executor_reachable", b"executor_reachable", "last_steps", b"last_steps", "oldest_unknown_age_ms", b"oldest_unknown_age_ms", "price", b"price", "price_age_ms", b"price_age_ms", "pricemon_reachable", b"pricemon_reachable", "rebuilt", b"rebuilt", "state", b"state", "trading", b"trading", "unknown_orders", b"unknown_orders", "unrealised_pnl", b"unrealised_pnl"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["busy", b"busy", "executor_reachable", b"executor_reachable", "last_steps", b"last_steps", "oldest_unknown_age_ms", b"oldest_unknown_age_ms", "price", b"price", "price_age_ms", b"price_age_ms", "pricemon_reachable", b"pricemon_reachable", "state", b"state", "trading", b"trading", "unknown_orders", b"unknown_orders", "unrealised_pnl", b"unrealised_pnl"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -25,7 +25,7 @@ class OrderStory:
 
 @dataclass(frozen=True, slots=True)
 class LedgerView:
-    """A symbol's ledger at one moment. `fence` is None before the first; `live` are the orders without a recorded end."""
+    """A symbol's ledger at one moment. `fence` is None before the first; `live` are orders without a recorded end."""
 
     fence: FenceRecord | None
     end_offset: int

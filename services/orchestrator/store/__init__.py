@@ -38,8 +38,8 @@ class Store(Protocol):
         """
         ...
 
-    def raise_epoch(self) -> int:
-        """A new, higher epoch under the lease that is held, durably."""
+    def raise_epoch(self, above: int = 0) -> int:
+        """A new, higher epoch under the lease that is held, durably; higher than `above` too."""
         ...
 
     def load_state(self) -> State | None:

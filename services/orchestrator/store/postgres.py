@@ -71,10 +71,10 @@ class PostgresStore:
             self._lease = self._run(lambda connection: tables.take_lease(connection, self._symbol, self._lease.holder))
             return self._lease.epoch
 
-    def raise_epoch(self) -> int:
+    def raise_epoch(self, above: int = 0) -> int:
         """The next epoch, in the database before it is returned."""
         with around("orchestrator.epoch"), self._mutex:
-            self._lease = self._write(lambda connection: tables.raise_epoch(connection, self._lease))
+            self._lease = self._write(lambda connection: tables.raise_epoch(connection, self._lease, above))
             return self._lease.epoch
 
     def load_state(self) -> State | None:

@@ -86,10 +86,11 @@ def take_lease(connection: sa.Connection, symbol: str, holder: str) -> Lease:
     return Lease(symbol, connection.execute(taken.returning(leases.c.epoch)).scalar_one(), holder)
 
 
-def raise_epoch(connection: sa.Connection, lease: Lease) -> Lease:
-    """The same holder under the next epoch."""
-    connection.execute(sa.update(leases).where(leases.c.symbol == lease.symbol).values(epoch=lease.epoch + 1))
-    return Lease(lease.symbol, lease.epoch + 1, lease.holder)
+def raise_epoch(connection: sa.Connection, lease: Lease, above: int) -> Lease:
+    """The same holder under the next epoch that is above a number too."""
+    epoch = max(lease.epoch, above) + 1
+    connection.execute(sa.update(leases).where(leases.c.symbol == lease.symbol).values(epoch=epoch))
+    return Lease(lease.symbol, epoch, lease.holder)
 
 
 def stored_lease(connection: sa.Connection, symbol: str) -> Lease | None:

@@ -4,11 +4,10 @@ import json
 from collections.abc import Sequence
 from typing import Any, assert_never
 
-from gridcore.triggers import Cause, ForeignSeen, ModeChanged, OrdersUpdated, PriceChanged, StateRebuilt, Ticked
+from gridcore.state import StateRebuilt
+from gridcore.triggers import Cause, ForeignSeen, ModeChanged, OrdersUpdated, PriceChanged, Ticked
 from gridrpc.convert_plan import plan_from_json, plan_json, results_from_json, results_json
 from orchestrator.journal import JournalRow, Phase
-
-REBUILT = "state_rebuilt"
 
 
 def journal_row(row: Any) -> JournalRow:
@@ -60,6 +59,6 @@ def trigger_kind(trigger: Cause) -> str:
         case ForeignSeen():
             return "foreign_seen"
         case StateRebuilt():
-            return REBUILT
+            return "state_rebuilt"
         case _:
             assert_never(trigger)

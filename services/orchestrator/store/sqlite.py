@@ -123,19 +123,19 @@ class SqliteStore:
         with around("orchestrator.lease"), self._transaction() as connection:
             return self._next_epoch(connection)
 
-    def raise_epoch(self) -> int:
+    def raise_epoch(self, above: int = 0) -> int:
         """The next epoch, in the file before it is returned."""
-        self._epoch = self._higher_epoch()
+        self._epoch = self._higher_epoch(above)
         return self._epoch
 
     @_patient
-    def _higher_epoch(self) -> int:
+    def _higher_epoch(self, above: int) -> int:
         with around("orchestrator.epoch"), self._transaction() as connection:
-            return self._next_epoch(connection)
+            return self._next_epoch(connection, above)
 
-    def _next_epoch(self, connection: sa.Connection) -> int:
+    def _next_epoch(self, connection: sa.Connection, above: int = 0) -> int:
         self._check_lease(connection)
-        epoch = _meta(connection, _EPOCH) + 1
+        epoch = max(_meta(connection, _EPOCH), above) + 1
         _set_meta(connection, _EPOCH, epoch)
         return epoch
 

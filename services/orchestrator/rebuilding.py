@@ -1,0 +1,126 @@
+"""The state rebuilt where it and the ledger are not of one time. What comes of what is known, `gridcore.rebuild` says.
+
+First the bond is cut in the ledger: until it is tied again every start comes back here, so that one which dies on the
+way leaves nothing half done. Nothing is sent to the venue.
+"""
+
+import asyncio
+import logging
+from dataclasses import replace
+
+from gridcore.actions import OrderUpdate
+from gridcore.errors import CoreError
+from gridcore.orders import Role
+from gridcore.rebuild import Evidence, Rebuilt, rebuild
+from gridcore.state import Mode, RiskFlags, Rule, State, StateRebuilt
+from gridcore.triggers import Plan
+from gridrpc.crash import around
+from gridrpc.faults import FailedPrecondition
+from orchestrator.backoff import backoff_seconds
+from orchestrator.clock import now_ms, now_ns
+from orchestrator.desk import Desk
+from orchestrator.errors import BrokenBondError, LeaseLostError, UnfinishableError
+from orchestrator.executor_client import LedgerSeen
+from orchestrator.start import check_geometry
+
+log = logging.getLogger(__name__)
+
+_GONE_SECONDS = 5.0  # a process that was killed has closed its streams by then
+_MOST_SENTENCES = 50
+_MAY_BE_HALTED = "rebuilt, with no opening order on the venue: it may have been halted before"
+
+
+async def rebuild_state(desk: Desk, broken: BrokenBondError) -> int:
+    """Makes the state anew from the ledger and ties the two together; returns the update log's end.
+
+    Raises LeaseLostError while another orchestrator is there, UnfinishableError where what is known does not fit the
+    config.
+    """
+    if broken.ledger_lost:
+        raise broken
+    log.warning("%s; it is rebuilt", broken)
+    await asyncio.to_thread(check_geometry, desk)
+    ledger, updates = await _read(desk, [])
+    await _raise_epoch(desk, max(ledger.epoch, Evidence(updates, ledger.live).highest_epoch))
+    await _cut(desk)
+    ledger, updates = await _read(desk, updates)  # behind the fence: nothing older is under way any more
+    rebuilt = await asyncio.to_thread(_rebuilt, desk, Evidence(updates, ledger.live))
+    await _store(desk, _finished(desk, rebuilt, ledger, str(broken)))
+    with around("orchestrator.tie"):
+        await desk.executor.fence(desk.symbol, desk.epoch, desk.state.birth_id, desk.prefix)
+    return ledger.end_offset
+
+
+async def _read(desk: Desk, known: list[OrderUpdate]) -> tuple[LedgerSeen, list[OrderUpdate]]:
+    ledger = await desk.executor.ledger(desk.symbol)
+    return ledger, known + await desk.executor.updates_until(desk.symbol, len(known), ledger.end_offset)
+
+
+async def _raise_epoch(desk: Desk, above: int) -> None:
+    """No name that this state gives may be one that was given before."""
+    if desk.epoch <= above:
+        desk.epoch = await asyncio.to_thread(desk.keeper.store.raise_epoch, above)
+
+
+async def _cut(desk: Desk) -> None:
+    loop = asyncio.get_running_loop()
+    until = loop.time() + _GONE_SECONDS
+    for pause in backoff_seconds():
+        try:
+            with around("orchestrator.cut"):
+                await desk.executor.fence(desk.symbol, desk.epoch, "", desk.prefix, rebuild=True)
+        except FailedPrecondition as fault:
+            if loop.time() > until:
+                raise LeaseLostError(f"{desk.symbol} is not rebuilt: {fault.message}") from fault
+        else:
+            return
+        await asyncio.sleep(pause)
+
+
+def _rebuilt(desk: Desk, evidence: Evidence) -> Rebuilt:
+    try:
+        return rebuild(desk.state, evidence, desk.config, desk.market)
+    except CoreError as error:
+        raise UnfinishableError(f"{desk.symbol} cannot be rebuilt: {error}") from error
+
+
+def _finished(desk: Desk, rebuilt: Rebuilt, ledger: LedgerSeen, why: str) -> State:
+    """The next state: what was rebuilt, with what can only be said now."""
+    before, at_ms = desk.state, now_ms()
+    known = bool(ledger.end_offset or ledger.live)
+    risk = _risk(ledger, at_ms) if before.seq == 0 and known else before.risk
+    lost = list(rebuilt.lost)
+    if before.seq == 0 and known:
+        lost.append(f"the mode that it was in: it is {risk.mode.value} now")
+        lost.append("the journal of its steps, the memory of its risk rules, and how many rounds each slot has made")
+    if len(lost) > _MOST_SENTENCES:
+        lost = [*lost[:_MOST_SENTENCES], f"and {len(lost) - _MOST_SENTENCES} more of the kind"]
+    for sentence in lost:
+        log.warning("%s: not rebuilt: %s", desk.symbol, sentence)
+    return replace(
+        rebuilt.state,
+        seq=before.seq + 1,
+        epoch=desk.epoch,
+        risk=risk,
+        ledger_birth_id=ledger.birth_id,
+        last_update_time=now_ns(),
+        rebuilt=StateRebuilt(at_ms, why, tuple(lost), ledger.end_offset),
+    )
+
+
+def _risk(ledger: LedgerSeen, at_ms: int) -> RiskFlags:
+    """The mode went with the state. A halted grid has no opening order, so one that has none stays halted."""
+    if any(order.role is Role.OPENING for order in ledger.live):
+        return RiskFlags()
+    return RiskFlags(Mode.SAFE, Rule.OPERATOR, _MAY_BE_HALTED, "rebuild", at_ms)
+
+
+async def _store(desk: Desk, state: State) -> None:
+    assert state.rebuilt is not None
+    request_id = f"{desk.next_request_id()}/rebuilt"
+    plan = Plan(desk.symbol, request_id, state.seq, state.epoch, state.rebuilt, state.risk)
+    await asyncio.to_thread(desk.keeper.rebuild, plan, state)
+    store = desk.keeper.store
+    requests = await desk.executor.requests_after(desk.symbol, await asyncio.to_thread(store.ledger_cursor))
+    if requests:
+        await asyncio.to_thread(store.move_ledger_cursor, requests[-1].accepted_seq)

@@ -1,0 +1,198 @@
+"""The state lost or from a backup, with the ledger intact: the same grid comes back, and nothing is sent twice."""
+
+import asyncio
+import signal
+from decimal import Decimal
+
+import pytest
+
+from gridcore.slots import PositionStatus
+from gridcore.state import Mode, State
+from gridrpc.crash import CRASH
+from gridtesting.orchestrator import BTC, Running, World, run_inside, run_to_end, spawn
+from gridtesting.waiting import until
+
+LOW, HIGH = Decimal(59650), Decimal(60150)
+
+
+async def trade(world: World, orchestrator: Running) -> State:
+    """Buys what rests highest, and half of what rests next; the state at rest after it."""
+    await orchestrator.until_seq(1)
+    market = world.executor.markets[BTC].venue
+    first, second, *_ = sorted(world.executor.orders(BTC), key=lambda order: -order.place.price)
+    await world.executor.fill(BTC, first.place.client_order_id)
+    await world.executor.fill(BTC, second.place.client_order_id, second.place.quantity / 2)
+    await until(lambda: orchestrator.desk().state.event_offset == len(market.log), "the fills")
+    await until(lambda: not orchestrator.desk().busy and orchestrator.desk().inbox.empty, "rest")
+    return orchestrator.desk().state
+
+
+def substance(state: State) -> object:
+    """What the lost state and the rebuilt one must have in common."""
+    slots = {
+        key: (slot.position, slot.cost, slot.order and slot.order.client_order_id, slot.order and slot.order.executed)
+        for key, slot in state.slots.items()
+        if slot.order is not None or slot.position_status is not PositionStatus.EMPTY
+    }
+    return slots, state.totals, state.event_offset
+
+
+def names(world: World) -> set[str]:
+    return {order.place.client_order_id for order in world.executor.all_orders(BTC)}
+
+
+async def test_a_lost_state_comes_back_from_the_ledger(world: World) -> None:
+    async with run_inside(world) as orchestrator:
+        before = await trade(world, orchestrator)
+    placed = names(world)
+    world.database.lose_state(world.folder)
+
+    async with run_inside(world) as orchestrator:
+        await until(lambda: orchestrator.desk().price is not None and orchestrator.desk().inbox.empty, "the price")
+        state = orchestrator.desk().state
+        told = (await orchestrator.client.state()).state
+        step = await orchestrator.client.explain(state.seq)
+
+    assert substance(state) == substance(before)
+    assert names(world) == placed  # nothing was placed for it
+    assert state.birth_id != before.birth_id
+    assert state.epoch > before.epoch
+    assert state.risk.mode is Mode.RUNNING
+    assert state.rebuilt is not None
+    assert "the state was lost" in told.rebuilt.why
+    assert len(told.rebuilt.lost) == 2
+    assert step.plan.trigger.state_rebuilt == told.rebuilt
+
+
+async def test_it_is_rebuilt_once_and_goes_on_from_there(world: World) -> None:
+    async with run_inside(world) as orchestrator:
+        await trade(world, orchestrator)
+    world.database.lose_state(world.folder)
+    async with run_inside(world) as orchestrator:
+        first = orchestrator.desk().state
+        await world.prices.set_price(BTC, Decimal(61050))  # the window moves: cancels and placements
+        await orchestrator.until_seq(first.seq + 1)
+        moved = names(world)
+        late = await orchestrator.client.state()
+    async with run_inside(world) as orchestrator:
+        again = orchestrator.desk().state
+
+    assert again.rebuilt == first.rebuilt
+    assert again.seq >= late.state.seq
+    assert names(world) == moved
+
+
+async def test_a_state_from_a_backup_catches_up_with_the_ledger(world: World) -> None:
+    async with run_inside(world) as orchestrator:
+        old = await orchestrator.until_seq(1)
+    restore = world.database.back_up(world.folder)
+    async with run_inside(world) as orchestrator:
+        before = await trade(world, orchestrator)
+        await orchestrator.client.stub.Pause(orchestrator.client.order())
+        before = orchestrator.desk().state
+    placed = names(world)
+    world.database = restore()
+
+    async with run_inside(world) as orchestrator:
+        state = orchestrator.desk().state
+
+    assert before.seq > old.seq
+    assert substance(state) == substance(before)
+    assert names(world) == placed
+    assert state.birth_id == old.birth_id
+    assert state.rebuilt is not None
+    assert "backup" in state.rebuilt.why
+    assert state.rebuilt.lost == ()
+    assert state.epoch > before.epoch
+
+
+async def test_a_backup_whose_epoch_is_above_the_fence_is_found_out_by_the_ledgers_requests(world: World) -> None:
+    async with run_inside(world) as orchestrator:
+        await orchestrator.until_seq(1)
+    restore = world.database.back_up(world.folder)
+    async with run_inside(world) as orchestrator:
+        before = await trade(world, orchestrator)
+    placed = names(world)
+    world.database = restore()
+    world.executor.markets[BTC].fence = 1  # as far as the fence goes the backup may act
+
+    async with run_inside(world) as orchestrator:
+        state = orchestrator.desk().state
+
+    assert substance(state) == substance(before)
+    assert names(world) == placed
+    assert state.rebuilt is not None
+
+
+async def test_a_grid_that_may_have_been_halted_comes_back_halted(world: World) -> None:
+    async with run_inside(world) as orchestrator:
+        await trade(world, orchestrator)
+        await orchestrator.client.stub.EnterSafeMode(orchestrator.client.order())
+        await until(lambda: orchestrator.desk().state.risk.mode is Mode.SAFE, "safe mode")
+    world.database.lose_state(world.folder)
+
+    async with run_inside(world) as orchestrator:
+        state = orchestrator.desk().state
+        await orchestrator.client.stub.ExitSafeMode(orchestrator.client.order())
+        await until(lambda: orchestrator.desk().state.risk.mode is Mode.RUNNING, "running")
+
+    assert state.risk.mode is Mode.SAFE
+    assert "may have been halted" in state.risk.reason
+
+
+async def test_while_another_orchestrator_lives_its_state_is_not_lost(world: World) -> None:
+    async with run_inside(world) as orchestrator:
+        await orchestrator.until_seq(1)
+    world.database.lose_state(world.folder)
+    world.executor.markets[BTC].followers += 1
+
+    code, sentence = await run_to_end(world.config())
+
+    assert code == 4
+    assert "is not rebuilt" in sentence
+    assert world.executor.markets[BTC].state_birth_id != ""  # the bond is as it was
+
+
+async def test_orders_of_another_grid_stop_the_start(world: World) -> None:
+    async with run_inside(world) as orchestrator:
+        await orchestrator.until_seq(1)
+    world.database.lose_state(world.folder)
+    world.grid_options["interval"] = '"450"'
+
+    code, sentence = await run_to_end(world.config())
+
+    assert code == 5
+    assert "cannot be rebuilt" in sentence
+    assert "put the config back" in sentence
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "orchestrator.cut.before",
+        "orchestrator.cut.after",
+        "orchestrator.commit.before",
+        "orchestrator.commit.after",
+        "orchestrator.tie.before",
+        "orchestrator.tie.after",
+    ],
+)
+async def test_one_that_dies_while_it_rebuilds_leaves_nothing_half_done(
+    world: World, point: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with run_inside(world) as orchestrator:
+        before = await trade(world, orchestrator)
+    placed = names(world)
+    world.database.lose_state(world.folder)
+    monkeypatch.setenv(CRASH, point)
+    async with spawn(world) as child:
+        assert await asyncio.wait_for(child.process.wait(), 20) == -signal.SIGKILL
+    monkeypatch.delenv(CRASH)
+
+    async with run_inside(world) as orchestrator:
+        await until(lambda: orchestrator.desk().price is not None and orchestrator.desk().inbox.empty, "the price")
+        state = orchestrator.desk().state
+
+    assert substance(state) == substance(before)
+    assert names(world) == placed
+    assert world.executor.markets[BTC].state_birth_id == state.birth_id
