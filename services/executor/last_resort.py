@@ -83,7 +83,7 @@ class LastResort:
                 self._refuse_early(name, action)  # the look-up may have found our clock ahead of the venue's
 
     def _refuse_early(self, name: str, action: LedgerAction) -> None:
-        left_ms = self._look_up.may_appear_until_ms(action.timestamp_ms) - self._clock.venue_ms()
+        left_ms = self._look_up.may_appear_until_ms(action.timestamp_ms) - self._clock.venue_at_least_ms()
         if left_ms >= 0:
             raise FailedPrecondition(
                 f"order {name} may still arrive or appear for {left_ms + 1} ms; the executor goes on looking for it",
