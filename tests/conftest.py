@@ -19,6 +19,12 @@ for variable in ("DATABASE_URL", "DATABASE_URL_FILE"):
     os.environ.pop(variable, None)  # the developer's own; the services of a test have the test's
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Several workers begin with the tests that start processes, which take long; the many short ones fill the end."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.get_closest_marker("system") is None)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """A real server; one for each worker of the session."""

@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -91,6 +91,10 @@ class Child:
         except TimeoutError:
             self.send(signal.SIGKILL)
             return await self.wait()
+
+
+Start = Callable[[Service, Path], Awaitable[Child]]
+"""How a service is started, and the file to which what it says is appended: `Child.start`, or a test's quicker way."""
 
 
 def last_line(log: Path) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import grpc
 
 from gridctl.audit import Books, audit
+from gridctl.child import Child, Start
 from gridctl.evidence import gather, until_settled
 from gridctl.house import EXECUTOR, ORCHESTRATOR, PRICEMON
 from gridctl.interrupts import first, until_interrupted
@@ -38,11 +39,11 @@ class DemoOptions:
     kill: bool = False
 
 
-async def run_demo(options: DemoOptions, screen: Screen) -> int:
+async def run_demo(options: DemoOptions, screen: Screen, start: Start = Child.start) -> int:
     """The whole demo. 0 where every promise held, 1 where one did not or a service gave up."""
     house = set_stage(options.stage, fresh_folder(options.data_dir / "demo"))
     logs = options.data_dir / "demo" / "logs"
-    run = Run(house, logs, screen)
+    run = Run(house, logs, screen, start)
     try:
         async with until_interrupted() as stop, run.shown():
             await run.start()

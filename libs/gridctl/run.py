@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from gridctl.child import Child, Start
 from gridctl.house import ORCHESTRATOR, SIMEX, House
 from gridctl.picture import Picture
 from gridctl.screen import Screen
@@ -18,12 +19,12 @@ _INCIDENTS_SHOWN = 16
 class Run:
     """Services that are kept running and looked at. `headline` is what the view says is going on."""
 
-    def __init__(self, house: House, logs: Path, screen: Screen) -> None:
+    def __init__(self, house: House, logs: Path, screen: Screen, start: Start = Child.start) -> None:
         self.house = house
         self.screen = screen
         self.headline = "starting"
         self.incidents: list[Incident] = []
-        self.supervisor = Supervisor(house.services, logs, self._note)
+        self.supervisor = Supervisor(house.services, logs, self._note, start)
         self.wires = Wires(house)
         symbols = house.symbols if ORCHESTRATOR in house.addresses else ()
         self._watchers = [Watcher(self.wires.watched, symbol) for symbol in symbols]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from gridctl.child import Child, Service, last_line
+from gridctl.child import Child, Service, Start, last_line
 from gridctl.health import until_serving
 
 STOP_GRACE_SECONDS = 10.0
@@ -84,9 +84,11 @@ class ServiceStatus:
 class Supervisor:
     """Several services kept running. `report` hears of each incident as it happens."""
 
-    def __init__(self, services: Sequence[Service], logs: Path, report: Callable[[Incident], None]) -> None:
+    def __init__(
+        self, services: Sequence[Service], logs: Path, report: Callable[[Incident], None], start: Start = Child.start
+    ) -> None:
         self._began = time.monotonic()
-        self._keepers = {service.name: _Keeper(service, logs, report, self._elapsed) for service in services}
+        self._keepers = {service.name: _Keeper(service, logs, report, start, self._elapsed) for service in services}
         self.exit_codes: dict[str, int] = {}  # of the stop, by service
 
     async def __aenter__(self) -> Self:
@@ -147,13 +149,19 @@ class _Keeper:
     """Keeps one service running."""
 
     def __init__(
-        self, service: Service, logs: Path, report: Callable[[Incident], None], elapsed: Callable[[], float]
+        self,
+        service: Service,
+        logs: Path,
+        report: Callable[[Incident], None],
+        begin: Start,
+        elapsed: Callable[[], float],
     ) -> None:
         self.service = service
         self.phase = Phase.DOWN
         self.settled = asyncio.Event()  # serving, or given up
         self._log = logs / f"{service.name}.log"
         self._report = report
+        self._begin = begin
         self._elapsed = elapsed
         self._task: asyncio.Task[None] | None = None
         self._child: Child | None = None
@@ -222,7 +230,7 @@ class _Keeper:
         """Its return code, and whether it ever served."""
         self.phase = Phase.STARTING
         self._starts += 1
-        self._child = await Child.start(self.service, self._log)
+        self._child = await self._begin(self.service, self._log)
         serving = asyncio.create_task(self._note_serving())
         try:
             code = await self._child.wait()

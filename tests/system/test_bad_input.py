@@ -28,7 +28,7 @@ from gridtesting.orchestrator import eventually
 from gridtesting.processes import Stack, running_stack
 from gridwright.v1 import orchestrator_pb2, simex_pb2, simex_pb2_grpc
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system")]
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("bad_input")]  # one house for all
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system")]
+pytestmark = pytest.mark.system
 
 CLEAN = re.compile(r"AUDIT fills=(\d+) duplicates=0 orphans=0 missing=0 twice=0 position_diff=0")
 MAX_SECONDS = 120

@@ -16,7 +16,7 @@ from gridctl.toml import to_toml
 from gridtesting.processes import Stack, running_stack
 from gridwright.v1 import orchestrator_pb2, simex_pb2
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system")]
+pytestmark = pytest.mark.system
 
 DEADLINE_SECONDS = 60.0
 FAULTS: list[dict[str, Any]] = [

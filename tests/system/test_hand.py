@@ -15,7 +15,7 @@ from gridctl.stage import Stage
 from gridtesting.processes import Stack, running_stack
 from gridwright.v1 import models_pb2, orchestrator_pb2, simex_pb2
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system")]
+pytestmark = pytest.mark.system
 
 SYMBOL, DEADLINE_SECONDS = "BTC/USDT", 30.0
 

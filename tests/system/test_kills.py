@@ -17,7 +17,7 @@ from gridtesting.processes import Stack, running_stack
 from gridwright.v1 import executor_pb2, orchestrator_pb2
 from gridwright.v1.orchestrator_pb2 import Workflow
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system"), pytest.mark.usefixtures("on_database")]
+pytestmark = [pytest.mark.system, pytest.mark.usefixtures("on_database")]
 
 DEADLINE_SECONDS = 20.0
 STUCK_SECONDS = 1.0

@@ -37,7 +37,6 @@ def on(database: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
 
 
 @pytest.mark.system
-@pytest.mark.xdist_group("lockstep")
 @pytest.mark.parametrize(
     ("name", "first", "rows", "fills"),
     [pytest.param(TRX, 7_800, 600, 30, id="trx"), pytest.param(CRASH, 2_640, 120, 25, id="crash")],
@@ -60,7 +59,6 @@ async def test_the_services_fill_as_the_core_does_in_one_process(
 
 
 @pytest.mark.system
-@pytest.mark.xdist_group("lockstep")
 async def test_nothing_happens_in_the_events_that_are_advanced_past(tapes: Path, tmp_path: Path) -> None:
     """Stops after every event, those too of which the backtest says that they do not concern the grid."""
     async with lockstep_over(tapes / TRX, tmp_path) as run:

@@ -16,7 +16,7 @@ from gridtesting.postgres import PASSWORD, PostgresServer, running_postgres
 from gridtesting.processes import Stack, running_stack
 from gridwright.v1 import orchestrator_pb2
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system")]
+pytestmark = pytest.mark.system
 
 DEADLINE_SECONDS = 60.0
 CLEAN = "duplicates=0 orphans=0 missing=0 twice=0 position_diff=0"

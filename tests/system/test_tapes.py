@@ -4,24 +4,30 @@ Of each a stretch of some seconds, the one for which the tape was chosen: the cr
 played on SQLite and on Postgres by turns. TAPES=whole (`make tapes`) plays all of each tape on both.
 """
 
+import asyncio
 import os
 import re
-import subprocess
-import sys
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from io import StringIO
 from itertools import cycle, product
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from gridcore.config import Spacing
+from gridctl.demo import DemoOptions, run_demo
 from gridctl.examples import example, example_of_tape, examples
+from gridctl.screen import Screen
+from gridctl.stage import Stage
+from gridctl.tapes import tape_info
 from gridctl.toml import to_toml
 from gridrpc.settings import read_toml
 from gridsim.market import MarketEvent
 from gridtesting.databases import POSTGRES, SQLITE, Database
+from gridtesting.forked import start_forked
 from gridtesting.tapes import cut_tape
 from orchestrator.config import load_settings
 from pricemon.config import read_settings as read_pricemon
@@ -76,27 +82,26 @@ def played() -> list[tuple[str, str]]:
 
 
 @pytest.mark.system
-@pytest.mark.xdist_group("tapes")
 @pytest.mark.parametrize(("name", "database"), played(), indirect=["database"])
-def test_a_stretch_of_each_tape_is_traded_and_the_books_agree(
-    name: str, tapes: Path, tmp_path: Path, database: Database
+async def test_a_stretch_of_each_tape_is_traded_and_the_books_agree(
+    name: str, tapes: Path, tmp_path: Path, on_database: Database
 ) -> None:
+    """`gridwright demo --replay` with its services forked; test_demo gives the command itself."""
     stretch = STRETCHES[name]
     tape = found(tapes, stretch)
     if not WHOLE:
         tape = cut_tape(tape, tmp_path / "tape", stretch.first, stretch.rows)
-    command = [sys.executable, "-m", "gridctl", "demo", "--plain", "--replay", tape, "--data-dir", tmp_path / "run"]
-    variables = {"DATABASE_URL": database.url} if database.url else {}
-    demo = subprocess.run(
-        command, check=False, capture_output=True, text=True, timeout=MAX_SECONDS, env={**os.environ, **variables}
-    )
-    output = demo.stdout + demo.stderr
-    audit = CLEAN.fullmatch(demo.stdout.rstrip().rpartition("\n")[2])
-    assert demo.returncode == 0, output
+    printed = StringIO()
+    options = DemoOptions(tmp_path / "run", Stage(tape=tape_info(tape)))
+    async with asyncio.timeout(MAX_SECONDS):
+        code = await run_demo(options, Screen(Console(file=printed), plain=True), start_forked)
+    output = printed.getvalue()
+    audit = CLEAN.fullmatch(output.rstrip().rpartition("\n")[2])
+    assert code == 0, output
     assert audit is not None, output
     assert int(audit[1]) >= stretch.fills, output
     assert MODE.findall(output) == [stretch.mode], output
-    print(f"{tape.name} on {database.kind}: {audit[0]}")  # noqa: T201  # for -s
+    print(f"{tape.name} on {on_database.kind}: {audit[0]}")  # noqa: T201  # for -s
 
 
 @pytest.mark.parametrize("name", STRETCHES)

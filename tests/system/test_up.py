@@ -12,7 +12,7 @@ import pytest
 
 from gridctl.stage import Stage, example, set_stage
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system")]
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("up")]  # one house for all
 
 MAX_SECONDS = 60
 
