@@ -3,7 +3,6 @@
 import contextlib
 import os
 import re
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from gridctl.house import EXECUTOR, ORCHESTRATOR, House
 from gridctl.toml import to_toml
 from gridrpc.channel import open_sync_channel
 from gridrpc.probe import health
+from gridtesting.forked import fork
 
 DEADLINE_SECONDS = 45.0
 SECRET = "hunter2hunter2"  # noqa: S105  # stands for every secret that a test gives, and may be said nowhere
@@ -29,10 +30,11 @@ Rows = dict[str, list[tuple[Any, ...]]]
 
 @dataclass(frozen=True)
 class Start:
-    """What a service is started with."""
+    """What a service is started with: by its command line, or `forked` as one that has its imports behind it."""
 
     config: Path
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    forked: bool = True
 
 
 class Services:
@@ -41,23 +43,22 @@ class Services:
     def __init__(self, house: House, folder: Path) -> None:
         self.house = house
         self.folder = folder
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._running: dict[str, ForkServerProcess] = {}
 
     def start(self, *names: str) -> None:
         """Returns once all of them serve."""
         for name in names:
-            with (self.folder / f"{name}.log").open("ab") as log:
-                command = [sys.executable, "-m", name, "--config", str(self.house.config)]
-                self._running[name] = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603  # our own words
+            self._running[name] = fork(name, self.house.config, self.folder / f"{name}.log")
         for name in names:
             until(partial(self._serves, name), partial(self._said, name))
 
     def stop(self, *names: str) -> None:
         """Cleanly."""
         for name in names:
-            self._running[name].send_signal(signal.SIGTERM)
+            self._running[name].terminate()
         for name in names:
-            assert self._running.pop(name).wait(DEADLINE_SECONDS) == 0, self._said(name)
+            process = self._running.pop(name)
+            assert exit_code(process) == 0, self._said(name)
 
     @contextlib.contextmanager
     def started_after(self, *names: str) -> Iterator[None]:
@@ -68,7 +69,12 @@ class Services:
             self.start(*names)
 
     def refused(self, name: str, start: Start) -> tuple[int, str]:
-        """Starts it with bad input: exit code and stderr."""
+        """Starts it with bad input: exit code and what it says."""
+        if start.forked:
+            log = self.folder / "refused.log"
+            log.unlink(missing_ok=True)
+            code = exit_code(fork(name, start.config, log, start.environment))
+            return code, log.read_text(encoding="utf-8")
         ended = subprocess.run(  # noqa: S603  # our own words
             [sys.executable, "-m", name, "--config", str(start.config)],
             env={**os.environ, **start.environment},
@@ -98,16 +104,25 @@ class Services:
         """Nothing is left."""
         for process in self._running.values():
             process.kill()
-            process.wait()
+            process.join()
 
     def _serves(self, name: str) -> bool:
-        assert self._running[name].poll() is None, self._said(name)
+        assert self._running[name].is_alive(), self._said(name)
         with open_sync_channel(self.house.addresses[name]) as channel:
             return health(channel) == "SERVING"
 
     def _said(self, name: str) -> str:
         """For the message of a failed test."""
         return (self.folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+
+
+def exit_code(process: ForkServerProcess) -> int:
+    """Of a process that ends by itself. Raises AssertionError where it does not in time."""
+    process.join(DEADLINE_SECONDS)
+    if process.exitcode is None:
+        process.kill()
+        raise AssertionError(f"{process.name} still runs after {DEADLINE_SECONDS:g} s")
+    return process.exitcode
 
 
 def until(condition: Callable[[], bool], what: Callable[[], str]) -> None:

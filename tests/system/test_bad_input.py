@@ -23,7 +23,19 @@ from gridctl.ports import free_ports
 from gridctl.stage import Stage, set_stage
 from gridctl.toml import to_toml
 from gridrpc.channel import open_sync_channel
-from gridtesting.by_hand import DEADLINE_SECONDS, SECRET, Services, Start, Values, query, rows, the_sentence, until
+from gridtesting.by_hand import (
+    DEADLINE_SECONDS,
+    SECRET,
+    Services,
+    Start,
+    Values,
+    exit_code,
+    query,
+    rows,
+    the_sentence,
+    until,
+)
+from gridtesting.forked import fork
 from gridtesting.orchestrator import eventually
 from gridtesting.processes import Stack, running_stack
 from gridwright.v1 import orchestrator_pb2, simex_pb2, simex_pb2_grpc
@@ -76,7 +88,7 @@ def wrong_secret(services: Services) -> Iterator[Start]:
 def malformed_toml(services: Services) -> Iterator[Start]:
     path = services.folder / "malformed.toml"
     path.write_text(services.house.config.read_text(encoding="utf-8") + "\n[grids.risk\n", encoding="utf-8")
-    yield Start(path)
+    yield Start(path, forked=False)
 
 
 @contextlib.contextmanager
@@ -260,9 +272,8 @@ class Exchange:
         self._control = f"127.0.0.1:{control}"
         market = {"symbol": "BTC/USDT", "source": "replay", "file": str(self.tape), "speed": "20"}
         values = {"address": f"127.0.0.1:{http}", "control_address": self._control, "data_dir": str(folder / "book")}
-        self._config = folder / "grid.toml"
+        self._config, self._log = folder / "grid.toml", folder / "simex.log"
         self._config.write_text(to_toml({SIMEX: {**values, "markets": [market]}}), encoding="utf-8")
-        self._command = [sys.executable, "-m", SIMEX, "--config", str(self._config)]
 
     def record(self, text: str, lost_bytes: int = 0) -> None:
         """Makes this the tape, without the last bytes of the file."""
@@ -272,17 +283,17 @@ class Exchange:
 
     def play(self, events: int) -> None:
         """Lets so many events of it have happened, over all its runs."""
-        process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
+        process = fork(SIMEX, self._config, self._log)
         try:
-            until(lambda: process.poll() is not None or self._events() >= events, lambda: f"{events} events")
+            until(lambda: not process.is_alive() or self._events() >= events, lambda: f"{events} events")
         finally:
             process.terminate()
-            assert process.wait(DEADLINE_SECONDS) == 0
+            assert exit_code(process) == 0
 
     def refused(self) -> tuple[int, str]:
-        """Exit code and stderr."""
-        ended = subprocess.run(self._command, check=False, capture_output=True, text=True, timeout=DEADLINE_SECONDS)
-        return ended.returncode, ended.stderr
+        """Exit code and what it says."""
+        self._log.unlink()
+        return exit_code(fork(SIMEX, self._config, self._log)), self._log.read_text(encoding="utf-8")
 
     def _events(self) -> int:
         with open_sync_channel(self._control) as channel:
