@@ -14,15 +14,17 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from gridchaos import surveying
+from gridchaos import restarts, stops, surveying
 from gridchaos.case import Case
 from gridchaos.player import result_of
+from gridchaos.restarts import Restarts, result_of_restarts
 from gridchaos.results import Result, append, read
 from gridchaos.selection import Select, Surveyed, matrix, selected
-from gridchaos.stops import KIND, Stop, result_of_stop, stops
+from gridchaos.stops import Stop, result_of_stop
 
 SQLITE, POSTGRES = "sqlite", "postgres"
 Say = Callable[[str], None]
+AnyCase = Case | Stop | Restarts
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,9 @@ def run_matrix(options: Options, say: Say) -> bool:
     """Whether all that was played, in this run and before, kept every promise."""
     with _place(options.database) as place, _workers(options.jobs) as workers:
         surveyed = _surveyed(options.results, workers, say)
-        cases: list[Case | Stop] = list(selected(matrix(surveyed), options.select))
-        if options.select is not Select.COVERING:  # CI plays some of them in tests/chaos/test_one_writer.py
-            cases += stops(surveyed)
+        cases: list[AnyCase] = list(selected(matrix(surveyed), options.select))
+        if options.select is not Select.COVERING:  # CI plays a few of these in tests/chaos
+            cases += [*stops.stops(surveyed), Restarts(100, seed=7)]
         done = {each.id for each in _of(options) if each.clean}
         left = [case for case in cases if case.id not in done][: options.limit]
         say(f"{len(cases)} cases on {options.database}, {len(cases) - len(done & {c.id for c in cases})} left")
@@ -75,7 +77,7 @@ def _surveyed(results: Path, workers: Executor, say: Say) -> Surveyed:
     return surveyed
 
 
-def _play_all(cases: Sequence[Case | Stop], place: Place, options: Options, workers: Executor, say: Say) -> int:
+def _play_all(cases: Sequence[AnyCase], place: Place, options: Options, workers: Executor, say: Say) -> int:
     """How many failed. A failed case is played again by the next run."""
     failed = 0
     plays = [workers.submit(play_in, case.id, place, options.database) for case in cases]
@@ -93,18 +95,28 @@ def _play_all(cases: Sequence[Case | Stop], place: Place, options: Options, work
 def play_in(case_id: str, place: Place, database: str) -> Result:
     """Plays one case, in a folder and a database of its own that are gone afterwards."""
     with _own_database(place), tempfile.TemporaryDirectory(prefix="gridwright-chaos-") as folder:
-        case = parse(case_id)
-        play = (
-            result_of_stop(case, Path(folder), database)
-            if isinstance(case, Stop)
-            else result_of(case, Path(folder), database)
-        )
-        return asyncio.run(play)
+        return asyncio.run(_play(parse(case_id), Path(folder), database))
 
 
-def parse(case_id: str) -> Case | Stop:
+async def _play(case: AnyCase, folder: Path, database: str) -> Result:
+    match case:
+        case Case():
+            return await result_of(case, folder, database)
+        case Stop():
+            return await result_of_stop(case, folder, database)
+        case Restarts():
+            return await result_of_restarts(case, folder, database)
+
+
+def parse(case_id: str) -> AnyCase:
     """What an id stands for. Raises ValueError, with a sentence, where that is nothing."""
-    return Stop.parse(case_id) if case_id.startswith(f"{KIND}/") else Case.parse(case_id)
+    match case_id.partition("/")[0]:
+        case stops.KIND:
+            return Stop.parse(case_id)
+        case restarts.KIND:
+            return Restarts.parse(case_id)
+        case _:
+            return Case.parse(case_id)
 
 
 @contextlib.contextmanager

@@ -110,12 +110,12 @@ async def result_of_stop(stop: Stop, folder: Path, database: str) -> Result:
 async def play_stop(stop: Stop, folder: Path) -> Stopped:
     """On Postgres where DATABASE_URL names one, else in files. Raises AssertionError for a hang."""
     url = os.environ.get("DATABASE_URL", "")
-    async with _stage(still_house(folder), folder / "logs") as first:
+    async with staged(still_house(folder), folder / "logs") as first:
         victim = first.stack[stop.service]
         await begin(first, stop.phase, VenueFault.NONE, {stop.service: {CRASH: f"{STOP}{stop.point}"}})
         async with _acting(first, stop.phase):
             await until_stopped(victim.pid, DEADLINE_SECONDS)
-        async with _stage(_elsewhere(first.stack.house, stop.service), folder / "second") as second:
+        async with staged(_elsewhere(first.stack.house, stop.service), folder / "second") as second:
             second.by_hand = first.by_hand
             if url:
                 return await _taken_over(stop, url, first, second)
@@ -214,7 +214,8 @@ def _elsewhere(house: House, service: str) -> House:
 
 
 @contextlib.asynccontextmanager
-async def _stage(house: House, logs: Path) -> AsyncIterator[Grid]:
+async def staged(house: House, logs: Path) -> AsyncIterator[Grid]:
+    """A house's grid with its services to be started by hand, all gone at the end of the block."""
     stack = Stack(house, logs, forked=True)
     try:
         async with stack.wires:

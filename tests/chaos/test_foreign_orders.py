@@ -1,0 +1,24 @@
+"""Orders placed by hand before, during and after many restarts: untouched, shown, counted against the budget (P6)."""
+
+from pathlib import Path
+
+import pytest
+
+from gridchaos.matrix import parse
+from gridchaos.restarts import Restarts, play_restarts
+
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system")]
+
+
+async def test_orders_by_hand_outlive_a_dozen_restarts_and_bind_the_budget(tmp_path: Path) -> None:
+    restarted = await play_restarts(Restarts(12, seed=7), tmp_path)  # `gridwright chaos --case restarts/100/7`
+    assert (restarted.problems, restarted.verdict.problems) == ((), ())
+    assert restarted.verdict.audit.fills > 0
+
+
+def test_restarts_are_known_by_their_id() -> None:
+    assert parse("restarts/100/7") == Restarts(100, 7)
+    assert Restarts(100, 7).id == "restarts/100/7"
+    for wrong in ("restarts/100", "restarts/100/x", "restarts/-1/7"):
+        with pytest.raises(ValueError, match="give restarts/count/seed"):
+            parse(wrong)
