@@ -1,4 +1,4 @@
-"""Keeps what a storm kills: whatever dies is started again at once, as a supervisor would, and each end is judged."""
+"""Keeps what a storm kills: whatever dies is started again at once, as a supervisor would, unless it gave up."""
 
 import asyncio
 import contextlib
@@ -20,22 +20,25 @@ _PASSING = frozenset({3, 4, 6})
 _PAUSE_SECONDS = 0.3
 
 
-class Kept:
-    """One service. `report` hears a sentence where it ended as it should not."""
+class GaveUpError(Exception):
+    """A service ended in a way that starting it again does not mend; the sentence has its last word."""
 
-    def __init__(self, process: Process, report: Callable[[str], None], restarted: Callable[[], None]) -> None:
+
+class Kept:
+    """One service. `restarted` is called whenever it has been started again."""
+
+    def __init__(self, process: Process, restarted: Callable[[], None]) -> None:
         self.kills = 0
         self.runs = 0
         self.exits: list[int] = []  # codes of the ends that were no kills
         self._process = process
-        self._report = report
         self._restarted = restarted
         self._passes: deque[int] = deque()
         self._ended = asyncio.Condition()
         self._up = asyncio.Event()
 
     async def keep(self) -> None:
-        """Runs it, again and again, until it is cancelled."""
+        """Runs it, again and again, until it is cancelled. Raises GaveUpError."""
         while True:
             environment = {CRASH: f"{ANY}:{self._passes.popleft()}"} if self._passes else {}
             await self._process.start(environment)
@@ -84,7 +87,7 @@ class Kept:
         self.exits.append(code)
         if code not in _PASSING:
             said = self._process.output.splitlines() or [""]
-            self._report(f"P8: {self._process.service.name} ended with {code}: {said[-1]}")
+            raise GaveUpError(f"{self._process.service.name} ended with {code}: {said[-1]}")
         await asyncio.sleep(_PAUSE_SECONDS)
 
 
@@ -96,6 +99,14 @@ class KeptPostgres:
         self._server = server
         self._database = database
         self._restarted = restarted
+
+    def freeze(self) -> None:
+        """SIGSTOP to all of it: it takes connections and answers nobody."""
+        self._server.freeze()
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        self._server.thaw()
 
     async def kill(self) -> None:
         """SIGKILL to all of it, and a start."""

@@ -163,17 +163,19 @@ def draw(seed: int, database: str, wires: Sequence[str], *, kills: int) -> Sched
 
 
 _GAP_BEATS = (0, 8)
-_AT_ONCE = 0.2
+_AT_ONCE = 0.25
 
 
 def _makers(chance: random.Random, database: str, wires: Sequence[str]) -> list[tuple[Callable[[int], Event], int]]:
     """Each kind of event, with how often it comes."""
-    victims = [ORCHESTRATOR] * 4 + [EXECUTOR] * 4 + [SIMEX, PRICEMON] + [POSTGRES, BACKEND] * (database == POSTGRES)
+    server = database == POSTGRES
+    victims = [ORCHESTRATOR] * 4 + [EXECUTOR] * 4 + [SIMEX, PRICEMON] + [POSTGRES, BACKEND] * server
+    stopped = [*SERVICES, *[POSTGRES] * server]
     return [
         (lambda after: Kill(after, chance.choice(victims), chance.random() < _AT_ONCE), 30),
         (lambda after: _die(chance, after), 18),
         (lambda after: _snap(chance, after), 14),
-        (lambda after: Stop(after, chance.choice(SERVICES), chance.randint(2, 20)), 10),
+        (lambda after: Stop(after, chance.choice(stopped), chance.randint(2, 20)), 10),
         (lambda after: _partition(chance, after, wires), 14),
         (lambda after: Fault(after, _fault(chance)), 26),
         (lambda after: Clock(after, chance.choice((0, 0, -4_000, -900, 700, 5_000))), 5),

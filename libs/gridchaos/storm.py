@@ -13,7 +13,7 @@ from pathlib import Path
 import grpc
 
 from gridchaos.invariants import guesses, late, strays, unasked
-from gridchaos.keeping import Kept, KeptPostgres
+from gridchaos.keeping import GaveUpError, Kept, KeptPostgres
 from gridchaos.market import Market
 from gridchaos.results import Result
 from gridchaos.schedule import ByHand, Die, Kill, Schedule, Snap
@@ -68,7 +68,7 @@ class Storm:
         self._wires = stack.wires
         self._watcher = Watcher(stack.wires, place.house)
         self._problems = self._watcher.watch.problems
-        self._kept = {name: Kept(stack[name], self._problems.append, self._restarted) for name in self._house.addresses}
+        self._kept = {name: Kept(stack[name], self._restarted) for name in self._house.addresses}
         self._postgres = None
         if database.server is not None:
             self._postgres = KeptPostgres(database.server, database.name, self._restarted)
@@ -86,10 +86,10 @@ class Storm:
             await asyncio.wait([playing, *tasks], return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
                 if task.done():
-                    task.result()  # none of them ends but by a mistake of ours
+                    task.result()  # raises: none of them comes to an end
             await playing
-        except (StuckError, grpc.aio.AioRpcError) as error:
-            self._problems.append(f"P8: {error}")
+        except (StuckError, GaveUpError, grpc.aio.AioRpcError) as error:
+            self._problems += [f"P8: {error}", *self._watcher.sent_twice()]
         finally:
             await self._trouble.end()
             for task in [playing, *tasks]:

@@ -12,7 +12,7 @@ from gridchaos.keeping import Kept, KeptPostgres
 from gridchaos.market import Market
 from gridchaos.people import Operator, by_hand
 from gridchaos.proxy import Trap, Weather
-from gridchaos.schedule import ByHand, Clock, Die, Event, Fault, Halt, Kill, Partition, Snap, Stop
+from gridchaos.schedule import BACKEND, POSTGRES, ByHand, Clock, Die, Event, Fault, Halt, Kill, Partition, Snap, Stop
 from gridchaos.storm_house import TO_VENUE, StormHouse
 from gridchaos.watching import Watcher
 from gridctl.wires import Wires
@@ -81,13 +81,10 @@ class Trouble:
         await asyncio.gather(*spans, return_exceptions=True)
 
     async def _kill(self, service: str) -> None:
-        match service, self._postgres:
-            case "postgres", KeptPostgres() as server:
-                await server.kill()
-            case "backend", KeptPostgres() as server:
-                await server.kill_backend()
-            case _:
-                await self._kept[service].kill()
+        if service not in {POSTGRES, BACKEND}:
+            return await self._kept[service].kill()
+        assert self._postgres is not None, "a storm in files has no server to kill"
+        return await (self._postgres.kill() if service == POSTGRES else self._postgres.kill_backend())
 
     async def _die(self, event: Die) -> None:
         kept = self._kept[event.service]
@@ -121,7 +118,8 @@ class Trouble:
             await kept.kill()
 
     async def _stop(self, event: Stop) -> None:
-        kept = self._kept[event.service]
+        kept = self._postgres if event.service == POSTGRES else self._kept[event.service]
+        assert kept is not None, "a storm in files has no server to stop"
         async with self._disorder():
             kept.freeze()
             await self._market.passed(event.beats)
