@@ -1,6 +1,7 @@
 """What the system tests share: the `gridwright` command as a process, and a house that it keeps up."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -14,8 +15,9 @@ from typing import Any
 import pytest
 
 from gridctl.health import until_serving
-from gridctl.house import House
+from gridctl.house import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX, House
 from gridctl.stage import Stage, set_stage
+from gridtesting.by_hand import Services
 from gridtesting.grpcurl import Grpcurl
 from gridwright.v1 import executor_pb2, orchestrator_pb2, pricemon_pb2, simex_pb2
 
@@ -51,9 +53,9 @@ def tapes() -> Path:
 
 @dataclass(frozen=True)
 class Up:
-    """A house that `gridwright up` keeps, asked by grpcurl and by the command line."""
+    """A house at work, asked by grpcurl and by the command line."""
 
-    process: "subprocess.Popen[bytes]"
+    keeper: int  # the process that has started it
     house: House
     grpcurl: Grpcurl
 
@@ -109,21 +111,39 @@ class Up:
 
 
 @pytest.fixture(scope="module")
-def house_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    """Everything up and trading; Ctrl-C at the end."""
+def house_up(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """All up and trading: by `gridwright up` for a module that says BY_COMMAND, else forked, and kept up by nobody."""
     folder = tmp_path_factory.mktemp("up")
     house = set_stage(Stage(seed=7), folder)
-    words = ["up", "--plain", "--config", str(house.config), "--data-dir", str(folder)]
-    with (folder / "output").open("wb") as output:
-        process = subprocess.Popen([sys.executable, "-m", "gridctl", *words], stdout=output, stderr=output)
-    up = Up(process, house, Grpcurl())
-    try:
+    with (_kept_up if getattr(request.module, "BY_COMMAND", False) else _forked)(house, folder) as keeper:
+        up = Up(keeper, house, Grpcurl())
         up.until_serving()
         up.until(lambda: int(up.state()["totals"].get("fills", 0)) > 0, "a first fill")
         yield up
+
+
+@contextlib.contextmanager
+def _kept_up(house: House, folder: Path) -> Iterator[int]:
+    """Ctrl-C at the end."""
+    words = ["up", "--plain", "--config", str(house.config), "--data-dir", str(folder)]
+    with (folder / "output").open("wb") as output:
+        process = subprocess.Popen([sys.executable, "-m", "gridctl", *words], stdout=output, stderr=output)
+    try:
+        yield process.pid
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(DEADLINE_SECONDS)
+
+
+@contextlib.contextmanager
+def _forked(house: House, folder: Path) -> Iterator[int]:
+    services = Services(house, folder)
+    try:
+        services.start(SIMEX)
+        services.start(PRICEMON, EXECUTOR, ORCHESTRATOR)
+        yield os.getpid()
+    finally:
+        services.end()
 
 
 @pytest.fixture

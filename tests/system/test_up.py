@@ -15,6 +15,7 @@ from gridctl.stage import Stage, example, set_stage
 pytestmark = [pytest.mark.system, pytest.mark.xdist_group("up")]  # one house for all
 
 MAX_SECONDS = 60
+BY_COMMAND = True  # the house is kept by `gridwright up`
 
 
 def test_the_operators_commands_say_what_the_mode_is(up) -> None:
@@ -59,10 +60,10 @@ def test_watch_shows_the_grid_until_it_is_interrupted(up, gridwright) -> None:
 
 
 def test_a_service_killed_by_hand_is_started_again(up) -> None:
-    victim = _child(up.process.pid, "executor")
+    victim = _child(up.keeper, "executor")
     assert victim is not None
     os.kill(victim, signal.SIGKILL)
-    up.until(lambda: _child(up.process.pid, "executor") not in {victim, None}, "another process")
+    up.until(lambda: _child(up.keeper, "executor") not in {victim, None}, "another process")
     up.until_serving()
     up.until(lambda: up.command("status").returncode == 0, "everything in order again")
 
