@@ -207,7 +207,9 @@ def _last_line(process: Process) -> str:
 def _elsewhere(house: House, service: str) -> House:
     """The same house for a second process of a service: its address is another one."""
     values = tomllib.loads(house.config.read_text(encoding="utf-8"))
-    values[service]["address"] = f"127.0.0.1:{free_ports(1)[0]}"
+    taken = set(house.addresses.values())  # the first one may have been stopped before it took its port
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(len(taken) + 1)]
+    values[service]["address"] = next(address for address in addresses if address not in taken)
     config = house.config.with_name("second.toml")
     config.write_text(to_toml(values), encoding="utf-8")
     return read_house(config)
