@@ -23,7 +23,7 @@ class Select(Enum):
 
     ALL = "all"  # every case
     PAIRWISE = "pairwise"  # every point × phase, point × fault and phase × fault that there is, once
-    COVERING = "covering"  # every service in every phase, and every fault, once
+    COVERING = "covering"  # every service in every phase, every kind of fault, and a death while it recovers, once
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,13 +175,44 @@ def selected(cases: Sequence[Case], select: Select) -> list[Case]:
 
 
 def pairs(case: Case) -> frozenset[object]:
-    """What a pairwise selection has to cover of a case."""
+    """What a pairwise selection has to cover of a case; the deaths of a recovery are a factor of their own."""
+    if len(case.deaths) > 1:
+        return frozenset({(case.point,), (case.service, "recovering", case.phase)})
     return frozenset({(case.point, case.phase), (case.point, case.fault), (case.phase, case.fault)})
 
 
 def essentials(case: Case) -> frozenset[object]:
     """What the selection of CI has to cover of a case."""
-    return frozenset({(case.service, case.phase, len(case.deaths)), case.fault})
+    return frozenset({(case.service, case.phase), (case.service, len(case.deaths)), kin(case.fault)})
+
+
+def kin(fault: VenueFault) -> str:
+    """The kind of a fault: those of one kind leave the same to be found out, in other words of the venue's."""
+    for kind, faults in _KINDS.items():
+        if fault in faults:
+            return kind
+    return fault.value
+
+
+_KINDS: Mapping[str, frozenset[VenueFault]] = {
+    "placed, found at once": frozenset(
+        {
+            VenueFault.NO_ANSWER, VenueFault.LOST_ANSWER, VenueFault.CUT_ANSWER, VenueFault.EMPTY_ANSWER,
+            VenueFault.HTML_ANSWER, VenueFault.DONE_502, VenueFault.DONE_1007,
+        }
+    ),
+    "placed, found later": _KNOWN_LATER,
+    "never placed": _NEVER_THERE,
+    "cancelled": frozenset(
+        {VenueFault.CANCEL_NO_ANSWER, VenueFault.CANCEL_LOST_ANSWER, VenueFault.CANCEL_DONE_502}
+    ),
+    "not cancelled": frozenset(
+        {VenueFault.CANCEL_NO_REQUEST, VenueFault.CANCEL_LOST_REQUEST, VenueFault.CANCEL_UNDONE_502}
+    ),
+    "crossed": frozenset({VenueFault.CANCEL_CROSSES, VenueFault.CANCEL_CROSSES_HALF}),
+    "stream away": frozenset({VenueFault.STREAM_CUT, VenueFault.STREAM_SILENT}),
+    "events astray": frozenset({VenueFault.EVENT_TWICE, VenueFault.EVENTS_REORDERED, VenueFault.EVENT_MISSING}),
+}  # fmt: skip
 
 
 def _cover(cases: Sequence[Case], traits: Callable[[Case], frozenset[object]]) -> list[Case]:

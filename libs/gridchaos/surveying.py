@@ -19,6 +19,8 @@ ELSEWHERE: Mapping[str, str] = {
     "executor.withdraw": "under a ban that a cancel earned",
     "orchestrator.hand_over": "tests/orchestrator: a workflow of an earlier contract",
     "executor.word": "tests/system/test_unknown.py: an operator's word, on a venue whose requests never expire",
+    "orchestrator.cut": "tests/orchestrator: the rebuild of a lost state",
+    "orchestrator.tie": "tests/orchestrator: the rebuild of a lost state",
     "orchestrator.prune_workflows": "tests/orchestrator: it takes an hour until there is something to prune",
 }
 """Points that no phase passes by itself, and where they are died at."""

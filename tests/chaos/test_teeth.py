@@ -9,8 +9,6 @@ from gridchaos.player import play
 from gridrpc.settings import ConfigError
 from gridrpc.without import WITHOUT, Rule, is_out, take_out
 
-real_processes = [pytest.mark.system, pytest.mark.xdist_group("system")]
-
 TEETH = {
     Rule.LOOK_BEFORE_SEND: ("executor.place.after/placing/traded-away", "duplicates"),
     Rule.COMMIT_GUARD: ("orchestrator.commit_state.after/fill/none", "applied_twice"),
@@ -20,18 +18,16 @@ ELSE_ZERO = {"duplicates", "lost_fills", "applied_twice", "guessed", "foreign_to
 
 
 @pytest.mark.parametrize("rule", TEETH, ids=lambda rule: rule.value)
-@pytest.mark.parametrize("out", [True, False], ids=["without", "with"])
-async def test_without_the_rule_the_case_finds_the_promise_broken(rule: Rule, out: bool, tmp_path: Path) -> None:
+@pytest.mark.system
+@pytest.mark.xdist_group("teeth")
+async def test_without_the_rule_a_case_finds_the_promise_broken(rule: Rule, tmp_path: Path) -> None:
+    """With the rule, the same case finds nothing: it is among those of test_dying_at_points."""
     case_id, broken = TEETH[rule]
     case = Case.parse(case_id)
-    played = await play(case, tmp_path, {WITHOUT: rule.value} if out else {}, deadline_seconds=4)
+    played = await play(case, tmp_path, {WITHOUT: rule.value}, deadline_seconds=4)
     measures = played.verdict.measures
     assert played.died(case)
-    assert {name for name in ELSE_ZERO if measures[name]} == ({broken} if out else set()), played.verdict.problems
-    assert out or not played.verdict.problems
-
-
-test_without_the_rule_the_case_finds_the_promise_broken.pytestmark += real_processes
+    assert {name for name in ELSE_ZERO if measures[name]} == {broken}, played.verdict.problems
 
 
 def test_a_rule_that_there_is_not_is_refused() -> None:
