@@ -9,12 +9,14 @@ import sys
 import time
 from pathlib import Path
 
+from gridchaos.database_cases import PREFIX, play_all, play_one
 from gridchaos.matrix import Options, parse, play_in, playing_on, run_matrix
 from gridchaos.results import ZEROS, Result, read
 from gridchaos.selection import Select
 from gridchaos.storms import Options as Storms
 from gridchaos.storms import run_storm, run_storms, storm_of
 from gridctl.arguments import add_chaos
+from gridtesting.disks import NotPermittedError
 
 
 def main() -> int:
@@ -31,16 +33,24 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         if arguments.storm or arguments.minutes or arguments.kills:
             return _storms(arguments)
+        if arguments.databases:
+            return 0 if play_all(arguments.resume, _say) else 1
         return _case(arguments) if arguments.case else _matrix(arguments)
+    except NotPermittedError as error:
+        sys.stderr.write(f"gridwright chaos: {error}\n")
+        return 1
     except ValueError as error:
         sys.stderr.write(f"gridwright chaos: {error}\n")
         return 2
 
 
 def _case(arguments: argparse.Namespace) -> int:
-    case = parse(arguments.case)
-    with playing_on(arguments.database) as place:
-        result = play_in(case.id, place, arguments.database)
+    if arguments.case.startswith(PREFIX):
+        result = play_one(arguments.case)
+    else:
+        case = parse(arguments.case)
+        with playing_on(arguments.database) as place:
+            result = play_in(case.id, place, arguments.database)
     for line in _lines(result):
         _say(line)
     return 0 if result.clean else 1

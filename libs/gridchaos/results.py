@@ -17,7 +17,7 @@ ZEROS = ("duplicates", "orphans", "lost_fills", "applied_twice", "guessed", "for
 class Result:
     """One case or one chunk. `problems` are sentences; without any, every promise held and everything was reached."""
 
-    kind: str  # "case" or "storm"
+    kind: str  # "case", "database" or "storm"
     id: str  # plays it again: `gridwright chaos --case ID`, or a storm's seed
     database: str  # "sqlite" or "postgres"
     kills: int

@@ -1,7 +1,7 @@
 """`gridwright status`: who serves, and how each grid is. It asks once and changes nothing."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import grpc
 from grpc_health.v1 import health_pb2
@@ -13,7 +13,9 @@ from gridctl.health import CHECK
 from gridctl.house import ORCHESTRATOR, House
 from gridctl.ops import code_of
 from gridctl.picture import number
-from gridwright.v1 import models_pb2, orchestrator_pb2, orchestrator_pb2_grpc
+from gridrpc.channel import open_sync_channel
+from gridrpc.faults import Unavailable, fault_of
+from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2, orchestrator_pb2, orchestrator_pb2_grpc
 
 _CALL_SECONDS = 3.0
 _IN_ORDER = frozenset({"RUNNING", "PAUSED"})
@@ -23,10 +25,14 @@ OpenChannel = Callable[[str], grpc.Channel]
 
 @dataclass(frozen=True, slots=True)
 class HouseStatus:
-    """What was answered: SERVING, NOT_SERVING or a status code by service; the state by symbol, where known."""
+    """What was answered: SERVING, NOT_SERVING or a status code by service; the state by symbol, where known.
+
+    `whys`: what those say for themselves that are NOT_SERVING.
+    """
 
     healths: Mapping[str, str]
     answers: Mapping[str, orchestrator_pb2.GetStateResponse | None]
+    whys: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def in_order(self) -> bool:
@@ -42,8 +48,32 @@ def ask(house: House, open_channel: OpenChannel) -> HouseStatus:
     for name, address in house.addresses.items():
         with open_channel(address) as channel:
             healths[name] = _health(channel)
+    silent = [name for name, health in healths.items() if health == "NOT_SERVING"]
+    whys = {name: why_not_serving(name, house.addresses[name], open_channel) for name in silent}
     with open_channel(house.addresses[ORCHESTRATOR]) as orchestrator:
-        return HouseStatus(healths, {symbol: _state(orchestrator, symbol) for symbol in house.symbols})
+        return HouseStatus(healths, {symbol: _state(orchestrator, symbol) for symbol in house.symbols}, whys)
+
+
+def why_not_serving(name: str, address: str, open_channel: OpenChannel = open_sync_channel) -> str:
+    """The sentence with which a service refuses a question that changes nothing; empty where it does not refuse it.
+
+    Health has no room for a sentence, and whatever asks a database that is away is refused with the reason.
+    """
+    with open_channel(address) as channel:
+        try:
+            match name:
+                case "orchestrator":
+                    stub = orchestrator_pb2_grpc.OrchestratorStub(channel)
+                    stub.ListWorkflows(orchestrator_pb2.ListWorkflowsRequest(limit=1), timeout=_CALL_SECONDS)
+                case "executor":
+                    request = executor_pb2.GetBatchRequest(request_id="gridwright status")
+                    executor_pb2_grpc.ExecutorStub(channel).GetBatch(request, timeout=_CALL_SECONDS)
+                case _:
+                    return ""
+        except grpc.RpcError as error:
+            fault = fault_of(error)
+            return fault.message if isinstance(fault, Unavailable) else ""
+    return ""
 
 
 def _health(channel: grpc.Channel) -> str:
@@ -88,8 +118,8 @@ def grids_table(status: HouseStatus) -> Table:
 
 
 def reasons(status: HouseStatus) -> list[str]:
-    """Why a grid that is not running is not."""
-    return [
+    """Why a service does not serve, and why a grid that is not running is not."""
+    return [f"{name}: {why}" for name, why in status.whys.items() if why] + [
         f"{symbol}: {words.mode(answer.state)} by {answer.state.risk.rule}: {answer.state.risk.reason}"
         for symbol, answer in status.answers.items()
         if answer is not None and words.mode(answer.state) != "RUNNING"

@@ -138,6 +138,8 @@ class PatientFile:
     def _refuse_damaged(self) -> None:
         if not self.path.exists():
             return
+        if self.path.stat().st_size == 0:  # one that is new is so for microseconds
+            raise DamagedError(f"the file {self.path} is empty: if it was never more, remove it; else {_REMEDY}")
         with self._connected() as connection:
             (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":

@@ -41,9 +41,12 @@ def binaries() -> Path:
 class PostgresServer:
     """One server on a port of its own, with its data in a folder that goes with it."""
 
-    def __init__(self, *, durable: bool = False) -> None:
-        """`durable`: commits reach the disk before they are answered, as in production; most tests need no disk."""
-        self._folder = Path(tempfile.mkdtemp(prefix="gridwright-postgres-"))
+    def __init__(self, *, durable: bool = False, within: Path | None = None) -> None:
+        """`durable`: commits reach the disk before they are answered, as in production; most tests need no disk.
+
+        `within`: the folder of the server's folder, the system's own for such things by default.
+        """
+        self._folder = Path(tempfile.mkdtemp(prefix="gridwright-postgres-", dir=within))
         self._become: list[str] = []
         if os.geteuid() == 0:
             user = pwd.getpwnam(_UNPRIVILEGED).pw_uid
@@ -146,9 +149,9 @@ class PostgresServer:
 
 
 @contextlib.contextmanager
-def running_postgres(*, durable: bool = False) -> Iterator[PostgresServer]:
+def running_postgres(*, durable: bool = False, within: Path | None = None) -> Iterator[PostgresServer]:
     """A server for the block."""
-    server = PostgresServer(durable=durable)
+    server = PostgresServer(durable=durable, within=within)
     try:
         server.start()
         yield server

@@ -89,6 +89,11 @@ class Process:
         """SIGCONT."""
         self._running().send(signal.SIGCONT)
 
+    @property
+    def ended_already(self) -> bool:
+        """Whether the present run is over, by itself or otherwise."""
+        return self._running().returncode is not None
+
     async def end(self) -> None:
         """Makes sure that it is gone, frozen or not."""
         if self._child is not None and self._child.returncode is None:

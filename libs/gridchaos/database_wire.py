@@ -1,0 +1,106 @@
+"""A wire to Postgres that loses answers: what was asked is done, and who asked hears of nothing but a lost connection.
+
+The answer of a COMMIT may be among them; then nobody but the server knows whether it was made.
+"""
+
+import asyncio
+import contextlib
+from typing import Self
+
+_CHUNK = 65_536
+_COMMIT = b"COMMIT\0"
+
+
+class DatabaseWire:
+    """Listens on a port of 127.0.0.1 for as long as it is entered, and connects whoever comes to a server's port.
+
+    While `every` is n, each n-th answer is withheld and its connection cut; each n-th that is about a commit, while
+    `commits_only`. 0: none.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.every = 0
+        self.commits_only = False
+        self.lost = 0
+        """How many answers."""
+        self.lost_commits = 0
+        """How many of them were about a commit."""
+        self._target = port
+        self._answers = 0
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def port(self) -> int:
+        """Where services connect."""
+        assert self._server is not None
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        with contextlib.suppress(OSError):
+            server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._target)
+            call = _Call(reader, writer, server_reader, server_writer)
+            try:
+                await asyncio.gather(call.forward(), self._answer(call))
+            finally:
+                call.cut()
+        writer.transport.abort()
+
+    async def _answer(self, call: "_Call") -> None:
+        while data := await call.server_reader.read(_CHUNK):
+            if (call.commits or not self.commits_only) and self._is_lost():
+                self.lost += 1
+                self.lost_commits += call.commits
+                break
+            call.commits = False
+            call.writer.write(data)
+            await call.writer.drain()
+        call.cut()
+
+    def _is_lost(self) -> bool:
+        self._answers += 1
+        return self.every > 0 and self._answers % self.every == 0
+
+
+class _Call:
+    """One connection of a service, and the one to the server that goes with it."""
+
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        server_reader: asyncio.StreamReader,
+        server_writer: asyncio.StreamWriter,
+    ) -> None:
+        self.commits = False  # whether the last thing asked was to commit
+        self.writer = writer
+        self.server_reader = server_reader
+        self._reader = reader
+        self._server_writer = server_writer
+
+    async def forward(self) -> None:
+        while data := await self._reader.read(_CHUNK):
+            self.commits = _COMMIT in data
+            self._server_writer.write(data)
+            await self._server_writer.drain()
+        self.cut()
+
+    def cut(self) -> None:
+        self.writer.transport.abort()
+        self._server_writer.transport.abort()

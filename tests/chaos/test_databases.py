@@ -1,0 +1,102 @@
+"""Databases that go wrong under real services while an order fills; and files that are found torn at the start.
+
+Here are those that take seconds. All others: `gridwright chaos --databases`.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gridchaos.chaos_house import still_house
+from gridchaos.database_cases import CASES, play
+from gridchaos.grid import DEADLINE_SECONDS, Grid
+from gridctl.house import EXECUTOR, ORCHESTRATOR
+from gridrpc.settings import read_toml
+from gridtesting.disks import NotPermittedError
+from gridtesting.processes import Stack
+from gridwright.v1 import models_pb2
+
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system")]
+
+QUICK = [
+    "db/sqlite/locked-workflows",
+    "db/sqlite/full-executor",
+    "db/sqlite/full-orchestrator",
+    "db/postgres/lost-answers",
+    "db/postgres/full-orchestrator",
+]
+FILES = [(EXECUTOR, "ledger.sqlite"), (ORCHESTRATOR, "state-BTC-USDT.sqlite"), (ORCHESTRATOR, "dbos.sqlite")]
+
+
+@pytest.mark.parametrize("case_id", QUICK)
+async def test_a_database_that_goes_wrong_costs_time_and_nothing_else(case_id: str, tmp_path: Path) -> None:
+    try:
+        result = await play(CASES[case_id], tmp_path)
+    except NotPermittedError as error:
+        pytest.skip(str(error))
+    assert result.clean, "\n".join(result.problems)
+    assert result.fills >= 1
+
+
+def tear(path: Path) -> None:
+    """Its second page is of another file, as after a disk that lied."""
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xa5" * 4096)
+
+
+def empty(path: Path) -> None:
+    """Nothing is left of it but its name."""
+    path.write_bytes(b"")
+
+
+async def test_a_torn_or_emptied_file_stops_its_service_and_nothing_is_begun_in_its_place(tmp_path: Path) -> None:
+    stack = Stack(still_house(tmp_path), tmp_path / "logs", forked=True)
+    grid = Grid(stack)
+    try:
+        async with stack.wires:
+            await stack.start()
+            await grid.at_rest_in(models_pb2.MODE_RUNNING)
+            for service in (ORCHESTRATOR, EXECUTOR):
+                assert await stack[service].stop() == 0
+            for service, name in FILES:
+                await refused_until_restored(stack, service, name, tear, "is damaged")
+                await refused_until_restored(stack, service, name, empty, "is empty")
+            for service in (EXECUTOR, ORCHESTRATOR):
+                await stack[service].start()
+            await grid.at_rest_in(models_pb2.MODE_RUNNING)
+            await grid.sell_down()
+            await grid.fills_beyond(0)
+            report = await stack.audit()
+    finally:
+        await stack.end()
+    assert report.clean, report
+
+
+async def refused_until_restored(
+    stack: Stack, service: str, name: str, spoil: Callable[[Path], None], said: str
+) -> None:
+    path = Path(read_toml(stack.house.config).table(service).text("data_dir")) / name
+    whole = path.read_bytes()
+    spoil(path)
+    await stack[service].start()
+    assert await stack[service].ended(DEADLINE_SECONDS) == 5, stack[service].output
+    last = stack[service].output.strip().splitlines()[-1]
+    assert said in last
+    for leftover in path.parent.glob(f"{name}-*"):
+        leftover.unlink()
+    path.write_bytes(whole)
+
+
+async def test_a_file_that_is_removed_under_a_running_service_stops_it(tmp_path: Path) -> None:
+    stack = Stack(still_house(tmp_path), tmp_path / "logs", forked=True)
+    try:
+        async with stack.wires:
+            await stack.start()
+            for service, name in FILES[:2]:
+                (Path(read_toml(stack.house.config).table(service).text("data_dir")) / name).unlink()
+                assert await stack[service].ended(DEADLINE_SECONDS) == 5, stack[service].output
+                assert "removed or replaced" in stack[service].output.strip().splitlines()[-1]
+    finally:
+        await stack.end()
