@@ -1,0 +1,50 @@
+"""What all results come to: a table for people, and for docs/reliability.md between its two markers."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from gridchaos.results import ZEROS, Result, Sums, sums
+
+BEGIN, END = "<!-- chaos: gridwright chaos --report --write-docs -->", "<!-- end of chaos -->"
+_NAMES = {"case": "the matrix", "storm": "storms", "database": "databases that go wrong"}
+_HEAD = ("", "database", "played", "kills", "faults", "fills", *(name.replace("_", " ") for name in ZEROS))
+_TIMES = ("protected after, median", "worst", "UNKNOWN, longest", "machine time")
+
+
+def table(results: Sequence[Result]) -> str:
+    """The sums, a row for each kind and database; what failed, below. Times of restarts are to where all exits rest."""
+    head = [*_HEAD, *_TIMES]
+    rows = [_row(each) for each in sums(_newest(results))]
+    lines = [_line(head), _line(["---"] * len(head)), *map(_line, rows)]
+    failed = [name for each in sums(_newest(results)) for name in each.failed]
+    return "\n".join([*lines, *(["", *(f"- failed: `{name}`" for name in failed)] if failed else [])])
+
+
+def write_into(page: Path, results: Sequence[Result]) -> None:
+    """Puts the table between the page's markers. Raises ValueError where they are not there."""
+    text = page.read_text(encoding="utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{page} has no place for the table: add the lines {BEGIN!r} and {END!r}")
+    page.write_text(f"{before}{BEGIN}\n{table(results)}\n{END}{after}", encoding="utf-8")
+
+
+def _newest(results: Sequence[Result]) -> list[Result]:
+    """Of what was played again, the last time; a run that goes on later repeats what had failed."""
+    return list({(result.kind, result.id, result.database): result for result in results}.values())
+
+
+def _row(each: Sums) -> Iterator[str]:
+    yield from (_NAMES.get(each.kind, each.kind), each.database)
+    yield from (f"{number:,}" for number in (each.played, each.kills, each.faults, each.fills, *each.zeros))
+    yield from map(_seconds, (each.protected_median_ms, each.protected_worst_ms, each.unknown_worst_ms))
+    yield f"{each.seconds / 60:.0f} min"
+
+
+def _seconds(milliseconds: int | None) -> str:
+    return "" if milliseconds is None else f"{milliseconds / 1000:.2f} s"
+
+
+def _line(cells: "Sequence[str] | Iterator[str]") -> str:
+    return f"| {' | '.join(cells)} |"
