@@ -6,7 +6,7 @@ SENTINEL := $(VENV)/.installed
 PROTOS := $(wildcard proto/gridwright/v1/*.proto)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo bench test fuzz chaos tapes lockstep compose-test lint format types proto proto-check clean
+.PHONY: help install demo bench test fuzz chaos chaos-all tapes lockstep compose-test lint format types proto proto-check clean
 
 help: ## What there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,15 @@ fuzz: $(SENTINEL) ## Sends a real simex all kinds of nonsense: MINUTES=10 SEED=1
 
 chaos: $(SENTINEL) ## Kills, stops, cuts off and lies at random, for MINUTES=10, from SEED=1 on, on DATABASE=sqlite or postgres
 	@$(BIN)/gridwright chaos --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED)) $(if $(DATABASE),--database $(DATABASE))
+
+CHAOS := $(BIN)/gridwright chaos --resume $(or $(RESULTS),.gridwright/chaos-all.jsonl)
+chaos-all: $(SENTINEL) ## The whole matrix, 1,000 random kills, broken databases; goes on where it was: RESULTS=file WRITE_DOCS=1
+	-@$(CHAOS) --databases
+	-@$(CHAOS) --matrix
+	-@$(CHAOS) --matrix --database postgres --select pairwise
+	-@$(CHAOS) --kills 500
+	-@$(CHAOS) --kills 500 --database postgres
+	@$(CHAOS) --report $(if $(WRITE_DOCS),--write-docs docs/reliability.md)
 
 tapes: $(SENTINEL) ## Every recorded tape from end to end, on SQLite and on Postgres, each audited: 20 minutes
 	TAPES=whole $(BIN)/pytest tests/system/test_tapes.py -k stretch -s

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gridchaos.database_cases import PREFIX, play_all, play_one
 from gridchaos.matrix import Options, parse, play_in, playing_on, run_matrix
+from gridchaos.report import newest, table, write_into
 from gridchaos.results import ZEROS, Result, read
 from gridchaos.selection import Select
 from gridchaos.storms import Options as Storms
@@ -33,6 +34,8 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         if arguments.storm or arguments.minutes or arguments.kills:
             return _storms(arguments)
+        if arguments.report:
+            return _report(arguments)
         if arguments.databases:
             return 0 if play_all(arguments.resume, _say) else 1
         return _case(arguments) if arguments.case else _matrix(arguments)
@@ -69,6 +72,14 @@ def _matrix(arguments: argparse.Namespace) -> int:
     read(results)  # a file of something else is refused before anything starts
     options = Options(results, arguments.database, Select(arguments.select), arguments.jobs, arguments.limit)
     return 0 if run_matrix(options, _say) else 1
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    results = read(arguments.resume)
+    if arguments.write_docs:
+        write_into(arguments.write_docs, results)
+    _say(table(results))
+    return 0 if all(each.clean for each in newest(results)) else 1
 
 
 def _storms(arguments: argparse.Namespace) -> int:

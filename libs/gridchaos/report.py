@@ -14,9 +14,9 @@ _TIMES = ("protected after, median", "worst", "UNKNOWN, longest", "machine time"
 def table(results: Sequence[Result]) -> str:
     """The sums, a row for each kind and database; what failed, below. Times of restarts are to where all exits rest."""
     head = [*_HEAD, *_TIMES]
-    rows = [_row(each) for each in sums(_newest(results))]
+    rows = [_row(each) for each in sums(newest(results))]
     lines = [_line(head), _line(["---"] * len(head)), *map(_line, rows)]
-    failed = [name for each in sums(_newest(results)) for name in each.failed]
+    failed = [name for each in sums(newest(results)) for name in each.failed]
     return "\n".join([*lines, *(["", *(f"- failed: `{name}`" for name in failed)] if failed else [])])
 
 
@@ -30,7 +30,7 @@ def write_into(page: Path, results: Sequence[Result]) -> None:
     page.write_text(f"{before}{BEGIN}\n{table(results)}\n{END}{after}", encoding="utf-8")
 
 
-def _newest(results: Sequence[Result]) -> list[Result]:
+def newest(results: Sequence[Result]) -> list[Result]:
     """Of what was played again, the last time; a run that goes on later repeats what had failed."""
     return list({(result.kind, result.id, result.database): result for result in results}.values())
 
