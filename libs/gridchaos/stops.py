@@ -37,6 +37,7 @@ from gridwright.v1 import executor_pb2, models_pb2
 KIND = "stop"
 LEASE_LOST = 4
 """The exit code of a service that another one has taken over from."""
+_TICKS_MS = 600  # a tick or two of the still house
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,7 @@ async def _taken_over(stop: Stop, url: str, first: Grid, second: Grid) -> Stoppe
         await second.stack[ORCHESTRATOR].start()
     await second.stack[stop.service].serving()
     await go_on(second, stop.phase)
+    await second.until("slots that wait no longer", lambda: _no_slot_waits(second))
     await come_to_rest(second, stop.phase)
     before = await _record(second)
     zombie.thaw()
@@ -152,6 +154,12 @@ async def _taken_over(stop: Stop, url: str, first: Grid, second: Grid) -> Stoppe
     await second.stack[ORCHESTRATOR].start()
     await come_to_rest(second, stop.phase)
     return Stopped(zombie, tuple(problems), await judge(second, 0))
+
+
+async def _no_slot_waits(grid: Grid) -> bool:
+    """Whether no slot rests after a refusal: it would be placed for by the second one while the first is watched."""
+    now_ms = time.time_ns() // 1_000_000
+    return all(slot.retry_after_ms + _TICKS_MS <= now_ms for slot in (await grid.state()).slots.values())
 
 
 @dataclass(frozen=True, slots=True)
