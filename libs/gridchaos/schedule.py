@@ -148,10 +148,14 @@ def kills_of(event: Event) -> int:
 
 
 def draw(seed: int, database: str, wires: Sequence[str], *, kills: int) -> Schedule:
-    """The storm of a seed: so many kills, and about as much else between them."""
+    """The storm of a seed: so many kills, and about as much else between them.
+
+    Storms differ in what they are rich in and in what they lack: mixed evenly, everything would hide everything.
+    """
     chance = random.Random(f"{seed} {database}")  # noqa: S311  # a schedule of kills is no secret
-    makers = _makers(chance, database, wires)
-    kinds, weights = [maker for maker, _ in makers], [weight for _, weight in makers]
+    makers = _makers(chance, database, wires, at_once=chance.choice(_AT_ONCE))
+    kinds, weights = [maker for maker, _ in makers], [weight * chance.choice(_TASTES) for _, weight in makers]
+    weights[0] = max(weights[0], 1)  # without a kill it would never end
     events: list[Event] = []
     killed = 0
     while killed < kills:
@@ -163,18 +167,21 @@ def draw(seed: int, database: str, wires: Sequence[str], *, kills: int) -> Sched
 
 
 _GAP_BEATS = (0, 8)
-_AT_ONCE = 0.25
+_TASTES = (0, 1, 1, 3)
+_AT_ONCE = (0.1, 0.25, 0.6)  # of the kills, this fraction finds the grid not recovered from the one before
 
 
-def _makers(chance: random.Random, database: str, wires: Sequence[str]) -> list[tuple[Callable[[int], Event], int]]:
+def _makers(
+    chance: random.Random, database: str, wires: Sequence[str], *, at_once: float
+) -> list[tuple[Callable[[int], Event], int]]:
     """Each kind of event, with how often it comes."""
     server = database == POSTGRES
     victims = [ORCHESTRATOR] * 4 + [EXECUTOR] * 4 + [SIMEX, PRICEMON] + [POSTGRES, BACKEND] * server
     stopped = [*SERVICES, *[POSTGRES] * server]
     return [
-        (lambda after: Kill(after, chance.choice(victims), chance.random() < _AT_ONCE), 30),
-        (lambda after: _die(chance, after), 18),
-        (lambda after: _snap(chance, after), 14),
+        (lambda after: Kill(after, chance.choice(victims), chance.random() < at_once), 30),
+        (lambda after: _die(chance, after, at_once), 18),
+        (lambda after: _snap(chance, after, at_once), 14),
         (lambda after: Stop(after, chance.choice(stopped), chance.randint(2, 20)), 10),
         (lambda after: _partition(chance, after, wires), 14),
         (lambda after: Fault(after, _fault(chance)), 26),
@@ -184,15 +191,15 @@ def _makers(chance: random.Random, database: str, wires: Sequence[str]) -> list[
     ]
 
 
-def _die(chance: random.Random, after: int) -> Die:
+def _die(chance: random.Random, after: int, at_once: float) -> Die:
     # Short runs die while they recover, long ones while they trade; log-uniform, so that there are many of both.
     passes = tuple(int(10 ** chance.uniform(0, 2.3)) for _ in range(chance.choice((1, 1, 1, 2, 3))))
-    return Die(after, chance.choice((ORCHESTRATOR, EXECUTOR)), passes, chance.random() < _AT_ONCE)
+    return Die(after, chance.choice((ORCHESTRATOR, EXECUTOR)), passes, chance.random() < at_once)
 
 
-def _snap(chance: random.Random, after: int) -> Snap:
+def _snap(chance: random.Random, after: int, at_once: float) -> Snap:
     victim = chance.choice((EXECUTOR, EXECUTOR, SIMEX))
-    return Snap(after, victim, chance.randint(1, 4), chance.random() < 0.5, chance.random() < _AT_ONCE)
+    return Snap(after, victim, chance.randint(1, 4), chance.random() < 0.5, chance.random() < at_once)
 
 
 def _partition(chance: random.Random, after: int, wires: Sequence[str]) -> Partition:
