@@ -6,8 +6,10 @@ A file that is damaged, or is no longer the one that was opened, ends the proces
 
 import contextlib
 import logging
+import math
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -22,7 +24,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 BUSY_MS = 1_000  # how long SQLite itself waits for a lock; whoever waits longer says so
-_OPENING_SECONDS = 10.0
 _PASSING = {
     sqlite3.SQLITE_BUSY: "another process holds its lock",
     sqlite3.SQLITE_LOCKED: "another process holds its lock",
@@ -43,8 +44,10 @@ _REMEDY = (
 class PatientFile:
     """One SQLite file. Calls may come from several threads."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, opening_seconds: float = 10.0) -> None:
+        """`opening_seconds`: how long `open` waits; nothing serves yet then, and nobody could see why."""
         self.path = path
+        self._opening_seconds = opening_seconds
         self._away = ""
         self._identity: tuple[int, int] | None = None  # of the file that was opened
         self._closing = threading.Event()
@@ -57,22 +60,18 @@ class PatientFile:
     def open(self, prepare: Callable[[], None]) -> None:
         """Looks whether the file is whole, has it prepared, and remembers which one it is.
 
-        It waits some seconds at most: nothing serves yet. Raises DamagedError and UnreachableError.
+        Raises DamagedError, and UnreachableError where it cannot be used in time.
         """
-        opening = threading.Timer(_OPENING_SECONDS, self.stop_waiting)
-        opening.daemon = True
-        opening.start()
-        try:
-            self.run(self._refuse_damaged)
-            self.run(prepare)
-        finally:
-            opening.cancel()
+        ends = time.monotonic() + self._opening_seconds
+        self.run(self._refuse_damaged, ends)
+        self.run(prepare, ends)
         self._identity = _identity(self.path)
 
-    def run(self, transaction: Callable[[], T]) -> T:
+    def run(self, transaction: Callable[[], T], ends: float = math.inf) -> T:
         """What a whole transaction returns, run again while the file cannot be used, until `stop_waiting`.
 
-        Raises DamagedError where that would not help, UnreachableError after `stop_waiting`.
+        Raises DamagedError where that would not help, UnreachableError after `stop_waiting`, or after `ends` on the
+        monotonic clock.
         """
         for pause in pauses():
             try:
@@ -85,7 +84,7 @@ class PatientFile:
             else:
                 self.note_back()
                 return value
-            if self._closing.wait(pause):
+            if self._closing.wait(pause) or time.monotonic() > ends:
                 break
         raise UnreachableError(f"{self._away}: mend that, and start again")
 

@@ -127,6 +127,14 @@ async def test_whoever_stops_waiting_is_told_that_nothing_was_done(path: Path, o
     assert added(path) == 0
 
 
+def test_a_start_waits_for_a_lock_for_a_while_only(path: Path, open_file: OpenFile) -> None:
+    open_file(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(UnreachableError, match="another process holds its lock"):
+            PatientFile(path, opening_seconds=0.1).open(add(path))
+
+
 def test_an_error_of_the_statement_is_no_fault_of_the_file(path: Path, open_file: OpenFile) -> None:
     file = open_file(path)
     with pytest.raises(sqlite3.OperationalError, match="no such table"):
