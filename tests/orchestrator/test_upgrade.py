@@ -9,6 +9,7 @@ import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import grpc
 import pytest
 from rich.console import Console
 
@@ -17,6 +18,7 @@ from gridctl.arguments import parser
 from gridctl.child import Child, Service
 from gridctl.ports import free_ports
 from gridrpc.crash import CRASH
+from gridtesting.databases import POSTGRES, SQLITE
 from gridtesting.forked import start_forked
 from gridtesting.orchestrator import BTC, Client, World, client_of, eventually, run_inside, trading
 from gridtesting.other_contract import CONTRACT_FILE
@@ -25,6 +27,7 @@ from orchestrator.errors import UnfinishableError
 
 CONTRACTS = Path(__file__).parent / "contracts"
 STEP = "test/BTC/USDT/1/1"
+in_files = pytest.mark.parametrize("database", [SQLITE], indirect=True)  # the other tests are of both databases
 
 
 @contextlib.asynccontextmanager
@@ -68,7 +71,15 @@ def status_of(world: World, workflow_id: str) -> str:
     return dict(rows)[workflow_id]
 
 
-@pytest.mark.parametrize("crash", ["orchestrator.trading_step.begun", "orchestrator.batch_execute.recorded"])
+@pytest.mark.parametrize(
+    ("database", "crash"),
+    [
+        (SQLITE, "orchestrator.trading_step.begun"),
+        (SQLITE, "orchestrator.batch_execute.recorded"),
+        (POSTGRES, "orchestrator.batch_execute.recorded"),
+    ],
+    indirect=["database"],
+)
 async def test_the_next_contract_finishes_a_step_in_whose_midst_the_last_one_died(world: World, crash: str) -> None:
     await dies(world, "", crash)
     sent = names(world)
@@ -111,6 +122,7 @@ async def test_what_another_contract_left_is_refused_with_the_command_that_settl
     assert names(world) & sent == sent - {min(sent)}
 
 
+@in_files
 async def test_a_counter_order_of_another_contract_is_settled_with_the_fills_that_asked_for_it(world: World) -> None:
     async with forked(world, "earlier", "orchestrator.heard:4") as (child, client):
         await eventually(lambda: _has_orders(client, 3), "the first orders")
@@ -130,6 +142,7 @@ async def test_a_counter_order_of_another_contract_is_settled_with_the_fills_tha
     assert (totals.rounds, totals.fills) == (1, 2)
 
 
+@in_files
 async def test_a_halt_of_another_contract_halts_the_grid_all_the_same(world: World) -> None:
     await _dies_before_it_halts(world)
     world.query_workflows(
@@ -143,6 +156,7 @@ async def test_a_halt_of_another_contract_halts_the_grid_all_the_same(world: Wor
     assert status_of(world, "ops/halt") == "CANCELLED"
 
 
+@in_files
 async def test_a_halt_that_was_resumed_too_often_is_put_on_record_anew(world: World) -> None:
     await _dies_before_it_halts(world)
     world.query_workflows(
@@ -155,6 +169,22 @@ async def test_a_halt_that_was_resumed_too_often_is_put_on_record_anew(world: Wo
     assert (risk.by, risk.reason) == ("tester", "a test")
 
 
+@in_files
+async def test_the_next_contract_lifts_a_halt_that_the_last_one_was_about_to_lift(world: World) -> None:
+    async with forked(world, "", "orchestrator.exit_safe_mode.begun") as (child, client):
+        await eventually(lambda: _has_orders(client, 3), "the first orders")
+        await client.stub.EnterSafeMode(client.order("halt"))
+        await client.until_mode(models_pb2.MODE_SAFE)
+        with contextlib.suppress(grpc.aio.AioRpcError):
+            await client.stub.ExitSafeMode(client.order("lift"))
+        assert await child.wait() == -signal.SIGKILL
+    async with forked(world, "later") as (_, client):
+        await client.until_mode(models_pb2.MODE_RUNNING)
+        assert (await client.finished("ops/lift/again")).application_version == "gridwright-2"
+    assert status_of(world, "ops/lift") == "CANCELLED"
+
+
+@in_files
 async def test_a_step_that_was_resumed_too_often_is_settled_by_the_command(world: World) -> None:
     await dies(world, "", "orchestrator.batch_execute.recorded")
     world.query_workflows("UPDATE workflow_status SET status = 'MAX_RECOVERY_ATTEMPTS_EXCEEDED'")
@@ -169,6 +199,7 @@ async def test_a_step_that_was_resumed_too_often_is_settled_by_the_command(world
     assert {slot.order.client_order_id for slot in state.slots.values() if slot.order} == names(world)
 
 
+@in_files
 async def test_only_what_is_unfinished_can_be_settled_and_only_while_nobody_works(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -185,7 +216,7 @@ async def test_only_what_is_unfinished_can_be_settled_and_only_while_nobody_work
 async def _dies_before_it_halts(world: World) -> None:
     async with forked(world, "", "orchestrator.enter_safe_mode.begun") as (child, client):
         await eventually(lambda: _has_orders(client, 3), "the first orders")
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(grpc.aio.AioRpcError):
             await client.stub.EnterSafeMode(client.order("halt"))
         assert await child.wait() == -signal.SIGKILL
 
