@@ -3,12 +3,13 @@
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
 import sqlalchemy as sa
 
-from griddb.errors import UnreachableError
+from griddb.errors import DamagedError, UnreachableError
 from griddb.reach import until_reachable
 from griddb.session import Session, lock_key
 from griddb.urls import parse_url
@@ -156,6 +157,53 @@ async def test_a_session_that_is_closed_waits_no_longer(
         await asked
     assert refused.value.exit_code == 6
     assert PASSWORD not in str(refused.value)
+
+
+async def test_a_server_that_was_made_read_only_is_waited_for(
+    mortal: PostgresServer, open_session: Callable[[str], Session]
+) -> None:
+    """As hosted ones are when their disk is nearly full, and standbys always."""
+    session = open_session(mortal.url())
+    make(session)
+    with psycopg.connect(mortal.url(), autocommit=True) as operator:
+        operator.execute("ALTER SYSTEM SET default_transaction_read_only TO on")
+        operator.execute("SELECT pg_reload_conf()")
+        await until(lambda: asked(mortal, "SHOW default_transaction_read_only") == "on", "it to be read-only")
+        writing = asyncio.create_task(asyncio.to_thread(session.run, note))
+        await until(lambda: "cannot go on" in session.away, "the session to say so")
+        operator.execute("SET default_transaction_read_only TO off")
+        operator.execute("ALTER SYSTEM RESET default_transaction_read_only")
+        operator.execute("SELECT pg_reload_conf()")
+        await writing
+    assert "read-only" not in session.away
+    assert count(session) == 1
+
+
+def test_a_page_that_the_server_cannot_read_ends_it_with_what_to_restore(
+    mortal: PostgresServer, open_session: Callable[[str], Session]
+) -> None:
+    session = open_session(mortal.url())
+    make(session)
+    session.run(note)
+    file = Path(asked(mortal, "SHOW data_directory")) / asked(mortal, "SELECT pg_relation_filepath('seen')")
+    with psycopg.connect(mortal.url(), autocommit=True) as operator:
+        operator.execute("CHECKPOINT")
+    mortal.kill()
+    with file.open("r+b") as page:
+        page.seek(100)
+        page.write(b"\xa5" * 1000)
+    mortal.start()
+    with pytest.raises(DamagedError) as refused:
+        count(session)
+    assert refused.value.exit_code == 5
+    assert "restore a backup of the whole database" in str(refused.value)
+    assert PASSWORD not in str(refused.value)
+
+
+def asked(server: PostgresServer, question: str) -> str:
+    with psycopg.connect(server.url()) as connection:
+        (answer,) = connection.execute(question.encode()).fetchone() or ("",)
+    return str(answer)
 
 
 def test_an_error_of_the_statement_is_no_outage(
