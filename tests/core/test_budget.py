@@ -21,6 +21,12 @@ D = Decimal
 BUYS = ["OPENING BUY 60000", "OPENING BUY 59700", "OPENING BUY 59400"]
 
 
+def left(run: GridDriver) -> Decimal:
+    found = budget_left(run.state, run.config)
+    assert found is not None
+    return found
+
+
 def budgeted(budget: int, mode: GridMode = GridMode.LONG) -> GridConfig:
     return replace(grid(mode), budget=D(budget))
 
@@ -51,7 +57,7 @@ def test_orders_of_others_take_from_the_budget_and_give_it_back() -> None:
 def test_of_others_those_count_that_take_from_the_balance_the_grid_opens_from(mode: GridMode, taken: int) -> None:
     run = GridDriver(budgeted(1000, mode))
     run.step(ForeignSeen(run.now_ms, Foreign(2, D(120), D(70))))
-    assert budget_left(run.state, run.config) == 1000 - taken
+    assert left(run) == 1000 - taken
 
 
 def test_what_rests_stays_when_others_come() -> None:
@@ -60,17 +66,17 @@ def test_what_rests_stays_when_others_come() -> None:
     run.step(ForeignSeen(run.now_ms, Foreign(1, D(300), D(0))))
     plan = run.tick(1)
     assert plan.actions == ()
-    assert budget_left(run.state, run.config) < 0
+    assert left(run) < 0
     assert len(run.resting()) == 3
 
 
 def test_positions_and_orders_in_doubt_are_bound_too() -> None:
     run = GridDriver(budgeted(310))
     run.price_to("60150", Outcome.ACCEPTED, Outcome.UNKNOWN, Outcome.ACCEPTED)
-    bound = 310 - budget_left(run.state, run.config)
+    bound = 310 - left(run)
     assert D(297) < bound <= 300
     run.trade_to("59990")  # the first is bought, and its counter order rests
-    held = 310 - budget_left(run.state, run.config)
+    held = 310 - left(run)
     assert abs(held - bound) < 1
     assert "OPENING BUY 59100" not in told(run.price_to("59710"))
 
