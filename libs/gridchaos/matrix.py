@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import multiprocessing
-import os
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -11,13 +10,11 @@ from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
-from psycopg import sql
-
 from gridchaos import restarts, stops, surveying
 from gridchaos.case import Case
 from gridchaos.player import result_of
 from gridchaos.restarts import Restarts, result_of_restarts
+from gridchaos.rests import Place, at_place, rest_for
 from gridchaos.results import Result, append, read
 from gridchaos.selection import Select, Surveyed, matrix, selected
 from gridchaos.stops import Stop, result_of_stop
@@ -36,14 +33,6 @@ class Options:
     select: Select = Select.ALL
     jobs: int = 2
     limit: int | None = None  # at most so many cases of this run; None: all
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a worker's cases keep their data: nothing for files, else a server's URL and a database to copy there."""
-
-    server: str = ""
-    template: str = ""
 
 
 def run_matrix(options: Options, say: Say) -> bool:
@@ -94,14 +83,17 @@ def _play_all(cases: Sequence[AnyCase], place: Place, options: Options, workers:
 
 def play_in(case_id: str, place: Place, database: str) -> Result:
     """Plays one case, in a folder and a database of its own that are gone afterwards."""
-    with _own_database(place), tempfile.TemporaryDirectory(prefix="gridwright-chaos-") as folder:
-        return asyncio.run(_play(parse(case_id), Path(folder), database))
+    case = parse(case_id)
+    rest = rest_for(case.phase, place) if isinstance(case, Case) else None
+    name = f"case_{uuid.uuid4().hex[:16]}"
+    with tempfile.TemporaryDirectory(prefix="gridwright-chaos-") as folder, at_place(place, rest, Path(folder), name):
+        return asyncio.run(_play(case, Path(folder), database, at_rest=rest is not None))
 
 
-async def _play(case: AnyCase, folder: Path, database: str) -> Result:
+async def _play(case: AnyCase, folder: Path, database: str, *, at_rest: bool) -> Result:
     match case:
         case Case():
-            return await result_of(case, folder, database)
+            return await result_of(case, folder, database, at_rest=at_rest)
         case Stop():
             return await result_of_stop(case, folder, database)
         case Restarts():
@@ -128,33 +120,15 @@ def playing_on(database: str) -> Iterator[Place]:
 
 @contextlib.contextmanager
 def _place(database: str) -> Iterator[Place]:
-    if database == SQLITE:
-        yield Place()
-        return
-    from gridtesting.databases import make_template  # a matrix on files needs no Postgres
-    from gridtesting.postgres import running_postgres
+    with tempfile.TemporaryDirectory(prefix="gridwright-chaos-rests-") as shared:
+        if database == SQLITE:
+            yield Place(Path(shared))
+            return
+        from gridtesting.databases import make_template  # a matrix on files needs no Postgres
+        from gridtesting.postgres import running_postgres
 
-    with running_postgres() as server:
-        yield Place(server.url(), make_template(server))
-
-
-@contextlib.contextmanager
-def _own_database(place: Place) -> Iterator[None]:
-    """The services find it in their environment."""
-    if not place.server:
-        yield
-        return
-    name = f"case_{uuid.uuid4().hex[:16]}"
-    create = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(place.template))
-    drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-    with psycopg.connect(place.server, autocommit=True) as connection:
-        connection.execute(create)
-        os.environ["DATABASE_URL"] = place.server.rpartition("/")[0] + f"/{name}"
-        try:
-            yield
-        finally:
-            del os.environ["DATABASE_URL"]
-            connection.execute(drop)
+        with running_postgres() as server:
+            yield Place(Path(shared), server.url(), make_template(server))
 
 
 @contextlib.contextmanager

@@ -6,31 +6,48 @@ from typing import assert_never
 from gridchaos.case import Phase
 from gridchaos.faults import VenueFault
 from gridchaos.grid import BUYS, Grid
-from gridctl.house import EXECUTOR, ORCHESTRATOR, SIMEX
+from gridctl.house import EXECUTOR, ORCHESTRATOR, PRICEMON
 from gridwright.v1 import models_pb2
 
 Environments = Mapping[str, Mapping[str, str]]
 """What is added to the environment of each service."""
+BEGINNINGS = frozenset({Phase.PLACING, Phase.DOUBT})
+"""The phases of a grid's very first start. All others begin where it rests."""
 _STANDING = {Phase.DOUBT: VenueFault.HIDDEN, Phase.CROSSING: VenueFault.CANCEL_CROSSES}
 """The faults that phases are made of. Another one comes on top."""
 
 
-async def begin(grid: Grid, phase: Phase, fault: VenueFault, environments: Environments) -> None:
+async def begin(
+    grid: Grid, phase: Phase, fault: VenueFault, environments: Environments, *, at_rest: bool = False
+) -> None:
     """Brings the grid to where the phase begins, executor and orchestrator freshly started in their environments.
 
-    A foreign order rests beside the grid's own from the beginning.
+    A foreign order rests beside the grid's own from the beginning. `at_rest`: the house has been there before, and its
+    data is in place.
     """
+    stack = grid.stack
+    if at_rest:
+        await grid.venue_reachable()
+        grid.by_hand = 1
+        await stack[PRICEMON].start()
+    elif phase in BEGINNINGS:
+        await grid.venue_reachable()
+        await grid.place_by_hand()
+        await stack[PRICEMON].start()
+    else:
+        await bring_to_rest(grid, phase)
+    await grid.add(_STANDING.get(phase, VenueFault.NONE))
+    await grid.add(fault)
+    for name in (EXECUTOR, ORCHESTRATOR):
+        await stack[name].start(environments.get(name, {}))
+
+
+async def bring_to_rest(grid: Grid, phase: Phase) -> None:
+    """Starts a house for the first time, waits until it rests, and stops executor and orchestrator."""
     stack = grid.stack
     await grid.venue_reachable()
     await grid.place_by_hand()
-    others = [name for name in stack.house.addresses if name != SIMEX]
-    if phase in {Phase.PLACING, Phase.DOUBT}:
-        await grid.add(_STANDING.get(phase, VenueFault.NONE))
-        await grid.add(fault)
-        for name in others:
-            await stack[name].start(environments.get(name, {}))
-        return
-    for name in others:
+    for name in (PRICEMON, EXECUTOR, ORCHESTRATOR):
         await stack[name].start()
     await grid.at_rest_in(models_pb2.MODE_RUNNING)
     if phase is Phase.LIFT:
@@ -39,10 +56,6 @@ async def begin(grid: Grid, phase: Phase, fault: VenueFault, environments: Envir
     for name in (ORCHESTRATOR, EXECUTOR):
         code = await stack[name].stop()
         assert code == 0, stack[name].output
-    await grid.add(_STANDING.get(phase, VenueFault.NONE))
-    await grid.add(fault)
-    for name in (EXECUTOR, ORCHESTRATOR):
-        await stack[name].start(environments.get(name, {}))
 
 
 async def act(grid: Grid, phase: Phase) -> None:

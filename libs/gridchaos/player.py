@@ -49,17 +49,19 @@ async def play(
     environment: Mapping[str, str] | None = None,
     *,
     deadline_seconds: float = DEADLINE_SECONDS,
+    at_rest: bool = False,
 ) -> Played:
     """Lets the process die, starts it again, lets the grid go on, and judges it, also where it does not come to rest.
 
-    `environment` is added to that of the process that dies, in all of its runs. Raises AssertionError where it does not
+    `environment` is added to that of the process that dies, in all of its runs. `at_rest`: the folder holds a house
+    that has come to rest where the phase begins. Raises AssertionError where it does not
     die, or does not come back.
     """
     given = environment or {}
     orders = [{**given, CRASH: point, TRACE: str(folder / f"trace-{run}")} for run, point in enumerate(case.deaths)]
     async with _grid(folder, deadline_seconds) as grid:
         victim = grid.stack[case.service]
-        await begin(grid, case.phase, case.fault, {case.service: orders[0]})
+        await begin(grid, case.phase, case.fault, {case.service: orders[0]}, at_rest=at_rest)
         exit_codes = [await _dead(grid, case.phase, victim)]
         for order in orders[1:]:
             await victim.start(order)
@@ -87,11 +89,11 @@ def may_place_by_hand(case: Case) -> bool:
     return case.fault.strikes is not Strikes.PLACE and case.phase is not Phase.DOUBT
 
 
-async def result_of(case: Case, folder: Path, database: str) -> Result:
+async def result_of(case: Case, folder: Path, database: str, *, at_rest: bool = False) -> Result:
     """The same as a line of results. What hangs, or does not die where it should, is a problem and no exception."""
     began = time.monotonic()
     try:
-        played = await play(case, folder)
+        played = await play(case, folder, at_rest=at_rest)
     except (AssertionError, HandError, grpc.aio.AioRpcError, TimeoutError) as error:
         return _result(case, database, began, problems=(str(error)[:_LONGEST_PROBLEM] or repr(error),))
     verdict = played.verdict
