@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import grpc
 
@@ -108,7 +109,7 @@ async def result_of(case: Case, folder: Path, database: str, *, at_rest: bool = 
 def _result(
     case: Case, database: str, began: float, verdict: Verdict | None = None, problems: tuple[str, ...] = ()
 ) -> Result:
-    found = {"faults": 0, "fills": 0} if verdict is None else verdict.measures
+    found: dict[str, Any] = {"faults": 0, "fills": 0} if verdict is None else verdict.measures
     seconds = round(time.monotonic() - began, 2)
     return Result("case", case.id, database, len(case.deaths), seconds=seconds, problems=problems, **found)
 
