@@ -37,7 +37,7 @@ class Standing:
         if not self.ready:
             raise Unavailable("the executor recovers its ledger from the venue: call again shortly", reason="STARTING")
         if away := self._away():
-            raise Unavailable(f"{away}: nothing was done, call again once it does", reason="LEDGER_AWAY")
+            raise Unavailable(f"{away}: nothing was done, call again once it can be used", reason="LEDGER_AWAY")
 
     def check_may_act(self) -> None:
         """Raises FailedPrecondition after trouble, Unavailable before readiness."""

@@ -26,6 +26,7 @@ from griddb.urls import shown
 from orchestrator.errors import DatabaseStopError
 
 _CONNECTIONS = 20  # as DBOS would have
+_BUSY_MS = 5_000  # longer than a store's: the workflows of many symbols wait for each other here
 # As DBOS would set it: how long a client that hangs may keep its locks.
 _SET_UP = b"SET idle_in_transaction_session_timeout TO '60s'"
 _PROBE = b"CREATE TEMP TABLE gridwright_probe ON COMMIT DROP AS SELECT repeat('x', 8000) AS filler"
@@ -206,7 +207,7 @@ def _close(_connection: object, record: sa.pool.ConnectionPoolEntry) -> None:
 
 def _as_dbos_has_it(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = "IMMEDIATE"
-    connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+    connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
     connection.execute("PRAGMA foreign_keys=ON")
 
 

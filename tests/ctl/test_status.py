@@ -27,6 +27,14 @@ def asked(script, answers: list[tuple[object, grpc.StatusCode]]) -> HouseStatus:
     return call.result(5)
 
 
+def test_a_service_that_says_why_it_does_not_serve_is_quoted() -> None:
+    away = "the file ledger.sqlite cannot be used (the disk is full): nothing was done, call again once it can be used"
+    healths = {"pricemon": "SERVING", "executor": "NOT_SERVING", "orchestrator": "SERVING"}
+    status = HouseStatus(healths, {"BTC/USDT": grid_answer()}, {"executor": away})
+    assert f"executor: {away}" in reasons(status)
+    assert not status.in_order
+
+
 OK, DOWN = grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE
 HEALTHY = [(SERVING, OK)] * 3
 
