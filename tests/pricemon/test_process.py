@@ -4,25 +4,26 @@ import asyncio
 import json
 import signal
 import socket
-import sys
-from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from gridctl.child import Child
 from gridrpc.channel import open_channel
 from gridrpc.faults import Unavailable, fault_of
+from gridtesting.processes import run_to_end, start_listening
 from gridtesting.tape_server import TapeServer
 from gridtesting.waiting import until
 from gridwright.v1 import pricemon_pb2, pricemon_pb2_grpc
 
 pytestmark = pytest.mark.system
 
-BTC = "BTC/USDT"
+BTC, STOP_SECONDS = "BTC/USDT", 10.0
 
 
 @pytest.fixture
@@ -44,32 +45,22 @@ def config(folder: Path, base_url: str, *, symbol: str = BTC, address: str = "12
     return path
 
 
-async def started(path: Path) -> Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "pricemon", "--config", str(path), stdout=PIPE, stderr=PIPE
-    )
-
-
 @asynccontextmanager
-async def process(path: Path) -> AsyncIterator[tuple[Process, str]]:
+async def process(path: Path, *, forked: bool = True) -> AsyncIterator[tuple[Child, str]]:
     """A process that listens, and its address."""
-    running = await started(path)
-    assert running.stdout is not None
-    line = (await asyncio.wait_for(running.stdout.readline(), 30)).decode()
+    running, address = await start_listening("pricemon", path, path.with_name("log"), forked=forked)
     try:
-        assert line.startswith("pricemon listening 127.0.0.1:"), line
-        yield running, line.split()[-1]
+        yield running, address
     finally:
-        if running.returncode is None:
-            running.kill()
-        await running.communicate()
+        await running.stop(0)
 
 
 async def test_it_tells_a_price_by_rest_and_by_websocket_and_ends_with_0_on_sigterm(
     venue: TapeServer, tmp_path: Path
 ) -> None:
     await venue.send("", {"e": "trade", "s": "BTCUSDT", "p": "100.10", "T": 5})
-    async with process(config(tmp_path, venue.url)) as (running, address), open_channel(address) as channel:
+    path = config(tmp_path, venue.url)
+    async with process(path, forked=False) as (running, address), open_channel(address) as channel:
         stub = pricemon_pb2_grpc.PriceMonitorStub(channel)
         call = stub.StreamPrices(pricemon_pb2.StreamPricesRequest(symbols=[BTC]))
         first = await asyncio.wait_for(call.read(), 20)
@@ -79,14 +70,21 @@ async def test_it_tells_a_price_by_rest_and_by_websocket_and_ends_with_0_on_sigt
             pass
         price = await stub.GetPrice(pricemon_pb2.GetPriceRequest(symbol=BTC))
 
-        began = asyncio.get_running_loop().time()
-        running.send_signal(signal.SIGTERM)
-        code = await asyncio.wait_for(running.wait(), 10)
-        took = asyncio.get_running_loop().time() - began
+        running.send(signal.SIGTERM)
+        with pytest.raises(grpc.aio.AioRpcError) as told:
+            await asyncio.wait_for(read_to_the_end(call), 10)
+        code = await running.stop(STOP_SECONDS)
 
     assert (first.price, change.ask, price.price) == ("100.1", "101", "100.1")
+    fault = fault_of(told.value)
+    assert fault is not None, "a reader is told of the end, and not cut off when the server's patience is at its own"
+    assert fault.reason == "STOPPING"
     assert code == 0
-    assert took < 2
+
+
+async def read_to_the_end(call: Any) -> None:
+    while await call.read() is not grpc.aio.EOF:
+        pass
 
 
 async def test_a_venue_that_is_away_at_the_start_is_waited_for(venue: TapeServer, tmp_path: Path) -> None:
@@ -108,15 +106,11 @@ async def test_a_venue_that_is_away_at_the_start_is_waited_for(venue: TapeServer
 
 async def test_sigterm_ends_it_with_0_while_the_venue_is_away(tmp_path: Path) -> None:
     async with process(config(tmp_path, "http://127.0.0.1:1")) as (running, _):
-        running.send_signal(signal.SIGTERM)
-
-        assert await asyncio.wait_for(running.wait(), 2) == 0
+        assert await running.stop(STOP_SECONDS) == 0
 
 
-async def ended(path: Path) -> tuple[int | None, str]:
-    running = await started(path)
-    _, errors = await asyncio.wait_for(running.communicate(), 30)
-    return running.returncode, errors.decode()
+async def ended(path: Path, *, forked: bool = True) -> tuple[int, str]:
+    return await run_to_end("pricemon", path, path.with_name("log"), forked=forked)
 
 
 async def test_a_symbol_that_the_venue_does_not_trade_ends_it_with_2_and_a_sentence(
@@ -133,7 +127,7 @@ async def test_a_symbol_that_the_venue_does_not_trade_ends_it_with_2_and_a_sente
 async def test_a_config_that_cannot_be_used_ends_it_with_2_and_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "grid.toml"
 
-    code, errors = await ended(path)
+    code, errors = await ended(path, forked=False)
 
     assert code == 2
     assert errors.startswith(f"pricemon: config = '{path}': the file cannot be read")
