@@ -16,6 +16,7 @@ WRITES: Mapping[str, str] = {
     "executor.sending": "an action as SENDING, with the timestamp that will be signed",
     "executor.answer": "an action's outcome",
     "executor.fence": "a raised fence, with what it ended NOT_SENT",
+    "executor.adopt": "the orders and trades of a lost ledger, taken over from the venue",
     "executor.learn": "the venue's id of an order",
     "executor.trade": "a fill in the update log",
     "executor.end": "an order's end in the update log",

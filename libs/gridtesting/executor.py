@@ -6,7 +6,7 @@ Idempotent by request id, fenced, places expire, fills only in the log. Tests fi
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -76,6 +76,7 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
         self.requests: dict[str, Request] = {}
         self.ledger_birth_id = uuid.uuid4().hex
         self.outcomes: list[Outcome] = []  # of the next places, one each; then ACCEPTED
+        self.adopt: Callable[[], executor_pb2.AdoptResponse] = _nothing_adopted
         self.sending = asyncio.Event()  # cleared: requests are accepted and wait before they are sent
         self.answering = asyncio.Event()  # cleared: requests are sent and their answers wait
         self.sending.set()
@@ -159,6 +160,11 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
                 for place in market.venue.lost.values()
             ],
         )
+
+    async def Adopt(self, request: executor_pb2.AdoptRequest, context: Context) -> executor_pb2.AdoptResponse:  # noqa: N802
+        """What the test says; by itself nothing, since the fake's ledger and its venue are one."""
+        self._market(request.symbol)
+        return self.adopt()
 
     async def ListRequests(  # noqa: N802
         self, request: executor_pb2.ListRequestsRequest, context: Context
@@ -300,6 +306,10 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
     async def _tell(self, market: Market) -> None:
         async with market.news:
             market.news.notify_all()
+
+
+def _nothing_adopted() -> executor_pb2.AdoptResponse:
+    return executor_pb2.AdoptResponse(requests_expire=True)
 
 
 def _not_sent(actions: Sequence[Action]) -> list[ActionResult]:

@@ -232,6 +232,16 @@ class FakeVenue:
         """The visible ones."""
         return [order for order in self._visible(symbol) if since_ms <= order.created_ms <= until_ms]
 
+    async def order_history(self, symbol: str) -> list[VenueOrder]:
+        """Every order."""
+        self._read()
+        return sorted(self._visible(symbol), key=lambda order: int(order.exchange_order_id))
+
+    async def trade_history(self, symbol: str) -> list[VenueTrade]:
+        """Every trade."""
+        self._read()
+        return self._trades(symbol)
+
     async def trades_after(self, symbol: str, cursor: TradeCursor) -> list[VenueTrade]:
         """By id, or by time before the first."""
         if cursor.after_id:

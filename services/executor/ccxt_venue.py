@@ -95,6 +95,27 @@ class CcxtVenue:
             raise ReadFailedError(f"{symbol} has {_PAGE} or more orders between {since_ms} and {until_ms}")
         return [convert.order(raw) for raw in raws]
 
+    async def order_history(self, symbol: str) -> list[VenueOrder]:
+        """fetch_orders, page after page by orderId on Binance; elsewhere what one call tells, and the open ones."""
+        found = {order.exchange_order_id: order for order in await self.open_orders(symbol)}
+        if not self._pages_by_id:
+            name = "fetch_orders" if self._client.has.get("fetchOrders") else "fetch_closed_orders"
+            raws = await self._ask(getattr(self._client, name), symbol, None, _PAGE)
+            found |= {raw["id"]: convert.order(raw) for raw in raws}
+            return sorted(found.values(), key=_order_age)
+        first = 1
+        while True:
+            raws = await self._ask(self._client.fetch_orders, symbol, None, _PAGE, {"orderId": first})
+            page = [convert.order(raw) for raw in raws]
+            found |= {order.exchange_order_id: order for order in page}
+            if len(page) < _PAGE:
+                return sorted(found.values(), key=_order_age)
+            first = max(int(order.exchange_order_id) for order in page) + 1
+
+    async def trade_history(self, symbol: str) -> list[VenueTrade]:
+        """fetch_my_trades from the first on."""
+        return await self.trades_after(symbol, TradeCursor("0" if self._pages_by_id else "", 0))
+
     async def trades_after(self, symbol: str, cursor: TradeCursor) -> list[VenueTrade]:
         """fetch_my_trades, page after page: by fromId on Binance, by time elsewhere and before the first id."""
         found: dict[str, VenueTrade] = {}
@@ -181,6 +202,11 @@ class CcxtVenue:
         headers = self._client.last_response_headers or {}
         text = next((str(value) for name, value in headers.items() if str(name).lower() == "retry-after"), "")
         return int(text) * 1_000 if text.isdecimal() else 0
+
+
+def _order_age(order: VenueOrder) -> tuple[int, int, str]:
+    order_id = order.exchange_order_id
+    return (order.created_ms, int(order_id) if order_id.isdecimal() else 0, order_id)
 
 
 def _age(trade: VenueTrade) -> tuple[int, int, str]:

@@ -166,6 +166,14 @@ class Venue(Protocol):
         """Every order created in a span of less than 24 hours, ended ones included."""
         ...
 
+    async def order_history(self, symbol: str) -> list[VenueOrder]:
+        """Every order of the account, whoever placed it, as far back as the venue tells; oldest first."""
+        ...
+
+    async def trade_history(self, symbol: str) -> list[VenueTrade]:
+        """Every trade of the account, as far back as the venue tells; oldest first."""
+        ...
+
     async def trades_after(self, symbol: str, cursor: TradeCursor) -> list[VenueTrade]:
         """Every trade of the account after the cursor, oldest first, whatever pages that takes."""
         ...

@@ -74,6 +74,10 @@ class Recorder:
             return True
         return await self._end(seen)
 
+    def forget_strangers(self) -> None:
+        """Looks up anew whose a trade is: the ledger knows more orders now."""
+        self._foreign.clear()
+
     async def _learned(self, seen: VenueOrder) -> OrderRecord | None:
         with around("executor.learn"):
             return await self._ledger.writer.run(_learn, seen)

@@ -5,6 +5,7 @@ import logging
 from dataclasses import dataclass
 from functools import partial
 
+from executor.adoption import Adoption
 from executor.batches import Batches
 from executor.bell import Bell
 from executor.bucket import Throttle, TokenBucket
@@ -76,6 +77,9 @@ class Executor:
             self.standing,
             pace.resolve_pause_ms,
         )
+        self.adoption = Adoption(
+            ledger, venue, self.reader, self.recorder, clock, self.standing, pace.visibility_lag_ms
+        )
         self.last_resort = LastResort(ledger, look_up, self.resolver, clock, self.bell)
         placer = Placer(venue, look_up, clock, throttle, self.standing)
         canceller = Canceller(ledger, venue, self.reader, self.recorder, clock, throttle)
@@ -125,6 +129,7 @@ class Executor:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.resolver.close()
+        await self.adoption.close()
         await self.venue.close()
 
     def _watch(self, symbol: str) -> Watch:
@@ -140,7 +145,7 @@ class Executor:
         )
 
     async def _reach_venue(self) -> None:
-        await self.clock.measure(self.venue)
+        self.adoption.since_ms = await self.clock.measure(self.venue)
         await self.venue.connect(self.symbols)
         await self.reader.read(self.venue.balances)  # keys that are refused end the start before anything is recorded
 

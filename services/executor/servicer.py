@@ -80,6 +80,27 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         view = await self._run(stories.view, symbol)
         return convert.ledger_to_proto(symbol, self._executor.ledger.birth_id, view)
 
+    async def Adopt(  # noqa: N802
+        self, request: executor_pb2.AdoptRequest, context: _Context
+    ) -> executor_pb2.AdoptResponse:
+        """Takes over from the venue what the ledger has lost."""
+        del context
+        symbol = self._symbol(request.symbol)
+        if not request.prefix:
+            raise InvalidArgument("prefix is empty: give what the client order ids of the bot and symbol begin with")
+        self._executor.standing.check_ready()
+        self._executor.followers.refuse_to_replace(symbol)
+        try:
+            adopted = await self._executor.adoption.adopt(symbol, request.prefix)
+        except ReadFailedError as error:
+            raise Unavailable(f"the venue did not answer: {error}", reason="VENUE_UNREACHABLE") from error
+        return executor_pb2.AdoptResponse(
+            orders=adopted.orders,
+            trades=adopted.trades,
+            lost=adopted.lost,
+            requests_expire=self._executor.venue.request_window_ms is not None,
+        )
+
     async def ListRequests(  # noqa: N802
         self, request: executor_pb2.ListRequestsRequest, context: _Context
     ) -> executor_pb2.ListRequestsResponse:

@@ -12,7 +12,7 @@ _SECOND_BOT = "find and stop the second bot (or the hand) that uses this prefix"
 
 
 class Standing:
-    """Starts not ready. `own_order_unknown` is not taken back before a restart.
+    """Starts not ready. `own_order_unknown` is not taken back before a restart, but by an adoption.
 
     `away` tells why the ledger's database does not answer: what comes meanwhile is refused instead of left waiting.
     """
@@ -28,6 +28,10 @@ class Standing:
         if not self.trouble:
             _log.error("no more requests are taken: %s", sentence)
             self.trouble, self._remedy = sentence, remedy
+
+    def own_orders_known(self) -> None:
+        """The ledger has taken over what it could not explain."""
+        self.trouble = self._remedy = ""
 
     def check_ready(self) -> None:
         """Raises Unavailable before the ledger is recovered and the venue was reached, and while the ledger is away.

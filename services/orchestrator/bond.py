@@ -1,6 +1,13 @@
-"""Whether a state and a ledger are of one time: by the birth ids that each keeps of the other, epochs and offsets."""
+"""Whether a state and a ledger are of one time: by the birth ids that each keeps of the other, epochs and offsets.
 
-from gridcore.state import State
+A ledger from a backup has the same birth id as the one that it came from. What tells them apart is that it does not
+know the last request that the state's journal has, or has other news at the offset that the state has come to.
+"""
+
+from gridcore.actions import Outcome
+from gridcore.state import State, StateRebuilt
+from gridcore.triggers import OrdersUpdated
+from orchestrator.desk import Desk
 from orchestrator.errors import BrokenBondError
 from orchestrator.executor_client import LedgerSeen
 
@@ -29,3 +36,31 @@ def refuse_broken(symbol: str, state: State, epoch: int, ledger: LedgerSeen) -> 
     if ledger.floor > (state.epoch, state.seq):
         sentence = "the ledger has forgotten requests of steps that this state has not seen"
         raise BrokenBondError(f"{symbol}: {sentence}: the state is from an old backup")
+
+
+async def refuse_forgetful(desk: Desk, ledger: LedgerSeen) -> None:
+    """Raises BrokenBondError where the ledger does not know what the journal's newest rows say that it told."""
+    request_asked = news_asked = False
+    for row in desk.keeper.last_steps(_LOOK_BACK):
+        plan = row.plan
+        if isinstance(plan.trigger, StateRebuilt):
+            return  # what is older was told by the ledger before
+        sent = any(result.outcome is not Outcome.NOT_SENT for result in row.results)
+        if sent and not request_asked:
+            request_asked = True
+            forgotten = ledger.floor >= (plan.epoch, plan.seq)
+            if not forgotten and await desk.executor.recorded_request(plan.request_id) is None:
+                raise _forgetful(desk, f"it does not know request {plan.request_id}, which step {plan.seq} has settled")
+        if isinstance(plan.trigger, OrdersUpdated) and not news_asked:
+            news_asked = True
+            last = plan.trigger.updates[-1]
+            (there,) = await desk.executor.updates_until(desk.symbol, last.offset - 1, last.offset)
+            if (there.client_order_id, there.news) != (last.client_order_id, last.news):
+                raise _forgetful(desk, f"its log has other news at {last.offset} than step {plan.seq} has applied")
+
+
+def _forgetful(desk: Desk, why: str) -> BrokenBondError:
+    return BrokenBondError(f"{desk.symbol}: the ledger is from a backup: {why}", ledger_lost=True)
+
+
+_LOOK_BACK = 50  # rows that are in memory

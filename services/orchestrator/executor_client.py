@@ -38,6 +38,7 @@ T = TypeVar("T")
 
 # A read may ask the venue.
 _READ_SECONDS = 15.0
+_ADOPT_SECONDS = 120.0  # it waits for a request's window and the venue's lag, and reads the whole history
 _PAGE = 100
 
 
@@ -60,6 +61,14 @@ class LedgerSeen:
     floor: tuple[int, int]  # epoch and seq up to which requests may have been forgotten
     end_offset: int
     live: tuple[SlotOrder, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """What an adoption could not find on the venue, and whether what is not there yet may still come."""
+
+    lost: tuple[str, ...]
+    requests_expire: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +130,15 @@ class ExecutorClient:
         )
         answer = await self._repeat("Fence", lambda: self._stub.Fence(request, timeout=_READ_SECONDS))
         return Fenced(answer.ledger_birth_id, answer.state_birth_id, answer.end_offset)
+
+    async def adopt(self, symbol: str, prefix: str) -> TakenOver:
+        """Has the ledger take over from the venue what it does not know of our orders, which may take a while.
+
+        Raises FailedPrecondition while another orchestrator is there, or a second bot.
+        """
+        request = executor_pb2.AdoptRequest(symbol=symbol, prefix=prefix)
+        answer = await self._repeat("Adopt", lambda: self._stub.Adopt(request, timeout=_ADOPT_SECONDS))
+        return TakenOver(tuple(answer.lost), answer.requests_expire)
 
     async def market_rules(self, symbol: str) -> MarketRules:
         """The venue's rules for the symbol. Raises NotFound or InvalidArgument for one that it does not trade."""

@@ -6,12 +6,15 @@ way leaves nothing half done. Nothing is sent to the venue.
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from gridcore.actions import OrderUpdate
 from gridcore.errors import CoreError
 from gridcore.orders import Role
 from gridcore.rebuild import Evidence, Rebuilt, rebuild
+from gridcore.risk import unknown_orders
 from gridcore.state import Mode, RiskFlags, Rule, State, StateRebuilt
 from gridcore.triggers import Plan
 from gridrpc.crash import around
@@ -24,6 +27,7 @@ from orchestrator.executor_client import LedgerSeen
 from orchestrator.start import check_geometry
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 _GONE_SECONDS = 5.0  # a process that was killed has closed its streams by then
 _MOST_SENTENCES = 50
@@ -36,16 +40,16 @@ async def rebuild_state(desk: Desk, broken: BrokenBondError) -> int:
     Raises LeaseLostError while another orchestrator is there, UnfinishableError where what is known does not fit the
     config.
     """
-    if broken.ledger_lost:
-        raise broken
     log.warning("%s; it is rebuilt", broken)
     await asyncio.to_thread(check_geometry, desk)
+    lost = await _adopt(desk) if broken.ledger_lost else ()
     ledger, updates = await _read(desk, [])
     await _raise_epoch(desk, max(ledger.epoch, Evidence(updates, ledger.live).highest_epoch))
     await _cut(desk)
     ledger, updates = await _read(desk, updates)  # behind the fence: nothing older is under way any more
     rebuilt = await asyncio.to_thread(_rebuilt, desk, Evidence(updates, ledger.live))
-    await _store(desk, _finished(desk, rebuilt, ledger, str(broken)))
+    rebuilt = replace(rebuilt, lost=lost + rebuilt.lost)
+    await _store(desk, _finished(desk, rebuilt, ledger, str(broken)), from_first=broken.ledger_lost)
     with around("orchestrator.tie"):
         await desk.executor.fence(desk.symbol, desk.epoch, desk.state.birth_id, desk.prefix)
     return ledger.end_offset
@@ -62,19 +66,43 @@ async def _raise_epoch(desk: Desk, above: int) -> None:
         desk.epoch = await asyncio.to_thread(desk.keeper.store.raise_epoch, above)
 
 
+async def _adopt(desk: Desk) -> tuple[str, ...]:
+    """Has the ledger take over what the venue knows; what it does not know any more."""
+    taken = await _once_alone(desk, lambda: desk.executor.adopt(desk.symbol, desk.prefix))
+    doubted = [order.client_order_id for order in unknown_orders(desk.state)]
+    if doubted and not taken.requests_expire:
+        live = {order.client_order_id for order in (await desk.executor.ledger(desk.symbol)).live}
+        if not live.issuperset(doubted):
+            raise UnfinishableError(
+                f"{desk.symbol} cannot be rebuilt: the ledger that was lost had sent {', '.join(doubted)}, which the "
+                "venue does not show, and whose requests never expire: once it cannot come any more, remove the state "
+                "too, and start again"
+            )
+    return taken.lost
+
+
 async def _cut(desk: Desk) -> None:
+    async def cut() -> None:
+        with around("orchestrator.cut"):
+            await desk.executor.fence(desk.symbol, desk.epoch, "", desk.prefix, rebuild=True)
+
+    await _once_alone(desk, cut)
+
+
+async def _once_alone(desk: Desk, call: Callable[[], Awaitable[T]]) -> T:
+    """What the call gives once the orchestrator before us has gone. Raises LeaseLostError where it does not go."""
     loop = asyncio.get_running_loop()
     until = loop.time() + _GONE_SECONDS
     for pause in backoff_seconds():
         try:
-            with around("orchestrator.cut"):
-                await desk.executor.fence(desk.symbol, desk.epoch, "", desk.prefix, rebuild=True)
+            return await call()
         except FailedPrecondition as fault:
+            if fault.reason != "FOLLOWED":
+                raise
             if loop.time() > until:
                 raise LeaseLostError(f"{desk.symbol} is not rebuilt: {fault.message}") from fault
-        else:
-            return
         await asyncio.sleep(pause)
+    raise AssertionError("the back-off never ends")
 
 
 def _rebuilt(desk: Desk, evidence: Evidence) -> Rebuilt:
@@ -115,12 +143,13 @@ def _risk(ledger: LedgerSeen, at_ms: int) -> RiskFlags:
     return RiskFlags(Mode.SAFE, Rule.OPERATOR, _MAY_BE_HALTED, "rebuild", at_ms)
 
 
-async def _store(desk: Desk, state: State) -> None:
+async def _store(desk: Desk, state: State, *, from_first: bool) -> None:
+    """Writes state and step, and that all requests of the ledger, which may be a new one, are settled by them."""
     assert state.rebuilt is not None
     request_id = f"{desk.next_request_id()}/rebuilt"
     plan = Plan(desk.symbol, request_id, state.seq, state.epoch, state.rebuilt, state.risk)
     await asyncio.to_thread(desk.keeper.rebuild, plan, state)
     store = desk.keeper.store
-    requests = await desk.executor.requests_after(desk.symbol, await asyncio.to_thread(store.ledger_cursor))
-    if requests:
-        await asyncio.to_thread(store.move_ledger_cursor, requests[-1].accepted_seq)
+    cursor = 0 if from_first else await asyncio.to_thread(store.ledger_cursor)
+    requests = await desk.executor.requests_after(desk.symbol, cursor)
+    await asyncio.to_thread(store.move_ledger_cursor, requests[-1].accepted_seq if requests else cursor)

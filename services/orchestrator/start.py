@@ -17,7 +17,7 @@ from gridcore.triggers import Plan
 from gridrpc.crash import around, crash_point
 from gridrpc.faults import FailedPrecondition, InvalidArgument, NotFound
 from orchestrator.backoff import backoff_seconds
-from orchestrator.bond import refuse_broken
+from orchestrator.bond import refuse_broken, refuse_forgetful
 from orchestrator.desk import Desk
 from orchestrator.errors import BrokenBondError, ConfigRefusedError, LeaseLostError, UnfinishableError
 from orchestrator.keeper import Keeper
@@ -32,7 +32,9 @@ async def take_over(desk: Desk) -> int:
     Waits for the executor as long as it takes. Raises BrokenBondError where the state has to be rebuilt.
     """
     state = desk.state
-    refuse_broken(desk.symbol, state, desk.epoch, await desk.executor.ledger(desk.symbol))
+    ledger = await desk.executor.ledger(desk.symbol)
+    refuse_broken(desk.symbol, state, desk.epoch, ledger)
+    await (_refuse_lost_both(desk) if ledger.epoch == 0 else refuse_forgetful(desk, ledger))
     try:
         with around("orchestrator.take_over"):
             fenced = await desk.executor.fence(desk.symbol, desk.epoch, state.birth_id, desk.prefix)
@@ -50,6 +52,17 @@ async def take_over(desk: Desk) -> int:
         await asyncio.to_thread(desk.keeper.bind_ledger, fenced.ledger_birth_id)
     await asyncio.to_thread(check_geometry, desk)
     return fenced.end_offset
+
+
+async def _refuse_lost_both(desk: Desk) -> None:
+    """State and ledger are new. Raises BrokenBondError where the venue knows orders of ours all the same."""
+    await desk.executor.adopt(desk.symbol, desk.prefix)
+    ledger = await desk.executor.ledger(desk.symbol)
+    if ledger.live or ledger.end_offset:
+        raise BrokenBondError(
+            f"{desk.symbol}: state and ledger are new, and the venue has orders of ours: both were lost",
+            ledger_lost=True,
+        )
 
 
 def plans_beyond(keeper: Keeper, newest_first: Iterable[Plan | Untold]) -> list[Plan | Untold]:

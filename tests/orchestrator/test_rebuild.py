@@ -1,7 +1,8 @@
-"""The state lost or from a backup, with the ledger intact: the same grid comes back, and nothing is sent twice."""
+"""The state, the ledger or both lost or from a backup: the same grid comes back, and nothing is sent twice."""
 
 import asyncio
 import signal
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -11,6 +12,7 @@ from gridcore.state import Mode, State
 from gridrpc.crash import CRASH
 from gridtesting.orchestrator import BTC, Running, World, run_inside, run_to_end, spawn
 from gridtesting.waiting import until
+from gridwright.v1 import executor_pb2
 
 LOW, HIGH = Decimal(59650), Decimal(60150)
 
@@ -122,6 +124,97 @@ async def test_a_backup_whose_epoch_is_above_the_fence_is_found_out_by_the_ledge
     assert substance(state) == substance(before)
     assert names(world) == placed
     assert state.rebuilt is not None
+
+
+def lose_ledger(world: World) -> None:
+    """Another one in its place, which has taken over from the venue what it found there."""
+    market = world.executor.markets[BTC]
+    market.fence, market.state_birth_id = 0, ""
+    world.executor.ledger_birth_id = "another"
+    world.executor.requests.clear()
+
+
+async def test_a_state_whose_ledger_was_lost_keeps_what_it_knows(world: World) -> None:
+    async with run_inside(world) as orchestrator:
+        before = await trade(world, orchestrator)
+        await orchestrator.client.stub.Pause(orchestrator.client.order())
+    placed = names(world)
+    lose_ledger(world)
+
+    async with run_inside(world) as orchestrator:
+        state = orchestrator.desk().state
+        await orchestrator.client.stub.Resume(orchestrator.client.order())
+        await world.prices.set_price(BTC, Decimal(61050))
+        await until(lambda: names(world) != placed, "a placement under the new ledger")
+
+    assert substance(state) == substance(before)
+    assert state.risk.mode is Mode.PAUSED
+    assert state.ledger_birth_id == "another"
+    assert state.rebuilt is not None
+    assert "the ledger was lost" in state.rebuilt.why
+    assert state.rebuilt.lost == ()
+    async with run_inside(world) as orchestrator:
+        assert orchestrator.desk().state.rebuilt == state.rebuilt  # once
+
+
+async def test_where_both_were_lost_the_grid_comes_back_from_the_venue(world: World) -> None:
+    async with run_inside(world) as orchestrator:
+        before = await trade(world, orchestrator)
+    placed = names(world)
+    world.database.lose_state(world.folder)
+    lose_ledger(world)
+
+    async with run_inside(world) as orchestrator:
+        await until(lambda: orchestrator.desk().price is not None and orchestrator.desk().inbox.empty, "the price")
+        state = orchestrator.desk().state
+
+    assert substance(state) == substance(before)
+    assert names(world) == placed
+    assert state.rebuilt is not None
+    assert "both were lost" in state.rebuilt.why
+
+
+@pytest.mark.parametrize("what", ["a request", "news"])
+async def test_a_ledger_from_a_backup_is_told_by_what_it_does_not_know(world: World, what: str) -> None:
+    async with run_inside(world) as orchestrator:
+        before = await trade(world, orchestrator)
+    placed = names(world)
+    market = world.executor.markets[BTC].venue
+    if what == "a request":
+        del world.executor.requests[max(world.executor.requests, key=lambda one: int(one.rsplit("/")[-1]))]
+    else:
+        end = market.log[-1]
+        swapped = [replace(end, offset=end.offset - 1), replace(market.log[-2], offset=end.offset)]
+        market.log[-2:] = swapped
+
+    async with run_inside(world) as orchestrator:
+        state = orchestrator.desk().state
+
+    assert substance(state) == substance(before)
+    assert names(world) == placed
+    assert state.rebuilt is not None
+    assert "the ledger is from a backup" in state.rebuilt.why
+
+
+async def test_a_ledger_that_ends_before_the_state_is_from_a_backup(world: World) -> None:
+    async with run_inside(world) as orchestrator:
+        before = await trade(world, orchestrator)
+    market = world.executor.markets[BTC].venue
+    whole = list(market.log)
+    del market.log[1:]
+    found_again = market.log
+
+    def adopt() -> executor_pb2.AdoptResponse:
+        found_again[:] = whole
+        return executor_pb2.AdoptResponse(orders=1, trades=2, lost=["one thing"], requests_expire=True)
+
+    world.executor.adopt = adopt
+    async with run_inside(world) as orchestrator:
+        state = orchestrator.desk().state
+
+    assert substance(state) == substance(before)
+    assert state.rebuilt is not None
+    assert state.rebuilt.lost == ("one thing",)
 
 
 async def test_a_grid_that_may_have_been_halted_comes_back_halted(world: World) -> None:

@@ -77,17 +77,6 @@ async def test_one_that_finds_itself_fenced_exits_with_4_and_records_nothing(wor
     assert world.query_state("SELECT max(seq) FROM trading_steps") == [(1,)]
 
 
-async def test_another_ledger_is_refused(world: World) -> None:
-    async with run_inside(world) as orchestrator:
-        await orchestrator.until_seq(1)
-    world.executor.ledger_birth_id = "another"
-
-    code, sentence = await run_to_end(world.config())
-
-    assert code == 5
-    assert "belongs to ledger" in sentence
-
-
 async def test_an_order_of_ours_that_the_state_does_not_know_stops_the_start(world: World) -> None:
     name = client_order_id(id_prefix("test", BTC), Role.OPENING, 1, 1, 1, 1)
     place = PlaceOrder(name, Side.BUY, Role.OPENING, OrderType.LIMIT, Decimal(59000), Decimal("0.001"), 2**60, "59000")

@@ -99,6 +99,7 @@ CALLS = {
     "pricemon.GetPrice": Call(_OF_SYMBOL, "received_time_ms"),
     "executor.BatchExecute": Call(fenced_batch, "OUTCOME_NOT_SENT"),
     "executor.Fence": Call(lambda up: {"symbol": SYMBOL, "epoch": up.state()["epoch"]}, "ledger_birth_id"),
+    "executor.Adopt": Call({"symbol": SYMBOL, "prefix": "gdemo0"}, "stop it first", refused=True),
     "executor.GetLedger": Call(_OF_SYMBOL, "state_birth_id"),
     "executor.ListRequests": Call(_OF_SYMBOL, "accepted_seq"),
     "executor.StreamOrderUpdates": Call(_OF_SYMBOL, "offset", endless=True),

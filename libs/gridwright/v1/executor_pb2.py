@@ -25,17 +25,17 @@ _sym_db = _symbol_database.Default()
 from gridwright.v1 import models_pb2 as gridwright_dot_v1_dot_models__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cgridwright/v1/executor.proto\x12\rgridwright.v1\x1a\x1agridwright/v1/models.proto\"p\n\x13\x42\x61tchExecuteRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06symbol\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12&\n\x07\x61\x63tions\x18\x04 \x03(\x0b\x32\x15.gridwright.v1.Action\"f\n\x0c\x46\x65nceRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x16\n\x0estate_birth_id\x18\x03 \x01(\t\x12\x0e\n\x06prefix\x18\x04 \x01(\t\x12\x0f\n\x07rebuild\x18\x05 \x01(\x08\"c\n\rFenceResponse\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12\x17\n\x0fledger_birth_id\x18\x02 \x01(\t\x12\x16\n\x0estate_birth_id\x18\x03 \x01(\t\x12\x12\n\nend_offset\x18\x04 \x01(\x04\"\"\n\x10GetLedgerRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\"\xb7\x01\n\x06Ledger\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x10\n\x08\x62irth_id\x18\x02 \x01(\t\x12\x16\n\x0estate_birth_id\x18\x03 \x01(\t\x12\r\n\x05\x65poch\x18\x04 \x01(\x04\x12\x13\n\x0b\x66loor_epoch\x18\x08 \x01(\x04\x12\x11\n\tfloor_seq\x18\x05 \x01(\x04\x12\x12\n\nend_offset\x18\x06 \x01(\x04\x12(\n\x04live\x18\x07 \x03(\x0b\x32\x1a.gridwright.v1.LedgerOrder\"G\n\x13ListRequestsRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x11\n\tafter_seq\x18\x02 \x01(\x04\x12\r\n\x05limit\x18\x03 \x01(\r\"=\n\x14ListRequestsResponse\x12%\n\x07\x62\x61tches\x18\x01 \x03(\x0b\x32\x14.gridwright.v1.Batch\"\xd2\x01\n\x05\x42\x61tch\x12\x14\n\x0c\x61\x63\x63\x65pted_seq\x18\x01 \x01(\x04\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0e\n\x06symbol\x18\x03 \x01(\t\x12\r\n\x05\x65poch\x18\x04 \x01(\x04\x12&\n\x07\x61\x63tions\x18\x05 \x03(\x0b\x32\x15.gridwright.v1.Action\x12,\n\x07results\x18\x06 \x03(\x0b\x32\x1b.gridwright.v1.ActionResult\x12\x10\n\x08\x63omplete\x18\x07 \x01(\x08\x12\x18\n\x10\x61\x63\x63\x65pted_time_ms\x18\x08 \x01(\x03\"P\n\x19StreamOrderUpdatesRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x14\n\x0c\x61\x66ter_offset\x18\x02 \x01(\x04\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\"%\n\x0fGetBatchRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\"*\n\x0fGetOrderRequest\x12\x17\n\x0f\x63lient_order_id\x18\x01 \x01(\t\"\xd9\x02\n\x0bLedgerOrder\x12\x17\n\x0f\x63lient_order_id\x18\x01 \x01(\t\x12\x19\n\x11\x65xchange_order_id\x18\x02 \x01(\t\x12\x0e\n\x06symbol\x18\x03 \x01(\t\x12!\n\x04side\x18\x04 \x01(\x0e\x32\x13.gridwright.v1.Side\x12!\n\x04role\x18\x05 \x01(\x0e\x32\x13.gridwright.v1.Role\x12\r\n\x05price\x18\x06 \x01(\t\x12\x10\n\x08quantity\x18\x07 \x01(\t\x12\x10\n\x08\x65xecuted\x18\x08 \x01(\t\x12*\n\x06status\x18\t \x01(\x0e\x32\x1a.gridwright.v1.OrderStatus\x12\x12\n\nrequest_id\x18\n \x01(\t\x12\x0c\n\x04slot\x18\x0b \x01(\t\x12\x14\n\x0csent_time_ms\x18\x0c \x01(\x03\x12)\n\x04word\x18\r \x01(\x0b\x32\x1b.gridwright.v1.OperatorWord\"\xb2\x01\n\x13ResolveOrderRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06symbol\x18\x02 \x01(\t\x12\x17\n\x0f\x63lient_order_id\x18\x03 \x01(\t\x12)\n\x08\x65vidence\x18\x04 \x01(\x0e\x32\x17.gridwright.v1.Evidence\x12\x19\n\x11\x65xchange_order_id\x18\x05 \x01(\t\x12\x0b\n\x03who\x18\x06 \x01(\t\x12\x0b\n\x03why\x18\x07 \x01(\t\"\x9c\x01\n\x0cOperatorWord\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12)\n\x08\x65vidence\x18\x02 \x01(\x0e\x32\x17.gridwright.v1.Evidence\x12\x19\n\x11\x65xchange_order_id\x18\x03 \x01(\t\x12\x0b\n\x03who\x18\x04 \x01(\t\x12\x0b\n\x03why\x18\x05 \x01(\t\x12\x18\n\x10recorded_time_ms\x18\x06 \x01(\x03\"\xa4\x01\n\nVenueOrder\x12\x17\n\x0f\x63lient_order_id\x18\x01 \x01(\t\x12\x19\n\x11\x65xchange_order_id\x18\x02 \x01(\t\x12!\n\x04side\x18\x03 \x01(\x0e\x32\x13.gridwright.v1.Side\x12\r\n\x05price\x18\x04 \x01(\t\x12\x10\n\x08quantity\x18\x05 \x01(\t\x12\x10\n\x08\x65xecuted\x18\x06 \x01(\t\x12\x0c\n\x04ours\x18\x07 \x01(\x08\"\'\n\x15ListOpenOrdersRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\"\x86\x01\n\x16ListOpenOrdersResponse\x12)\n\x06orders\x18\x01 \x03(\x0b\x32\x19.gridwright.v1.VenueOrder\x12-\n\tin_flight\x18\x02 \x03(\x0b\x32\x1a.gridwright.v1.LedgerOrder\x12\x12\n\nend_offset\x18\x03 \x01(\x04\"\x14\n\x12GetBalancesRequest\"6\n\x07\x42\x61lance\x12\r\n\x05\x61sset\x18\x01 \x01(\t\x12\x0c\n\x04\x66ree\x18\x02 \x01(\t\x12\x0e\n\x06locked\x18\x03 \x01(\t\"?\n\x13GetBalancesResponse\x12(\n\x08\x62\x61lances\x18\x01 \x03(\x0b\x32\x16.gridwright.v1.Balance\"G\n\x10ListFillsRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x14\n\x0c\x61\x66ter_offset\x18\x02 \x01(\x04\x12\r\n\x05limit\x18\x03 \x01(\r\">\n\x11ListFillsResponse\x12)\n\x05\x66ills\x18\x01 \x03(\x0b\x32\x1a.gridwright.v1.OrderUpdate\"\'\n\x15GetMarketRulesRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\"\xb1\x01\n\x0bMarketRules\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x0c\n\x04\x62\x61se\x18\x02 \x01(\t\x12\r\n\x05quote\x18\x03 \x01(\t\x12\x11\n\ttick_size\x18\x04 \x01(\t\x12\x10\n\x08lot_size\x18\x05 \x01(\t\x12\x14\n\x0cmin_quantity\x18\x06 \x01(\t\x12\x14\n\x0cmin_notional\x18\x07 \x01(\t\x12\x11\n\tmaker_fee\x18\x08 \x01(\t\x12\x11\n\ttaker_fee\x18\t \x01(\t*\x8f\x01\n\x0b\x41\x63tionState\x12\x1c\n\x18\x41\x43TION_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x41\x43TION_STATE_INTENT\x10\x01\x12\x18\n\x14\x41\x43TION_STATE_SENDING\x10\x02\x12\x18\n\x14\x41\x43TION_STATE_UNKNOWN\x10\x03\x12\x15\n\x11\x41\x43TION_STATE_DONE\x10\x04*T\n\x08\x45vidence\x12\x18\n\x14\x45VIDENCE_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x45VIDENCE_PLACED\x10\x01\x12\x19\n\x15\x45VIDENCE_NEVER_PLACED\x10\x02\x32\xd0\x07\n\x08\x45xecutor\x12Q\n\x0c\x42\x61tchExecute\x12\".gridwright.v1.BatchExecuteRequest\x1a\x1b.gridwright.v1.ActionResult0\x01\x12\x42\n\x05\x46\x65nce\x12\x1b.gridwright.v1.FenceRequest\x1a\x1c.gridwright.v1.FenceResponse\x12\x43\n\tGetLedger\x12\x1f.gridwright.v1.GetLedgerRequest\x1a\x15.gridwright.v1.Ledger\x12W\n\x0cListRequests\x12\".gridwright.v1.ListRequestsRequest\x1a#.gridwright.v1.ListRequestsResponse\x12\\\n\x12StreamOrderUpdates\x12(.gridwright.v1.StreamOrderUpdatesRequest\x1a\x1a.gridwright.v1.OrderUpdate0\x01\x12@\n\x08GetBatch\x12\x1e.gridwright.v1.GetBatchRequest\x1a\x14.gridwright.v1.Batch\x12\x46\n\x08GetOrder\x12\x1e.gridwright.v1.GetOrderRequest\x1a\x1a.gridwright.v1.LedgerOrder\x12N\n\x0cResolveOrder\x12\".gridwright.v1.ResolveOrderRequest\x1a\x1a.gridwright.v1.LedgerOrder\x12]\n\x0eListOpenOrders\x12$.gridwright.v1.ListOpenOrdersRequest\x1a%.gridwright.v1.ListOpenOrdersResponse\x12T\n\x0bGetBalances\x12!.gridwright.v1.GetBalancesRequest\x1a\".gridwright.v1.GetBalancesResponse\x12N\n\tListFills\x12\x1f.gridwright.v1.ListFillsRequest\x1a .gridwright.v1.ListFillsResponse\x12R\n\x0eGetMarketRules\x12$.gridwright.v1.GetMarketRulesRequest\x1a\x1a.gridwright.v1.MarketRulesb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cgridwright/v1/executor.proto\x12\rgridwright.v1\x1a\x1agridwright/v1/models.proto\"p\n\x13\x42\x61tchExecuteRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06symbol\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12&\n\x07\x61\x63tions\x18\x04 \x03(\x0b\x32\x15.gridwright.v1.Action\"f\n\x0c\x46\x65nceRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x16\n\x0estate_birth_id\x18\x03 \x01(\t\x12\x0e\n\x06prefix\x18\x04 \x01(\t\x12\x0f\n\x07rebuild\x18\x05 \x01(\x08\"c\n\rFenceResponse\x12\r\n\x05\x65poch\x18\x01 \x01(\x04\x12\x17\n\x0fledger_birth_id\x18\x02 \x01(\t\x12\x16\n\x0estate_birth_id\x18\x03 \x01(\t\x12\x12\n\nend_offset\x18\x04 \x01(\x04\"\"\n\x10GetLedgerRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\"\xb7\x01\n\x06Ledger\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x10\n\x08\x62irth_id\x18\x02 \x01(\t\x12\x16\n\x0estate_birth_id\x18\x03 \x01(\t\x12\r\n\x05\x65poch\x18\x04 \x01(\x04\x12\x13\n\x0b\x66loor_epoch\x18\x08 \x01(\x04\x12\x11\n\tfloor_seq\x18\x05 \x01(\x04\x12\x12\n\nend_offset\x18\x06 \x01(\x04\x12(\n\x04live\x18\x07 \x03(\x0b\x32\x1a.gridwright.v1.LedgerOrder\".\n\x0c\x41\x64optRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x0e\n\x06prefix\x18\x02 \x01(\t\"V\n\rAdoptResponse\x12\x0e\n\x06orders\x18\x01 \x01(\r\x12\x0e\n\x06trades\x18\x02 \x01(\r\x12\x0c\n\x04lost\x18\x03 \x03(\t\x12\x17\n\x0frequests_expire\x18\x04 \x01(\x08\"G\n\x13ListRequestsRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x11\n\tafter_seq\x18\x02 \x01(\x04\x12\r\n\x05limit\x18\x03 \x01(\r\"=\n\x14ListRequestsResponse\x12%\n\x07\x62\x61tches\x18\x01 \x03(\x0b\x32\x14.gridwright.v1.Batch\"\xd2\x01\n\x05\x42\x61tch\x12\x14\n\x0c\x61\x63\x63\x65pted_seq\x18\x01 \x01(\x04\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0e\n\x06symbol\x18\x03 \x01(\t\x12\r\n\x05\x65poch\x18\x04 \x01(\x04\x12&\n\x07\x61\x63tions\x18\x05 \x03(\x0b\x32\x15.gridwright.v1.Action\x12,\n\x07results\x18\x06 \x03(\x0b\x32\x1b.gridwright.v1.ActionResult\x12\x10\n\x08\x63omplete\x18\x07 \x01(\x08\x12\x18\n\x10\x61\x63\x63\x65pted_time_ms\x18\x08 \x01(\x03\"P\n\x19StreamOrderUpdatesRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x14\n\x0c\x61\x66ter_offset\x18\x02 \x01(\x04\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\"%\n\x0fGetBatchRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\"*\n\x0fGetOrderRequest\x12\x17\n\x0f\x63lient_order_id\x18\x01 \x01(\t\"\xd9\x02\n\x0bLedgerOrder\x12\x17\n\x0f\x63lient_order_id\x18\x01 \x01(\t\x12\x19\n\x11\x65xchange_order_id\x18\x02 \x01(\t\x12\x0e\n\x06symbol\x18\x03 \x01(\t\x12!\n\x04side\x18\x04 \x01(\x0e\x32\x13.gridwright.v1.Side\x12!\n\x04role\x18\x05 \x01(\x0e\x32\x13.gridwright.v1.Role\x12\r\n\x05price\x18\x06 \x01(\t\x12\x10\n\x08quantity\x18\x07 \x01(\t\x12\x10\n\x08\x65xecuted\x18\x08 \x01(\t\x12*\n\x06status\x18\t \x01(\x0e\x32\x1a.gridwright.v1.OrderStatus\x12\x12\n\nrequest_id\x18\n \x01(\t\x12\x0c\n\x04slot\x18\x0b \x01(\t\x12\x14\n\x0csent_time_ms\x18\x0c \x01(\x03\x12)\n\x04word\x18\r \x01(\x0b\x32\x1b.gridwright.v1.OperatorWord\"\xb2\x01\n\x13ResolveOrderRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06symbol\x18\x02 \x01(\t\x12\x17\n\x0f\x63lient_order_id\x18\x03 \x01(\t\x12)\n\x08\x65vidence\x18\x04 \x01(\x0e\x32\x17.gridwright.v1.Evidence\x12\x19\n\x11\x65xchange_order_id\x18\x05 \x01(\t\x12\x0b\n\x03who\x18\x06 \x01(\t\x12\x0b\n\x03why\x18\x07 \x01(\t\"\x9c\x01\n\x0cOperatorWord\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12)\n\x08\x65vidence\x18\x02 \x01(\x0e\x32\x17.gridwright.v1.Evidence\x12\x19\n\x11\x65xchange_order_id\x18\x03 \x01(\t\x12\x0b\n\x03who\x18\x04 \x01(\t\x12\x0b\n\x03why\x18\x05 \x01(\t\x12\x18\n\x10recorded_time_ms\x18\x06 \x01(\x03\"\xa4\x01\n\nVenueOrder\x12\x17\n\x0f\x63lient_order_id\x18\x01 \x01(\t\x12\x19\n\x11\x65xchange_order_id\x18\x02 \x01(\t\x12!\n\x04side\x18\x03 \x01(\x0e\x32\x13.gridwright.v1.Side\x12\r\n\x05price\x18\x04 \x01(\t\x12\x10\n\x08quantity\x18\x05 \x01(\t\x12\x10\n\x08\x65xecuted\x18\x06 \x01(\t\x12\x0c\n\x04ours\x18\x07 \x01(\x08\"\'\n\x15ListOpenOrdersRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\"\x86\x01\n\x16ListOpenOrdersResponse\x12)\n\x06orders\x18\x01 \x03(\x0b\x32\x19.gridwright.v1.VenueOrder\x12-\n\tin_flight\x18\x02 \x03(\x0b\x32\x1a.gridwright.v1.LedgerOrder\x12\x12\n\nend_offset\x18\x03 \x01(\x04\"\x14\n\x12GetBalancesRequest\"6\n\x07\x42\x61lance\x12\r\n\x05\x61sset\x18\x01 \x01(\t\x12\x0c\n\x04\x66ree\x18\x02 \x01(\t\x12\x0e\n\x06locked\x18\x03 \x01(\t\"?\n\x13GetBalancesResponse\x12(\n\x08\x62\x61lances\x18\x01 \x03(\x0b\x32\x16.gridwright.v1.Balance\"G\n\x10ListFillsRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x14\n\x0c\x61\x66ter_offset\x18\x02 \x01(\x04\x12\r\n\x05limit\x18\x03 \x01(\r\">\n\x11ListFillsResponse\x12)\n\x05\x66ills\x18\x01 \x03(\x0b\x32\x1a.gridwright.v1.OrderUpdate\"\'\n\x15GetMarketRulesRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\"\xb1\x01\n\x0bMarketRules\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x0c\n\x04\x62\x61se\x18\x02 \x01(\t\x12\r\n\x05quote\x18\x03 \x01(\t\x12\x11\n\ttick_size\x18\x04 \x01(\t\x12\x10\n\x08lot_size\x18\x05 \x01(\t\x12\x14\n\x0cmin_quantity\x18\x06 \x01(\t\x12\x14\n\x0cmin_notional\x18\x07 \x01(\t\x12\x11\n\tmaker_fee\x18\x08 \x01(\t\x12\x11\n\ttaker_fee\x18\t \x01(\t*\x8f\x01\n\x0b\x41\x63tionState\x12\x1c\n\x18\x41\x43TION_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x41\x43TION_STATE_INTENT\x10\x01\x12\x18\n\x14\x41\x43TION_STATE_SENDING\x10\x02\x12\x18\n\x14\x41\x43TION_STATE_UNKNOWN\x10\x03\x12\x15\n\x11\x41\x43TION_STATE_DONE\x10\x04*T\n\x08\x45vidence\x12\x18\n\x14\x45VIDENCE_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x45VIDENCE_PLACED\x10\x01\x12\x19\n\x15\x45VIDENCE_NEVER_PLACED\x10\x02\x32\x94\x08\n\x08\x45xecutor\x12Q\n\x0c\x42\x61tchExecute\x12\".gridwright.v1.BatchExecuteRequest\x1a\x1b.gridwright.v1.ActionResult0\x01\x12\x42\n\x05\x46\x65nce\x12\x1b.gridwright.v1.FenceRequest\x1a\x1c.gridwright.v1.FenceResponse\x12\x43\n\tGetLedger\x12\x1f.gridwright.v1.GetLedgerRequest\x1a\x15.gridwright.v1.Ledger\x12\x42\n\x05\x41\x64opt\x12\x1b.gridwright.v1.AdoptRequest\x1a\x1c.gridwright.v1.AdoptResponse\x12W\n\x0cListRequests\x12\".gridwright.v1.ListRequestsRequest\x1a#.gridwright.v1.ListRequestsResponse\x12\\\n\x12StreamOrderUpdates\x12(.gridwright.v1.StreamOrderUpdatesRequest\x1a\x1a.gridwright.v1.OrderUpdate0\x01\x12@\n\x08GetBatch\x12\x1e.gridwright.v1.GetBatchRequest\x1a\x14.gridwright.v1.Batch\x12\x46\n\x08GetOrder\x12\x1e.gridwright.v1.GetOrderRequest\x1a\x1a.gridwright.v1.LedgerOrder\x12N\n\x0cResolveOrder\x12\".gridwright.v1.ResolveOrderRequest\x1a\x1a.gridwright.v1.LedgerOrder\x12]\n\x0eListOpenOrders\x12$.gridwright.v1.ListOpenOrdersRequest\x1a%.gridwright.v1.ListOpenOrdersResponse\x12T\n\x0bGetBalances\x12!.gridwright.v1.GetBalancesRequest\x1a\".gridwright.v1.GetBalancesResponse\x12N\n\tListFills\x12\x1f.gridwright.v1.ListFillsRequest\x1a .gridwright.v1.ListFillsResponse\x12R\n\x0eGetMarketRules\x12$.gridwright.v1.GetMarketRulesRequest\x1a\x1a.gridwright.v1.MarketRulesb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'gridwright.v1.executor_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ACTIONSTATE']._serialized_start=2665
-  _globals['_ACTIONSTATE']._serialized_end=2808
-  _globals['_EVIDENCE']._serialized_start=2810
-  _globals['_EVIDENCE']._serialized_end=2894
+  _globals['_ACTIONSTATE']._serialized_start=2801
+  _globals['_ACTIONSTATE']._serialized_end=2944
+  _globals['_EVIDENCE']._serialized_start=2946
+  _globals['_EVIDENCE']._serialized_end=3030
   _globals['_BATCHEXECUTEREQUEST']._serialized_start=75
   _globals['_BATCHEXECUTEREQUEST']._serialized_end=187
   _globals['_FENCEREQUEST']._serialized_start=189
@@ -46,44 +46,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETLEDGERREQUEST']._serialized_end=428
   _globals['_LEDGER']._serialized_start=431
   _globals['_LEDGER']._serialized_end=614
-  _globals['_LISTREQUESTSREQUEST']._serialized_start=616
-  _globals['_LISTREQUESTSREQUEST']._serialized_end=687
-  _globals['_LISTREQUESTSRESPONSE']._serialized_start=689
-  _globals['_LISTREQUESTSRESPONSE']._serialized_end=750
-  _globals['_BATCH']._serialized_start=753
-  _globals['_BATCH']._serialized_end=963
-  _globals['_STREAMORDERUPDATESREQUEST']._serialized_start=965
-  _globals['_STREAMORDERUPDATESREQUEST']._serialized_end=1045
-  _globals['_GETBATCHREQUEST']._serialized_start=1047
-  _globals['_GETBATCHREQUEST']._serialized_end=1084
-  _globals['_GETORDERREQUEST']._serialized_start=1086
-  _globals['_GETORDERREQUEST']._serialized_end=1128
-  _globals['_LEDGERORDER']._serialized_start=1131
-  _globals['_LEDGERORDER']._serialized_end=1476
-  _globals['_RESOLVEORDERREQUEST']._serialized_start=1479
-  _globals['_RESOLVEORDERREQUEST']._serialized_end=1657
-  _globals['_OPERATORWORD']._serialized_start=1660
-  _globals['_OPERATORWORD']._serialized_end=1816
-  _globals['_VENUEORDER']._serialized_start=1819
-  _globals['_VENUEORDER']._serialized_end=1983
-  _globals['_LISTOPENORDERSREQUEST']._serialized_start=1985
-  _globals['_LISTOPENORDERSREQUEST']._serialized_end=2024
-  _globals['_LISTOPENORDERSRESPONSE']._serialized_start=2027
-  _globals['_LISTOPENORDERSRESPONSE']._serialized_end=2161
-  _globals['_GETBALANCESREQUEST']._serialized_start=2163
-  _globals['_GETBALANCESREQUEST']._serialized_end=2183
-  _globals['_BALANCE']._serialized_start=2185
-  _globals['_BALANCE']._serialized_end=2239
-  _globals['_GETBALANCESRESPONSE']._serialized_start=2241
-  _globals['_GETBALANCESRESPONSE']._serialized_end=2304
-  _globals['_LISTFILLSREQUEST']._serialized_start=2306
-  _globals['_LISTFILLSREQUEST']._serialized_end=2377
-  _globals['_LISTFILLSRESPONSE']._serialized_start=2379
-  _globals['_LISTFILLSRESPONSE']._serialized_end=2441
-  _globals['_GETMARKETRULESREQUEST']._serialized_start=2443
-  _globals['_GETMARKETRULESREQUEST']._serialized_end=2482
-  _globals['_MARKETRULES']._serialized_start=2485
-  _globals['_MARKETRULES']._serialized_end=2662
-  _globals['_EXECUTOR']._serialized_start=2897
-  _globals['_EXECUTOR']._serialized_end=3873
+  _globals['_ADOPTREQUEST']._serialized_start=616
+  _globals['_ADOPTREQUEST']._serialized_end=662
+  _globals['_ADOPTRESPONSE']._serialized_start=664
+  _globals['_ADOPTRESPONSE']._serialized_end=750
+  _globals['_LISTREQUESTSREQUEST']._serialized_start=752
+  _globals['_LISTREQUESTSREQUEST']._serialized_end=823
+  _globals['_LISTREQUESTSRESPONSE']._serialized_start=825
+  _globals['_LISTREQUESTSRESPONSE']._serialized_end=886
+  _globals['_BATCH']._serialized_start=889
+  _globals['_BATCH']._serialized_end=1099
+  _globals['_STREAMORDERUPDATESREQUEST']._serialized_start=1101
+  _globals['_STREAMORDERUPDATESREQUEST']._serialized_end=1181
+  _globals['_GETBATCHREQUEST']._serialized_start=1183
+  _globals['_GETBATCHREQUEST']._serialized_end=1220
+  _globals['_GETORDERREQUEST']._serialized_start=1222
+  _globals['_GETORDERREQUEST']._serialized_end=1264
+  _globals['_LEDGERORDER']._serialized_start=1267
+  _globals['_LEDGERORDER']._serialized_end=1612
+  _globals['_RESOLVEORDERREQUEST']._serialized_start=1615
+  _globals['_RESOLVEORDERREQUEST']._serialized_end=1793
+  _globals['_OPERATORWORD']._serialized_start=1796
+  _globals['_OPERATORWORD']._serialized_end=1952
+  _globals['_VENUEORDER']._serialized_start=1955
+  _globals['_VENUEORDER']._serialized_end=2119
+  _globals['_LISTOPENORDERSREQUEST']._serialized_start=2121
+  _globals['_LISTOPENORDERSREQUEST']._serialized_end=2160
+  _globals['_LISTOPENORDERSRESPONSE']._serialized_start=2163
+  _globals['_LISTOPENORDERSRESPONSE']._serialized_end=2297
+  _globals['_GETBALANCESREQUEST']._serialized_start=2299
+  _globals['_GETBALANCESREQUEST']._serialized_end=2319
+  _globals['_BALANCE']._serialized_start=2321
+  _globals['_BALANCE']._serialized_end=2375
+  _globals['_GETBALANCESRESPONSE']._serialized_start=2377
+  _globals['_GETBALANCESRESPONSE']._serialized_end=2440
+  _globals['_LISTFILLSREQUEST']._serialized_start=2442
+  _globals['_LISTFILLSREQUEST']._serialized_end=2513
+  _globals['_LISTFILLSRESPONSE']._serialized_start=2515
+  _globals['_LISTFILLSRESPONSE']._serialized_end=2577
+  _globals['_GETMARKETRULESREQUEST']._serialized_start=2579
+  _globals['_GETMARKETRULESREQUEST']._serialized_end=2618
+  _globals['_MARKETRULES']._serialized_start=2621
+  _globals['_MARKETRULES']._serialized_end=2798
+  _globals['_EXECUTOR']._serialized_start=3033
+  _globals['_EXECUTOR']._serialized_end=4077
 # @@protoc_insertion_point(module_scope)

@@ -50,6 +50,11 @@ class ExecutorStub:
                 request_serializer=gridwright_dot_v1_dot_executor__pb2.GetLedgerRequest.SerializeToString,
                 response_deserializer=gridwright_dot_v1_dot_executor__pb2.Ledger.FromString,
                 _registered_method=True)
+        self.Adopt = channel.unary_unary(
+                '/gridwright.v1.Executor/Adopt',
+                request_serializer=gridwright_dot_v1_dot_executor__pb2.AdoptRequest.SerializeToString,
+                response_deserializer=gridwright_dot_v1_dot_executor__pb2.AdoptResponse.FromString,
+                _registered_method=True)
         self.ListRequests = channel.unary_unary(
                 '/gridwright.v1.Executor/ListRequests',
                 request_serializer=gridwright_dot_v1_dot_executor__pb2.ListRequestsRequest.SerializeToString,
@@ -122,6 +127,17 @@ class ExecutorServicer:
     def GetLedger(self, request, context):
         """What the ledger is and whose, with its orders that have not ended, all of one moment: what a state is held against
         at a start, and made from where it was lost. Asks the venue nothing. May be repeated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Adopt(self, request, context):
+        """After the loss of the ledger, or with one from a backup: takes over from the venue what it does not know of the orders
+        whose client ids begin with the prefix, with their trades, into orders and update log. First it waits until nothing
+        that was under way can arrive any more; where the venue shows no such order it does not. Sends nothing. May be
+        repeated, and then finds nothing new. FAILED_PRECONDITION while an orchestrator follows the log, or where such orders
+        are still being placed by somebody.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -212,6 +228,11 @@ def add_ExecutorServicer_to_server(servicer, server):
                     servicer.GetLedger,
                     request_deserializer=gridwright_dot_v1_dot_executor__pb2.GetLedgerRequest.FromString,
                     response_serializer=gridwright_dot_v1_dot_executor__pb2.Ledger.SerializeToString,
+            ),
+            'Adopt': grpc.unary_unary_rpc_method_handler(
+                    servicer.Adopt,
+                    request_deserializer=gridwright_dot_v1_dot_executor__pb2.AdoptRequest.FromString,
+                    response_serializer=gridwright_dot_v1_dot_executor__pb2.AdoptResponse.SerializeToString,
             ),
             'ListRequests': grpc.unary_unary_rpc_method_handler(
                     servicer.ListRequests,
@@ -340,6 +361,33 @@ class Executor:
             '/gridwright.v1.Executor/GetLedger',
             gridwright_dot_v1_dot_executor__pb2.GetLedgerRequest.SerializeToString,
             gridwright_dot_v1_dot_executor__pb2.Ledger.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Adopt(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gridwright.v1.Executor/Adopt',
+            gridwright_dot_v1_dot_executor__pb2.AdoptRequest.SerializeToString,
+            gridwright_dot_v1_dot_executor__pb2.AdoptResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -47,6 +47,13 @@ class ExecutorStub:
     """What the ledger is and whose, with its orders that have not ended, all of one moment: what a state is held against
     at a start, and made from where it was lost. Asks the venue nothing. May be repeated.
     """
+    Adopt: _grpc.UnaryUnaryMultiCallable[_executor_pb2.AdoptRequest, _executor_pb2.AdoptResponse]
+    """After the loss of the ledger, or with one from a backup: takes over from the venue what it does not know of the orders
+    whose client ids begin with the prefix, with their trades, into orders and update log. First it waits until nothing
+    that was under way can arrive any more; where the venue shows no such order it does not. Sends nothing. May be
+    repeated, and then finds nothing new. FAILED_PRECONDITION while an orchestrator follows the log, or where such orders
+    are still being placed by somebody.
+    """
     ListRequests: _grpc.UnaryUnaryMultiCallable[_executor_pb2.ListRequestsRequest, _executor_pb2.ListRequestsResponse]
     """Accepted requests in the order of acceptance, for recovery. May be repeated."""
     StreamOrderUpdates: _grpc.UnaryStreamMultiCallable[_executor_pb2.StreamOrderUpdatesRequest, _models_pb2.OrderUpdate]
@@ -90,6 +97,13 @@ class ExecutorAsyncStub(ExecutorStub):
     GetLedger: _aio.UnaryUnaryMultiCallable[_executor_pb2.GetLedgerRequest, _executor_pb2.Ledger]  # type: ignore[assignment]
     """What the ledger is and whose, with its orders that have not ended, all of one moment: what a state is held against
     at a start, and made from where it was lost. Asks the venue nothing. May be repeated.
+    """
+    Adopt: _aio.UnaryUnaryMultiCallable[_executor_pb2.AdoptRequest, _executor_pb2.AdoptResponse]  # type: ignore[assignment]
+    """After the loss of the ledger, or with one from a backup: takes over from the venue what it does not know of the orders
+    whose client ids begin with the prefix, with their trades, into orders and update log. First it waits until nothing
+    that was under way can arrive any more; where the venue shows no such order it does not. Sends nothing. May be
+    repeated, and then finds nothing new. FAILED_PRECONDITION while an orchestrator follows the log, or where such orders
+    are still being placed by somebody.
     """
     ListRequests: _aio.UnaryUnaryMultiCallable[_executor_pb2.ListRequestsRequest, _executor_pb2.ListRequestsResponse]  # type: ignore[assignment]
     """Accepted requests in the order of acceptance, for recovery. May be repeated."""
@@ -149,6 +163,19 @@ class ExecutorServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_executor_pb2.Ledger, _abc.Awaitable[_executor_pb2.Ledger]]:
         """What the ledger is and whose, with its orders that have not ended, all of one moment: what a state is held against
         at a start, and made from where it was lost. Asks the venue nothing. May be repeated.
+        """
+
+    @_abc_1.abstractmethod
+    def Adopt(
+        self,
+        request: _executor_pb2.AdoptRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_executor_pb2.AdoptResponse, _abc.Awaitable[_executor_pb2.AdoptResponse]]:
+        """After the loss of the ledger, or with one from a backup: takes over from the venue what it does not know of the orders
+        whose client ids begin with the prefix, with their trades, into orders and update log. First it waits until nothing
+        that was under way can arrive any more; where the venue shows no such order it does not. Sends nothing. May be
+        repeated, and then finds nothing new. FAILED_PRECONDITION while an orchestrator follows the log, or where such orders
+        are still being placed by somebody.
         """
 
     @_abc_1.abstractmethod

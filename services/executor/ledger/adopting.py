@@ -1,0 +1,84 @@
+"""Writing what the venue tells into a ledger that was lost or is from a backup: orders, their trades, their ends.
+
+The log gets the trades in the venue's order and each order's end right after its last trade, so that of the orders of
+one slot each has ended before the next one fills.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from executor.ledger import moves, orders, requests, updates
+from executor.ledger.life import ActionEvent
+from executor.ledger.schema import orders as orders_table
+from executor.ports import VenueOrder, VenueTrade
+from gridcore.actions import ActionResult, Outcome
+from gridcore.ids import parse_client_order_id
+from gridcore.money import canonical
+from gridcore.orders import OrderStatus, Role
+
+
+def adopt(
+    connection: sa.Connection, seen: Sequence[VenueOrder], trades: Sequence[VenueTrade], now_ms: int
+) -> tuple[int, int]:
+    """Takes over our orders and their trades, oldest first; how many of each the ledger did not know.
+
+    Orders that ended without a trade leave nothing to know. An order in the log has its end there only once all of its
+    trades are: what lacks one stays open here, and the poll finds out.
+    """
+    by_id = {order.exchange_order_id: order for order in seen if order.executed > 0 or not order.status.ended}
+    new_orders = sum(_take(connection, order, now_ms) for order in by_id.values())
+    left = Counter(trade.exchange_order_id for trade in trades)
+    new_trades = 0
+    for trade in trades:
+        owner = by_id.get(trade.exchange_order_id)
+        if owner is None:
+            continue
+        new_trades += updates.append_trade(connection, trade, owner.client_order_id, now_ms)
+        left[trade.exchange_order_id] -= 1
+        if owner.status.ended and not left[trade.exchange_order_id]:
+            updates.append_end(connection, owner.client_order_id, owner, now_ms)
+    return new_orders, new_trades
+
+
+def _take(connection: sa.Connection, seen: VenueOrder, now_ms: int) -> bool:
+    """Makes the ledger know the order as open. One that a backup has as an intent was sent since."""
+    known = orders.by_client_id(connection, seen.client_order_id)
+    if known is None:
+        _insert(connection, seen)
+        return True
+    if known.status is None:
+        place = requests.place_of(connection, known.request_id, known.client_order_id)
+        result = ActionResult(
+            place.index,
+            known.client_order_id,
+            Outcome.ACCEPTED,
+            seen.exchange_order_id,
+            message="found on the venue after a loss of the ledger",
+            recorded_time_ms=now_ms,
+        )
+        moves.move(connection, place, ActionEvent.ANSWER, result=result)
+        orders.set_status(connection, known.client_order_id, OrderStatus.OPEN, exchange_order_id=seen.exchange_order_id)
+    return False
+
+
+def _insert(connection: sa.Connection, seen: VenueOrder) -> None:
+    name = parse_client_order_id(seen.client_order_id)
+    assert name is not None, "only orders of ours are taken over"
+    connection.execute(
+        sa.insert(orders_table).values(
+            client_order_id=seen.client_order_id,
+            symbol=seen.symbol,
+            exchange_order_id=seen.exchange_order_id,
+            side=seen.side.value,
+            role=name.role.value,
+            slot=canonical(seen.price) if name.role is Role.OPENING else "",  # a closing order's price is not its key
+            price=canonical(seen.price),
+            quantity=canonical(seen.quantity),
+            executed="0",
+            status=OrderStatus.OPEN.value,
+            request_id="",  # it went with the ledger that had it
+            ended_ms=0,
+        )
+    )
