@@ -226,7 +226,7 @@ def test_a_second_executor_on_the_account_is_refused_and_the_first_goes_on(servi
     ("own_folder", "expected", "parts"),
     [
         (False, 4, ("another orchestrator holds", "orchestrator.lock", "stop it first", "orchestrator.data_dir")),
-        (True, 5, ("BTC/USDT: the executor's ledger belongs to state", "restore its file", "data_dir")),
+        (True, 4, ("BTC/USDT is not rebuilt", "an orchestrator follows the log of BTC/USDT", "stop it first")),
     ],
     ids=["same data", "data of its own"],
 )
