@@ -17,7 +17,7 @@ from gridtesting.disks import NotPermittedError
 from gridtesting.processes import Stack
 from gridwright.v1 import models_pb2
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system")]
+pytestmark = pytest.mark.system
 
 QUICK = [
     "db/sqlite/locked-workflows",

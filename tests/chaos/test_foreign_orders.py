@@ -7,7 +7,7 @@ import pytest
 from gridchaos.matrix import parse
 from gridchaos.restarts import Restarts, play_restarts
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system")]
+pytestmark = pytest.mark.system
 
 
 async def test_orders_by_hand_outlive_a_dozen_restarts_and_bind_the_budget(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from gridchaos.selection import Surveyed
 from gridchaos.stops import Stop, play_stop, stops
 from gridtesting.databases import Database
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system")]
+pytestmark = pytest.mark.system
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from gridchaos.storm import play
 from gridchaos.storm_house import TO_EXECUTOR, TO_VENUE
 from gridtesting.databases import SQLITE, Database
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system")]
+pytestmark = pytest.mark.system
 
 SMALL = Schedule(
     seed=7,
