@@ -20,6 +20,7 @@ class Phase(Enum):
     PARTIAL = "partial"  # an order is filled by half, then the rest
     TRAILING = "trailing"  # the price rises: the farthest orders are cancelled, nearer ones placed
     CROSSING = "crossing"  # the same, and one of the orders is filled just before its cancel arrives
+    PRUNING = "pruning"  # it starts after so long that old workflows go; then an order is filled
     HALT = "halt"  # into safe mode by hand: the opening orders are cancelled
     LIFT = "lift"  # out of safe mode by hand: they are placed again
 

@@ -1,5 +1,6 @@
 """The house of the matrix: the demo's, on a market that stands still and is moved by hand."""
 
+import os
 import tomllib
 from pathlib import Path
 
@@ -7,7 +8,9 @@ from gridchaos.faults import LAG_MS, RECV_WINDOW_MS, REQUEST_TIMEOUT_MS
 from gridctl.house import EXECUTOR, ORCHESTRATOR, SIMEX, House
 from gridctl.stage import Stage, set_stage
 from gridctl.toml import to_toml
+from gridrpc.settings import read_toml
 
+_MONTH_MS = 31 * 86_400_000
 INTERVAL = 180
 """Between two slots, in the quote currency: the example's."""
 
@@ -26,3 +29,15 @@ def still_house(folder: Path) -> House:
     values[ORCHESTRATOR] |= {"tick_interval_ms": 250, "reconcile_timeout_ms": 2_500}
     house.config.write_text(to_toml(values), encoding="utf-8")
     return house
+
+
+def age_workflows(house: House) -> None:
+    """Makes every workflow on record a month older, as if the house had stood still for so long. Its journal stays."""
+    from gridtesting.databases import Database  # it brings the drivers of both databases along
+
+    data = read_toml(house.config).table(ORCHESTRATOR).text("data_dir")
+    url = os.environ.get("DATABASE_URL", "")
+    Database("postgres" if url else "sqlite", url).query_workflows(
+        Path(data),
+        f"UPDATE workflow_status SET completed_at = completed_at - {_MONTH_MS}",  # noqa: S608  # ours
+    )

@@ -1,9 +1,11 @@
 """The phases of a grid's life, played: how each begins, what it consists of, and what must work after a restart."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import assert_never
 
 from gridchaos.case import Phase
+from gridchaos.chaos_house import age_workflows
 from gridchaos.faults import VenueFault
 from gridchaos.grid import BUYS, Grid
 from gridctl.house import EXECUTOR, ORCHESTRATOR, PRICEMON
@@ -36,6 +38,8 @@ async def begin(
         await stack[PRICEMON].start()
     else:
         await bring_to_rest(grid, phase)
+    if phase is Phase.PRUNING:
+        await asyncio.to_thread(age_workflows, stack.house)
     await grid.add(_STANDING.get(phase, VenueFault.NONE))
     await grid.add(fault)
     for name in (EXECUTOR, ORCHESTRATOR):
@@ -67,7 +71,7 @@ async def act(grid: Grid, phase: Phase) -> None:
             await grid.until_all_rest()
             for _ in range(BUYS):
                 await grid.sell_down()
-        case Phase.FILL:
+        case Phase.FILL | Phase.PRUNING:
             await grid.sell_down()
         case Phase.PARTIAL:
             fills = (await grid.state()).totals.fills

@@ -47,6 +47,7 @@ STRIKES: Mapping[Phase, frozenset[Strikes]] = {
     Phase.DOUBT: frozenset({Strikes.FILL}),  # its place is struck already
     Phase.FILL: frozenset({Strikes.PLACE, Strikes.FILL}),
     Phase.PARTIAL: frozenset({Strikes.PLACE, Strikes.FILL}),
+    Phase.PRUNING: frozenset(),  # what is struck there is struck in FILL
     Phase.TRAILING: frozenset({Strikes.PLACE, Strikes.CANCEL}),
     Phase.CROSSING: frozenset({Strikes.PLACE, Strikes.CANCEL, Strikes.FILL}),
     Phase.HALT: frozenset({Strikes.CANCEL}),

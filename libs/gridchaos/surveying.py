@@ -17,11 +17,10 @@ ELSEWHERE: Mapping[str, str] = {
     "executor.found": "under the faults that hide a place",
     "executor.look_cancelled": "under the faults of a cancel",
     "executor.withdraw": "under a ban that a cancel earned",
-    "orchestrator.hand_over": "tests/orchestrator: a workflow of an earlier contract",
+    "orchestrator.hand_over": "tests/orchestrator/test_upgrade.py: a workflow of an earlier contract",
     "executor.word": "tests/system/test_unknown.py: an operator's word, on a venue whose requests never expire",
-    "orchestrator.cut": "tests/orchestrator: the rebuild of a lost state",
-    "orchestrator.tie": "tests/orchestrator: the rebuild of a lost state",
-    "orchestrator.prune_workflows": "tests/orchestrator: it takes an hour until there is something to prune",
+    "orchestrator.cut": "tests/orchestrator/test_rebuild.py: the rebuild of a lost state",
+    "orchestrator.tie": "tests/orchestrator/test_rebuild.py: the same",
 }
 """Points that no phase passes by itself, and where they are died at."""
 

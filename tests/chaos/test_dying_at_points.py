@@ -27,6 +27,8 @@ CASES = [
     "executor.withdraw.after/crossing/cancel-banned",
     "executor.look_cancelled.after/halt/cancel-lost-answer",
     "executor.place.before/lift/hidden",
+    "executor.start.caught_up/pruning/none",
+    "orchestrator.prune_workflows.after/pruning/none",
     "orchestrator.trading_step.begun+orchestrator.start.settled/placing/none",
     "orchestrator.start.drained/doubt/event-missing",
     "orchestrator.commit_state.after/fill/none",

@@ -143,6 +143,21 @@ async def test_a_counter_order_of_another_contract_is_settled_with_the_fills_tha
 
 
 @in_files
+@pytest.mark.parametrize("side", ["before", "after"])
+async def test_a_takeover_of_steps_that_is_cut_off_is_made_by_the_next_start(world: World, side: str) -> None:
+    await dies(world, "", "orchestrator.batch_execute.recorded")
+    await dies(world, "later", f"orchestrator.hand_over.{side}")
+    async with forked(world, "later") as (child, client):
+        await trading(client)
+        await eventually(lambda: _has_orders(client, 3), "three orders")
+        state = (await client.state()).state
+        assert await child.stop(10) == 0
+    assert {slot.order.client_order_id for slot in state.slots.values()} == names(world)
+    assert len(world.executor.all_orders(BTC)) == 3
+    assert status_of(world, STEP) == "CANCELLED"
+
+
+@in_files
 async def test_a_halt_of_another_contract_halts_the_grid_all_the_same(world: World) -> None:
     await _dies_before_it_halts(world)
     world.query_workflows(
