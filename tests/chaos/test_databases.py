@@ -39,6 +39,10 @@ async def test_a_database_that_goes_wrong_costs_time_and_nothing_else(case_id: s
     assert result.fills >= 1
 
 
+def data_of(stack: Stack, service: str, name: str) -> Path:
+    return Path(read_toml(stack.house.config).table(service).text("data_dir")) / name
+
+
 def tear(path: Path) -> None:
     """Its second page is of another file, as after a disk that lied."""
     with path.open("r+b") as file:
@@ -77,7 +81,7 @@ async def test_a_torn_or_emptied_file_stops_its_service_and_nothing_is_begun_in_
 async def refused_until_restored(
     stack: Stack, service: str, name: str, spoil: Callable[[Path], None], said: str
 ) -> None:
-    path = Path(read_toml(stack.house.config).table(service).text("data_dir")) / name
+    path = data_of(stack, service, name)
     whole = path.read_bytes()
     spoil(path)
     await stack[service].start()
@@ -89,13 +93,37 @@ async def refused_until_restored(
     path.write_bytes(whole)
 
 
+async def test_an_orchestrator_that_lost_its_wal_files_catches_up_from_what_the_others_have(tmp_path: Path) -> None:
+    stack = Stack(still_house(tmp_path), tmp_path / "logs", forked=True)
+    grid = Grid(stack)
+    try:
+        async with stack.wires:
+            await stack.start()
+            await grid.at_rest_in(models_pb2.MODE_RUNNING)
+            await grid.sell_down()
+            await grid.fills_beyond(0)
+            await grid.at_rest_in(models_pb2.MODE_RUNNING)
+            before = await grid.state()
+            for service, name in FILES[1:]:
+                await stack[service].kill()
+                data_of(stack, service, f"{name}-wal").unlink()
+                await stack[service].start()
+                await grid.at_rest_in(models_pb2.MODE_RUNNING)
+            after = await grid.state()
+            report = await stack.audit()
+    finally:
+        await stack.end()
+    assert (after.seq, after.slots, after.totals) == (before.seq, before.slots, before.totals)
+    assert report.clean, report
+
+
 async def test_a_file_that_is_removed_under_a_running_service_stops_it(tmp_path: Path) -> None:
     stack = Stack(still_house(tmp_path), tmp_path / "logs", forked=True)
     try:
         async with stack.wires:
             await stack.start()
             for service, name in FILES[:2]:
-                (Path(read_toml(stack.house.config).table(service).text("data_dir")) / name).unlink()
+                data_of(stack, service, name).unlink()
                 assert await stack[service].ended(DEADLINE_SECONDS) == 5, stack[service].output
                 assert "removed or replaced" in stack[service].output.strip().splitlines()[-1]
     finally:
