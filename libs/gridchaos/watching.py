@@ -37,6 +37,7 @@ class Watcher:
         self._prefix = id_prefix(house.bot, self._symbol)
         self._received = 0
         self._since: float | None = None
+        self._last_trouble = 0.0
         self._after_restart = False
         self._heard_of: int | None = None  # how many fills there were then
         self._unknown: dict[str, float] = {}
@@ -44,7 +45,7 @@ class Watcher:
 
     def recover(self, *, restart: bool) -> None:
         """Something came back just now: from here on it is timed until the grid is protected."""
-        self._since = time.monotonic()
+        self._since = self._last_trouble = time.monotonic()
         self._after_restart = restart or self._after_restart
         self._heard_of = None
 
@@ -92,10 +93,11 @@ class Watcher:
         for client_order_id in doubtful:
             self._unknown.setdefault(client_order_id, now)
         for client_order_id in self._unknown.keys() - doubtful:
-            lasted_ms = round(1_000 * (now - self._unknown.pop(client_order_id)))
-            self.unknown_ms.append(lasted_ms)
-            if lasted_ms > UNKNOWN_MS:
-                self.watch.problems.append(f"P4: {client_order_id} was UNKNOWN for {lasted_ms} ms")
+            began = self._unknown.pop(client_order_id)
+            self.unknown_ms.append(round(1_000 * (now - began)))
+            undisturbed_ms = round(1_000 * (now - max(began, self._last_trouble)))
+            if undisturbed_ms > UNKNOWN_MS:
+                self.watch.problems.append(f"P4: {client_order_id} was UNKNOWN for {undisturbed_ms} ms of calm")
 
     async def _read_requests(self) -> None:
         while True:
