@@ -28,7 +28,7 @@ bench: $(SENTINEL) ## Measures steps, decisions, latency, restarts and memory: R
 	  $(if $(WRITE_DOCS),--write-docs docs/performance.md)
 
 test: $(SENTINEL) ## Every test
-	$(BIN)/pytest -n 3 --dist loadgroup
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 4 --dist loadgroup
 
 fuzz: $(SENTINEL) ## Sends a real simex all kinds of nonsense: MINUTES=10 SEED=1
 	FUZZ_MINUTES=$(or $(MINUTES),10) FUZZ_SEED=$(or $(SEED),$(shell date +%s)) $(BIN)/pytest tests/simex/test_fuzz.py -s

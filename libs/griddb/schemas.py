@@ -3,6 +3,7 @@
 So no start of a service ever changes what an older one wrote, and the backup comes first.
 """
 
+import functools
 import io
 import logging
 import sqlite3
@@ -58,9 +59,7 @@ class Schema:
 
     def newest(self, _dialect: str = "") -> str:
         """The version that this code reads and writes."""
-        head = self._directory.get_current_head()
-        assert head is not None
-        return head
+        return _newest(self)
 
     def version(self, connection: sa.Connection) -> str:
         """The version of the tables that are there; empty where there are none."""
@@ -113,3 +112,10 @@ class Schema:
     @property
     def _directory(self) -> ScriptDirectory:
         return ScriptDirectory.from_config(self._config)
+
+
+@functools.cache  # to find it, Alembic loads every migration that there is
+def _newest(schema: Schema) -> str:
+    head = schema._directory.get_current_head()  # noqa: SLF001  # its own
+    assert head is not None
+    return head
