@@ -27,6 +27,8 @@ def test_the_second_pass_is_a_case_where_there_are_enough_of_them() -> None:
 
 
 def test_every_point_of_a_start_is_died_at_a_second_time() -> None:
+    new_work = Surveyed({}, {Phase.FILL: {"orchestrator.run.before": 1, "executor.place.after": 1}})
+    assert matrix(new_work) == []
     twice = {(case.deaths[1], case.phase) for case in CASES if len(case.deaths) == 2}
     assert twice == set(product(STARTS, Phase))
     assert all(len({name.partition(".")[0] for name in case.names}) == 1 for case in CASES)
