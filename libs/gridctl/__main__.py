@@ -23,7 +23,7 @@ from gridctl.house import EXECUTOR, ORCHESTRATOR, read_house
 from gridctl.ops import OperationError, Order, Verb, Word, operate, resolve_order
 from gridctl.screen import Screen
 from gridctl.stage import Stage
-from gridctl.status import ask, bystanders, doubts, grids_table, reasons, services_table
+from gridctl.status import ask, bystanders, doubts, grids_table, reasons, rebuilds, services_table
 from gridctl.tapes import tape_info
 from gridctl.up import only, run_up, run_watch
 from griddb.errors import DatabaseError
@@ -81,7 +81,7 @@ def _status(arguments: argparse.Namespace, console: Console) -> int:
     console.print(services_table(status, house))
     console.print()
     console.print(grids_table(status))
-    for reason in [*reasons(status), *doubts(status), *bystanders(status)]:
+    for reason in [*reasons(status), *doubts(status), *bystanders(status), *rebuilds(status)]:
         console.print(reason, soft_wrap=True, markup=False)
     return 0 if status.in_order else 1
 

@@ -122,7 +122,7 @@ def _orphans(orders: Sequence[simex_pb2.TrueOrder], books: Sequence[Books]) -> I
 
 
 def _missing(trades: Sequence[simex_pb2.TrueTrade], books: Sequence[Books]) -> Iterator[str]:
-    applied = {(book.state.symbol, trade_id) for book in books for trade_id in _applied(book)}
+    applied = {(book.state.symbol, trade_id) for book in books for trade_id in [*_applied(book), *_rebuilt(book)]}
     for trade in trades:
         if (trade.symbol, trade.trade_id) not in applied:
             yield f"trade {trade.trade_id} of {trade.symbol} ({trade.fill.quantity} at {trade.fill.price}) in no step"
@@ -145,6 +145,13 @@ def _applied(book: Books) -> list[str]:
         for update in step.plan.trigger.order_updates.updates
         if update.HasField("fill")
     ]
+
+
+def _rebuilt(book: Books) -> Iterator[str]:
+    """The trade ids of what the state was rebuilt from, the last time that it was; its journal may have been lost."""
+    for update in book.log:
+        if update.HasField("fill") and update.offset <= book.state.rebuilt.end_offset:
+            yield update.fill.trade_id
 
 
 def _differences(

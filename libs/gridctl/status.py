@@ -135,6 +135,17 @@ def bystanders(status: HouseStatus) -> list[str]:
     ]
 
 
+def rebuilds(status: HouseStatus) -> list[str]:
+    """Grids whose state was made anew, why, and what could not be had again."""
+    found: list[str] = []
+    for symbol, answer in status.answers.items():
+        if answer is not None and answer.state.HasField("rebuilt"):
+            rebuilt = answer.state.rebuilt
+            found.append(f"{symbol}: rebuilt {words.when(rebuilt.at_ms)}, since {rebuilt.why}")
+            found += [f"  not rebuilt: {sentence}" for sentence in rebuilt.lost]
+    return found
+
+
 def doubts(status: HouseStatus) -> list[str]:
     """The orders whose outcome is not known: nothing is wrong with a grid that waits for evidence."""
     found: list[str] = []

@@ -1,5 +1,6 @@
 """How values read on a terminal: short, aligned, never rounded in a way that misleads."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from gridcore.money import canonical
@@ -67,6 +68,11 @@ def doubt(answer: orchestrator_pb2.GetStateResponse) -> str:
     return (
         f"1 order is UNKNOWN{since}" if count == 1 else f"{count} orders are UNKNOWN, the oldest{since or ' for long'}"
     )
+
+
+def when(at_ms: int) -> str:
+    """A moment in UTC, to the second."""
+    return datetime.fromtimestamp(at_ms / 1000, tz=UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def foreign(state: models_pb2.State) -> str:

@@ -9,7 +9,7 @@ from grpc_health.v1 import health_pb2
 from rich.console import Console
 
 from gridctl.house import House
-from gridctl.status import HouseStatus, ask, doubts, grids_table, reasons, services_table
+from gridctl.status import HouseStatus, ask, doubts, grids_table, reasons, rebuilds, services_table
 from gridtesting.pictures import grid_answer
 from gridwright.v1 import models_pb2
 
@@ -101,3 +101,18 @@ def shown(status: HouseStatus) -> str:
     console = Console(width=100, file=io.StringIO(), record=True)
     console.print(services_table(status, HOUSE), grids_table(status))
     return console.export_text()
+
+
+def test_a_grid_that_was_rebuilt_says_when_why_and_what_is_missing() -> None:
+    answer = grid_answer()
+    healthy = dict.fromkeys(HOUSE.addresses, "SERVING")
+    assert rebuilds(HouseStatus(healthy, {"BTC/USDT": answer})) == []
+    answer.state.rebuilt.CopyFrom(
+        models_pb2.StateRebuilt(at_ms=1_700_000_000_000, why="the state was lost", lost=["its journal"], end_offset=3)
+    )
+    status = HouseStatus(healthy, {"BTC/USDT": answer})
+    assert rebuilds(status) == [
+        "BTC/USDT: rebuilt 2023-11-14 22:13:20, since the state was lost",
+        "  not rebuilt: its journal",
+    ]
+    assert status.in_order
