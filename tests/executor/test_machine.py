@@ -1,29 +1,41 @@
-"""Any mixture of faults, crashes, fences and repetitions: at most one effect per action, one answer per request."""
+"""Any mixture of faults, crashes, fences, repetitions and operators' words, on venues whose requests expire and on ones
+whose do not: at most one effect per action, one answer per request, and everything told true in the end.
+"""
 
 import asyncio
 import contextlib
 import itertools
+import os
 import tempfile
 import time
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from executor.clock import VenueClock
 from executor.ledger import fences, updates
-from executor.ledger.requests import NewRequest
+from executor.ledger.requests import LedgerAction, NewRequest
 from executor.ledger.store import Ledger, open_ledger
+from executor.ledger.words import Evidence, Word
+from executor.lookup import LookUp
+from executor.ports import ReadFailedError
+from executor.sender import Sender
 from executor.service import Executor
 from gridcore.actions import Action, ActionResult, CancelOrder, Fill, OrderUpdate, Outcome, PlaceOrder
 from gridcore.orders import OrderStatus, OrderType, Role, Side
+from gridrpc.faults import AlreadyExists, FailedPrecondition
 from gridtesting.live_executor import STEPWISE, SYMBOL, CrashError, CrashPoint, fresh_ledger, mortal
 from gridtesting.venue import FakeVenue, Fault, ManualClock
 
 PLACE_FAULTS = st.lists(st.none() | st.sampled_from([fault for fault in Fault if fault is not Fault.HANG]), max_size=4)
 PICKS = st.integers(0, 1_000)
+EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "15"))
+IN_MEMORY = next((str(path) for path in [Path("/dev/shm")] if path.is_dir()), None)  # the machine itself never dies
 
 
 class ExecutorMachine(RuleBasedStateMachine):
@@ -32,15 +44,14 @@ class ExecutorMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.folder = tempfile.TemporaryDirectory()
+        self.folder = tempfile.TemporaryDirectory(dir=IN_MEMORY)
         self.clock = ManualClock()
-        self.venue = FakeVenue(self.clock)
         self.numbers = itertools.count(1)
         self.epoch = 1
+        self.fenced = False
         self.requests: dict[str, NewRequest] = {}
         self.answers: dict[str, list[ActionResult]] = {}
         self.seen_log: list[OrderUpdate] = []
-        self.open_executor()
 
     def open_executor(self) -> None:
         self.crash = CrashPoint()
@@ -76,8 +87,10 @@ class ExecutorMachine(RuleBasedStateMachine):
             *(name, Side.BUY, Role.OPENING, OrderType.LIMIT, Decimal(100), Decimal(2), self.clock() + 6_000, "100")
         )
 
-    @initialize(count=st.integers(1, 3))
-    def begin(self, count: int) -> None:
+    @initialize(count=st.integers(1, 3), expires=st.sampled_from([True, True, False]))
+    def begin(self, count: int, expires: bool) -> None:
+        self.venue = FakeVenue(self.clock, window_ms=5_000 if expires else None)
+        self.open_executor()
         self.send(self.new_request([self.new_place() for _ in range(count)]))
 
     @rule(count=st.integers(1, 3), faults=PLACE_FAULTS, hide_ms=st.sampled_from([0, 0, 1_500]))
@@ -123,6 +136,79 @@ class ExecutorMachine(RuleBasedStateMachine):
         known = list(self.requests.values())
         self.send(known[pick % len(known)])
 
+    @rule(pick=PICKS, new=st.booleans(), faults=PLACE_FAULTS)
+    def two_callers_at_once(self, pick: int, new: bool, faults: list[Fault | None]) -> None:
+        known = list(self.requests.values())
+        request = self.new_request([self.new_place(), self.new_place()]) if new else known[pick % len(known)]
+
+        async def call() -> list[ActionResult]:
+            return [result async for result in self.executor.batches.execute(request)]
+
+        async def both() -> tuple[list[ActionResult], list[ActionResult]]:
+            return await asyncio.gather(call(), call())
+
+        self.venue.faults.extend(faults)
+        one, other = self.runner.run(both())
+        self.venue.faults.clear()
+        assert sorted(one, key=lambda result: result.index) == sorted(other, key=lambda result: result.index)
+        self.send(request)
+
+    @rule(pick=PICKS)
+    def other_contents_under_a_known_name(self, pick: int) -> None:
+        if self.answers:
+            name = list(self.answers)[pick % len(self.answers)]
+            other = NewRequest(name, SYMBOL, self.epoch, (self.new_place(),))
+            with pytest.raises(AlreadyExists):
+                self.send(other)
+
+    @rule(count=st.integers(1, 2))
+    def a_late_call_of_an_older_epoch(self, count: int) -> None:
+        if self.fenced:
+            received = self.venue.places_received
+            actions: list[Action] = [self.new_place() for _ in range(count)]
+            request = NewRequest(
+                f"bot/{SYMBOL}/{self.epoch - 1}/{next(self.numbers)}", SYMBOL, self.epoch - 1, (*actions,)
+            )
+            self.requests[request.request_id] = request
+            self.send(request)
+            assert {result.outcome for result in self.answers[request.request_id]} == {Outcome.NOT_SENT}
+            assert self.venue.places_received == received
+
+    @rule(pick=PICKS)
+    def an_operator_says_what_is_true(self, pick: int) -> None:
+        unknown = self.unknown()
+        if unknown:
+            self.say(unknown[pick % len(unknown)])
+
+    def unknown(self) -> list[str]:
+        """Places that were answered UNKNOWN and whose fate the log has not told."""
+        told = {one.client_order_id for one in self.seen_log if isinstance(one.news, OrderStatus)}
+        return sorted(self.doubted() - told)
+
+    def say(self, name: str) -> None:
+        """As one would who sees the venue's own page; a request that is still under way is waited for."""
+        shown = self.venue.named(name)
+        self.venue.deliver()
+        placed = Evidence.PLACED if shown else Evidence.NEVER_PLACED
+        number = shown[0].exchange_order_id if shown else ""
+        word = Word(f"w{next(self.numbers)}", SYMBOL, name, placed, number, "ann", "seen")
+        if self.venue.named(name) == shown:
+            with contextlib.suppress(FailedPrecondition):  # too early, or evidence came first
+                self.runner.run(self.executor.last_resort.resolve(word))
+
+    @rule(reads=st.integers(1, 4), streams=st.booleans())
+    def the_venue_does_not_answer(self, reads: int, streams: bool) -> None:
+        self.venue.reads_to_fail = reads
+        with contextlib.suppress(ReadFailedError):
+            self.poll()
+        self.venue.reads_to_fail = 0
+        if streams:
+            self.venue.break_streams()
+
+    @rule(pick=PICKS)
+    def a_trade_is_not_shown_for_a_while(self, pick: int) -> None:
+        self.venue.hidden_trades = {str(pick % (len(self.venue.trades) + 1))}
+
     @rule()
     def restart(self) -> None:
         self.close_executor()
@@ -133,6 +219,7 @@ class ExecutorMachine(RuleBasedStateMachine):
         self.epoch += 1
         raised = self.ledger.writer.run(fences.raise_to, SYMBOL, self.epoch, "state", "gtest0", self.clock())
         self.runner.run(raised)
+        self.fenced = True
 
     @rule(pick=PICKS, quantity=st.sampled_from([Decimal(1), None]))
     def fill(self, pick: int, quantity: Decimal | None) -> None:
@@ -184,11 +271,14 @@ class ExecutorMachine(RuleBasedStateMachine):
         """In the end everything is told, and told true."""
         try:
             self.venue.bend_hints = lambda hints: hints
+            self.venue.hidden_trades = set()
             self.venue.deliver()
             self.clock.advance(10_000)
             for request in self.requests.values():
                 self.send(request)
             self.clock.advance(10_000)
+            for name in [] if self.venue.request_window_ms else self.unknown():
+                self.say(name)
             self.runner.run(self.everything_told())
             self.the_log_is_only_appended()
             self.check_the_end()
@@ -204,16 +294,20 @@ class ExecutorMachine(RuleBasedStateMachine):
             await watch.poll_once()
             log = await self.ledger.writer.run(updates.page, SYMBOL, 0, 100_000)
             settled = {entry.client_order_id for entry in log if isinstance(entry.news, OrderStatus)}
-            doubted = {
-                result.client_order_id
-                for name, results in self.answers.items()
-                for action, result in zip(self.requests[name].actions, results, strict=True)
-                if result.outcome is Outcome.UNKNOWN and isinstance(action, PlaceOrder)
-            }
+            doubted = self.doubted()
             ended = {order.client_order_id for order in self.venue.orders.values() if order.status.ended}
             if settled >= doubted | ended:
                 return
             assert time.monotonic() < deadline, f"not told: {(doubted | ended) - settled}"
+
+    def doubted(self) -> set[str]:
+        """Places that were answered UNKNOWN."""
+        return {
+            result.client_order_id
+            for name, results in self.answers.items()
+            for action, result in zip(self.requests[name].actions, results, strict=True)
+            if result.outcome is Outcome.UNKNOWN and isinstance(action, PlaceOrder)
+        }
 
     def check_the_end(self) -> None:
         assert self.executor.standing.trouble == ""
@@ -234,9 +328,55 @@ class ExecutorMachine(RuleBasedStateMachine):
 
 TestExecutorMachine = ExecutorMachine.TestCase
 TestExecutorMachine.settings = settings(
-    max_examples=25,
+    max_examples=EXAMPLES,
     stateful_step_count=30,
     deadline=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
+
+
+# -- the machine has teeth: each story goes well, and breaks where one rule is taken out
+
+
+@contextlib.contextmanager
+def told() -> Iterator[ExecutorMachine]:
+    machine = ExecutorMachine()
+    machine.begin(1, expires=True)
+    try:
+        yield machine
+    finally:
+        machine.teardown()
+
+
+def killed_over_a_send_whose_order_fills(machine: ExecutorMachine) -> None:
+    for at in range(8):  # one of these transactions is the first after the order has reached the venue
+        machine.repeat_and_die(0, at, False, [], True)
+        for request in list(machine.requests.values()):
+            machine.send(request)
+        machine.each_action_has_at_most_one_effect()
+
+
+def test_without_the_look_before_a_send_an_order_trades_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    with told() as machine:
+        killed_over_a_send_whose_order_fills(machine)
+
+    async def send_again(sender: Sender, symbol: str, action: LedgerAction) -> ActionResult:
+        return await sender._record(symbol, action, await sender._send(symbol, action))  # pyright: ignore[reportPrivateUsage]  # the rule is inside
+
+    monkeypatch.setattr(Sender, "recover", send_again)
+    with pytest.raises(AssertionError), told() as machine:
+        killed_over_a_send_whose_order_fills(machine)
+
+
+def test_without_the_window_an_order_under_way_is_called_never_placed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost_and_late(machine: ExecutorMachine) -> None:
+        machine.place(1, [Fault.LATE], 0)
+        machine.late_requests_arrive()
+
+    with told() as machine:
+        lost_and_late(machine)
+
+    monkeypatch.setattr(LookUp, "conclusive_at_ms", lambda *_: 0)
+    with pytest.raises(AssertionError), told() as machine:
+        lost_and_late(machine)
