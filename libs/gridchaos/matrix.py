@@ -48,7 +48,7 @@ def run_matrix(options: Options, say: Say) -> bool:
         say(f"{len(cases)} cases on {options.database}, {len(cases) - len(done & {c.id for c in cases})} left")
         failed = _play_all(left, place, options, workers, say)
     for point in surveying.unpassed(surveyed):
-        say(f"no phase passes {point}: add one, or say in surveying.py where it is died at")
+        say(f"no phase passes {point}: add one, say in surveying.py where it is died at, or survey again")
     return not failed and not surveying.unpassed(surveyed)
 
 

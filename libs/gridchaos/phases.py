@@ -8,6 +8,7 @@ from gridchaos.case import Phase
 from gridchaos.chaos_house import age_workflows
 from gridchaos.faults import VenueFault
 from gridchaos.grid import BUYS, Grid
+from gridchaos.selection import STANDING
 from gridctl.house import EXECUTOR, ORCHESTRATOR, PRICEMON
 from gridwright.v1 import models_pb2
 
@@ -15,8 +16,6 @@ Environments = Mapping[str, Mapping[str, str]]
 """What is added to the environment of each service."""
 BEGINNINGS = frozenset({Phase.PLACING, Phase.DOUBT})
 """The phases of a grid's very first start. All others begin where it rests."""
-_STANDING = {Phase.DOUBT: VenueFault.HIDDEN, Phase.CROSSING: VenueFault.CANCEL_CROSSES}
-"""The faults that phases are made of. Another one comes on top."""
 
 
 async def begin(
@@ -40,7 +39,7 @@ async def begin(
         await bring_to_rest(grid, phase)
     if phase is Phase.PRUNING:
         await asyncio.to_thread(age_workflows, stack.house)
-    await grid.add(_STANDING.get(phase, VenueFault.NONE))
+    await grid.add(STANDING.get(phase, VenueFault.NONE))
     await grid.add(fault)
     for name in (EXECUTOR, ORCHESTRATOR):
         await stack[name].start(environments.get(name, {}))

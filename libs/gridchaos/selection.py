@@ -55,6 +55,12 @@ STRIKES: Mapping[Phase, frozenset[Strikes]] = {
 }
 """What there is in each phase for a fault to strike."""
 
+STANDING: Mapping[Phase, VenueFault] = {
+    Phase.DOUBT: VenueFault.HIDDEN,
+    Phase.CROSSING: VenueFault.CANCEL_CROSSES,
+}
+"""The faults that phases are made of. Another one comes on top."""
+
 _KNOWN_LATER = frozenset({VenueFault.HIDDEN, VenueFault.LATE})
 _NEVER_THERE = frozenset(
     {
@@ -136,7 +142,7 @@ def _while_recovering(starts: Passes) -> Iterator[Case]:
 def _with_faults(phases: Passes) -> Iterator[Case]:
     for phase, passes in phases.items():
         for fault in VenueFault:
-            if fault.strikes in STRIKES[phase] and fault is not VenueFault.CANCEL_BANNED:
+            if fault.strikes in STRIKES[phase] and fault not in {VenueFault.CANCEL_BANNED, STANDING.get(phase)}:
                 yield from (Case(point, phase, fault) for point in points_under(fault, passes))
 
 

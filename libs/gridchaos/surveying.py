@@ -19,6 +19,7 @@ ELSEWHERE: Mapping[str, str] = {
     "executor.withdraw": "under a ban that a cancel earned",
     "orchestrator.hand_over": "tests/orchestrator/test_upgrade.py: a workflow of an earlier contract",
     "executor.word": "tests/system/test_unknown.py: an operator's word, on a venue whose requests never expire",
+    "executor.adopt": "tests/system/test_rebuild.py: the rebuild of a lost ledger",
     "orchestrator.cut": "tests/orchestrator/test_rebuild.py: the rebuild of a lost state",
     "orchestrator.tie": "tests/orchestrator/test_rebuild.py: the same",
 }

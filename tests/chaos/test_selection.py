@@ -4,7 +4,7 @@ from itertools import product
 
 from gridchaos.case import Case, Phase
 from gridchaos.faults import VenueFault
-from gridchaos.selection import STRIKES, Select, Surveyed, essentials, matrix, pairs, selected
+from gridchaos.selection import STANDING, STRIKES, Select, Surveyed, essentials, matrix, pairs, selected
 
 PASSES = {
     "executor.accept.after": 1, "executor.place.before": 5, "executor.place.after": 5, "executor.cancel.after": 2,
@@ -39,8 +39,8 @@ def test_every_fault_is_in_every_phase_in_which_it_can_strike() -> None:
         (case.phase, case.fault) for case in CASES if case.fault not in {VenueFault.NONE, VenueFault.TRADED_AWAY}
     }
     wanted = {(phase, fault) for phase, fault in product(Phase, VenueFault) if fault.strikes in STRIKES[phase]}
-    banned = {(phase, VenueFault.CANCEL_BANNED) for phase in (Phase.HALT,)}  # no place is held back there
-    assert together == wanted - banned
+    nothing_to_hold_back = {(Phase.HALT, VenueFault.CANCEL_BANNED)}
+    assert together == wanted - nothing_to_hold_back - set(STANDING.items())
 
 
 def test_a_fault_that_hides_a_place_leads_to_where_it_is_found_and_one_that_loses_it_to_where_it_is_given_up() -> None:
