@@ -1,6 +1,6 @@
 """SIGKILL at every single statement of a transaction: the book is as it was before, or as it is after, never between.
 
-The file is its own victim: run as a script, it trades once and kills itself at the given statement.
+The file is its own victim: run as a script, it forks processes that trade once, each killed at a later statement.
 """
 
 import os
@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -80,27 +81,28 @@ def test_a_command_that_is_killed_anywhere_has_happened_whole_or_not_at_all(tmp_
     store.close()
     after = book_of(path)
 
-    code, statement = -signal.SIGKILL, 0
-    while code == -signal.SIGKILL:
-        statement += 1
-        broken = tmp_path / f"{statement}.sqlite"
-        code = subprocess.run([sys.executable, __file__, str(broken), command, str(statement)], check=False).returncode
-        assert book_of(broken) == (before if code else after), f"killed at statement {statement}"
+    script = [sys.executable, __file__, str(tmp_path), command]
+    codes = [int(line) for line in subprocess.run(script, check=True, stdout=subprocess.PIPE).stdout.split()]
 
-    assert code == 0
-    assert statement > 5
+    *killed, last = codes
+    assert len(killed) >= 5
+    assert set(killed) == {-signal.SIGKILL}
+    assert last == 0
     assert before != after
+    for statement, code in enumerate(codes, 1):
+        book = book_of(tmp_path / f"{statement}.sqlite")
+        assert book == (before if code else after), f"killed at statement {statement}"
 
 
 def _die_at(statement: int) -> Callable[[str], None]:
     left = [statement]
 
-    def count(_sql: str) -> None:
+    def note(_sql: str) -> None:
         left[0] -= 1
         if left[0] == 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    return count
+    return note
 
 
 def _victim(path: Path, command: str, statement: int) -> None:
@@ -111,5 +113,18 @@ def _victim(path: Path, command: str, statement: int) -> None:
     COMMANDS[command](venue)
 
 
+def _end_of_victim(path: Path, command: str, statement: int) -> int:
+    """Its exit code, below 0 the signal that ended it."""
+    pid = os.fork()
+    if pid == 0:
+        _victim(path, command, statement)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
 if __name__ == "__main__":
-    _victim(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+    for number in count(1):
+        exit_code = _end_of_victim(Path(sys.argv[1]) / f"{number}.sqlite", sys.argv[2], number)
+        print(exit_code)  # noqa: T201  # to the test
+        if exit_code != -signal.SIGKILL:
+            break
