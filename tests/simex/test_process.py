@@ -14,6 +14,7 @@ import aiohttp
 import pytest
 
 from gridrpc.channel import open_channel
+from gridtesting.processes import run_to_end
 from gridwright.v1 import simex_pb2, simex_pb2_grpc
 
 pytestmark = pytest.mark.system
@@ -104,9 +105,9 @@ async def test_a_book_in_use_is_one_sentence_and_exit_code_3(
     ],
 )
 async def test_a_setting_that_cannot_be_used_is_one_sentence_and_exit_code_2(
-    tmp_path: Path, launch: Callable[..., Awaitable[Any]], text: str, sentence: str
+    tmp_path: Path, text: str, sentence: str
 ) -> None:
-    code, stderr = await ended(await launch(config(tmp_path, text)))
+    code, stderr = await run_to_end("simex", config(tmp_path, text), tmp_path / "log")
 
     assert code == 2
     assert stderr.startswith(f"simex: {sentence}")
