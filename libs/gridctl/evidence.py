@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from decimal import Decimal
 
 import grpc
 
@@ -59,11 +60,16 @@ async def _seq_at_rest(wires: Wires, bot: str, symbol: str, truth: simex_pb2.Tru
         and not opened.in_flight
         and opened.end_offset == state.event_offset
         and state.totals.fills == traded
-        and not any(slot.order.status in _UNSETTLED for slot in state.slots.values())
+        and not any(_under_way(slot.order) for slot in state.slots.values() if slot.HasField("order"))
     )
     if not at_rest:
         raise _UnderWayError
     return state.seq
+
+
+def _under_way(order: models_pb2.SlotOrder) -> bool:
+    """Whether more will be heard of it by itself: an order that is filled whole, and its end not told yet, too."""
+    return order.status in _UNSETTLED or Decimal(order.executed) == Decimal(order.quantity)
 
 
 async def gather(wires: Wires, symbols: tuple[str, ...]) -> tuple[simex_pb2.Truth, list[Books]]:

@@ -26,11 +26,12 @@ async def tell_health(server: Server, database: Watched) -> None:
     look: asyncio.Task[None] | None = None
     told: bool | None = None
     while True:
-        if look is None or look.done():
+        if look is None:
             look = asyncio.create_task(asyncio.to_thread(database.ping))
         await asyncio.wait({look}, timeout=_EVERY_SECONDS)  # a look may hang with the server: health does not
         if look.done():
-            await look
+            await look  # also one that ended while we slept: what it raises must not get lost
+            look = None
         serving = not database.away
         if serving is not told:
             await server.set_serving(serving=serving)
