@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 import psycopg
 
 from gridrpc.crash import ANY, CRASH
+from gridtesting.forked import TELL
 from gridtesting.postgres import PostgresServer
 from gridtesting.processes import Process
 
@@ -63,6 +64,12 @@ class Kept:
         if self._up.is_set():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._process.pid, signal.SIGKILL)
+
+    def tell(self) -> None:
+        """Has it write to its log what it is about, if it runs."""
+        if self._up.is_set():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._process.pid, TELL)
 
     def freeze(self) -> None:
         """SIGSTOP, if it runs."""

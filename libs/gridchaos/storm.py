@@ -31,6 +31,7 @@ RECOVERY_SECONDS = 45.0
 _SETTLE_SECONDS = 60.0
 _KILLS_TO_REST = 15  # at rest more can be said than while everything moves
 _FIRST_FILLS = 3
+_TELL_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,9 @@ class Storm:
             await playing
         except (StuckError, GaveUpError, grpc.aio.AioRpcError) as error:
             self._problems += [f"P8: {error}", *self._watcher.sent_twice()]
+            for kept in self._kept.values():
+                kept.tell()
+            await asyncio.sleep(_TELL_SECONDS)
         finally:
             await self._trouble.end()
             for task in [playing, *tasks]:

@@ -5,9 +5,12 @@ process forks while it has one thread and no channel, so a child begins as after
 """
 
 import asyncio
+import contextlib
+import faulthandler
 import importlib
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 from collections.abc import Mapping
@@ -16,6 +19,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from gridctl.child import Child, Service
+
+TELL = signal.SIGUSR2
+"""Sent to a forked service, it writes to its log what it is about."""
 
 _context = multiprocessing.get_context("forkserver")
 # The last one is what a child of a test imports again as its main module.
@@ -81,7 +87,16 @@ def _become(module: str, config: str, log: str, environment: dict[str, str]) -> 
         os.dup2(output.fileno(), 2)
     sys.argv = [module, "--config", config]
     threading.Thread(target=_end_with_the_tests, name="leash", daemon=True).start()
+    signal.signal(TELL, _tell)
     sys.exit(importlib.import_module(f"{module}.__main__").main())
+
+
+def _tell(*_: object) -> None:
+    """What all threads and tasks are about, into the log."""
+    faulthandler.dump_traceback(all_threads=True)
+    with contextlib.suppress(RuntimeError):  # no loop runs
+        for task in asyncio.all_tasks():
+            task.print_stack()
 
 
 def _end_with_the_tests() -> None:
