@@ -90,8 +90,8 @@ CASES = {
         DatabaseCase("postgres/ended-sessions", trouble.ended_sessions),
         DatabaseCase("postgres/lost-answers", trouble.lost_answers(97), fills=4, wired=True),
         DatabaseCase("postgres/lost-answers-often", trouble.lost_answers(61), fills=4, wired=True),
-        DatabaseCase("postgres/lost-commits", trouble.lost_answers(13, commits_only=True), fills=3, wired=True),
-        DatabaseCase("postgres/lost-commits-often", trouble.lost_answers(7, commits_only=True), fills=3, wired=True),
+        DatabaseCase("postgres/lost-commits", trouble.lost_answers(5, commits_only=True), fills=3, wired=True),
+        DatabaseCase("postgres/lost-commits-often", trouble.lost_answers(3, commits_only=True), fills=3, wired=True),
         DatabaseCase("postgres/full", trouble.full, (EXECUTOR,), on_disk=POSTGRES),
         DatabaseCase("postgres/full-60s", trouble.full, (EXECUTOR,), 60, on_disk=POSTGRES),
         DatabaseCase("postgres/full-orchestrator", trouble.full, (ORCHESTRATOR,), on_disk=POSTGRES, alone=ORCHESTRATOR),
@@ -175,8 +175,9 @@ async def _play(case: DatabaseCase, grid: Grid, scene: Scene, began: float) -> R
     verdict = await judge(grid, healed_ms)
     if verdict.mode != "MODE_RUNNING":
         silent.append(f"P5: it is in {verdict.mode}")
-    if scene.wire is not None and not scene.wire.lost_commits:
-        silent.append(f"no commit lost its answer, of {scene.wire.lost} that were lost: nothing was shown")
+    wire = scene.wire
+    if wire is not None and not (wire.lost_before if wire.commits_only else wire.lost_commits):
+        silent.append(f"no commit was lost, only {wire.lost} answers: nothing was shown")
     problems = (*verdict.problems, *silent)
     return Result("case", case.id, case.database, kills=0, seconds=_since(began), problems=problems, **verdict.measures)
 

@@ -1,6 +1,6 @@
 """A wire to Postgres that loses answers: what was asked is done, and who asked hears of nothing but a lost connection.
 
-The answer of a COMMIT may be among them; then nobody but the server knows whether it was made.
+The answer of a COMMIT may be among them, and a COMMIT itself: then nobody but the server knows whether it was made.
 """
 
 import asyncio
@@ -9,13 +9,14 @@ from typing import Self
 
 _CHUNK = 65_536
 _COMMIT = b"COMMIT\0"
+_WRITTEN = (b"INSERT 0 ", b"UPDATE ", b"DELETE ")  # as the server reports it
 
 
 class DatabaseWire:
     """Listens on a port of 127.0.0.1 for as long as it is entered, and connects whoever comes to a server's port.
 
-    While `every` is n, each n-th answer is withheld and its connection cut; each n-th that is about a commit, while
-    `commits_only`. 0: none.
+    While `every` is n, each n-th answer is withheld and its connection cut. While `commits_only`, each n-th commit of
+    something that was written is lost: its answer, and the next time the commit itself. 0: none.
     """
 
     def __init__(self, port: int) -> None:
@@ -24,9 +25,11 @@ class DatabaseWire:
         self.lost = 0
         """How many answers."""
         self.lost_commits = 0
-        """How many of them were about a commit."""
+        """How many of them were about a commit that was made."""
+        self.lost_before = 0
+        """How many commits never came to the server."""
         self._target = port
-        self._answers = 0
+        self._counted = 0
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -57,25 +60,38 @@ class DatabaseWire:
             server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._target)
             call = _Call(reader, writer, server_reader, server_writer)
             try:
-                await asyncio.gather(call.forward(), self._answer(call))
+                await asyncio.gather(self._ask(call), self._answer(call))
             finally:
                 call.cut()
         writer.transport.abort()
 
+    async def _ask(self, call: "_Call") -> None:
+        while data := await call.reader.read(_CHUNK):
+            call.commits = _COMMIT in data
+            if call.commits and call.wrote and self.commits_only and self._is_lost():
+                call.withheld = self.lost_commits <= self.lost_before
+                if not call.withheld:
+                    self.lost_before += 1
+                    break
+            call.server_writer.write(data)
+            await call.server_writer.drain()
+        call.cut()
+
     async def _answer(self, call: "_Call") -> None:
         while data := await call.server_reader.read(_CHUNK):
-            if (call.commits or not self.commits_only) and self._is_lost():
+            if call.withheld or (not self.commits_only and self._is_lost()):
                 self.lost += 1
                 self.lost_commits += call.commits
                 break
+            call.wrote = not call.commits and (call.wrote or any(tag in data for tag in _WRITTEN))
             call.commits = False
             call.writer.write(data)
             await call.writer.drain()
         call.cut()
 
     def _is_lost(self) -> bool:
-        self._answers += 1
-        return self.every > 0 and self._answers % self.every == 0
+        self._counted += 1
+        return self.every > 0 and self._counted % self.every == 0
 
 
 class _Call:
@@ -89,18 +105,13 @@ class _Call:
         server_writer: asyncio.StreamWriter,
     ) -> None:
         self.commits = False  # whether the last thing asked was to commit
+        self.wrote = False  # whether its transaction has written something
+        self.withheld = False  # whether nothing is answered any more
+        self.reader = reader
         self.writer = writer
         self.server_reader = server_reader
-        self._reader = reader
-        self._server_writer = server_writer
-
-    async def forward(self) -> None:
-        while data := await self._reader.read(_CHUNK):
-            self.commits = _COMMIT in data
-            self._server_writer.write(data)
-            await self._server_writer.drain()
-        self.cut()
+        self.server_writer = server_writer
 
     def cut(self) -> None:
         self.writer.transport.abort()
-        self._server_writer.transport.abort()
+        self.server_writer.transport.abort()
