@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gridcore.config import GridMode, Spacing
-from gridcore.orders import Side
+from gridcore.orders import OrderStatus, Role, Side
 from gridcore.position_manager import PositionManager
+from gridcore.slots import InventorySlot, SlotOrder
 from gridcore.state import State
 from gridtesting.grids import MARKET, grid
 
@@ -35,4 +36,6 @@ def test_an_order_is_out_of_reach_where_its_rank_is_beyond_window_and_slack(
 
     beyond = manager._rank(side, limit, price) > window + config.window_slack
 
-    assert manager._out_of_reach(side, limit) is beyond
+    order = SlotOrder("o", "1", Role.OPENING, side, limit, Decimal(1), Decimal(0), OrderStatus.OPEN)
+    slot = InventorySlot(limit, 0, side, limit, order=order)
+    assert manager._must_cancel(slot, wanted=True) is beyond
