@@ -161,7 +161,8 @@ def points_under(fault: VenueFault, passes: Mapping[str, int]) -> Iterator[str]:
 
 
 def _leads_to_a_look(fault: VenueFault) -> bool:
-    return fault not in {VenueFault.CANCEL_CROSSES_HALF}  # that cancel is answered well, for what is left
+    # The one cancel is answered well, for what is left; the other is sent again by the HTTP client, being idempotent.
+    return fault not in {VenueFault.CANCEL_CROSSES_HALF, VenueFault.CANCEL_LOST_REQUEST}
 
 
 def _traded_away(phases: Passes) -> Iterator[Case]:
