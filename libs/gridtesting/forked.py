@@ -28,6 +28,8 @@ _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
     ["simex.__main__", "pricemon.__main__", "executor.__main__", "orchestrator.__main__", __name__, "pytest"]
 )
+# To start a process looks after those that have ended, in a thread of its own; an exit code can be read only once.
+_one_at_a_time = threading.Lock()
 
 
 def fork(
@@ -40,7 +42,8 @@ def fork(
     log.parent.mkdir(parents=True, exist_ok=True)
     whole = {**os.environ, **environment}
     process = _context.Process(target=_become, args=(module, str(config), str(log), whole))
-    process.start()  # the first one waits for all the imports
+    with _one_at_a_time:
+        process.start()  # the first one waits for all the imports
     return process
 
 
@@ -72,7 +75,8 @@ class _Forked:
 
     def _reap(self) -> None:
         self._loop.remove_reader(self._process.sentinel)
-        self._process.join()
+        with _one_at_a_time:
+            self._process.join()
         self.returncode = self._process.exitcode
         self._ended.set()
 
