@@ -36,10 +36,12 @@ _CONNECT = {
     "connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }  # fmt: skip
-# The server's side of the same, so that the locks of a vanished client are freed; and commits that last.
+# The server's side of the same, so that the locks of a vanished client are freed, also of one that has not received its
+# last answer, for which keepalives are not sent; and commits that last.
 _SET_UP = """
     SET search_path TO {schema};
     SET tcp_keepalives_idle TO 5; SET tcp_keepalives_interval TO 2; SET tcp_keepalives_count TO 3;
+    SET tcp_user_timeout TO 10000;
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
 """
 
