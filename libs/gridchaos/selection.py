@@ -143,10 +143,10 @@ def _with_faults(phases: Passes) -> Iterator[Case]:
     for phase, passes in phases.items():
         for fault in VenueFault:
             if fault.strikes in STRIKES[phase] and fault not in {VenueFault.CANCEL_BANNED, STANDING.get(phase)}:
-                yield from (Case(point, phase, fault) for point in points_under(fault, passes))
+                yield from (Case(point, phase, fault) for point in points_under(fault, phase, passes))
 
 
-def points_under(fault: VenueFault, passes: Mapping[str, int]) -> Iterator[str]:
+def points_under(fault: VenueFault, phase: Phase, passes: Mapping[str, int]) -> Iterator[str]:
     """The points of a phase where a fault matters: those it passes anyway, and those that it leads to."""
     for point in _AROUND[fault.strikes]:
         if point.rpartition(".")[0] in _ONLY_IN_DOUBT:
@@ -154,7 +154,7 @@ def points_under(fault: VenueFault, passes: Mapping[str, int]) -> Iterator[str]:
                 yield point
         elif point in passes:
             yield point
-    if fault in _KNOWN_LATER:
+    if fault in _KNOWN_LATER and phase is not Phase.CROSSING:  # there the market has come back, and it is filled first
         yield from ("executor.found.before", "executor.found.after")
     if fault in _NEVER_THERE:
         yield from ("executor.absent.before", "executor.absent.after")
