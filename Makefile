@@ -38,6 +38,7 @@ chaos: $(SENTINEL) ## Kills, stops, cuts off and lies at random, for MINUTES=10,
 
 CHAOS := $(BIN)/gridwright chaos --resume $(or $(RESULTS),.gridwright/chaos-all.jsonl)
 chaos-all: $(SENTINEL) ## The whole matrix, 1,000 random kills, broken databases; goes on where it was: RESULTS=file WRITE_DOCS=1
+	-@MACHINE_EXAMPLES=100 $(BIN)/pytest tests/executor/test_machine.py tests/chaos/test_step_machine.py -q -n 2
 	-@$(CHAOS) --databases
 	-@$(CHAOS) --matrix
 	-@$(CHAOS) --matrix --database postgres --select pairwise
