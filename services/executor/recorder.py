@@ -117,17 +117,21 @@ class Recorder:
         seen = await self._reader.read(partial(self._venue.order_by_id, trade.symbol, trade.exchange_order_id))
         if seen is None:
             raise ReadFailedError(f"trade {trade.fill.trade_id} names an order that the venue does not show yet")
-        order = await self._learned(seen)
+        order = await self._learned(seen) or await self._check_stranger(seen)
         if order is None:
-            await self._check_stranger(seen)
             self._foreign[trade.symbol, trade.exchange_order_id] = None
             while len(self._foreign) > _MOST_FOREIGN:
                 del self._foreign[next(iter(self._foreign))]
         return order
 
-    async def _check_stranger(self, seen: VenueOrder) -> None:
-        """An order with our prefix, younger than the ledger, that the ledger does not know, is a second bot's."""
-        prefix = (await self._ledger.writer.run(fences.prefixes)).get(seen.symbol, "")
+    async def _check_stranger(self, seen: VenueOrder) -> OrderRecord | None:
+        """An order with our prefix, younger than the ledger, that the ledger does not know, is a second bot's.
+
+        Returns the order where the ledger has taken it over in the meantime.
+        """
+        known, prefix = await self._ledger.writer.run(_known_or_prefix, seen)
+        if known is not None:
+            return known
         ours = prefix != "" and seen.client_order_id.startswith(prefix)
         late_ms = self._venue.request_window_ms or 0  # a lost ledger's last request may land after this one's birth
         if ours and seen.created_ms - self._clock.skew_ms > self._ledger.born_ms + late_ms:
@@ -135,6 +139,7 @@ class Recorder:
                 f"order {seen.client_order_id} ({seen.exchange_order_id}) of {seen.symbol} bears our prefix {prefix}, "
                 "but the ledger never placed it"
             )
+        return None
 
 
 def _owner(connection: sa.Connection, trade: VenueTrade) -> OrderRecord | None:
@@ -142,6 +147,10 @@ def _owner(connection: sa.Connection, trade: VenueTrade) -> OrderRecord | None:
     if order is None and trade.client_order_id:
         order = orders.by_client_id(connection, trade.client_order_id)
     return order
+
+
+def _known_or_prefix(connection: sa.Connection, seen: VenueOrder) -> tuple[OrderRecord | None, str]:
+    return orders.by_client_id(connection, seen.client_order_id), fences.prefixes(connection).get(seen.symbol, "")
 
 
 def _learn(connection: sa.Connection, seen: VenueOrder) -> OrderRecord | None:
