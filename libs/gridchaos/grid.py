@@ -142,6 +142,7 @@ class Grid:
         await self.until(models_pb2.Mode.Name(mode), in_mode)
         if mode == models_pb2.MODE_RUNNING:
             await self.until("open orders", has_orders)
+        await self.until("exit order for all that is held", self._every_exit_is_there)
         await self.until("end of every workflow", self._no_workflow_is_left)
         stack = self.stack
         if not await until_settled(
@@ -156,6 +157,13 @@ class Grid:
             return len(await self.buys()) == BUYS
 
         await self.until(f"{BUYS} orders", all_rest)
+
+    async def _every_exit_is_there(self) -> bool:
+        # After a refusal a slot waits for a while before it places again: that looks like rest and is none.
+        slots = (await self.state()).slots.values()
+        return all(
+            slot.HasField("order") for slot in slots if slot.position_status == models_pb2.POSITION_STATUS_FILLED
+        )
 
     async def _no_workflow_is_left(self) -> bool:
         # DBOS looks for those that it has to resume once a second: before that a state may look at rest and is not.

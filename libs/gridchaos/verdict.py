@@ -62,6 +62,7 @@ async def judge(grid: Grid, restarted_ms: int, hung: str = "") -> Verdict:
     truth, [books] = await gather(grid.stack.wires, (grid.symbol,))
     ledger = await _ledger(grid)
     report = audit(grid.stack.house.bot, truth, [books])
+    truth = await grid.truth()  # read last: what our records tell by then has happened on the venue, or never does
     doubts = unknown_ms(ledger, books.log)
     protected = protected_after_ms(truth, grid.prefix, restarted_ms, frozenset(map(level_of, doubts)))
     return Verdict(
