@@ -224,7 +224,7 @@ def test_an_order_in_doubt_is_not_cancelled_before_it_is_found() -> None:
 def test_a_slot_with_an_order_or_a_position_does_not_leave_the_map() -> None:
     run, plan = first_plan()
     leave = replace(plan, actions=(), new_slots=(), dropped_slots=("60000",))
-    run.step(plan.trigger)
+    run.price_to("60100")
     assert "60000" in settle(run.state, replace(leave, seq=2), [], MARKET).slots, "its order rests"
 
     run.trade_to("59990")
