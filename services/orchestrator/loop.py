@@ -101,12 +101,24 @@ class SymbolLoop:
         except StopError as error:
             desk.stop(error)
         except CoreError as error:
-            desk.stop(
-                UnfinishableError(
-                    f"{desk.symbol} stopped at step {desk.state.seq}: {error}; compare Explain of the last steps with "
-                    "the venue before starting again"
-                )
+            desk.stop(await self._why_stopped(error))
+
+    async def _why_stopped(self, error: CoreError) -> StopError:
+        """What does not fit the state is news of an orchestrator that has taken over meanwhile, or something worse."""
+        desk = self._desk
+        try:
+            stored = await self._in_thread(desk.keeper.store.load_state)
+        except StopError as lost:
+            return lost
+        if stored is not None and stored.seq > desk.state.seq:
+            return LeaseLostError(
+                f"another orchestrator has brought {desk.symbol} to step {stored.seq}, and this one is at "
+                f"{desk.state.seq}: it has taken over; stop one of them"
             )
+        return UnfinishableError(
+            f"{desk.symbol} stopped at step {desk.state.seq}: {error}; compare Explain of the last steps with the "
+            "venue before starting again"
+        )
 
     async def step(self, trigger: Trigger, request_id: str = "") -> Plan:
         """Decides on the trigger and carries the plan out; the state is committed when it returns."""
