@@ -98,8 +98,10 @@ def test_a_lost_state_comes_back_from_the_log_and_the_live_orders(mode: GridMode
 @pytest.mark.parametrize("mode", GridMode)
 def test_a_state_of_any_age_catches_up_with_a_log_that_was_kept_or_written_anew(mode: GridMode, seed: int) -> None:
     config = replace(GRID, mode=mode)
-    backups: list[State] = []
-    for number, run in enumerate(ran(mode, seed, 1_500)):
+    steps = ran(mode, seed, 1_500)
+    run = next(steps)
+    backups = [run.state]
+    for number, run in enumerate(steps):  # the same run, after each of its events
         if number % 100 == 0:
             backups.append(run.state)
     assert len({state.seq for state in backups}) > 5
