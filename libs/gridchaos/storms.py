@@ -77,7 +77,11 @@ def play_in(schedule_json: str) -> Played:
     """Plays one in a folder, and on a server, of its own. For a process that does nothing else."""
     schedule = Schedule.from_json(schedule_json)
     with tempfile.TemporaryDirectory(prefix="gridwright-storm-") as folder, _database(schedule.database) as database:
-        return asyncio.run(play(schedule, Path(folder), database))
+        try:
+            return asyncio.run(play(schedule, Path(folder), database))
+        finally:
+            for left in multiprocessing.active_children():  # one that was being started as the storm ended: this
+                left.kill()  # process could not end before it does
 
 
 def _played(options: Options, workers: Executor, say: Say) -> Iterator[Result]:
