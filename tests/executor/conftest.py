@@ -31,7 +31,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(autouse=True)
 def ledgers(request: pytest.FixtureRequest) -> Iterator[None]:
     """Ledgers are in files, or in the test's database."""
-    database = request.getfixturevalue("database") if "database" in request.fixturenames else Database(SQLITE)
+    # Not by its fixturenames: pytest leaves out what `pytest_generate_tests` has added.
+    callspec = getattr(request.node, "callspec", None)
+    asked = callspec is not None and "database" in callspec.params
+    database = request.getfixturevalue("database") if asked else Database(SQLITE)
     with ledgers_in(database):
         yield
 
