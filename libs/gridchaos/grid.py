@@ -168,8 +168,10 @@ class Grid:
     async def _no_workflow_is_left(self) -> bool:
         # DBOS looks for those that it has to resume once a second: before that a state may look at rest and is not.
         request = orchestrator_pb2.ListWorkflowsRequest(symbol=self.symbol, limit=_WORKFLOWS)
-        listed = await self.stack.wires.orchestrator.ListWorkflows(request, wait_for_ready=True)
-        return not any(workflow.status in _UNFINISHED for workflow in listed.workflows)
+        with _while_down():  # it answers UNAVAILABLE while its database is away
+            listed = await self.stack.wires.orchestrator.ListWorkflows(request, wait_for_ready=True)
+            return not any(workflow.status in _UNFINISHED for workflow in listed.workflows)
+        return False
 
     async def fills_beyond(self, fills: int) -> None:
         """Returns once the state counts more fills than that."""
