@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from gridcore.state import State
 from orchestrator.journal import JournalRow, Phase
 from orchestrator.store.postgres_schema import leases, ledger_cursors, slots, states, trading_steps
-from orchestrator.store.prepared import for_postgres
+from orchestrator.store.prepared import PostgresStatement
 from orchestrator.store.rows import journal_row, phases_json, row_values
 from orchestrator.store.state_pieces import StatePieces
 
@@ -34,7 +34,7 @@ _REMOVE_SLOTS = sa.text("DELETE FROM slots WHERE symbol = :symbol AND key = ANY(
 # What every step runs. The server is asked once for all of its rows, each of which needs the one before: the journal's
 # where neither its seq nor its request has one, the state's where it stands at `seq - 1` under our lease, then the
 # slots'. Asked for one after another they took half of a commit's time.
-_COMMIT_STEP = for_postgres(
+_COMMIT_STEP = PostgresStatement(
     sa.text("""
     WITH step AS (
         INSERT INTO trading_steps (symbol, seq, request_id, epoch, trigger_kind, plan, results, digest_before,
@@ -62,7 +62,7 @@ _COMMIT_STEP = for_postgres(
            CAST(pg_current_xact_id() AS text) AS transaction_id
 """)
 )
-_SET_PHASES = for_postgres(
+_SET_PHASES = PostgresStatement(
     sa.update(trading_steps)
     .where(trading_steps.c.symbol == sa.bindparam("of_symbol"), trading_steps.c.seq == sa.bindparam("of_seq"))
     .values(phases=sa.bindparam("whole"))

@@ -29,7 +29,7 @@ from gridrpc.faults import InvalidArgument
 from orchestrator.errors import ConflictError, DatabaseStopError, LeaseLostError, UnfinishableError
 from orchestrator.journal import JournalRow, Phase
 from orchestrator.store.locks import FileLock
-from orchestrator.store.prepared import for_sqlite
+from orchestrator.store.prepared import SqliteStatement
 from orchestrator.store.rows import journal_row, phases_json, row_values
 from orchestrator.store.schema import meta_table, prepare, state_table, steps_table
 from orchestrator.store.state_pieces import NOTHING, StatePieces, pieces_of
@@ -40,16 +40,16 @@ _LEDGER_CURSOR = "ledger_cursor"
 _STORED_SEQ = sa.func.json_extract(state_table.c.data, "$.seq")
 
 # What every commit runs. The first is all that it has to look at before it writes.
-_STORED = for_sqlite(
+_STORED = SqliteStatement(
     sa.text("""
     SELECT (SELECT value FROM meta WHERE key = 'epoch') AS epoch,
            (SELECT data FROM state) AS data,
            EXISTS (SELECT 1 FROM trading_steps WHERE request_id = :request_id) AS repeated
 """)
 )
-_WRITE_STATE = for_sqlite(insert(state_table).prefix_with("OR REPLACE"))
-_WRITE_ROW = for_sqlite(insert(steps_table))
-_SET_PHASES = for_sqlite(
+_WRITE_STATE = SqliteStatement(insert(state_table).prefix_with("OR REPLACE"))
+_WRITE_ROW = SqliteStatement(insert(steps_table))
+_SET_PHASES = SqliteStatement(
     sa.update(steps_table).where(steps_table.c.seq == sa.bindparam("of_seq")).values(phases=sa.bindparam("whole"))
 )
 
@@ -176,11 +176,11 @@ class SqliteStore:
         """State and journal row in one transaction; a repetition returns what is stored and writes nothing."""
         after = pieces_of(state, self._kept)
         with around("orchestrator.commit"), self._transaction() as connection:
-            stored = _STORED.on(connection, {"request_id": plan.request_id}).one()
-            if stored.repeated:
+            epoch, data, repeated = _STORED.on(connection, {"request_id": plan.request_id}).fetchone()
+            if repeated:
                 return self._repeated(connection, plan.request_id)
-            self._refuse_other_epoch(stored.epoch or 0)
-            before = self._kept_or_stored(stored.data)
+            self._refuse_other_epoch(epoch or 0)
+            before = self._kept_or_stored(data)
             self._refuse_other_seq(before.seq, plan.seq)
             row = JournalRow(
                 plan=plan,
