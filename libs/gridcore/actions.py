@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import Enum
 
+from gridcore.lookup import Word
 from gridcore.orders import OrderStatus, OrderType, Role, Side
 
 
@@ -33,7 +33,7 @@ class CancelOrder:
 Action = PlaceOrder | CancelOrder
 
 
-class Outcome(Enum):
+class Outcome(Word):
     """The ledger's answer for an action. Once given it never changes."""
 
     ACCEPTED = "ACCEPTED"  # on the venue, or was and has ended: the update log tells

@@ -10,6 +10,7 @@ Numbers are base 36, padded; the level is offset so that negative ones fit. The 
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gridcore.errors import CoreError
 from gridcore.orders import Role
@@ -64,6 +65,7 @@ def parse_client_order_id(text: str) -> OrderName | None:
     return OrderName(text[:PREFIX_LENGTH], _ROLE_OF[text[PREFIX_LENGTH]], level - _LEVEL_OFFSET, epoch, seq, index)
 
 
+@lru_cache(maxsize=4096)  # the orders of a step share epoch and seq, those of a slot its level
 def _base36(number: int, width: int) -> str:
     if not 0 <= number < 36**width:
         raise CoreError(f"{number} does not fit {width} base-36 digits of a client order id")

@@ -4,12 +4,11 @@ Fills do not end an order; its recorded end does, and that comes only after all 
 ENDED_FILLED, never by arithmetic here. The ugly rows are real and say why they exist.
 """
 
-from enum import Enum
-
 from gridcore.errors import ImpossibleTransitionError
+from gridcore.lookup import Word
 
 
-class Side(Enum):
+class Side(Word):
     """What the order does with the base asset."""
 
     BUY = "BUY"
@@ -26,21 +25,21 @@ class Side(Enum):
         return 1 if self is Side.BUY else -1
 
 
-class Role(Enum):
+class Role(Word):
     """What the order does to its slot's position."""
 
     OPENING = "OPENING"
     CLOSING = "CLOSING"
 
 
-class OrderType(Enum):
+class OrderType(Word):
     """How the order meets the book."""
 
     LIMIT = "LIMIT"
     LIMIT_MAKER = "LIMIT_MAKER"  # the venue refuses it if it would trade at once
 
 
-class OrderStatus(Enum):
+class OrderStatus(Word):
     """Where an order is in its life."""
 
     OPEN = "OPEN"  # on the book, or traded there and waiting for its recorded end
@@ -58,7 +57,7 @@ class OrderStatus(Enum):
         return self in ENDED
 
 
-class OrderEvent(Enum):
+class OrderEvent(Word):
     """What can happen to an order, past tense."""
 
     FOUND_OPEN = "FOUND_OPEN"  # a look-up saw it on the book

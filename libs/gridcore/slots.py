@@ -6,15 +6,15 @@ may follow; what is not in it is an error.
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from enum import Enum
 
 from gridcore.errors import ImpossibleTransitionError
+from gridcore.lookup import Word
 from gridcore.market import MarketRules
 from gridcore.money import ZERO, canonical
 from gridcore.orders import OrderStatus, Role, Side
 
 
-class SlotStatus(Enum):
+class SlotStatus(Word):
     """Whether an order stands for the slot."""
 
     FREE = "FREE"  # no order
@@ -22,7 +22,7 @@ class SlotStatus(Enum):
     LOCKED = "LOCKED"  # an order rests on the venue
 
 
-class PositionStatus(Enum):
+class PositionStatus(Word):
     """What the slot holds."""
 
     EMPTY = "EMPTY"
@@ -30,7 +30,7 @@ class PositionStatus(Enum):
     DUST = "DUST"  # a residue too small for the venue; it joins the next closing order
 
 
-class SlotEvent(Enum):
+class SlotEvent(Word):
     """What can happen to a slot, past tense."""
 
     OPENING_SENT = "OPENING_SENT"  # and it is on the venue, or may be

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from enum import Enum
 
+from gridcore.lookup import Word
 from gridcore.money import ZERO
 from gridcore.slots import InventorySlot
 
 
-class Mode(Enum):
+class Mode(Word):
     """What the grid may do."""
 
     RUNNING = "RUNNING"
@@ -18,7 +18,7 @@ class Mode(Enum):
     SAFE = "SAFE"  # no opening order on the venue; closing orders stay allowed
 
 
-class Rule(Enum):
+class Rule(Word):
     """What put the grid into its mode."""
 
     NONE = ""

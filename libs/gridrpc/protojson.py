@@ -20,6 +20,7 @@ _ToJson = Callable[[Any], object]
 
 _PLAIN = frozenset({FieldDescriptor.CPPTYPE_STRING, FieldDescriptor.CPPTYPE_BOOL, FieldDescriptor.CPPTYPE_INT32,
                     FieldDescriptor.CPPTYPE_UINT32})  # fmt: skip
+_encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
 _LONG = frozenset({FieldDescriptor.CPPTYPE_INT64, FieldDescriptor.CPPTYPE_UINT64})  # told as strings
 
 
@@ -34,7 +35,7 @@ def to_dict(message: Message) -> dict[str, object]:
 
 def to_json(message: Message) -> str:
     """The same as text with sorted keys: one message, one text."""
-    return json.dumps(to_dict(message), sort_keys=True, ensure_ascii=False)
+    return _encode(to_dict(message))
 
 
 def from_json(text: str, into: M, field: str) -> M:
