@@ -25,6 +25,11 @@ class Phase(Enum):
     LIFT = "lift"  # out of safe mode by hand: they are placed again
 
 
+def service_of(point: str) -> str:
+    """Who passes a crash point."""
+    return EXECUTOR if point.startswith(EXECUTOR) else ORCHESTRATOR
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """`point` is what GRIDWRIGHT_CRASH takes: a name, or a name and its n-th pass.
@@ -44,7 +49,7 @@ class Case:
     @property
     def service(self) -> str:
         """Who dies."""
-        return EXECUTOR if self.point.startswith(EXECUTOR) else ORCHESTRATOR
+        return service_of(self.point)
 
     @property
     def deaths(self) -> tuple[str, ...]:

@@ -3,11 +3,10 @@
 import asyncio
 import contextlib
 import hashlib
-import multiprocessing
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from gridchaos.rests import Place, at_place, rest_for
 from gridchaos.results import Result, append, read
 from gridchaos.selection import Select, Surveyed, matrix, selected
 from gridchaos.stops import Stop, result_of_stop
+from gridchaos.workers import working
 
 SQLITE, POSTGRES = "sqlite", "postgres"
 Say = Callable[[str], None]
@@ -38,7 +38,7 @@ class Options:
 
 def run_matrix(options: Options, say: Say) -> bool:
     """Whether all that was played, in this run and before, kept every promise."""
-    with _place(options.database) as place, _workers(options.jobs) as workers:
+    with playing_on(options.database) as place, working(options.jobs) as workers:
         surveyed = _surveyed(options.results, workers, say)
         cases: list[AnyCase] = list(selected(matrix(surveyed), options.select))
         if options.select is not Select.COVERING:  # CI plays a few of these in tests/chaos
@@ -120,12 +120,6 @@ def parse(case_id: str) -> AnyCase:
 @contextlib.contextmanager
 def playing_on(database: str) -> Iterator[Place]:
     """The place for cases on a database that is there for the block."""
-    with _place(database) as place:
-        yield place
-
-
-@contextlib.contextmanager
-def _place(database: str) -> Iterator[Place]:
     with tempfile.TemporaryDirectory(prefix="gridwright-chaos-rests-") as shared:
         if database == SQLITE:
             yield Place(Path(shared))
@@ -135,14 +129,3 @@ def _place(database: str) -> Iterator[Place]:
 
         with running_postgres() as server:
             yield Place(Path(shared), server.url(), make_template(server))
-
-
-@contextlib.contextmanager
-def _workers(jobs: int) -> Iterator[Executor]:
-    # Spawned, not forked: each has a fork server of its own for its services, and gRPC must not be forked.
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as workers:
-        try:
-            yield workers
-        except BaseException:
-            workers.shutdown(wait=False, cancel_futures=True)
-            raise

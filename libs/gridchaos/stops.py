@@ -17,7 +17,7 @@ from typing import Any
 
 import grpc
 
-from gridchaos.case import Phase
+from gridchaos.case import Phase, service_of
 from gridchaos.chaos_house import still_house
 from gridchaos.faults import VenueFault
 from gridchaos.grid import DEADLINE_SECONDS, GaveUpError, Grid
@@ -55,7 +55,7 @@ class Stop:
     @property
     def service(self) -> str:
         """Who stops."""
-        return EXECUTOR if self.point.startswith(EXECUTOR) else ORCHESTRATOR
+        return service_of(self.point)
 
     @classmethod
     def parse(cls, text: str) -> "Stop":

@@ -6,7 +6,7 @@ import multiprocessing
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -16,6 +16,7 @@ from gridchaos.schedule import POSTGRES, Schedule, draw
 from gridchaos.shrinking import RERUNS, reruns, shrink
 from gridchaos.storm import Played, play
 from gridchaos.storm_house import DATABASE_WIRES, WIRES
+from gridchaos.workers import working
 from gridtesting.databases import SQLITE, Database
 from gridtesting.postgres import running_postgres
 
@@ -46,7 +47,7 @@ class Options:
 def run_storms(options: Options, say: Say) -> bool:
     """Whether every promise held in all of them."""
     say(f"storms of {KILLS} kills each on {options.database}, from seed {options.seed} on")
-    with _workers(options.jobs) as workers:
+    with working(options.jobs) as workers:
         results = list(_played(options, workers, say))
         failed = [result for result in results if not result.clean]
         for result in failed:
@@ -57,7 +58,7 @@ def run_storms(options: Options, say: Say) -> bool:
 
 def run_storm(schedule: Schedule, results: Path, say: Say) -> bool:
     """Plays one storm; whether every promise held."""
-    with _workers(1) as workers:
+    with working(1) as workers:
         played = workers.submit(play_in, schedule.to_json()).result()
     _tell(played, results, say)
     return played.result.clean
@@ -189,14 +190,3 @@ def _database(kind: str) -> Iterator[Database]:
         return
     with running_postgres() as server:
         yield Database(POSTGRES, server.url(server.create()), server)
-
-
-@contextlib.contextmanager
-def _workers(jobs: int) -> Iterator[Executor]:
-    # Spawned, not forked: each has a fork server of its own for its services, and gRPC must not be forked.
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as workers:
-        try:
-            yield workers
-        except BaseException:
-            workers.shutdown(wait=False, cancel_futures=True)
-            raise

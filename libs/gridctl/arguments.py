@@ -44,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
 def add_chaos(chaos: argparse.ArgumentParser) -> None:
     """What chaos may be told; `python -m gridchaos` takes the same words."""
     what = chaos.add_mutually_exclusive_group(required=True)
-    what.add_argument("--case", metavar="ID", help="one case: point/phase/fault of the matrix, or db/…")
+    what.add_argument("--case", metavar="ID", help="one case: point/phase/fault, stop/…, restarts/…, db/…")
     what.add_argument("--matrix", action="store_true", help="crash points × phases × faults of a venue")
     what.add_argument("--databases", action="store_true", help="databases that go wrong while an order fills: all db/…")
     what.add_argument("--minutes", type=_positive, metavar="N", help="storms of random kills for so long")
