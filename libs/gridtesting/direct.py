@@ -122,4 +122,12 @@ class _Channel:
 
     def unary_stream(self, method: str, **_: object) -> Callable[..., AsyncIterator[Any]]:
         name = method.rpartition("/")[2]
-        return lambda request: getattr(self._house.servicer, name)(request, _NOBODY)
+
+        async def stream(request: object) -> AsyncIterator[Any]:
+            try:
+                async for message in getattr(self._house.servicer, name)(request, _NOBODY):
+                    yield message
+            except CrashError:
+                await self._house.reopen()  # the stream ends, and its reader opens another
+
+        return stream

@@ -57,9 +57,9 @@ class Activities:
         return row
 
     def _committed(self, plan: Plan) -> JournalRow | None:
-        state = self._desk.state
-        if (plan.epoch, plan.seq) > (state.epoch, state.seq) or is_out(Rule.COMMIT_GUARD):
+        if self._desk.keeper.is_ahead(plan.epoch, plan.seq) or is_out(Rule.COMMIT_GUARD):
             return None
+        state = self._desk.state
         row = self._desk.keeper.find(plan.request_id)
         if row is None:
             raise RequestBelowFloorError(

@@ -58,6 +58,14 @@ class Keeper:
             self._recent.appendleft(self.store.commit(plan, (), state, ()))
             self._state = state
 
+    def is_ahead(self, epoch: int, seq: int) -> bool:
+        """Whether a step on record is still to be settled, as far as its numbers tell.
+
+        Both count. A step that is taken is not made again under a newer epoch: its plan was recorded by one that slept
+        while another took over and settled the step. And what an older epoch planned is of a time that was lost.
+        """
+        return seq > self._state.seq and epoch >= self._state.epoch
+
     def find(self, request_id: str) -> JournalRow | None:
         """The journal's row of a request that has been committed."""
         return self.store.find_step(request_id=request_id)

@@ -76,7 +76,7 @@ def plans_beyond(keeper: Keeper, newest_first: Iterable[Plan | Untold]) -> list[
     """
     found: dict[int, Plan | Untold] = {}
     for plan in newest_first:
-        if (plan.epoch, plan.seq) > (keeper.state.epoch, keeper.state.seq):
+        if keeper.is_ahead(plan.epoch, plan.seq):
             found[plan.seq] = max(plan, found.get(plan.seq, plan), key=lambda one: one.epoch)
         elif keeper.find(plan.request_id) is not None:
             break

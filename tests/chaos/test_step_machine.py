@@ -613,3 +613,36 @@ def test_each_rule_is_missed_where_it_is_taken_out(
 
     with pytest.raises((AssertionError, StopError), match=promise), told(broken) as machine:
         story(machine)
+
+
+# -- what the machine has found, told again
+
+
+def two_sleepers_record_the_step_that_a_third_has_settled(machine: StepMachine) -> None:
+    machine.price_moves(0, 6_040_000, 1, [])
+    machine.another_takes_over_while_it_sleeps()
+    machine.tick(0, 0, 1, [])
+    machine.a_step_goes_on(2, 1)  # the first sleeper's plan goes on record, and the next start settles it
+    machine.another_takes_over_while_it_sleeps()
+    machine.a_step_goes_on(3, 1)  # and then the second sleeper's, for the same step under a newer epoch
+    late = [plan_from_json(text) for text in machine.records[-2:]]
+    assert [plan.seq for plan in late] == [machine.present.desk.state.seq] * 2
+    assert late[0].epoch == machine.present.desk.state.epoch < late[1].epoch
+    machine.a_workflow_is_run_again(len(machine.records) - 1)
+
+
+def the_executor_dies_while_the_next_orchestrator_asks(machine: StepMachine) -> None:
+    killed_after_a_fill(machine)
+    for transactions in range(8):
+        for after_commit in (False, True):
+            machine.the_executor_will_die(transactions, after_commit)
+            machine.the_orchestrator_dies()
+
+
+@pytest.mark.parametrize(
+    "story",
+    [two_sleepers_record_the_step_that_a_third_has_settled, the_executor_dies_while_the_next_orchestrator_asks],
+)
+def test_what_was_found_is_mended(story: Callable[[StepMachine], None]) -> None:
+    with told(StepMachine) as machine:
+        story(machine)
