@@ -72,6 +72,10 @@ class Table:
             raise ConfigError(self.field(key), value, 'give host:port, such as "127.0.0.1:50051"; port 0: any free one')
         return value
 
+    def optional_address(self, key: str) -> str:
+        """As `address`, empty where the key is absent."""
+        return "" if self._raw(key, None) is None else self.address(key)
+
     def overridden(self, values: Mapping[str, Any]) -> "Table":
         """The table with some values replaced, as flags replace those of a file."""
         return Table({**self._values, **values}, self._path)

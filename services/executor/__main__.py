@@ -5,6 +5,7 @@ import asyncio
 import logging
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from executor.ccxt_client import make_client
 from executor.ccxt_venue import CcxtVenue
 from executor.clock import VenueClock, unix_ms
 from executor.config import Settings, VenueSettings, read_settings
+from executor.figures import figures
 from executor.ledger.store import Ledger, open_ledger
 from executor.ledger.writer import LeaseTakenError
 from executor.ports import KeysRefusedError, UnknownSymbolError
@@ -22,6 +24,7 @@ from griddb.health import tell_health
 from griddb.reach import until_reachable
 from gridrpc.crash import arm
 from gridrpc.logs import announce_listening, configure_logging
+from gridrpc.metrics import told_at
 from gridrpc.server import Server, start_server, until_signal
 from gridrpc.settings import HIDDEN, ConfigError, read_toml
 from gridrpc.without import take_out
@@ -75,15 +78,16 @@ async def _serve(settings: Settings, ledger: Ledger) -> int:
     door = (descriptor, executor_pb2_grpc.add_ExecutorServicer_to_server, ExecutorServicer(executor))
     try:
         async with until_signal() as stop:
-            server = await start_server(settings.address, [door], serving=False)
-            announce_listening("executor", server.port, settings.address.rpartition(":")[0])
-            try:
-                await _run(executor, server, ledger, stop)
-            except KeysRefusedError as error:
-                raise _no_use(settings.venue, error) from None
-            finally:
-                executor.stop_taking()
-                await server.stop()
+            with told_at(settings.metrics, partial(figures, executor)):
+                server = await start_server(settings.address, [door], serving=False)
+                announce_listening("executor", server.port, settings.address.rpartition(":")[0])
+                try:
+                    await _run(executor, server, ledger, stop)
+                except KeysRefusedError as error:
+                    raise _no_use(settings.venue, error) from None
+                finally:
+                    executor.stop_taking()
+                    await server.stop()
     finally:
         await executor.close()
     return 0

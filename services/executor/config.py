@@ -62,6 +62,7 @@ class Settings:
     burst: int
     keep_finished_ms: int
     symbols: tuple[str, ...]
+    metrics: str = ""  # host:port to tell figures at; empty: nowhere
 
 
 def read_settings(config: Table, environment: Mapping[str, str]) -> Settings:
@@ -80,6 +81,7 @@ def read_settings(config: Table, environment: Mapping[str, str]) -> Settings:
         burst=executor.integer("burst", 2 * rate, least=1),
         keep_finished_ms=executor.integer("keep_finished_hours", 72, least=1) * 3_600_000,
         symbols=_symbols(config),
+        metrics=executor.optional_address("metrics"),
     )
     venue.refuse_unread()
     executor.refuse_unread()

@@ -48,15 +48,19 @@ class Resolver:
         self._bell = bell
         self._standing = standing
         self._first_pause_ms = first_pause_ms
-        self._tasks: dict[tuple[int, int], asyncio.Task[None]] = {}
+        self._tasks: dict[tuple[str, int, int], asyncio.Task[None]] = {}
 
     def watch(self, symbol: str, action: LedgerAction) -> None:
         """Looks on in the background until there is evidence. Being told of an action twice is the same as once."""
-        key = (action.accepted_seq, action.index)
+        key = (symbol, action.accepted_seq, action.index)
         if key not in self._tasks:
             task = asyncio.create_task(self._until_resolved(symbol, action))
             self._tasks[key] = task
             task.add_done_callback(lambda _: self._tasks.pop(key, None))
+
+    def watched(self) -> list[str]:
+        """The symbol of each order that is looked for, at the moment; from any thread."""
+        return [symbol for symbol, *_ in list(self._tasks)]
 
     async def close(self) -> None:
         """Stops looking; the next start goes on."""

@@ -35,6 +35,7 @@ class Settings:
     foreign_interval_ms: int  # between two looks at the orders of others
     reconcile_timeout_ms: int  # how long the venue's list may contradict the log before it is believed
     grids: tuple[GridConfig, ...]
+    metrics: str = ""  # host:port to tell figures at; empty: nowhere
 
 
 def load_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -57,6 +58,7 @@ def load_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Se
         foreign_interval_ms=own.integer("foreign_interval_ms", 10_000, least=100),
         reconcile_timeout_ms=own.integer("reconcile_timeout_ms", 10_000, least=0),
         grids=tuple(_grid(table) for table in root.tables("grids")),
+        metrics=own.optional_address("metrics"),
     )
     own.refuse_unread()
     if not settings.bot or "/" in settings.bot:

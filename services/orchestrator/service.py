@@ -7,8 +7,10 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 
 from gridrpc.channel import open_channel, open_sync_channel
+from gridrpc.metrics import told_at
 from gridrpc.server import Server, start_server
 from gridwright.v1 import orchestrator_pb2, orchestrator_pb2_grpc
 from orchestrator.batch_client import BatchClient
@@ -17,12 +19,14 @@ from orchestrator.config import Settings
 from orchestrator.dbos_engine import DbosEngine
 from orchestrator.errors import AddressTakenError
 from orchestrator.executor_client import ExecutorClient
+from orchestrator.figures import figures
 from orchestrator.peer import Peer
 from orchestrator.price_client import PriceClient
 from orchestrator.servicer import OrchestratorServicer
 from orchestrator.store.opening import OpenStores, open_stores
 
 _DESCRIPTOR = orchestrator_pb2.DESCRIPTOR.services_by_name["Orchestrator"]
+_ADD = orchestrator_pb2_grpc.add_OrchestratorServicer_to_server
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ class Service:
     engine: DbosEngine
     server: Server
     stores: OpenStores
+    metrics_port: int  # 0 where nothing is told
 
 
 @contextlib.asynccontextmanager
@@ -50,14 +55,12 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
         engine = DbosEngine(settings, stores.by_symbol, stores.workflows, executor, prices, batches, bridge)
         stack.push_async_callback(engine.stop)
         stack.callback(stores.stop_waiting)
-        server = await _listen(settings.address, OrchestratorServicer(engine.teams, engine, executor, prices, stores))
+        servicer = OrchestratorServicer(engine.teams, engine, executor, prices, stores)
+        read = partial(figures, engine.teams, executor, prices, stores)
+        try:
+            metrics_port = stack.enter_context(told_at(settings.metrics, read))
+            server = await start_server(settings.address, [(_DESCRIPTOR, _ADD, servicer)], serving=False)
+        except OSError as error:
+            raise AddressTakenError(str(error)) from error
         stack.push_async_callback(server.stop)
-        yield Service(engine, server, stores)
-
-
-async def _listen(address: str, servicer: OrchestratorServicer) -> Server:
-    add = orchestrator_pb2_grpc.add_OrchestratorServicer_to_server
-    try:
-        return await start_server(address, [(_DESCRIPTOR, add, servicer)], serving=False)
-    except OSError as error:
-        raise AddressTakenError(str(error)) from error
+        yield Service(engine, server, stores, metrics_port)

@@ -35,6 +35,7 @@ class Settings:
     address: str  # host:port to serve at; port 0: any free one
     heartbeat_ms: int  # the longest silence between two messages of a symbol, where the reader names none
     patience: Patience
+    metrics: str = ""  # host:port to tell figures at; empty: nowhere
 
 
 def read_settings(path: Path) -> Settings:
@@ -46,6 +47,7 @@ def read_settings(path: Path) -> Settings:
         symbols=_symbols(top),
         address=own.address("listen", own.address("address", "127.0.0.1:50051")),
         heartbeat_ms=own.integer("heartbeat_ms", 1_000, least=10),
+        metrics=own.optional_address("metrics"),
         patience=Patience(
             **{name: own.integer(name, value, least=10) for name, value in asdict(Patience()).items()},
         ),

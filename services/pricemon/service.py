@@ -4,13 +4,16 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 
+from gridrpc.metrics import told_at
 from gridrpc.server import start_server
 from gridwright.v1 import pricemon_pb2, pricemon_pb2_grpc
 from pricemon.board import PriceBoard
 from pricemon.clock import Clock, system_clock
 from pricemon.config import Settings
 from pricemon.feeder import Feeder
+from pricemon.figures import figures
 from pricemon.ports import PriceFeed
 from pricemon.servicer import PriceMonitorServicer
 
@@ -24,6 +27,7 @@ class Pricemon:
     port: int
     board: PriceBoard
     feeding: asyncio.Task[None]
+    metrics_port: int  # 0 where nothing is told
 
 
 @contextlib.asynccontextmanager
@@ -37,14 +41,15 @@ async def running(settings: Settings, feed: PriceFeed, clock: Clock = system_clo
     servicer = PriceMonitorServicer(board, settings.heartbeat_ms, clock)
     descriptor = pricemon_pb2.DESCRIPTOR.services_by_name["PriceMonitor"]
     add = pricemon_pb2_grpc.add_PriceMonitorServicer_to_server
-    server = await start_server(settings.address, [(descriptor, add, servicer)], serving=False)
-    feeder = Feeder(feed, board, settings.patience, clock)
-    feeding = asyncio.create_task(feeder.run(opened=lambda: server.set_serving(serving=True)))
-    try:
-        yield Pricemon(server.port, board, feeding)
-    finally:
-        board.close()
-        feeding.cancel()
-        await asyncio.wait([feeding])
-        await server.stop(STOP_SECONDS)
-        await feed.close()
+    with told_at(settings.metrics, partial(figures, board, clock)) as metrics_port:
+        server = await start_server(settings.address, [(descriptor, add, servicer)], serving=False)
+        feeder = Feeder(feed, board, settings.patience, clock)
+        feeding = asyncio.create_task(feeder.run(opened=lambda: server.set_serving(serving=True)))
+        try:
+            yield Pricemon(server.port, board, feeding, metrics_port)
+        finally:
+            board.close()
+            feeding.cancel()
+            await asyncio.wait([feeding])
+            await server.stop(STOP_SECONDS)
+            await feed.close()

@@ -1,5 +1,6 @@
 """`docker compose up`, really run: it trades, survives kills from outside, and stays one grid over `down` and `up`."""
 
+import asyncio
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -8,11 +9,14 @@ from typing import Any
 import pytest
 
 from gridctl.toml import to_toml
+from gridtesting.metrics import scrape
 
 pytestmark = pytest.mark.compose
 
 ROOT = Path(__file__).parents[2]
 FILLS = 20
+SYMBOL = "BTC/USDT"
+METRICS = {"pricemon": 18092, "executor": 18093, "orchestrator": 18094}
 PORTS = {"Simex": 18081, "PriceMonitor": 18082, "Executor": 18083, "Orchestrator": 18084}
 CLEAN = "duplicates=0 orphans=0 missing=0 twice=0 position_diff=0"
 THE_SAME = ("birth_id", "ledger_birth_id", "grid", "totals", "slots", "seq", "event_offset")
@@ -27,6 +31,10 @@ def test_it_trades_survives_kills_and_is_the_same_grid_after_down_and_up(project
         assert f"gridwright.v1.{service}" in house.grpcurl.services(f"127.0.0.1:{port}")
     house.until(lambda: house.fills() >= FILLS, f"{FILLS} fills")
     tell(f"{house.fills()} fills")
+    figures = {service: asyncio.run(scrape(port)) for service, port in METRICS.items()}
+    assert figures["pricemon"][f"price_changes_total {SYMBOL}"] > 0
+    assert figures["executor"]["ready"] == figures["orchestrator"]["database_up"] == 1
+    assert figures["orchestrator"][f"fills_total {SYMBOL}"] >= FILLS
 
     for service in ("orchestrator", "executor", "postgres"):
         tell(f"{service} killed, back after {house.kill(service):.0f} s")

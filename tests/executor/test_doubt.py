@@ -9,6 +9,7 @@ from pathlib import Path
 import grpc
 import pytest
 
+from executor.figures import figures
 from executor.ports import VenueOrder
 from gridcore.actions import OrderUpdate, Outcome, PlaceOrder
 from gridcore.orders import OrderStatus
@@ -25,6 +26,13 @@ WINDOW_MS, LAG_MS = 5_000, 2_000
 
 def news(log: list[OrderUpdate]) -> list[object]:
     return [getattr(entry.news, "trade_id", entry.news) for entry in log]
+
+
+def unknown_orders(live: LiveExecutor) -> float:
+    """As the metrics tell it."""
+    (figure,) = (one for one in figures(live.executor) if one.name == "unknown_orders")
+    assert figure.labels == {"symbol": SYMBOL}
+    return figure.value
 
 
 async def in_flight(live: LiveExecutor) -> list[str]:
@@ -53,11 +61,13 @@ async def test_a_lost_request_is_unknown_until_its_window_and_the_lag_have_passe
         for watch in live.executor.watches:
             await watch.poll_once()
         assert await in_flight(live) == [place.client_order_id]
+        assert unknown_orders(live) == 1
         assert await live.whole_log() == []
         clock.advance(1)
         log = await live.log(1)
         again = await live.batch("bot/1/1", [place])
         assert await in_flight(live) == []
+        await until(lambda: unknown_orders(live) == 0, "the figure to fall")
     assert result.outcome is Outcome.UNKNOWN
     assert news(log) == [OrderStatus.NOT_PLACED]
     assert again == [result]  # the answer is frozen; the later fact came by the log

@@ -10,7 +10,9 @@ import psycopg
 import pytest
 
 from gridctl.health import serves
+from gridctl.ports import free_ports
 from gridtesting.databases import POSTGRES, Database, make_template
+from gridtesting.metrics import scrape
 from gridtesting.orchestrator import BTC, Client, World, eventually, run_to_end, serving_world, spawn, trading
 from gridtesting.postgres import PASSWORD, PostgresServer, running_postgres
 from gridtesting.waiting import until
@@ -31,12 +33,15 @@ def server_of(world: World) -> PostgresServer:
 
 
 async def test_a_killed_database_costs_a_running_orchestrator_nothing_but_time(world: World) -> None:
+    (metrics_port,) = free_ports(1)
+    world.options["metrics"] = f'"127.0.0.1:{metrics_port}"'
     async with spawn(world) as child:
         await trading(child.client)
         await eventually(lambda: at_step(child.client, 1), "the first step")
         server_of(world).kill()
         await eventually(lambda: not_serving(child.address), "health to tell")
         assert (await child.client.state()).state.seq == 1, "the state is told from memory"
+        away = await scrape(metrics_port)
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await child.client.explain(1)
         await world.prices.set_price(BTC, Decimal(61050))
@@ -44,8 +49,12 @@ async def test_a_killed_database_costs_a_running_orchestrator_nothing_but_time(w
         await eventually(lambda: serves(child.address), "health to tell again")
         await eventually(lambda: at_step(child.client, 2), "the step to be made")
         state = (await child.client.state()).state
+        back = await scrape(metrics_port)
         assert await child.stop() == 0
 
+    assert (away["database_up"], away[f"steps_total {BTC}"]) == (0, 1)
+    assert back["database_up"] == 1
+    assert back[f"steps_total {BTC}"] >= 2
     assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
     assert "does not answer" in str(refused.value.details())
     assert PASSWORD not in str(refused.value.details())

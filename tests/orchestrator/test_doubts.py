@@ -6,6 +6,7 @@ from gridcore.actions import Outcome, PlaceOrder
 from gridcore.orders import OrderStatus
 from gridcore.slots import SlotStatus
 from gridcore.state import State
+from gridtesting.metrics import scrape
 from gridtesting.orchestrator import BTC, World, run_inside
 from gridtesting.waiting import until
 from orchestrator.clock import now_ms
@@ -22,11 +23,13 @@ def places_for(world: World, slot: str) -> list[str]:
 
 
 async def test_an_unknown_order_is_counted_and_dated_and_that_survives_a_restart(world: World) -> None:
+    world.options["metrics"] = '"127.0.0.1:0"'
     world.executor.outcomes = [Outcome.UNKNOWN]
     began_ms = now_ms()
     async with run_inside(world) as orchestrator:
         await orchestrator.until_seq(1)
         shown = await orchestrator.client.state()
+        figures = await scrape(orchestrator.service.metrics_port)
         age_ms = now_ms() - began_ms
     restarted_ms = now_ms()
     async with run_inside(world) as orchestrator:
@@ -34,12 +37,17 @@ async def test_an_unknown_order_is_counted_and_dated_and_that_survives_a_restart
         await world.executor.resolve(BTC, world.executor.markets[BTC].venue.unresolved()[0])
         await until(lambda: not in_doubt(orchestrator.desk().state), "the resolution")
         resolved = await orchestrator.client.state()
+        figures_resolved = await scrape(orchestrator.service.metrics_port)
 
     assert shown.unknown_orders == 1
     assert 0 <= shown.oldest_unknown_age_ms <= age_ms
+    assert figures[f"unknown_orders {BTC}"] == 1
+    assert 0 <= figures[f"oldest_unknown_seconds {BTC}"] <= age_ms / 1000
+    assert figures[f"slots PENDING {BTC}"] == 1
     assert again.unknown_orders == 1
     assert again.oldest_unknown_age_ms >= restarted_ms - began_ms - age_ms  # not counted from the restart
     assert (resolved.unknown_orders, resolved.oldest_unknown_age_ms) == (0, -1)
+    assert figures_resolved[f"unknown_orders {BTC}"] == figures_resolved[f"oldest_unknown_seconds {BTC}"] == 0
 
 
 async def test_slot_and_capital_of_an_unknown_order_stay_reserved_until_it_is_resolved(world: World) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 
 import grpc
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from gridrpc.channel import open_channel
 from gridrpc.faults import InvalidArgument, NotFound, Unavailable, fault_of
 from gridtesting.feed import ScriptedFeed
+from gridtesting.metrics import scrape
 from gridtesting.waiting import until
 from gridwright.v1 import models_pb2, pricemon_pb2, pricemon_pb2_grpc
 from pricemon.config import Settings
@@ -234,3 +236,20 @@ async def test_a_stop_ends_open_streams_at_once_with_a_sentence(settings: Settin
     assert fault.reason == "STOPPING"
     assert asyncio.get_running_loop().time() - began < 2
     assert feed.closed
+
+
+async def test_the_figures_tell_age_and_changes_of_each_price_that_there_is(
+    settings: Settings, feed: ScriptedFeed
+) -> None:
+    async with running(replace(settings, metrics="127.0.0.1:0"), feed) as service:
+        await until(lambda: feed.is_watched, "watching")
+        feed.quote(BTC, "99.5", "100.5")
+        feed.trade(BTC, "100.1")
+        await until(lambda: service.board.price(BTC).seq == 2, "the trade")
+        figures = await scrape(service.metrics_port)
+
+    assert figures["readers"] == 0
+    assert figures[f"price_changes_total {BTC}"] == 2
+    assert 0 <= figures[f"price_age_seconds {BTC}"] < 60
+    assert figures[f"price_changes_total {ETH}"] == 0
+    assert f"price_age_seconds {ETH}" not in figures

@@ -125,6 +125,17 @@ def port_in_use(services: Services) -> Iterator[Start]:
 
 
 @contextlib.contextmanager
+def metrics_port_in_use(services: Services) -> Iterator[Start]:
+    with socket.create_server(("127.0.0.1", 0)) as owner:
+
+        def move(values: Values) -> None:
+            for name in (PRICEMON, EXECUTOR, ORCHESTRATOR):
+                values[name]["metrics"] = f"127.0.0.1:{owner.getsockname()[1]}"
+
+        yield Start(services.edited(move))
+
+
+@contextlib.contextmanager
 def newer_schema(services: Services) -> Iterator[Start]:
     kept = {name: query(services.database(name), "SELECT version_num FROM alembic_version") for name in KEEPERS}
     for name in KEEPERS:
@@ -179,6 +190,9 @@ CASES = {
         unwritable_folder, (*KEEPERS, SIMEX), 2, (".data_dir = ", "/file/data'", "Not a directory", "give a folder")
     ),
     "port in use": Case(port_in_use, ALL, 3, ("address '127.0.0.1:", "cannot be bound", "choose another")),
+    "port of the metrics in use": Case(
+        metrics_port_in_use, (PRICEMON, *KEEPERS), 3, ("metrics address '127.", "cannot be bound", "choose another")
+    ),
     "database of a newer schema": Case(
         newer_schema, KEEPERS, 5, (".sqlite has schema version 9999_of_the_future", "start that version")
     ),

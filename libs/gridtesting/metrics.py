@@ -1,0 +1,28 @@
+"""A scrape of a service's figures, read as a Prometheus reads them."""
+
+import asyncio
+from http.client import HTTPConnection
+
+from prometheus_client.parser import text_string_to_metric_families
+
+
+async def scrape(port: int) -> dict[str, float]:
+    """Each sample of ours: its name without `gridwright_`, then the labels' values in the order of their names."""
+    return await asyncio.to_thread(_scrape, port)
+
+
+def _scrape(port: int) -> dict[str, float]:
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request("GET", "/metrics")
+        answer = connection.getresponse()
+        text = answer.read().decode()
+    finally:
+        connection.close()
+    assert answer.status == 200, text
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    return {
+        " ".join([sample.name.removeprefix("gridwright_"), *sample.labels.values()]): sample.value
+        for sample in samples
+        if sample.name.startswith("gridwright_")
+    }

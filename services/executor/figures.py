@@ -1,0 +1,20 @@
+"""What the executor tells of itself at its metrics address."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from executor.service import Executor
+from gridrpc.metrics import Figure
+
+
+def figures(executor: Executor) -> Iterator[Figure]:
+    """Read from memory, so that they are told while the database or the venue is away."""
+    standing = executor.standing
+    yield Figure("database_up", "1 while the ledger's database can be used", not executor.ledger.guard.away)
+    yield Figure("ready", "1 once the ledger is caught up with the venue", standing.ready)
+    yield Figure(
+        "in_trouble", "1 while no requests are taken: an order of ours is not in the ledger", bool(standing.trouble)
+    )
+    unknown = Counter(executor.resolver.watched())
+    for symbol in executor.symbols:
+        yield Figure("unknown_orders", "orders that are looked for on the venue", unknown[symbol], {"symbol": symbol})

@@ -1,0 +1,53 @@
+"""What the orchestrator tells of itself and of each grid at its metrics address."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from gridcore.risk import unknown_orders
+from gridcore.slots import SlotStatus
+from gridcore.state import Mode
+from griddb.health import Watched
+from gridrpc.metrics import Figure
+from orchestrator.clock import now_ms
+from orchestrator.desk import Desk
+from orchestrator.executor_client import ExecutorClient
+from orchestrator.price_client import PriceClient
+from orchestrator.team import Team
+
+
+def figures(
+    teams: Mapping[str, Team], executor: ExecutorClient, prices: PriceClient, databases: Watched
+) -> Iterator[Figure]:
+    """Read from memory, so that they are told while a database or a peer is away."""
+    yield Figure("database_up", "1 while the database can be used", not databases.away)
+    up = "1 while the last call to this service was answered"
+    yield Figure("peer_up", up, executor.reachable, {"peer": "executor"})
+    yield Figure("peer_up", up, prices.reachable, {"peer": "pricemon"})
+    for team in list(teams.values()):
+        yield from _of_grid(team.desk)
+
+
+def _of_grid(desk: Desk) -> Iterator[Figure]:
+    state, symbol = desk.state, {"symbol": desk.symbol}
+    for mode in Mode:
+        yield Figure("mode", "1 at the grid's mode", state.risk.mode is mode, {**symbol, "mode": mode.value})
+    statuses = Counter(slot.status for slot in state.slots.values())
+    for status in SlotStatus:
+        yield Figure("slots", "slots in this status", statuses[status], {**symbol, "status": status.value})
+    doubts = unknown_orders(state)
+    since_ms = min((order.decided_ms for order in doubts if order.decided_ms), default=now_ms())
+    yield Figure("unknown_orders", "orders whose outcome is not known", len(doubts), symbol)
+    yield Figure("oldest_unknown_seconds", "age of the oldest of them, 0 without", _seconds(since_ms), symbol)
+    yield Figure("price_age_seconds", "since the feed last proved the price", _seconds(desk.price_heard_ms), symbol)
+    yield Figure("steps", "committed steps", state.seq, symbol, counts=True)
+    yield Figure("updates", "order updates applied", state.event_offset, symbol, counts=True)
+    yield Figure("fills", "fills applied", state.totals.fills, symbol, counts=True)
+    yield Figure("rounds", "positions opened and closed", state.totals.rounds, symbol, counts=True)
+    yield Figure("rejects", "orders refused since the last that was taken", state.risk.rejects, symbol)
+    yield Figure("position_base", "what the grid holds, in base", float(state.totals.position), symbol)
+    yield Figure("realised_pnl_quote", "profit of what was closed, in quote", float(state.totals.realised_pnl), symbol)
+    yield Figure("foreign_orders", "open orders in the market that are not ours", state.foreign.orders, symbol)
+
+
+def _seconds(since_ms: int) -> float:
+    return max(0, now_ms() - since_ms) / 1000
