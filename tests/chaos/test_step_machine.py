@@ -192,9 +192,10 @@ class StepMachine(RuleBasedStateMachine):
             self.release(who)
         elif plan.procedure is None and plan.actions:
             yield "decided"
-            self.records.append(plan_json(plan))
+            text = plan_json(plan)
+            self.records.append(text)
             yield "recorded"
-            self.run(asyncio.to_thread(who.team.activities.execute, plan_from_json(self.records[-1])))
+            self.run(asyncio.to_thread(who.team.activities.execute, plan_from_json(text)))
             yield "executed"
             self.run(asyncio.to_thread(who.team.activities.commit, plan))
         elif plan.procedure is None and not plan.empty:
