@@ -29,8 +29,8 @@ def read_frames(path: Path) -> Iterator[tuple[str, Frame]]:
 class TapeServer:
     """Serves `exchangeInfo`, the 24 h ticker and `/ws/N` at a free port of this machine."""
 
-    def __init__(self, exchange_info: Frame) -> None:
-        self._exchange_info = exchange_info
+    def __init__(self, exchange_info: Any) -> None:
+        self.exchange_info = exchange_info
         self._sockets: dict[str, dict[web.WebSocketResponse, asyncio.Transport]] = {}  # by stream
         self._tickers: dict[str, Frame] = {}
         self._runner: web.AppRunner | None = None
@@ -87,7 +87,7 @@ class TapeServer:
             ticker |= {"bidPrice": frame["b"], "askPrice": frame["a"]}
 
     async def _serve_exchange_info(self, _: web.Request) -> web.Response:
-        return web.json_response(self._exchange_info)
+        return web.json_response(self.exchange_info)
 
     async def _serve_ticker(self, request: web.Request) -> web.Response:
         self.questions += 1

@@ -36,7 +36,7 @@ def make_client(settings: VenueSettings) -> Any:
         _enter_sandbox(client)
     if settings.base_url:
         client.urls["api"] = _moved(copy.deepcopy(client.urls["api"]), settings.base_url)
-    _distrust_server_errors(client)
+    _distrust_replies(client)
     return client
 
 
@@ -47,14 +47,21 @@ def _enter_sandbox(client: Any) -> None:
     client.set_sandbox_mode(enabled=True)
 
 
-def _distrust_server_errors(client: Any) -> None:
-    """A 5xx says nothing of the order, even where its body looks like a refusal and ccxt would parse it as one."""
+def _distrust_replies(client: Any) -> None:
+    """A 5xx says nothing of the order, even where its body looks like a refusal and ccxt would parse it as one.
+
+    Nor does a 2xx that is no JSON, of which ccxt would make an empty list of trades or a time of None.
+    """
     parse = client.handle_errors
 
-    def handle_errors(code: int, reason: str, url: str, method: str, headers: Any, body: str, *rest: Any) -> Any:
+    def handle_errors(
+        code: int, reason: str, url: str, method: str, headers: Any, body: str, reply: Any, *rest: Any
+    ) -> Any:
         if code >= 500:
             raise ccxt.ExchangeNotAvailable(f"{client.id} {method} {code} {reason} {body}")
-        return parse(code, reason, url, method, headers, body, *rest)
+        if code < 300 and not isinstance(reply, dict | list):
+            raise ccxt.BadResponse(f"{client.id} {method} {code} {body[:100]!r} is no JSON")
+        return parse(code, reason, url, method, headers, body, reply, *rest)
 
     client.handle_errors = handle_errors
 

@@ -81,6 +81,13 @@ def balances(raw: Any) -> list[VenueBalance]:
     return [balance for balance in found if balance.free or balance.locked]
 
 
+def time_ms(told: object) -> int:
+    """The venue's time. Raises ReadFailedError where none was told."""
+    if not isinstance(told, int):
+        raise ReadFailedError(f"{told!r} is no time")
+    return told
+
+
 def market_rules(market: Any, account: Any) -> MarketRules:
     """Steps and minimums of a market with the account's fees; the market's own where the account tells none."""
     limits, precision = market["limits"], market["precision"]

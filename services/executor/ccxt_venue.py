@@ -46,8 +46,10 @@ class CcxtVenue:
         return self._request_window_ms
 
     async def connect(self, symbols: tuple[str, ...]) -> None:
-        """Loads the markets."""
-        await self._ask(self._client.load_markets)
+        """Loads the markets, anew where there are none: ccxt remembers also what it made of a reply that was none."""
+        await self._ask(self._client.load_markets, not self._client.markets)
+        if not self._client.markets:
+            raise ReadFailedError("a list of markets without any")
         for symbol in symbols:
             if symbol not in self._client.markets:
                 remedy = did_you_mean(symbol, self._client.markets, "write it as ccxt does, such as BTC/USDT")
@@ -141,12 +143,12 @@ class CcxtVenue:
         account = await self._ask(self._client.fetch_balance)
         try:
             return convert.market_rules(self._client.market(symbol), account)
-        except (ccxt.BaseError, KeyError, TypeError, ValueError) as error:
+        except (ccxt.BaseError, KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             raise ReadFailedError(f"the rules of {symbol} cannot be read: {outcomes.sentence(error)}") from error
 
     async def time_ms(self) -> int:
         """fetch_time."""
-        return int(await self._ask(self._client.fetch_time))
+        return convert.time_ms(await self._ask(self._client.fetch_time))
 
     def set_skew(self, skew_ms: int) -> None:
         """ccxt subtracts timeDifference from the local clock where no timestamp is given."""

@@ -49,7 +49,10 @@ class CcxtFeed:
                 **(self._exchange.options.get("fetchMarkets") or {}),
                 "types": ["spot"],
             }
-        markets = await self._calling(self._exchange.load_markets())
+        # Anew where there are none: ccxt remembers also what it made of a reply that was none.
+        markets = await self._calling(self._exchange.load_markets(not self._exchange.markets))
+        if not markets:
+            raise FeedLost("a list of markets without any")
         for symbol in symbols:
             if symbol not in markets:
                 raise UnknownSymbol(symbol, str(self._exchange.id), difflib.get_close_matches(symbol.upper(), markets))

@@ -86,17 +86,21 @@ def test_the_layer_of_dependencies_has_all_that_pyproject_names_and_nothing_else
 @pytest.mark.parametrize("name", CONFIGS)
 def test_each_config_is_one_that_the_services_take_binding_inside_and_called_by_name(name: str) -> None:
     path = ROOT / "deploy" / name
-    binds = {
-        "pricemon": pricemon.config.read_settings(path).address,
-        "executor": executor.config.read_settings(read_toml(path), KEYS).address,
-        "orchestrator": orchestrator.config.load_settings(path, {}).address,
+    settings = {
+        "pricemon": pricemon.config.read_settings(path),
+        "executor": executor.config.read_settings(read_toml(path), KEYS),
+        "orchestrator": orchestrator.config.load_settings(path, {}),
     }
+    binds = {service: each.address for service, each in settings.items()}
+    metrics = {service: each.metrics for service, each in settings.items()}
     called = {service: address for service, address in read_house(path).addresses.items() if service in binds}
     for service, address in called.items():
         port = address.partition(":")[2]
         assert address == f"{service}:{port}"
         assert binds[service] == f"0.0.0.0:{port}"
-        assert SERVICES[service]["ports"] == [f"127.0.0.1:{port}:{port}"]
+        figures = metrics[service].partition(":")[2]
+        assert metrics[service] == f"0.0.0.0:{figures}"
+        assert SERVICES[service]["ports"] == [f"127.0.0.1:{port}:{port}", f"127.0.0.1:{figures}:{figures}"]
         assert SERVICES[service]["healthcheck"]["test"][-1] == f"127.0.0.1:{port}"
 
 

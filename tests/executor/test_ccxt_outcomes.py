@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -87,12 +87,16 @@ def refused(code: int, text: str, status: int = 400) -> Answer:
 
 @dataclass
 class ScriptedVenue:
-    """Binance's address on this machine; every /order request gets the scripted answer."""
+    """Binance's address on this machine; every request but that for the markets gets the scripted answer."""
 
     url: str = ""
     answer: Answer = field(default_factory=Answer)
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     release: asyncio.Event = field(default_factory=asyncio.Event)
+    knows_its_markets: bool = True
+
+    async def exchange_info(self, request: web.Request) -> web.StreamResponse:
+        return web.json_response(EXCHANGE_INFO) if self.knows_its_markets else await self.order(request)
 
     async def order(self, request: web.Request) -> web.StreamResponse:
         form = dict(await request.post()) if request.method == "POST" else dict(request.query)
@@ -123,8 +127,8 @@ class ScriptedVenue:
 async def scripted() -> AsyncIterator[ScriptedVenue]:
     script = ScriptedVenue()
     app = web.Application()
-    app.router.add_route("*", "/api/v3/order", script.order)
-    app.router.add_get("/api/v3/exchangeInfo", exchange_info)
+    app.router.add_get("/api/v3/exchangeInfo", script.exchange_info)
+    app.router.add_route("*", "/{path:.*}", script.order)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -134,10 +138,6 @@ async def scripted() -> AsyncIterator[ScriptedVenue]:
     yield script
     script.release.set()
     await runner.cleanup()
-
-
-async def exchange_info(_request: web.Request) -> web.Response:
-    return web.json_response(EXCHANGE_INFO)
 
 
 def settings(url: str, timeout_ms: int = 2_000) -> VenueSettings:
@@ -323,6 +323,39 @@ async def test_a_read_that_fails_has_learned_nothing(scripted: ScriptedVenue, ve
     scripted.answer = answer
     with pytest.raises(ReadFailedError):
         await venue.order_by_client_id("BTC/USDT", "gtest01")
+
+
+READS: dict[str, Callable[[CcxtVenue], Awaitable[object]]] = {
+    "time": lambda venue: venue.time_ms(),
+    "balances": lambda venue: venue.balances(),
+    "rules": lambda venue: venue.market_rules("BTC/USDT"),
+    "open orders": lambda venue: venue.open_orders("BTC/USDT"),
+    "orders": lambda venue: venue.orders_between("BTC/USDT", NOW_MS, NOW_MS + 1),
+    "order history": lambda venue: venue.order_history("BTC/USDT"),
+    "order": lambda venue: venue.order_by_id("BTC/USDT", "28"),
+    "trades": lambda venue: venue.trade_history("BTC/USDT"),
+    "trades of an order": lambda venue: venue.trades_of_order("BTC/USDT", "28"),
+}
+
+
+@pytest.mark.parametrize("read", READS.values(), ids=READS)
+@pytest.mark.parametrize("body", ["<html></html>", "", "null", "maintenance"])
+async def test_whatever_was_asked_a_reply_that_is_none_has_told_nothing(
+    scripted: ScriptedVenue, venue: CcxtVenue, read: Callable[[CcxtVenue], Awaitable[object]], body: str
+) -> None:
+    scripted.answer = Answer(body=body)
+    with pytest.raises(ReadFailedError):
+        await read(venue)
+
+
+async def test_markets_that_were_not_told_are_asked_for_again(scripted: ScriptedVenue) -> None:
+    scripted.knows_its_markets, scripted.answer = False, Answer(body="<html></html>")
+    venue = CcxtVenue(make_client(settings(scripted.url)), 5_000)
+    with pytest.raises(ReadFailedError):
+        await venue.connect(("BTC/USDT",))
+    scripted.knows_its_markets = True
+    await venue.connect(("BTC/USDT",))
+    await venue.close()
 
 
 async def test_an_order_that_the_venue_does_not_show_is_none(scripted: ScriptedVenue, venue: CcxtVenue) -> None:

@@ -54,6 +54,15 @@ def quote_frame(symbol: str, bid: str, ask: str) -> Frame:
     return {"u": 1, "s": symbol, "b": bid, "B": "1", "a": ask, "A": "1"}
 
 
+async def test_markets_that_were_not_told_are_asked_for_again(venue: TapeServer, exchange: Any) -> None:
+    feed, told = CcxtFeed(exchange), venue.exchange_info
+    venue.exchange_info = "maintenance"
+    with pytest.raises(FeedLost):
+        await feed.open([BTC])
+    venue.exchange_info = told
+    await feed.open([BTC])
+
+
 async def test_every_recorded_trade_is_told_in_order_and_to_the_digit(
     venue: TapeServer, exchange: Any, frames: list[tuple[str, Frame]]
 ) -> None:
