@@ -179,7 +179,7 @@ async def _play(case: DatabaseCase, grid: Grid, scene: Scene, began: float) -> R
     if wire is not None and not (wire.lost_before if wire.commits_only else wire.lost_commits):
         silent.append(f"no commit was lost, only {wire.lost} answers: nothing was shown")
     problems = (*verdict.problems, *silent)
-    return Result("case", case.id, case.database, kills=0, seconds=_since(began), problems=problems, **verdict.measures)
+    return Result(_KIND, case.id, case.database, kills=0, seconds=_since(began), problems=problems, **verdict.measures)
 
 
 async def _unnoticed(grid: Grid, name: str) -> list[str]:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, as_completed
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from gridchaos import restarts, stops, surveying
 from gridchaos.case import Case
-from gridchaos.player import result_of
+from gridchaos.player import LONGEST_PROBLEM, NotPassedError, result_of
 from gridchaos.restarts import Restarts, result_of_restarts
 from gridchaos.rests import Place, at_place, rest_for
 from gridchaos.results import Result, append, read
@@ -21,6 +22,7 @@ from gridchaos.stops import Stop, result_of_stop
 from gridchaos.workers import working
 
 SQLITE, POSTGRES = "sqlite", "postgres"
+_PLAYS = 3
 Say = Callable[[str], None]
 AnyCase = Case | Stop | Restarts
 
@@ -88,8 +90,21 @@ def _play_all(cases: Sequence[AnyCase], place: Place, options: Options, workers:
 
 
 def play_in(case_id: str, place: Place, database: str) -> Result:
-    """Plays one case, in a folder and a database of its own that are gone afterwards."""
-    case = parse(case_id)
+    """Plays one case, in a folder and a database of its own that are gone afterwards.
+
+    Where the point was not passed, again: which workflow takes an update, for one, is a race.
+    """
+    case, began, why = parse(case_id), time.monotonic(), ""
+    for _ in range(_PLAYS):
+        try:
+            return _play_once(case, place, database)
+        except NotPassedError as error:
+            why = str(error)[:LONGEST_PROBLEM]
+    seconds = round(time.monotonic() - began, 2)
+    return Result("case", case.id, database, 0, 0, 0, seconds, problems=(f"not passed in {_PLAYS} plays: {why}",))
+
+
+def _play_once(case: AnyCase, place: Place, database: str) -> Result:
     rest = rest_for(case.phase, place) if isinstance(case, Case) else None
     name = f"case_{uuid.uuid4().hex[:16]}"
     with tempfile.TemporaryDirectory(prefix="gridwright-chaos-") as folder, at_place(place, rest, Path(folder), name):

@@ -26,9 +26,13 @@ from gridchaos.verdict import Verdict, judge
 from gridctl.hand import HandError
 from gridctl.house import EXECUTOR, ORCHESTRATOR
 from gridrpc.crash import CRASH, TRACE
-from gridtesting.processes import Process, Stack
+from gridtesting.processes import Process, Stack, StillRunsError
 
-_LONGEST_PROBLEM = 10_000  # characters: a hang tells all that the services have said
+LONGEST_PROBLEM = 10_000  # characters: a hang tells all that the services have said
+
+
+class NotPassedError(Exception):
+    """The grid has come to rest, and the process has not passed the point at which it was to die."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +59,8 @@ async def play(
     """Lets the process die, starts it again, lets the grid go on, and judges it, also where it does not come to rest.
 
     `environment` is added to that of the process that dies, in all of its runs. `at_rest`: the folder holds a house
-    that has come to rest where the phase begins. Raises AssertionError where it does not
-    die, or does not come back.
+    that has come to rest where the phase begins. Raises NotPassedError where it had no occasion to die, AssertionError
+    where it hangs or does not come back.
     """
     given = environment or {}
     orders = [{**given, CRASH: point, TRACE: str(folder / f"trace-{run}")} for run, point in enumerate(case.deaths)]
@@ -91,12 +95,12 @@ def may_place_by_hand(case: Case) -> bool:
 
 
 async def result_of(case: Case, folder: Path, database: str, *, at_rest: bool = False) -> Result:
-    """The same as a line of results. What hangs, or does not die where it should, is a problem and no exception."""
+    """The same as a line of results. What hangs is a problem and no exception. Raises NotPassedError."""
     began = time.monotonic()
     try:
         played = await play(case, folder, at_rest=at_rest)
     except (AssertionError, HandError, grpc.aio.AioRpcError, TimeoutError) as error:
-        return _result(case, database, began, problems=(str(error)[:_LONGEST_PROBLEM] or repr(error),))
+        return _result(case, database, began, problems=(str(error)[:LONGEST_PROBLEM] or repr(error),))
     verdict = played.verdict
     problems = list(verdict.problems)
     if not played.died(case):
@@ -156,6 +160,9 @@ async def _dead(grid: Grid, phase: Phase, victim: Process) -> int:
     acting = asyncio.create_task(act(grid, phase))
     try:
         return await victim.ended(DEADLINE_SECONDS)
+    except StillRunsError as error:
+        await grid.at_rest_in((await grid.state()).risk.mode)  # who hangs is not excused
+        raise NotPassedError(str(error)) from None
     finally:
         acting.cancel()
         with contextlib.suppress(asyncio.CancelledError, grpc.aio.AioRpcError, GaveUpError):

@@ -28,6 +28,10 @@ STOP_SECONDS = 10.0
 SETTLE_SECONDS = 40.0
 
 
+class StillRunsError(AssertionError):
+    """A process was to end by itself and did not."""
+
+
 class Process:
     """One service, run after run. Whatever does not happen in time fails with what the service has said."""
 
@@ -73,12 +77,12 @@ class Process:
         return await self._running().stop(STOP_SECONDS)
 
     async def ended(self, deadline_seconds: float) -> int:
-        """Its exit code, once it has ended by itself. Raises AssertionError where it does not in time."""
+        """Its exit code, once it has ended by itself. Raises StillRunsError where it does not in time."""
         try:
             async with asyncio.timeout(deadline_seconds):
                 return await self._running().wait()
         except TimeoutError:
-            raise AssertionError(f"{self.service.name} still runs:\n{self.output}") from None
+            raise StillRunsError(f"{self.service.name} still runs:\n{self.output}") from None
 
     def freeze(self) -> None:
         """SIGSTOP: it is there and answers nobody, from when this returns."""

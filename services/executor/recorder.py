@@ -155,7 +155,7 @@ def _known_or_prefix(connection: sa.Connection, seen: VenueOrder) -> tuple[Order
 
 def _learn(connection: sa.Connection, seen: VenueOrder) -> OrderRecord | None:
     order = orders.by_client_id(connection, seen.client_order_id)
-    if order is None or order.status in _NEVER_ON_BOOK:
-        return order
+    if order is None or order.status in _NEVER_ON_BOOK or order.exchange_order_id == seen.exchange_order_id:
+        return order  # as at each poll of each order that rests: nothing is written then
     orders.learn_exchange_id(connection, seen.client_order_id, seen.exchange_order_id)
     return orders.by_client_id(connection, seen.client_order_id)
