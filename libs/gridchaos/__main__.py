@@ -12,7 +12,7 @@ from pathlib import Path
 from gridchaos.database_cases import PREFIX, play_all, play_one
 from gridchaos.matrix import Options, parse, play_in, playing_on, run_matrix
 from gridchaos.report import newest, table, write_into
-from gridchaos.results import ZEROS, Result, read
+from gridchaos.results import ENGINE, ZEROS, Result, read
 from gridchaos.selection import Select
 from gridchaos.storms import Options as Storms
 from gridchaos.storms import run_storm, run_storms, storm_of
@@ -31,6 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Does what the words say; the exit code."""
     for variable in ("DATABASE_URL", "DATABASE_URL_FILE"):
         os.environ.pop(variable, None)  # the user's own database is not for killing
+    os.environ[ENGINE] = arguments.engine  # for every orchestrator that is started, as a database is told
     try:
         if arguments.storm or arguments.minutes or arguments.kills:
             return _storms(arguments)

@@ -7,7 +7,7 @@ from gridchaos.results import ZEROS, Result, Sums, sums
 
 BEGIN, END = "<!-- chaos: gridwright chaos --report --write-docs -->", "<!-- end of chaos -->"
 _NAMES = {"case": "the matrix", "storm": "storms", "database": "databases that go wrong"}
-_HEAD = ("", "database", "played", "kills", "faults", "fills", *(name.replace("_", " ") for name in ZEROS))
+_HEAD = ("", "database", "engine", "played", "kills", "faults", "fills", *(name.replace("_", " ") for name in ZEROS))
 _TIMES = ("protected after, median", "worst", "UNKNOWN, longest", "machine time")
 
 
@@ -32,11 +32,11 @@ def write_into(page: Path, results: Sequence[Result]) -> None:
 
 def newest(results: Sequence[Result]) -> list[Result]:
     """Of what was played again, the last time; a run that goes on later repeats what had failed."""
-    return list({(result.kind, result.id, result.database): result for result in results}.values())
+    return list({(result.kind, result.id, result.database, result.engine): result for result in results}.values())
 
 
 def _row(each: Sums) -> Iterator[str]:
-    yield from (_NAMES.get(each.kind, each.kind), each.database)
+    yield from (_NAMES.get(each.kind, each.kind), each.database, each.engine)
     yield from (f"{number:,}" for number in (each.played, each.kills, each.faults, each.fills, *each.zeros))
     yield from map(_seconds, (each.protected_median_ms, each.protected_worst_ms, each.unknown_worst_ms))
     yield f"{each.seconds / 60:.0f} min"

@@ -4,13 +4,24 @@ The file of a run is such lines, appended as they come, so that a run that was b
 """
 
 import json
+import os
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from statistics import median
 
 ZEROS = ("duplicates", "orphans", "lost_fills", "applied_twice", "guessed", "foreign_touched")
 """The numbers that promise nothing bad only where they are 0; each a field of `Result`."""
+
+
+ENGINE = "GRIDWRIGHT_ENGINE"
+"""The variable that tells orchestrators what keeps their steps; lines without an engine are of the first."""
+_FIRST_ENGINE = "dbos"
+
+
+def present_engine() -> str:
+    """With which engine this process plays."""
+    return os.environ.get(ENGINE, _FIRST_ENGINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +44,7 @@ class Result:
     protected_ms: tuple[int, ...] = ()  # of each restart with something to protect: until every exit order rested
     unknown_ms: tuple[int, ...] = ()  # of each order that was UNKNOWN: until it was known
     problems: tuple[str, ...] = ()
+    engine: str = field(default_factory=present_engine)
 
     @property
     def clean(self) -> bool:
@@ -47,11 +59,11 @@ class Result:
     def parse(cls, line: str) -> "Result":
         """The result of a line. Raises ValueError for what is none."""
         values = json.loads(line)
-        known = {field.name for field in fields(cls)}
+        known = {one.name for one in fields(cls)}
         if not isinstance(values, dict) or values.keys() - known:
             raise ValueError(f"{line[:80]!r} is no line of results: give the file that an earlier run has written")
         lists = {name: tuple(values.get(name, ())) for name in ("protected_ms", "unknown_ms", "problems")}
-        return cls(**{**values, **lists})
+        return cls(**{"engine": _FIRST_ENGINE, **values, **lists})
 
 
 def append(path: Path, result: Result) -> None:
@@ -74,6 +86,7 @@ class Sums:
 
     kind: str
     database: str
+    engine: str
     played: int
     failed: tuple[str, ...]  # ids
     kills: int
@@ -87,19 +100,20 @@ class Sums:
 
 
 def sums(results: Iterable[Result]) -> list[Sums]:
-    """One for each kind and database, in alphabetical order."""
-    groups: dict[tuple[str, str], list[Result]] = {}
+    """One for each kind, database and engine, in alphabetical order."""
+    groups: dict[tuple[str, str, str], list[Result]] = {}
     for result in results:
-        groups.setdefault((result.kind, result.database), []).append(result)
-    return [_sum(kind, database, groups[kind, database]) for kind, database in sorted(groups)]
+        groups.setdefault((result.kind, result.database, result.engine), []).append(result)
+    return [_sum(*key, groups[key]) for key in sorted(groups)]
 
 
-def _sum(kind: str, database: str, results: Sequence[Result]) -> Sums:
+def _sum(kind: str, database: str, engine: str, results: Sequence[Result]) -> Sums:
     protected = [each for result in results for each in result.protected_ms]
     unknown = [each for result in results for each in result.unknown_ms]
     return Sums(
         kind=kind,
         database=database,
+        engine=engine,
         played=len(results),
         failed=tuple(result.id for result in results if not result.clean),
         kills=sum(result.kills for result in results),

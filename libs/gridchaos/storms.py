@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from gridchaos.results import Result, append, read
+from gridchaos.results import Result, append, present_engine, read
 from gridchaos.schedule import POSTGRES, Schedule, draw
 from gridchaos.shrinking import RERUNS, reruns, shrink
 from gridchaos.storm import Played, play
@@ -125,7 +125,9 @@ def _on_file(options: Options) -> dict[str, Result]:
     return {
         result.id: result
         for result in read(options.results)
-        if (result.kind, result.database) == (KIND, options.database) and result.clean and result.id in wanted
+        if (result.kind, result.database, result.engine) == (KIND, options.database, present_engine())
+        and result.clean
+        and result.id in wanted
     }
 
 

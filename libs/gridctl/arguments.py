@@ -54,6 +54,7 @@ def add_chaos(chaos: argparse.ArgumentParser) -> None:
     add = chaos.add_argument
     add("--seed", type=int, metavar="N", help="of the first storm; default: 1, and with --minutes new each time")
     add("--database", choices=("sqlite", "postgres"), default="sqlite", help="default: sqlite")
+    add("--engine", choices=("dbos",), default="dbos", help="what keeps the orchestrator's steps; default: dbos")
     add("--select", choices=("all", "pairwise", "covering"), default="all", help="of the matrix; default: all")
     add(
         "--jobs",

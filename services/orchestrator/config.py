@@ -10,11 +10,13 @@ from gridcore.config import GridConfig, GridMode, RiskConfig, Spacing
 from gridcore.money import ZERO
 from griddb.urls import DatabaseSettings, read_database
 from gridrpc.settings import MISSING, ConfigError, Table, read_toml
+from orchestrator.engine import EngineKind
 
 DEFAULT_DATA_DIR = ".gridwright/orchestrator"
 DEFAULT_ADDRESS = "127.0.0.1:50053"
 DEFAULT_EXECUTOR = "127.0.0.1:50052"
 DEFAULT_PRICEMON = "127.0.0.1:50051"
+ENGINE = "GRIDWRIGHT_ENGINE"  # a variable
 
 _DEFAULTS: dict[str, Any] = {option.name: option.default for option in fields(GridConfig)}
 
@@ -35,16 +37,19 @@ class Settings:
     foreign_interval_ms: int  # between two looks at the orders of others
     reconcile_timeout_ms: int  # how long the venue's list may contradict the log before it is believed
     grids: tuple[GridConfig, ...]
+    engine: EngineKind = EngineKind.DBOS
     metrics: str = ""  # host:port to tell figures at; empty: nowhere
 
 
 def load_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
-    """Reads the file; DATABASE_URL in the environment stands above it.
+    """Reads the file; DATABASE_URL and GRIDWRIGHT_ENGINE in the environment stand above it.
 
     Raises ConfigError with field, value and remedy; keys that mean nothing are refused too.
     """
     root = read_toml(path)
     own = root.table("orchestrator")
+    if chosen := environment.get(ENGINE):
+        own = own.overridden({"engine": chosen})
     settings = Settings(
         bot=root.text("bot", "gridwright"),
         address=own.text("listen", own.text("address", DEFAULT_ADDRESS)),
@@ -58,6 +63,7 @@ def load_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Se
         foreign_interval_ms=own.integer("foreign_interval_ms", 10_000, least=100),
         reconcile_timeout_ms=own.integer("reconcile_timeout_ms", 10_000, least=0),
         grids=tuple(_grid(table) for table in root.tables("grids")),
+        engine=own.choice("engine", EngineKind, EngineKind.DBOS),
         metrics=own.optional_address("metrics"),
     )
     own.refuse_unread()

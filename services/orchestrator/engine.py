@@ -1,9 +1,16 @@
 """What keeps the steps durable, seen from outside: the specification's Engine interface."""
 
+from enum import Enum
 from typing import Protocol
 
 from gridcore.actions import OrderUpdate
 from orchestrator.price_client import PriceHeard
+
+
+class EngineKind(Enum):
+    """The engines that there are; `orchestrator.engine` chooses."""
+
+    DBOS = "dbos"
 
 
 class Engine(Protocol):

@@ -17,6 +17,7 @@ from orchestrator.batch_client import BatchClient
 from orchestrator.bridge import Bridge
 from orchestrator.config import Settings
 from orchestrator.dbos_engine import DbosEngine
+from orchestrator.engine import EngineKind
 from orchestrator.errors import AddressTakenError
 from orchestrator.executor_client import ExecutorClient
 from orchestrator.figures import figures
@@ -26,6 +27,7 @@ from orchestrator.servicer import OrchestratorServicer
 from orchestrator.store.opening import OpenStores, open_stores
 
 _DESCRIPTOR = orchestrator_pb2.DESCRIPTOR.services_by_name["Orchestrator"]
+_ENGINES = {EngineKind.DBOS: DbosEngine}
 _ADD = orchestrator_pb2_grpc.add_OrchestratorServicer_to_server
 
 
@@ -52,7 +54,9 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
         peer, bridge = Peer("executor"), Bridge(asyncio.get_running_loop())
         batches = BatchClient(stack.enter_context(open_sync_channel(settings.executor_address)), peer, bridge)
         executor, prices = ExecutorClient(executor_channel, peer), PriceClient(price_channel)
-        engine = DbosEngine(settings, stores.by_symbol, stores.workflows, executor, prices, batches, bridge)
+        engine = _ENGINES[settings.engine](
+            settings, stores.by_symbol, stores.workflows, executor, prices, batches, bridge
+        )
         stack.push_async_callback(engine.stop)
         stack.callback(stores.stop_waiting)
         servicer = OrchestratorServicer(engine.teams, engine, executor, prices, stores)

@@ -1,12 +1,13 @@
 """Results: lines that outlive a kill, sums and the table that is made of them."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gridchaos.report import BEGIN, END, table, write_into
-from gridchaos.results import ZEROS, Result, append, read, sums
+from gridchaos.results import ENGINE, ZEROS, Result, append, read, sums
 
 PLAYED = Result(
     "case", "executor.told/fill/none", "sqlite", kills=1, faults=2, fills=3, seconds=1.5,
@@ -43,12 +44,23 @@ def test_a_result_is_clean_where_every_promise_held_and_nothing_else_went_wrong(
     assert not any(replace(PLAYED, **{name: 1}).clean for name in ZEROS)  # type: ignore[arg-type]  # counts, all of them
 
 
-def test_sums_are_made_for_each_kind_and_database() -> None:
+def test_a_line_tells_the_engine_and_without_one_it_is_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ENGINE, "another")
+    result = Result("case", "executor.told/fill/none", "sqlite", 1, 0, 0, 1.5)
+    values = json.loads(result.line())
+    assert Result.parse(result.line()).engine == values.pop("engine") == "another"
+    assert Result.parse(json.dumps(values)).engine == "dbos"
+
+
+def test_sums_are_made_for_each_kind_database_and_engine() -> None:
     storm, elsewhere = replace(PLAYED, kind="storm"), replace(PLAYED, database="postgres")
-    found = sums([PLAYED, storm, FAILED, elsewhere])
-    assert [(one.kind, one.database) for one in found] == [
-        ("case", "postgres"), ("case", "sqlite"), ("storm", "sqlite"),
-    ]  # fmt: skip
+    found = sums([PLAYED, storm, FAILED, elsewhere, replace(storm, engine="another")])
+    assert [(one.kind, one.database, one.engine) for one in found] == [
+        ("case", "postgres", "dbos"),
+        ("case", "sqlite", "dbos"),
+        ("storm", "sqlite", "another"),
+        ("storm", "sqlite", "dbos"),
+    ]
     both = found[1]
     assert (both.played, both.kills, both.faults, both.fills) == (2, 2, 4, 6)
     assert (both.protected_median_ms, both.protected_worst_ms, both.unknown_worst_ms) == (350, 3_000, 1_900)
@@ -60,7 +72,7 @@ def test_the_table_says_what_failed_unless_it_has_been_played_well_since() -> No
     again = replace(FAILED, lost_fills=0, problems=())
     assert f"- failed: `{FAILED.id}`" in table([PLAYED, FAILED])
     assert "failed" not in table([PLAYED, FAILED, again])
-    assert "| the matrix | sqlite | 2 | 2 | 4 | 6 | 0 | 0 | 0 | 0 | 0 | 0 | 0.35 s | 3.00 s | 1.90 s |" in table(
+    assert "| the matrix | sqlite | dbos | 2 | 2 | 4 | 6 | 0 | 0 | 0 | 0 | 0 | 0 | 0.35 s | 3.00 s | 1.90 s |" in table(
         [PLAYED, FAILED, again]
     )
 
