@@ -130,6 +130,7 @@ async def _refused(stop: Stop, first: Grid, second: Grid) -> Stopped:
     code = await waiting.ended(DEADLINE_SECONDS)
     first.stack[stop.service].thaw()
     await go_on(first, stop.phase)
+    await come_to_rest(first, stop.phase)
     verdict = await judge(first, 0)
     return Stopped(waiting, tuple(_ended(waiting, code)), verdict)
 
