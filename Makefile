@@ -39,8 +39,7 @@ chaos: $(SENTINEL) ## Kills, stops, cuts off and lies at random, for MINUTES=10,
 CHAOS := $(BIN)/gridwright chaos --resume $(or $(RESULTS),.gridwright/chaos-all.jsonl)
 chaos-all: $(SENTINEL) ## The whole matrix, 1,000 random kills, broken databases; goes on where it was: RESULTS=file WRITE_DOCS=1
 	-@MACHINE_EXAMPLES=100 $(BIN)/pytest tests/executor/test_machine.py tests/chaos/test_step_machine.py -q -n 2
-	-@$(CHAOS) --databases
-	-@$(CHAOS) --matrix
+	-@printf '%s\n' --databases --matrix | xargs -n 1 -P 2 $(CHAOS)  # at once: broken databases are mostly waited for
 	-@$(CHAOS) --matrix --database postgres --select pairwise
 	-@$(CHAOS) --kills 500
 	-@$(CHAOS) --kills 500 --database postgres
