@@ -13,7 +13,7 @@ from gridchaos.faults import VenueFault
 from gridcore.ids import id_prefix
 from gridctl.evidence import until_settled
 from gridctl.hand import Hand
-from gridctl.house import SIMEX
+from gridctl.house import EXECUTOR, ORCHESTRATOR, SIMEX
 from gridrpc.settings import read_toml
 from gridtesting.processes import Stack
 from gridwright.v1 import models_pb2, orchestrator_pb2, simex_pb2
@@ -129,6 +129,21 @@ class Grid:
                 request = orchestrator_pb2.GetStateRequest(symbol=self.symbol)
                 return (await self.stack.wires.orchestrator.GetState(request, wait_for_ready=True)).state
             await asyncio.sleep(_LOOK_SECONDS)
+
+    async def trading_or_dead(self) -> None:
+        """Returns once the start path is done, or one of those that trade is gone."""
+
+        async def so_far() -> bool:
+            if any(self.stack[name].ended_already for name in (EXECUTOR, ORCHESTRATOR)):
+                return True
+            request = orchestrator_pb2.GetStateRequest(symbol=self.symbol)
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                return (
+                    await self.stack.wires.orchestrator.GetState(request, timeout=0.25, wait_for_ready=True)
+                ).trading
+            return False
+
+        await self.until("trading", so_far)
 
     async def at_rest_in(self, mode: models_pb2.Mode.ValueType) -> None:
         """Returns once nothing is under way in this mode; in RUNNING there are orders then."""

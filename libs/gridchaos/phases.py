@@ -18,6 +18,10 @@ BEGINNINGS = frozenset({Phase.PLACING, Phase.DOUBT})
 """The phases of a grid's very first start. All others begin where it rests."""
 
 
+OF_THE_MARKET = frozenset({Phase.FILL, Phase.PRUNING, Phase.PARTIAL, Phase.TRAILING, Phase.CROSSING})
+"""Phases that begin with a move of the market."""
+
+
 async def begin(
     grid: Grid, phase: Phase, fault: VenueFault, environments: Environments, *, at_rest: bool = False
 ) -> None:
@@ -62,7 +66,9 @@ async def bring_to_rest(grid: Grid, phase: Phase) -> None:
 
 
 async def act(grid: Grid, phase: Phase) -> None:
-    """Gives the grid what the phase is about."""
+    """Gives the grid what the phase is about; the market moves once it trades, or while who was to trade is dead."""
+    if phase in OF_THE_MARKET:
+        await grid.trading_or_dead()
     match phase:
         case Phase.PLACING:
             pass

@@ -20,7 +20,7 @@ from gridchaos.case import Case, Phase
 from gridchaos.chaos_house import still_house
 from gridchaos.faults import Strikes, VenueFault
 from gridchaos.grid import DEADLINE_SECONDS, GaveUpError, Grid
-from gridchaos.phases import act, begin, come_to_rest, go_on
+from gridchaos.phases import OF_THE_MARKET, act, begin, come_to_rest, go_on
 from gridchaos.results import Result
 from gridchaos.verdict import Verdict, judge
 from gridctl.hand import HandError
@@ -28,6 +28,7 @@ from gridctl.house import EXECUTOR, ORCHESTRATOR
 from gridrpc.crash import CRASH, TRACE
 from gridtesting.processes import Process, Stack, StillRunsError
 
+_MOVE_SECONDS = 1.0
 LONGEST_PROBLEM = 10_000  # characters: a hang tells all that the services have said
 
 
@@ -164,6 +165,8 @@ async def _dead(grid: Grid, phase: Phase, victim: Process) -> int:
         await grid.at_rest_in((await grid.state()).risk.mode)  # who hangs is not excused
         raise NotPassedError(str(error)) from None
     finally:
+        if phase in OF_THE_MARKET:  # it moves also where the process died before it traded
+            await asyncio.wait({acting}, timeout=_MOVE_SECONDS)
         acting.cancel()
         with contextlib.suppress(asyncio.CancelledError, grpc.aio.AioRpcError, GaveUpError):
             await acting
