@@ -6,9 +6,10 @@ from the kill before and has traded. Which storms are played is left to `storms`
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import grpc
 
@@ -32,6 +33,9 @@ _SETTLE_SECONDS = 60.0
 _KILLS_TO_REST = 15  # at rest more can be said than while everything moves
 _FIRST_FILLS = 3
 _TELL_SECONDS = 1.0
+_AGAIN_SECONDS = 0.1
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,7 @@ class Storm:
                 if task.done():
                     task.result()  # raises: none of them comes to an end
             await playing
-        except (StuckError, GaveUpError, grpc.aio.AioRpcError) as error:
+        except (StuckError, GaveUpError, TimeoutError, grpc.aio.AioRpcError) as error:
             self._problems += [f"P8: {error}", *self._watcher.sent_twice()]
             for kept in self._kept.values():
                 kept.tell()
@@ -170,19 +174,32 @@ class Storm:
         if not await until_settled(self._wires, self._house.bot, self._house.symbols, _SETTLE_SECONDS):
             raise StuckError(f"not at rest after {_SETTLE_SECONDS:g} s of calm")
         symbol = self._house.symbols[0]
-        answer = await self._wires.orchestrator.GetState(orchestrator_pb2.GetStateRequest(symbol=symbol))
-        truth = await self._wires.simex.GetTruth(simex_pb2.GetTruthRequest())
+        asked = orchestrator_pb2.GetStateRequest(symbol=symbol)
+        answer = await _answered(lambda: self._wires.orchestrator.GetState(asked))
+        truth = await _answered(lambda: self._wires.simex.GetTruth(simex_pb2.GetTruthRequest()))
         self._problems += strays(id_prefix(self._house.bot, symbol), answer.state, truth)
 
     async def _judge(self) -> None:
         """All of the books against the venue's. At rest."""
-        truth, (book,) = await gather(self._wires, self._house.symbols)
+        truth, (book,) = await _answered(lambda: gather(self._wires, self._house.symbols))
         self._report = audit(self._house.bot, truth, [book])
         sent = self._watcher.sent
         self._guessed = list(guesses(book, truth, sent))
         self._problems += self._guessed
         self._problems += unasked(book, truth, id_prefix(self._house.bot, self._house.symbols[0]))
         self._problems += [*late(book, sent), *self._watcher.sent_twice()]
+
+
+async def _answered(ask: Callable[[], Awaitable[T]]) -> T:
+    """The answer to a question that changes nothing: asked again where the one asked has just died as ordered."""
+    async with asyncio.timeout(RECOVERY_SECONDS):
+        while True:
+            try:
+                return await ask()
+            except grpc.aio.AioRpcError as error:
+                if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                    raise
+                await asyncio.sleep(_AGAIN_SECONDS)
 
 
 def _found(report: AuditReport) -> Iterator[str]:

@@ -98,7 +98,7 @@ def _become(module: str, config: str, log: str, environment: dict[str, str]) -> 
 def _tell(*_: object) -> None:
     """What all threads and tasks are about, into the log."""
     faulthandler.dump_traceback(all_threads=True)
-    with contextlib.suppress(RuntimeError):  # no loop runs
+    with contextlib.suppress(Exception):  # no loop runs, or a task is where no source is
         for task in asyncio.all_tasks():
             task.print_stack()
 
