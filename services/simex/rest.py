@@ -1,5 +1,6 @@
 """REST: how requests are read from HTTP, and how answers are written to it, spoilt ones included."""
 
+import contextlib
 import json
 import socket
 import struct
@@ -67,8 +68,9 @@ async def _cut(request: web.Request, answer: Answer) -> web.StreamResponse:
     body = json.dumps(answer.body).encode()
     headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
     response = web.StreamResponse(status=answer.status, headers=headers)
-    await response.prepare(request)
-    await response.write(body[: len(body) // 2])
+    with contextlib.suppress(ConnectionError):  # the client has given up
+        await response.prepare(request)
+        await response.write(body[: len(body) // 2])
     if request.transport is not None:
         request.transport.close()
     return response
