@@ -32,6 +32,7 @@ CASES = [
     "orchestrator.trading_step.begun+orchestrator.start.settled/placing/none",
     "orchestrator.start.drained/doubt/event-missing",
     "orchestrator.commit_state.after/fill/none",
+    "orchestrator.start.fenced+orchestrator.commit_state.after/fill/none",
     "orchestrator.run.before/fill/none",
     "orchestrator.batch_execute.after/partial/late-trade",
     "orchestrator.heard/trailing/cancel-crosses-half",
