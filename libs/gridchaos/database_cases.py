@@ -19,7 +19,7 @@ from gridchaos.database_trouble import Scene, Trouble
 from gridchaos.database_wire import DatabaseWire
 from gridchaos.grid import Grid
 from gridchaos.matrix import POSTGRES, SQLITE
-from gridchaos.results import Result, append, present_engine, read
+from gridchaos.results import Result, append, played
 from gridchaos.verdict import judge
 from gridctl.health import serves
 from gridctl.house import EXECUTOR, ORCHESTRATOR, SIMEX, House, read_house
@@ -114,7 +114,7 @@ def play_one(case_id: str) -> Result:
 def play_all(results: Path, say: Callable[[str], None]) -> bool:
     """Plays every case that the results do not have as clean, and appends to them. Whether all were clean."""
     results.parent.mkdir(parents=True, exist_ok=True)
-    done = {each.id for each in read(results) if each.clean and each.engine == present_engine()}
+    done = {each.id for each in played(results, _KIND, SQLITE, POSTGRES) if each.clean}
     left = [case_id for case_id in CASES if case_id not in done]
     say(f"{len(CASES)} cases of databases, {len(left)} left")
     failed = False

@@ -138,9 +138,8 @@ class Grid:
                 return True
             request = orchestrator_pb2.GetStateRequest(symbol=self.symbol)
             with contextlib.suppress(grpc.aio.AioRpcError):
-                return (
-                    await self.stack.wires.orchestrator.GetState(request, timeout=0.25, wait_for_ready=True)
-                ).trading
+                call = self.stack.wires.orchestrator.GetState(request, timeout=0.25, wait_for_ready=True)
+                return (await call).trading
             return False
 
         await self.until("trading", so_far)

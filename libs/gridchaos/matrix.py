@@ -16,7 +16,7 @@ from gridchaos.case import Case
 from gridchaos.player import LONGEST_PROBLEM, NotPassedError, result_of
 from gridchaos.restarts import Restarts, result_of_restarts
 from gridchaos.rests import Place, at_place, rest_for
-from gridchaos.results import Result, append, present_engine, read
+from gridchaos.results import Result, append, played
 from gridchaos.selection import Select, Surveyed, matrix, selected
 from gridchaos.stops import Stop, result_of_stop
 from gridchaos.workers import working
@@ -60,8 +60,7 @@ def _mixed(case: AnyCase) -> bytes:
 
 
 def _of(options: Options) -> list[Result]:
-    wanted = ("case", options.database, present_engine())
-    return [each for each in read(options.results) if (each.kind, each.database, each.engine) == wanted]
+    return played(options.results, "case", options.database)
 
 
 def _surveyed(results: Path, workers: Executor, say: Say) -> Surveyed:

@@ -80,6 +80,12 @@ def read(path: Path) -> list[Result]:
     return [Result.parse(line) for line in lines[:-1] if line]  # what follows the last line break is torn
 
 
+def played(path: Path, kind: str, *databases: str) -> list[Result]:
+    """What a file holds of a kind, on these databases, with the present engine: what need not be played again."""
+    wanted = (kind, present_engine())
+    return [one for one in read(path) if (one.kind, one.engine) == wanted and one.database in databases]
+
+
 @dataclass(frozen=True, slots=True)
 class Sums:
     """Of all results of a kind on a database. Times in ms; None where there were none."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from gridchaos.results import Result, append, present_engine, read
+from gridchaos.results import Result, append, played
 from gridchaos.schedule import POSTGRES, Schedule, draw
 from gridchaos.shrinking import RERUNS, reruns, shrink
 from gridchaos.storm import Played, play
@@ -124,10 +124,8 @@ def _on_file(options: Options) -> dict[str, Result]:
     wanted = {str(seed) for seed in _seeds(options, {})}
     return {
         result.id: result
-        for result in read(options.results)
-        if (result.kind, result.database, result.engine) == (KIND, options.database, present_engine())
-        and result.clean
-        and result.id in wanted
+        for result in played(options.results, KIND, options.database)
+        if result.clean and result.id in wanted
     }
 
 
