@@ -33,17 +33,21 @@ class Operator:
     async def halt(self, beats: int) -> None:
         """Safe mode for so many beats."""
         async with self._alone:
-            await self._say("EnterSafeMode")
-            self._watcher.watch.expect_halt()
-            await self._market.passed(beats)
-            try:
-                async with asyncio.timeout(_SAFE_SECONDS):
-                    while not await self._safe():  # noqa: ASYNC110  # the other side is a process
-                        await asyncio.sleep(_PAUSE_SECONDS)
-            except TimeoutError:
-                self._watcher.watch.problems.append(f"P5: no safe mode {_SAFE_SECONDS:g} s after an operator's word")
-            self._watcher.watch.expect_nothing()
-            await self._say("ExitSafeMode")
+            with self._watcher.disorder():
+                await self._halt(beats)
+
+    async def _halt(self, beats: int) -> None:
+        await self._say("EnterSafeMode")
+        self._watcher.watch.expect_halt()
+        await self._market.passed(beats)
+        try:
+            async with asyncio.timeout(_SAFE_SECONDS):
+                while not await self._safe():  # noqa: ASYNC110  # the other side is a process
+                    await asyncio.sleep(_PAUSE_SECONDS)
+        except TimeoutError:
+            self._watcher.watch.problems.append(f"P5: no safe mode {_SAFE_SECONDS:g} s after an operator's word")
+        self._watcher.watch.expect_nothing()
+        await self._say("ExitSafeMode")
 
     async def _say(self, rpc: str) -> None:
         self._words += 1

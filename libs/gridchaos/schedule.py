@@ -155,7 +155,8 @@ def draw(seed: int, database: str, wires: Sequence[str], *, kills: int) -> Sched
     chance = random.Random(f"{seed} {database}")  # noqa: S311  # a schedule of kills is no secret
     makers = _makers(chance, database, wires, at_once=chance.choice(_AT_ONCE))
     kinds, weights = [maker for maker, _ in makers], [weight * chance.choice(_TASTES) for _, weight in makers]
-    weights[0] = max(weights[0], 1)  # without a kill it would never end
+    if not any(weights[:_KILLING]):
+        weights[0] = makers[0][1]  # without a kill it would never end, and with few of them not for long
     events: list[Event] = []
     killed = 0
     while killed < kills:
@@ -166,6 +167,7 @@ def draw(seed: int, database: str, wires: Sequence[str], *, kills: int) -> Sched
     return Schedule(seed, database, tuple(events))
 
 
+_KILLING = 3  # so many of the makers, the first ones, make kills
 _GAP_BEATS = (0, 8)
 _TASTES = (0, 1, 1, 3)
 _AT_ONCE = (0.1, 0.25, 0.6)  # of the kills, this fraction finds the grid not recovered from the one before

@@ -5,14 +5,15 @@ from the kill before and has traded. Which storms are played is left to `storms`
 """
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 import grpc
 
+from gridchaos.asking import answered
 from gridchaos.invariants import guesses, late, strays, unasked
 from gridchaos.keeping import GaveUpError, Kept, KeptPostgres
 from gridchaos.market import Market
@@ -30,12 +31,10 @@ from gridwright.v1 import orchestrator_pb2, simex_pb2
 
 RECOVERY_SECONDS = 45.0
 _SETTLE_SECONDS = 60.0
+_TROUBLE_SECONDS = 120.0  # one event, or all that are under way: counted in beats they take seconds
 _KILLS_TO_REST = 15  # at rest more can be said than while everything moves
 _FIRST_FILLS = 3
 _TELL_SECONDS = 1.0
-_AGAIN_SECONDS = 0.1
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +150,8 @@ class Storm:
                     await self._rest()
                     self._market.go_on()
             await self._market.passed(event.after)
-            await self._trouble.make(event)
+            async with _bounded(str(event)):
+                await self._trouble.make(event)
         await self._rest()
         await self._judge()
 
@@ -168,20 +168,21 @@ class Storm:
 
     async def _rest(self) -> None:
         """Lets everything come to its end, and looks at it while nothing moves."""
-        await self._trouble.clear()
+        async with _bounded("what was under way"):
+            await self._trouble.clear()
         await self._recovered(0)
         self._market.hold()
         if not await until_settled(self._wires, self._house.bot, self._house.symbols, _SETTLE_SECONDS):
             raise StuckError(f"not at rest after {_SETTLE_SECONDS:g} s of calm")
         symbol = self._house.symbols[0]
         asked = orchestrator_pb2.GetStateRequest(symbol=symbol)
-        answer = await _answered(lambda: self._wires.orchestrator.GetState(asked))
-        truth = await _answered(lambda: self._wires.simex.GetTruth(simex_pb2.GetTruthRequest()))
+        answer = await answered(lambda: self._wires.orchestrator.GetState(asked))
+        truth = await answered(lambda: self._wires.simex.GetTruth(simex_pb2.GetTruthRequest()))
         self._problems += strays(id_prefix(self._house.bot, symbol), answer.state, truth)
 
     async def _judge(self) -> None:
         """All of the books against the venue's. At rest."""
-        truth, (book,) = await _answered(lambda: gather(self._wires, self._house.symbols))
+        truth, (book,) = await answered(lambda: gather(self._wires, self._house.symbols))
         self._report = audit(self._house.bot, truth, [book])
         sent = self._watcher.sent
         self._guessed = list(guesses(book, truth, sent))
@@ -190,16 +191,14 @@ class Storm:
         self._problems += [*late(book, sent), *self._watcher.sent_twice()]
 
 
-async def _answered(ask: Callable[[], Awaitable[T]]) -> T:
-    """The answer to a question that changes nothing: asked again where the one asked has just died as ordered."""
-    async with asyncio.timeout(RECOVERY_SECONDS):
-        while True:
-            try:
-                return await ask()
-            except grpc.aio.AioRpcError as error:
-                if error.code() is not grpc.StatusCode.UNAVAILABLE:
-                    raise
-                await asyncio.sleep(_AGAIN_SECONDS)
+@contextlib.asynccontextmanager
+async def _bounded(what: str) -> AsyncIterator[None]:
+    """The block, which must come to its end. Raises StuckError where it does not."""
+    try:
+        async with asyncio.timeout(_TROUBLE_SECONDS):
+            yield
+    except TimeoutError:
+        raise StuckError(f"{what} has no end after {_TROUBLE_SECONDS:g} s") from None
 
 
 def _found(report: AuditReport) -> Iterator[str]:

@@ -2,12 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any, assert_never
 
 import grpc
 from google.protobuf import json_format
 
+from gridchaos.asking import answered
 from gridchaos.keeping import Kept, KeptPostgres
 from gridchaos.market import Market
 from gridchaos.people import Operator, by_hand
@@ -70,8 +71,9 @@ class Trouble:
     async def clear(self) -> None:
         """Returns once nothing is out of order any more."""
         await asyncio.gather(*self._spans)
-        await self._wires.simex.ClearFaults(simex_pb2.ClearFaultsRequest(), wait_for_ready=True)
-        await self._set_clock(0)
+        simex = self._wires.simex
+        await answered(lambda: simex.ClearFaults(simex_pb2.ClearFaultsRequest()))
+        await answered(lambda: simex.SetClock(simex_pb2.SetClockRequest(offset_ms=0)))
 
     async def end(self) -> None:
         """Leaves everything as it is."""
@@ -120,14 +122,14 @@ class Trouble:
     async def _stop(self, event: Stop) -> None:
         kept = self._postgres if event.service == POSTGRES else self._kept[event.service]
         assert kept is not None, "a storm in files has no server to stop"
-        async with self._disorder():
+        with self._watcher.disorder():
             kept.freeze()
             await self._market.passed(event.beats)
             kept.thaw()
 
     async def _part(self, event: Partition) -> None:
         proxy = self._place.proxies[event.wire]
-        async with self._disorder():
+        with self._watcher.disorder():
             proxy.change(Weather(event.how))
             await self._market.passed(event.beats)
             proxy.change(Weather.FAIR)
@@ -141,15 +143,6 @@ class Trouble:
         request = simex_pb2.SetClockRequest(offset_ms=offset_ms)
         with contextlib.suppress(grpc.aio.AioRpcError):
             await self._wires.simex.SetClock(request, timeout=_CALL_SECONDS)
-
-    @contextlib.asynccontextmanager
-    async def _disorder(self) -> AsyncIterator[None]:
-        self._watcher.disorders += 1
-        try:
-            yield
-        finally:
-            self._watcher.disorders -= 1
-            self._watcher.recover(restart=False)
 
     def _span(self, lasting: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(lasting)

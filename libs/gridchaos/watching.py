@@ -1,8 +1,10 @@
 """Watches a storm through the venue's oracle: looks at state and truth all along, and times what comes back."""
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
+from collections.abc import Iterator
 
 import grpc
 
@@ -29,13 +31,13 @@ class Watcher:
         self.unknown_ms: list[int] = []
         self.fills = 0  # of our orders on the venue
         self.struck = 0  # requests that a fault of the venue spoilt
-        self.disorders = 0  # how many things are out of order on purpose: as long as there are any, nothing is timed
         self.unprotected: list[str] = []  # as it was last seen
         self.sent: list[str] = []  # client ids of the orders that reached the venue, in the order of arrival
         self._wires = wires
         self._symbol = house.symbols[0]
         self._prefix = id_prefix(house.bot, self._symbol)
         self._received = 0
+        self._disorders = 0
         self._since: float | None = None
         self._last_trouble = 0.0
         self._after_restart = False
@@ -48,6 +50,16 @@ class Watcher:
         self._since = self._last_trouble = time.monotonic()
         self._after_restart = restart or self._after_restart
         self._heard_of = None
+
+    @contextlib.contextmanager
+    def disorder(self) -> Iterator[None]:
+        """Something is out of order, or halted, on purpose for the block: nothing is timed before it is over."""
+        self._disorders += 1
+        try:
+            yield
+        finally:
+            self._disorders -= 1
+            self.recover(restart=False)
 
     async def recovered(self, fills: int) -> None:
         """Returns once the grid is protected, and there are so many fills."""
@@ -75,7 +87,7 @@ class Watcher:
         if self._heard_of is None:
             self._heard_of = self.fills
         self.unprotected = list(unprotected(answer.state, truth, self._heard_of))
-        able = answer.trading and answer.executor_reachable and not self.disorders
+        able = answer.trading and answer.executor_reachable and not self._disorders
         if self._since is not None and able and not self.unprotected:
             if self._after_restart:
                 self.protected_ms.append(round(1_000 * (time.monotonic() - self._since)))

@@ -88,6 +88,10 @@ def test_every_fault_of_a_storm_is_one_of_simex() -> None:
     assert all(fault["count"] > 0 for fault in faults)  # none lasts for ever
 
 
+def test_no_storm_is_nearly_without_kills() -> None:
+    assert max(len(draw(seed, "sqlite", WIRES, kills=40).events) for seed in range(200)) < 15 * 40
+
+
 def test_each_death_is_a_kill() -> None:
     three = (Kill(0, "executor"), Die(0, "executor", (3, 5)), Stop(0, "simex", 3))
     assert [kills_of(event) for event in three] == [1, 3, 0]

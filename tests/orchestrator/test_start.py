@@ -1,5 +1,6 @@
 """Start, restart and takeover: what belongs together goes on, what does not stops with a sentence and an exit code."""
 
+import asyncio
 import json
 from dataclasses import replace
 from decimal import Decimal
@@ -73,7 +74,7 @@ async def test_one_that_finds_itself_fenced_exits_with_4_and_records_nothing(wor
         await eventually(lambda: _at_step(child.client, 1), "the first step")
         world.executor.markets[BTC].fence = 99
         await world.prices.set_price(BTC, Decimal(61050))
-        assert await child.process.wait() == 4
+        assert await asyncio.wait_for(child.process.wait(), 60) == 4
     assert world.query_state("SELECT max(seq) FROM trading_steps") == [(1,)]
 
 

@@ -3,6 +3,7 @@
 `contracts/` has two real ones besides the present: an earlier one with other inputs, and a later one with another step.
 """
 
+import asyncio
 import contextlib
 import io
 import signal
@@ -27,6 +28,7 @@ from orchestrator.errors import UnfinishableError
 
 CONTRACTS = Path(__file__).parent / "contracts"
 STEP = "test/BTC/USDT/1/1"
+_DIES_SECONDS = 60.0
 in_files = pytest.mark.parametrize("database", [SQLITE], indirect=True)  # the other tests are of both databases
 
 
@@ -52,7 +54,16 @@ async def forked(world: World, contract: str = "", crash: str = "") -> AsyncIter
 
 async def dies(world: World, contract: str, crash: str) -> None:
     async with forked(world, contract, crash) as (child, _):
-        assert await child.wait() == -signal.SIGKILL, child.log.read_text(encoding="utf-8")
+        await died(child)
+
+
+async def died(child: Child) -> None:
+    """Returns once it has died where it was told to."""
+    code = None  # that of one that still lives
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_DIES_SECONDS):
+            code = await child.wait()
+    assert code == -signal.SIGKILL, child.log.read_text(encoding="utf-8")
 
 
 def settle(world: World, *workflow_ids: str) -> tuple[int, str]:
@@ -128,7 +139,7 @@ async def test_a_counter_order_of_another_contract_is_settled_with_the_fills_tha
         await eventually(lambda: _has_orders(client, 3), "the first orders")
         filled = world.opening()[0]
         await world.executor.fill(BTC, filled)
-        assert await child.wait() == -signal.SIGKILL
+        await died(child)
     (counter,) = world.closing()
     await world.executor.fill(BTC, counter)
     ((workflow_id,),) = world.query_workflows("SELECT workflow_uuid FROM workflow_status WHERE status = 'PENDING'")
@@ -193,7 +204,7 @@ async def test_the_next_contract_lifts_a_halt_that_the_last_one_was_about_to_lif
         await client.finished("ops/halt")  # a halt that has no outcome yet would be carried out again, after the lift
         with contextlib.suppress(grpc.aio.AioRpcError):
             await client.stub.ExitSafeMode(client.order("lift"))
-        assert await child.wait() == -signal.SIGKILL
+        await died(child)
     async with forked(world, "later") as (_, client):
         await client.until_mode(models_pb2.MODE_RUNNING)
         assert (await client.finished("ops/lift/again")).application_version == "gridwright-2"
@@ -234,7 +245,7 @@ async def _dies_before_it_halts(world: World) -> None:
         await eventually(lambda: _has_orders(client, 3), "the first orders")
         with contextlib.suppress(grpc.aio.AioRpcError):
             await client.stub.EnterSafeMode(client.order("halt"))
-        assert await child.wait() == -signal.SIGKILL
+        await died(child)
 
 
 async def _has_orders(client: Client, count: int) -> bool:
