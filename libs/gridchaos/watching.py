@@ -118,13 +118,22 @@ class Watcher:
             if page.last_seq < self._received:  # it died, and with it what it remembered
                 self._received = 0
                 continue
+            struck = sum(each.fault != simex_pb2.FAULT_KIND_UNSPECIFIED for each in page.requests)
+            if struck:
+                self._disturbed()
+            self.struck += struck
             for each in page.requests:
-                self.struck += each.fault != simex_pb2.FAULT_KIND_UNSPECIFIED
                 if each.endpoint == _ORDER and each.client_order_id.startswith(self._prefix):
                     self.sent.append(each.client_order_id)
             self._received = max((each.seq for each in page.requests), default=self._received)
             if self._received >= page.last_seq:
                 return
+
+    def _disturbed(self) -> None:
+        """The venue failed just now: what is timed begins when it no longer does."""
+        self._last_trouble = time.monotonic()
+        if self._since is not None:
+            self._since = self._last_trouble
 
     def sent_twice(self) -> list[str]:
         """P1: what reached the venue more than once, whatever it made of it."""
