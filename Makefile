@@ -27,8 +27,10 @@ bench: $(SENTINEL) ## Measures steps, decisions, latency, restarts and memory: R
 	@$(BIN)/python -m gridbench $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(STRICT),--strict) \
 	  $(if $(WRITE_DOCS),--write-docs docs/performance.md)
 
+# The slowest test takes a minute on a busy machine. One that hangs tells where its threads are, and its worker goes with it.
+TIMED := --timeout 300 --timeout-method thread -o faulthandler_timeout=240
 test: $(SENTINEL) ## Every test
-	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 4 --dist loadgroup
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 4 --dist loadgroup $(TIMED)
 
 fuzz: $(SENTINEL) ## Sends a real simex all kinds of nonsense: MINUTES=10 SEED=1
 	FUZZ_MINUTES=$(or $(MINUTES),10) FUZZ_SEED=$(or $(SEED),$(shell date +%s)) $(BIN)/pytest tests/simex/test_fuzz.py -s

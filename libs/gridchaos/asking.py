@@ -1,27 +1,36 @@
 """Questions to services that may die while they are asked."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
 import grpc
 
-_DEADLINE_SECONDS = 45.0
-_AGAIN_SECONDS = 0.1
+DEADLINE_SECONDS = 45.0
+_DOWN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN}
+_AGAIN_SECONDS = 0.02
 
 T = TypeVar("T")
 
 
-async def answered(ask: Callable[[], Awaitable[T]]) -> T:
+async def answered(ask: Callable[[], Awaitable[T]], deadline_seconds: float = DEADLINE_SECONDS) -> T:
     """The answer to what may be asked twice: asked again where the one asked has just died as ordered.
 
     Raises TimeoutError, and AioRpcError for any other refusal.
     """
-    async with asyncio.timeout(_DEADLINE_SECONDS):
+    async with asyncio.timeout(deadline_seconds):
         while True:
-            try:
+            with while_down():
                 return await ask()
-            except grpc.aio.AioRpcError as error:
-                if error.code() is not grpc.StatusCode.UNAVAILABLE:
-                    raise
-                await asyncio.sleep(_AGAIN_SECONDS)
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+
+@contextlib.contextmanager
+def while_down() -> Iterator[None]:
+    """The block, which may be broken by a service that dies."""
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        if error.code() not in _DOWN:
+            raise

@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal
+from typing import TypeVar
 
 import grpc
 
+from gridchaos.asking import answered, while_down
 from gridchaos.chaos_house import INTERVAL
 from gridchaos.faults import VenueFault
 from gridcore.ids import id_prefix
@@ -30,7 +32,8 @@ _WORKFLOWS = 50  # more than any case begins
 _UNFINISHED = {"PENDING", "ENQUEUED", "DELAYED"}
 _PAUSE_SECONDS = 0.1  # between two looks at whether all is at rest
 _LIVE = {"NEW", "PARTIALLY_FILLED"}
-_DOWN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN}
+
+T = TypeVar("T")
 
 
 class GaveUpError(AssertionError):
@@ -89,7 +92,8 @@ class Grid:
 
     async def truth(self) -> simex_pb2.Truth:
         """The venue's book."""
-        return await self.stack.wires.simex.GetTruth(simex_pb2.GetTruthRequest(), wait_for_ready=True)
+        simex, request = self.stack.wires.simex, simex_pb2.GetTruthRequest()
+        return await self._answer("book", lambda: simex.GetTruth(request, wait_for_ready=True))
 
     def _ours(self, order: simex_pb2.TrueOrder) -> bool:
         return order.client_order_id.startswith(self.prefix)
@@ -114,21 +118,14 @@ class Grid:
         request = orchestrator_pb2.OperatorRequest(
             request_id=word, symbol=self.symbol, who="operator", why="the matrix"
         )
-        while True:
-            with _while_down():
-                await command(request, wait_for_ready=True)
-                return
-            await asyncio.sleep(_LOOK_SECONDS)
+        await self._answer(f"answer to {word}", lambda: command(request, wait_for_ready=True))
 
     # -- looking and waiting
 
     async def state(self) -> models_pb2.State:
         """As it was committed last. Waits for the orchestrator."""
-        while True:
-            with _while_down():
-                request = orchestrator_pb2.GetStateRequest(symbol=self.symbol)
-                return (await self.stack.wires.orchestrator.GetState(request, wait_for_ready=True)).state
-            await asyncio.sleep(_LOOK_SECONDS)
+        orchestrator, request = self.stack.wires.orchestrator, orchestrator_pb2.GetStateRequest(symbol=self.symbol)
+        return (await self._answer("state", lambda: orchestrator.GetState(request, wait_for_ready=True))).state
 
     async def trading_or_dead(self) -> None:
         """Returns once the start path is done, or one of those that trade is gone."""
@@ -182,7 +179,7 @@ class Grid:
     async def _no_workflow_is_left(self) -> bool:
         # DBOS looks for those that it has to resume once a second: before that a state may look at rest and is not.
         request = orchestrator_pb2.ListWorkflowsRequest(symbol=self.symbol, limit=_WORKFLOWS)
-        with _while_down():  # it answers UNAVAILABLE while its database is away
+        with while_down():  # it answers UNAVAILABLE while its database is away
             listed = await self.stack.wires.orchestrator.ListWorkflows(request, wait_for_ready=True)
             return not any(workflow.status in _UNFINISHED for workflow in listed.workflows)
         return False
@@ -202,7 +199,17 @@ class Grid:
                 while not await condition():  # noqa: ASYNC110  what is waited for happens in other processes
                     await asyncio.sleep(_LOOK_SECONDS)
         except TimeoutError:
-            raise GaveUpError(f"no {what} after {self.deadline_seconds:g} s:\n{self.stack.outputs()}") from None
+            raise self._gave_up(what) from None
+
+    async def _answer(self, what: str, ask: Callable[[], Awaitable[T]]) -> T:
+        """Of a service that may be down for a moment. Raises GaveUpError."""
+        try:
+            return await answered(ask, self.deadline_seconds)
+        except TimeoutError:
+            raise self._gave_up(what) from None
+
+    def _gave_up(self, what: str) -> GaveUpError:
+        return GaveUpError(f"no {what} after {self.deadline_seconds:g} s:\n{self.stack.outputs()}")
 
     # -- the venue
 
@@ -220,13 +227,3 @@ class Grid:
         """How often the faults have struck so far."""
         listed = await self.stack.wires.simex.ListFaults(simex_pb2.ListFaultsRequest())
         return sum(each.fired for each in listed.faults)
-
-
-@contextlib.contextmanager
-def _while_down() -> Iterator[None]:
-    """The block, which may be broken by a service that dies."""
-    try:
-        yield
-    except grpc.aio.AioRpcError as error:
-        if error.code() not in _DOWN:
-            raise

@@ -85,7 +85,11 @@ async def play(
             await grid.at_rest_in((await grid.state()).risk.mode)
         except GaveUpError as error:
             hung = str(error)
-        verdict = await judge(grid, restarted_ms, hung)
+        try:
+            verdict = await judge(grid, restarted_ms, hung)
+        except grpc.aio.AioRpcError:
+            assert not hung, hung  # says more than that nobody answers
+            raise
     last_points = tuple(_passed(order[TRACE])[-1] for order in orders)
     return Played(tuple(exit_codes), last_points, verdict)
 

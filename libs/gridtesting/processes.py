@@ -8,10 +8,14 @@ import contextlib
 import os
 import re
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeVar
+
+import grpc
+from google.protobuf.message import Message
 
 from gridctl.audit import AuditReport, audit
 from gridctl.child import Child, Service
@@ -26,6 +30,8 @@ from gridwright.v1 import simex_pb2
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 SETTLE_SECONDS = 40.0
+
+T = TypeVar("T")
 
 
 class StillRunsError(AssertionError):
@@ -138,6 +144,15 @@ class Stack:
             await process.start()
         for process in others:
             await process.serving()
+
+    async def answer(self, call: Callable[..., Awaitable[T]], request: Message) -> T:
+        """Of a service that may just be starting. Fails with what all have said where it does not come in time."""
+        try:
+            return await call(request, timeout=START_SECONDS, wait_for_ready=True)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                raise AssertionError(f"no answer after {START_SECONDS:g} s:\n{self.outputs()}") from None
+            raise
 
     async def audit(self) -> AuditReport:
         """Stops the market, waits until all is settled, and compares venue and records. Services must be running."""

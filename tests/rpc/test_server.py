@@ -183,7 +183,7 @@ async def answered(
     """The answer. A call that was begun on the connection that is ending fails with it, and is made again."""
     while True:
         try:
-            return await stub.GetPrice(request, wait_for_ready=True)
+            return await stub.GetPrice(request, wait_for_ready=True, timeout=30)
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.UNAVAILABLE:
                 raise

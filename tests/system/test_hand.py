@@ -31,7 +31,12 @@ def seed() -> int:
 async def command(*words: str) -> str:
     """`gridwright WORDS`; what it says."""
     done = await asyncio.to_thread(
-        subprocess.run, [sys.executable, "-m", "gridctl", *words], capture_output=True, text=True, check=False
+        subprocess.run,
+        [sys.executable, "-m", "gridctl", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
     assert done.returncode == 0, done
     return done.stdout
@@ -45,7 +50,7 @@ async def by_hand(stack: Stack, *words: str) -> str:
 async def traded(stack: Stack, fills: int) -> None:
     """Waits until the grid has this many more fills than now."""
     request, ends = orchestrator_pb2.GetStateRequest(), time.monotonic() + DEADLINE_SECONDS
-    wanted = (await stack.wires.orchestrator.GetState(request, wait_for_ready=True)).state.totals.fills + fills
+    wanted = (await stack.answer(stack.wires.orchestrator.GetState, request)).state.totals.fills + fills
     while (await stack.wires.orchestrator.GetState(request)).state.totals.fills < wanted:
         assert time.monotonic() < ends, stack.outputs()
         await asyncio.sleep(0.05)

@@ -69,7 +69,7 @@ async def traded(stack: Stack, fills: int) -> None:
 
     async def count() -> int:
         request = orchestrator_pb2.GetStateRequest()
-        return (await stack.wires.orchestrator.GetState(request, wait_for_ready=True)).state.totals.fills
+        return (await stack.answer(stack.wires.orchestrator.GetState, request)).state.totals.fills
 
     before = await count()
 
@@ -85,7 +85,7 @@ async def accepted(stack: Stack, request_id: str) -> None:
     async def ask() -> executor_pb2.Batch | None:
         request = executor_pb2.GetBatchRequest(request_id=request_id)
         try:
-            return await stack.wires.executor.GetBatch(request, wait_for_ready=True)
+            return await stack.answer(stack.wires.executor.GetBatch, request)
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.NOT_FOUND:
                 raise
@@ -99,7 +99,7 @@ async def finished(stack: Stack, workflow_id: str) -> Workflow:
 
     async def ask() -> Workflow | None:
         request = orchestrator_pb2.GetWorkflowRequest(workflow_id=workflow_id)
-        workflow = await stack.wires.orchestrator.GetWorkflow(request, wait_for_ready=True)
+        workflow = await stack.answer(stack.wires.orchestrator.GetWorkflow, request)
         return None if workflow.status in {"PENDING", "ENQUEUED"} else workflow
 
     return await soon(stack, ask, f"end of {workflow_id}")

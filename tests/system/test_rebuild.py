@@ -36,7 +36,7 @@ def stage(folder: Path, seed: int) -> Stage:
 
 async def state(stack: Stack) -> models_pb2.State:
     request = orchestrator_pb2.GetStateRequest(symbol=SYMBOL)
-    return (await stack.wires.orchestrator.GetState(request, wait_for_ready=True)).state
+    return (await stack.answer(stack.wires.orchestrator.GetState, request)).state
 
 
 async def traded(stack: Stack, fills: int) -> None:

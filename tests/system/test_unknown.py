@@ -41,7 +41,7 @@ async def until_unknown(stack: Stack, count: int) -> orchestrator_pb2.GetStateRe
     """The state, once it has so many orders that are UNKNOWN."""
     ends = time.monotonic() + DEADLINE_SECONDS
     while True:
-        answer = await stack.wires.orchestrator.GetState(orchestrator_pb2.GetStateRequest(), wait_for_ready=True)
+        answer = await stack.answer(stack.wires.orchestrator.GetState, orchestrator_pb2.GetStateRequest())
         if answer.state.slots and answer.unknown_orders == count:
             return answer
         assert time.monotonic() < ends, f"{answer.unknown_orders} orders are UNKNOWN, not {count}:\n{stack.outputs()}"
@@ -52,7 +52,7 @@ async def until_mode(stack: Stack, mode: "models_pb2.Mode.ValueType") -> models_
     """The state, once it is in this mode."""
     ends = time.monotonic() + DEADLINE_SECONDS
     while True:
-        answer = await stack.wires.orchestrator.GetState(orchestrator_pb2.GetStateRequest(), wait_for_ready=True)
+        answer = await stack.answer(stack.wires.orchestrator.GetState, orchestrator_pb2.GetStateRequest())
         if answer.state.risk.mode == mode:
             return answer.state
         assert time.monotonic() < ends, f"mode {answer.state.risk.mode}, not {mode}:\n{stack.outputs()}"
@@ -74,7 +74,7 @@ async def until_at_rest(stack: Stack) -> orchestrator_pb2.GetStateResponse:
 
 async def command(stack: Stack, name: str, *words: str) -> str:
     line = [sys.executable, "-m", "gridctl", name, "--config", str(stack.house.config), *words]
-    done = await asyncio.to_thread(subprocess.run, line, capture_output=True, text=True, check=False)
+    done = await asyncio.to_thread(subprocess.run, line, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done
     return done.stdout
 
