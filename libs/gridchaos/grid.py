@@ -13,7 +13,7 @@ from gridchaos.asking import answered, while_down
 from gridchaos.chaos_house import INTERVAL
 from gridchaos.faults import VenueFault
 from gridcore.ids import id_prefix
-from gridctl.evidence import until_settled
+from gridctl.evidence import Evidence, gather_at_rest, until_settled
 from gridctl.hand import Hand
 from gridctl.house import EXECUTOR, ORCHESTRATOR, SIMEX
 from gridrpc.settings import read_toml
@@ -160,6 +160,13 @@ class Grid:
             stack.wires, stack.house.bot, stack.house.symbols, self.deadline_seconds, pause_seconds=_PAUSE_SECONDS
         ):
             raise GaveUpError(f"not at rest after {self.deadline_seconds:g} s:\n{stack.outputs()}")
+
+    async def evidence(self, deadline_seconds: float) -> Evidence:
+        """The venue's book and ours, once nothing moves while they are read, or as they are by the deadline."""
+        house = self.stack.house
+        return await gather_at_rest(
+            self.stack.wires, house.bot, house.symbols, deadline_seconds, pause_seconds=_PAUSE_SECONDS
+        )
 
     async def until_all_rest(self) -> None:
         """Returns once the venue has all the buying orders of the grid, whether or not anybody knows of it."""

@@ -24,10 +24,9 @@ from gridchaos.trouble import Trouble
 from gridchaos.watching import Watcher
 from gridcore.ids import id_prefix
 from gridctl.audit import AuditReport, audit
-from gridctl.evidence import gather, until_settled
+from gridctl.evidence import Evidence, gather_at_rest
 from gridtesting.databases import Database
 from gridtesting.processes import Stack
-from gridwright.v1 import orchestrator_pb2, simex_pb2
 
 RECOVERY_SECONDS = 45.0
 _SETTLE_SECONDS = 60.0
@@ -152,8 +151,7 @@ class Storm:
             await self._market.passed(event.after)
             async with _bounded(str(event)):
                 await self._trouble.make(event)
-        await self._rest()
-        await self._judge()
+        await self._judge(await self._rest())
 
     async def _recovered(self, fills: int) -> None:
         try:
@@ -166,23 +164,24 @@ class Storm:
     def _restarted(self) -> None:
         self._watcher.recover(restart=True)
 
-    async def _rest(self) -> None:
+    async def _rest(self) -> Evidence:
         """Lets everything come to its end, and looks at it while nothing moves."""
         async with _bounded("what was under way"):
             await self._trouble.clear()
         await self._recovered(0)
         self._market.hold()
-        if not await until_settled(self._wires, self._house.bot, self._house.symbols, _SETTLE_SECONDS):
+        bot, symbols = self._house.bot, self._house.symbols
+        evidence = await answered(
+            lambda: gather_at_rest(self._wires, bot, symbols, _SETTLE_SECONDS), 2 * _SETTLE_SECONDS
+        )
+        if not evidence.settled:
             raise StuckError(f"not at rest after {_SETTLE_SECONDS:g} s of calm")
-        symbol = self._house.symbols[0]
-        asked = orchestrator_pb2.GetStateRequest(symbol=symbol)
-        answer = await answered(lambda: self._wires.orchestrator.GetState(asked))
-        truth = await answered(lambda: self._wires.simex.GetTruth(simex_pb2.GetTruthRequest()))
-        self._problems += strays(id_prefix(self._house.bot, symbol), answer.state, truth)
+        self._problems += strays(id_prefix(bot, symbols[0]), evidence.books[0].state, evidence.truth)
+        return evidence
 
-    async def _judge(self) -> None:
+    async def _judge(self, evidence: Evidence) -> None:
         """All of the books against the venue's. At rest."""
-        truth, (book,) = await answered(lambda: gather(self._wires, self._house.symbols))
+        truth, (book,) = evidence.truth, evidence.books
         self._report = audit(self._house.bot, truth, [book])
         sent = self._watcher.sent
         self._guessed = list(guesses(book, truth, sent))

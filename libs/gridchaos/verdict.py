@@ -7,7 +7,6 @@ from gridchaos.faults import LAG_MS, RECV_WINDOW_MS
 from gridchaos.grid import Grid
 from gridchaos.judge import Ledger, applied_beyond, guesses, level_of, protected_after_ms, touched, unknown_ms
 from gridctl.audit import AuditReport, audit
-from gridctl.evidence import gather
 from gridwright.v1 import executor_pb2, models_pb2
 
 _CALL_SECONDS = 15.0
@@ -59,14 +58,15 @@ class Verdict:
 
 async def judge(grid: Grid, restarted_ms: int, hung: str = "") -> Verdict:
     """Holds a grid that is at rest, or of which it is said that it never came to that, against the venue's book."""
-    truth, [books] = await gather(grid.stack.wires, (grid.symbol,))
+    evidence = await grid.evidence(0 if hung else grid.deadline_seconds)
+    [books] = evidence.books
     ledger = await _ledger(grid)
-    report = audit(grid.stack.house.bot, truth, [books])
+    report = audit(grid.stack.house.bot, evidence.truth, [books])
     truth = await grid.truth()  # read last: what our records tell by then has happened on the venue, or never does
     doubts = unknown_ms(ledger, books.log)
     protected = protected_after_ms(truth, grid.prefix, restarted_ms, frozenset(map(level_of, doubts)))
     return Verdict(
-        hung=hung,
+        hung=hung or ("" if evidence.settled else "it moves on by itself"),
         mode=models_pb2.Mode.Name(books.state.risk.mode),
         audit=report,
         guessed=tuple(guesses(truth, ledger, books.log, RECV_WINDOW_MS + LAG_MS)),

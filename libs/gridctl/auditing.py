@@ -7,7 +7,7 @@ import grpc
 
 from gridctl.audit import audit
 from gridctl.demo import SETTLE_SECONDS
-from gridctl.evidence import gather, until_settled
+from gridctl.evidence import gather_at_rest
 from gridctl.house import SIMEX, House
 from gridctl.report import Summary, print_summary
 from gridctl.screen import Screen
@@ -28,14 +28,13 @@ async def run_audit(house: House, screen: Screen) -> int:
         raise ConfigError(SIMEX, MISSING, "the audit asks simex for its whole book, which no exchange tells")
     try:
         async with Wires(house) as wires, _standing_still(wires, house.symbols):
-            settled = await until_settled(wires, house.bot, house.symbols, SETTLE_SECONDS)
-            truth, books = await gather(wires, house.symbols)
+            evidence = await gather_at_rest(wires, house.bot, house.symbols, SETTLE_SECONDS)
     except grpc.aio.AioRpcError as error:
         screen.say(f"no audit: {error.code().name}: {error.details()}")
         return 1
-    report = audit(house.bot, truth, books)
-    states = tuple(book.state for book in books)
-    print_summary(screen, Summary(report, states, (), (), settled, {}), seed=0)
+    report = audit(house.bot, evidence.truth, evidence.books)
+    states = tuple(book.state for book in evidence.books)
+    print_summary(screen, Summary(report, states, (), (), evidence.settled, {}), seed=0)
     return 0 if report.clean else 1
 
 

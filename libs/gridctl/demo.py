@@ -9,9 +9,9 @@ from pathlib import Path
 
 import grpc
 
-from gridctl.audit import Books, audit
+from gridctl.audit import audit
 from gridctl.child import Child, Start
-from gridctl.evidence import gather, until_settled
+from gridctl.evidence import Evidence, gather_at_rest
 from gridctl.house import EXECUTOR, ORCHESTRATOR, PRICEMON
 from gridctl.interrupts import first, until_interrupted
 from gridctl.killer import keep_killing
@@ -50,14 +50,14 @@ async def run_demo(options: DemoOptions, screen: Screen, start: Start = Child.st
             await run.supervisor.until_serving(START_SECONDS)
             await run.wires.simex.SetRunning(simex_pb2.SetRunningRequest(running=True), timeout=_CALL_SECONDS)
             await _play(run, options, stop)
-            settled, (truth, books) = await _evidence(run)
+            evidence = await _evidence(run)
             statuses = run.supervisor.statuses()
     except (ServiceGaveUpError, TimeoutError, grpc.aio.AioRpcError) as error:
         screen.say(f"no audit: {_sentence(error)}; logs in {logs}")
         return 1
-    report = audit(house.bot, truth, books)
-    states = tuple(book.state for book in books)
-    summary = Summary(report, states, statuses, tuple(run.incidents), settled, run.supervisor.exit_codes)
+    report = audit(house.bot, evidence.truth, evidence.books)
+    states = tuple(book.state for book in evidence.books)
+    summary = Summary(report, states, statuses, tuple(run.incidents), evidence.settled, run.supervisor.exit_codes)
     print_summary(screen, summary, options.stage.seed)
     return 0 if report.clean else 1
 
@@ -109,13 +109,11 @@ async def _markets_ended(run: Run) -> bool:
     return all(market.at_end for market in markets)
 
 
-async def _evidence(run: Run) -> tuple[bool, tuple[simex_pb2.Truth, list[Books]]]:
-    """Stops the market, lets everything come to rest, reads what the audit needs. Whether it did come to rest."""
-    run.headline = "the market stands still; waiting until all is settled"
+async def _evidence(run: Run) -> Evidence:
+    """Stops the market, lets everything come to rest, reads what the audit needs."""
+    run.headline = "the market stands still; waiting until all is settled, and reading"
     await run.wires.simex.SetRunning(simex_pb2.SetRunningRequest(running=False), timeout=_CALL_SECONDS)
-    settled = await until_settled(run.wires, run.house.bot, run.house.symbols, SETTLE_SECONDS)
-    run.headline = "reading the evidence"
-    return settled, await gather(run.wires, run.house.symbols)
+    return await gather_at_rest(run.wires, run.house.bot, run.house.symbols, SETTLE_SECONDS)
 
 
 def _sentence(error: Exception) -> str:

@@ -1,7 +1,12 @@
-"""Gathers what the audit judges: waits until nothing is under way, then reads truth, state, journal and log."""
+"""Gathers what the audit judges: waits until nothing is under way, then reads truth, state, journal and log.
+
+Grids move by themselves: a slot that rests after a refusal places again a moment later. So what was read counts only if
+the states were the same before and after.
+"""
 
 import asyncio
 import time
+from dataclasses import dataclass
 from decimal import Decimal
 
 import grpc
@@ -16,10 +21,35 @@ _PAUSE_SECONDS = 0.3
 _UNSETTLED = frozenset({models_pb2.ORDER_STATUS_UNKNOWN, models_pb2.ORDER_STATUS_CANCELING})
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The venue's book and ours. `settled` says that nothing was under way, and nothing moved while they were read."""
+
+    truth: simex_pb2.Truth
+    books: list[Books]
+    settled: bool
+
+
+async def gather_at_rest(
+    wires: Wires, bot: str, symbols: tuple[str, ...], deadline_seconds: float, pause_seconds: float = _PAUSE_SECONDS
+) -> Evidence:
+    """Waits until every grid is at rest, and reads; once more where one has moved meanwhile, up to the deadline.
+
+    Raises AioRpcError where a service does not answer.
+    """
+    ends = time.monotonic() + deadline_seconds
+    while True:
+        before = await until_settled(wires, bot, symbols, ends - time.monotonic(), pause_seconds)
+        truth, books = await gather(wires, symbols)
+        settled = before == [book.state.seq for book in books] == await _seqs_at_rest(wires, bot, symbols)
+        if settled or time.monotonic() >= ends:
+            return Evidence(truth, books, settled)
+
+
 async def until_settled(
     wires: Wires, bot: str, symbols: tuple[str, ...], deadline_seconds: float, pause_seconds: float = _PAUSE_SECONDS
-) -> bool:
-    """Waits until every grid is at rest, twice in a row with the same state. False where the deadline came first.
+) -> list[int] | None:
+    """Waits until every grid is at rest, twice in a row with the same state: its seqs. None: the deadline came first.
 
     The pause between two looks has to be longer than what a fill takes to be heard of.
     """
@@ -28,10 +58,10 @@ async def until_settled(
     while time.monotonic() < ends:
         now = await _seqs_at_rest(wires, bot, symbols)
         if now is not None and now == before:
-            return True
+            return now
         before = now
         await asyncio.sleep(pause_seconds)
-    return False
+    return None
 
 
 async def _seqs_at_rest(wires: Wires, bot: str, symbols: tuple[str, ...]) -> list[int] | None:

@@ -19,7 +19,7 @@ from google.protobuf.message import Message
 
 from gridctl.audit import AuditReport, audit
 from gridctl.child import Child, Service
-from gridctl.evidence import gather, until_settled
+from gridctl.evidence import gather_at_rest
 from gridctl.health import until_serving
 from gridctl.house import SIMEX, House
 from gridctl.stage import Stage, set_stage
@@ -157,10 +157,9 @@ class Stack:
     async def audit(self) -> AuditReport:
         """Stops the market, waits until all is settled, and compares venue and records. Services must be running."""
         await self.wires.simex.SetRunning(simex_pb2.SetRunningRequest(running=False))
-        settled = await until_settled(self.wires, self.house.bot, self.house.symbols, SETTLE_SECONDS)
-        assert settled, f"not settled after {SETTLE_SECONDS:g} s:\n{self.outputs()}"
-        truth, books = await gather(self.wires, self.house.symbols)
-        return audit(self.house.bot, truth, books)
+        evidence = await gather_at_rest(self.wires, self.house.bot, self.house.symbols, SETTLE_SECONDS)
+        assert evidence.settled, f"not settled after {SETTLE_SECONDS:g} s:\n{self.outputs()}"
+        return audit(self.house.bot, evidence.truth, evidence.books)
 
     def outputs(self) -> str:
         """What every service has said, for the message of a failed test."""
