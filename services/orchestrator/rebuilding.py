@@ -24,7 +24,7 @@ from orchestrator.clock import now_ms, now_ns
 from orchestrator.desk import Desk
 from orchestrator.errors import BrokenBondError, LeaseLostError, UnfinishableError
 from orchestrator.executor_client import LedgerSeen
-from orchestrator.start import check_geometry
+from orchestrator.start import FOLLOWED, check_geometry
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -97,7 +97,7 @@ async def _once_alone(desk: Desk, call: Callable[[], Awaitable[T]]) -> T:
         try:
             return await call()
         except FailedPrecondition as fault:
-            if fault.reason != "FOLLOWED":
+            if fault.reason != FOLLOWED:
                 raise
             if loop.time() > until:
                 raise LeaseLostError(f"{desk.symbol} is not rebuilt: {fault.message}") from fault

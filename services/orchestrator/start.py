@@ -25,6 +25,8 @@ from orchestrator.retelling import Untold, told_again
 
 log = logging.getLogger(__name__)
 
+FOLLOWED = "FOLLOWED"  # the executor's reason: an orchestrator is connected to its log
+
 
 async def take_over(desk: Desk) -> int:
     """Checks that state, ledger and config belong together, and raises the fence; returns the update log's end.
@@ -55,8 +57,18 @@ async def take_over(desk: Desk) -> int:
 
 
 async def _refuse_lost_both(desk: Desk) -> None:
-    """State and ledger are new. Raises BrokenBondError where the venue knows orders of ours all the same."""
-    await desk.executor.adopt(desk.symbol, desk.prefix)
+    """State and ledger are new. Raises BrokenBondError where the venue knows orders of ours all the same.
+
+    Raises LeaseLostError where the ledger was new as we looked, and another orchestrator has begun with it since.
+    """
+    try:
+        await desk.executor.adopt(desk.symbol, desk.prefix)
+    except FailedPrecondition as fault:
+        if fault.reason != FOLLOWED:
+            raise
+        raise LeaseLostError(
+            f"{desk.symbol}: another orchestrator has taken over before this one could begin; stop one of them"
+        ) from fault
     ledger = await desk.executor.ledger(desk.symbol)
     if ledger.live or ledger.end_offset:
         raise BrokenBondError(

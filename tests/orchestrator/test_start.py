@@ -12,11 +12,13 @@ from gridcore.actions import ActionResult, Outcome, PlaceOrder
 from gridcore.ids import client_order_id, id_prefix
 from gridcore.orders import OrderStatus, OrderType, Role, Side
 from gridrpc.convert_plan import plan_from_json, plan_json
+from gridrpc.faults import FailedPrecondition
 from gridtesting.databases import SQLITE
 from gridtesting.executor import Request
 from gridtesting.orchestrator import BTC, Client, World, eventually, run_inside, run_to_end, spawn, trading
 from gridtesting.venue_model import ModelOrder
 from gridtesting.waiting import until
+from gridwright.v1 import executor_pb2
 from orchestrator.errors import UnfinishableError
 
 
@@ -66,6 +68,16 @@ async def test_a_second_orchestrator_on_the_same_data_exits_with_4(world: World)
     assert code == 4
     assert "another orchestrator holds" in sentence
     assert "stop it first" in sentence
+
+
+async def test_one_whose_first_start_was_overtaken_gives_way(world: World) -> None:
+    def followed() -> executor_pb2.AdoptResponse:
+        raise FailedPrecondition("an orchestrator follows the log", reason="FOLLOWED")
+
+    world.executor.adopt = followed
+    code, sentence = await run_to_end(world.config())
+    assert code == 4
+    assert "another orchestrator has taken over before this one could begin; stop one of them" in sentence
 
 
 async def test_one_that_finds_itself_fenced_exits_with_4_and_records_nothing(world: World) -> None:
