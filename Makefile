@@ -43,8 +43,8 @@ chaos-all: $(SENTINEL) ## The whole matrix, 1,000 random kills, broken databases
 	-@MACHINE_EXAMPLES=100 $(BIN)/pytest tests/executor/test_machine.py tests/chaos/test_step_machine.py -q -n 2
 	-@printf '%s\n' --databases --matrix | xargs -n 1 -P 2 $(CHAOS)  # at once: broken databases are mostly waited for
 	-@$(CHAOS) --matrix --database postgres --select pairwise
-	-@$(CHAOS) --kills 500
-	-@$(CHAOS) --kills 500 --database postgres
+	-@$(CHAOS) --kills 500 --jobs 6  # storms, too, are mostly waited for
+	-@$(CHAOS) --kills 500 --jobs 6 --database postgres
 	@$(CHAOS) --report $(if $(WRITE_DOCS),--write-docs docs/reliability.md)
 
 tapes: $(SENTINEL) ## Every recorded tape from end to end, on SQLite and on Postgres, each audited: 20 minutes
