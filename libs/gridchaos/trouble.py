@@ -147,4 +147,8 @@ class Trouble:
     def _span(self, lasting: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(lasting)
         self._spans.add(task)
-        task.add_done_callback(self._spans.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, span: asyncio.Task[None]) -> None:
+        if span.cancelled() or span.exception() is None:
+            self._spans.discard(span)  # any other is left for `clear`, which raises what it raised

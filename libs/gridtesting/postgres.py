@@ -88,21 +88,17 @@ class PostgresServer:
     def kill(self) -> None:
         """SIGKILL to the server and all that serve a session: what a machine that loses its power leaves behind."""
         assert self._leash is not None
-        for name in self._pids():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(name, signal.SIGKILL)
+        self._signal(signal.SIGKILL)
         self._leash.communicate()
         self._leash = None
 
     def freeze(self) -> None:
         """SIGSTOP: it takes connections and answers nobody."""
-        for pid in self._pids():
-            os.kill(pid, signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """SIGCONT."""
-        for pid in self._pids():
-            os.kill(pid, signal.SIGCONT)
+        self._signal(signal.SIGCONT)
 
     def create(self, template: str = "template1") -> str:
         """A new database, a copy of the template; its name."""
@@ -117,7 +113,7 @@ class PostgresServer:
     def close(self) -> None:
         """Ends it and removes its data."""
         if self._leash is not None:
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(FileNotFoundError):  # it has never started, or is gone
                 self.thaw()
             self._leash.communicate()
             self._leash = None
@@ -136,6 +132,11 @@ class PostgresServer:
         ]  # fmt: skip
         made = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         assert made.returncode == 0, f"initdb ended with {made.returncode}:\n{made.stdout}\n{made.stderr}"
+
+    def _signal(self, number: signal.Signals) -> None:
+        for pid in self._pids():
+            with contextlib.suppress(ProcessLookupError):  # one that served a session may end at any time
+                os.kill(pid, number)
 
     def _pids(self) -> list[int]:
         """Of the server, first, and of its children."""
