@@ -26,7 +26,7 @@ from simex.clock import VenueClock, wall_clock_ms
 
 WINDOW_MS = 5_000
 LAG_MS = 3_000
-TIMEOUT_MS = 300
+START_MS, TIMEOUT_MS = 10_000, 300  # for an answer: a start fails with the first that does not come
 PACE = replace(QUICK, poll_interval_ms=40, visibility_lag_ms=LAG_MS, resolve_pause_ms=30)
 
 
@@ -46,10 +46,11 @@ async def simex(tmp_path: Path, clock: VenueClock) -> AsyncIterator[SimexHandle]
 async def live(simex: SimexHandle, tmp_path: Path, clock: VenueClock) -> AsyncIterator[LiveExecutor]:
     """An executor with simex as its venue."""
     keys = Credentials(simex.api_key, simex.api_secret)
-    client = make_client(VenueSettings("binance", simex.http_url, False, WINDOW_MS, True, LAG_MS, TIMEOUT_MS, keys))
+    client = make_client(VenueSettings("binance", simex.http_url, False, WINDOW_MS, True, LAG_MS, START_MS, keys))
     client.milliseconds = clock
     venue = CcxtVenue(client, WINDOW_MS)
     async with running_executor(tmp_path, venue, clock, pace=PACE) as running:
+        client.timeout = TIMEOUT_MS
         yield running
     await venue.close()
 
