@@ -1,8 +1,11 @@
 """One long connection to Postgres: locks that last as long as it does, transactions that are committed once.
 
 A lost connection is opened again with back-off, its locks are taken again, and the transaction that it broke is run
-again unless the server says that it was committed. So an outage costs its callers time and nothing else. Who may have
-taken a lock in between is for the caller to check, in its own transactions, by a number that each holder raises.
+again unless it was committed. So an outage costs its callers time and nothing else. Who may have taken a lock in
+between is for the caller to check, in its own transactions, by a number that each holder raises.
+
+Whether a commit was made whose answer was lost, the row tells that each transaction leaves in the table `commits` of
+its schema. Its id does not: a server that has crashed gives the ids of what had not reached its disk to others.
 """
 
 import hashlib
@@ -10,7 +13,9 @@ import logging
 import re
 import threading
 import time
+import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import psycopg
@@ -50,7 +55,14 @@ _SET_UP = """
 _PASSING = re.compile(r"53|25006|57P|58030|40")
 _DAMAGED = frozenset({"XX001", "XX002"})  # a page, or an index
 _NO_SUCH_TRANSACTION = "22023"
-_TRANSACTION_ID = sa.text("SELECT CAST(pg_current_xact_id_if_assigned() AS text)")
+# No row, and no transaction id, where the transaction has written nothing.
+_MARK = sa.text("""
+    INSERT INTO commits (name, session, number)
+    SELECT :name, :session, :number WHERE pg_current_xact_id_if_assigned() IS NOT NULL
+    ON CONFLICT (name) DO UPDATE SET session = excluded.session, number = excluded.number
+    RETURNING CAST(pg_current_xact_id() AS text)
+""")
+_MARKED = sa.text("SELECT number FROM commits WHERE name = :name AND session = :session")
 _TRANSACTION_STATUS = sa.text("SELECT pg_xact_status(CAST(:id AS xid8))")
 
 
@@ -83,10 +95,12 @@ class Session:
     """Calls may come from several threads and run one after another."""
 
     def __init__(self, url: sa.URL, schema: str, application: str) -> None:
+        """Of the sessions that write into one schema at a time, each has an application name of its own."""
         self.shown = shown(url)
         self._lost = ""
         self._asked_at: float | None = None  # monotonic seconds; None while nobody waits for an answer
         self._engine = open_engine(url, schema, application)
+        self._mark = _Mark(application, uuid.uuid4().hex, 1)
         self._locks: dict[int, Callable[[], Exception]] = {}
         self._verify: Callable[[psycopg.Connection[Any]], None] | None = None
         self._mutex = threading.Lock()
@@ -108,7 +122,8 @@ class Session:
         """
         self._locks[key] = refusal
         try:
-            self.run(lambda connection: _lock(_driver(connection), key, refusal))
+            with self._mutex:
+                self._persist(_Attempt(lambda connection: _lock(_driver(connection), key, refusal)))
         except BaseException:
             del self._locks[key]
             raise
@@ -121,29 +136,26 @@ class Session:
         """What `work` returns, once its transaction is committed. Waits for a server that is away, until `close`.
 
         `work` may run several times, but what it wrote is committed once. Raises UnreachableError after `close`, and
-        CommitUnknownError where the server has forgotten what became of the commit.
+        CommitUnknownError where the table `commits` does not hold what this session has left there.
         """
-
-        def numbered(connection: sa.Connection) -> tuple[str | None, T]:
-            value = work(connection)
-            return connection.execute(_TRANSACTION_ID).scalar_one(), value
-
-        return self.run_numbered(numbered)
-
-    def run_numbered(self, work: Work[tuple[str | None, T]]) -> T:
-        """As `run`, of work that tells its transaction's id (None where it wrote nothing) beside what it returns."""
         with self._mutex:
-            attempt = _Attempt(work)
-            for pause in pauses():
-                try:
-                    value = self._try(attempt)
-                except _LostError as error:
-                    self._note_away(error)
-                else:
-                    self._note_back()
-                    return value
-                if self._closing.wait(pause):
-                    break
+            attempt = _Attempt(work, self._mark)
+            value = self._persist(attempt)
+            if attempt.wrote:
+                self._mark = self._mark.next()
+            return value
+
+    def _persist(self, attempt: "_Attempt[T]") -> T:
+        for pause in pauses():
+            try:
+                value = self._try(attempt)
+            except _LostError as error:
+                self._note_away(error)
+            else:
+                self._note_back()
+                return value
+            if self._closing.wait(pause):
+                break
         raise UnreachableError(f"{self._lost}: start again once it can be used")
 
     def ping(self) -> None:
@@ -167,7 +179,7 @@ class Session:
             self._mutex.release()
 
     def _look(self) -> None:
-        looking = _Attempt(lambda connection: (None, connection.execute(sa.text("SELECT 1")).scalar_one()))
+        looking = _Attempt(lambda connection: connection.execute(sa.text("SELECT 1")).scalar_one())
         for last in (False, True):  # a server that was restarted is found so by the first look, and there by the second
             try:
                 self._try(looking)
@@ -236,46 +248,75 @@ class _LostError(Exception):
     """There is no connection, or it broke."""
 
 
-class _Attempt(Generic[T]):
-    """A transaction that is committed once, however often it has to be tried."""
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """What the next transaction of a session leaves in `commits`."""
 
-    def __init__(self, work: Work[tuple[str | None, T]]) -> None:
+    name: str  # of the row
+    session: str
+    number: int  # the first is 1
+
+    def next(self) -> "_Mark":
+        """Of the transaction after it."""
+        return _Mark(self.name, self.session, self.number + 1)
+
+    def put(self, connection: sa.Connection) -> str | None:
+        """Leaves it where the transaction has written something; the transaction's id then."""
+        row = {"name": self.name, "session": self.session, "number": self.number}
+        return connection.execute(_MARK, row).scalar_one_or_none()
+
+    def stands(self, connection: sa.Connection) -> bool:
+        """Whether its transaction was committed. Raises CommitUnknownError where not even the one before is there."""
+        row = {"name": self.name, "session": self.session}
+        number = connection.execute(_MARKED, row).scalar_one_or_none() or 0
+        if number not in {self.number, self.number - 1}:
+            raise CommitUnknownError(
+                "the connection to the database broke in a commit, and the database is not the one that it was: "
+                "start again, and what was in flight is settled from the ledger"
+            )
+        return number == self.number
+
+
+class _Attempt(Generic[T]):
+    """A transaction that is committed once, however often it has to be tried. Without a mark it must write nothing."""
+
+    def __init__(self, work: Work[T], mark: _Mark | None = None) -> None:
         self._work = work
-        self._done: tuple[str, T] | None = None  # transaction id and value of a commit whose answer was lost
+        self._mark = mark
+        self._done: tuple[str, T] | None = None  # transaction id and value, once all is written but for the commit
+
+    @property
+    def wrote(self) -> bool:
+        """Whether it has written something. Once it has ended."""
+        return self._done is not None
 
     def on(self, connection: sa.Connection) -> T:
         if self._done is not None:
-            known_id, value = self._done
-            if _was_committed(connection, known_id):
+            assert self._mark is not None
+            doubtful_id, value = self._done
+            _await_end(connection, doubtful_id)
+            if self._mark.stands(connection):
                 return value
             self._done = None
+            connection.rollback()
         with connection.begin():
-            transaction_id, value = self._work(connection)
-            if transaction_id is not None:  # it has written something
-                self._done = transaction_id, value
+            value = self._work(connection)
+            transaction_id = None if self._mark is None else self._mark.put(connection)
+            self._done = None if transaction_id is None else (transaction_id, value)
         return value
 
 
-def _was_committed(connection: sa.Connection, transaction_id: str) -> bool:
+def _await_end(connection: sa.Connection, transaction_id: str) -> None:
+    """Raises _LostError while a transaction of that id is still going on."""
     try:
         status = connection.execute(_TRANSACTION_STATUS, {"id": transaction_id}).scalar_one()
-        connection.rollback()
     except DBAPIError as error:
         if _sqlstate(error) != _NO_SUCH_TRANSACTION:
             raise
-        status = None  # an id of the future: this server was restored, or is another one
-    match status:
-        case "committed":
-            return True
-        case "aborted":
-            return False
-        case "in progress":
-            raise _LostError("is still ending the transaction that broke")
-        case _:
-            raise CommitUnknownError(
-                "the connection to the database broke in a commit and the server does not know that transaction: "
-                "start again, and what was in flight is settled from the ledger"
-            )
+        status = None  # lost in a crash, and not given to another yet
+    connection.rollback()  # what is read next may be newer
+    if status == "in progress":
+        raise _LostError("is still ending the transaction that broke")
 
 
 def _lock(connection: psycopg.Connection[Any], key: int, refusal: Callable[[], Exception]) -> None:

@@ -18,6 +18,7 @@ from gridtesting.postgres import PASSWORD, PostgresServer, running_postgres
 from gridtesting.waiting import until
 
 KEY = lock_key("test")
+OURS = sa.text("SELECT count(*) FROM seen WHERE number = 1")
 
 
 class RefusedError(Exception):
@@ -50,7 +51,11 @@ def count(session: Session) -> int:
 
 
 def make(session: Session) -> None:
-    session.run(lambda connection: connection.execute(sa.text("CREATE TABLE seen (number bigint)")))
+    def create(connection: sa.Connection) -> None:
+        connection.execute(sa.text("CREATE TABLE seen (number bigint)"))
+        connection.execute(sa.text("CREATE TABLE commits (name text PRIMARY KEY, session text, number bigint)"))
+
+    session.run(create)
 
 
 def note(connection: sa.Connection) -> None:
@@ -102,6 +107,38 @@ async def test_a_commit_whose_answer_was_lost_is_looked_up_and_not_repeated(
     assert calls == (1 if committed else 2)
     assert answer == calls
     assert count(session) == 1
+
+
+async def test_what_a_crashed_server_has_lost_is_done_again_though_others_have_its_transaction_id_now(
+    mortal: PostgresServer, open_session: Callable[[str], Session]
+) -> None:
+    session = open_session(mortal.url())
+    make(session)
+    session.run(note)
+    calls = 0
+
+    def work(connection: sa.Connection) -> None:
+        nonlocal calls
+        calls += 1
+        note(connection)
+        if calls == 1:
+            sa.event.listen(connection, "commit", crash, once=True)
+
+    def crash(connection: sa.Connection) -> None:
+        """Before a word of it reached the disk. The ids of such transactions are given away again."""
+        (lost,) = connection.execute(sa.text("SELECT CAST(pg_current_xact_id() AS text)")).one()
+        mortal.kill()
+        mortal.start()
+        with psycopg.connect(mortal.url(), autocommit=True) as other:
+            for _ in range(5):
+                other.execute("INSERT INTO seen VALUES (2)")
+            found = other.execute("SELECT pg_xact_status(%s::text::xid8)", [lost]).fetchone()
+        assert found == ("committed",)
+
+    await asyncio.to_thread(session.run, work)
+
+    assert calls == 2
+    assert session.run(lambda connection: connection.execute(OURS).scalar_one()) == 2
 
 
 async def test_a_lock_is_held_again_on_a_new_connection(

@@ -98,7 +98,9 @@ def test_migrations_make_the_tables_that_the_code_means(url: str) -> None:
     where = sa.make_url(url)
     engine = open_engine(where, "executor", "test") if where.drivername != "sqlite" else sa.create_engine(where)
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        # `commits` is the session's own.
+        ours = {"compare_type": True, "include_name": lambda name, kind, _parents: (kind, name) != ("table", "commits")}
+        context = MigrationContext.configure(connection, opts=ours)
         differences = compare_metadata(context, metadata)
     engine.dispose()
     assert differences == []

@@ -139,18 +139,18 @@ class PostgresStore:
     def _commit(self, row: JournalRow, state: State, before: StatePieces, after: StatePieces) -> JournalRow:
         plan = row.plan
 
-        def commit(connection: sa.Connection) -> tuple[str, JournalRow]:
+        def commit(connection: sa.Connection) -> JournalRow:
             done = tables.commit_step(connection, self._lease, row, state, before, after)
             if not done.added:
-                return done.transaction_id, self._repeated(connection, plan)
+                return self._repeated(connection, plan)
             self._refuse_unless(connection, plan.seq, written=done.written)
             for seq, whole in self._late.items():
                 tables.set_phases(connection, self._symbol, seq, whole)
             crash_point("orchestrator.commit.written")
-            return done.transaction_id, row
+            return row
 
         with around("orchestrator.commit"):
-            committed = self._guarded(lambda: self._session.run_numbered(commit))
+            committed = self._run(commit)
         if committed is row:
             self._kept, self._newest = after, row
             self._late.clear()

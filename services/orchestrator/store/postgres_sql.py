@@ -58,8 +58,7 @@ _COMMIT_STEP = PostgresStatement(
         DELETE FROM slots
         WHERE symbol = (SELECT symbol FROM state) AND key IN (SELECT json_array_elements_text(CAST(:gone AS json)))
     )
-    SELECT EXISTS (SELECT FROM step) AS added, EXISTS (SELECT FROM state) AS written,
-           CAST(pg_current_xact_id() AS text) AS transaction_id
+    SELECT EXISTS (SELECT FROM step) AS added, EXISTS (SELECT FROM state) AS written
 """)
 )
 _SET_PHASES = PostgresStatement(
@@ -144,7 +143,6 @@ class Written:
 
     added: bool
     written: bool
-    transaction_id: str
 
 
 def commit_step(
@@ -163,7 +161,7 @@ def commit_step(
             "gone": json.dumps(after.gone_since(before)),
         },
     ).one()
-    return Written(found.added, found.written, found.transaction_id)
+    return Written(found.added, found.written)
 
 
 def find_step(connection: sa.Connection, symbol: str, *, seq: int, request_id: str) -> JournalRow | None:

@@ -1,0 +1,27 @@
+"""What each session has committed last: it tells whether a commit was made whose answer was lost (griddb.session)."""
+
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+POSTGRES = """
+CREATE TABLE commits (
+    name TEXT PRIMARY KEY,
+    session TEXT NOT NULL,
+    number BIGINT NOT NULL
+)
+"""
+
+
+def upgrade() -> None:
+    """Creates the table on a server; a file answers for itself."""
+    if op.get_context().dialect.name == "postgresql":
+        op.execute(POSTGRES)
+
+
+def downgrade() -> None:
+    """There is no way back: an older orchestrator refuses a newer state instead."""
+    raise NotImplementedError("restore the state from before the upgrade instead")
