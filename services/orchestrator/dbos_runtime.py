@@ -67,9 +67,9 @@ def launch(database: WorkflowDatabase) -> None:
     It re-enqueues the PENDING workflows of our contract at once: bind the steps before. Raises UnfinishableError for
     tables of another version.
     """
-    url = database.engine.url
+    url, schema = database.engine.url, DbosSchema()
     try:
-        DbosSchema().check(url, "the workflows' database")
+        schema.check(database.read(schema.version), "the workflows' database", url.get_backend_name())
     except SchemaError as error:
         raise UnfinishableError(str(error)) from error
     config: DBOSConfig = {

@@ -40,15 +40,8 @@ class DbosSchema:
         """DBOS's own migrations, each committed as it is done."""
         run_dbos_database_migrations(url.set(drivername=url.get_backend_name()).render_as_string(hide_password=False))
 
-    def check(self, url: sa.URL, where: str) -> None:
-        """Raises SchemaError unless the tables are ours or there are none."""
-        engine = sa.create_engine(url, hide_parameters=True)
-        try:
-            with engine.connect() as connection:
-                version = self.version(connection)
-        finally:
-            engine.dispose()
-        dialect = url.get_backend_name()
+    def check(self, version: str, where: str, dialect: str) -> None:
+        """Raises SchemaError unless it is ours or there is none."""
         self.refuse_newer(version, where, dialect)
         if version and version != self.newest(dialect):
             raise SchemaError(needs_upgrade(where, version, self.newest(dialect)))

@@ -6,10 +6,10 @@ a disk that is full, which would end a workflow that has not ended. What broke i
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import psycopg
 import sqlalchemy as sa
@@ -24,6 +24,8 @@ from griddb.pauses import pauses
 from griddb.session import first_line, is_damage, is_passing, open_engine
 from griddb.urls import shown
 from orchestrator.errors import DatabaseStopError
+
+T = TypeVar("T")
 
 _CONNECTIONS = 20  # as DBOS would have
 _BUSY_MS = 5_000  # longer than a store's: the workflows of many symbols wait for each other here
@@ -43,6 +45,10 @@ class WorkflowDatabase(Protocol):
     @property
     def away(self) -> str:
         """Why it cannot be used; empty while it can."""
+        ...
+
+    def read(self, look: Callable[[sa.Connection], T]) -> T:
+        """What a look at it finds, once one has come to its end; an outage in its midst ends the connection."""
         ...
 
     def ping(self) -> None:
@@ -82,6 +88,14 @@ class _WorkflowFile:
     def away(self) -> str:
         return self._file.away
 
+    def read(self, look: Callable[[sa.Connection], T]) -> T:
+        while True:
+            try:
+                return _look(self.engine, look)
+            except OperationalError as error:
+                if not isinstance(error.orig, _OverError):
+                    raise
+
     def ping(self) -> None:
         try:
             if self._damage is not None:
@@ -115,7 +129,7 @@ class _WorkflowFile:
             if self._writable():
                 break
         self._file.note_back()
-        return OperationalError(None, None, sqlite3.OperationalError(f"database is locked no longer ({reason})"))
+        return OperationalError(None, None, _OverError(f"database is locked no longer ({reason})"))
 
     def _writable(self) -> bool:
         try:
@@ -128,6 +142,10 @@ class _WorkflowFile:
 
     def _connected(self) -> closing[sqlite3.Connection]:
         return closing(sqlite3.connect(self._file.path, timeout=BUSY_MS / 1000))
+
+
+class _OverError(sqlite3.OperationalError):
+    """What was in the way has been waited for."""
 
 
 class _WorkflowServer:
@@ -144,6 +162,15 @@ class _WorkflowServer:
     @property
     def away(self) -> str:
         return self._away
+
+    def read(self, look: Callable[[sa.Connection], T]) -> T:
+        for pause in pauses():
+            try:
+                return _look(self.engine, look)
+            except DBAPIError as error:
+                if not (error.connection_invalidated or is_passing(error)) or self._closing.wait(pause):
+                    raise
+        raise AssertionError("pauses never end")
 
     def ping(self) -> None:
         """Whether it is there, the stores' sessions look."""
@@ -199,6 +226,11 @@ class _WorkflowServer:
         except psycopg.Error:
             return False
         return True
+
+
+def _look(engine: sa.Engine, look: Callable[[sa.Connection], T]) -> T:
+    with engine.connect() as connection:
+        return look(connection)
 
 
 def _close(_connection: object, record: sa.pool.ConnectionPoolEntry) -> None:
