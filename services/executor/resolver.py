@@ -21,7 +21,8 @@ from gridrpc.crash import around
 
 _log = logging.getLogger(__name__)
 
-_SLOWEST = 40  # how many times the first pause the back-off grows to
+_SLOWEST = 8  # how many times the first pause the back-off grows to
+_SLOWEST_WITHOUT_PROOF = 40  # … where not finding never proves anything: then it may go on for days
 
 
 class Resolver:
@@ -71,6 +72,8 @@ class Resolver:
 
     async def _until_resolved(self, symbol: str, action: LedgerAction) -> None:
         pause_ms = self._first_pause_ms
+        proves = self._look_up.conclusive_at_ms(action.timestamp_ms) is not None
+        slowest = _SLOWEST if proves else _SLOWEST_WITHOUT_PROOF
         while True:
             try:
                 if await self.resolve_once(symbol, action):
@@ -81,7 +84,7 @@ class Resolver:
             except Exception:  # noqa: BLE001  # a ledger that is away comes back; who gives up here forgets an order
                 _log.exception("order %s stays UNKNOWN", action.action.client_order_id)
             await asyncio.sleep(self._pause_ms(action, pause_ms) / 1000)
-            pause_ms = min(pause_ms * 2, self._first_pause_ms * _SLOWEST)
+            pause_ms = min(pause_ms * 2, self._first_pause_ms * slowest)
 
     def _pause_ms(self, action: LedgerAction, pause_ms: int) -> int:
         """The back-off, cut short to the moment from which not finding proves something."""

@@ -20,7 +20,7 @@ from executor.ledger.store import Ledger
 from executor.lookup import LookUp
 from executor.placer import Placer
 from executor.ports import KeysRefusedError, ReadFailedError, Venue
-from executor.reads import Reader
+from executor.reads import LONGEST_SILENCE_SECONDS, Reader
 from executor.recorder import Recorder
 from executor.resolver import Resolver
 from executor.sender import Sender
@@ -30,7 +30,6 @@ from gridrpc.crash import around, crash_point
 
 _log = logging.getLogger(__name__)
 
-_LONGEST_PAUSE_SECONDS = 5.0
 _CLOCK_SECONDS = 60.0
 _HOUSE_SECONDS = 600.0
 
@@ -114,7 +113,7 @@ class Executor:
             except ReadFailedError as error:
                 _log.warning("not ready, the venue does not answer: %s", error)
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+                pause = min(pause * 2, LONGEST_SILENCE_SECONDS)
 
     def stop_taking(self) -> None:
         """Takes no more calls and ends the streams of updates."""

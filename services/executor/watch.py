@@ -8,13 +8,13 @@ from executor.clock import VenueClock
 from executor.ledger import cursors, orders
 from executor.ledger.store import Ledger
 from executor.ports import ReadFailedError, TradeCursor, Venue, VenueOrder, VenueTrade
-from executor.reads import Reader
+from executor.reads import LONGEST_SILENCE_SECONDS, Reader
 from executor.recorder import Recorder
 from gridrpc.crash import around
 
 _log = logging.getLogger(__name__)
 
-_LONGEST_PAUSE_SECONDS = 10.0
+_LONGEST_DEAF_SECONDS = 10.0  # Binance takes 300 connections in five minutes, for all symbols; the poll hears too
 
 
 class Watch:
@@ -39,6 +39,7 @@ class Watch:
         self._recorder = recorder
         self._clock = clock
         self._poll_seconds = poll_interval_ms / 1000
+        self._longest_seconds = max(self._poll_seconds, LONGEST_SILENCE_SECONDS)
         self._lag_ms = visibility_lag_ms
 
     async def poll_once(self) -> None:
@@ -59,10 +60,10 @@ class Watch:
                 pause = self._poll_seconds
             except ReadFailedError as error:
                 _log.warning("poll of %s failed, trying again: %s", self._symbol, error)
-                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+                pause = min(pause * 2, self._longest_seconds)
             except Exception:  # noqa: BLE001  # a ledger that is away comes back; the log must go on then
                 _log.exception("poll of %s failed, trying again", self._symbol)
-                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+                pause = min(pause * 2, self._longest_seconds)
 
     async def listen_for_ever(self) -> None:
         """Records what the user stream tells, and opens it again when it breaks."""
@@ -77,7 +78,7 @@ class Watch:
             except Exception:  # noqa: BLE001  # as in the poll, which finds what is missed here
                 _log.exception("user stream of %s failed, opening it again", self._symbol)
             await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+            pause = min(pause * 2, _LONGEST_DEAF_SECONDS)
 
     async def _take(self, hint: VenueOrder | VenueTrade) -> None:
         try:
