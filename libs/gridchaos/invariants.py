@@ -26,27 +26,31 @@ class Watch:
         self._last = orchestrator_pb2.GetStateResponse()
         self._foreign: set[str] = set()
         self._halted: bool | None = None  # None: nobody has said so
+        self.words = 0  # that were said about halts
 
     def expect_halt(self) -> None:
         """An operator's halt is on record: once it is seen, it must be seen until it is lifted."""
         self._halted = False
+        self.words += 1
 
     def expect_nothing(self) -> None:
         """The halt is about to be lifted."""
         self._halted = None
+        self.words += 1
 
     @property
     def halt_seen(self) -> bool:
         """Whether the grid was seen in safe mode, or on its way there, since the word."""
         return bool(self._halted)
 
-    def look(self, answer: orchestrator_pb2.GetStateResponse, truth: simex_pb2.Truth) -> None:
-        """One state, and the venue's truth read right after it."""
+    def look(self, answer: orchestrator_pb2.GetStateResponse, truth: simex_pb2.Truth, words: int | None = None) -> None:
+        """One state, and the venue's truth read right after it; `words` is how many had been said before both."""
+        told = words is None or words == self.words  # else it may be of the halt before, or of none
         found = [
             *doubles(self._prefix, truth),
             *self._backwards(answer.state),
             *self._unknown_fills(answer.state, truth),
-            *self._halt_broken(answer.state, truth),
+            *(self._halt_broken(answer.state, truth) if told else ()),
             *self._touched(truth),
         ]
         self.problems += [each for each in found if each not in self.problems]

@@ -1,6 +1,7 @@
 """The people around a grid in a storm: one halts it and lets it go on, one trades by hand on the same account."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import grpc
 
@@ -33,21 +34,21 @@ class Operator:
     async def halt(self, beats: int) -> None:
         """Safe mode for so many beats."""
         async with self._alone:
-            with self._watcher.disorder():
-                await self._halt(beats)
+            await self._say("EnterSafeMode")
+            self._watcher.watch.expect_halt()
+            await self._market.passed(beats)
+            await self._until(self._safe, "no safe mode")
+            self._watcher.watch.expect_nothing()
+            await self._say("ExitSafeMode")
+            await self._until(self._lifted, "no end of safe mode")
 
-    async def _halt(self, beats: int) -> None:
-        await self._say("EnterSafeMode")
-        self._watcher.watch.expect_halt()
-        await self._market.passed(beats)
+    async def _until(self, true: Callable[[], Awaitable[bool]], otherwise: str) -> None:
         try:
             async with asyncio.timeout(_SAFE_SECONDS):
-                while not await self._safe():  # noqa: ASYNC110  # the other side is a process
+                while not await true():  # noqa: ASYNC110  # the other side is a process
                     await asyncio.sleep(_PAUSE_SECONDS)
         except TimeoutError:
-            self._watcher.watch.problems.append(f"P5: no safe mode {_SAFE_SECONDS:g} s after an operator's word")
-        self._watcher.watch.expect_nothing()
-        await self._say("ExitSafeMode")
+            self._watcher.watch.problems.append(f"P5: {otherwise} {_SAFE_SECONDS:g} s after an operator's word")
 
     async def _say(self, rpc: str) -> None:
         self._words += 1
@@ -62,7 +63,7 @@ class Operator:
                     raise
                 if (
                     error.code() is grpc.StatusCode.FAILED_PRECONDITION
-                    and await self._mode() == models_pb2.MODE_RUNNING
+                    and (await self._risk()).mode == models_pb2.MODE_RUNNING
                 ):
                     return
                 await asyncio.sleep(_PAUSE_SECONDS)
@@ -70,15 +71,20 @@ class Operator:
                 return
 
     async def _safe(self) -> bool:
-        return self._watcher.watch.halt_seen and await self._mode() == models_pb2.MODE_SAFE
+        return self._watcher.watch.halt_seen and (await self._risk()).mode == models_pb2.MODE_SAFE
 
-    async def _mode(self) -> models_pb2.Mode.ValueType:
+    async def _lifted(self) -> bool:
+        """A word is on record when it is answered, and carried out later. A rule may halt the grid again at once."""
+        risk = await self._risk()
+        return risk.mode != models_pb2.MODE_UNSPECIFIED and (risk.mode, risk.by) != (models_pb2.MODE_SAFE, "operator")
+
+    async def _risk(self) -> models_pb2.RiskFlags:
         request = orchestrator_pb2.GetStateRequest(symbol=self._symbol)
         try:
             answer = await self._wires.orchestrator.GetState(request, timeout=_CALL_SECONDS, wait_for_ready=True)
         except grpc.aio.AioRpcError:
-            return models_pb2.MODE_UNSPECIFIED
-        return answer.state.risk.mode
+            return models_pb2.RiskFlags()
+        return answer.state.risk
 
 
 async def by_hand(place: StormHouse, market: Market, event: ByHand) -> None:

@@ -8,7 +8,7 @@ from gridchaos.results import ZEROS, Result, Sums, sums
 BEGIN, END = "<!-- chaos: gridwright chaos --report --write-docs -->", "<!-- end of chaos -->"
 _NAMES = {"case": "the matrix", "storm": "storms", "database": "databases that go wrong"}
 _HEAD = ("", "database", "engine", "played", "kills", "faults", "fills", *(name.replace("_", " ") for name in ZEROS))
-_TIMES = ("protected after, median", "worst", "UNKNOWN, longest", "machine time")
+_TIMES = ("protected after, median", "worst", "UNKNOWN, longest", "undisturbed", "machine time")
 
 
 def table(results: Sequence[Result]) -> str:
@@ -38,7 +38,8 @@ def newest(results: Sequence[Result]) -> list[Result]:
 def _row(each: Sums) -> Iterator[str]:
     yield from (_NAMES.get(each.kind, each.kind), each.database, each.engine)
     yield from (f"{number:,}" for number in (each.played, each.kills, each.faults, each.fills, *each.zeros))
-    yield from map(_seconds, (each.protected_median_ms, each.protected_worst_ms, each.unknown_worst_ms))
+    yield from map(_seconds, (each.protected_median_ms, each.protected_worst_ms))
+    yield from map(_seconds, (each.unknown_worst_ms, each.calm_unknown_worst_ms))
     yield f"{each.seconds / 60:.0f} min"
 
 

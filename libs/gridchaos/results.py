@@ -43,6 +43,7 @@ class Result:
     foreign_touched: int = 0  # P6
     protected_ms: tuple[int, ...] = ()  # of each restart with something to protect: until every exit order rested
     unknown_ms: tuple[int, ...] = ()  # of each order that was UNKNOWN: until it was known
+    calm_unknown_ms: tuple[int, ...] = ()  # of each in a storm: the longest part without a death, a stop or a cut
     problems: tuple[str, ...] = ()
     engine: str = field(default_factory=present_engine)
 
@@ -62,7 +63,9 @@ class Result:
         known = {one.name for one in fields(cls)}
         if not isinstance(values, dict) or values.keys() - known:
             raise ValueError(f"{line[:80]!r} is no line of results: give the file that an earlier run has written")
-        lists = {name: tuple(values.get(name, ())) for name in ("protected_ms", "unknown_ms", "problems")}
+        lists = {
+            name: tuple(values.get(name, ())) for name in ("protected_ms", "unknown_ms", "calm_unknown_ms", "problems")
+        }
         return cls(**{"engine": _FIRST_ENGINE, **values, **lists})
 
 
@@ -102,6 +105,7 @@ class Sums:
     protected_median_ms: int | None
     protected_worst_ms: int | None
     unknown_worst_ms: int | None
+    calm_unknown_worst_ms: int | None
     seconds: float
 
 
@@ -116,6 +120,7 @@ def sums(results: Iterable[Result]) -> list[Sums]:
 def _sum(kind: str, database: str, engine: str, results: Sequence[Result]) -> Sums:
     protected = [each for result in results for each in result.protected_ms]
     unknown = [each for result in results for each in result.unknown_ms]
+    calm = [each for result in results for each in result.calm_unknown_ms]
     return Sums(
         kind=kind,
         database=database,
@@ -129,5 +134,6 @@ def _sum(kind: str, database: str, engine: str, results: Sequence[Result]) -> Su
         protected_median_ms=round(median(protected)) if protected else None,
         protected_worst_ms=max(protected, default=None),
         unknown_worst_ms=max(unknown, default=None),
+        calm_unknown_worst_ms=max(calm, default=None),
         seconds=sum(result.seconds for result in results),
     )

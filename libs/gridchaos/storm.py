@@ -124,6 +124,7 @@ class Storm:
             foreign_touched=len(watcher.watch.foreign_touched),
             protected_ms=tuple(watcher.protected_ms),
             unknown_ms=tuple(watcher.unknown_ms),
+            calm_unknown_ms=tuple(watcher.calm_unknown_ms),
             problems=(
                 *self._problems,
                 *found,

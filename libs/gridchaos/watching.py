@@ -29,6 +29,7 @@ class Watcher:
         self.watch = Watch(house.bot, house.symbols[0])
         self.protected_ms: list[int] = []
         self.unknown_ms: list[int] = []
+        self.calm_unknown_ms: list[int] = []  # of each of them, the longest time without a death, a stop or a cut
         self.fills = 0  # of our orders on the venue
         self.struck = 0  # requests that a fault of the venue spoilt
         self.unprotected: list[str] = []  # as it was last seen
@@ -42,7 +43,8 @@ class Watcher:
         self._last_trouble = 0.0
         self._after_restart = False
         self._heard_of: int | None = None  # how many fills there were then
-        self._unknown: dict[str, float] = {}
+        self._unknown: dict[str, float] = {}  # since when
+        self._calm: dict[str, float] = {}  # for how long at most, undisturbed
         self._looked = asyncio.Condition()
 
     def recover(self, *, restart: bool) -> None:
@@ -53,7 +55,7 @@ class Watcher:
 
     @contextlib.contextmanager
     def disorder(self) -> Iterator[None]:
-        """Something is out of order, or halted, on purpose for the block: nothing is timed before it is over."""
+        """Something is out of order on purpose for the block: nothing is timed before it is over."""
         self._disorders += 1
         try:
             yield
@@ -79,10 +81,11 @@ class Watcher:
     async def _look(self) -> None:
         await self._read_requests()
         request = orchestrator_pb2.GetStateRequest(symbol=self._symbol)
+        words = self.watch.words
         answer = await self._wires.orchestrator.GetState(request, timeout=_CALL_SECONDS)
         truth = await self._wires.simex.GetTruth(simex_pb2.GetTruthRequest(), timeout=_CALL_SECONDS)
         self.fills = sum(trade.client_order_id.startswith(self._prefix) for trade in truth.trades)
-        self.watch.look(answer, truth)
+        self.watch.look(answer, truth, words)
         self._time_doubts(answer.state)
         if self._heard_of is None:
             self._heard_of = self.fills
@@ -104,12 +107,16 @@ class Watcher:
         }
         for client_order_id in doubtful:
             self._unknown.setdefault(client_order_id, now)
+        if not self._disorders:
+            for client_order_id, began in self._unknown.items():
+                calm = now - max(began, self._last_trouble)
+                self._calm[client_order_id] = max(calm, self._calm.get(client_order_id, 0.0))
         for client_order_id in self._unknown.keys() - doubtful:
-            began = self._unknown.pop(client_order_id)
-            self.unknown_ms.append(round(1_000 * (now - began)))
-            undisturbed_ms = round(1_000 * (now - max(began, self._last_trouble)))
-            if undisturbed_ms > UNKNOWN_MS:
-                self.watch.problems.append(f"P4: {client_order_id} was UNKNOWN for {undisturbed_ms} ms of calm")
+            calm_ms = round(1_000 * self._calm.pop(client_order_id, 0.0))
+            self.calm_unknown_ms.append(calm_ms)
+            self.unknown_ms.append(round(1_000 * (now - self._unknown.pop(client_order_id))))
+            if calm_ms > UNKNOWN_MS:
+                self.watch.problems.append(f"P4: {client_order_id} was UNKNOWN for {calm_ms} ms of calm")
 
     async def _read_requests(self) -> None:
         while True:
@@ -118,22 +125,13 @@ class Watcher:
             if page.last_seq < self._received:  # it died, and with it what it remembered
                 self._received = 0
                 continue
-            struck = sum(each.fault != simex_pb2.FAULT_KIND_UNSPECIFIED for each in page.requests)
-            if struck:
-                self._disturbed()
-            self.struck += struck
             for each in page.requests:
+                self.struck += each.fault != simex_pb2.FAULT_KIND_UNSPECIFIED
                 if each.endpoint == _ORDER and each.client_order_id.startswith(self._prefix):
                     self.sent.append(each.client_order_id)
             self._received = max((each.seq for each in page.requests), default=self._received)
             if self._received >= page.last_seq:
                 return
-
-    def _disturbed(self) -> None:
-        """The venue failed just now: what is timed begins when it no longer does."""
-        self._last_trouble = time.monotonic()
-        if self._since is not None:
-            self._since = self._last_trouble
 
     def sent_twice(self) -> list[str]:
         """P1: what reached the venue more than once, whatever it made of it."""

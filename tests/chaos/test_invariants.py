@@ -146,6 +146,16 @@ def test_a_halt_that_ends_by_itself_is_told_and_one_that_is_lifted_is_not() -> N
     assert len(watch.problems) == 1
 
 
+def test_a_state_that_was_read_before_the_word_says_nothing_of_its_halt() -> None:
+    watch = Watch(BOT, SYMBOL)
+    words = watch.words
+    watch.expect_halt()
+    watch.look(answer(mode=SAFE), truth(), words)  # of the halt before
+    watch.look(answer(mode=RUNNING), truth(), watch.words)
+    assert watch.problems == []
+    assert not watch.halt_seen
+
+
 def test_an_opening_order_in_safe_mode_is_told_and_a_closing_one_is_not() -> None:
     watch = Watch(BOT, SYMBOL)
     watch.expect_halt()
