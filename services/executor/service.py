@@ -20,7 +20,7 @@ from executor.ledger.store import Ledger
 from executor.lookup import LookUp
 from executor.placer import Placer
 from executor.ports import KeysRefusedError, ReadFailedError, Venue
-from executor.reads import LONGEST_SILENCE_SECONDS, Reader
+from executor.reads import Reader
 from executor.recorder import Recorder
 from executor.resolver import Resolver
 from executor.sender import Sender
@@ -30,6 +30,7 @@ from gridrpc.crash import around, crash_point
 
 _log = logging.getLogger(__name__)
 
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 1.0  # between two starts, which ask for the time first
 _CLOCK_SECONDS = 60.0
 _HOUSE_SECONDS = 600.0
 
@@ -104,7 +105,7 @@ class Executor:
 
     async def start_when_reachable(self) -> None:
         """As `start`, again and again until the venue answers. Raises KeysRefusedError where it refuses the keys."""
-        pause = 0.2
+        pause = _FIRST_PAUSE_SECONDS
         while True:
             try:
                 return await self.start()
@@ -113,7 +114,7 @@ class Executor:
             except ReadFailedError as error:
                 _log.warning("not ready, the venue does not answer: %s", error)
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_SILENCE_SECONDS)
+                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
     def stop_taking(self) -> None:
         """Takes no more calls and ends the streams of updates."""
