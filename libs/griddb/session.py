@@ -15,7 +15,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 import psycopg
@@ -63,6 +63,7 @@ _MARK = sa.text("""
     RETURNING CAST(pg_current_xact_id() AS text)
 """)
 _MARKED = sa.text("SELECT number FROM commits WHERE name = :name AND session = :session")
+_IS_STANDBY = sa.text("SELECT pg_is_in_recovery()")
 _TRANSACTION_STATUS = sa.text("SELECT pg_xact_status(CAST(:id AS xid8))")
 
 
@@ -100,7 +101,7 @@ class Session:
         self._lost = ""
         self._asked_at: float | None = None  # monotonic seconds; None while nobody waits for an answer
         self._engine = open_engine(url, schema, application)
-        self._mark = _Mark(application, uuid.uuid4().hex, 1)
+        self._mark = _Mark(application)
         self._locks: dict[int, Callable[[], Exception]] = {}
         self._verify: Callable[[psycopg.Connection[Any]], None] | None = None
         self._mutex = threading.Lock()
@@ -140,10 +141,19 @@ class Session:
         """
         with self._mutex:
             attempt = _Attempt(work, self._mark)
-            value = self._persist(attempt)
+            try:
+                value = self._persist(attempt)
+            except BaseException:
+                self._mark = self._mark.anew()  # what the row says of this transaction, it must not say of the next
+                raise
             if attempt.wrote:
                 self._mark = self._mark.next()
             return value
+
+    def look(self, work: Work[T]) -> T:
+        """As `run`, of work that only reads; also from a server that may not be written."""
+        with self._mutex:
+            return self._persist(_Attempt(work))
 
     def _persist(self, attempt: "_Attempt[T]") -> T:
         for pause in pauses():
@@ -179,7 +189,7 @@ class Session:
             self._mutex.release()
 
     def _look(self) -> None:
-        looking = _Attempt(lambda connection: connection.execute(sa.text("SELECT 1")).scalar_one())
+        looking: _Attempt[int] = _Attempt(lambda connection: connection.execute(sa.text("SELECT 1")).scalar_one())
         for last in (False, True):  # a server that was restarted is found so by the first look, and there by the second
             try:
                 self._try(looking)
@@ -253,12 +263,16 @@ class _Mark:
     """What the next transaction of a session leaves in `commits`."""
 
     name: str  # of the row
-    session: str
-    number: int  # the first is 1
+    session: str = field(default_factory=lambda: uuid.uuid4().hex)
+    number: int = 1
 
     def next(self) -> "_Mark":
         """Of the transaction after it."""
-        return _Mark(self.name, self.session, self.number + 1)
+        return replace(self, number=self.number + 1)
+
+    def anew(self) -> "_Mark":
+        """Of a transaction after one of which nothing is known."""
+        return _Mark(self.name)
 
     def put(self, connection: sa.Connection) -> str | None:
         """Leaves it where the transaction has written something; the transaction's id then."""
@@ -269,10 +283,11 @@ class _Mark:
         """Whether its transaction was committed. Raises CommitUnknownError where not even the one before is there."""
         row = {"name": self.name, "session": self.session}
         number = connection.execute(_MARKED, row).scalar_one_or_none() or 0
+        connection.rollback()  # what is read next may be newer
         if number not in {self.number, self.number - 1}:
             raise CommitUnknownError(
-                "the connection to the database broke in a commit, and the database is not the one that it was: "
-                "start again, and what was in flight is settled from the ledger"
+                "the connection to the database broke in a commit, and what was committed before is not there: start "
+                "again, and what was in flight is settled from the ledger"
             )
         return number == self.number
 
@@ -294,11 +309,12 @@ class _Attempt(Generic[T]):
         if self._done is not None:
             assert self._mark is not None
             doubtful_id, value = self._done
-            _await_end(connection, doubtful_id)
+            if self._mark.stands(connection):
+                return value
+            _refuse_unless_over(connection, doubtful_id)
             if self._mark.stands(connection):
                 return value
             self._done = None
-            connection.rollback()
         with connection.begin():
             value = self._work(connection)
             transaction_id = None if self._mark is None else self._mark.put(connection)
@@ -306,15 +322,17 @@ class _Attempt(Generic[T]):
         return value
 
 
-def _await_end(connection: sa.Connection, transaction_id: str) -> None:
-    """Raises _LostError while a transaction of that id is still going on."""
+def _refuse_unless_over(connection: sa.Connection, transaction_id: str) -> None:
+    """Raises _LostError while a transaction of that id is going on, or the server may not have heard of its end yet."""
+    if connection.execute(_IS_STANDBY).scalar_one():
+        raise _LostError("is a standby")
     try:
         status = connection.execute(_TRANSACTION_STATUS, {"id": transaction_id}).scalar_one()
     except DBAPIError as error:
         if _sqlstate(error) != _NO_SUCH_TRANSACTION:
             raise
         status = None  # lost in a crash, and not given to another yet
-    connection.rollback()  # what is read next may be newer
+    connection.rollback()
     if status == "in progress":
         raise _LostError("is still ending the transaction that broke")
 

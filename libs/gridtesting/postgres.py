@@ -61,8 +61,13 @@ class PostgresServer:
         """Of a database, with its password."""
         return f"postgresql://postgres:{PASSWORD}@127.0.0.1:{self.port}/{database}"
 
-    def start(self) -> None:
-        """Starts it and returns once it takes connections. Raises AssertionError with its log where it does not."""
+    def start(self, *, standby: bool = False) -> None:
+        """Starts it and returns once it takes connections. Raises AssertionError with its log where it does not.
+
+        `standby`: it may be read only, until it is promoted.
+        """
+        if standby:
+            (self._data / "standby.signal").touch()
         log = self._folder / "log"
         with log.open("ab") as output:
             self._leash = subprocess.Popen(  # noqa: S603  # our own words

@@ -1,6 +1,8 @@
 """A session that outlives its server: what was asked is done once, and its lock is held again or known to be lost."""
 
 import asyncio
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +11,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from griddb.errors import DamagedError, UnreachableError
+from griddb.errors import CommitUnknownError, DamagedError, UnreachableError
 from griddb.reach import until_reachable
 from griddb.session import Session, lock_key
 from griddb.urls import parse_url
@@ -18,7 +20,6 @@ from gridtesting.postgres import PASSWORD, PostgresServer, running_postgres
 from gridtesting.waiting import until
 
 KEY = lock_key("test")
-OURS = sa.text("SELECT count(*) FROM seen WHERE number = 1")
 
 
 class RefusedError(Exception):
@@ -77,68 +78,158 @@ async def test_what_is_asked_while_the_server_is_down_is_done_once_it_is_up(
     assert count(session) == 1
 
 
+class Broken:
+    """Work that leaves a note. What breaks its first commit is called as that begins."""
+
+    def __init__(self, breaks: Callable[[sa.Connection], None]) -> None:
+        self.calls = 0
+        self._breaks = breaks
+
+    def __call__(self, connection: sa.Connection) -> int:
+        self.calls += 1
+        note(connection)
+        if self.calls == 1:
+            sa.event.listen(connection, "commit", self._breaks, once=True)
+        return self.calls
+
+
+def cut(connection: sa.Connection, url: str, *, committed: bool) -> None:
+    """The network breaks as the commit is sent: after it has got through, or before."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    if committed:
+        driver.execute("COMMIT")
+        driver.execute("BEGIN")  # else the driver has nothing to commit, and does not ask
+    by_hand(url, f"SELECT pg_terminate_backend({driver.info.backend_pid})")
+
+
+def by_hand(url: str, *statements: str) -> None:
+    with psycopg.connect(url, autocommit=True) as operator:
+        for statement in statements:
+            operator.execute(statement.encode())
+
+
 @pytest.mark.parametrize("committed", [True, False], ids=["committed", "not committed"])
 async def test_a_commit_whose_answer_was_lost_is_looked_up_and_not_repeated(
     mortal: PostgresServer, open_session: Callable[[str], Session], committed: bool
 ) -> None:
     session = open_session(mortal.url())
     make(session)
-    calls = 0
-
-    def work(connection: sa.Connection) -> int:
-        nonlocal calls
-        calls += 1
-        note(connection)
-        if calls == 1:
-            sa.event.listen(connection, "commit", cut, once=True)
-        return calls
-
-    def cut(connection: sa.Connection) -> None:
-        """The network breaks as the commit is sent: after it has got through, or before."""
-        driver = connection.connection.driver_connection
-        assert isinstance(driver, psycopg.Connection)
-        if committed:
-            driver.execute("COMMIT")
-        with psycopg.connect(mortal.url(), autocommit=True) as other:
-            other.execute("SELECT pg_terminate_backend(%s)", [driver.info.backend_pid])
+    work = Broken(lambda connection: cut(connection, mortal.url(), committed=committed))
 
     answer = await asyncio.to_thread(session.run, work)
 
-    assert calls == (1 if committed else 2)
-    assert answer == calls
+    assert work.calls == (1 if committed else 2)
+    assert answer == work.calls
     assert count(session) == 1
 
 
 async def test_what_a_crashed_server_has_lost_is_done_again_though_others_have_its_transaction_id_now(
     mortal: PostgresServer, open_session: Callable[[str], Session]
 ) -> None:
+    by_hand(mortal.url(), "ALTER SYSTEM SET wal_writer_delay = '10s'")  # nothing reaches the disk but by a commit
+    mortal.kill()
+    mortal.start()
     session = open_session(mortal.url())
     make(session)
-    session.run(note)
-    calls = 0
-
-    def work(connection: sa.Connection) -> None:
-        nonlocal calls
-        calls += 1
-        note(connection)
-        if calls == 1:
-            sa.event.listen(connection, "commit", crash, once=True)
 
     def crash(connection: sa.Connection) -> None:
-        """Before a word of it reached the disk. The ids of such transactions are given away again."""
-        (lost,) = connection.execute(sa.text("SELECT CAST(pg_current_xact_id() AS text)")).one()
+        lost = connection.execute(sa.text("SELECT CAST(pg_current_xact_id() AS text)")).scalar_one()
         mortal.kill()
         mortal.start()
-        with psycopg.connect(mortal.url(), autocommit=True) as other:
-            for _ in range(5):
-                other.execute("INSERT INTO seen VALUES (2)")
+        by_hand(mortal.url(), *["INSERT INTO seen VALUES (2)"] * 5)
+        with psycopg.connect(mortal.url()) as other:
             found = other.execute("SELECT pg_xact_status(%s::text::xid8)", [lost]).fetchone()
         assert found == ("committed",)
 
+    work = Broken(crash)
+
     await asyncio.to_thread(session.run, work)
 
-    assert calls == 2
-    assert session.run(lambda connection: connection.execute(OURS).scalar_one()) == 2
+    assert work.calls == 2
+    assert count(session) == 1 + 5
+
+
+async def test_a_commit_that_is_still_under_way_is_waited_for(
+    mortal: PostgresServer, open_session: Callable[[str], Session]
+) -> None:
+    session = open_session(mortal.url())
+    make(session)
+    sleeping = 0
+
+    def leave(connection: sa.Connection) -> None:
+        nonlocal sleeping
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)
+        sleeping = driver.info.backend_pid
+        os.kill(sleeping, signal.SIGSTOP)
+        driver.pgconn.send_query(b"COMMIT")  # it is received, and done once the server's process wakes up
+        driver.close()
+
+    work = Broken(leave)
+    asked = asyncio.create_task(asyncio.to_thread(session.run, work))
+    await until(lambda: "still ending" in session.away, "the transaction to be met")
+    os.kill(sleeping, signal.SIGCONT)
+    await asked
+    assert work.calls == 1
+    assert count(session) == 1
+
+
+async def test_a_standby_is_not_asked_what_became_of_a_commit(
+    mortal: PostgresServer, open_session: Callable[[str], Session]
+) -> None:
+    session = open_session(mortal.url())
+    make(session)
+
+    def move(_connection: sa.Connection) -> None:
+        mortal.kill()
+        mortal.start(standby=True)
+
+    work = Broken(move)
+    asked = asyncio.create_task(asyncio.to_thread(session.run, work))
+    await until(lambda: "is a standby" in session.away, "the standby to be noticed")
+    assert work.calls == 1
+    other = open_session(mortal.url())
+    assert other.look(lambda connection: connection.execute(sa.text("SELECT count(*) FROM seen")).scalar_one()) == 0
+    by_hand(mortal.url(), "SELECT pg_promote()")
+    await asked
+    assert count(session) == 1
+
+
+async def test_after_a_commit_of_which_nothing_could_be_found_out_the_next_one_is_told_from_it(
+    mortal: PostgresServer, open_session: Callable[[str], Session]
+) -> None:
+    session = open_session(mortal.url())
+    make(session)
+
+    def cut_and_hide(connection: sa.Connection) -> None:
+        cut(connection, mortal.url(), committed=True)
+        by_hand(mortal.url(), "ALTER TABLE commits RENAME TO hidden")
+
+    with pytest.raises(sa.exc.ProgrammingError, match="commits"):
+        await asyncio.to_thread(session.run, Broken(cut_and_hide))
+    by_hand(mortal.url(), "ALTER TABLE hidden RENAME TO commits")
+
+    work = Broken(lambda connection: cut(connection, mortal.url(), committed=False))
+    await asyncio.to_thread(session.run, work)
+
+    assert work.calls == 2
+    assert count(session) == 2
+
+
+async def test_a_database_that_has_lost_what_was_committed_before_is_refused(
+    mortal: PostgresServer, open_session: Callable[[str], Session]
+) -> None:
+    session = open_session(mortal.url())
+    make(session)
+    session.run(note)
+
+    def restore(connection: sa.Connection) -> None:
+        cut(connection, mortal.url(), committed=False)
+        by_hand(mortal.url(), "UPDATE commits SET number = number - 1")
+
+    with pytest.raises(CommitUnknownError, match="start again"):
+        await asyncio.to_thread(session.run, Broken(restore))
 
 
 async def test_a_lock_is_held_again_on_a_new_connection(

@@ -10,8 +10,9 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import psycopg
 import sqlalchemy as sa
 
 from gridcore.actions import ActionResult
@@ -69,6 +70,7 @@ class PostgresStore:
         with around("orchestrator.lease"), self._mutex:
             self._guarded(lambda: self._session.hold(lock_key(f"orchestrator {self._symbol}"), refusal))
             self._lease = self._run(lambda connection: tables.take_lease(connection, self._symbol, self._lease.holder))
+            self._session.verify_by(self._refuse_if_taken)
             return self._lease.epoch
 
     def raise_epoch(self, above: int = 0) -> int:
@@ -80,7 +82,7 @@ class PostgresStore:
     def load_state(self) -> State | None:
         """The stored state, put together from its rows."""
         with self._mutex:
-            found = self._run(lambda connection: tables.read_state(connection, self._symbol))
+            found = self._look(lambda connection: tables.read_state(connection, self._symbol))
             if found is None:
                 return None
             state = self._parsed(*found)
@@ -165,17 +167,17 @@ class PostgresStore:
 
     def find_step(self, *, seq: int = 0, request_id: str = "") -> JournalRow | None:
         """The row of a request where one is named, else of a seq."""
-        row = self._run(lambda connection: tables.find_step(connection, self._symbol, seq=seq, request_id=request_id))
+        row = self._look(lambda connection: tables.find_step(connection, self._symbol, seq=seq, request_id=request_id))
         return None if row is None else self._with_late(row)
 
     def last_steps(self, limit: int) -> list[JournalRow]:
         """The newest rows, newest first."""
-        rows = self._run(lambda connection: tables.last_steps(connection, self._symbol, limit))
+        rows = self._look(lambda connection: tables.last_steps(connection, self._symbol, limit))
         return [self._with_late(row) for row in rows]
 
     def ledger_cursor(self) -> int:
         """The accepted_seq that the last start reached."""
-        return self._run(lambda connection: tables.ledger_cursor(connection, self._symbol))
+        return self._look(lambda connection: tables.ledger_cursor(connection, self._symbol))
 
     def move_ledger_cursor(self, accepted_seq: int) -> None:
         """Keeps it for the next start."""
@@ -236,6 +238,14 @@ class PostgresStore:
                 f"{self._lease.epoch}: another one has taken over; stop one of them"
             )
 
+    def _refuse_if_taken(self, connection: psycopg.Connection[Any]) -> None:
+        """What a new connection is looked at for: the lock is ours again, but whose was it meanwhile?"""
+        row = connection.execute("SELECT holder FROM leases WHERE symbol = %s", [self._symbol]).fetchone()
+        if row is None or row[0] != self._lease.holder:
+            raise LeaseLostError(
+                f"another orchestrator has had {self._symbol} in {self._session.shown} since: stop one of them"
+            )
+
     def _write(self, work: Callable[[sa.Connection], T]) -> T:
         def under_lease(connection: sa.Connection) -> T:
             self._check_lease(connection)
@@ -245,6 +255,9 @@ class PostgresStore:
 
     def _run(self, work: Callable[[sa.Connection], T]) -> T:
         return self._guarded(lambda: self._session.run(work))
+
+    def _look(self, work: Callable[[sa.Connection], T]) -> T:
+        return self._guarded(lambda: self._session.look(work))
 
     @staticmethod
     def _guarded(call: Callable[[], T]) -> T:
