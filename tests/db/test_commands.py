@@ -5,6 +5,7 @@ service is at work; and no service starts on tables of another version.
 import gzip
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,9 @@ from griddb.session import open_engine
 from gridtesting.databases import Database
 from gridtesting.postgres import PASSWORD, PostgresServer, binaries
 from orchestrator.errors import UnfinishableError
-from orchestrator.store.opening import open_stores
+from orchestrator.store.opening import OpenStores, open_stores
+from orchestrator.store.schema import SCHEMA as STATE_SCHEMA
+from orchestrator.store.sqlite import state_path
 
 BTC = "BTC/USDT"
 
@@ -64,6 +67,23 @@ def make_old_ledger(url: str) -> None:
         connection.execute(sa.text("INSERT INTO meta (id, birth_id, born_ms) VALUES (1, 'old', 5)"))
         connection.execute(sa.text("INSERT INTO cursors VALUES ('BTC/USDT', 'a\\tb\\\\c', 7)"))
     engine.dispose()
+
+
+def make_old_state(where: sa.URL) -> None:
+    """The tables of a state as the first version made them."""
+    engine = sa.create_engine(where) if where.drivername == "sqlite" else open_engine(where, "orchestrator", "test")
+    if where.drivername == "sqlite":
+        begin_at_once(engine)
+    with engine.begin() as connection:
+        if where.drivername != "sqlite":
+            connection.execute(sa.text("DROP SCHEMA orchestrator CASCADE"))
+            connection.execute(sa.text("CREATE SCHEMA orchestrator"))
+        STATE_SCHEMA.upgrade(connection, "0001")
+    engine.dispose()
+
+
+def stores(folder: Path, database: Database) -> AbstractContextManager[OpenStores]:
+    return open_stores(folder, database.sa_url, [BTC])
 
 
 def test_status_of_what_is_not_there_yet_is_in_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -110,6 +130,23 @@ def test_an_older_ledger_is_refused_by_its_service_and_upgraded_by_the_command(
         assert (ledger.birth_id, ledger.born_ms) == ("old", 5)
     assert run(capsys, "status", config)[0] == 0
     assert "nothing to do" in run(capsys, "upgrade", config)[1]
+
+
+def test_an_older_state_is_refused_by_its_service_and_upgraded_by_the_command(
+    config: Path, tmp_path: Path, database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = database.sa_url or sa.make_url(f"sqlite:///{state_path(tmp_path, BTC)}")
+    make_old_state(where)
+    with pytest.raises(UnfinishableError, match="run `gridwright db upgrade`"), stores(tmp_path, database):
+        pass
+
+    code, said = run(capsys, "upgrade", config)
+
+    assert code == 0, said
+    assert f"0001 → {STATE_SCHEMA.newest()}, backup in " in said
+    with stores(tmp_path, database) as opened:
+        assert opened.by_symbol[BTC].take_lease() == 1
+    assert run(capsys, "status", config)[0] == 0
 
 
 def test_the_backup_of_a_file_is_the_file_as_it_was(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
