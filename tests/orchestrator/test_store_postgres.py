@@ -4,6 +4,7 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from gridcore.state import RiskFlags, State
 from gridcore.triggers import Plan, Ticked
 from gridrpc.convert_state import digest, state_json
 from gridtesting.databases import Database
-from orchestrator.errors import UnfinishableError
+from orchestrator.errors import LeaseLostError, UnfinishableError
 from orchestrator.store.postgres import PostgresStore
 from orchestrator.store.state_pieces import pieces_of, state_from_pieces
 
@@ -107,3 +108,25 @@ def test_an_unreadable_state_stops_the_start_with_a_sentence(
     with pytest.raises(UnfinishableError, match=r"cannot be read .* restore a backup"):
         store.load_state()
     store.close()
+
+
+def test_whoever_finds_its_symbol_taken_meanwhile_gives_way_also_where_it_is_free_again(
+    postgres_database: Database,
+) -> None:
+    url = postgres_database.sa_url or pytest.fail("no url")
+    first, second = PostgresStore(url, BTC), PostgresStore(url, BTC)
+    try:
+        first.take_lease()
+        with psycopg.connect(postgres_database.url, autocommit=True) as operator:
+            operator.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() "
+                "AND pid <> pg_backend_pid()"
+            )
+        second.take_lease()
+        second.close()
+        with pytest.raises(LeaseLostError, match="has had BTC/USDT") as lost:
+            first.last_steps(1)
+    finally:
+        first.close()
+        second.close()
+    assert lost.value.exit_code == 4
