@@ -4,8 +4,7 @@ A lost connection is opened again with back-off, its locks are taken again, and 
 again unless it was committed. So an outage costs its callers time and nothing else. Who may have taken a lock in
 between is for the caller to check, in its own transactions, by a number that each holder raises.
 
-Whether a commit was made whose answer was lost, the row tells that each transaction leaves in the table `commits` of
-its schema. Its id does not: a server that has crashed gives the ids of what had not reached its disk to others.
+Whether a commit was made whose answer was lost, the mark tells that each transaction leaves (`marks`).
 """
 
 import hashlib
@@ -13,9 +12,7 @@ import logging
 import re
 import threading
 import time
-import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 import psycopg
@@ -24,7 +21,8 @@ from psycopg.errors import LockNotAvailable
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from griddb.errors import CommitUnknownError, DamagedError, UnreachableError
+from griddb.errors import DamagedError, UnreachableError
+from griddb.marks import Mark
 from griddb.pauses import pauses
 from griddb.urls import shown
 from gridrpc.logs import without_secrets
@@ -55,14 +53,6 @@ _SET_UP = """
 _PASSING = re.compile(r"53|25006|57P|58030|40")
 _DAMAGED = frozenset({"XX001", "XX002"})  # a page, or an index
 _NO_SUCH_TRANSACTION = "22023"
-# No row, and no transaction id, where the transaction has written nothing.
-_MARK = sa.text("""
-    INSERT INTO commits (name, session, number)
-    SELECT :name, :session, :number WHERE pg_current_xact_id_if_assigned() IS NOT NULL
-    ON CONFLICT (name) DO UPDATE SET session = excluded.session, number = excluded.number
-    RETURNING CAST(pg_current_xact_id() AS text)
-""")
-_MARKED = sa.text("SELECT number FROM commits WHERE name = :name AND session = :session")
 _IS_STANDBY = sa.text("SELECT pg_is_in_recovery()")
 _TRANSACTION_STATUS = sa.text("SELECT pg_xact_status(CAST(:id AS xid8))")
 
@@ -101,7 +91,7 @@ class Session:
         self._lost = ""
         self._asked_at: float | None = None  # monotonic seconds; None while nobody waits for an answer
         self._engine = open_engine(url, schema, application)
-        self._mark = _Mark(application)
+        self._mark = Mark(application)
         self._locks: dict[int, Callable[[], Exception]] = {}
         self._verify: Callable[[psycopg.Connection[Any]], None] | None = None
         self._mutex = threading.Lock()
@@ -150,7 +140,7 @@ class Session:
                 self._mark = self._mark.next()
             return value
 
-    def look(self, work: Work[T]) -> T:
+    def read(self, work: Work[T]) -> T:
         """As `run`, of work that only reads; also from a server that may not be written."""
         with self._mutex:
             return self._persist(_Attempt(work))
@@ -258,44 +248,10 @@ class _LostError(Exception):
     """There is no connection, or it broke."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Mark:
-    """What the next transaction of a session leaves in `commits`."""
-
-    name: str  # of the row
-    session: str = field(default_factory=lambda: uuid.uuid4().hex)
-    number: int = 1
-
-    def next(self) -> "_Mark":
-        """Of the transaction after it."""
-        return replace(self, number=self.number + 1)
-
-    def anew(self) -> "_Mark":
-        """Of a transaction after one of which nothing is known."""
-        return _Mark(self.name)
-
-    def put(self, connection: sa.Connection) -> str | None:
-        """Leaves it where the transaction has written something; the transaction's id then."""
-        row = {"name": self.name, "session": self.session, "number": self.number}
-        return connection.execute(_MARK, row).scalar_one_or_none()
-
-    def stands(self, connection: sa.Connection) -> bool:
-        """Whether its transaction was committed. Raises CommitUnknownError where not even the one before is there."""
-        row = {"name": self.name, "session": self.session}
-        number = connection.execute(_MARKED, row).scalar_one_or_none() or 0
-        connection.rollback()  # what is read next may be newer
-        if number not in {self.number, self.number - 1}:
-            raise CommitUnknownError(
-                "the connection to the database broke in a commit, and what was committed before is not there: start "
-                "again, and what was in flight is settled from the ledger"
-            )
-        return number == self.number
-
-
 class _Attempt(Generic[T]):
     """A transaction that is committed once, however often it has to be tried. Without a mark it must write nothing."""
 
-    def __init__(self, work: Work[T], mark: _Mark | None = None) -> None:
+    def __init__(self, work: Work[T], mark: Mark | None = None) -> None:
         self._work = work
         self._mark = mark
         self._done: tuple[str, T] | None = None  # transaction id and value, once all is written but for the commit

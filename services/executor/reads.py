@@ -11,9 +11,6 @@ from executor.ports import ClockRefusedError, ReadFailedError
 T = TypeVar("T")
 
 _ATTEMPTS = 3
-LONGEST_SILENCE_SECONDS = 2.0
-"""The longest pause while the venue fails. With three attempts each time it is asked about as often as one that
-answers, and what it did meanwhile is known soon after it is back."""
 
 
 class Reader:

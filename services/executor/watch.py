@@ -8,12 +8,14 @@ from executor.clock import VenueClock
 from executor.ledger import cursors, orders
 from executor.ledger.store import Ledger
 from executor.ports import ReadFailedError, TradeCursor, Venue, VenueOrder, VenueTrade
-from executor.reads import LONGEST_SILENCE_SECONDS, Reader
+from executor.reads import Reader
 from executor.recorder import Recorder
 from gridrpc.crash import around
 
 _log = logging.getLogger(__name__)
 
+# Between two polls of a venue that fails. Each asks three times: it is asked about as often as one that answers.
+_LONGEST_SILENCE_SECONDS = 2.0
 _LONGEST_DEAF_SECONDS = 10.0  # Binance takes 300 connections in five minutes, for all symbols; the poll hears too
 
 
@@ -39,7 +41,7 @@ class Watch:
         self._recorder = recorder
         self._clock = clock
         self._poll_seconds = poll_interval_ms / 1000
-        self._longest_seconds = max(self._poll_seconds, LONGEST_SILENCE_SECONDS)
+        self._longest_seconds = max(self._poll_seconds, _LONGEST_SILENCE_SECONDS)
         self._lag_ms = visibility_lag_ms
 
     async def poll_once(self) -> None:

@@ -5,7 +5,8 @@ service is at work; and no service starts on tables of another version.
 import gzip
 import subprocess
 import sys
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from executor.ledger.store import SCHEMA, open_ledger, sqlite_url
 from gridctl import __main__ as command
 from gridctl.arguments import parser
 from griddb.errors import SchemaError
-from griddb.schemas import begin_at_once
+from griddb.schemas import Schema, begin_at_once
 from griddb.session import open_engine
 from gridtesting.databases import Database
 from gridtesting.postgres import PASSWORD, PostgresServer, binaries
@@ -53,33 +54,27 @@ def run(capsys: pytest.CaptureFixture[str], action: str, config: Path) -> tuple[
     return code, said.out + said.err
 
 
+@contextmanager
+def tables_at(schema: Schema, version: str, where: sa.URL) -> Iterator[sa.Connection]:
+    """A database, or a file, with the tables of a version and nothing else."""
+    on_file = where.drivername == "sqlite"
+    engine = sa.create_engine(where) if on_file else open_engine(where, schema.name, "test")
+    if on_file:
+        begin_at_once(engine)
+    with engine.begin() as connection:
+        if not on_file:
+            connection.execute(sa.text(f"DROP SCHEMA {schema.name} CASCADE"))
+            connection.execute(sa.text(f"CREATE SCHEMA {schema.name}"))
+        schema.upgrade(connection, version)
+        yield connection
+    engine.dispose()
+
+
 def make_old_ledger(url: str) -> None:
     """A ledger as the first version left it, with a birth and a cursor in it."""
-    where = sa.make_url(url)
-    engine = sa.create_engine(where) if where.drivername == "sqlite" else open_engine(where, "executor", "test")
-    if where.drivername == "sqlite":
-        begin_at_once(engine)
-    with engine.begin() as connection:
-        if where.drivername != "sqlite":
-            connection.execute(sa.text("DROP SCHEMA executor CASCADE"))
-            connection.execute(sa.text("CREATE SCHEMA executor"))
-        SCHEMA.upgrade(connection, "ledger_0001")
+    with tables_at(SCHEMA, "ledger_0001", sa.make_url(url)) as connection:
         connection.execute(sa.text("INSERT INTO meta (id, birth_id, born_ms) VALUES (1, 'old', 5)"))
         connection.execute(sa.text("INSERT INTO cursors VALUES ('BTC/USDT', 'a\\tb\\\\c', 7)"))
-    engine.dispose()
-
-
-def make_old_state(where: sa.URL) -> None:
-    """The tables of a state as the first version made them."""
-    engine = sa.create_engine(where) if where.drivername == "sqlite" else open_engine(where, "orchestrator", "test")
-    if where.drivername == "sqlite":
-        begin_at_once(engine)
-    with engine.begin() as connection:
-        if where.drivername != "sqlite":
-            connection.execute(sa.text("DROP SCHEMA orchestrator CASCADE"))
-            connection.execute(sa.text("CREATE SCHEMA orchestrator"))
-        STATE_SCHEMA.upgrade(connection, "0001")
-    engine.dispose()
 
 
 def stores(folder: Path, database: Database) -> AbstractContextManager[OpenStores]:
@@ -136,7 +131,8 @@ def test_an_older_state_is_refused_by_its_service_and_upgraded_by_the_command(
     config: Path, tmp_path: Path, database: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
     where = database.sa_url or sa.make_url(f"sqlite:///{state_path(tmp_path, BTC)}")
-    make_old_state(where)
+    with tables_at(STATE_SCHEMA, "0001", where):
+        pass
     with pytest.raises(UnfinishableError, match="run `gridwright db upgrade`"), stores(tmp_path, database):
         pass
 

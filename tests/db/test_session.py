@@ -190,7 +190,7 @@ async def test_a_standby_is_not_asked_what_became_of_a_commit(
     await until(lambda: "is a standby" in session.away, "the standby to be noticed")
     assert work.calls == 1
     other = open_session(mortal.url())
-    assert other.look(lambda connection: connection.execute(sa.text("SELECT count(*) FROM seen")).scalar_one()) == 0
+    assert other.read(lambda connection: connection.execute(sa.text("SELECT count(*) FROM seen")).scalar_one()) == 0
     by_hand(mortal.url(), "SELECT pg_promote()")
     await asked
     assert count(session) == 1

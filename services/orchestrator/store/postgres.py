@@ -82,7 +82,7 @@ class PostgresStore:
     def load_state(self) -> State | None:
         """The stored state, put together from its rows."""
         with self._mutex:
-            found = self._look(lambda connection: tables.read_state(connection, self._symbol))
+            found = self._read(lambda connection: tables.read_state(connection, self._symbol))
             if found is None:
                 return None
             state = self._parsed(*found)
@@ -167,17 +167,17 @@ class PostgresStore:
 
     def find_step(self, *, seq: int = 0, request_id: str = "") -> JournalRow | None:
         """The row of a request where one is named, else of a seq."""
-        row = self._look(lambda connection: tables.find_step(connection, self._symbol, seq=seq, request_id=request_id))
+        row = self._read(lambda connection: tables.find_step(connection, self._symbol, seq=seq, request_id=request_id))
         return None if row is None else self._with_late(row)
 
     def last_steps(self, limit: int) -> list[JournalRow]:
         """The newest rows, newest first."""
-        rows = self._look(lambda connection: tables.last_steps(connection, self._symbol, limit))
+        rows = self._read(lambda connection: tables.last_steps(connection, self._symbol, limit))
         return [self._with_late(row) for row in rows]
 
     def ledger_cursor(self) -> int:
         """The accepted_seq that the last start reached."""
-        return self._look(lambda connection: tables.ledger_cursor(connection, self._symbol))
+        return self._read(lambda connection: tables.ledger_cursor(connection, self._symbol))
 
     def move_ledger_cursor(self, accepted_seq: int) -> None:
         """Keeps it for the next start."""
@@ -256,8 +256,8 @@ class PostgresStore:
     def _run(self, work: Callable[[sa.Connection], T]) -> T:
         return self._guarded(lambda: self._session.run(work))
 
-    def _look(self, work: Callable[[sa.Connection], T]) -> T:
-        return self._guarded(lambda: self._session.look(work))
+    def _read(self, work: Callable[[sa.Connection], T]) -> T:
+        return self._guarded(lambda: self._session.read(work))
 
     @staticmethod
     def _guarded(call: Callable[[], T]) -> T:

@@ -1,4 +1,4 @@
-"""What each session has committed last: it tells whether a commit was made whose answer was lost (griddb.session)."""
+"""What each session has committed last: it tells whether a commit was made whose answer was lost (griddb.marks)."""
 
 from alembic import op
 
