@@ -22,7 +22,7 @@ from gridchaos.stops import Stop, result_of_stop
 from gridchaos.workers import working
 
 SQLITE, POSTGRES = "sqlite", "postgres"
-_PLAYS = 3
+_PLAYS = 5
 Say = Callable[[str], None]
 AnyCase = Case | Stop | Restarts
 

@@ -55,6 +55,7 @@ async def play(
     environment: Mapping[str, str] | None = None,
     *,
     deadline_seconds: float = DEADLINE_SECONDS,
+    dies_within_seconds: float = DEADLINE_SECONDS,
     at_rest: bool = False,
 ) -> Played:
     """Lets the process die, starts it again, lets the grid go on, and judges it, also where it does not come to rest.
@@ -68,10 +69,10 @@ async def play(
     async with _grid(folder, deadline_seconds) as grid:
         victim = grid.stack[case.service]
         await begin(grid, case.phase, case.fault, {case.service: orders[0]}, at_rest=at_rest)
-        exit_codes = [await _dead(grid, case.phase, victim)]
+        exit_codes = [await _dead(grid, case.phase, victim, dies_within_seconds)]
         for order in orders[1:]:
             await victim.start(order)
-            exit_codes.append(await victim.ended(DEADLINE_SECONDS))
+            exit_codes.append(await _ended(grid, victim, dies_within_seconds))
         if may_place_by_hand(case):
             await grid.place_by_hand()
         if case.fault is VenueFault.TRADED_AWAY:
@@ -160,17 +161,23 @@ def _passed(trace: str) -> list[str]:
     return Path(trace).read_text(encoding="utf-8").split()
 
 
-async def _dead(grid: Grid, phase: Phase, victim: Process) -> int:
+async def _dead(grid: Grid, phase: Phase, victim: Process, within_seconds: float = DEADLINE_SECONDS) -> int:
     """Gives the grid what the phase is about, of which the process dies. Its exit code."""
     acting = asyncio.create_task(act(grid, phase))
     try:
-        return await victim.ended(DEADLINE_SECONDS)
-    except StillRunsError as error:
-        await grid.at_rest_in((await grid.state()).risk.mode)  # who hangs is not excused
-        raise NotPassedError(str(error)) from None
+        return await _ended(grid, victim, within_seconds)
     finally:
         if phase in OF_THE_MARKET:  # it moves also where the process died before it traded
             await asyncio.wait({acting}, timeout=_MOVE_SECONDS)
         acting.cancel()
         with contextlib.suppress(asyncio.CancelledError, grpc.aio.AioRpcError, GaveUpError):
             await acting
+
+
+async def _ended(grid: Grid, victim: Process, within_seconds: float) -> int:
+    """Its exit code. Raises NotPassedError where it lives and all is at rest; who hangs is not excused."""
+    try:
+        return await victim.ended(within_seconds)
+    except StillRunsError as error:
+        await grid.at_rest_in((await grid.state()).risk.mode)
+        raise NotPassedError(str(error)) from None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gridchaos.case import Case, Phase
-from gridchaos.player import play
+from gridchaos.player import NotPassedError, play
 from gridchaos.selection import Surveyed, essentials, matrix
 from gridchaos.surveying import carry_out, put_together, tasks, unpassed
 from gridtesting.databases import Database
@@ -63,6 +63,15 @@ async def test_a_transaction_that_dies_on_postgres_is_rolled_back(
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", postgres_database.url)
     await plays_well(case_id, tmp_path)
+
+
+@pytest.mark.xdist_group("teeth")
+async def test_a_start_that_has_no_occasion_to_die_again_is_no_death_and_no_hang(tmp_path: Path) -> None:
+    """The matrix plays such a case anew, as it does where the first run has none."""
+    case = Case.parse("executor.answer.before+executor.adopt.before/placing/none")
+    with pytest.raises(NotPassedError, match="executor still runs"):
+        await play(case, tmp_path, dies_within_seconds=6)
+    assert (tmp_path / "trace-0").read_text(encoding="utf-8").split()[-1] == "executor.answer.before"
 
 
 @pytest.fixture(scope="module")
