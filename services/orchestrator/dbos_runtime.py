@@ -11,13 +11,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, WorkflowStatus
+from sqlalchemy.exc import OperationalError
 
 from griddb.errors import SchemaError
 from gridrpc.crash import around
 from orchestrator import workflows
 from orchestrator.dbos_schema import DbosSchema
 from orchestrator.errors import UnfinishableError
-from orchestrator.workflow_database import WorkflowDatabase
+from orchestrator.workflow_database import WorkflowDatabase, read
 
 # One orchestrator per database: DBOS recovers only what the same executor id left behind.
 _EXECUTOR_ID = "orchestrator"
@@ -69,7 +70,7 @@ def launch(database: WorkflowDatabase) -> None:
     """
     url, schema = database.engine.url, DbosSchema()
     try:
-        schema.check(database.read(schema.version), "the workflows' database", url.get_backend_name())
+        schema.check(read(database, schema.version), "the workflows' database", url.get_backend_name())
     except SchemaError as error:
         raise UnfinishableError(str(error)) from error
     config: DBOSConfig = {
@@ -87,9 +88,18 @@ def launch(database: WorkflowDatabase) -> None:
     # With a handler of its own in place DBOS adds none: its lines come out as ours do.
     logging.getLogger("dbos").addHandler(logging.NullHandler())
     logging.getLogger("dbos").addFilter(_tells_no_outage)
+    database.unbroken(lambda: _begin(config))
+
+
+def _begin(config: DBOSConfig) -> None:
+    """DBOS tries its statements again after an outage, but for those that look after its tables and its version."""
     DBOS(config=config)
-    with around("orchestrator.launch"):
-        DBOS.launch()
+    try:
+        with around("orchestrator.launch"):
+            DBOS.launch()
+    except OperationalError:
+        DBOS.destroy()  # what has failed to launch is launched no more
+        raise
 
 
 def sqlite_path(data_dir: Path) -> Path:
@@ -219,4 +229,5 @@ def record_of(found: WorkflowStatus) -> WorkflowRecord:
 def _tells_no_outage(record: logging.LogRecord) -> bool:
     """Threads of DBOS tell each second, with tracebacks, that the database is away; the store has said it once."""
     text = record.getMessage()
-    return "OperationalError" not in text and "Notification listener error" not in text
+    outage = record.exc_info is not None and isinstance(record.exc_info[1], OperationalError)
+    return not outage and "OperationalError" not in text and "Notification listener error" not in text

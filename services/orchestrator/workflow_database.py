@@ -47,8 +47,8 @@ class WorkflowDatabase(Protocol):
         """Why it cannot be used; empty while it can."""
         ...
 
-    def read(self, look: Callable[[sa.Connection], T]) -> T:
-        """What a look at it finds, once one has come to its end; an outage in its midst ends the connection."""
+    def unbroken(self, work: Callable[[], T]) -> T:
+        """What the work returns, once no outage has broken it: after one all of it is done again."""
         ...
 
     def ping(self) -> None:
@@ -72,6 +72,16 @@ def open_workflow_database(where: Path | sa.URL) -> Iterator[WorkflowDatabase]:
         database.engine.dispose()
 
 
+def read(database: WorkflowDatabase, look: Callable[[sa.Connection], T]) -> T:
+    """What a look at it finds, once one has come to its end."""
+
+    def once() -> T:
+        with database.engine.connect() as connection:
+            return look(connection)
+
+    return database.unbroken(once)
+
+
 class _WorkflowFile:
     def __init__(self, path: Path) -> None:
         self._file = PatientFile(path)
@@ -88,10 +98,10 @@ class _WorkflowFile:
     def away(self) -> str:
         return self._file.away
 
-    def read(self, look: Callable[[sa.Connection], T]) -> T:
+    def unbroken(self, work: Callable[[], T]) -> T:
         while True:
             try:
-                return _look(self.engine, look)
+                return work()
             except OperationalError as error:
                 if not isinstance(error.orig, _OverError):
                     raise
@@ -163,10 +173,10 @@ class _WorkflowServer:
     def away(self) -> str:
         return self._away
 
-    def read(self, look: Callable[[sa.Connection], T]) -> T:
+    def unbroken(self, work: Callable[[], T]) -> T:
         for pause in pauses():
             try:
-                return _look(self.engine, look)
+                return work()
             except OperationalError:  # a connection that breaks as it is set up tells nothing more
                 if self._closing.wait(pause):
                     raise
@@ -226,11 +236,6 @@ class _WorkflowServer:
         except psycopg.Error:
             return False
         return True
-
-
-def _look(engine: sa.Engine, look: Callable[[sa.Connection], T]) -> T:
-    with engine.connect() as connection:
-        return look(connection)
 
 
 def _close(_connection: object, record: sa.pool.ConnectionPoolEntry) -> None:
