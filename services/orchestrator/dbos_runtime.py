@@ -68,11 +68,8 @@ def launch(database: WorkflowDatabase) -> None:
     It re-enqueues the PENDING workflows of our contract at once: bind the steps before. Raises UnfinishableError for
     tables of another version.
     """
-    url, schema = database.engine.url, DbosSchema()
-    try:
-        schema.check(read(database, schema.version), "the workflows' database", url.get_backend_name())
-    except SchemaError as error:
-        raise UnfinishableError(str(error)) from error
+    _check_tables(database)
+    url = database.engine.url
     config: DBOSConfig = {
         "name": "gridwright",
         "system_database_url": url.render_as_string(hide_password=False),
@@ -89,6 +86,17 @@ def launch(database: WorkflowDatabase) -> None:
     logging.getLogger("dbos").addHandler(logging.NullHandler())
     logging.getLogger("dbos").addFilter(_tells_no_outage)
     database.unbroken(lambda: _begin(config))
+
+
+def _check_tables(database: WorkflowDatabase) -> None:
+    schema, where, dialect = DbosSchema(), "the workflows' database", database.engine.dialect.name
+    version, in_use = read(database, lambda connection: (schema.version(connection), schema.has_workflows(connection)))
+    try:
+        schema.refuse_newer(version, where, dialect)
+        if in_use:
+            schema.check(version, where, dialect)
+    except SchemaError as error:
+        raise UnfinishableError(str(error)) from error
 
 
 def _begin(config: DBOSConfig) -> None:

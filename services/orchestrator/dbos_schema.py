@@ -3,6 +3,8 @@
 Their numbers are told by no public function of DBOS; this is the only module that looks behind them.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from dbos import run_dbos_database_migrations
 from dbos._migration import get_dbos_migrations, sqlite_migrations
@@ -25,11 +27,19 @@ class DbosSchema:
 
     def version(self, connection: sa.Connection) -> str:
         """What is there; empty before DBOS was started on it for the first time."""
+        found = self._column(connection, TABLE, "version")
+        return "" if found is None else str(connection.execute(found).scalar() or "")
+
+    def has_workflows(self, connection: sa.Connection) -> bool:
+        """Whether there is one. Without any, an older version may be what a killed launch left: DBOS finishes it."""
+        found = self._column(connection, "workflow_status", "workflow_uuid")
+        return found is not None and connection.execute(found.limit(1)).scalar() is not None
+
+    def _column(self, connection: sa.Connection, table: str, name: str) -> sa.Select[Any] | None:
         schema = self.name if connection.dialect.name == "postgresql" else None
-        if not sa.inspect(connection).has_table(TABLE, schema=schema):
-            return ""
-        table = sa.table(TABLE, sa.column("version"), schema=schema)
-        return str(connection.execute(sa.select(table.c.version)).scalar() or "")
+        if not sa.inspect(connection).has_table(table, schema=schema):
+            return None
+        return sa.select(sa.column(name)).select_from(sa.table(table, schema=schema))
 
     def refuse_newer(self, version: str, where: str, dialect: str) -> None:
         """Raises SchemaError for a version above ours."""

@@ -6,7 +6,6 @@ import pytest
 import sqlalchemy as sa
 
 from gridtesting.databases import Database
-from orchestrator import dbos_runtime
 from orchestrator.dbos_schema import DbosSchema
 from orchestrator.workflow_database import open_workflow_database, read
 
@@ -26,32 +25,6 @@ def test_a_look_whose_connection_breaks_is_taken_again(postgres_database: Databa
     with open_workflow_database(sa.make_url(postgres_database.url).set(drivername="postgresql+psycopg")) as database:
         assert read(database, look) == DbosSchema().newest("postgresql")
     assert looks == 2
-
-
-@pytest.mark.parametrize("statement", ["shard_key", 'UPDATE "dbos".dbos_migrations', "INTO dbos.application_versions"])
-def test_a_launch_in_which_the_connection_breaks_begins_anew(
-    postgres_database: Database, statement: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    """It breaks before DBOS looks at its tables, while it makes them, and after."""
-    broken: list[str] = []
-
-    def cut(connection: sa.Connection, _cursor: object, text: str, *_: object) -> None:
-        if statement in text and not broken:
-            broken.append(text)
-            connection.execute(END)
-
-    with open_workflow_database(sa.make_url(postgres_database.url).set(drivername="postgresql+psycopg")) as database:
-        with database.engine.begin() as connection:
-            connection.execute(sa.text("DROP SCHEMA dbos CASCADE"))
-        sa.event.listen(database.engine, "before_cursor_execute", cut)
-        try:
-            dbos_runtime.launch(database)
-            assert dbos_runtime.unfinished() == []
-        finally:
-            dbos_runtime.shut_down()
-        assert read(database, DbosSchema().version) == DbosSchema().newest("postgresql")
-    assert broken
-    assert not caplog.records
 
 
 def test_what_a_look_itself_raises_is_raised(postgres_database: Database, tmp_path: Path) -> None:
