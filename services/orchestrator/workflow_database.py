@@ -4,6 +4,7 @@ Left alone, DBOS tries a lost connection again after up to a minute and a half, 
 a disk that is full, which would end a workflow that has not ended. What broke is rolled back before DBOS is told.
 """
 
+import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -24,6 +25,8 @@ from griddb.pauses import pauses
 from griddb.session import first_line, is_damage, is_passing, open_engine
 from griddb.urls import shown
 from orchestrator.errors import DatabaseStopError
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -176,10 +179,14 @@ class _WorkflowServer:
     def unbroken(self, work: Callable[[], T]) -> T:
         for pause in pauses():
             try:
-                return work()
-            except OperationalError:  # a connection that breaks as it is set up tells nothing more
+                value = work()
+            except OperationalError as error:  # a connection that breaks as it is set up tells nothing more
+                self._note_broken(first_line(error))
                 if self._closing.wait(pause):
                     raise
+            else:
+                self._away = ""
+                return value
         raise AssertionError("pauses never end")
 
     def ping(self) -> None:
@@ -189,6 +196,13 @@ class _WorkflowServer:
 
     def stop_waiting(self) -> None:
         self._closing.set()
+
+    def _note_broken(self, reason: str) -> None:
+        if not self._away:
+            log.warning(
+                "the workflows in %s cannot be read yet (%s): trying again until they can", shown(self._url), reason
+            )
+        self._away = f"the workflows in {shown(self._url)} cannot be read yet ({reason})"
 
     def _connect(self, dialect: sa.Dialect, _record: object, words: list[str], names: dict[str, Any]) -> object:
         """A connection, once there is one."""
