@@ -65,8 +65,8 @@ class StepRecord:
 def launch(database: WorkflowDatabase) -> None:
     """Starts DBOS on the database; on a server its tables are in a schema of their own.
 
-    It re-enqueues the PENDING workflows of our contract at once: bind the steps before. Raises UnfinishableError for
-    tables of another version.
+    It re-enqueues the PENDING workflows of our contract at once: bind the steps before. An outage is waited for. Raises
+    UnfinishableError for tables of a newer version, and for those of an older one that hold a workflow.
     """
     _check_tables(database)
     url = database.engine.url
