@@ -41,7 +41,7 @@ def place(make_place: MakePlace) -> MakePlace:
 
 async def adopt(live: LiveExecutor, clock: ManualClock, prefix: str = PREFIX) -> executor_pb2.AdoptResponse:
     """Adopts, with the venue's clock going on meanwhile."""
-    call = asyncio.ensure_future(live.stub.Adopt(executor_pb2.AdoptRequest(symbol=SYMBOL, prefix=prefix), timeout=10))
+    call = asyncio.ensure_future(live.stub.Adopt(executor_pb2.AdoptRequest(symbol=SYMBOL, prefix=prefix), timeout=30))
     for _ in range(400):
         done, _pending = await asyncio.wait({call}, timeout=0.01)
         if done:
@@ -119,7 +119,7 @@ async def test_it_waits_until_what_was_under_way_can_arrive_no_more(
 
     async with running_executor(tmp_path / "second", venue, clock) as live:
         call = asyncio.ensure_future(
-            live.stub.Adopt(executor_pb2.AdoptRequest(symbol=SYMBOL, prefix=PREFIX), timeout=10)
+            live.stub.Adopt(executor_pb2.AdoptRequest(symbol=SYMBOL, prefix=PREFIX), timeout=30)
         )
         await until(lambda: live.executor.adoption.waiting, "the wait")
         venue.deliver()
@@ -133,7 +133,7 @@ async def test_a_venue_that_knows_none_of_ours_is_not_waited_for(
 ) -> None:
     venue.add_foreign(SYMBOL, place(9, OTHER))
     async with running_executor(tmp_path, venue, clock) as live:
-        answer = await live.stub.Adopt(executor_pb2.AdoptRequest(symbol=SYMBOL, prefix=PREFIX), timeout=10)
+        answer = await live.stub.Adopt(executor_pb2.AdoptRequest(symbol=SYMBOL, prefix=PREFIX), timeout=30)
     assert (answer.orders, answer.trades) == (0, 0)
 
 
@@ -143,7 +143,7 @@ async def test_somebody_who_still_places_orders_of_this_name_is_a_second_bot(
     venue.add_foreign(SYMBOL, place(1))
     async with running_executor(tmp_path, venue, clock) as live:
         call = asyncio.ensure_future(
-            live.stub.Adopt(executor_pb2.AdoptRequest(symbol=SYMBOL, prefix=PREFIX), timeout=10)
+            live.stub.Adopt(executor_pb2.AdoptRequest(symbol=SYMBOL, prefix=PREFIX), timeout=30)
         )
         await until(lambda: live.executor.adoption.waiting, "the wait")
         clock.advance(6_000)
@@ -229,7 +229,7 @@ async def test_while_an_orchestrator_follows_the_log_nothing_is_adopted(
 ) -> None:
     async with running_executor(tmp_path, venue, clock) as live:
         with live.executor.followers.following(SYMBOL, 1), pytest.raises(grpc.aio.AioRpcError) as refused:
-            await live.stub.Adopt(executor_pb2.AdoptRequest(symbol=SYMBOL, prefix=PREFIX), timeout=10)
+            await live.stub.Adopt(executor_pb2.AdoptRequest(symbol=SYMBOL, prefix=PREFIX), timeout=30)
     fault = fault_of(refused.value)
     assert fault is not None
     assert fault.reason == "FOLLOWED"

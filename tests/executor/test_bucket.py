@@ -92,4 +92,4 @@ async def test_who_gives_up_does_not_stand_in_the_way() -> None:
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
     clock.advance(1_000)
-    await asyncio.wait_for(throttle.acquire(Priority.READ), timeout=5)
+    await asyncio.wait_for(throttle.acquire(Priority.READ), timeout=30)

@@ -83,14 +83,14 @@ async def live_through(live: LiveExecutor, requests: list[tuple[str, list[Action
 
 async def nothing_in_doubt(live: LiveExecutor) -> None:
     """Waits until the resolver has evidence for everything."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while (await live.stub.ListOpenOrders(executor_pb2.ListOpenOrdersRequest(symbol=SYMBOL))).in_flight:
         assert time.monotonic() < deadline, "an order stays in doubt"
 
 
 async def everything_told(live: LiveExecutor, venue: FakeVenue) -> list[OrderUpdate]:
     """The log once it has the end of every order that the venue has."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:
         log = await live.whole_log()
         ended = {entry.exchange_order_id for entry in log if isinstance(entry.news, OrderStatus) and entry.news.ended}

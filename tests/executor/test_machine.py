@@ -289,7 +289,7 @@ class ExecutorMachine(RuleBasedStateMachine):
 
     async def everything_told(self) -> None:
         (watch,) = self.executor.watches
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while True:
             await watch.poll_once()
             log = await self.ledger.writer.run(updates.page, SYMBOL, 0, 100_000)

@@ -171,15 +171,17 @@ async def test_one_request_ten_times_from_two_channels_with_kills_in_between_is_
 @on_both_databases
 async def test_orders_fills_and_cancels_go_the_whole_way(tmp_path: Path, database: Database) -> None:
     filled, cancelled = place(1), place(2, price="49000")
-    async with running_simex(tmp_path) as simex, running(write_config(tmp_path, simex.http_url, database)) as live:
+    async with contextlib.AsyncExitStack() as stack:
+        simex = await stack.enter_async_context(running_simex(tmp_path))
+        # Nothing is found by asking: what is told came over the venue's stream.
+        config = write_config(tmp_path, simex.http_url, database, poll_interval_ms=3_600_000)
+        live = await stack.enter_async_context(running(config))
         results = await until_answered(live, request_of("bot/BTC/USDT/1/1", [filled, cancelled]))
         async with open_channel(live.address) as channel:
             stub = executor_pb2_grpc.ExecutorStub(channel)
             log = stub.StreamOrderUpdates(executor_pb2.StreamOrderUpdatesRequest(symbol=SYMBOL))
-            began = time.monotonic()
             await simex.inject("49990", "5")
             entries = [convert.update_from_proto(await log.read()) for _ in range(2)]  # type: ignore[arg-type]  # no EOF
-            took = time.monotonic() - began
             cancel = CancelOrder(cancelled.client_order_id, "", cancelled.slot)
             (result,) = await live.call(request_of("bot/BTC/USDT/1/2", [cancel]))
             entries.append(convert.update_from_proto(await log.read()))  # type: ignore[arg-type]  # no EOF
@@ -197,7 +199,6 @@ async def test_orders_fills_and_cancels_go_the_whole_way(tmp_path: Path, databas
     assert fill == true_fill, "price, quantity, fee and its asset are the venue's to the digit"
     assert true_fill.fee > 0
     assert list(listed.orders) == []
-    assert took < 1, "a fill must reach the log in well under a second"
 
 
 @on_both_databases

@@ -72,6 +72,6 @@ async def test_the_service_forgets_by_itself(
     async with running_executor(tmp_path, venue, clock, pace=replace(STEPWISE, keep_finished_ms=1)) as live:
         listed = await live.stub.ListRequests(executor_pb2.ListRequestsRequest(symbol=SYMBOL))
         while len(listed.batches) > 1:
-            listed = await live.stub.ListRequests(executor_pb2.ListRequestsRequest(symbol=SYMBOL), timeout=10)
+            listed = await live.stub.ListRequests(executor_pb2.ListRequestsRequest(symbol=SYMBOL), timeout=30)
     assert first.outcome is Outcome.REJECTED
     assert [batch.request_id for batch in listed.batches] == ["bot/BTC/USDT/1/2"]

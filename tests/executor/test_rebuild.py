@@ -93,7 +93,7 @@ async def test_a_reader_without_an_epoch_is_no_orchestrator(
         await live.fence(5)
         await live.batch("bot/5/1", [place], epoch=5)
         venue.fill(place.client_order_id)
-        call = live.stub.StreamOrderUpdates(executor_pb2.StreamOrderUpdatesRequest(symbol=SYMBOL), timeout=10)
+        call = live.stub.StreamOrderUpdates(executor_pb2.StreamOrderUpdatesRequest(symbol=SYMBOL), timeout=30)
         async for _ in call:
             break  # it is open now, and stays so
         assert (await live.fence_for_rebuild(6)).epoch == 6

@@ -116,7 +116,7 @@ async def test_a_change_ends_the_wait_before_the_heartbeat() -> None:
         waiting = asyncio.create_task(reader.wait(at(0)))
         await asyncio.sleep(0)
         trade(board, BTC, 1)
-        await asyncio.wait_for(waiting, 5)
+        await asyncio.wait_for(waiting, 30)
         assert told(reader.take(at(1))) == (BTC, 1, 0, False)
 
 
@@ -126,7 +126,7 @@ async def test_closing_the_board_ends_the_wait_and_stays_closed() -> None:
         waiting = asyncio.create_task(reader.wait(at(0)))
         await asyncio.sleep(0)
         board.close()
-        await asyncio.wait_for(waiting, 5)
-        await asyncio.wait_for(reader.wait(at(0)), 5)
+        await asyncio.wait_for(waiting, 30)
+        await asyncio.wait_for(reader.wait(at(0)), 30)
     assert board.closed
     assert board.readers == 0

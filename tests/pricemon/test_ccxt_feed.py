@@ -123,7 +123,7 @@ async def test_a_reset_socket_is_a_lost_feed_and_the_next_watch_subscribes_anew(
 
     await venue.drop_sockets()
     with pytest.raises(FeedLost):
-        await asyncio.wait_for(first, 5)
+        await asyncio.wait_for(first, 30)
     second = asyncio.create_task(feed.watch(heard.append))
     await until(lambda: venue.subscribed(TRADES), "the second subscription")
     await venue.send(TRADES, trade_frame("BTCUSDT", "100.50"))

@@ -221,7 +221,7 @@ async def test_a_symbol_that_the_venue_does_not_trade_ends_the_service(settings:
         with pytest.raises(
             UnknownSymbol, match=r"'BTC/USDT': the scripted venue does not trade it; did you mean BTC/USD\?"
         ):
-            await asyncio.wait_for(service.feeding, 5)
+            await asyncio.wait_for(service.feeding, 30)
 
 
 async def test_health_is_serving_once_the_venue_confirmed_the_symbols_and_stays(
@@ -234,7 +234,7 @@ async def test_health_is_serving_once_the_venue_confirmed_the_symbols_and_stays(
         )
         before = await watch.read()
         feed.venue_up = True
-        after = await asyncio.wait_for(watch.read(), 5)
+        after = await asyncio.wait_for(watch.read(), 30)
         feed.trade(BTC, "1")
         await heard(service, "1")
         feed.venue_up = False

@@ -63,16 +63,16 @@ async def test_it_tells_a_price_by_rest_and_by_websocket_and_ends_with_0_on_sigt
     async with process(path, forked=False) as (running, address), open_channel(address) as channel:
         stub = pricemon_pb2_grpc.PriceMonitorStub(channel)
         call = stub.StreamPrices(pricemon_pb2.StreamPricesRequest(symbols=[BTC]))
-        first = await asyncio.wait_for(call.read(), 20)
+        first = await asyncio.wait_for(call.read(), 30)
         await until(lambda: venue.subscribed("btcusdt@bookTicker"), "the subscription")
         await venue.send("btcusdt@bookTicker", {"u": 1, "s": "BTCUSDT", "b": "100", "B": "1", "a": "101", "A": "1"})
-        while (change := await asyncio.wait_for(call.read(), 10)).bid != "100":
+        while (change := await asyncio.wait_for(call.read(), 30)).bid != "100":
             pass
         price = await stub.GetPrice(pricemon_pb2.GetPriceRequest(symbol=BTC))
 
         running.send(signal.SIGTERM)
         with pytest.raises(grpc.aio.AioRpcError) as told:
-            await asyncio.wait_for(read_to_the_end(call), 10)
+            await asyncio.wait_for(read_to_the_end(call), 30)
         code = await running.stop(STOP_SECONDS)
 
     assert (first.price, change.ask, price.price) == ("100.1", "101", "100.1")
@@ -96,7 +96,7 @@ async def test_a_venue_that_is_away_at_the_start_is_waited_for(venue: TapeServer
             await pricemon_pb2_grpc.PriceMonitorStub(channel).GetPrice(pricemon_pb2.GetPriceRequest(symbol=BTC))
 
         await venue.start()
-        after = (await asyncio.wait_for(health.read(), 20)).status
+        after = (await asyncio.wait_for(health.read(), 30)).status
         health.cancel()
 
     statuses = health_pb2.HealthCheckResponse

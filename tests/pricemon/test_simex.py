@@ -81,7 +81,7 @@ async def pricemon(house: House) -> AsyncIterator[str]:
     line = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
     yield line.split()[-1]
     process.send_signal(signal.SIGTERM)
-    await asyncio.wait_for(process.communicate(), 10)
+    await asyncio.wait_for(process.communicate(), 30)
     assert process.returncode == 0
 
 

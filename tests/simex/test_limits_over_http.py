@@ -144,7 +144,7 @@ async def test_the_websocket_api_is_of_the_same_limits_and_tells_until_when(open
         answers = []
         for method in ("ping", "exchangeInfo", "ping", "ping"):
             await socket.send_json({"id": method, "method": method})
-            answers.append(await socket.receive_json(timeout=10))
+            answers.append(await socket.receive_json(timeout=30))
         closed = await socket.receive(10)
     ping, _, refused, banned = answers
     weight = {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 23}

@@ -230,7 +230,7 @@ async def answered(request: pytest.FixtureRequest, signed: Any, sign: Callable[.
                 params = {"timestamp": time.time_ns() // 1_000_000, "apiKey": ask.key} | params
                 params["signature"] = sign(**dict(sorted(params.items()))).rpartition("=")[2]
             await socket.send_json({"id": 1, "method": endpoint.ws, "params": params})
-            reply = await socket.receive_json(timeout=5)
+            reply = await socket.receive_json(timeout=30)
             return reply["status"], reply["result" if reply["status"] == 200 else "error"]
 
         yield over_rest if request.param == "REST" else over_ws

@@ -54,7 +54,7 @@ async def test_public_frames_have_the_recorded_ones_fields(signed: Any, simex: S
 
     async with signed.http.ws_connect(f"{simex.http_url}/ws/btcusdt@{kind}") as socket:
         await simex.advance(1)
-        frame = await socket.receive_json(timeout=5)
+        frame = await socket.receive_json(timeout=30)
 
     assert list(frame) == list(recorded)
     assert {key: type(value) for key, value in frame.items()} == {key: type(value) for key, value in recorded.items()}

@@ -41,7 +41,7 @@ async def test_it_tells_where_it_listens_serves_there_and_stops_when_asked(
     running = await launch_listening(config(tmp_path), "--ports-file", str(ports))
 
     async with aiohttp.ClientSession() as http, http.ws_connect(f"http://{running.http}/ws/btcusdt@trade") as socket_:
-        frame = await socket_.receive_json(timeout=10)
+        frame = await socket_.receive_json(timeout=30)
         async with open_channel(running.control) as channel:
             status = await simex_pb2_grpc.SimexStub(channel).GetMarket(simex_pb2.GetMarketRequest(symbol="BTC/USDT"))
         running.process.send_signal(signal.SIGTERM)

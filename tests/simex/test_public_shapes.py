@@ -105,7 +105,7 @@ async def first_frames(signed: Any, simex: SimexHandle, streams: Iterable[str]) 
     async with signed.http.ws_connect(f"{simex.http_url}/stream?streams={quote('/'.join(wanted))}") as socket:
         await simex.inject("60000.5", "2", Side.BUY)
         while set(found) != wanted:
-            frame = await socket.receive_json(timeout=10)
+            frame = await socket.receive_json(timeout=30)
             found.setdefault(frame["stream"], frame["data"])
     return found
 

@@ -32,7 +32,7 @@ async def test_each_recorded_quote_is_heard_though_nothing_trades(market: Market
     ):
         for _ in range(4):
             status = await simex.advance(1)
-        frames = [await socket.receive_json(timeout=10) for _ in range(3)]
+        frames = [await socket.receive_json(timeout=30) for _ in range(3)]
 
     assert status.at_end
     assert [(frame["b"], frame["B"], frame["a"], frame["A"]) for frame in frames] == [

@@ -42,11 +42,11 @@ async def user(simex: SimexHandle) -> AsyncIterator[Socket]:
 
 async def ask(socket: Socket, method: str, params: dict[str, object]) -> Any:
     await socket.send_json({"id": 1, "method": method, "params": params})
-    return await socket.receive_json(timeout=5)
+    return await socket.receive_json(timeout=30)
 
 
 async def ids(socket: Socket, count: int) -> list[int]:
-    return [(await socket.receive_json(timeout=5))["t"] for _ in range(count)]
+    return [(await socket.receive_json(timeout=30))["t"] for _ in range(count)]
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ async def test_a_silent_socket_is_open_and_then_tells_what_it_kept_unless_that_i
     began = time.monotonic()
     await simex.advance(3)
     first = await ids(trades, 1)
-    answer = asyncio.create_task(trades.receive_json(timeout=5))
+    answer = asyncio.create_task(trades.receive_json(timeout=30))
     await trades.send_json({"method": "LIST_SUBSCRIPTIONS", "id": 7})
     answered = await answer  # it carries answers, and no events
     heard = 0.0
@@ -104,7 +104,7 @@ async def test_a_dropped_socket_ends_without_a_word_at_the_event_that_its_fault_
     heard = await ids(trades, 2)
     await simex.advance(1)
 
-    message = await trades.receive(timeout=5)
+    message = await trades.receive(timeout=30)
 
     assert heard == [1, 2]
     assert message.type in {aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR}  # no CLOSE frame came
@@ -120,7 +120,7 @@ async def test_all_sockets_of_a_kind_are_cut_at_once(
     assert answer.dropped == dropped
     for name, socket in (("public", trades), ("user", user)):
         if stream in {"", name}:
-            assert (await socket.receive(timeout=5)).type in {aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR}
+            assert (await socket.receive(timeout=30)).type in {aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR}
         else:
             await socket.ping()
             assert not socket.closed
@@ -162,7 +162,7 @@ async def reports(user: Socket, count: int) -> list[tuple[str, str]]:
     """Client id and status of the next executionReports."""
     found: list[tuple[str, str]] = []
     while len(found) < count:
-        event = (await user.receive_json(timeout=5))["event"]
+        event = (await user.receive_json(timeout=30))["event"]
         if event["e"] == "executionReport":
             found.append((event["c"], event["X"]))
     return found
@@ -210,8 +210,8 @@ async def test_faults_of_requests_strike_orders_over_the_websocket_as_well(
     async with aiohttp.ClientSession() as http, http.ws_connect(f"{simex.http_url}/ws-api/v3") as socket:
         await socket.send_json({"id": 1, "method": "order.place", "params": signed_params(**order)})
         await socket.send_json({"id": 2, "method": "ping"})
-        answered = await socket.receive_json(timeout=5)
-        late = None if told is None else await socket.receive_str(timeout=5)
+        answered = await socket.receive_json(timeout=30)
+        late = None if told is None else await socket.receive_str(timeout=30)
 
     assert answered["id"] == 2
     assert late == told or (late and told and told in late), late
@@ -225,4 +225,4 @@ async def test_a_reset_over_the_websocket_cuts_it(simex: SimexHandle) -> None:
     async with aiohttp.ClientSession() as http, http.ws_connect(f"{simex.http_url}/ws-api/v3") as socket:
         await socket.send_json({"id": 1, "method": "ping"})
 
-        assert (await socket.receive(timeout=5)).type in {aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR}
+        assert (await socket.receive(timeout=30)).type in {aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR}

@@ -49,7 +49,7 @@ async def ask(simex: SimexHandle) -> AsyncIterator[Callable[..., Awaitable[Any]]
         async def asked(method: str = "", **params: object) -> Any:
             if method:
                 await socket.send_json({"id": "1", "method": method, "params": params})
-            return await socket.receive_json(timeout=5)
+            return await socket.receive_json(timeout=30)
 
         yield asked
 
@@ -251,7 +251,7 @@ async def test_a_shutdown_is_announced(tmp_path: Path) -> None:
     async with aiohttp.ClientSession() as http:
         async with running_simex(tmp_path) as handle:
             socket = await http.ws_connect(f"{handle.http_url}/ws-api/v3")
-        said = await socket.receive_json(timeout=5)
+        said = await socket.receive_json(timeout=30)
         await socket.close()
 
     assert said["event"]["e"] == "serverShutdown"

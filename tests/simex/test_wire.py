@@ -29,7 +29,7 @@ async def test_a_client_reads_answers_of_any_size(signed: Any, simex: SimexHandl
     async with signed.http.ws_connect(f"{simex.http_url}/ws") as socket:
         await socket.send_json({"method": "SUBSCRIBE", "params": names, "id": 1})
         await socket.send_json({"method": "LIST_SUBSCRIPTIONS", "id": 2})
-        answers = [await socket.receive_json(timeout=10) for _ in range(2)]
+        answers = [await socket.receive_json(timeout=30) for _ in range(2)]
 
     assert answers == [{"result": None, "id": 1}, {"result": names, "id": 2}]
 
@@ -37,7 +37,7 @@ async def test_a_client_reads_answers_of_any_size(signed: Any, simex: SimexHandl
 async def test_frames_of_many_batches_come_whole_and_in_order(signed: Any, simex: SimexHandle) -> None:
     async with signed.http.ws_connect(f"{simex.http_url}/stream?streams=btcusdt@trade/btcusdt@aggTrade") as socket:
         await simex.advance(5_000)
-        frames = [await socket.receive_json(timeout=10) for _ in range(10_000)]
+        frames = [await socket.receive_json(timeout=30) for _ in range(10_000)]
 
     trades = [frame["data"]["t"] for frame in frames if frame["stream"] == "btcusdt@trade"]
     aggregates = [frame["data"]["a"] for frame in frames if frame["stream"] == "btcusdt@aggTrade"]

@@ -44,7 +44,7 @@ def ask(socket: aiohttp.ClientWebSocketResponse) -> Ask:
 
     async def asked(method: str, params: dict[str, Any] | None = None, *, sign: bool = True) -> Any:
         await socket.send_json({"id": "1", "method": method, "params": signed(params or {}) if sign else params or {}})
-        return await socket.receive_json(timeout=5)
+        return await socket.receive_json(timeout=30)
 
     return asked
 
@@ -144,9 +144,9 @@ async def test_every_answer_tells_what_is_used_of_the_limits_unless_asked_not_to
     url = f"{simex.http_url}/ws-api/v3?returnRateLimits=false"
     async with aiohttp.ClientSession() as http, http.ws_connect(url) as other:
         await other.send_json({"id": 1, "method": "ping"})
-        by_url = await other.receive_json(timeout=5)
+        by_url = await other.receive_json(timeout=30)
         await other.send_json({"id": 2, "method": "ping", "params": {"returnRateLimits": True}})
-        asked_for = await other.receive_json(timeout=5)
+        asked_for = await other.receive_json(timeout=30)
 
     kinds = [
         [each["rateLimitType"] for each in answer["rateLimits"]] for answer in (placed, refused, pinged, asked_for)
@@ -209,7 +209,7 @@ async def test_what_makes_no_sense_is_answered_and_the_socket_lives(
     socket: aiohttp.ClientWebSocketResponse, ask: Ask, text: str, code: int
 ) -> None:
     await socket.send_str(text)
-    answer = await socket.receive_json(timeout=5)
+    answer = await socket.receive_json(timeout=30)
 
     assert answer["error"]["code"] == code
     assert answer["id"] == (7 if text.startswith('{"id": 7') else None)
@@ -227,7 +227,7 @@ async def test_numbers_are_signed_as_they_are_written(socket: aiohttp.ClientWebS
         f'{{"id":1,"method":"order.place","params":{{"price":58000.10,"quantity":1e-2,"timestamp":{stamp},{texts},'
         f'"signature":"{signature}"}}}}'
     )
-    answer = await socket.receive_json(timeout=5)
+    answer = await socket.receive_json(timeout=30)
 
     assert answer["error"]["code"] == -1100  # the signature was right; 1e-2 is no way to write a quantity
 
