@@ -76,6 +76,7 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
         self.requests: dict[str, Request] = {}
         self.ledger_birth_id = uuid.uuid4().hex
         self.outcomes: list[Outcome] = []  # of the next places, one each; then ACCEPTED
+        self.glimpsed: list[str] = []  # client ids that the next look at the venue's list shows, and none after it
         self.adopt: Callable[[], executor_pb2.AdoptResponse] = _nothing_adopted
         self.sending = asyncio.Event()  # cleared: requests are accepted and wait before they are sent
         self.answering = asyncio.Event()  # cleared: requests are sent and their answers wait
@@ -205,6 +206,7 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
     ) -> executor_pb2.ListOpenOrdersResponse:
         """What rests, and what is in flight."""
         market = self._market(request.symbol)
+        glimpsed, self.glimpsed = self.glimpsed, []
         unresolved = market.venue.unresolved()
         intents = [
             action.client_order_id
@@ -216,8 +218,8 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
         return executor_pb2.ListOpenOrdersResponse(
             orders=[
                 *(
-                    executor_pb2.VenueOrder(client_order_id=order.place.client_order_id, ours=True)
-                    for order in market.venue.live()
+                    executor_pb2.VenueOrder(client_order_id=name, ours=True)
+                    for name in [*glimpsed, *(order.place.client_order_id for order in market.venue.live())]
                 ),
                 *market.foreign,
             ],

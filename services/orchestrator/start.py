@@ -153,32 +153,39 @@ async def drain(desk: Desk, end_offset: int) -> None:
 async def agree_with_venue(desk: Desk, timeout_seconds: float) -> None:
     """Holds the state against the venue's book until they agree.
 
-    A contradiction may be a list that lags, so it is looked at again. Raises UnfinishableError for an order of ours on
-    the venue that the state does not have. An order that only the state has stays there: the log will tell its end.
+    A contradiction may be a list that lags, or an order that was placed and filled while the list was read: one counts
+    that two looks have found, one after the other. Raises UnfinishableError for an order of ours on the venue that the
+    state does not have. An order that only the state has stays there: the log will tell its end.
     """
     loop = asyncio.get_running_loop()
     until = loop.time() + timeout_seconds
-    found = Discrepancies()
+    lasting = found = await _contradictions(desk)
     for pause in backoff_seconds():
-        before = desk.state
-        orders = await desk.executor.open_orders(desk.symbol)
-        await drain(desk, orders.end_offset)
-        found = _in_both(reconcile(before, orders.snapshot), reconcile(desk.state, orders.snapshot))
         if found.none:
             return
-        if loop.time() > until:
-            break
         await asyncio.sleep(pause)
-    if found.orphans:
+        earlier, found = found, await _contradictions(desk)
+        lasting = _in_both(earlier, found)
+        if loop.time() > until and not lasting.none:
+            break
+    if lasting.orphans:
         raise UnfinishableError(
-            f"{desk.symbol}: the venue has orders of ours that the state does not know: {', '.join(found.orphans)}; a "
-            "second bot of this name, or a state from a backup: stop the other, or cancel them by hand, and start again"
+            f"{desk.symbol}: the venue has orders of ours that the state does not know: {', '.join(lasting.orphans)}; "
+            "a second bot of this name, or a state from a backup: stop the other, or cancel them by hand, and start "
+            "again"
         )
-    log.warning("%s: not on the venue's list, waiting for their end: %s", desk.symbol, ", ".join(found.missing))
+    log.warning("%s: not on the venue's list, waiting for their end: %s", desk.symbol, ", ".join(lasting.missing))
+
+
+async def _contradictions(desk: Desk) -> Discrepancies:
+    # What was placed or ended while the venue was asked contradicts one of the two states only, and nothing is wrong.
+    before = desk.state
+    orders = await desk.executor.open_orders(desk.symbol)
+    await drain(desk, orders.end_offset)
+    return _in_both(reconcile(before, orders.snapshot), reconcile(desk.state, orders.snapshot))
 
 
 def _in_both(before: Discrepancies, after: Discrepancies) -> Discrepancies:
-    # What was placed or ended while the venue was asked contradicts one of the two states only, and nothing is wrong.
     return Discrepancies(
         orphans=tuple(name for name in after.orphans if name in before.orphans),
         missing=tuple(name for name in after.missing if name in before.missing),

@@ -100,6 +100,16 @@ async def test_an_order_of_ours_that_the_state_does_not_know_stops_the_start(wor
             pass
 
 
+async def test_an_order_that_came_and_went_while_the_venue_was_asked_is_no_orphan(world: World) -> None:
+    world.options["reconcile_timeout_ms"] = "0"  # as after a first look that took longer
+    world.executor.glimpsed = [client_order_id(id_prefix("test", BTC), Role.OPENING, 1, 1, 1, 1)]
+
+    async with run_inside(world) as orchestrator:
+        await orchestrator.until_seq(1)
+
+    assert not world.executor.glimpsed, "the start has looked"
+
+
 async def test_an_order_that_only_the_state_has_stays_there(world: World) -> None:
     async with run_inside(world) as orchestrator:
         await orchestrator.until_seq(1)
