@@ -279,6 +279,9 @@ async def spawn(world: World, *, forked: bool = True) -> AsyncIterator[Child]:
     try:
         async with client_of(int(address.rpartition(":")[2])) as client:
             yield Child(process, client, address)
+    except AssertionError as error:
+        error.add_note(f"{process.log.read_text()}return code: {process.returncode}")
+        raise
     finally:
         await process.stop(0)
 
