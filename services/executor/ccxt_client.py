@@ -1,13 +1,12 @@
 """Making the ccxt client: keys, decimals, addresses, and none of its own throttling or repeating."""
 
-import copy
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import ccxt.pro  # noqa: TID251  # one of the adapter's modules
 
 from executor.config import VenueSettings
 from gridrpc.settings import ConfigError
+from gridrpc.venue_client import enter_sandbox, load_spot_only, rebased
 
 
 def make_client(settings: VenueSettings) -> Any:
@@ -23,7 +22,6 @@ def make_client(settings: VenueSettings) -> Any:
             "options": {
                 "defaultType": "spot",
                 "recvWindow": settings.recv_window_ms,
-                "fetchMarkets": {"types": ["spot"]},
                 "fetchCurrencies": False,
                 "fetchMargins": False,
                 "warnOnFetchOpenOrdersWithoutSymbol": False,
@@ -32,19 +30,13 @@ def make_client(settings: VenueSettings) -> Any:
         }
     )
     client.number = str  # with Decimal, ccxt 4.5.90 drops the fee of every trade it parses
+    load_spot_only(client)
     if settings.sandbox:
-        _enter_sandbox(client)
+        enter_sandbox(client)
     if settings.base_url:
-        client.urls["api"] = _moved(copy.deepcopy(client.urls["api"]), settings.base_url)
+        client.urls["api"] = rebased(client.urls["api"], settings.base_url)
     _distrust_replies(client)
     return client
-
-
-def _enter_sandbox(client: Any) -> None:
-    if not client.urls.get("test"):
-        remedy = f"ccxt knows of no test network of {client.id}; leave it out"
-        raise ConfigError("venue.sandbox", value=True, remedy=remedy)
-    client.set_sandbox_mode(enabled=True)
 
 
 def _distrust_replies(client: Any) -> None:
@@ -64,13 +56,3 @@ def _distrust_replies(client: Any) -> None:
         return parse(code, reason, url, method, headers, body, reply, *rest)
 
     client.handle_errors = handle_errors
-
-
-def _moved(urls: Any, base_url: str) -> Any:
-    """Every address under `urls`, at another host: the path stays, ws follows http."""
-    if isinstance(urls, dict):
-        return {name: _moved(url, base_url) for name, url in urls.items()}
-    base, old = urlsplit(base_url), urlsplit(urls)
-    secure = base.scheme == "https"
-    scheme = ("wss" if secure else "ws") if old.scheme.startswith("ws") else base.scheme
-    return urlunsplit((scheme, base.netloc, base.path + old.path, old.query, ""))

@@ -9,12 +9,12 @@ import difflib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import ccxt.async_support as ccxt_rest  # noqa: TID251 – this is the adapter
 import ccxt.pro as ccxt_pro  # noqa: TID251 – this is the adapter
 
 from gridrpc.settings import ConfigError
+from gridrpc.venue_client import enter_sandbox, load_spot_only, rebased
 from pricemon.config import Venue
 from pricemon.ports import FeedLost, Observation, Part, Quote, Ticker, Trade, UnknownSymbol
 
@@ -45,10 +45,7 @@ class CcxtFeed:
     async def open(self, symbols: Sequence[str]) -> None:
         """Loads the venue's markets and checks the symbols against them."""
         if not any(":" in symbol for symbol in symbols):  # the venue's derivatives need not be reachable for spot
-            self._exchange.options["fetchMarkets"] = {
-                **(self._exchange.options.get("fetchMarkets") or {}),
-                "types": ["spot"],
-            }
+            load_spot_only(self._exchange)
         # Anew where there are none: ccxt remembers also what it made of a reply that was none.
         markets = await self._calling(self._exchange.load_markets(not self._exchange.markets))
         if not markets:
@@ -170,32 +167,13 @@ def build_exchange(venue: Venue) -> Any:
         )
     kind = getattr(ccxt_pro if name in ccxt_pro.exchanges else ccxt_rest, name)
     exchange = kind({"enableRateLimit": True, "timeout": REST_TIMEOUT_MS, "newUpdates": False})
-    exchange.number = Decimal  # before the first parse, so that prices keep the venue's digits
+    exchange.number = str  # before the first parse: prices keep the venue's digits, and every market can be loaded
     exchange.options = {**exchange.options, "fetchCurrencies": False, "fetchMargins": False}
     if venue.sandbox:
-        _use_sandbox(exchange, venue)
+        enter_sandbox(exchange)
     if venue.base_url:
         exchange.urls["api"] = rebased(exchange.urls["api"], venue.base_url)
     return exchange
-
-
-def _use_sandbox(exchange: Any, venue: Venue) -> None:
-    try:
-        exchange.set_sandbox_mode(True)
-    except (ccxt_rest.NotSupported, TypeError):  # the latter where ccxt's entry for it is None, as kraken's is
-        remedy = f"{venue.exchange} has no test network; set it to false"
-        raise ConfigError("venue.sandbox", venue.sandbox, remedy) from None
-
-
-def rebased(urls: Any, base_url: str) -> Any:
-    """ccxt's URLs with host and scheme of another server; paths stay, and websockets stay websockets."""
-    if isinstance(urls, Mapping):
-        return {key: rebased(value, base_url) for key, value in urls.items()}
-    if not isinstance(urls, str):
-        return urls
-    url, base = urlsplit(urls), urlsplit(base_url)
-    scheme = base.scheme.replace("http", "ws") if url.scheme in ("ws", "wss") else base.scheme
-    return urlunsplit((scheme, base.netloc, base.path.rstrip("/") + url.path, url.query, ""))
 
 
 def ticker_of(row: Mapping[str, Any], symbol: str) -> Ticker:

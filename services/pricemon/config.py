@@ -64,8 +64,6 @@ def _venue(table: Table) -> Venue:
     )
     if venue.base_url and not venue.base_url.startswith(("http://", "https://")):
         raise ConfigError(table.field("base_url"), venue.base_url, 'give a URL such as "http://127.0.0.1:8080"')
-    if venue.base_url and venue.sandbox:
-        raise ConfigError(table.field("sandbox"), venue.sandbox, "base_url already says where the venue is; drop one")
     return venue
 
 

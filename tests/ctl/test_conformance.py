@@ -190,7 +190,7 @@ async def test_an_address_that_is_none_is_named(terminal: Terminal) -> None:
 
 
 async def test_a_test_network_that_ccxt_does_not_know_is_refused(terminal: Terminal) -> None:
-    with pytest.raises(ConfigError, match=r"venue.sandbox = True: ccxt knows of no test network of kraken"):
+    with pytest.raises(ConfigError, match=r"venue.sandbox = True: ccxt knows no test network of kraken"):
         await run_conformance(Options("kraken", sandbox=True, yes=True), terminal.screen)
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from gridrpc.venue_client import rebased
 from gridtesting.tape_server import Frame, TapeServer, read_frames
 from gridtesting.waiting import until
-from pricemon.ccxt_feed import CcxtFeed, build_exchange, number, rebased
+from pricemon.ccxt_feed import CcxtFeed, build_exchange, number
 from pricemon.config import Settings, Venue
 from pricemon.ports import FeedLost, Observation, Part, Quote, Ticker, Trade, UnknownSymbol
 from pricemon.service import running

@@ -60,9 +60,6 @@ def test_each_symbol_is_monitored_once_and_other_services_sections_are_theirs(tm
             VENUE + 'base_url = "localhost:80"\n' + GRID, "venue.base_url = 'localhost:80': give a URL", id="not a URL"
         ),
         pytest.param(
-            VENUE + 'base_url = "http://x"\nsandbox = true\n' + GRID, "venue.sandbox = True: base_url", id="both"
-        ),
-        pytest.param(
             VENUE + GRID + "[pricemon]\nstale_after = 5\n",
             "pricemon.stale_after = 5: no such setting; known here: address, heartbeat_ms",
             id="misspelt",
@@ -91,7 +88,7 @@ def test_a_config_that_cannot_be_used_is_refused_in_a_sentence(tmp_path: Path, t
         ),
         pytest.param(
             Venue("kraken", sandbox=True),
-            "venue.sandbox = True: kraken has no test network; set it to false",
+            "venue.sandbox = True: ccxt knows no test network of kraken; leave it out or set it to false",
             id="no test network",
         ),
     ],
