@@ -115,10 +115,10 @@ class World:
 
     async def dbos(self, *arguments: str) -> None:
         """A command of `dbos workflow`, as an operator gives it."""
-        tool = str(Path(sys.executable).with_name("dbos"))
+        tool = (sys.executable, "-m", "gridtesting.dbos_command")
         where = ("--sys-db-url", self.database.workflows_url(self.folder))
         process = await asyncio.create_subprocess_exec(
-            tool, "workflow", *arguments, *where, stdout=asyncio.subprocess.DEVNULL
+            *tool, "workflow", *arguments, *where, stdout=asyncio.subprocess.DEVNULL
         )
         assert await process.wait() == 0
 

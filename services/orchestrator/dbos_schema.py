@@ -6,11 +6,13 @@ Their numbers are told by no public function of DBOS; this is the only module th
 from typing import Any
 
 import sqlalchemy as sa
-from dbos import run_dbos_database_migrations
+from dbos import DBOSPortableJSONSerializer, run_dbos_database_migrations
 from dbos._migration import get_dbos_migrations, sqlite_migrations
+from dbos._sys_db import SystemDatabase
 
 from griddb.errors import SchemaError
 from griddb.schemas import is_newer, needs_upgrade
+from orchestrator.dbos_sqlite import dbos_engine
 
 TABLE = "dbos_migrations"
 
@@ -48,7 +50,23 @@ class DbosSchema:
 
     def upgrade_at(self, url: sa.URL) -> None:
         """DBOS's own migrations, each committed as it is done."""
-        run_dbos_database_migrations(url.set(drivername=url.get_backend_name()).render_as_string(hide_password=False))
+        text = url.set(drivername=url.get_backend_name()).render_as_string(hide_password=False)
+        with dbos_engine(url) as engine:
+            if engine is None:
+                run_dbos_database_migrations(text)
+                return
+            database = SystemDatabase.create(  # as DBOS.migrate does, which takes no engine
+                system_database_url=text,
+                engine_kwargs={},
+                engine=engine,
+                schema=self.name,
+                serializer=DBOSPortableJSONSerializer(),
+                executor_id=None,
+            )
+            try:
+                database.run_migrations()
+            finally:
+                database.destroy()
 
     def check(self, version: str, where: str, dialect: str) -> None:
         """Raises SchemaError unless it is ours or there is none."""

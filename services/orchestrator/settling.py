@@ -3,10 +3,12 @@
 Nothing is lost by that: the next start settles what was sent from the executor's ledger. The caller holds the lease.
 """
 
+import sqlalchemy as sa
 from dbos import DBOSClient, DBOSPortableJSONSerializer
 
 from orchestrator.databases import Workflows
-from orchestrator.dbos_runtime import DEAD, HALT, LIFT, UNFINISHED, record_of
+from orchestrator.dbos_runtime import DEAD, HALT, LIFT, UNFINISHED, WorkflowRecord, record_of
+from orchestrator.dbos_sqlite import dbos_engine
 
 _BY_LEDGER = "the next start settles what was sent of it from the executor's ledger"
 _AFTER = {
@@ -23,15 +25,25 @@ def settle_workflow(workflows: Workflows, workflow_id: str) -> str:
     """Cancels it; a sentence on what comes of that. Raises NotSettledError where it is not there or has ended."""
     if not workflows.there:
         raise NotSettledError(f"{workflow_id}: there are no workflows in {workflows.where}")
-    client = DBOSClient(system_database_url=workflows.url, serializer=DBOSPortableJSONSerializer())
-    try:
-        found = client.list_workflows(workflow_ids=[workflow_id], load_output=False)
-        if not found:
-            raise NotSettledError(f"{workflow_id}: there is no such workflow in {workflows.where}")
-        record = record_of(found[0])
-        if record.status not in {*UNFINISHED, DEAD}:
-            raise NotSettledError(f"{workflow_id} has ended ({record.status}): there is nothing to settle")
-        client.cancel_workflow(workflow_id)
-    finally:
-        client.destroy()
+    with dbos_engine(sa.make_url(workflows.url)) as engine:
+        client = DBOSClient(
+            system_database_url=workflows.url,
+            system_database_engine=engine,
+            serializer=DBOSPortableJSONSerializer(),
+        )
+        try:
+            record = _cancel(client, workflows, workflow_id)
+        finally:
+            client.destroy()
     return f"{workflow_id} is cancelled: {_AFTER.get(record.name, _BY_LEDGER)}"
+
+
+def _cancel(client: DBOSClient, workflows: Workflows, workflow_id: str) -> WorkflowRecord:
+    found = client.list_workflows(workflow_ids=[workflow_id], load_output=False)
+    if not found:
+        raise NotSettledError(f"{workflow_id}: there is no such workflow in {workflows.where}")
+    record = record_of(found[0])
+    if record.status not in {*UNFINISHED, DEAD}:
+        raise NotSettledError(f"{workflow_id} has ended ({record.status}): there is nothing to settle")
+    client.cancel_workflow(workflow_id)
+    return record

@@ -24,6 +24,7 @@ from griddb.files import BUSY_MS, PatientFile
 from griddb.pauses import pauses
 from griddb.session import first_line, is_damage, is_passing, open_engine
 from griddb.urls import shown
+from orchestrator.dbos_sqlite import create_dbos_engine
 from orchestrator.errors import DatabaseStopError
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _CONNECTIONS = 20  # as DBOS would have
-_BUSY_MS = 5_000  # longer than a store's: the workflows of many symbols wait for each other here
 # As DBOS would set it: how long a client that hangs may keep its locks.
 _SET_UP = b"SET idle_in_transaction_session_timeout TO '60s'"
 _PROBE = b"CREATE TEMP TABLE gridwright_probe ON COMMIT DROP AS SELECT repeat('x', 8000) AS filler"
@@ -93,8 +93,7 @@ class _WorkflowFile:
             self._file.open(self._use_wal)
         except DatabaseError as error:
             raise DatabaseStopError(error) from error
-        self.engine = sa.create_engine(f"sqlite:///{path}")
-        event.listen(self.engine, "connect", _as_dbos_has_it)
+        self.engine = create_dbos_engine(sa.URL.create("sqlite", database=str(path)))
         event.listen(self.engine, "handle_error", self._wait)
 
     @property
@@ -254,12 +253,6 @@ class _WorkflowServer:
 
 def _close(_connection: object, record: sa.pool.ConnectionPoolEntry) -> None:
     record.invalidate()
-
-
-def _as_dbos_has_it(connection: sqlite3.Connection, _record: object) -> None:
-    connection.isolation_level = "IMMEDIATE"
-    connection.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
-    connection.execute("PRAGMA foreign_keys=ON")
 
 
 def _set_up(connection: psycopg.Connection[Any], _record: object) -> None:
