@@ -6,6 +6,7 @@ from typing import assert_never
 
 from gridcore.accounting import absorb
 from gridcore.actions import Action, CancelOrder, PlaceOrder
+from gridcore.conditions import changes_conditions
 from gridcore.config import GridConfig
 from gridcore.ids import client_order_id
 from gridcore.ladder import ladder
@@ -16,7 +17,7 @@ from gridcore.position_manager import Adjustment, Placement, PositionManager
 from gridcore.risk import calm, check_risk, fresh
 from gridcore.state import Mode, RiskFlags, Rule, State
 from gridcore.strays import slots_to_revive
-from gridcore.triggers import ForeignSeen, ModeChanged, OrdersUpdated, Plan, PriceChanged, Ticked, Trigger
+from gridcore.triggers import ConditionsSeen, ModeChanged, OrdersUpdated, Plan, PriceChanged, Ticked, Trigger
 
 _HALTED = frozenset({Mode.ENTERING, Mode.SAFE})
 
@@ -58,8 +59,8 @@ def decide(
             plan = replace(plan, risk=state.risk, new_slots=revived, changes=True)
         case ModeChanged():
             return replace(plan, risk=_mode_changed(state.risk, trigger), changes=True)
-        case ForeignSeen():
-            return replace(plan, changes=trigger.foreign != state.foreign)
+        case ConditionsSeen():
+            return replace(plan, changes=changes_conditions(state, trigger))
         case _:
             assert_never(trigger)
     price, heard_ms = _price_of(trigger)

@@ -5,8 +5,16 @@ from decimal import Decimal
 
 
 @dataclass(frozen=True, slots=True)
+class PriceRange:
+    """Factors of the market's present price between which an order's price must lie; None: no limit."""
+
+    lowest: Decimal | None = None
+    highest: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MarketRules:
-    """Steps and minimum in base or quote; fees are fractions (0.001 is 0.1 %)."""
+    """Steps and limits in base or quote; fees are fractions (0.001 is 0.1 %). A limit of None is none."""
 
     symbol: str
     base: str
@@ -17,6 +25,15 @@ class MarketRules:
     min_notional: Decimal
     maker_fee: Decimal
     taker_fee: Decimal
+    max_quantity: Decimal | None = None
+    max_notional: Decimal | None = None
+    min_price: Decimal | None = None
+    max_price: Decimal | None = None
+    max_position: Decimal | None = None  # base: what the account may hold, and still be buying, at most
+    max_orders: int = 0  # open orders of the account in this market, others' included; 0: no limit
+    buy_range: PriceRange = PriceRange()
+    sell_range: PriceRange = PriceRange()
+    halted: bool = False  # the venue takes no orders in this market at present
 
     def price_down(self, price: Decimal) -> Decimal:
         """The highest price on the tick grid that is not above."""

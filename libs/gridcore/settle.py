@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from gridcore.accounting import absorb
 from gridcore.actions import Action, ActionResult, CancelOrder, Outcome, PlaceOrder
+from gridcore.conditions import with_conditions
 from gridcore.errors import CoreError, LogMismatchError
 from gridcore.market import MarketRules
 from gridcore.money import ZERO
@@ -17,7 +18,7 @@ from gridcore.orders import OrderEvent, OrderStatus, Role, advance
 from gridcore.position_manager import retired
 from gridcore.slots import InventorySlot, PositionStatus, SlotEvent, SlotOrder, passed
 from gridcore.state import State, StateRebuilt
-from gridcore.triggers import ForeignSeen, ModeChanged, OrdersUpdated, Plan
+from gridcore.triggers import ConditionsSeen, ModeChanged, OrdersUpdated, Plan
 
 WOULD_MATCH = "WOULD_MATCH"  # the reason of a refused order that would have traded at once
 
@@ -65,6 +66,8 @@ def settle(state: State, plan: Plan, results: Sequence[ActionResult], market: Ma
     for key in plan.dropped_slots:
         if key in slots and slots[key].order is None and slots[key].position_status is PositionStatus.EMPTY:
             del slots[key]
+    if isinstance(plan.trigger, ConditionsSeen):
+        state = with_conditions(state, plan.trigger)
     return replace(
         state,
         slots=slots,
@@ -73,7 +76,6 @@ def settle(state: State, plan: Plan, results: Sequence[ActionResult], market: Ma
         risk=replace(plan.risk, rejects=_rejects(plan, answers)),
         last_price=_price_after(state, plan),
         last_update_time=plan.trigger.at_ms * 1_000_000,
-        foreign=plan.trigger.foreign if isinstance(plan.trigger, ForeignSeen) else state.foreign,
     )
 
 
@@ -88,7 +90,7 @@ def _rejects(plan: Plan, answers: Mapping[int, ActionResult]) -> int:
 
 
 def _price_after(state: State, plan: Plan) -> Decimal | None:
-    if isinstance(plan.trigger, ModeChanged | ForeignSeen | StateRebuilt) or plan.trigger.price is None:
+    if isinstance(plan.trigger, ModeChanged | ConditionsSeen | StateRebuilt) or plan.trigger.price is None:
         return state.last_price
     return plan.trigger.price
 

@@ -109,6 +109,16 @@ class SlotOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class SlotRefusal:
+    """Why the slot's places are not taken: the reason of the last ones in a row, all of them the same."""
+
+    reason: str  # as ActionResult.reason, or the outcome where that has none
+    count: int
+    since_ms: int  # of the first
+    message: str  # of the last
+
+
+@dataclass(frozen=True, slots=True)
 class InventorySlot:
     """A rung: opens at `price` on `opening_side`, closes at `closing_price` on the other."""
 
@@ -123,6 +133,7 @@ class InventorySlot:
     round: int = 0  # completed open-close cycles
     retry_after_ms: int = 0  # after a refusal, nothing is placed here before this time
     retiring: bool = False  # the config no longer wants it: it leaves once FREE and EMPTY
+    refusal: SlotRefusal | None = None  # None once a place is taken
 
     @property
     def key(self) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from gridcore.lookup import Word
+from gridcore.market import MarketRules
 from gridcore.money import ZERO
 from gridcore.slots import InventorySlot
 
@@ -77,6 +78,14 @@ class Foreign:
 
 
 @dataclass(frozen=True, slots=True)
+class Funds:
+    """What the account could give to this grid: free, and bound in the grid's own open orders. Base and quote."""
+
+    base: Decimal
+    quote: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class StateRebuilt:
     """The state was made anew from the ledger, up to `end_offset` of the log. Nothing is decided on it."""
 
@@ -103,6 +112,8 @@ class State:
     totals: Totals = Totals()
     ledger_birth_id: str = ""
     foreign: Foreign = Foreign()
+    rules: MarketRules | None = None  # the venue's, once they have changed: until then those of the start hold
+    funds: Funds | None = None  # None: more than the grid could ever need
     rebuilt: StateRebuilt | None = None  # the last time that it was
 
 

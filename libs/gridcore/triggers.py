@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from gridcore.actions import Action, OrderUpdate
+from gridcore.market import MarketRules
 from gridcore.slots import InventorySlot
-from gridcore.state import Foreign, Mode, RiskFlags, Rule, StateRebuilt
+from gridcore.state import Foreign, Funds, Mode, RiskFlags, Rule, StateRebuilt
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +49,16 @@ class ModeChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class ForeignSeen:
-    """The open orders of others have changed. It is noted; what it asks for, the next price or tick does."""
+class ConditionsSeen:
+    """What the venue sets has changed. It is recorded; what it asks for, the next price or tick does."""
 
     at_ms: int
-    foreign: Foreign
+    foreign: Foreign  # the open orders of others
+    funds: Funds | None = None  # what the account can give; None: more than the grid could ever need
+    rules: MarketRules | None = None  # None: as they were
 
 
-Trigger = PriceChanged | Ticked | OrdersUpdated | ModeChanged | ForeignSeen
+Trigger = PriceChanged | Ticked | OrdersUpdated | ModeChanged | ConditionsSeen
 
 Cause = Trigger | StateRebuilt
 """What a step of the journal may come from."""

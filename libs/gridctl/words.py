@@ -103,7 +103,7 @@ _TRIGGERS = {
     "price_change": "price",
     "tick": "tick",
     "mode_change": "mode",
-    "foreign_seen": "hand",
+    "conditions_seen": "hand",
     "state_rebuilt": "anew",
 }
 

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any, Generic, TypeVar, assert_never
 
 from gridcore.actions import Action, ActionResult, CancelOrder, Fill, OrderUpdate, Outcome, PlaceOrder
-from gridcore.market import MarketRules
+from gridcore.market import MarketRules, PriceRange
 from gridcore.money import canonical
 from gridcore.orders import OrderStatus, OrderType, Role, Side
 from gridcore.slots import SlotOrder
@@ -18,6 +18,7 @@ from gridwright.v1 import executor_pb2, models_pb2
 
 E = TypeVar("E", bound=Enum)
 
+_ANY_PRICE = PriceRange()
 _DECIMAL = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?", re.ASCII)
 
 
@@ -233,9 +234,9 @@ def order_from_ledger(message: executor_pb2.LedgerOrder, field: str = "order") -
     )
 
 
-def rules_to_proto(rules: MarketRules) -> executor_pb2.MarketRules:
+def rules_to_proto(rules: MarketRules) -> models_pb2.MarketRules:
     """A market's rules as the wire has them."""
-    return executor_pb2.MarketRules(
+    return models_pb2.MarketRules(
         symbol=rules.symbol,
         base=rules.base,
         quote=rules.quote,
@@ -245,10 +246,19 @@ def rules_to_proto(rules: MarketRules) -> executor_pb2.MarketRules:
         min_notional=canonical(rules.min_notional),
         maker_fee=canonical(rules.maker_fee),
         taker_fee=canonical(rules.taker_fee),
+        max_quantity=_limit_to_proto(rules.max_quantity),
+        max_notional=_limit_to_proto(rules.max_notional),
+        min_price=_limit_to_proto(rules.min_price),
+        max_price=_limit_to_proto(rules.max_price),
+        max_position=_limit_to_proto(rules.max_position),
+        max_orders=rules.max_orders,
+        buy_range=_range_to_proto(rules.buy_range),
+        sell_range=_range_to_proto(rules.sell_range),
+        halted=rules.halted,
     )
 
 
-def rules_from_proto(message: executor_pb2.MarketRules, field: str = "rules") -> MarketRules:
+def rules_from_proto(message: models_pb2.MarketRules, field: str = "rules") -> MarketRules:
     """The rules; both steps are above 0. Raises InvalidArgument naming the field."""
     return MarketRules(
         symbol=_named(message.symbol, f"{field}.symbol"),
@@ -260,4 +270,33 @@ def rules_from_proto(message: executor_pb2.MarketRules, field: str = "rules") ->
         min_notional=parse_decimal(message.min_notional, f"{field}.min_notional"),
         maker_fee=parse_decimal(message.maker_fee, f"{field}.maker_fee"),
         taker_fee=parse_decimal(message.taker_fee, f"{field}.taker_fee"),
+        max_quantity=_limit_from_proto(message.max_quantity, f"{field}.max_quantity"),
+        max_notional=_limit_from_proto(message.max_notional, f"{field}.max_notional"),
+        min_price=_limit_from_proto(message.min_price, f"{field}.min_price"),
+        max_price=_limit_from_proto(message.max_price, f"{field}.max_price"),
+        max_position=_limit_from_proto(message.max_position, f"{field}.max_position"),
+        max_orders=message.max_orders,
+        buy_range=_range_from_proto(message.buy_range, f"{field}.buy_range"),
+        sell_range=_range_from_proto(message.sell_range, f"{field}.sell_range"),
+        halted=message.halted,
+    )
+
+
+def _limit_to_proto(limit: Decimal | None) -> str:
+    return "" if limit is None else canonical(limit)
+
+
+def _limit_from_proto(text: str, field: str) -> Decimal | None:
+    return parse_decimal(text, field) if text else None
+
+
+def _range_to_proto(prices: PriceRange) -> models_pb2.PriceRange | None:
+    if prices == _ANY_PRICE:
+        return None
+    return models_pb2.PriceRange(lowest=_limit_to_proto(prices.lowest), highest=_limit_to_proto(prices.highest))
+
+
+def _range_from_proto(message: models_pb2.PriceRange, field: str) -> PriceRange:
+    return PriceRange(
+        _limit_from_proto(message.lowest, f"{field}.lowest"), _limit_from_proto(message.highest, f"{field}.highest")
     )

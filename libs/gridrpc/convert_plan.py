@@ -13,13 +13,15 @@ from google.protobuf import json_format
 from gridcore.actions import ActionResult
 from gridcore.money import canonical
 from gridcore.state import StateRebuilt
-from gridcore.triggers import Cause, ForeignSeen, ModeChanged, OrdersUpdated, Plan, PriceChanged, Ticked
+from gridcore.triggers import Cause, ConditionsSeen, ModeChanged, OrdersUpdated, Plan, PriceChanged, Ticked
 from gridrpc.convert_orders import (
     action_from_proto,
     action_to_proto,
     parse_decimal,
     result_from_proto,
     result_to_proto,
+    rules_from_proto,
+    rules_to_proto,
     update_from_proto,
     update_to_proto,
 )
@@ -27,6 +29,8 @@ from gridrpc.convert_state import (
     MODES,
     foreign_from_proto,
     foreign_to_proto,
+    funds_from_proto,
+    funds_to_proto,
     parse_rule,
     rebuilt_from_proto,
     rebuilt_to_proto,
@@ -68,9 +72,8 @@ def trigger_to_proto(trigger: Cause) -> models_pb2.Trigger:
                 clears_itself=trigger.clears_itself,
             )
             return models_pb2.Trigger(mode_change=change)
-        case ForeignSeen():
-            seen = models_pb2.ForeignSeen(at_ms=trigger.at_ms, foreign=foreign_to_proto(trigger.foreign))
-            return models_pb2.Trigger(foreign_seen=seen)
+        case ConditionsSeen():
+            return models_pb2.Trigger(conditions_seen=_conditions_to_proto(trigger))
         case StateRebuilt():
             return models_pb2.Trigger(state_rebuilt=rebuilt_to_proto(trigger))
         case _:
@@ -91,13 +94,30 @@ def trigger_from_proto(message: models_pb2.Trigger, field: str = "trigger") -> C
             return _updates_from_proto(message.order_updates, f"{field}.order_updates")
         case "mode_change":
             return _mode_change_from_proto(message.mode_change, f"{field}.mode_change")
-        case "foreign_seen":
-            seen = message.foreign_seen
-            return ForeignSeen(seen.at_ms, foreign_from_proto(seen.foreign, f"{field}.foreign_seen.foreign"))
+        case "conditions_seen":
+            return _conditions_from_proto(message.conditions_seen, f"{field}.conditions_seen")
         case "state_rebuilt":
             return rebuilt_from_proto(message.state_rebuilt)
         case _:
             raise InvalidArgument(f"{field} says nothing: give one of its kinds", field=field)
+
+
+def _conditions_to_proto(seen: ConditionsSeen) -> models_pb2.ConditionsSeen:
+    return models_pb2.ConditionsSeen(
+        at_ms=seen.at_ms,
+        foreign=foreign_to_proto(seen.foreign),
+        funds=None if seen.funds is None else funds_to_proto(seen.funds),
+        rules=None if seen.rules is None else rules_to_proto(seen.rules),
+    )
+
+
+def _conditions_from_proto(message: models_pb2.ConditionsSeen, field: str) -> ConditionsSeen:
+    return ConditionsSeen(
+        at_ms=message.at_ms,
+        foreign=foreign_from_proto(message.foreign, f"{field}.foreign"),
+        funds=funds_from_proto(message.funds, f"{field}.funds") if message.HasField("funds") else None,
+        rules=rules_from_proto(message.rules, f"{field}.rules") if message.HasField("rules") else None,
+    )
 
 
 def _updates_from_proto(message: models_pb2.OrderUpdatesTrigger, field: str) -> OrdersUpdated:

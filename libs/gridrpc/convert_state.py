@@ -7,9 +7,17 @@ and value.
 import hashlib
 
 from gridcore.money import canonical
-from gridcore.slots import InventorySlot, PositionStatus, SlotOrder, SlotStatus
-from gridcore.state import Foreign, Mode, PriceAnchor, RiskFlags, Rule, State, StateRebuilt, Totals
-from gridrpc.convert_orders import ORDER_STATUSES, ROLES, SIDES, EnumMap, parse_decimal
+from gridcore.slots import InventorySlot, PositionStatus, SlotOrder, SlotRefusal, SlotStatus
+from gridcore.state import Foreign, Funds, Mode, PriceAnchor, RiskFlags, Rule, State, StateRebuilt, Totals
+from gridrpc.convert_orders import (
+    ORDER_STATUSES,
+    ROLES,
+    SIDES,
+    EnumMap,
+    parse_decimal,
+    rules_from_proto,
+    rules_to_proto,
+)
 from gridrpc.faults import InvalidArgument
 from gridrpc.protojson import from_json, to_json
 from gridwright.v1 import models_pb2
@@ -37,6 +45,8 @@ def state_to_proto(state: State) -> models_pb2.State:
         grid=state.grid,
         foreign=None if state.foreign == _NOBODY else foreign_to_proto(state.foreign),
         rebuilt=None if state.rebuilt is None else rebuilt_to_proto(state.rebuilt),
+        rules=None if state.rules is None else rules_to_proto(state.rules),
+        funds=None if state.funds is None else funds_to_proto(state.funds),
     )
 
 
@@ -61,6 +71,8 @@ def state_from_proto(message: models_pb2.State) -> State:
         ledger_birth_id=message.ledger_birth_id,
         rebuilt=rebuilt_from_proto(message.rebuilt) if message.HasField("rebuilt") else None,
         foreign=foreign_from_proto(message.foreign, "state.foreign") if message.HasField("foreign") else _NOBODY,
+        rules=rules_from_proto(message.rules, "state.rules") if message.HasField("rules") else None,
+        funds=funds_from_proto(message.funds, "state.funds") if message.HasField("funds") else None,
     )
 
 
@@ -77,6 +89,18 @@ def foreign_from_proto(message: models_pb2.Foreign, field: str = "foreign") -> F
         orders=message.orders,
         buying=parse_decimal(message.buying, f"{field}.buying"),
         selling=parse_decimal(message.selling, f"{field}.selling"),
+    )
+
+
+def funds_to_proto(funds: Funds) -> models_pb2.Funds:
+    """What the account can give as the wire has it."""
+    return models_pb2.Funds(base=canonical(funds.base), quote=canonical(funds.quote))
+
+
+def funds_from_proto(message: models_pb2.Funds, field: str = "funds") -> Funds:
+    """What the account can give. Raises InvalidArgument naming the field."""
+    return Funds(
+        base=parse_decimal(message.base, f"{field}.base"), quote=parse_decimal(message.quote, f"{field}.quote")
     )
 
 
@@ -118,6 +142,7 @@ def slot_to_proto(slot: InventorySlot) -> models_pb2.InventorySlot:
         round=slot.round,
         retry_after_ms=slot.retry_after_ms,
         retiring=slot.retiring,
+        refusal=None if slot.refusal is None else _refusal_to_proto(slot.refusal),
     )
 
 
@@ -135,7 +160,18 @@ def slot_from_proto(message: models_pb2.InventorySlot, field: str = "slot") -> I
         round=message.round,
         retry_after_ms=message.retry_after_ms,
         retiring=message.retiring,
+        refusal=_refusal_from_proto(message.refusal) if message.HasField("refusal") else None,
     )
+
+
+def _refusal_to_proto(refusal: SlotRefusal) -> models_pb2.SlotRefusal:
+    return models_pb2.SlotRefusal(
+        reason=refusal.reason, count=refusal.count, since_ms=refusal.since_ms, message=refusal.message
+    )
+
+
+def _refusal_from_proto(message: models_pb2.SlotRefusal) -> SlotRefusal:
+    return SlotRefusal(message.reason, message.count, message.since_ms, message.message)
 
 
 def _order_to_proto(order: SlotOrder) -> models_pb2.SlotOrder:

@@ -41,6 +41,11 @@ class Server:
         for name in self._names:
             await self._health.set(name, status)
 
+    async def set_trouble_free(self, name: str, *, trouble_free: bool) -> None:
+        """What health answers for a name that is no service's."""
+        status = health_pb2.HealthCheckResponse.SERVING if trouble_free else health_pb2.HealthCheckResponse.NOT_SERVING
+        await self._health.set(name, status)
+
     async def stop(self, grace_seconds: float = GRACE_SECONDS) -> None:
         """Takes no more calls, lets running ones end within the grace, then cancels them."""
         await self._health.enter_graceful_shutdown()

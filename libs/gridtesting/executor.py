@@ -16,8 +16,8 @@ import grpc
 from gridcore.actions import Action, ActionResult, Fill, Outcome, PlaceOrder
 from gridcore.market import MarketRules
 from gridcore.money import canonical
-from gridcore.orders import OrderStatus, Role
-from gridcore.state import RiskFlags
+from gridcore.orders import OrderStatus, Role, Side
+from gridcore.state import Foreign, Funds, RiskFlags
 from gridcore.triggers import Plan, Ticked
 from gridrpc.convert_orders import (
     ORDER_STATUSES,
@@ -29,6 +29,7 @@ from gridrpc.convert_orders import (
     rules_to_proto,
     update_to_proto,
 )
+from gridrpc.convert_state import foreign_to_proto, funds_to_proto
 from gridrpc.faults import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, OutOfRange
 from gridrpc.server import Server, start_server
 from gridtesting.venue_model import ModelOrder, VenueModel
@@ -66,6 +67,7 @@ class Market:
     news: asyncio.Condition = field(default_factory=asyncio.Condition)
     foreign: list[executor_pb2.VenueOrder] = field(default_factory=list[executor_pb2.VenueOrder])  # others' orders
     followers: int = 0  # streams of orchestrators
+    funds: Funds = field(default_factory=lambda: Funds(Decimal(10**9), Decimal(10**9)))
 
 
 class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
@@ -259,9 +261,26 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
 
     async def GetMarketRules(  # noqa: N802
         self, request: executor_pb2.GetMarketRulesRequest, context: Context
-    ) -> executor_pb2.MarketRules:
+    ) -> models_pb2.MarketRules:
         """The symbol's rules."""
         return rules_to_proto(self._market(request.symbol).venue.market)
+
+    async def GetConditions(  # noqa: N802
+        self, request: executor_pb2.GetConditionsRequest, context: Context
+    ) -> executor_pb2.Conditions:
+        """The symbol's rules, others' orders, and the account's funds as the test has set them."""
+        market = self._market(request.symbol)
+        return executor_pb2.Conditions(
+            rules=rules_to_proto(market.venue.market),
+            foreign=foreign_to_proto(_foreign(market.foreign)),
+            funds=funds_to_proto(market.funds),
+        )
+
+    async def ListTroubles(  # noqa: N802
+        self, request: models_pb2.ListTroublesRequest, context: Context
+    ) -> models_pb2.ListTroublesResponse:
+        """None: the fake's venue withholds nothing."""
+        return models_pb2.ListTroublesResponse()
 
     def _accept(self, request: executor_pb2.BatchExecuteRequest) -> Request:
         market = self._market(request.symbol)
@@ -334,6 +353,14 @@ def _ledger_order(symbol: str, order: ModelOrder) -> executor_pb2.LedgerOrder:
         executed=canonical(order.executed),
         status=ORDER_STATUSES.to_proto(OrderStatus.UNKNOWN if order.hidden else order.status),
     )
+
+
+def _foreign(others: Sequence[executor_pb2.VenueOrder]) -> Foreign:
+    left = {Side.BUY: Decimal(0), Side.SELL: Decimal(0)}
+    for order in others:
+        quantity = Decimal(order.quantity) - Decimal(order.executed)
+        left[SIDES.from_proto(order.side, "side")] += Decimal(order.price) * quantity
+    return Foreign(len(others), left[Side.BUY], left[Side.SELL])
 
 
 def _batch(known: Request) -> executor_pb2.Batch:

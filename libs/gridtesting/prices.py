@@ -67,6 +67,12 @@ class FakePrices(pricemon_pb2_grpc.PriceMonitorServicer):
             raise NotFound(f"symbol = {request.symbol!r}: not monitored")
         return self._message(request.symbol, self._quotes[request.symbol], heartbeat=False)
 
+    async def ListTroubles(  # noqa: N802
+        self, request: models_pb2.ListTroublesRequest, context: Context
+    ) -> models_pb2.ListTroublesResponse:
+        """None."""
+        return models_pb2.ListTroublesResponse()
+
     def _asked(self, request: pricemon_pb2.StreamPricesRequest) -> list[tuple[str, Quote]]:
         return [(symbol, self._quotes[symbol]) for symbol in request.symbols if symbol in self._quotes]
 

@@ -28,6 +28,7 @@ from gridrpc.metrics import told_at
 from gridrpc.server import Server, start_server, until_signal
 from gridrpc.settings import HIDDEN, ConfigError, read_toml
 from gridrpc.without import take_out
+from gridservice.troubles import publish_health
 from gridwright.v1 import executor_pb2, executor_pb2_grpc
 
 _BAD_CONFIG, _PORT_IN_USE, _LEASE_TAKEN = 2, 3, 4
@@ -96,10 +97,11 @@ async def _serve(settings: Settings, ledger: Ledger) -> int:
 async def _run(executor: Executor, server: Server, ledger: Ledger, stop: asyncio.Event) -> None:
     """Starts the executor and lets it work until the signal. Raises what ends it before."""
     starting = asyncio.create_task(executor.start_when_reachable())
+    publishing = asyncio.create_task(publish_health(server, executor.troubles))
     stopping = asyncio.create_task(stop.wait())
     failing = asyncio.wrap_future(ledger.writer.failure)
     ends: list[asyncio.Future[Any]] = [stopping, failing]
-    tasks: list[asyncio.Task[Any]] = [starting, stopping]
+    tasks: list[asyncio.Task[Any]] = [starting, stopping, publishing]
     try:
         await asyncio.wait([starting, *ends], return_when=asyncio.FIRST_COMPLETED)
         if starting.done():

@@ -15,6 +15,7 @@ def figures(executor: Executor) -> Iterator[Figure]:
     yield Figure(
         "in_trouble", "1 while no requests are taken: an order of ours is not in the ledger", bool(standing.trouble)
     )
+    yield from executor.troubles.figures()
     unknown = Counter(executor.resolver.watched())
     for symbol in executor.symbols:
         yield Figure("unknown_orders", "orders that are looked for on the venue", unknown[symbol], {"symbol": symbol})

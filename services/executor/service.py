@@ -11,6 +11,7 @@ from executor.bell import Bell
 from executor.bucket import Throttle, TokenBucket
 from executor.canceller import Canceller
 from executor.clock import VenueClock
+from executor.conditions import ConditionsReader
 from executor.flight import Flight
 from executor.followers import Followers
 from executor.last_resort import LastResort
@@ -27,6 +28,7 @@ from executor.sender import Sender
 from executor.standing import Standing
 from executor.watch import Watch
 from gridrpc.crash import around, crash_point
+from gridservice.troubles import Troubles
 
 _log = logging.getLogger(__name__)
 
@@ -59,11 +61,13 @@ class Executor:
         self.bell = Bell()
         self.flight = Flight()
         self.followers = Followers()
+        self.troubles = Troubles(clock.local_ms)
         self.standing = Standing(lambda: ledger.guard.away)
         self._pace = pace
         bucket = TokenBucket(pace.requests_per_second, pace.burst, clock.local_ms())
         throttle = Throttle(bucket, clock.local_ms)
         self.reader = Reader(throttle, partial(clock.set_again, venue))
+        self.conditions = ConditionsReader(ledger, venue, self.reader)
         look_up = LookUp(venue, self.reader, clock, pace.visibility_lag_ms)
         self.recorder = Recorder(ledger, venue, self.reader, clock, self.bell, self.standing)
         self.resolver = Resolver(

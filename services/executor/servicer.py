@@ -6,12 +6,12 @@ from typing import Any, TypeVar
 import grpc
 
 from executor import convert
-from executor.ledger import fences, orders, requests, stories, updates
+from executor.ledger import fences, requests, stories, updates
 from executor.ledger.requests import NewRequest
 from executor.ports import ReadFailedError
 from executor.service import Executor
 from gridcore.money import canonical
-from gridrpc import convert_orders
+from gridrpc import convert_orders, convert_state
 from gridrpc.crash import around, crash_point
 from gridrpc.faults import InvalidArgument, NotFound, OutOfRange, Unavailable
 from gridrpc.settings import did_you_mean
@@ -174,10 +174,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         self._executor.standing.check_ready()
         end = await self._run(updates.end_offset, symbol)
         resting = await self._ask(lambda: self._executor.venue.open_orders(symbol))
-        prefix = (await self._run(fences.prefixes)).get(symbol, "")
-        names = [order.client_order_id for order in resting]
-        known = await self._run(orders.known_names, names)
-        ours = {name for name in names if name in known or (prefix and name.startswith(prefix))}
+        ours = await self._executor.conditions.ours(symbol, resting)
         flying = await self._run(stories.in_flight, symbol)
         return executor_pb2.ListOpenOrdersResponse(
             orders=[convert.venue_order_to_proto(order, ours=order.client_order_id in ours) for order in resting],
@@ -211,12 +208,36 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
 
     async def GetMarketRules(  # noqa: N802
         self, request: executor_pb2.GetMarketRulesRequest, context: _Context
-    ) -> executor_pb2.MarketRules:
+    ) -> models_pb2.MarketRules:
         """The venue's rules for a symbol."""
         del context
         symbol = self._symbol(request.symbol)
         self._executor.standing.check_ready()
         return convert_orders.rules_to_proto(await self._ask(lambda: self._executor.venue.market_rules(symbol)))
+
+    async def GetConditions(  # noqa: N802
+        self, request: executor_pb2.GetConditionsRequest, context: _Context
+    ) -> executor_pb2.Conditions:
+        """What the venue sets for a symbol at present."""
+        del context
+        symbol = self._symbol(request.symbol)
+        self._executor.standing.check_ready()
+        try:
+            found = await self._executor.conditions.read(symbol)
+        except ReadFailedError as error:
+            raise Unavailable(f"the venue did not answer: {error}", reason="VENUE_UNREACHABLE") from error
+        return executor_pb2.Conditions(
+            rules=convert_orders.rules_to_proto(found.rules),
+            foreign=convert_state.foreign_to_proto(found.foreign),
+            funds=convert_state.funds_to_proto(found.funds),
+        )
+
+    async def ListTroubles(  # noqa: N802
+        self, request: models_pb2.ListTroublesRequest, context: _Context
+    ) -> models_pb2.ListTroublesResponse:
+        """What the venue withholds at present."""
+        del request, context
+        return self._executor.troubles.to_proto()
 
     async def _told(self, client_order_id: str) -> executor_pb2.LedgerOrder:
         story = await self._run(stories.find, client_order_id)

@@ -20,10 +20,11 @@ from gridrpc.convert_plan import plan_from_json, plan_json
 from gridrpc.crash import crash_point
 from gridrpc.faults import Fault
 from gridrpc.without import Rule, is_out
+from gridservice.troubles import Troubles
 from orchestrator import dbos_runtime, start, stranded, workflows
 from orchestrator.batch_client import BatchClient
 from orchestrator.bridge import Bridge
-from orchestrator.clock import now_ns
+from orchestrator.clock import now_ms, now_ns
 from orchestrator.config import Settings
 from orchestrator.desk import Desk
 from orchestrator.errors import BrokenBondError, DatabaseStopError, StopError, UnfinishableError
@@ -66,6 +67,7 @@ class DbosEngine:
         self._asyncio = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
         self.failure: asyncio.Future[StopError] = self._asyncio.create_future()
+        self.troubles = Troubles(now_ms)
         self.teams: dict[str, Team] = {}
         self._gathered: dict[str, Team] = {}  # the same, before calls are answered: recovered workflows ask for theirs
         self._steps = TeamSteps(self._gathered, self._bridge, self._fail_from_thread)
@@ -179,9 +181,9 @@ class DbosEngine:
         crash_point("orchestrator.start.drained")
         await start.agree_with_venue(desk, self._settings.reconcile_timeout_ms / 1000)
         crash_point("orchestrator.start.agreed")
-        await team.bystanders.look()
+        await team.conditions.look()
         team.loop.begin_trading()
-        self._spawn(team.bystanders.watch(self._settings.foreign_interval_ms / 1000))
+        self._spawn(team.conditions.watch(self._settings.foreign_interval_ms / 1000))
         log.info("%s trades at step %d under epoch %d", desk.symbol, desk.state.seq, desk.epoch)
 
     def _plans_beyond(self, desk: Desk) -> list[Plan | Untold]:

@@ -65,7 +65,9 @@ class Desk:
 
     @property
     def market(self) -> MarketRules:
-        """The venue's rules; known once the executor has answered for the first time."""
+        """The venue's rules: those of the start, until a step has recorded that they changed."""
+        if self.state.rules is not None:
+            return self.state.rules
         if self._market is None:
             raise RuntimeError(f"{self.symbol}: the market's rules are not known yet")
         return self._market

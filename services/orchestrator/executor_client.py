@@ -6,7 +6,7 @@ the trying.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -14,20 +14,17 @@ import grpc
 
 from gridcore.actions import Action, ActionResult, OrderUpdate, Outcome
 from gridcore.market import MarketRules
-from gridcore.money import ZERO
-from gridcore.orders import Side
 from gridcore.reconcile import VenueSnapshot
 from gridcore.slots import SlotOrder
-from gridcore.state import Foreign
+from gridcore.state import Foreign, Funds
 from gridrpc.convert_orders import (
-    SIDES,
     action_from_proto,
     order_from_ledger,
-    parse_decimal,
     result_from_proto,
     rules_from_proto,
     update_from_proto,
 )
+from gridrpc.convert_state import foreign_from_proto, funds_from_proto
 from gridrpc.faults import Fault, NotFound, OutOfRange, Unavailable, fault_of
 from gridwright.v1 import executor_pb2, executor_pb2_grpc
 from orchestrator.backoff import backoff_seconds
@@ -94,8 +91,16 @@ class OpenOrders:
     """The venue's book and the ledger's orders in flight, with the log's end when the venue was asked."""
 
     snapshot: VenueSnapshot
-    foreign: Foreign
     end_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """The venue's rules for a symbol, the orders of others there, and what the account could give to the grid."""
+
+    rules: MarketRules
+    foreign: Foreign
+    funds: Funds
 
 
 class ExecutorClient:
@@ -190,8 +195,15 @@ class ExecutorClient:
                 foreign=frozenset(order.client_order_id for order in answer.orders if not order.ours),
                 in_flight=frozenset(order.client_order_id for order in answer.in_flight),
             ),
-            _foreign([order for order in answer.orders if not order.ours]),
             answer.end_offset,
+        )
+
+    async def conditions(self, symbol: str) -> Conditions:
+        """What the venue sets for the symbol at present."""
+        request = executor_pb2.GetConditionsRequest(symbol=symbol)
+        answer = await self._repeat("GetConditions", lambda: self._stub.GetConditions(request, timeout=_READ_SECONDS))
+        return Conditions(
+            rules_from_proto(answer.rules), foreign_from_proto(answer.foreign), funds_from_proto(answer.funds)
         )
 
     async def updates_until(self, symbol: str, after_offset: int, end_offset: int) -> list[OrderUpdate]:
@@ -248,15 +260,6 @@ class ExecutorClient:
                 return answer
             await asyncio.sleep(pause)
         raise AssertionError("the back-off never ends")
-
-
-def _foreign(orders: Sequence[executor_pb2.VenueOrder]) -> Foreign:
-    left = {Side.BUY: ZERO, Side.SELL: ZERO}
-    for order in orders:
-        price, quantity = parse_decimal(order.price, "orders.price"), parse_decimal(order.quantity, "orders.quantity")
-        executed = parse_decimal(order.executed, "orders.executed")
-        left[SIDES.from_proto(order.side, "orders.side")] += price * (quantity - executed)
-    return Foreign(len(orders), left[Side.BUY], left[Side.SELL])
 
 
 def _known(batch: executor_pb2.Batch) -> KnownRequest:

@@ -8,6 +8,7 @@ from gridcore.slots import SlotStatus
 from gridcore.state import Mode
 from griddb.health import Watched
 from gridrpc.metrics import Figure
+from gridservice.troubles import Troubles
 from orchestrator.clock import now_ms
 from orchestrator.desk import Desk
 from orchestrator.executor_client import ExecutorClient
@@ -16,13 +17,14 @@ from orchestrator.team import Team
 
 
 def figures(
-    teams: Mapping[str, Team], executor: ExecutorClient, prices: PriceClient, databases: Watched
+    teams: Mapping[str, Team], executor: ExecutorClient, prices: PriceClient, databases: Watched, troubles: Troubles
 ) -> Iterator[Figure]:
     """Read from memory, so that they are told while a database or a peer is away."""
     yield Figure("database_up", "1 while the database can be used", not databases.away)
     up = "1 while the last call to this service was answered"
     yield Figure("peer_up", up, executor.reachable, {"peer": "executor"})
     yield Figure("peer_up", up, prices.reachable, {"peer": "pricemon"})
+    yield from troubles.figures()
     for team in list(teams.values()):
         yield from _of_grid(team.desk)
 

@@ -12,6 +12,7 @@ from functools import partial
 from gridrpc.channel import open_channel, open_sync_channel
 from gridrpc.metrics import told_at
 from gridrpc.server import Server, start_server
+from gridservice.troubles import publish_health
 from gridwright.v1 import orchestrator_pb2, orchestrator_pb2_grpc
 from orchestrator.batch_client import BatchClient
 from orchestrator.bridge import Bridge
@@ -59,12 +60,14 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
         )
         stack.push_async_callback(engine.stop)
         stack.callback(stores.stop_waiting)
-        servicer = OrchestratorServicer(engine.teams, engine, executor, prices, stores)
-        read = partial(figures, engine.teams, executor, prices, stores)
+        servicer = OrchestratorServicer(engine.teams, engine, executor, prices, stores, engine.troubles)
+        read = partial(figures, engine.teams, executor, prices, stores, engine.troubles)
         try:
             metrics_port = stack.enter_context(told_at(settings.metrics, read))
             server = await start_server(settings.address, [(_DESCRIPTOR, _ADD, servicer)], serving=False)
         except OSError as error:
             raise AddressTakenError(str(error)) from error
         stack.push_async_callback(server.stop)
+        publishing = asyncio.create_task(publish_health(server, engine.troubles))
+        stack.callback(publishing.cancel)
         yield Service(engine, server, stores, metrics_port)

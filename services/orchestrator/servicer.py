@@ -11,7 +11,8 @@ from gridcore.state import Mode
 from griddb.health import Watched
 from gridrpc.convert_state import MODES, slot_to_proto
 from gridrpc.faults import InvalidArgument, NotFound, Unavailable
-from gridwright.v1 import orchestrator_pb2, orchestrator_pb2_grpc
+from gridservice.troubles import Troubles
+from gridwright.v1 import models_pb2, orchestrator_pb2, orchestrator_pb2_grpc
 from orchestrator import dbos_runtime
 from orchestrator.executor_client import ExecutorClient
 from orchestrator.loop import Launcher
@@ -36,12 +37,20 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
         executor: ExecutorClient,
         prices: PriceClient,
         databases: Watched,
+        troubles: Troubles,
     ) -> None:
         self._teams = teams
         self._launcher = launcher
         self._executor = executor
         self._prices = prices
         self._databases = databases
+        self._troubles = troubles
+
+    async def ListTroubles(  # noqa: N802
+        self, request: models_pb2.ListTroublesRequest, context: Context
+    ) -> models_pb2.ListTroublesResponse:
+        """What keeps the grids from trading as they should."""
+        return self._troubles.to_proto()
 
     async def GetState(  # noqa: N802  gRPC's names
         self, request: orchestrator_pb2.GetStateRequest, context: Context

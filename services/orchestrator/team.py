@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from orchestrator.activities import Activities
 from orchestrator.batch_client import BatchClient
 from orchestrator.bridge import Bridge
-from orchestrator.bystanders import Bystanders
+from orchestrator.conditions import ConditionsWatch
 from orchestrator.desk import Desk
 from orchestrator.halting import Halting
 from orchestrator.loop import Launcher, SymbolLoop
@@ -21,11 +21,13 @@ class Team:
     changer: ModeChanger
     activities: Activities
     halting: Halting
-    bystanders: Bystanders
+    conditions: ConditionsWatch
 
 
 def gather(desk: Desk, launcher: Launcher, batches: BatchClient, bridge: Bridge) -> Team:
     """The team for a desk."""
     loop = SymbolLoop(desk, launcher)
     changer = ModeChanger(desk, loop)
-    return Team(desk, loop, changer, Activities(desk, batches, bridge), Halting(desk, changer), Bystanders(desk, loop))
+    return Team(
+        desk, loop, changer, Activities(desk, batches, bridge), Halting(desk, changer), ConditionsWatch(desk, loop)
+    )

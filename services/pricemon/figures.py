@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 
 from gridrpc.metrics import Figure
+from gridservice.troubles import Troubles
 from pricemon.board import PriceBoard
 from pricemon.clock import Clock
 
 
-def figures(board: PriceBoard, clock: Clock) -> Iterator[Figure]:
+def figures(board: PriceBoard, clock: Clock, troubles: Troubles) -> Iterator[Figure]:
     """A symbol without a price yet has no age."""
     yield Figure("readers", "streams that are open", board.readers)
+    yield from troubles.figures()
     for symbol in board.symbols:
         price, label = board.price(symbol), {"symbol": symbol}
         yield Figure("price_changes", "changes of price, bid or ask", price.seq, label, counts=True)

@@ -8,6 +8,7 @@ from functools import partial
 
 from gridrpc.metrics import told_at
 from gridrpc.server import start_server
+from gridservice.troubles import Troubles, publish_health
 from gridwright.v1 import pricemon_pb2, pricemon_pb2_grpc
 from pricemon.board import PriceBoard
 from pricemon.clock import Clock, system_clock
@@ -38,18 +39,21 @@ async def running(settings: Settings, feed: PriceFeed, clock: Clock = system_clo
     a restart would not mend a venue, and each price tells its own age.
     """
     board = PriceBoard(settings.symbols)
-    servicer = PriceMonitorServicer(board, settings.heartbeat_ms, clock)
+    troubles = Troubles(lambda: clock().wall_ms)
+    servicer = PriceMonitorServicer(board, settings.heartbeat_ms, clock, troubles)
     descriptor = pricemon_pb2.DESCRIPTOR.services_by_name["PriceMonitor"]
     add = pricemon_pb2_grpc.add_PriceMonitorServicer_to_server
-    with told_at(settings.metrics, partial(figures, board, clock)) as metrics_port:
+    with told_at(settings.metrics, partial(figures, board, clock, troubles)) as metrics_port:
         server = await start_server(settings.address, [(descriptor, add, servicer)], serving=False)
         feeder = Feeder(feed, board, settings.patience, clock)
         feeding = asyncio.create_task(feeder.run(opened=lambda: server.set_serving(serving=True)))
+        publishing = asyncio.create_task(publish_health(server, troubles))
         try:
             yield Pricemon(server.port, board, feeding, metrics_port)
         finally:
             board.close()
             feeding.cancel()
-            await asyncio.wait([feeding])
+            publishing.cancel()
+            await asyncio.wait([feeding, publishing])
             await server.stop(STOP_SECONDS)
             await feed.close()

@@ -6,6 +6,7 @@ from typing import Any
 import grpc
 
 from gridrpc.faults import InvalidArgument, NotFound, Unavailable
+from gridservice.troubles import Troubles
 from gridwright.v1 import models_pb2, pricemon_pb2, pricemon_pb2_grpc
 from pricemon.board import Outgoing, PriceBoard
 from pricemon.clock import Clock
@@ -19,10 +20,11 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class PriceMonitorServicer(pricemon_pb2_grpc.PriceMonitorServicer):
     """Serves one board."""
 
-    def __init__(self, board: PriceBoard, heartbeat_ms: int, clock: Clock) -> None:
+    def __init__(self, board: PriceBoard, heartbeat_ms: int, clock: Clock, troubles: Troubles) -> None:
         self._board = board
         self._heartbeat_ms = heartbeat_ms
         self._clock = clock
+        self._troubles = troubles
 
     async def StreamPrices(  # noqa: N802 – the contract's name
         self, request: pricemon_pb2.StreamPricesRequest, context: Context
@@ -49,6 +51,12 @@ class PriceMonitorServicer(pricemon_pb2_grpc.PriceMonitorServicer):
         if price.seq == 0:
             raise Unavailable(f"symbol {request.symbol!r} has no price yet: call again", reason="NO_PRICE_YET")
         return price_change(Outgoing(price, skipped=0, heartbeat=False), self._clock())
+
+    async def ListTroubles(  # noqa: N802 – the contract's name
+        self, request: models_pb2.ListTroublesRequest, context: Context
+    ) -> models_pb2.ListTroublesResponse:
+        """What the venue withholds at present."""
+        return self._troubles.to_proto()
 
     def _known(self, symbol: str) -> str:
         if symbol not in self._board.symbols:

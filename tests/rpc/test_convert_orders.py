@@ -9,7 +9,7 @@ from gridcore.market import MarketRules
 from gridcore.orders import OrderStatus, OrderType, Role, Side
 from gridrpc import convert_orders as convert
 from gridrpc.faults import InvalidArgument
-from gridwright.v1 import executor_pb2, models_pb2
+from gridwright.v1 import models_pb2
 
 MONEY = st.decimals(min_value="0.00000001", max_value="1e12", places=8)
 SIGNED = st.decimals(min_value="-1e6", max_value="1e6", places=8)
@@ -87,7 +87,7 @@ def test_an_update_survives_the_wire(update: OrderUpdate) -> None:
 @given(RULES)
 def test_market_rules_survive_the_wire(rules: MarketRules) -> None:
     wire = convert.rules_to_proto(rules).SerializeToString()
-    assert convert.rules_from_proto(executor_pb2.MarketRules.FromString(wire)) == rules
+    assert convert.rules_from_proto(models_pb2.MarketRules.FromString(wire)) == rules
 
 
 def place(**changes: object) -> models_pb2.Action:

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gridcore.actions import ActionResult, CancelOrder, Fill, OrderUpdate, Outcome, PlaceOrder
+from gridcore.market import MarketRules, PriceRange
 from gridcore.orders import OrderStatus, OrderType, Role, Side
-from gridcore.slots import InventorySlot, PositionStatus, SlotOrder
-from gridcore.state import Foreign, Mode, PriceAnchor, RiskFlags, Rule, State, StateRebuilt, Totals
-from gridcore.triggers import ForeignSeen, ModeChanged, OrdersUpdated, Plan, PriceChanged, Ticked
+from gridcore.slots import InventorySlot, PositionStatus, SlotOrder, SlotRefusal
+from gridcore.state import Foreign, Funds, Mode, PriceAnchor, RiskFlags, Rule, State, StateRebuilt, Totals
+from gridcore.triggers import ConditionsSeen, ModeChanged, OrdersUpdated, Plan, PriceChanged, Ticked
 from gridrpc.convert_plan import (
     plan_from_json,
     plan_from_proto,
@@ -55,6 +56,7 @@ SLOTS = st.builds(
     round=COUNTS,
     retry_after_ms=COUNTS,
     retiring=st.booleans(),
+    refusal=st.none() | st.builds(SlotRefusal, reason=TEXT, count=st.integers(0, 2**31), since_ms=COUNTS, message=TEXT),
 )
 RISKS = st.builds(
     RiskFlags,
@@ -70,6 +72,30 @@ RISKS = st.builds(
     stray_order=TEXT,
 )
 FOREIGN = st.builds(Foreign, orders=st.integers(0, 2**31), buying=MONEY, selling=MONEY)
+FUNDS = st.builds(Funds, base=MONEY, quote=MONEY)
+LIMITS = st.none() | MONEY
+PRICE_RANGES = st.builds(PriceRange, lowest=LIMITS, highest=LIMITS)
+RULES = st.builds(
+    MarketRules,
+    symbol=NAMES,
+    base=NAMES,
+    quote=NAMES,
+    tick_size=MONEY,
+    lot_size=MONEY,
+    min_quantity=MONEY,
+    min_notional=MONEY,
+    maker_fee=SIGNED,
+    taker_fee=SIGNED,
+    max_quantity=LIMITS,
+    max_notional=LIMITS,
+    min_price=LIMITS,
+    max_price=LIMITS,
+    max_position=LIMITS,
+    max_orders=st.integers(0, 2**31),
+    buy_range=PRICE_RANGES,
+    sell_range=PRICE_RANGES,
+    halted=st.booleans(),
+)
 REBUILT = st.builds(StateRebuilt, at_ms=COUNTS, why=TEXT, lost=st.lists(TEXT, max_size=2).map(tuple), end_offset=COUNTS)
 STATES = st.builds(
     State,
@@ -95,6 +121,8 @@ STATES = st.builds(
     ),
     ledger_birth_id=TEXT,
     foreign=st.just(Foreign()) | FOREIGN,
+    rules=st.none() | RULES,
+    funds=st.none() | FUNDS,
 )
 UPDATES = st.builds(
     OrderUpdate,
@@ -127,7 +155,7 @@ TRIGGERS = (
         by=TEXT,
         clears_itself=st.booleans(),
     )
-    | st.builds(ForeignSeen, at_ms=COUNTS, foreign=FOREIGN)
+    | st.builds(ConditionsSeen, at_ms=COUNTS, foreign=FOREIGN, funds=st.none() | FUNDS, rules=st.none() | RULES)
     | REBUILT
 )
 PLACES = st.builds(

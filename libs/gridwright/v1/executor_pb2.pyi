@@ -781,45 +781,48 @@ class GetMarketRulesRequest(_message.Message):
 Global___GetMarketRulesRequest: _TypeAlias = GetMarketRulesRequest  # noqa: Y015
 
 @_typing.final
-class MarketRules(_message.Message):
+class GetConditionsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SYMBOL_FIELD_NUMBER: _builtins.int
-    BASE_FIELD_NUMBER: _builtins.int
-    QUOTE_FIELD_NUMBER: _builtins.int
-    TICK_SIZE_FIELD_NUMBER: _builtins.int
-    LOT_SIZE_FIELD_NUMBER: _builtins.int
-    MIN_QUANTITY_FIELD_NUMBER: _builtins.int
-    MIN_NOTIONAL_FIELD_NUMBER: _builtins.int
-    MAKER_FEE_FIELD_NUMBER: _builtins.int
-    TAKER_FEE_FIELD_NUMBER: _builtins.int
     symbol: _builtins.str
-    base: _builtins.str
-    quote: _builtins.str
-    tick_size: _builtins.str
-    lot_size: _builtins.str
-    min_quantity: _builtins.str
-    min_notional: _builtins.str
-    maker_fee: _builtins.str
-    """a fraction: 0.001 is 0.1 %"""
-    taker_fee: _builtins.str
     def __init__(
         self,
         *,
         symbol: _builtins.str = ...,
-        base: _builtins.str = ...,
-        quote: _builtins.str = ...,
-        tick_size: _builtins.str = ...,
-        lot_size: _builtins.str = ...,
-        min_quantity: _builtins.str = ...,
-        min_notional: _builtins.str = ...,
-        maker_fee: _builtins.str = ...,
-        taker_fee: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "lot_size", b"lot_size", "maker_fee", b"maker_fee", "min_notional", b"min_notional", "min_quantity", b"min_quantity", "quote", b"quote", "symbol", b"symbol", "taker_fee", b"taker_fee", "tick_size", b"tick_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["symbol", b"symbol"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___MarketRules: _TypeAlias = MarketRules  # noqa: Y015
+Global___GetConditionsRequest: _TypeAlias = GetConditionsRequest  # noqa: Y015
+
+@_typing.final
+class Conditions(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RULES_FIELD_NUMBER: _builtins.int
+    FOREIGN_FIELD_NUMBER: _builtins.int
+    FUNDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def rules(self) -> _models_pb2.MarketRules: ...
+    @_builtins.property
+    def foreign(self) -> _models_pb2.Foreign: ...
+    @_builtins.property
+    def funds(self) -> _models_pb2.Funds: ...
+    def __init__(
+        self,
+        *,
+        rules: _models_pb2.MarketRules | None = ...,
+        foreign: _models_pb2.Foreign | None = ...,
+        funds: _models_pb2.Funds | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["foreign", b"foreign", "funds", b"funds", "rules", b"rules"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["foreign", b"foreign", "funds", b"funds", "rules", b"rules"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Conditions: _TypeAlias = Conditions  # noqa: Y015

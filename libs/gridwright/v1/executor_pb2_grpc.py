@@ -98,7 +98,17 @@ class ExecutorStub:
         self.GetMarketRules = channel.unary_unary(
                 '/gridwright.v1.Executor/GetMarketRules',
                 request_serializer=gridwright_dot_v1_dot_executor__pb2.GetMarketRulesRequest.SerializeToString,
-                response_deserializer=gridwright_dot_v1_dot_executor__pb2.MarketRules.FromString,
+                response_deserializer=gridwright_dot_v1_dot_models__pb2.MarketRules.FromString,
+                _registered_method=True)
+        self.GetConditions = channel.unary_unary(
+                '/gridwright.v1.Executor/GetConditions',
+                request_serializer=gridwright_dot_v1_dot_executor__pb2.GetConditionsRequest.SerializeToString,
+                response_deserializer=gridwright_dot_v1_dot_executor__pb2.Conditions.FromString,
+                _registered_method=True)
+        self.ListTroubles = channel.unary_unary(
+                '/gridwright.v1.Executor/ListTroubles',
+                request_serializer=gridwright_dot_v1_dot_models__pb2.ListTroublesRequest.SerializeToString,
+                response_deserializer=gridwright_dot_v1_dot_models__pb2.ListTroublesResponse.FromString,
                 _registered_method=True)
 
 
@@ -211,6 +221,21 @@ class ExecutorServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetConditions(self, request, context):
+        """What the venue sets for a symbol at present, as far as the executor has read it a moment ago: rules, the orders of
+        others, what the account could give to the grid. May be repeated, often.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTroubles(self, request, context):
+        """What the venue withholds at present. Asks the venue nothing. May be repeated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ExecutorServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -277,7 +302,17 @@ def add_ExecutorServicer_to_server(servicer, server):
             'GetMarketRules': grpc.unary_unary_rpc_method_handler(
                     servicer.GetMarketRules,
                     request_deserializer=gridwright_dot_v1_dot_executor__pb2.GetMarketRulesRequest.FromString,
-                    response_serializer=gridwright_dot_v1_dot_executor__pb2.MarketRules.SerializeToString,
+                    response_serializer=gridwright_dot_v1_dot_models__pb2.MarketRules.SerializeToString,
+            ),
+            'GetConditions': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetConditions,
+                    request_deserializer=gridwright_dot_v1_dot_executor__pb2.GetConditionsRequest.FromString,
+                    response_serializer=gridwright_dot_v1_dot_executor__pb2.Conditions.SerializeToString,
+            ),
+            'ListTroubles': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTroubles,
+                    request_deserializer=gridwright_dot_v1_dot_models__pb2.ListTroublesRequest.FromString,
+                    response_serializer=gridwright_dot_v1_dot_models__pb2.ListTroublesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -630,7 +665,61 @@ class Executor:
             target,
             '/gridwright.v1.Executor/GetMarketRules',
             gridwright_dot_v1_dot_executor__pb2.GetMarketRulesRequest.SerializeToString,
-            gridwright_dot_v1_dot_executor__pb2.MarketRules.FromString,
+            gridwright_dot_v1_dot_models__pb2.MarketRules.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetConditions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gridwright.v1.Executor/GetConditions',
+            gridwright_dot_v1_dot_executor__pb2.GetConditionsRequest.SerializeToString,
+            gridwright_dot_v1_dot_executor__pb2.Conditions.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTroubles(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gridwright.v1.Executor/ListTroubles',
+            gridwright_dot_v1_dot_models__pb2.ListTroublesRequest.SerializeToString,
+            gridwright_dot_v1_dot_models__pb2.ListTroublesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -77,8 +77,14 @@ class ExecutorStub:
     """The account's balances. Asks the venue. May be repeated."""
     ListFills: _grpc.UnaryUnaryMultiCallable[_executor_pb2.ListFillsRequest, _executor_pb2.ListFillsResponse]
     """Recorded fills of our orders, by offset. May be repeated."""
-    GetMarketRules: _grpc.UnaryUnaryMultiCallable[_executor_pb2.GetMarketRulesRequest, _executor_pb2.MarketRules]
+    GetMarketRules: _grpc.UnaryUnaryMultiCallable[_executor_pb2.GetMarketRulesRequest, _models_pb2.MarketRules]
     """The venue's rules for a symbol: steps, minimum, fees. May be repeated."""
+    GetConditions: _grpc.UnaryUnaryMultiCallable[_executor_pb2.GetConditionsRequest, _executor_pb2.Conditions]
+    """What the venue sets for a symbol at present, as far as the executor has read it a moment ago: rules, the orders of
+    others, what the account could give to the grid. May be repeated, often.
+    """
+    ListTroubles: _grpc.UnaryUnaryMultiCallable[_models_pb2.ListTroublesRequest, _models_pb2.ListTroublesResponse]
+    """What the venue withholds at present. Asks the venue nothing. May be repeated."""
 
 @_typing.type_check_only
 class ExecutorAsyncStub(ExecutorStub):
@@ -128,8 +134,14 @@ class ExecutorAsyncStub(ExecutorStub):
     """The account's balances. Asks the venue. May be repeated."""
     ListFills: _aio.UnaryUnaryMultiCallable[_executor_pb2.ListFillsRequest, _executor_pb2.ListFillsResponse]  # type: ignore[assignment]
     """Recorded fills of our orders, by offset. May be repeated."""
-    GetMarketRules: _aio.UnaryUnaryMultiCallable[_executor_pb2.GetMarketRulesRequest, _executor_pb2.MarketRules]  # type: ignore[assignment]
+    GetMarketRules: _aio.UnaryUnaryMultiCallable[_executor_pb2.GetMarketRulesRequest, _models_pb2.MarketRules]  # type: ignore[assignment]
     """The venue's rules for a symbol: steps, minimum, fees. May be repeated."""
+    GetConditions: _aio.UnaryUnaryMultiCallable[_executor_pb2.GetConditionsRequest, _executor_pb2.Conditions]  # type: ignore[assignment]
+    """What the venue sets for a symbol at present, as far as the executor has read it a moment ago: rules, the orders of
+    others, what the account could give to the grid. May be repeated, often.
+    """
+    ListTroubles: _aio.UnaryUnaryMultiCallable[_models_pb2.ListTroublesRequest, _models_pb2.ListTroublesResponse]  # type: ignore[assignment]
+    """What the venue withholds at present. Asks the venue nothing. May be repeated."""
 
 class ExecutorServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -254,7 +266,25 @@ class ExecutorServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _executor_pb2.GetMarketRulesRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_executor_pb2.MarketRules, _abc.Awaitable[_executor_pb2.MarketRules]]:
+    ) -> _typing.Union[_models_pb2.MarketRules, _abc.Awaitable[_models_pb2.MarketRules]]:
         """The venue's rules for a symbol: steps, minimum, fees. May be repeated."""
+
+    @_abc_1.abstractmethod
+    def GetConditions(
+        self,
+        request: _executor_pb2.GetConditionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_executor_pb2.Conditions, _abc.Awaitable[_executor_pb2.Conditions]]:
+        """What the venue sets for a symbol at present, as far as the executor has read it a moment ago: rules, the orders of
+        others, what the account could give to the grid. May be repeated, often.
+        """
+
+    @_abc_1.abstractmethod
+    def ListTroubles(
+        self,
+        request: _models_pb2.ListTroublesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_models_pb2.ListTroublesResponse, _abc.Awaitable[_models_pb2.ListTroublesResponse]]:
+        """What the venue withholds at present. Asks the venue nothing. May be repeated."""
 
 def add_ExecutorServicer_to_server(servicer: ExecutorServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

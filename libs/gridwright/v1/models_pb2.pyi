@@ -250,6 +250,36 @@ OUTCOME_UNKNOWN: Outcome.ValueType  # 7
 """sent, and what became of it is not known yet"""
 Global___Outcome: _TypeAlias = Outcome  # noqa: Y015
 
+class _TroubleClass:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TroubleClassEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TroubleClass.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TROUBLE_CLASS_UNSPECIFIED: _TroubleClass.ValueType  # 0
+    TROUBLE_CLASS_PASSING: _TroubleClass.ValueType  # 1
+    """it is tried again, after pauses that grow"""
+    TROUBLE_CLASS_LASTING: _TroubleClass.ValueType  # 2
+    """until something changes: funds, a filter, a limit"""
+    TROUBLE_CLASS_SYMBOL: _TroubleClass.ValueType  # 3
+    """nothing can be traded in this symbol"""
+    TROUBLE_CLASS_ACCOUNT: _TroubleClass.ValueType  # 4
+    """nothing can be traded with this account"""
+
+class TroubleClass(_TroubleClass, metaclass=_TroubleClassEnumTypeWrapper):
+    """How long a trouble lasts by its nature, and how far it reaches."""
+
+TROUBLE_CLASS_UNSPECIFIED: TroubleClass.ValueType  # 0
+TROUBLE_CLASS_PASSING: TroubleClass.ValueType  # 1
+"""it is tried again, after pauses that grow"""
+TROUBLE_CLASS_LASTING: TroubleClass.ValueType  # 2
+"""until something changes: funds, a filter, a limit"""
+TROUBLE_CLASS_SYMBOL: TroubleClass.ValueType  # 3
+"""nothing can be traded in this symbol"""
+TROUBLE_CLASS_ACCOUNT: TroubleClass.ValueType  # 4
+"""nothing can be traded with this account"""
+Global___TroubleClass: _TypeAlias = TroubleClass  # noqa: Y015
+
 @_typing.final
 class PriceChange(_message.Message):
     """One change of a symbol's price, or a heartbeat that repeats the last one."""
@@ -586,6 +616,7 @@ class InventorySlot(_message.Message):
     ROUND_FIELD_NUMBER: _builtins.int
     RETRY_AFTER_MS_FIELD_NUMBER: _builtins.int
     RETIRING_FIELD_NUMBER: _builtins.int
+    REFUSAL_FIELD_NUMBER: _builtins.int
     price: _builtins.str
     """where it opens; the same as the slot's key"""
     level: _builtins.int
@@ -608,6 +639,10 @@ class InventorySlot(_message.Message):
     def order(self) -> Global___SlotOrder:
         """the one that has not ended, if there is one"""
 
+    @_builtins.property
+    def refusal(self) -> Global___SlotRefusal:
+        """why its last place was not taken; absent once one is"""
+
     def __init__(
         self,
         *,
@@ -623,14 +658,48 @@ class InventorySlot(_message.Message):
         round: _builtins.int = ...,
         retry_after_ms: _builtins.int = ...,
         retiring: _builtins.bool = ...,
+        refusal: Global___SlotRefusal | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order", "refusal", b"refusal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["closing_price", b"closing_price", "cost", b"cost", "level", b"level", "opening_side", b"opening_side", "order", b"order", "position", b"position", "position_status", b"position_status", "price", b"price", "retiring", b"retiring", "retry_after_ms", b"retry_after_ms", "round", b"round", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["closing_price", b"closing_price", "cost", b"cost", "level", b"level", "opening_side", b"opening_side", "order", b"order", "position", b"position", "position_status", b"position_status", "price", b"price", "refusal", b"refusal", "retiring", b"retiring", "retry_after_ms", b"retry_after_ms", "round", b"round", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___InventorySlot: _TypeAlias = InventorySlot  # noqa: Y015
+
+@_typing.final
+class SlotRefusal(_message.Message):
+    """Why a slot's places are not taken, and how often in a row for the same reason. The pause before the next one grows with it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    SINCE_MS_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """as ActionResult.reason"""
+    count: _builtins.int
+    since_ms: _builtins.int
+    """of the first of them"""
+    message: _builtins.str
+    """of the last"""
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+        count: _builtins.int = ...,
+        since_ms: _builtins.int = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "message", b"message", "reason", b"reason", "since_ms", b"since_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SlotRefusal: _TypeAlias = SlotRefusal  # noqa: Y015
 
 @_typing.final
 class PriceAnchor(_message.Message):
@@ -841,6 +910,8 @@ class State(_message.Message):
     GRID_FIELD_NUMBER: _builtins.int
     FOREIGN_FIELD_NUMBER: _builtins.int
     REBUILT_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
+    FUNDS_FIELD_NUMBER: _builtins.int
     last_price: _builtins.str
     last_update_time: _builtins.int
     """Unix time in nanoseconds"""
@@ -873,6 +944,14 @@ class State(_message.Message):
     def rebuilt(self) -> Global___StateRebuilt:
         """the last time that it was"""
 
+    @_builtins.property
+    def rules(self) -> Global___MarketRules:
+        """absent until they have changed for the first time: then those of the start hold"""
+
+    @_builtins.property
+    def funds(self) -> Global___Funds:
+        """absent while the account has more than the grid could ever need"""
+
     def __init__(
         self,
         *,
@@ -890,14 +969,229 @@ class State(_message.Message):
         grid: _builtins.str = ...,
         foreign: Global___Foreign | None = ...,
         rebuilt: Global___StateRebuilt | None = ...,
+        rules: Global___MarketRules | None = ...,
+        funds: Global___Funds | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["foreign", b"foreign", "rebuilt", b"rebuilt", "risk", b"risk", "totals", b"totals"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["foreign", b"foreign", "funds", b"funds", "rebuilt", b"rebuilt", "risk", b"risk", "rules", b"rules", "totals", b"totals"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["birth_id", b"birth_id", "epoch", b"epoch", "event_offset", b"event_offset", "foreign", b"foreign", "grid", b"grid", "last_price", b"last_price", "last_update_time", b"last_update_time", "ledger_birth_id", b"ledger_birth_id", "rebuilt", b"rebuilt", "risk", b"risk", "seq", b"seq", "slots", b"slots", "symbol", b"symbol", "totals", b"totals"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["birth_id", b"birth_id", "epoch", b"epoch", "event_offset", b"event_offset", "foreign", b"foreign", "funds", b"funds", "grid", b"grid", "last_price", b"last_price", "last_update_time", b"last_update_time", "ledger_birth_id", b"ledger_birth_id", "rebuilt", b"rebuilt", "risk", b"risk", "rules", b"rules", "seq", b"seq", "slots", b"slots", "symbol", b"symbol", "totals", b"totals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___State: _TypeAlias = State  # noqa: Y015
+
+@_typing.final
+class MarketRules(_message.Message):
+    """What the venue sets for a symbol. Decimals; an empty limit is none."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SYMBOL_FIELD_NUMBER: _builtins.int
+    BASE_FIELD_NUMBER: _builtins.int
+    QUOTE_FIELD_NUMBER: _builtins.int
+    TICK_SIZE_FIELD_NUMBER: _builtins.int
+    LOT_SIZE_FIELD_NUMBER: _builtins.int
+    MIN_QUANTITY_FIELD_NUMBER: _builtins.int
+    MIN_NOTIONAL_FIELD_NUMBER: _builtins.int
+    MAKER_FEE_FIELD_NUMBER: _builtins.int
+    TAKER_FEE_FIELD_NUMBER: _builtins.int
+    MAX_QUANTITY_FIELD_NUMBER: _builtins.int
+    MAX_NOTIONAL_FIELD_NUMBER: _builtins.int
+    MIN_PRICE_FIELD_NUMBER: _builtins.int
+    MAX_PRICE_FIELD_NUMBER: _builtins.int
+    MAX_POSITION_FIELD_NUMBER: _builtins.int
+    MAX_ORDERS_FIELD_NUMBER: _builtins.int
+    BUY_RANGE_FIELD_NUMBER: _builtins.int
+    SELL_RANGE_FIELD_NUMBER: _builtins.int
+    HALTED_FIELD_NUMBER: _builtins.int
+    symbol: _builtins.str
+    base: _builtins.str
+    quote: _builtins.str
+    tick_size: _builtins.str
+    lot_size: _builtins.str
+    min_quantity: _builtins.str
+    min_notional: _builtins.str
+    maker_fee: _builtins.str
+    """a fraction: 0.001 is 0.1 %"""
+    taker_fee: _builtins.str
+    max_quantity: _builtins.str
+    max_notional: _builtins.str
+    min_price: _builtins.str
+    max_price: _builtins.str
+    max_position: _builtins.str
+    """base: what the account may hold and buy at most"""
+    max_orders: _builtins.int
+    """open orders of the account in this market, others' included; 0: no limit"""
+    halted: _builtins.bool
+    """the venue takes no orders in this market at present"""
+    @_builtins.property
+    def buy_range(self) -> Global___PriceRange:
+        """where a buy order's price may lie, as factors of the market's price"""
+
+    @_builtins.property
+    def sell_range(self) -> Global___PriceRange: ...
+    def __init__(
+        self,
+        *,
+        symbol: _builtins.str = ...,
+        base: _builtins.str = ...,
+        quote: _builtins.str = ...,
+        tick_size: _builtins.str = ...,
+        lot_size: _builtins.str = ...,
+        min_quantity: _builtins.str = ...,
+        min_notional: _builtins.str = ...,
+        maker_fee: _builtins.str = ...,
+        taker_fee: _builtins.str = ...,
+        max_quantity: _builtins.str = ...,
+        max_notional: _builtins.str = ...,
+        min_price: _builtins.str = ...,
+        max_price: _builtins.str = ...,
+        max_position: _builtins.str = ...,
+        max_orders: _builtins.int = ...,
+        buy_range: Global___PriceRange | None = ...,
+        sell_range: Global___PriceRange | None = ...,
+        halted: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["buy_range", b"buy_range", "sell_range", b"sell_range"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "buy_range", b"buy_range", "halted", b"halted", "lot_size", b"lot_size", "maker_fee", b"maker_fee", "max_notional", b"max_notional", "max_orders", b"max_orders", "max_position", b"max_position", "max_price", b"max_price", "max_quantity", b"max_quantity", "min_notional", b"min_notional", "min_price", b"min_price", "min_quantity", b"min_quantity", "quote", b"quote", "sell_range", b"sell_range", "symbol", b"symbol", "taker_fee", b"taker_fee", "tick_size", b"tick_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MarketRules: _TypeAlias = MarketRules  # noqa: Y015
+
+@_typing.final
+class PriceRange(_message.Message):
+    """Factors of the market's present price between which an order's price must lie (PERCENT_PRICE_BY_SIDE). Empty: no limit."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOWEST_FIELD_NUMBER: _builtins.int
+    HIGHEST_FIELD_NUMBER: _builtins.int
+    lowest: _builtins.str
+    highest: _builtins.str
+    def __init__(
+        self,
+        *,
+        lowest: _builtins.str = ...,
+        highest: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["highest", b"highest", "lowest", b"lowest"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PriceRange: _TypeAlias = PriceRange  # noqa: Y015
+
+@_typing.final
+class Funds(_message.Message):
+    """What the account could give to one grid: free, and bound in the grid's own open orders."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BASE_FIELD_NUMBER: _builtins.int
+    QUOTE_FIELD_NUMBER: _builtins.int
+    base: _builtins.str
+    quote: _builtins.str
+    def __init__(
+        self,
+        *,
+        base: _builtins.str = ...,
+        quote: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "quote", b"quote"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Funds: _TypeAlias = Funds  # noqa: Y015
+
+@_typing.final
+class Trouble(_message.Message):
+    """Something that the venue, or what lies on the way to it, withholds from us, and that a person has to know."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    TROUBLE_CLASS_FIELD_NUMBER: _builtins.int
+    SYMBOL_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    SINCE_MS_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    RETRY_AT_MS_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """a word from a closed list: docs/operations.md"""
+    trouble_class: Global___TroubleClass.ValueType
+    symbol: _builtins.str
+    """empty: the account, or the whole service"""
+    subject: _builtins.str
+    """an order's id or a slot's key, where one kind can be there several times"""
+    message: _builtins.str
+    """what is wrong, and the remedy"""
+    since_ms: _builtins.int
+    count: _builtins.int
+    """how often since then"""
+    retry_at_ms: _builtins.int
+    """when it is tried again; 0: when something changes"""
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        trouble_class: Global___TroubleClass.ValueType = ...,
+        symbol: _builtins.str = ...,
+        subject: _builtins.str = ...,
+        message: _builtins.str = ...,
+        since_ms: _builtins.int = ...,
+        count: _builtins.int = ...,
+        retry_at_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "kind", b"kind", "message", b"message", "retry_at_ms", b"retry_at_ms", "since_ms", b"since_ms", "subject", b"subject", "symbol", b"symbol", "trouble_class", b"trouble_class"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Trouble: _TypeAlias = Trouble  # noqa: Y015
+
+@_typing.final
+class ListTroublesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTroublesRequest: _TypeAlias = ListTroublesRequest  # noqa: Y015
+
+@_typing.final
+class ListTroublesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TROUBLES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def troubles(self) -> _containers.RepeatedCompositeFieldContainer[Global___Trouble]:
+        """of this service, the oldest first"""
+
+    def __init__(
+        self,
+        *,
+        troubles: _abc.Iterable[Global___Trouble] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["troubles", b"troubles"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTroublesResponse: _TypeAlias = ListTroublesResponse  # noqa: Y015
 
 @_typing.final
 class Foreign(_message.Message):
@@ -1045,29 +1339,41 @@ class ModeChange(_message.Message):
 Global___ModeChange: _TypeAlias = ModeChange  # noqa: Y015
 
 @_typing.final
-class ForeignSeen(_message.Message):
-    """The foreign orders have changed."""
+class ConditionsSeen(_message.Message):
+    """What the venue sets for the symbol has changed: its rules, the orders of others, what the account can give."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     AT_MS_FIELD_NUMBER: _builtins.int
     FOREIGN_FIELD_NUMBER: _builtins.int
+    FUNDS_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     @_builtins.property
     def foreign(self) -> Global___Foreign: ...
+    @_builtins.property
+    def funds(self) -> Global___Funds:
+        """absent: more than the grid could ever need"""
+
+    @_builtins.property
+    def rules(self) -> Global___MarketRules:
+        """absent: as they were"""
+
     def __init__(
         self,
         *,
         at_ms: _builtins.int = ...,
         foreign: Global___Foreign | None = ...,
+        funds: Global___Funds | None = ...,
+        rules: Global___MarketRules | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["foreign", b"foreign"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["foreign", b"foreign", "funds", b"funds", "rules", b"rules"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "foreign", b"foreign"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "foreign", b"foreign", "funds", b"funds", "rules", b"rules"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ForeignSeen: _TypeAlias = ForeignSeen  # noqa: Y015
+Global___ConditionsSeen: _TypeAlias = ConditionsSeen  # noqa: Y015
 
 @_typing.final
 class Trigger(_message.Message):
@@ -1078,7 +1384,7 @@ class Trigger(_message.Message):
     ORDER_UPDATES_FIELD_NUMBER: _builtins.int
     MODE_CHANGE_FIELD_NUMBER: _builtins.int
     STATE_REBUILT_FIELD_NUMBER: _builtins.int
-    FOREIGN_SEEN_FIELD_NUMBER: _builtins.int
+    CONDITIONS_SEEN_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def price_change(self) -> Global___PriceTrigger: ...
     @_builtins.property
@@ -1090,7 +1396,7 @@ class Trigger(_message.Message):
     @_builtins.property
     def state_rebuilt(self) -> Global___StateRebuilt: ...
     @_builtins.property
-    def foreign_seen(self) -> Global___ForeignSeen: ...
+    def conditions_seen(self) -> Global___ConditionsSeen: ...
     def __init__(
         self,
         *,
@@ -1099,13 +1405,13 @@ class Trigger(_message.Message):
         order_updates: Global___OrderUpdatesTrigger | None = ...,
         mode_change: Global___ModeChange | None = ...,
         state_rebuilt: Global___StateRebuilt | None = ...,
-        foreign_seen: Global___ForeignSeen | None = ...,
+        conditions_seen: Global___ConditionsSeen | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["foreign_seen", b"foreign_seen", "kind", b"kind", "mode_change", b"mode_change", "order_updates", b"order_updates", "price_change", b"price_change", "state_rebuilt", b"state_rebuilt", "tick", b"tick"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["conditions_seen", b"conditions_seen", "kind", b"kind", "mode_change", b"mode_change", "order_updates", b"order_updates", "price_change", b"price_change", "state_rebuilt", b"state_rebuilt", "tick", b"tick"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["foreign_seen", b"foreign_seen", "kind", b"kind", "mode_change", b"mode_change", "order_updates", b"order_updates", "price_change", b"price_change", "state_rebuilt", b"state_rebuilt", "tick", b"tick"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conditions_seen", b"conditions_seen", "kind", b"kind", "mode_change", b"mode_change", "order_updates", b"order_updates", "price_change", b"price_change", "state_rebuilt", b"state_rebuilt", "tick", b"tick"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["price_change", "tick", "order_updates", "mode_change", "state_rebuilt", "foreign_seen"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["price_change", "tick", "order_updates", "mode_change", "state_rebuilt", "conditions_seen"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 

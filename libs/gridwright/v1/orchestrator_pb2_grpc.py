@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from gridwright.v1 import models_pb2 as gridwright_dot_v1_dot_models__pb2
 from gridwright.v1 import orchestrator_pb2 as gridwright_dot_v1_dot_orchestrator__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -84,6 +85,11 @@ class OrchestratorStub:
                 request_serializer=gridwright_dot_v1_dot_orchestrator__pb2.ExplainRequest.SerializeToString,
                 response_deserializer=gridwright_dot_v1_dot_orchestrator__pb2.TradingStep.FromString,
                 _registered_method=True)
+        self.ListTroubles = channel.unary_unary(
+                '/gridwright.v1.Orchestrator/ListTroubles',
+                request_serializer=gridwright_dot_v1_dot_models__pb2.ListTroublesRequest.SerializeToString,
+                response_deserializer=gridwright_dot_v1_dot_models__pb2.ListTroublesResponse.FromString,
+                _registered_method=True)
 
 
 class OrchestratorServicer:
@@ -160,6 +166,13 @@ class OrchestratorServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListTroubles(self, request, context):
+        """What keeps the grids from trading as they should at present. May be repeated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OrchestratorServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -212,6 +225,11 @@ def add_OrchestratorServicer_to_server(servicer, server):
                     servicer.Explain,
                     request_deserializer=gridwright_dot_v1_dot_orchestrator__pb2.ExplainRequest.FromString,
                     response_serializer=gridwright_dot_v1_dot_orchestrator__pb2.TradingStep.SerializeToString,
+            ),
+            'ListTroubles': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTroubles,
+                    request_deserializer=gridwright_dot_v1_dot_models__pb2.ListTroublesRequest.FromString,
+                    response_serializer=gridwright_dot_v1_dot_models__pb2.ListTroublesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -484,6 +502,33 @@ class Orchestrator:
             '/gridwright.v1.Orchestrator/Explain',
             gridwright_dot_v1_dot_orchestrator__pb2.ExplainRequest.SerializeToString,
             gridwright_dot_v1_dot_orchestrator__pb2.TradingStep.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTroubles(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gridwright.v1.Orchestrator/ListTroubles',
+            gridwright_dot_v1_dot_models__pb2.ListTroublesRequest.SerializeToString,
+            gridwright_dot_v1_dot_models__pb2.ListTroublesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -4,6 +4,7 @@ isort:skip_file
 orchestrator decides and remembers: the state of each grid, and the workflows in flight. For people and their tools."""
 
 from collections import abc as _abc
+from gridwright.v1 import models_pb2 as _models_pb2
 from gridwright.v1 import orchestrator_pb2 as _orchestrator_pb2
 from grpc import aio as _aio
 import abc as _abc_1
@@ -53,6 +54,8 @@ class OrchestratorStub:
     """One workflow with each of its steps and the phases that its journal row tells. May be repeated."""
     Explain: _grpc.UnaryUnaryMultiCallable[_orchestrator_pb2.ExplainRequest, _orchestrator_pb2.TradingStep]
     """What one step saw, decided, sent and got back, from the journal. May be repeated."""
+    ListTroubles: _grpc.UnaryUnaryMultiCallable[_models_pb2.ListTroublesRequest, _models_pb2.ListTroublesResponse]
+    """What keeps the grids from trading as they should at present. May be repeated."""
 
 @_typing.type_check_only
 class OrchestratorAsyncStub(OrchestratorStub):
@@ -79,6 +82,8 @@ class OrchestratorAsyncStub(OrchestratorStub):
     """One workflow with each of its steps and the phases that its journal row tells. May be repeated."""
     Explain: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.ExplainRequest, _orchestrator_pb2.TradingStep]  # type: ignore[assignment]
     """What one step saw, decided, sent and got back, from the journal. May be repeated."""
+    ListTroubles: _aio.UnaryUnaryMultiCallable[_models_pb2.ListTroublesRequest, _models_pb2.ListTroublesResponse]  # type: ignore[assignment]
+    """What keeps the grids from trading as they should at present. May be repeated."""
 
 class OrchestratorServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -162,5 +167,13 @@ class OrchestratorServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_orchestrator_pb2.TradingStep, _abc.Awaitable[_orchestrator_pb2.TradingStep]]:
         """What one step saw, decided, sent and got back, from the journal. May be repeated."""
+
+    @_abc_1.abstractmethod
+    def ListTroubles(
+        self,
+        request: _models_pb2.ListTroublesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_models_pb2.ListTroublesResponse, _abc.Awaitable[_models_pb2.ListTroublesResponse]]:
+        """What keeps the grids from trading as they should at present. May be repeated."""
 
 def add_OrchestratorServicer_to_server(servicer: OrchestratorServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

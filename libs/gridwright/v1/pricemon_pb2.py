@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from gridwright.v1 import models_pb2 as gridwright_dot_v1_dot_models__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cgridwright/v1/pricemon.proto\x12\rgridwright.v1\x1a\x1agridwright/v1/models.proto\"<\n\x13StreamPricesRequest\x12\x0f\n\x07symbols\x18\x01 \x03(\t\x12\x14\n\x0cheartbeat_ms\x18\x02 \x01(\x03\"!\n\x0fGetPriceRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t2\xa8\x01\n\x0cPriceMonitor\x12P\n\x0cStreamPrices\x12\".gridwright.v1.StreamPricesRequest\x1a\x1a.gridwright.v1.PriceChange0\x01\x12\x46\n\x08GetPrice\x12\x1e.gridwright.v1.GetPriceRequest\x1a\x1a.gridwright.v1.PriceChangeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cgridwright/v1/pricemon.proto\x12\rgridwright.v1\x1a\x1agridwright/v1/models.proto\"<\n\x13StreamPricesRequest\x12\x0f\n\x07symbols\x18\x01 \x03(\t\x12\x14\n\x0cheartbeat_ms\x18\x02 \x01(\x03\"!\n\x0fGetPriceRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t2\x81\x02\n\x0cPriceMonitor\x12P\n\x0cStreamPrices\x12\".gridwright.v1.StreamPricesRequest\x1a\x1a.gridwright.v1.PriceChange0\x01\x12\x46\n\x08GetPrice\x12\x1e.gridwright.v1.GetPriceRequest\x1a\x1a.gridwright.v1.PriceChange\x12W\n\x0cListTroubles\x12\".gridwright.v1.ListTroublesRequest\x1a#.gridwright.v1.ListTroublesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,5 +37,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETPRICEREQUEST']._serialized_start=137
   _globals['_GETPRICEREQUEST']._serialized_end=170
   _globals['_PRICEMONITOR']._serialized_start=173
-  _globals['_PRICEMONITOR']._serialized_end=341
+  _globals['_PRICEMONITOR']._serialized_end=430
 # @@protoc_insertion_point(module_scope)

@@ -45,6 +45,11 @@ class PriceMonitorStub:
                 request_serializer=gridwright_dot_v1_dot_pricemon__pb2.GetPriceRequest.SerializeToString,
                 response_deserializer=gridwright_dot_v1_dot_models__pb2.PriceChange.FromString,
                 _registered_method=True)
+        self.ListTroubles = channel.unary_unary(
+                '/gridwright.v1.PriceMonitor/ListTroubles',
+                request_serializer=gridwright_dot_v1_dot_models__pb2.ListTroublesRequest.SerializeToString,
+                response_deserializer=gridwright_dot_v1_dot_models__pb2.ListTroublesResponse.FromString,
+                _registered_method=True)
 
 
 class PriceMonitorServicer:
@@ -66,6 +71,13 @@ class PriceMonitorServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListTroubles(self, request, context):
+        """What the venue withholds at present. May be repeated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PriceMonitorServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -78,6 +90,11 @@ def add_PriceMonitorServicer_to_server(servicer, server):
                     servicer.GetPrice,
                     request_deserializer=gridwright_dot_v1_dot_pricemon__pb2.GetPriceRequest.FromString,
                     response_serializer=gridwright_dot_v1_dot_models__pb2.PriceChange.SerializeToString,
+            ),
+            'ListTroubles': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTroubles,
+                    request_deserializer=gridwright_dot_v1_dot_models__pb2.ListTroublesRequest.FromString,
+                    response_serializer=gridwright_dot_v1_dot_models__pb2.ListTroublesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -134,6 +151,33 @@ class PriceMonitor:
             '/gridwright.v1.PriceMonitor/GetPrice',
             gridwright_dot_v1_dot_pricemon__pb2.GetPriceRequest.SerializeToString,
             gridwright_dot_v1_dot_models__pb2.PriceChange.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTroubles(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gridwright.v1.PriceMonitor/ListTroubles',
+            gridwright_dot_v1_dot_models__pb2.ListTroublesRequest.SerializeToString,
+            gridwright_dot_v1_dot_models__pb2.ListTroublesResponse.FromString,
             options,
             channel_credentials,
             insecure,

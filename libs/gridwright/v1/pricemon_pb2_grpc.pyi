@@ -40,6 +40,8 @@ class PriceMonitorStub:
     """The last price with its age. May be repeated. NOT_FOUND for a symbol that is not monitored, UNAVAILABLE before the
     first price.
     """
+    ListTroubles: _grpc.UnaryUnaryMultiCallable[_models_pb2.ListTroublesRequest, _models_pb2.ListTroublesResponse]
+    """What the venue withholds at present. May be repeated."""
 
 @_typing.type_check_only
 class PriceMonitorAsyncStub(PriceMonitorStub):
@@ -52,6 +54,8 @@ class PriceMonitorAsyncStub(PriceMonitorStub):
     """The last price with its age. May be repeated. NOT_FOUND for a symbol that is not monitored, UNAVAILABLE before the
     first price.
     """
+    ListTroubles: _aio.UnaryUnaryMultiCallable[_models_pb2.ListTroublesRequest, _models_pb2.ListTroublesResponse]  # type: ignore[assignment]
+    """What the venue withholds at present. May be repeated."""
 
 class PriceMonitorServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -73,5 +77,13 @@ class PriceMonitorServicer(metaclass=_abc_1.ABCMeta):
         """The last price with its age. May be repeated. NOT_FOUND for a symbol that is not monitored, UNAVAILABLE before the
         first price.
         """
+
+    @_abc_1.abstractmethod
+    def ListTroubles(
+        self,
+        request: _models_pb2.ListTroublesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_models_pb2.ListTroublesResponse, _abc.Awaitable[_models_pb2.ListTroublesResponse]]:
+        """What the venue withholds at present. May be repeated."""
 
 def add_PriceMonitorServicer_to_server(servicer: PriceMonitorServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, assert_never
 
 from gridcore.state import StateRebuilt
-from gridcore.triggers import Cause, ForeignSeen, ModeChanged, OrdersUpdated, PriceChanged, Ticked
+from gridcore.triggers import Cause, ConditionsSeen, ModeChanged, OrdersUpdated, PriceChanged, Ticked
 from gridrpc.convert_plan import plan_from_json, plan_json, results_from_json, results_json
 from orchestrator.journal import JournalRow, Phase
 
@@ -56,8 +56,8 @@ def trigger_kind(trigger: Cause) -> str:
             return "order_updates"
         case ModeChanged():
             return "mode_change"
-        case ForeignSeen():
-            return "foreign_seen"
+        case ConditionsSeen():
+            return "conditions_seen"
         case StateRebuilt():
             return "state_rebuilt"
         case _:

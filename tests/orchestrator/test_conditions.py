@@ -30,7 +30,7 @@ async def test_they_take_from_the_budget_before_the_first_order_is_placed(world:
         state = await orchestrator.until_seq(2)
         first = await orchestrator.client.explain(1)
     assert state.foreign == Foreign(1, Decimal(100), Decimal(0))
-    assert first.plan.trigger.WhichOneof("kind") == "foreign_seen"
+    assert first.plan.trigger.WhichOneof("kind") == "conditions_seen"
     assert len(world.opening()) == 2
 
 

@@ -1,0 +1,190 @@
+"""Troubles: what the venue, or what lies on the way to it, withholds from us, and a person has to know.
+
+A trouble begins, may come up again any number of times, and ends. Its beginning and its end are one log line each, with
+the word ALERT; in between it is shown by `ListTroubles`, by the health of `HEALTH_NAME`, and as a metric.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from gridrpc.metrics import Figure
+from gridrpc.server import Server
+from gridwright.v1 import models_pb2
+
+HEALTH_NAME = "gridwright.trouble-free"
+"""What `grpc.health.v1` answers for this name: SERVING while the service has no trouble."""
+
+_EVERY_SECONDS = 0.5
+_log = logging.getLogger(__name__)
+
+
+class TroubleClass(Enum):
+    """How long a trouble lasts by its nature, and how far it reaches."""
+
+    PASSING = "PASSING"  # it is tried again, after pauses that grow
+    LASTING = "LASTING"  # until something changes: funds, a filter, a limit
+    SYMBOL = "SYMBOL"  # nothing can be traded in this symbol
+    ACCOUNT = "ACCOUNT"  # nothing can be traded with this account
+
+
+class Kind(Enum):
+    """The closed list of what can be withheld. What to do on each: docs/operations.md."""
+
+    INSUFFICIENT_FUNDS = "INSUFFICIENT_FUNDS"
+    INVALID_ORDER = "INVALID_ORDER"  # a filter or a step refuses it
+    WOULD_MATCH = "WOULD_MATCH"
+    ORDER_LIMIT = "ORDER_LIMIT"  # the account's orders per ten seconds or day are used up
+    ORDER_PLACES = "ORDER_PLACES"  # the account's open orders in the market are at their maximum
+    RATE_LIMITED = "RATE_LIMITED"  # the address asked too much
+    BANNED = "BANNED"
+    CLOCK_SKEW = "CLOCK_SKEW"
+    CLOCKS_DIFFER = "CLOCKS_DIFFER"  # those of two of our hosts
+    EXPIRED = "EXPIRED"  # places come too late to be sent
+    KEY_REFUSED = "KEY_REFUSED"
+    MARKET_CLOSED = "MARKET_CLOSED"  # halted, or in a break
+    VENUE_UNREACHABLE = "VENUE_UNREACHABLE"
+    VENUE_RESET = "VENUE_RESET"  # it has forgotten what it knew, or is another one
+    SYMBOL_REFUSED = "SYMBOL_REFUSED"  # not listed any more, or a grid that cannot live under the rules
+    ORDER_UNREADABLE = "ORDER_UNREADABLE"  # one of ours
+    ORDER_NOT_SHOWN = "ORDER_NOT_SHOWN"  # one of ours is open in the ledger and nowhere on the venue
+    SECOND_BOT = "SECOND_BOT"  # an order of ours that the ledger does not know
+    FEES_DIFFER = "FEES_DIFFER"  # fills carry other fees than the assumed ones
+    GRID_LEFT = "GRID_LEFT"  # a grid that the config has no more still has orders, positions or workflows
+    PEER_UNREACHABLE = "PEER_UNREACHABLE"  # another of our services
+    FEED_STALE = "FEED_STALE"
+    NOT_TAKEN = "NOT_TAKEN"  # any other reason for which places are not taken
+
+
+CLASS_OF = {
+    Kind.INSUFFICIENT_FUNDS: TroubleClass.LASTING,
+    Kind.INVALID_ORDER: TroubleClass.LASTING,
+    Kind.WOULD_MATCH: TroubleClass.PASSING,
+    Kind.ORDER_LIMIT: TroubleClass.PASSING,
+    Kind.ORDER_PLACES: TroubleClass.LASTING,
+    Kind.RATE_LIMITED: TroubleClass.PASSING,
+    Kind.BANNED: TroubleClass.PASSING,
+    Kind.CLOCK_SKEW: TroubleClass.PASSING,
+    Kind.CLOCKS_DIFFER: TroubleClass.LASTING,
+    Kind.EXPIRED: TroubleClass.PASSING,
+    Kind.KEY_REFUSED: TroubleClass.ACCOUNT,
+    Kind.MARKET_CLOSED: TroubleClass.SYMBOL,
+    Kind.VENUE_UNREACHABLE: TroubleClass.PASSING,
+    Kind.VENUE_RESET: TroubleClass.ACCOUNT,
+    Kind.SYMBOL_REFUSED: TroubleClass.SYMBOL,
+    Kind.ORDER_UNREADABLE: TroubleClass.LASTING,
+    Kind.ORDER_NOT_SHOWN: TroubleClass.LASTING,
+    Kind.SECOND_BOT: TroubleClass.ACCOUNT,
+    Kind.FEES_DIFFER: TroubleClass.LASTING,
+    Kind.GRID_LEFT: TroubleClass.LASTING,
+    Kind.PEER_UNREACHABLE: TroubleClass.PASSING,
+    Kind.FEED_STALE: TroubleClass.PASSING,
+    Kind.NOT_TAKEN: TroubleClass.PASSING,
+}
+
+_CLASS_NUMBERS = {each: models_pb2.TroubleClass.Value(f"TROUBLE_CLASS_{each.name}") for each in TroubleClass}
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One of them. `symbol` is empty where it is about the account or the service."""
+
+    kind: Kind
+    message: str  # what is wrong, and the remedy
+    since_ms: int
+    symbol: str = ""
+    subject: str = ""  # an order's id or a slot's key, where a kind can be there several times
+    count: int = 1  # how often since then
+    retry_at_ms: int = 0  # when it is tried again; 0: when something changes
+
+    @property
+    def trouble_class(self) -> TroubleClass:
+        """How long it lasts by its nature."""
+        return CLASS_OF[self.kind]
+
+    @property
+    def _about(self) -> str:
+        return " ".join(filter(None, [self.kind.value, self.symbol, self.subject]))
+
+
+class Troubles:
+    """The present troubles of one service. May be used from any thread."""
+
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        self._now_ms = now_ms
+        self._present: dict[tuple[Kind, str, str], Trouble] = {}
+        self._mutex = threading.Lock()
+
+    def begin(
+        self, kind: Kind, message: str, *, symbol: str = "", subject: str = "", retry_at_ms: int = 0, since_ms: int = 0
+    ) -> None:
+        """It is there, or has come up again: then it counts on, with the newer message. `since_ms` 0: now."""
+        key = (kind, symbol, subject)
+        with self._mutex:
+            before = self._present.get(key)
+            if before is None:
+                trouble = Trouble(kind, message, since_ms or self._now_ms(), symbol, subject, 1, retry_at_ms)
+            else:
+                trouble = replace(before, message=message, count=before.count + 1, retry_at_ms=retry_at_ms)
+            self._present[key] = trouble
+        if before is None:
+            _log.warning("ALERT %s: %s", trouble._about, message)  # noqa: SLF001  # its own kind
+
+    def end(self, kind: Kind, *, symbol: str = "", subject: str = "") -> None:
+        """It is over. Does nothing where it was not there."""
+        with self._mutex:
+            ended = self._present.pop((kind, symbol, subject), None)
+        if ended is not None:
+            seconds = (self._now_ms() - ended.since_ms) / 1000
+            _log.warning("ALERT over %s: after %.1f s, %d times", ended._about, seconds, ended.count)  # noqa: SLF001
+
+    def end_others(self, kind: Kind, *, symbol: str = "", subjects: Collection[str] = ()) -> None:
+        """Of this kind and symbol only those about `subjects` go on."""
+        gone = [each for each in self.present() if (each.kind, each.symbol) == (kind, symbol)]
+        for each in gone:
+            if each.subject not in subjects:
+                self.end(kind, symbol=symbol, subject=each.subject)
+
+    def present(self) -> list[Trouble]:
+        """Those of now, the oldest first."""
+        with self._mutex:
+            found = list(self._present.values())
+        return sorted(found, key=lambda each: (each.since_ms, each.kind.value, each.symbol, each.subject))
+
+    def to_proto(self) -> models_pb2.ListTroublesResponse:
+        """The answer of ListTroubles."""
+        return models_pb2.ListTroublesResponse(troubles=[to_proto(each) for each in self.present()])
+
+    def figures(self) -> Iterator[Figure]:
+        """One metric per trouble: 1 while it is there."""
+        for each in self.present():
+            labels = {"kind": each.kind.value, "symbol": each.symbol, "subject": each.subject}
+            yield Figure("trouble", "1 while something is withheld from the grid", 1, labels)
+
+
+def to_proto(trouble: Trouble) -> models_pb2.Trouble:
+    """One trouble as the wire has it."""
+    return models_pb2.Trouble(
+        kind=trouble.kind.value,
+        trouble_class=_CLASS_NUMBERS[trouble.trouble_class],
+        symbol=trouble.symbol,
+        subject=trouble.subject,
+        message=trouble.message,
+        since_ms=trouble.since_ms,
+        count=trouble.count,
+        retry_at_ms=trouble.retry_at_ms,
+    )
+
+
+async def publish_health(server: Server, troubles: Troubles) -> None:
+    """Answers health for HEALTH_NAME by whether there is a trouble, until it is cancelled."""
+    published: bool | None = None
+    while True:
+        trouble_free = not troubles.present()
+        if trouble_free is not published:
+            await server.set_trouble_free(HEALTH_NAME, trouble_free=trouble_free)
+            published = trouble_free
+        await asyncio.sleep(_EVERY_SECONDS)

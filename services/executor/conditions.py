@@ -1,0 +1,64 @@
+"""Conditions: what the venue sets for a symbol at present, read for the orchestrator, which steps when they change."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
+
+from executor.ledger import fences, orders
+from executor.ledger.store import Ledger
+from executor.ports import Venue, VenueBalance, VenueOrder
+from executor.reads import Reader
+from gridcore.market import MarketRules
+from gridcore.money import ZERO
+from gridcore.orders import Side
+from gridcore.state import Foreign, Funds
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """A symbol's rules, the orders of others in its market, and what the account could give to our grid there."""
+
+    rules: MarketRules
+    foreign: Foreign
+    funds: Funds
+
+
+class ConditionsReader:
+    """Reads them from the venue."""
+
+    def __init__(self, ledger: Ledger, venue: Venue, reader: Reader) -> None:
+        self._ledger = ledger
+        self._venue = venue
+        self._reader = reader
+
+    async def read(self, symbol: str) -> Conditions:
+        """Raises ReadFailedError where the venue does not answer."""
+        rules = await self._reader.read(partial(self._venue.market_rules, symbol))
+        balances = await self._reader.read(self._venue.balances)
+        resting = await self._reader.read(partial(self._venue.open_orders, symbol))
+        names = await self.ours(symbol, resting)
+        ours = [order for order in resting if order.client_order_id in names]
+        others = [order for order in resting if order.client_order_id not in names]
+        return Conditions(rules, _foreign(others), _funds(rules, balances, ours))
+
+    async def ours(self, symbol: str, resting: Sequence[VenueOrder]) -> Collection[str]:
+        """Which of the orders' client ids are ours: the ledger's, and those with the symbol's prefix."""
+        prefix = (await self._ledger.writer.run(fences.prefixes)).get(symbol, "")
+        names = [order.client_order_id for order in resting]
+        known = await self._ledger.writer.run(orders.known_names, names)
+        return {name for name in names if name in known or (prefix and name.startswith(prefix))}
+
+
+def _foreign(others: Sequence[VenueOrder]) -> Foreign:
+    return Foreign(len(others), _left(others, Side.BUY), _left(others, Side.SELL))
+
+
+def _left(resting: Sequence[VenueOrder], side: Side) -> Decimal:
+    return sum((order.price * (order.quantity - order.executed) for order in resting if order.side is side), ZERO)
+
+
+def _funds(rules: MarketRules, balances: Sequence[VenueBalance], ours: Sequence[VenueOrder]) -> Funds:
+    free = {balance.asset: balance.free for balance in balances}
+    selling = sum((order.quantity - order.executed for order in ours if order.side is Side.SELL), ZERO)
+    return Funds(free.get(rules.base, ZERO) + selling, free.get(rules.quote, ZERO) + _left(ours, Side.BUY))

@@ -1,0 +1,37 @@
+"""What the venue sets for a symbol, looked at from time to time; a change is a step of the journal.
+
+Orders of others are never touched (P6). What all of it means for the grid, `gridcore` says.
+"""
+
+import asyncio
+
+from gridcore.conditions import news
+from gridcore.triggers import ConditionsSeen
+from orchestrator.clock import now_ms
+from orchestrator.desk import Desk
+from orchestrator.loop import SymbolLoop
+
+
+class ConditionsWatch:
+    """Looks at the conditions of one symbol."""
+
+    def __init__(self, desk: Desk, loop: SymbolLoop) -> None:
+        self._desk = desk
+        self._loop = loop
+
+    async def look(self) -> None:
+        """Asks the executor; a change is in the inbox when this returns, before any price that comes later."""
+        desk = self._desk
+        seen = await desk.executor.conditions(desk.symbol)
+        change = news(desk.state, desk.market, at_ms=now_ms(), rules=seen.rules, foreign=seen.foreign, funds=None)
+        if change is not None:
+            desk.inbox.put_command(lambda: self._step(change))
+
+    async def watch(self, pause_seconds: float) -> None:
+        """Looks again and again."""
+        while True:
+            await asyncio.sleep(pause_seconds)
+            await self.look()
+
+    async def _step(self, change: ConditionsSeen) -> None:
+        await self._loop.step(change)
