@@ -1,10 +1,10 @@
 """A venue's price feed in a test's hands: it obeys the rules of `pricemon.ports.PriceFeed`, and breaks as feeds do."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
-from pricemon.ports import FeedLost, Observation, Part, Quote, Ticker, Trade, UnknownSymbol
+from pricemon.ports import FeedLost, Observation, Part, Quote, Ticker, Trade, not_listed
 
 Hear = Callable[[Observation], None]
 
@@ -31,6 +31,7 @@ class ScriptedFeed:
         self.refusals = 0  # websockets ever refused
         self.questions = 0  # REST questions ever answered
         self.closed = False
+        self.unlisted: set[str] = set()  # symbols that its list of markets lacks now
 
     # The rules
 
@@ -39,14 +40,15 @@ class ScriptedFeed:
         """What the websocket tells."""
         return self._pushes
 
-    async def open(self, symbols: Sequence[str]) -> None:
-        """Confirms the symbols."""
+    async def open(self, symbols: Sequence[str], *, anew: bool = False) -> Mapping[str, str]:
+        """Confirms the symbols that it lists."""
+        del anew
         if not self.venue_up:
             raise FeedLost("the venue is down")
-        for symbol in symbols:
-            if symbol not in self._tickers:
-                raise UnknownSymbol(symbol, "the scripted venue", list(self._tickers))
-        self._opened = tuple(symbols)
+        listed = [symbol for symbol in self._tickers if symbol not in self.unlisted]
+        self._opened = tuple(symbol for symbol in symbols if symbol in listed)
+        missing = [symbol for symbol in symbols if symbol not in listed]
+        return {symbol: not_listed(symbol, "the scripted venue", listed) for symbol in missing}
 
     async def watch(self, hear: Hear) -> None:
         """Tells what the test does to the market, until the socket is cut."""
@@ -68,7 +70,7 @@ class ScriptedFeed:
         if not (self.venue_up and self.rest_up):
             raise FeedLost("REST is down")
         self.questions += 1
-        tickers = [self._tickers[symbol] for symbol in symbols]
+        tickers = [self._tickers[symbol] for symbol in symbols if symbol not in self.unlisted]
         await asyncio.sleep(0)
         await self._delivery.wait()
         return [ticker for ticker in tickers if ticker.last is not None or ticker.bid is not None]
@@ -83,6 +85,10 @@ class ScriptedFeed:
     def is_watched(self) -> bool:
         """A websocket is connected now."""
         return self._hear is not None
+
+    def listens_to(self, symbol: str) -> bool:
+        """A websocket is connected now that tells of the symbol."""
+        return self._hear is not None and symbol in self._opened
 
     def trade(self, symbol: str, price: str, venue_time_ms: int = 0) -> None:
         """A trade takes place."""

@@ -39,6 +39,7 @@ QUICK = Pace(
     burst=100_000,
     resolve_pause_ms=2,
     close_grace_seconds=0.0,
+    listing_interval_ms=10,
 )
 STEPWISE = replace(QUICK, poll_interval_ms=3_600_000)  # no poll but the test's, so that runs resemble each other
 
@@ -206,11 +207,12 @@ async def running_executor(
     *,
     pace: Pace = QUICK,
     crash: CrashPoint | None = None,
+    symbols: tuple[str, ...] = (SYMBOL,),
 ) -> AsyncIterator[LiveExecutor]:
     """Runs until the block is left. The same folder again opens the same ledger."""
     with open_ledger(fresh_ledger(tmp_path / "executor", now_ms()), now_ms()) as opened:
         ledger = opened if crash is None else mortal(opened, crash)
-        executor = Executor(ledger, venue, (SYMBOL,), pace, VenueClock(now_ms))
+        executor = Executor(ledger, venue, symbols, pace, VenueClock(now_ms))
         descriptor = executor_pb2.DESCRIPTOR.services_by_name["Executor"]
         door = (descriptor, executor_pb2_grpc.add_ExecutorServicer_to_server, ExecutorServicer(executor))
         server = await start_server("127.0.0.1:0", [door], serving=False)

@@ -26,6 +26,10 @@ def read_frames(path: Path) -> Iterator[tuple[str, Frame]]:
                     yield envelope["stream"], envelope["data"]
 
 
+def _invalid_symbol() -> web.Response:
+    return web.json_response({"code": -1121, "msg": "Invalid symbol."}, status=400)
+
+
 class TapeServer:
     """Serves `exchangeInfo`, the 24 h ticker and `/ws/N` at a free port of this machine."""
 
@@ -36,6 +40,7 @@ class TapeServer:
         self._runner: web.AppRunner | None = None
         self.port = 0
         self.questions = 0  # ticker requests answered
+        self.refused: set[str] = set()  # symbols for whose sake a question is refused, as Binance does: for all of it
 
     @property
     def url(self) -> str:
@@ -93,10 +98,12 @@ class TapeServer:
         self.questions += 1
         if "symbols" in request.query:
             wanted = json.loads(request.query["symbols"])
+            if self.refused.intersection(wanted):
+                return _invalid_symbol()
             return web.json_response([self._tickers[name] for name in wanted if name in self._tickers])
         ticker = self._tickers.get(request.query["symbol"])
-        if ticker is None:
-            return web.json_response({"code": -1121, "msg": "Invalid symbol."}, status=400)
+        if ticker is None or request.query["symbol"] in self.refused:
+            return _invalid_symbol()
         return web.json_response(ticker)
 
     async def _serve_socket(self, request: web.Request) -> web.WebSocketResponse:

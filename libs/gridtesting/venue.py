@@ -6,7 +6,7 @@ Binance has it), trade and order ids rise by one, an order ends once. Money is n
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import Enum
@@ -85,6 +85,8 @@ class FakeVenue:
         self.faults: deque[Fault | None] = deque()
         self.places_received = 0  # how many creates reached the book's door, refused ones too
         self.reads_to_fail = 0
+        self.unlisted: set[str] = set()  # symbols that are not in its list of markets, and of which it tells nothing
+        self.mute: set[str] = set()  # symbols that are, and of which it tells nothing either
         self.hidden_until_ms: dict[str, int] = {}  # exchange id → venue time before which no look-up shows it
         self.hidden_trades: set[str] = set()  # trade ids that no look-up shows
         self.hide_new_orders_ms = 0
@@ -161,10 +163,16 @@ class FakeVenue:
 
     # The port
 
-    async def connect(self, symbols: tuple[str, ...]) -> None:
-        """Nothing to load."""
-        del symbols
+    @property
+    def name(self) -> str:
+        """What it is."""
+        return "the fake venue"
+
+    async def connect(self, symbols: tuple[str, ...], *, anew: bool = False) -> Mapping[str, str]:
+        """Nothing to load; what is in `unlisted` it does not list."""
+        del anew
         self._read()
+        return {symbol: f"{symbol}: did you mean {RULES.symbol}?" for symbol in symbols if symbol in self.unlisted}
 
     async def place(self, symbol: str, order: PlaceOrder, timestamp_ms: int) -> VenueOrder:
         """Takes the order, or does what the next fault says."""
@@ -343,6 +351,8 @@ class FakeVenue:
 
     def _visible(self, symbol: str) -> list[VenueOrder]:
         self._read_account()
+        if symbol in self.unlisted | self.mute:
+            raise ReadFailedError("Invalid symbol.")
         return [
             order
             for number, order in self.orders.items()

@@ -1,6 +1,6 @@
 """A venue behind ccxt. What is particular to Binance is said so; every error goes through `ccxt_outcomes`."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -16,7 +16,6 @@ from executor.ports import (
     Refusal,
     RefusedError,
     TradeCursor,
-    UnknownSymbolError,
     VenueBalance,
     VenueOrder,
     VenueTrade,
@@ -45,15 +44,32 @@ class CcxtVenue:
         """The recvWindow, None for an exchange whose requests do not expire."""
         return self._request_window_ms
 
-    async def connect(self, symbols: tuple[str, ...]) -> None:
+    @property
+    def name(self) -> str:
+        """ccxt's id."""
+        return str(self._client.id)
+
+    async def connect(self, symbols: tuple[str, ...], *, anew: bool = False) -> Mapping[str, str]:
         """Loads the markets, anew where there are none: ccxt remembers also what it made of a reply that was none."""
-        await self._ask(self._client.load_markets, not self._client.markets)
+        if anew and self._client.markets:
+            await self._read_markets()
+        else:
+            await self._ask(self._client.load_markets, not self._client.markets)
         if not self._client.markets:
             raise ReadFailedError("a list of markets without any")
-        for symbol in symbols:
-            if symbol not in self._client.markets:
-                remedy = did_you_mean(symbol, self._client.markets, "write it as ccxt does, such as BTC/USDT")
-                raise UnknownSymbolError(f"grids.symbol = {symbol!r}: {self._client.id} does not trade it; {remedy}")
+        missing = [symbol for symbol in symbols if symbol not in self._client.markets]
+        return {symbol: self._never_listed(symbol) for symbol in missing}
+
+    async def _read_markets(self) -> None:
+        """Replaces the markets by those that the venue has now; a reply without any replaces nothing."""
+        markets = await self._ask(self._client.fetch_markets)
+        if not markets:
+            raise ReadFailedError("a list of markets without any")
+        self._client.set_markets(markets)
+
+    def _never_listed(self, symbol: str) -> str:
+        remedy = did_you_mean(symbol, self._client.markets, "write it as ccxt does, such as BTC/USDT")
+        return f"grids.symbol = {symbol!r}: {self._client.id} does not trade it; {remedy}"
 
     async def place(self, symbol: str, order: PlaceOrder, timestamp_ms: int) -> VenueOrder:
         """create_order with our id and timestamp."""

@@ -3,7 +3,7 @@
 How a venue is spoken to is left to the adapters (`ccxt_venue` here, the fake in gridtesting).
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
@@ -118,7 +118,7 @@ class KeysRefusedError(ReadFailedError):
 
 
 class UnknownSymbolError(VenueError):
-    """The venue does not trade this symbol, so the config cannot be right."""
+    """The venue trades none of the symbols, and never has: the config cannot be right."""
 
 
 class Venue(Protocol):
@@ -132,10 +132,15 @@ class Venue(Protocol):
         """How long after its timestamp a request can still be accepted; None where the venue sets no such limit."""
         ...
 
-    async def connect(self, symbols: tuple[str, ...]) -> None:
-        """Loads what the venue needs before the first call (markets). May be repeated.
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        ...
 
-        Raises UnknownSymbolError where it does not trade one of the symbols.
+    async def connect(self, symbols: tuple[str, ...], *, anew: bool = False) -> Mapping[str, str]:
+        """Loads what the venue needs before the first call (markets); `anew` also where it has been loaded.
+
+        Returns a sentence for each of the symbols that it does not list, as if it never had: what looks alike.
         """
         ...
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,9 +19,10 @@ from executor.last_resort import LastResort
 from executor.ledger import pruning, requests
 from executor.ledger.life import ActionStatus
 from executor.ledger.store import Ledger
+from executor.listing import Listing, not_listed_any_more, traded_before
 from executor.lookup import LookUp
 from executor.placer import Placer
-from executor.ports import KeysRefusedError, ReadFailedError, Venue
+from executor.ports import KeysRefusedError, ReadFailedError, UnknownSymbolError, Venue
 from executor.reads import Reader
 from executor.recorder import Recorder
 from executor.resolver import Resolver
@@ -48,6 +50,8 @@ class Pace:
     keep_finished_ms: int = 72 * 3_600_000  # how long a finished request is told again
     resolve_pause_ms: int = 250  # before the second look at an UNKNOWN order; it doubles from there
     close_grace_seconds: float = 3.0
+    markets_interval_ms: int = 300_000  # between two readings of the venue's list of markets
+    listing_interval_ms: int = 10_000  # the same while a symbol is missing in it, or its polls fail
 
 
 class Executor:
@@ -63,6 +67,7 @@ class Executor:
         self.followers = Followers()
         self.troubles = Troubles(clock.local_ms)
         self.standing = Standing(lambda: ledger.guard.away)
+        self.listing = Listing(symbols, self.troubles)
         self._pace = pace
         bucket = TokenBucket(pace.requests_per_second, pace.burst, clock.local_ms())
         throttle = Throttle(bucket, clock.local_ms)
@@ -91,24 +96,31 @@ class Executor:
         self.batches = Batches(ledger, clock, self._sender)
         self.watches = [self._watch(symbol) for symbol in symbols]
         self._tasks: list[asyncio.Task[None]] = []
+        self._watching: dict[str, asyncio.Task[None]] = {}  # by symbol, of those that the venue lists
 
     async def start(self) -> None:
-        """Reaches the venue, settles what a crash left in flight, catches the log up; ready afterwards."""
+        """Reaches the venue, settles what a crash left in flight, catches the log up; ready afterwards.
+
+        A symbol that the venue does not list, or of which alone it says nothing, is left to itself. Raises
+        UnknownSymbolError where it lists none and none was ever traded here, ReadFailedError where it does not answer.
+        """
         await self._reach_venue()
         crash_point("executor.start.reached")
         await self._recover()
         crash_point("executor.start.recovered")
-        for watch in self.watches:
-            await watch.poll_once()
+        await self._catch_up()
         crash_point("executor.start.caught_up")
         self.standing.ready = True
-        loops = [self._keep_time(), self._keep_house()]
-        for watch in self.watches:
-            loops += [watch.poll_for_ever(), watch.listen_for_ever()]
-        self._tasks = [asyncio.create_task(loop) for loop in loops]
+        self._tasks = [asyncio.create_task(loop) for loop in (self._keep_time(), self._keep_house(), self._keep_list())]
+        for symbol in self.symbols:
+            if symbol not in self.listing.refused:
+                self._begin_watching(symbol)
 
     async def start_when_reachable(self) -> None:
-        """As `start`, again and again until the venue answers. Raises KeysRefusedError where it refuses the keys."""
+        """As `start`, again and again until the venue answers.
+
+        Raises KeysRefusedError where it refuses the keys, UnknownSymbolError as `start` does.
+        """
         pause = _FIRST_PAUSE_SECONDS
         while True:
             try:
@@ -129,9 +141,10 @@ class Executor:
         """Lets what is in flight land, stops watching."""
         self.stop_taking()
         await self.batches.close(self._pace.close_grace_seconds)
-        for task in self._tasks:
+        tasks = [*self._tasks, *self._watching.values()]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self.resolver.close()
         await self.adoption.close()
         await self.venue.close()
@@ -150,8 +163,80 @@ class Executor:
 
     async def _reach_venue(self) -> None:
         self.adoption.since_ms = await self.clock.measure(self.venue)
-        await self.venue.connect(self.symbols)
+        await self._read_list(await self.venue.connect(self.symbols))
         await self.reader.read(self.venue.balances)  # keys that are refused end the start before anything is recorded
+
+    async def _read_list(self, missing: Mapping[str, str]) -> None:
+        """Notes which symbols the venue lists. Raises UnknownSymbolError where the config can only be wrong."""
+        traded = {symbol: await self.ledger.writer.run(traded_before, symbol) for symbol in missing}
+        if len(missing) == len(self.symbols) and not any(traded.values()):
+            raise UnknownSymbolError("; ".join(missing.values()))
+        for symbol in self.symbols:
+            if symbol not in missing:
+                self.listing.take_back(symbol)
+            elif traded[symbol]:
+                self.listing.refuse(symbol, not_listed_any_more(symbol, self.venue.name))
+            else:
+                self.listing.refuse(symbol, missing[symbol])
+
+    async def _catch_up(self) -> None:
+        """Polls each listed symbol once. Raises ReadFailedError where the venue answers for none of them."""
+        failures: list[ReadFailedError] = []
+        listed = [watch for watch in self.watches if watch.symbol not in self.listing.refused]
+        for watch in listed:
+            try:
+                await watch.poll_once()
+            except KeysRefusedError:
+                raise
+            except ReadFailedError as error:
+                _log.warning("%s is not caught up yet: %s", watch.symbol, error)
+                failures.append(error)
+            else:
+                self.listing.begin(watch.symbol)
+        if failures and len(failures) == len(listed):
+            raise failures[0]
+
+    def _begin_watching(self, symbol: str) -> None:
+        (watch,) = (watch for watch in self.watches if watch.symbol == symbol)
+
+        async def poll() -> None:
+            await watch.poll_for_ever(lambda: self.listing.begin(symbol))
+
+        async def both() -> None:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(poll())
+                tasks.create_task(watch.listen_for_ever())
+
+        self._watching[symbol] = asyncio.create_task(both())
+
+    async def _keep_list(self) -> None:
+        """Reads the venue's list of markets every so often, and soon where a symbol's standing is in doubt."""
+        since_ms = 0
+        while True:
+            await asyncio.sleep(self._pace.listing_interval_ms / 1000)
+            since_ms += self._pace.listing_interval_ms
+            doubted = self.listing.refused or any(watch.failing for watch in self.watches)
+            if not doubted and since_ms < self._pace.markets_interval_ms:
+                continue
+            try:
+                await self._look_at_list()
+                since_ms = 0
+            except ReadFailedError as error:
+                _log.warning("the venue's markets could not be read: %s", error)
+            except Exception:  # noqa: BLE001  # a ledger that is away comes back
+                _log.exception("the venue's markets could not be taken in")
+
+    async def _look_at_list(self) -> None:
+        before = set(self.listing.refused)
+        missing = await self.reader.read(partial(self.venue.connect, self.symbols, anew=True))
+        try:
+            await self._read_list(missing)
+        except UnknownSymbolError as error:  # they were listed as this process began: no misspelt names
+            raise ReadFailedError(str(error)) from error
+        for symbol in set(self.listing.refused) - before:
+            self._watching.pop(symbol).cancel()
+        for symbol in before - set(self.listing.refused):
+            self._begin_watching(symbol)
 
     async def _recover(self) -> None:
         """What was SENDING when the process died is looked up, never sent again; UNKNOWN is looked for on."""

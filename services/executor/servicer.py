@@ -38,7 +38,9 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         """Carries a batch out, or tells again what came of it."""
         del context
         self._executor.standing.check_may_act()
-        async for result in self._executor.batches.execute(self._new_request(request)):
+        wanted = self._new_request(request)
+        self._executor.listing.check(wanted.symbol)
+        async for result in self._executor.batches.execute(wanted):
             crash_point("executor.told")
             yield convert_orders.result_to_proto(result)
 
@@ -49,6 +51,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         del context
         symbol = self._symbol(request.symbol)
         self._executor.standing.check_ready()
+        self._known_by_now(symbol)
         now_ms = self._executor.clock.local_ms()
         if request.rebuild:
             self._executor.followers.refuse_to_replace(symbol)
@@ -77,6 +80,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         del context
         symbol = self._symbol(request.symbol)
         self._executor.standing.check_ready()
+        self._known_by_now(symbol)
         view = await self._run(stories.view, symbol)
         return convert.ledger_to_proto(symbol, self._executor.ledger.birth_id, view)
 
@@ -89,6 +93,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         if not request.prefix:
             raise InvalidArgument("prefix is empty: give what the client order ids of the bot and symbol begin with")
         self._executor.standing.check_ready()
+        self._executor.listing.check(symbol)
         self._executor.followers.refuse_to_replace(symbol)
         try:
             adopted = await self._executor.adoption.adopt(symbol, request.prefix)
@@ -108,6 +113,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         del context
         symbol = self._symbol(request.symbol)
         self._executor.standing.check_ready()
+        self._known_by_now(symbol)
         found = await self._run(requests.page, symbol, request.after_seq, _limit(request.limit))
         return executor_pb2.ListRequestsResponse(batches=[convert.batch_to_proto(batch) for batch in found])
 
@@ -129,6 +135,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         del context
         symbol, offset = self._symbol(request.symbol), request.after_offset
         self._executor.standing.check_ready()
+        self._known_by_now(symbol)
         end = await self._run(updates.end_offset, symbol)
         if offset > end:
             raise OutOfRange(
@@ -172,6 +179,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         del context
         symbol = self._symbol(request.symbol)
         self._executor.standing.check_ready()
+        self._executor.listing.check(symbol)
         end = await self._run(updates.end_offset, symbol)
         resting = await self._ask(lambda: self._executor.venue.open_orders(symbol))
         ours = await self._executor.conditions.ours(symbol, resting)
@@ -203,6 +211,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         del context
         symbol = self._symbol(request.symbol)
         self._executor.standing.check_ready()
+        self._known_by_now(symbol)
         found = await self._run(updates.fills_page, symbol, request.after_offset, _limit(request.limit))
         return executor_pb2.ListFillsResponse(fills=[convert_orders.update_to_proto(update) for update in found])
 
@@ -213,6 +222,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         del context
         symbol = self._symbol(request.symbol)
         self._executor.standing.check_ready()
+        self._executor.listing.check(symbol)
         return convert_orders.rules_to_proto(await self._ask(lambda: self._executor.venue.market_rules(symbol)))
 
     async def GetConditions(  # noqa: N802
@@ -222,6 +232,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         del context
         symbol = self._symbol(request.symbol)
         self._executor.standing.check_ready()
+        self._executor.listing.check(symbol)
         try:
             found = await self._executor.conditions.read(symbol)
         except ReadFailedError as error:
@@ -259,6 +270,11 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
                 for number, action in enumerate(request.actions)
             ),
         )
+
+    def _known_by_now(self, symbol: str) -> None:
+        """What the ledger tells of a symbol is told once it is caught up, and where the venue lists it no more."""
+        if symbol not in self._executor.listing.refused:
+            self._executor.listing.check(symbol)
 
     def _symbol(self, symbol: str) -> str:
         if symbol not in self._executor.symbols:

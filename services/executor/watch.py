@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from functools import partial
 
 from executor.clock import VenueClock
@@ -34,6 +35,7 @@ class Watch:
         poll_interval_ms: int,
         visibility_lag_ms: int,
     ) -> None:
+        self.failing = False  # the last poll of them that are made for ever
         self._symbol = symbol
         self._ledger = ledger
         self._venue = venue
@@ -44,6 +46,11 @@ class Watch:
         self._longest_seconds = max(self._poll_seconds, _LONGEST_SILENCE_SECONDS)
         self._lag_ms = visibility_lag_ms
 
+    @property
+    def symbol(self) -> str:
+        """Whose it is."""
+        return self._symbol
+
     async def poll_once(self) -> None:
         """Reads trades after the cursor, then asks what became of orders that left the book.
 
@@ -52,18 +59,22 @@ class Watch:
         await self._poll_trades()
         await self._poll_orders()
 
-    async def poll_for_ever(self) -> None:
-        """Polls at the interval, and more slowly while the venue does not answer."""
+    async def poll_for_ever(self, caught_up: Callable[[], None] = lambda: None) -> None:
+        """Polls at the interval, and more slowly while the venue does not answer. Calls back after each that found."""
         pause = self._poll_seconds
         while True:
             await asyncio.sleep(pause)
             try:
                 await self.poll_once()
                 pause = self._poll_seconds
+                self.failing = False
+                caught_up()
             except ReadFailedError as error:
                 _log.warning("poll of %s failed, trying again: %s", self._symbol, error)
                 pause = min(pause * 2, self._longest_seconds)
+                self.failing = True
             except Exception:  # noqa: BLE001  # a ledger that is away comes back; the log must go on then
+                self.failing = True
                 _log.exception("poll of %s failed, trying again", self._symbol)
                 pause = min(pause * 2, self._longest_seconds)
 

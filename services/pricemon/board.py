@@ -5,7 +5,7 @@ Where prices come from is `feeder`'s business, where they go is the servicer's.
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pricemon.clock import Moment
@@ -28,12 +28,22 @@ class PriceBoard:
     def __init__(self, symbols: Sequence[str]) -> None:
         self._prices = {symbol: Price(symbol) for symbol in symbols}
         self._wakers: set[asyncio.Event] = set()
+        self._refused: dict[str, str] = {}
         self.closed = False
 
     @property
     def symbols(self) -> tuple[str, ...]:
         """What is monitored."""
         return tuple(self._prices)
+
+    @property
+    def refused(self) -> Mapping[str, str]:
+        """The sentence of each symbol that the venue does not list: no price of it comes."""
+        return self._refused
+
+    def refuse(self, sentences: Mapping[str, str]) -> None:
+        """These symbols the venue does not list, and all others it does."""
+        self._refused = dict(sentences)
 
     @property
     def readers(self) -> int:

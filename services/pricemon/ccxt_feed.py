@@ -16,12 +16,15 @@ import ccxt.pro as ccxt_pro  # noqa: TID251 – this is the adapter
 from gridrpc.settings import ConfigError
 from gridrpc.venue_client import enter_sandbox, load_spot_only, rebased
 from pricemon.config import Venue
-from pricemon.ports import FeedLost, Observation, Part, Quote, Ticker, Trade, UnknownSymbol
+from pricemon.ports import FeedLost, Observation, Part, Quote, Ticker, Trade, not_listed
 
 REST_TIMEOUT_MS = 5_000
 
 # What ccxt raises: its own errors, and whatever its parsers trip over in an answer of another shape.
 _CCXT_ERRORS = (ccxt_rest.BaseError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+
+_NO_MARKETS = "a list of markets without any"
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 30.0  # between two tries of one symbol's channel
 
 Hear = Callable[[Observation], None]
 
@@ -32,6 +35,7 @@ class CcxtFeed:
     def __init__(self, exchange: Any) -> None:
         self._exchange = exchange
         self._symbols: tuple[str, ...] = ()
+        self._alone: set[str] = set()  # symbols for whose sake the question for all was refused
         self._told: dict[tuple[str, str], Any] = {}  # by channel and symbol: the last of ccxt's rows that was passed on
 
     @property
@@ -42,18 +46,28 @@ class CcxtFeed:
             part for part, told in ((Part.PRICE, tells_price), (Part.BOOK, self._has("watchBidsAsks"))) if told
         )
 
-    async def open(self, symbols: Sequence[str]) -> None:
-        """Loads the venue's markets and checks the symbols against them."""
+    async def open(self, symbols: Sequence[str], *, anew: bool = False) -> Mapping[str, str]:
+        """Loads the venue's markets and looks the symbols up in them."""
         if not any(":" in symbol for symbol in symbols):  # the venue's derivatives need not be reachable for spot
             load_spot_only(self._exchange)
+        if anew and self._exchange.markets:
+            await self._read_markets()
         # Anew where there are none: ccxt remembers also what it made of a reply that was none.
-        markets = await self._calling(self._exchange.load_markets(not self._exchange.markets))
+        await self._calling(self._exchange.load_markets(not self._exchange.markets))
+        markets = self._exchange.markets  # what the call gives is what it gave the first time
         if not markets:
-            raise FeedLost("a list of markets without any")
-        for symbol in symbols:
-            if symbol not in markets:
-                raise UnknownSymbol(symbol, str(self._exchange.id), difflib.get_close_matches(symbol.upper(), markets))
-        self._symbols = tuple(symbols)
+            raise FeedLost(_NO_MARKETS)
+        missing = [symbol for symbol in symbols if symbol not in markets]
+        self._symbols = tuple(symbol for symbol in symbols if symbol in markets)
+        venue = str(self._exchange.id)
+        return {each: not_listed(each, venue, difflib.get_close_matches(each.upper(), markets)) for each in missing}
+
+    async def _read_markets(self) -> None:
+        """Replaces the markets by those that the venue has now; a reply without any replaces nothing."""
+        markets = await self._calling(self._exchange.fetch_markets())
+        if not markets:
+            raise FeedLost(_NO_MARKETS)
+        self._exchange.set_markets(markets)
 
     async def watch(self, hear: Hear) -> None:
         """Runs one task per channel, and ends with the first that fails."""
@@ -69,11 +83,42 @@ class CcxtFeed:
             await self._hang_up()
 
     async def ask(self, symbols: Sequence[str]) -> Sequence[Ticker]:
-        """Asks for all in one call where the venue has one."""
-        if len(symbols) > 1 and self._has("fetchTickers"):
-            rows = await self._calling(self._exchange.fetch_tickers(list(symbols)))
-            return [ticker_of(rows[symbol], symbol) for symbol in symbols if symbol in rows]
-        return [ticker_of(await self._calling(self._exchange.fetch_ticker(symbol)), symbol) for symbol in symbols]
+        """Asks for all in one call where the venue has one; one that it refuses for all is asked for each by itself.
+
+        A symbol that cannot be had then is asked for by itself from now on, until it can.
+        """
+        together = [symbol for symbol in symbols if symbol not in self._alone]
+        if len(together) < 2 or not self._has("fetchTickers"):  # one is no list
+            return await self._ask_each(symbols)
+        try:
+            rows = await self._calling(self._exchange.fetch_tickers(together))
+        except FeedLost as lost:
+            if _concerns_all(lost):
+                raise
+            return await self._ask_each(symbols)
+        found = [ticker_of(rows[symbol], symbol) for symbol in together if symbol in rows]
+        alone = [symbol for symbol in symbols if symbol in self._alone]
+        return found + (await self._ask_each(alone, some=False) if alone else [])
+
+    async def _ask_each(self, symbols: Sequence[str], *, some: bool = True) -> list[Ticker]:
+        """The tickers that are to be had. Raises FeedLost where there is none and `some` are wanted.
+
+        That a venue refuses some of our symbols is no loss of it: the others must not wait longer for that.
+        """
+        found: list[Ticker] = []
+        last: FeedLost | None = None
+        for symbol in symbols:
+            try:
+                found.append(ticker_of(await self._calling(self._exchange.fetch_ticker(symbol)), symbol))
+                self._alone.discard(symbol)
+            except FeedLost as lost:
+                last = lost
+                if _concerns_all(lost):
+                    break
+                self._alone.add(symbol)
+        if last is not None and not found and some and (_concerns_all(last) or len(symbols) >= len(self._symbols)):
+            raise last
+        return found
 
     async def close(self) -> None:
         """Closes every connection."""
@@ -88,7 +133,7 @@ class CcxtFeed:
 
     def _channels(self, hear: Hear) -> list[Any]:
         trades, quotes = self._has("watchTrades"), self._has("watchBidsAsks")
-        channels = [self._listen_to_trades(symbol, hear) for symbol in self._symbols] if trades else []
+        channels = [self._by_itself(self._listen_to_trades, symbol, hear) for symbol in self._symbols] if trades else []
         if quotes:
             channels.append(self._listen_to_quotes(hear))
         if not (trades and quotes):
@@ -99,8 +144,20 @@ class CcxtFeed:
         if self._has("watchTickers"):
             return [self._listen_to_tickers(hear)]
         if self._has("watchTicker"):
-            return [self._listen_to_ticker(symbol, hear) for symbol in self._symbols]
+            return [self._by_itself(self._listen_to_ticker, symbol, hear) for symbol in self._symbols]
         return []
+
+    async def _by_itself(self, listen: Callable[[str, Hear], Awaitable[None]], symbol: str, hear: Hear) -> None:
+        """A symbol's channel. What is wrong with the symbol alone ends no other's: it is begun again after a while."""
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                await listen(symbol, hear)
+            except FeedLost as lost:
+                if len(self._symbols) == 1 or _concerns_all(lost):
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
     async def _listen_to_trades(self, symbol: str, hear: Hear) -> None:
         while True:
@@ -152,6 +209,11 @@ class CcxtFeed:
             return await call
         except _CCXT_ERRORS as error:
             raise FeedLost(f"{type(error).__name__}: {str(error)[:200]}") from error
+
+
+def _concerns_all(lost: FeedLost) -> bool:
+    """Whether the venue could not be had at all; else it has answered, and what it said is of one symbol."""
+    return isinstance(lost.__cause__, ccxt_rest.NetworkError)
 
 
 def build_exchange(venue: Venue) -> Any:

@@ -24,6 +24,7 @@ class Patience:
     reconnect_first_ms: int = 500  # the longest first pause before a reconnection; it doubles up to the next
     reconnect_most_ms: int = 30_000  # the longest pause; a connection that lived as long starts anew with the first
     subscribe_ms: int = 15_000  # what a new connection is given until it must have told about each symbol
+    list_ms: int = 10_000  # between two looks at the list of markets, while a symbol is not in it
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,18 @@ the venue works. While neither does, the board keeps the last price and its age 
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
 
+from gridservice.troubles import Kind, Troubles
 from pricemon.board import PriceBoard
 from pricemon.clock import Clock, Moment
 from pricemon.config import Patience
 from pricemon.doubt import Doubt
-from pricemon.ports import FeedLost, Observation, Part, PriceFeed, Ticker
+from pricemon.ports import FeedLost, Observation, Part, PriceFeed, Ticker, UnknownSymbol
 from pricemon.price import Price
 
 logger = logging.getLogger(__name__)
@@ -25,7 +27,10 @@ _GLANCES = 10  # at the ages, for each time REST would be asked
 class Feeder:
     """Moves what the feed reports to the board. `run` is its whole life."""
 
-    def __init__(self, feed: PriceFeed, board: PriceBoard, patience: Patience, clock: Clock) -> None:
+    def __init__(
+        self, feed: PriceFeed, board: PriceBoard, patience: Patience, clock: Clock, troubles: Troubles
+    ) -> None:
+        self._troubles = troubles
         self._feed = feed
         self._board = board
         self._patience = patience
@@ -33,27 +38,60 @@ class Feeder:
         self._doubt = Doubt(frozenset(), patience)
         self._connection: asyncio.Timeout | None = None  # expires when the websocket is found dead
         self._speaks = False  # the present connection has told something
+        self._untold: set[str] = set()  # symbols of which REST told nothing when it was last asked for them
         self._said: dict[str, bool] = {}  # per way to the venue: the state that was logged
 
     async def run(self, opened: Callable[[], Awaitable[None]]) -> None:
-        """Runs until cancelled. Awaits `opened` once the venue has confirmed the symbols. Raises UnknownSymbol."""
+        """Runs until cancelled. Awaits `opened` once the venue has told what it lists.
+
+        Raises UnknownSymbol where it lists none of the symbols.
+        """
         async for attempt in self._retrying(self._patience.reconnect_first_ms):
             with attempt:
                 await self._open()
         await opened()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._keep_asking())
+            tasks.create_task(self._keep_looking_at_list())
             if self._feed.pushes:
                 tasks.create_task(self._keep_listening())
 
     async def _open(self) -> None:
         try:
-            await self._feed.open(self._board.symbols)
+            missing = await self._feed.open(self._board.symbols)
         except FeedLost as lost:
             self._say("venue", works=False, why=f"unreachable: {lost}")
             raise
+        if len(missing) == len(self._board.symbols):
+            raise UnknownSymbol("; ".join(missing.values()))
         self._doubt = Doubt(self._feed.pushes, self._patience)
-        self._say("venue", works=True, why=f"trades {', '.join(self._board.symbols)}")
+        self._say(
+            "venue", works=True, why=f"trades {', '.join(each for each in self._board.symbols if each not in missing)}"
+        )
+        self._take_in(missing)
+
+    # The list of markets
+
+    async def _keep_looking_at_list(self) -> None:
+        """While a symbol has no place in the venue's list, or REST tells nothing of it, reads the list again."""
+        while True:
+            await asyncio.sleep(self._patience.list_ms / 1_000)
+            if self._board.refused or self._untold:
+                with contextlib.suppress(FeedLost):  # asked again after a while
+                    self._take_in(await self._feed.open(self._board.symbols, anew=True))
+
+    def _take_in(self, missing: Mapping[str, str]) -> None:
+        """A symbol that came or went changes what the websocket has to listen to."""
+        before = set(self._board.refused)
+        self._board.refuse(missing)
+        for symbol in self._board.symbols:
+            if symbol in missing:
+                self._troubles.begin(Kind.SYMBOL_REFUSED, missing[symbol], symbol=symbol)
+            else:
+                self._troubles.end(Kind.SYMBOL_REFUSED, symbol=symbol)
+        self._untold -= set(missing)
+        if before != set(missing) and self._connection is not None:
+            self._reconnect()
 
     # Listening
 
@@ -99,7 +137,8 @@ class Feeder:
 
     async def _ask_about_silent(self) -> bool:
         asked = self._clock()
-        silent = [symbol for symbol in self._board.symbols if self._is_silent(self._board.price(symbol), asked)]
+        listed = [symbol for symbol in self._board.symbols if symbol not in self._board.refused]
+        silent = [symbol for symbol in listed if self._is_silent(self._board.price(symbol), asked)]
         if not silent:
             return False
         try:
@@ -108,6 +147,7 @@ class Feeder:
             self._say("REST", works=False, why=f"does not answer: {lost}")
             raise
         self._say("REST", works=True, why="answers")
+        self._untold = (self._untold | set(silent)) - {ticker.symbol for ticker in tickers}
         for ticker in tickers:
             self._answered(ticker, asked)
         return True
@@ -126,9 +166,13 @@ class Feeder:
         moved = {Part.PRICE: before.last != after.last, Part.BOOK: (before.bid, before.ask) != (after.bid, after.ask)}
         convicted = [part for part in moved if moved[part] and self._doubt.moved(ticker.symbol, part, now.steady_ms)]
         if convicted and self._connection is not None:
-            self._connection.reschedule(asyncio.get_running_loop().time())
+            self._reconnect()
 
     # Both
+
+    def _reconnect(self) -> None:
+        assert self._connection is not None
+        self._connection.reschedule(asyncio.get_running_loop().time())
 
     def _retrying(self, first_ms: int) -> AsyncRetrying:
         pause = wait_random_exponential(multiplier=first_ms / 1_000, max=self._patience.reconnect_most_ms / 1_000)

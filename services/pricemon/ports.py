@@ -3,7 +3,7 @@
 A feed only reports. Whether a price is current, and when to ask or to reconnect, is decided by `price` and `feeder`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum, auto
@@ -55,13 +55,16 @@ class FeedLost(Exception):
 
 
 class UnknownSymbol(Exception):
-    """The venue does not trade the symbol; `alike` are symbols of it that look similar. Trying again is useless."""
+    """The venue lists none of the symbols. Trying again is useless, unless it did list them before."""
 
-    def __init__(self, symbol: str, venue: str, alike: Sequence[str] = ()) -> None:
-        hint = f"did you mean {' or '.join(alike)}?" if alike else "write it as ccxt does, such as BTC/USDT"
-        super().__init__(f"grids.symbol = {symbol!r}: {venue} does not trade it; {hint}")
-        self.symbol = symbol
-        self.alike = tuple(alike)
+
+def not_listed(symbol: str, venue: str, alike: Sequence[str] = ()) -> str:
+    """The sentence for a symbol that the venue does not list; `alike` are symbols of it that look similar.
+
+    pricemon remembers nothing, so whether it was ever listed it cannot tell: the executor can.
+    """
+    hint = f"did you mean {' or '.join(alike)}?" if alike else "write it as ccxt does, such as BTC/USDT"
+    return f"grids.symbol = {symbol!r}: {venue} does not trade it; {hint}"
 
 
 class PriceFeed(Protocol):
@@ -72,8 +75,11 @@ class PriceFeed(Protocol):
         """What the websocket tells without being asked, once `open` returned; empty where there is only REST."""
         ...
 
-    async def open(self, symbols: Sequence[str]) -> None:
-        """Prepares for these symbols. Raises UnknownSymbol, or FeedLost where the venue cannot be reached."""
+    async def open(self, symbols: Sequence[str], *, anew: bool = False) -> Mapping[str, str]:
+        """Prepares for those of the symbols that the venue lists; `anew` asks it also where it has told.
+
+        Returns a sentence for each that it does not list. Raises FeedLost where it cannot be reached.
+        """
         ...
 
     async def watch(self, hear: Callable[[Observation], None]) -> None:
@@ -84,7 +90,10 @@ class PriceFeed(Protocol):
         ...
 
     async def ask(self, symbols: Sequence[str]) -> Sequence[Ticker]:
-        """The present ticker of each symbol by REST; a symbol without an answer is left out. Raises FeedLost."""
+        """The present ticker of each symbol by REST; a symbol without an answer is left out.
+
+        Raises FeedLost where there is an answer for none of them.
+        """
         ...
 
     async def close(self) -> None:

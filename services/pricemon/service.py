@@ -45,7 +45,7 @@ async def running(settings: Settings, feed: PriceFeed, clock: Clock = system_clo
     add = pricemon_pb2_grpc.add_PriceMonitorServicer_to_server
     with told_at(settings.metrics, partial(figures, board, clock, troubles)) as metrics_port:
         server = await start_server(settings.address, [(descriptor, add, servicer)], serving=False)
-        feeder = Feeder(feed, board, settings.patience, clock)
+        feeder = Feeder(feed, board, settings.patience, clock, troubles)
         feeding = asyncio.create_task(feeder.run(opened=lambda: server.set_serving(serving=True)))
         publishing = asyncio.create_task(publish_health(server, troubles))
         try:

@@ -5,7 +5,7 @@ from typing import Any
 
 import grpc
 
-from gridrpc.faults import InvalidArgument, NotFound, Unavailable
+from gridrpc.faults import FailedPrecondition, InvalidArgument, NotFound, Unavailable
 from gridservice.troubles import Troubles
 from gridwright.v1 import models_pb2, pricemon_pb2, pricemon_pb2_grpc
 from pricemon.board import Outgoing, PriceBoard
@@ -48,6 +48,8 @@ class PriceMonitorServicer(pricemon_pb2_grpc.PriceMonitorServicer):
         if request.symbol not in self._board.symbols:
             raise NotFound(self._unknown("symbol", request.symbol))
         price = self._board.price(request.symbol)
+        if sentence := self._board.refused.get(request.symbol):
+            raise FailedPrecondition(sentence, reason="SYMBOL_REFUSED")
         if price.seq == 0:
             raise Unavailable(f"symbol {request.symbol!r} has no price yet: call again", reason="NO_PRICE_YET")
         return price_change(Outgoing(price, skipped=0, heartbeat=False), self._clock())

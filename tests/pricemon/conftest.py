@@ -18,7 +18,9 @@ SYMBOLS = ("BTC/USDT", "ETH/USDT")
 @pytest.fixture
 def settings() -> Settings:
     """Patience for tests: everything in tens of milliseconds."""
-    patience = Patience(stale_after_ms=60, poll_ms=20, reconnect_first_ms=10, reconnect_most_ms=50, subscribe_ms=100)
+    patience = Patience(
+        stale_after_ms=60, poll_ms=20, reconnect_first_ms=10, reconnect_most_ms=50, subscribe_ms=100, list_ms=20
+    )
     return Settings(Venue("scripted"), SYMBOLS, address="127.0.0.1:0", heartbeat_ms=40, patience=patience)
 
 

@@ -15,7 +15,7 @@ from gridtesting.tape_server import Frame, TapeServer, read_frames
 from gridtesting.waiting import until
 from pricemon.ccxt_feed import CcxtFeed, build_exchange, number
 from pricemon.config import Settings, Venue
-from pricemon.ports import FeedLost, Observation, Part, Quote, Ticker, Trade, UnknownSymbol
+from pricemon.ports import FeedLost, Observation, Part, Quote, Ticker, Trade
 from pricemon.service import running
 
 BTC, ETH = "BTC/USDT", "ETH/USDT"
@@ -206,8 +206,47 @@ async def test_a_venue_that_is_away_is_a_lost_feed_in_every_call(venue: TapeServ
 
 
 async def test_a_symbol_that_the_venue_does_not_trade_is_refused_with_what_it_might_mean(exchange: Any) -> None:
-    with pytest.raises(UnknownSymbol, match=r"symbol = 'BTC/USTD': binance does not trade it; did you mean BTC/USDT"):
-        await CcxtFeed(exchange).open(["BTC/USTD"])
+    missing = await CcxtFeed(exchange).open([BTC, "BTC/USTD"])
+
+    assert list(missing) == ["BTC/USTD"]
+    assert "symbol = 'BTC/USTD': binance does not trade it; did you mean BTC/USDT" in missing["BTC/USTD"]
+
+
+async def test_a_symbol_that_the_venue_refuses_a_price_of_leaves_the_others_theirs(
+    venue: TapeServer, exchange: Any
+) -> None:
+    feed = CcxtFeed(exchange)
+    await feed.open([BTC, ETH])
+    await venue.send(TRADES, trade_frame("BTCUSDT", "100"))
+    venue.refused = {"ETHUSDT"}
+
+    for _ in range(2):
+        assert [ticker.symbol for ticker in await feed.ask([BTC, ETH])] == [BTC]
+    venue.refused = set()
+    await venue.send("ethusdt@trade", trade_frame("ETHUSDT", "10"))
+    await feed.ask([BTC, ETH])
+
+    assert {ticker.symbol for ticker in await feed.ask([BTC, ETH])} == {BTC, ETH}
+
+
+async def test_a_symbol_that_left_the_list_and_came_back_is_seen_both_times(venue: TapeServer, exchange: Any) -> None:
+    feed, told = CcxtFeed(exchange), venue.exchange_info
+    assert isinstance(told, dict)
+    assert await feed.open([BTC, ETH]) == {}
+    venue.exchange_info = {**told, "symbols": [each for each in told["symbols"] if each["symbol"] != "ETHUSDT"]}
+    assert list(await feed.open([BTC, ETH], anew=True)) == [ETH]
+    venue.exchange_info = told
+    assert await feed.open([BTC, ETH], anew=True) == {}
+
+
+async def test_a_list_without_any_market_replaces_none(venue: TapeServer, exchange: Any) -> None:
+    feed, told = CcxtFeed(exchange), venue.exchange_info
+    assert isinstance(told, dict)
+    await feed.open([BTC, ETH])
+    venue.exchange_info = {**told, "symbols": []}
+    with pytest.raises(FeedLost):
+        await feed.open([BTC, ETH], anew=True)
+    assert BTC in exchange.markets
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,14 @@
 import asyncio
 from dataclasses import replace
 
+import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from gridrpc.channel import open_channel
 from gridtesting.feed import ScriptedFeed
 from gridtesting.waiting import until
+from gridwright.v1 import models_pb2, pricemon_pb2, pricemon_pb2_grpc
 from pricemon.clock import Moment, system_clock
 from pricemon.config import Settings
 from pricemon.ports import Part, UnknownSymbol
@@ -216,12 +218,47 @@ async def test_a_venue_without_quotes_on_its_websocket_is_not_reconnected_for_th
     assert feed.connections == 1
 
 
-async def test_a_symbol_that_the_venue_does_not_trade_ends_the_service(settings: Settings) -> None:
+async def test_where_the_venue_trades_none_of_the_symbols_the_service_ends(settings: Settings) -> None:
     async with running(settings, ScriptedFeed("BTC/USD")) as service:
         with pytest.raises(
             UnknownSymbol, match=r"'BTC/USDT': the scripted venue does not trade it; did you mean BTC/USD\?"
         ):
             await asyncio.wait_for(service.feeding, 30)
+
+
+async def test_a_symbol_that_the_venue_does_not_list_is_refused_and_the_other_has_its_prices(
+    settings: Settings, feed: ScriptedFeed
+) -> None:
+    feed.unlisted = {ETH}
+    feed.trade(BTC, "100")
+    async with running(settings, feed) as service, open_channel(f"127.0.0.1:{service.port}") as channel:
+        await heard(service, "100")
+        stub = pricemon_pb2_grpc.PriceMonitorStub(channel)
+        with pytest.raises(grpc.aio.AioRpcError, match="the scripted venue does not trade it") as caught:
+            await stub.GetPrice(pricemon_pb2.GetPriceRequest(symbol=ETH))
+        (trouble,) = (await stub.ListTroubles(models_pb2.ListTroublesRequest())).troubles
+
+    assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    assert (trouble.kind, trouble.symbol) == ("SYMBOL_REFUSED", ETH)
+
+
+async def test_a_symbol_that_goes_and_comes_back_is_followed_again_by_itself(
+    service: Pricemon, feed: ScriptedFeed
+) -> None:
+    await watching(feed)
+    feed.trade(BTC, "100")
+    feed.trade(ETH, "9")
+    await heard(service, "9", ETH)
+    feed.unlisted = {ETH}
+    await until(lambda: ETH in service.board.refused, "the symbol to be refused")
+    feed.trade(BTC, "101")
+    await heard(service, "101")
+
+    feed.unlisted = set()
+    await until(lambda: not service.board.refused, "the symbol to be taken back")
+    await until(lambda: feed.listens_to(ETH), "the websocket to listen to it")
+    feed.trade(ETH, "10")
+    await heard(service, "10", ETH)
 
 
 async def test_health_is_serving_once_the_venue_confirmed_the_symbols_and_stays(

@@ -14,7 +14,7 @@ from executor.conformance import ccxt_bent, expiry, ids, visibility
 from executor.conformance.hand import Hand
 from executor.conformance.refusals import Bent, refusals
 from executor.conformance.stakes import Stakes
-from executor.ports import ReadFailedError, TradeCursor, VenueError, VenueOrder
+from executor.ports import ReadFailedError, TradeCursor, UnknownSymbolError, VenueError, VenueOrder
 from executor.venue_row import Delay, RepeatedId, Source, VenueRow
 from gridcore.money import canonical
 from gridcore.orders import OrderStatus
@@ -52,7 +52,8 @@ async def bench(
     venue, clock = CcxtVenue(client, settings.request_window_ms), VenueClock()
     try:
         await clock.measure(venue)
-        await venue.connect((symbol,))
+        for sentence in (await venue.connect((symbol,))).values():
+            raise UnknownSymbolError(sentence)
         rules = await venue.market_rules(symbol)
         balances = {each.asset: each.free for each in await venue.balances()}
         stakes = Stakes(rules, await ccxt_bent.best_ask(client, symbol), balances.get(rules.quote, rules.lot_size * 0))
