@@ -38,6 +38,7 @@ class PriceGate:
         self._passings = 0
         self._news = asyncio.Condition()
         self.GetPrice = _passing_on(self._stub.GetPrice)
+        self.ListTroubles = _passing_on(self._stub.ListTroubles)
 
     async def let_through(self, price: Decimal) -> None:
         """The price is what readers hear from now on, current for as long as it stands."""

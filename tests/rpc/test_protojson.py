@@ -12,7 +12,7 @@ from gridwright.v1 import executor_pb2, models_pb2, orchestrator_pb2
 
 KINDS: list[type[Message]] = [
     models_pb2.State, models_pb2.Plan, models_pb2.ActionResult, models_pb2.OrderUpdate, models_pb2.InventorySlot,
-    models_pb2.PriceChange, executor_pb2.BatchExecuteRequest, executor_pb2.Batch, executor_pb2.MarketRules,
+    models_pb2.PriceChange, executor_pb2.BatchExecuteRequest, executor_pb2.Batch, models_pb2.MarketRules,
     orchestrator_pb2.GetStateResponse, orchestrator_pb2.Workflow,
 ]  # fmt: skip
 
