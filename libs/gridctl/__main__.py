@@ -23,8 +23,9 @@ from gridctl.house import EXECUTOR, ORCHESTRATOR, read_house
 from gridctl.ops import OperationError, Order, Verb, Word, operate, resolve_order
 from gridctl.screen import Screen
 from gridctl.stage import Stage
-from gridctl.status import ask, bystanders, doubts, grids_table, reasons, rebuilds, services_table
+from gridctl.status import ask, bystanders, doubts, grids_tables, reasons, rebuilds, services_tables
 from gridctl.tapes import tape_info
+from gridctl.troubles import lines
 from gridctl.up import only, run_up, run_watch
 from griddb.errors import DatabaseError
 from gridrpc.channel import open_sync_channel
@@ -78,11 +79,12 @@ def _watch(arguments: argparse.Namespace, console: Console) -> int:
 def _status(arguments: argparse.Namespace, console: Console) -> int:
     house = read_house(arguments.config)
     status = ask(house, open_sync_channel)
-    console.print(services_table(status, house))
-    console.print()
-    console.print(grids_table(status))
-    for reason in [*reasons(status), *doubts(status), *bystanders(status), *rebuilds(status)]:
-        console.print(reason, soft_wrap=True, markup=False)
+    for table in [*services_tables(status, house, console.width), *grids_tables(status, console.width)]:
+        console.print(table)
+        console.print()
+    said = [*lines(status.troubles), *reasons(status), *doubts(status), *bystanders(status), *rebuilds(status)]
+    for line in said:  # a terminal breaks lines between words; a file or a pipe gets each in one
+        console.print(line, soft_wrap=not console.is_terminal, markup=False, highlight=False)
     return 0 if status.in_order else 1
 
 

@@ -1,4 +1,4 @@
-"""The smaller parts of the live view: the head, the last fills, the last steps, the services and what befell them."""
+"""The smaller parts of the live view: head, troubles, last fills and steps, the services and what befell them."""
 
 from datetime import datetime
 
@@ -153,6 +153,17 @@ def draw_incidents(picture: Picture, rows: int) -> list[Text]:
     styles = {Killed: "red", Returned: "green", Died: "yellow", GaveUp: "bold red"}
     newest = list(picture.incidents)[-rows:] if rows else []
     return [Text(incident_text(incident), style=styles[type(incident)], overflow="ellipsis") for incident in newest]
+
+
+def draw_troubles(picture: Picture, rows: int, width: int) -> list[Text]:
+    """The oldest troubles, a line each; the last line counts those for which there is no room."""
+    shown = list(picture.troubles)[:rows]
+    if len(picture.troubles) > rows:
+        shown[-1] = f"and {len(picture.troubles) - rows + 1} more: gridwright status names them"
+    lines = [Text(f"▲ {trouble}", style="bold red") for trouble in shown]
+    for line in lines:
+        line.truncate(width, overflow="ellipsis")
+    return lines
 
 
 def _fees(picture: Picture) -> list[tuple[str, str]]:

@@ -34,6 +34,7 @@ class Picture:
     fills: Sequence[FillLine] = ()  # newest last
     services: Sequence[ServiceStatus] = ()
     incidents: Sequence[Incident] = ()  # newest last
+    troubles: Sequence[str] = ()  # a line for each, oldest first
 
 
 def fills_of(step: orchestrator_pb2.TradingStep) -> list[FillLine]:

@@ -21,6 +21,8 @@ def plain_line(picture: Picture) -> str:
     ]
     if answer.unknown_orders:
         parts.append(words.doubt(answer))
+    if picture.troubles:
+        parts.append("; ".join(picture.troubles))
     if not picture.connected:
         parts.append(f"no answer from the orchestrator for {picture.answer_age_s:.1f} s")
     elif answer.last_steps:

@@ -9,6 +9,7 @@ from gridctl.house import ORCHESTRATOR, SIMEX, House
 from gridctl.picture import Picture
 from gridctl.screen import Screen
 from gridctl.supervisor import Incident, Supervisor
+from gridctl.trouble_watch import TroubleWatch
 from gridctl.watcher import Watcher, following
 from gridctl.wires import Wires
 
@@ -28,6 +29,7 @@ class Run:
         self.wires = Wires(house)
         symbols = house.symbols if ORCHESTRATOR in house.addresses else ()
         self._watchers = [Watcher(self.wires.watched, symbol) for symbol in symbols]
+        self._troubles = TroubleWatch(self.wires.troubled)
 
     async def start(self) -> None:
         """Starts everything, simex first since the others ask it for the market's rules.
@@ -42,7 +44,10 @@ class Run:
     def look(self) -> list[Picture]:
         """A picture of each grid at this moment."""
         services, incidents = self.supervisor.statuses(), self.incidents[-_INCIDENTS_SHOWN:]
-        return [watcher.look(self.headline, services, incidents) for watcher in self._watchers]
+        return [
+            watcher.look(self.headline, services, incidents, self._troubles.of(watcher.symbol))
+            for watcher in self._watchers
+        ]
 
     @contextlib.asynccontextmanager
     async def shown(self) -> AsyncIterator[None]:
@@ -50,7 +55,8 @@ class Run:
 
         The screen and the open streams go first: a stream that somebody reads would hold its service up.
         """
-        async with self.wires, self.supervisor, following(self._watchers), self.screen.showing(self.look):
+        looking = (following(self._watchers), self._troubles.at_work(), self.screen.showing(self.look))
+        async with self.wires, self.supervisor, looking[0], looking[1], looking[2]:
             yield
 
     def _note(self, incident: Incident) -> None:

@@ -1,6 +1,6 @@
-"""`gridwright status`: who serves, and how each grid is. It asks once and changes nothing."""
+"""`gridwright status`: who serves, how each grid is, what is withheld from them. It asks once and changes nothing."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import grpc
@@ -9,16 +9,21 @@ from rich.table import Table
 from rich.text import Text
 
 from gridctl import words
+from gridctl.columns import Cell, fitting
 from gridctl.health import CHECK
 from gridctl.house import ORCHESTRATOR, House
 from gridctl.ops import code_of
 from gridctl.picture import number
+from gridctl.troubles import ShownTrouble, ask_troubles
 from gridrpc.channel import open_sync_channel
 from gridrpc.faults import Unavailable, fault_of
 from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2, orchestrator_pb2, orchestrator_pb2_grpc
 
 _CALL_SECONDS = 3.0
+_ANSWERED = frozenset({"SERVING", "NOT_SERVING"})
 _IN_ORDER = frozenset({"RUNNING", "PAUSED"})
+_SERVICE_HEADER = ("service", "address", "health")
+_GRID_HEADER = ("grid", "mode", "price", "age", "slots", "orders", "position", "realised", "unrealised")
 
 OpenChannel = Callable[[str], grpc.Channel]
 
@@ -33,25 +38,32 @@ class HouseStatus:
     healths: Mapping[str, str]
     answers: Mapping[str, orchestrator_pb2.GetStateResponse | None]
     whys: Mapping[str, str] = field(default_factory=dict[str, str])
+    troubles: Mapping[str, Sequence[ShownTrouble]] = field(default_factory=dict[str, Sequence[ShownTrouble]])
 
     @property
     def in_order(self) -> bool:
-        """Whether every service serves and every grid is running or paused."""
-        return all(health == "SERVING" for health in self.healths.values()) and all(
-            answer is not None and words.mode(answer.state) in _IN_ORDER for answer in self.answers.values()
+        """Whether every service serves, every grid is running or paused, and nothing is withheld from them."""
+        return (
+            all(health == "SERVING" for health in self.healths.values())
+            and all(answer is not None and words.mode(answer.state) in _IN_ORDER for answer in self.answers.values())
+            and not any(self.troubles.values())
         )
 
 
 def ask(house: House, open_channel: OpenChannel) -> HouseStatus:
-    """Asks each service for its health, and the orchestrator for each grid."""
+    """Asks each service for its health and its troubles, and the orchestrator for each grid."""
     healths: dict[str, str] = {}
+    troubles: dict[str, list[ShownTrouble]] = {}
     for name, address in house.addresses.items():
         with open_channel(address) as channel:
             healths[name] = _health(channel)
+            if healths[name] in _ANSWERED:
+                troubles[name] = ask_troubles(channel, name, _CALL_SECONDS)
     silent = [name for name, health in healths.items() if health == "NOT_SERVING"]
     whys = {name: why_not_serving(name, house.addresses[name], open_channel) for name in silent}
     with open_channel(house.addresses[ORCHESTRATOR]) as orchestrator:
-        return HouseStatus(healths, {symbol: _state(orchestrator, symbol) for symbol in house.symbols}, whys)
+        answers = {symbol: _state(orchestrator, symbol) for symbol in house.symbols}
+    return HouseStatus(healths, answers, whys, troubles)
 
 
 def why_not_serving(name: str, address: str, open_channel: OpenChannel = open_sync_channel) -> str:
@@ -97,24 +109,22 @@ def _state(channel: grpc.Channel, symbol: str) -> orchestrator_pb2.GetStateRespo
         return None
 
 
-def services_table(status: HouseStatus, house: House) -> Table:
+def services_tables(status: HouseStatus, house: House, width: int) -> list[Table]:
     """Each service with its address and health."""
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    for column in ("service", "address", "health"):
-        table.add_column(column)
-    for name, health in status.healths.items():
-        table.add_row(name, house.addresses[name], Text(health, style="green" if health == "SERVING" else "bold red"))
-    return table
+    rows: list[list[Cell]] = [
+        [name, house.addresses[name], Text(health, style="green" if health == "SERVING" else "bold red")]
+        for name, health in status.healths.items()
+    ]
+    return fitting(_SERVICE_HEADER, rows, width)
 
 
-def grids_table(status: HouseStatus) -> Table:
-    """Each grid with its mode, price and age, slots and profit."""
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    for column in ("grid", "mode", "price", "age", "slots", "orders", "position", "realised", "unrealised"):
-        table.add_column(column, overflow="fold")  # on a narrow terminal a number goes on below: none is cut
-    for symbol, answer in status.answers.items():
-        table.add_row(*([symbol, Text("not known", style="bold red")] if answer is None else _grid(symbol, answer)))
-    return table
+def grids_tables(status: HouseStatus, width: int) -> list[Table]:
+    """Each grid with its mode, price and age, slots and profit; on a narrow terminal in two tables."""
+    rows: list[list[Cell]] = [
+        [symbol, Text("not known", style="bold red")] if answer is None else _grid(symbol, answer)
+        for symbol, answer in status.answers.items()
+    ]
+    return fitting(_GRID_HEADER, rows, width)
 
 
 def reasons(status: HouseStatus) -> list[str]:
@@ -162,7 +172,7 @@ def doubts(status: HouseStatus) -> list[str]:
     return found
 
 
-def _grid(symbol: str, answer: orchestrator_pb2.GetStateResponse) -> list[str | Text]:
+def _grid(symbol: str, answer: orchestrator_pb2.GetStateResponse) -> list[Cell]:
     state, mode = answer.state, words.mode(answer.state)
     working = sum(slot.HasField("order") for slot in state.slots.values())
     return [

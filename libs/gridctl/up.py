@@ -10,6 +10,7 @@ from gridctl.picture import Picture
 from gridctl.run import Run
 from gridctl.screen import Screen
 from gridctl.supervisor import ServiceGaveUpError
+from gridctl.trouble_watch import TroubleWatch
 from gridctl.watcher import Watcher, following
 from gridctl.wires import Wires
 from gridrpc.settings import ConfigError
@@ -46,10 +47,11 @@ async def run_watch(house: House, screen: Screen) -> int:
     """Looks at the grids of a running house until Ctrl-C."""
     async with until_interrupted() as stop, Wires(house) as wires:
         watchers = [Watcher(wires.watched, symbol) for symbol in house.symbols]
+        troubles = TroubleWatch(wires.troubled)
 
         def look() -> list[Picture]:
-            return [watcher.look("watching") for watcher in watchers]
+            return [watcher.look("watching", troubles=troubles.of(watcher.symbol)) for watcher in watchers]
 
-        async with following(watchers), screen.showing(look):
+        async with following(watchers), troubles.at_work(), screen.showing(look):
             await stop.wait()
     return 0

@@ -6,22 +6,32 @@ from rich.table import Table
 from rich.text import Text
 
 from gridctl.ladder import draw_ladder
-from gridctl.panels import HEAD_ROWS, draw_fills, draw_head, draw_incidents, draw_services, draw_steps
+from gridctl.panels import (
+    HEAD_ROWS,
+    draw_fills,
+    draw_head,
+    draw_incidents,
+    draw_services,
+    draw_steps,
+    draw_troubles,
+)
 from gridctl.picture import Picture
 
 _LADDER_SHARE = 0.46  # of the width
 _LEFT_WIDTH = 37  # what the ladder needs
 _RIGHT_WIDTH = 43  # what the steps need, and the gap
 _INCIDENT_ROWS = 4
+_TROUBLE_ROWS = 3
 _HEADERS = 2  # of the fills and the steps
 
 
 def draw(picture: Picture, width: int, height: int) -> RenderableType:
-    """The whole screen: head, ladder beside steps and fills, services, and what befell them."""
+    """The whole screen: head, troubles, ladder beside steps and fills, services, and what befell them."""
+    troubles = draw_troubles(picture, min(_TROUBLE_ROWS, max(1, height // 12)), width)
     incidents = draw_incidents(picture, min(_INCIDENT_ROWS, max(2, height // 6)))
-    body_rows = max(6, height - HEAD_ROWS - 1 - len(incidents) - (2 if picture.services else 0))
+    body_rows = max(6, height - HEAD_ROWS - 1 - len(troubles) - len(incidents) - (2 if picture.services else 0))
     left = min(max(int(width * _LADDER_SHARE), _LEFT_WIDTH), width - _RIGHT_WIDTH)
-    parts: list[RenderableType] = [*draw_head(picture, width), _titles(width, left)]
+    parts: list[RenderableType] = [*draw_head(picture, width), *troubles, _titles(width, left)]
     parts.append(_body(picture, body_rows, left, width - left - 1))
     if picture.services:
         parts += [Rule(style="dim"), draw_services(picture)]

@@ -22,7 +22,7 @@ class Watcher:
 
     def __init__(self, orchestrator: "orchestrator_pb2_grpc.OrchestratorAsyncStub", symbol: str) -> None:
         self._orchestrator = orchestrator
-        self._symbol = symbol
+        self.symbol = symbol
         self._answer: orchestrator_pb2.GetStateResponse | None = None
         self._answered_at = time.monotonic()
         self._connected = False
@@ -30,7 +30,7 @@ class Watcher:
 
     async def follow(self) -> None:
         """Reads answers until it is cancelled. A broken stream is opened again."""
-        request = orchestrator_pb2.WatchStateRequest(symbol=self._symbol, steps=_STEPS)
+        request = orchestrator_pb2.WatchStateRequest(symbol=self.symbol, steps=_STEPS)
         while True:
             try:
                 async for answer in self._orchestrator.WatchState(request):
@@ -41,11 +41,15 @@ class Watcher:
             await asyncio.sleep(_PAUSE_SECONDS)
 
     def look(
-        self, headline: str, services: Sequence[ServiceStatus] = (), incidents: Sequence[Incident] = ()
+        self,
+        headline: str,
+        services: Sequence[ServiceStatus] = (),
+        incidents: Sequence[Incident] = (),
+        troubles: Sequence[str] = (),
     ) -> Picture:
         """The grid at this moment."""
         return Picture(
-            symbol=self._symbol,
+            symbol=self.symbol,
             headline=headline,
             answer=self._answer,
             answer_age_s=time.monotonic() - self._answered_at,
@@ -53,6 +57,7 @@ class Watcher:
             fills=tuple(self._fills),
             services=services,
             incidents=incidents,
+            troubles=troubles,
         )
 
     def _take(self, answer: orchestrator_pb2.GetStateResponse) -> None:

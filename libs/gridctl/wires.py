@@ -1,18 +1,29 @@
 """The channels of one run to its services, opened together and closed together."""
 
+from collections.abc import Awaitable
 from functools import cached_property
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import grpc
 
-from gridctl.house import EXECUTOR, ORCHESTRATOR, SIMEX, House
+from gridctl.house import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX, House
 from gridrpc.channel import open_channel
-from gridwright.v1 import executor_pb2_grpc, orchestrator_pb2_grpc, simex_pb2_grpc
+from gridwright.v1 import executor_pb2_grpc, models_pb2, orchestrator_pb2_grpc, pricemon_pb2_grpc, simex_pb2_grpc
 
 if TYPE_CHECKING:  # the asynchronous halves of the stubs exist for type checkers only
     from gridwright.v1.executor_pb2_grpc import ExecutorAsyncStub
     from gridwright.v1.orchestrator_pb2_grpc import OrchestratorAsyncStub
     from gridwright.v1.simex_pb2_grpc import SimexAsyncStub
+
+
+class AsksTroubles(Protocol):
+    """A stub of any of the three services."""
+
+    def ListTroubles(  # noqa: N802  # the contract's name
+        self, request: models_pb2.ListTroublesRequest, *, timeout: float
+    ) -> Awaitable[models_pb2.ListTroublesResponse]:
+        """What is withheld from the service."""
+        ...
 
 
 class Wires:
@@ -41,6 +52,18 @@ class Wires:
     def watched(self) -> "OrchestratorAsyncStub":
         """The orchestrator for WatchState: of what it sends, only the newest counts."""
         return orchestrator_pb2_grpc.OrchestratorStub(self._open(ORCHESTRATOR, newest_only=True))
+
+    @cached_property
+    def troubled(self) -> dict[str, AsksTroubles]:
+        """Those services of the house that know of troubles."""
+        found: dict[str, AsksTroubles] = {}
+        if PRICEMON in self._addresses:
+            found[PRICEMON] = pricemon_pb2_grpc.PriceMonitorStub(self._open(PRICEMON))
+        if EXECUTOR in self._addresses:
+            found[EXECUTOR] = self.executor
+        if ORCHESTRATOR in self._addresses:
+            found[ORCHESTRATOR] = self.orchestrator
+        return found
 
     async def __aenter__(self) -> Self:
         return self

@@ -15,7 +15,7 @@ from grpc_health.v1 import health_pb2
 
 from gridctl.child import Service
 from gridctl.ports import free_ports
-from gridwright.v1 import executor_pb2, orchestrator_pb2
+from gridwright.v1 import executor_pb2, orchestrator_pb2, pricemon_pb2
 
 TOY = '''
 """A service that does nothing but serve health: exits at once with the code in its config, if there is one."""
@@ -70,7 +70,7 @@ class Script:
 
     def answer(self, method: str, response: Any = None, status: grpc.StatusCode = grpc.StatusCode.OK,
                details: str = "", trailing: tuple[tuple[str, bytes], ...] = ()) -> Any:  # fmt: skip
-        """Takes the next call of an RPC, by its name, answers it, and gives its request."""
+        """Takes the next call of an RPC, by its name or as `Service/Name`, answers it, and gives its request."""
         taken = _in_background(lambda: self.channel.take_unary_unary(_METHODS[method]))
         _, request, rpc = taken.result(ANSWER_SECONDS)
         rpc.send_initial_metadata(())
@@ -92,20 +92,21 @@ def _in_background(function: Callable[[], Any]) -> "Future[Any]":
     return future
 
 
-_METHODS = {
-    **orchestrator_pb2.DESCRIPTOR.services_by_name["Orchestrator"].methods_by_name,
-    **executor_pb2.DESCRIPTOR.services_by_name["Executor"].methods_by_name,
-    **health_pb2.DESCRIPTOR.services_by_name["Health"].methods_by_name,
-}
+_SERVICES = [
+    orchestrator_pb2.DESCRIPTOR.services_by_name["Orchestrator"],
+    executor_pb2.DESCRIPTOR.services_by_name["Executor"],
+    pricemon_pb2.DESCRIPTOR.services_by_name["PriceMonitor"],
+    health_pb2.DESCRIPTOR.services_by_name["Health"],
+]
+_METHODS = {name: method for service in _SERVICES for name, method in service.methods_by_name.items()}
+_METHODS |= {f"{service.name}/{name}": method for service in _SERVICES
+             for name, method in service.methods_by_name.items()}  # fmt: skip
 
 
 @pytest.fixture
 def script() -> Script:
     """A scripted channel."""
-    services = [orchestrator_pb2.DESCRIPTOR.services_by_name["Orchestrator"],
-                executor_pb2.DESCRIPTOR.services_by_name["Executor"],
-                health_pb2.DESCRIPTOR.services_by_name["Health"]]  # fmt: skip
-    return Script(grpc_testing.channel(services, grpc_testing.strict_real_time()))
+    return Script(grpc_testing.channel(_SERVICES, grpc_testing.strict_real_time()))
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """`gridwright status` over a scripted channel: what it asks, what it shows, when all is in order."""
 
 import io
+from decimal import Decimal
 from pathlib import Path
 
 import grpc
@@ -9,19 +10,25 @@ from grpc_health.v1 import health_pb2
 from rich.console import Console
 
 from gridctl.house import House
-from gridctl.status import HouseStatus, ask, doubts, grids_table, reasons, rebuilds, services_table
+from gridctl.status import HouseStatus, ask, doubts, grids_tables, reasons, rebuilds, services_tables
+from gridctl.troubles import gathered, lines
 from gridtesting.pictures import grid_answer
-from gridwright.v1 import models_pb2
+from gridwright.v1 import models_pb2, orchestrator_pb2
 
 HOUSE = House(Path("grid.toml"), "demo", ("BTC/USDT",), {"pricemon": "h:1", "executor": "h:2", "orchestrator": "h:3"})
 SERVING = health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING)
+NO_TROUBLES = models_pb2.ListTroublesResponse()
 NOT_SERVING = health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.NOT_SERVING)
 
 
-def asked(script, answers: list[tuple[object, grpc.StatusCode]]) -> HouseStatus:
+def asked(
+    script, answers: list[tuple[object, grpc.StatusCode]], troubles: models_pb2.ListTroublesResponse = NO_TROUBLES
+) -> HouseStatus:
     call = script.call(ask, HOUSE, lambda _: script.channel)
-    for response, status in answers[:3]:
+    for service, (response, status) in zip(("PriceMonitor", "Executor", "Orchestrator"), answers[:3], strict=True):
         script.answer("Check", response, status)
+        if status is OK:
+            script.answer(f"{service}/ListTroubles", troubles if service == "Executor" else NO_TROUBLES)
     request = script.answer("GetState", *answers[3])
     assert request.symbol == "BTC/USDT"
     return call.result(5)
@@ -97,10 +104,63 @@ def test_the_tables_show_mode_price_age_slots_and_profit(script) -> None:
         assert wanted in text
 
 
-def shown(status: HouseStatus) -> str:
-    console = Console(width=100, file=io.StringIO(), record=True)
-    console.print(services_table(status, HOUSE), grids_table(status))
+def shown(status: HouseStatus, width: int = 100) -> str:
+    console = Console(width=width, file=io.StringIO(), record=True)
+    console.print(*services_tables(status, HOUSE, width), *grids_tables(status, width))
     return console.export_text()
+
+
+def long_numbers() -> orchestrator_pb2.GetStateResponse:
+    answer = grid_answer(price=Decimal("107013.47654321"))
+    answer.state.risk.mode = models_pb2.MODE_ENTERING
+    answer.state.totals.position, answer.state.totals.realised_pnl = "-123456.00672302", "-1234567.0001"
+    answer.unrealised_pnl = "+1234567.1234"
+    return answer
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 120, 200])
+def test_no_word_and_no_number_is_broken_whatever_the_terminal_s_width(width: int) -> None:
+    healths = {"pricemon": "SERVING", "executor": "NOT_SERVING", "orchestrator": "DEADLINE_EXCEEDED"}
+    answers = {"BTC/USDT": long_numbers(), "1000SATS/USDT": grid_answer(), "TRX/USDT": None}
+    text = shown(HouseStatus(healths, answers), width)
+    assert max(map(len, text.splitlines())) <= width
+    wanted = {"service", "address", "health", "grid", "mode", "price", "age", "slots", "orders", "position", "realised"}
+    wanted |= {"unrealised", "NOT_SERVING", "DEADLINE_EXCEEDED", "ENTERING", "107013.47654321", "-123456.00672302"}
+    wanted |= {"-1234567.0001", "+1234567.1234", "1000SATS/USDT"}
+    assert wanted - set(text.split()) == set()
+
+
+def test_one_table_is_enough_where_the_terminal_is_wide() -> None:
+    status = HouseStatus(dict.fromkeys(HOUSE.addresses, "SERVING"), {"BTC/USDT": grid_answer()})
+    assert (len(grids_tables(status, 200)), len(grids_tables(status, 60))) == (1, 2)
+
+
+def test_a_trouble_is_shown_with_all_that_is_known_of_it_and_nothing_is_in_order(script) -> None:
+    keys = models_pb2.Trouble(
+        kind="KEY_REFUSED", trouble_class=models_pb2.TROUBLE_CLASS_ACCOUNT, message="the venue refuses the keys",
+        since_ms=1_000, count=4, retry_at_ms=15_000,
+    )  # fmt: skip
+    status = asked(script, [*HEALTHY, (grid_answer(), OK)], models_pb2.ListTroublesResponse(troubles=[keys]))
+    assert not status.in_order
+    assert lines(status.troubles, now_ms=13_000) == [
+        "KEY_REFUSED: ACCOUNT, for 12 s, 4 times, next try in 2.0 s (executor)",
+        "  the venue refuses the keys. See docs/operations.md#key_refused",
+    ]
+
+
+def test_a_trouble_of_many_slots_is_one_to_read() -> None:
+    funds = [
+        models_pb2.Trouble(
+            kind="INSUFFICIENT_FUNDS", trouble_class=models_pb2.TROUBLE_CLASS_LASTING, symbol="BTC/USDT",
+            subject=str(60_000 + number), message=f"balance {number}", since_ms=1_000 + number, count=2,
+        )
+        for number in range(5)
+    ]  # fmt: skip
+    found = lines({"orchestrator": gathered("orchestrator", funds)}, now_ms=11_000)
+    assert found == [
+        "INSUFFICIENT_FUNDS BTC/USDT 60000, 60001, 60002 and 2 more: LASTING, for 10 s, 10 times (orchestrator)",
+        "  balance 4. See docs/operations.md#insufficient_funds",
+    ]
 
 
 def test_a_grid_that_was_rebuilt_says_when_why_and_what_is_missing() -> None:

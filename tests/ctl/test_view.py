@@ -108,6 +108,26 @@ def test_an_order_whose_outcome_is_not_known_marks_its_slot_and_is_told_with_its
     assert "2 orders are UNKNOWN, the oldest for 35 s" in plain_line(grid_picture(answer))
 
 
+LONG_TROUBLE = "KEY_REFUSED: ACCOUNT, for 12 s, 4 times (executor): the venue refuses the keys: " + "long " * 40
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+@pytest.mark.parametrize("count", [1, 9])
+def test_troubles_stand_below_the_head_and_the_screen_stays_as_high_as_the_terminal(
+    width: int, height: int, count: int
+) -> None:
+    troubles = [LONG_TROUBLE] + [f"FEED_STALE: PASSING, for {number} s (pricemon)" for number in range(1, count)]
+    lines = screen(replace(grid_picture(killed=True), troubles=troubles), width, height)
+    assert len(lines) <= height
+    assert max(map(len, lines)) <= width
+    assert lines[4].startswith("▲ KEY_REFUSED: ACCOUNT, for 12 s, 4 times (executor): the venue")
+    assert ("more: gridwright status names them" in "\n".join(lines)) is (count > 1)
+
+
+def test_a_plain_line_has_the_troubles() -> None:
+    assert "FEED_STALE: PASSING" in plain_line(replace(grid_picture(), troubles=["FEED_STALE: PASSING, for 3 s"]))
+
+
 def test_a_silent_orchestrator_and_an_old_price_are_seen_at_once() -> None:
     picture = replace(grid_picture(), connected=False, answer_age_s=5.0)
     text = "\n".join(screen(picture, 80, 24))

@@ -1,0 +1,42 @@
+"""Tables that fit a terminal without breaking a word or a number: what does not fit goes into a second table below."""
+
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+_GAP = 2  # between two columns
+Cell = str | Text
+
+
+def fitting(header: Sequence[str], rows: Sequence[Sequence[Cell]], width: int) -> list[Table]:
+    """Tables of at most `width` columns with the rows' cells. Each begins with the first cell, the row's name.
+
+    A row may be shorter than the header. Only where a name and one cell are too wide together is a line too long.
+    """
+    tables: list[Table] = []
+    widths = [_widest(header, rows, number) for number in range(len(header))]
+    group: list[int] = [0]
+    for number in range(1, len(header)):
+        if len(group) > 1 and sum(widths[each] for each in [*group, number]) + _GAP * len(group) > width:
+            tables.append(_table(header, rows, group))
+            group = [0]
+        group.append(number)
+    return [*tables, _table(header, rows, group)]
+
+
+def _widest(header: Sequence[str], rows: Sequence[Sequence[Cell]], number: int) -> int:
+    return max([len(header[number]), *(_length(row[number]) for row in rows if number < len(row))])
+
+
+def _length(cell: Cell) -> int:
+    return cell.cell_len if isinstance(cell, Text) else Text(cell).cell_len
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[Cell]], group: Sequence[int]) -> Table:
+    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, _GAP, 0, 0))
+    for number in group:
+        table.add_column(header[number], no_wrap=True, min_width=_widest(header, rows, number))
+    for row in rows:
+        table.add_row(*(row[number] if number < len(row) else "" for number in group))
+    return table

@@ -1,0 +1,52 @@
+"""Follows the troubles of a run's services for the live view: asks each again and again, through every restart."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING
+
+import grpc
+
+from gridctl.troubles import ShownTrouble, gathered
+from gridwright.v1 import models_pb2
+
+if TYPE_CHECKING:
+    from gridctl.wires import AsksTroubles
+
+_EVERY_SECONDS = 1.0
+_ANSWER_SECONDS = 2.0
+
+
+class TroubleWatch:
+    """The troubles of now. A service that does not answer keeps what it said last: it may be stopped, not well."""
+
+    def __init__(self, services: "Mapping[str, AsksTroubles]") -> None:
+        self._services = services
+        self._found: dict[str, list[ShownTrouble]] = {}
+
+    def of(self, symbol: str) -> list[str]:
+        """One line for each that concerns the symbol, the account or a service; the oldest first."""
+        now_ms = time.time_ns() // 1_000_000
+        concerned = [each for some in self._found.values() for each in some if each.symbol in ("", symbol)]
+        concerned.sort(key=lambda each: (each.since_ms, each.kind))
+        return [f"{each.line(now_ms)}: {each.message}" for each in concerned]
+
+    @contextlib.asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        """The block with the questions asked beside it."""
+        tasks = [asyncio.create_task(self._follow(name)) for name in self._services]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _follow(self, name: str) -> None:
+        while True:
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                request = models_pb2.ListTroublesRequest()
+                answer = await self._services[name].ListTroubles(request, timeout=_ANSWER_SECONDS)
+                self._found[name] = gathered(name, answer.troubles)
+            await asyncio.sleep(_EVERY_SECONDS)
