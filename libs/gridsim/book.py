@@ -76,6 +76,11 @@ class Book:
         """The open orders of everybody, oldest first."""
         return list(self._orders.values())
 
+    def change(self, rules: SymbolRules) -> None:
+        """Other rules are in force from now on. Orders that rest stay as they are, on the new steps or not."""
+        self.rules = rules
+        self.others.change(rules)
+
     def orders_of(self, account: str) -> list[Order]:
         """An account's open orders, oldest first."""
         return list(self._orders_of.get(account, {}).values())

@@ -23,9 +23,10 @@ from typing import assert_never
 
 from gridsim.account import Account
 from gridsim.book import Book
+from gridsim.fees import FeeSchedule
 from gridsim.market import MarketDepth, MarketEvent, MarketQuote, MarketTrade
 from gridsim.matching import Match, match_order, reserve
-from gridsim.orders import NewOrder, OrderType
+from gridsim.orders import NewOrder, Order, OrderType, Side
 from gridsim.outcome import Outcome
 from gridsim.rules import Reason, Refused
 from gridsim.step import Step
@@ -34,9 +35,20 @@ from gridsim.step import Step
 class Exchange:
     """Books by symbol (as ccxt writes it) and the accounts that trade on them. Times are the venue's, in Unix ms."""
 
-    def __init__(self, books: Iterable[Book], accounts: Mapping[str, Account]) -> None:
+    def __init__(
+        self,
+        books: Iterable[Book],
+        accounts: Mapping[str, Account],
+        fees: FeeSchedule | None = None,
+        most_open: int = 0,
+    ) -> None:
+        """`most_open`: how many orders an account may have open in all symbols together (EXCHANGE_MAX_NUM_ORDERS), 0:
+        any number.
+        """
         self._books = {book.rules.symbol: book for book in books}
         self.accounts = accounts
+        self.fees = fees or FeeSchedule()
+        self.most_open = most_open
 
     @property
     def books(self) -> Mapping[str, Book]:
@@ -58,7 +70,7 @@ class Exchange:
         """
         book = self.book(new.symbol)
         found = self._check(book, account, new)
-        return Step(book, self.accounts, time_ms).place(account, new, found)
+        return Step(book, self.accounts, time_ms, self.fees).place(account, new, found)
 
     def check(self, account: str, new: NewOrder) -> None:
         """Raises Refused for an order that `place` would refuse, and changes nothing."""
@@ -67,19 +79,25 @@ class Exchange:
     def cancel(self, account: str, symbol: str, order_id: int, time_ms: int, cancel_id: str = "") -> Outcome:
         """Ends an account's open order. Raises Refused where it has no such order open."""
         book = self.book(symbol)
-        step = Step(book, self.accounts, time_ms)
+        step = Step(book, self.accounts, time_ms, self.fees)
         step.cancel(book.find(account, order_id), cancel_id)
+        return step.outcome
+
+    def expire(self, order: Order, cause: str, time_ms: int) -> Outcome:
+        """Ends an open order by the exchange's own doing."""
+        step = Step(self.book(order.symbol), self.accounts, time_ms, self.fees)
+        step.expire(order, cause)
         return step.outcome
 
     def trade(self, symbol: str, trade: MarketTrade, time_ms: int) -> Outcome:
         """Lets the others trade: fills what their trade reaches, then prints what is left of it."""
-        step = Step(self.book(symbol), self.accounts, time_ms)
+        step = Step(self.book(symbol), self.accounts, time_ms, self.fees)
         step.market_trade(trade)
         return step.outcome
 
     def quote(self, symbol: str, quote: MarketQuote, time_ms: int) -> Outcome:
         """Lets the others quote: fills what their quotes reach."""
-        step = Step(self.book(symbol), self.accounts, time_ms)
+        step = Step(self.book(symbol), self.accounts, time_ms, self.fees)
         step.market_quote(quote)
         return replace(step.outcome, quoted=True)
 
@@ -88,7 +106,7 @@ class Exchange:
         book = self.book(symbol)
         book.others.told(depth)
         book.close_up(everywhere=True)
-        return replace(Step(book, self.accounts, time_ms).outcome, quoted=True)
+        return replace(Step(book, self.accounts, time_ms, self.fees).outcome, quoted=True)
 
     def happen(self, symbol: str, event: MarketEvent, time_ms: int) -> Outcome:
         """Lets an event of the market happen, whichever it is."""
@@ -103,11 +121,14 @@ class Exchange:
                 assert_never(event)
 
     def _check(self, book: Book, account: str, new: NewOrder) -> Match:
+        if not book.rules.trades:
+            raise Refused(Reason.MARKET_CLOSED, book.rules.status.value)
         book.rules.check(new, book.price)
         if new.client_order_id and book.open_client_id(account, new.client_order_id):
             raise Refused(Reason.DUPLICATE, new.client_order_id)
-        if book.count(account) >= book.rules.max_orders:
-            raise Refused(Reason.MAX_NUM_ORDERS, f"{book.count(account)} are open")
+        self._check_counts(book, account)
+        if new.side is Side.BUY:
+            self._check_position(book, account, new)
         found = match_order(book, account, new)
         if new.type is OrderType.LIMIT_MAKER and not found.empty:
             raise Refused(Reason.WOULD_MATCH)
@@ -115,3 +136,19 @@ class Exchange:
         if self.accounts[account].of(asset).free < amount:
             raise Refused(Reason.INSUFFICIENT_BALANCE, f"{amount} {asset} are needed")
         return found
+
+    def _check_counts(self, book: Book, account: str) -> None:
+        if book.count(account) >= book.rules.max_orders:
+            raise Refused(Reason.MAX_NUM_ORDERS, f"{book.count(account)} are open")
+        if self.most_open and sum(each.count(account) for each in self._books.values()) >= self.most_open:
+            raise Refused(Reason.EXCHANGE_MAX_NUM_ORDERS, f"{self.most_open} are open")
+
+    def _check_position(self, book: Book, account: str, new: NewOrder) -> None:
+        """MAX_POSITION: what the account has of the base, and what its open buys and this one may add to it."""
+        most = book.rules.filters.max_position
+        if most is None:
+            return
+        buying = (each.remaining for each in book.orders_of(account) if each.side is Side.BUY)
+        position = self.accounts[account].of(book.rules.base).total + sum(buying, new.quantity)
+        if position > most:
+            raise Refused(Reason.MAX_POSITION, f"{position} is over {most}")

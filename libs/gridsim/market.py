@@ -1,7 +1,7 @@
 """What a market is to the exchange: a sequence of trades between others, and quotes that are recorded or implied."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import Enum
 from typing import Protocol
@@ -84,6 +84,25 @@ class MarketPoint:
     def displaced(self, price: Decimal, taker: Side) -> "MarketPoint":
         """The point after a trade that is none of the market's own: the price is there, and stays around it."""
         return MarketPoint(self.events_done, self.market_time_ms, price, taker, price)
+
+
+def on_tick(price: Decimal, tick: Decimal) -> Decimal:
+    """The price rounded down to a multiple of the tick, one tick at least."""
+    return max(tick, price - price % tick)
+
+
+def on_steps(event: MarketEvent, tick: Decimal) -> MarketEvent:
+    """The event as it happens on a market whose tick is another than its source's: its prices lie on that tick.
+
+    A bid moves down and an ask moves up. A recorded depth is left alone: it only stands behind the quotes.
+    """
+    if isinstance(event, MarketTrade):
+        return event if not event.price % tick else replace(event, price=on_tick(event.price, tick))
+    if isinstance(event, MarketQuote) and (event.bid.price % tick or event.ask.price % tick):
+        above = tick - event.ask.price % tick if event.ask.price % tick else Decimal(0)
+        bid = replace(event.bid, price=on_tick(event.bid.price, tick))
+        return replace(event, bid=bid, ask=replace(event.ask, price=event.ask.price + above))
+    return event
 
 
 class Source(Protocol):

@@ -104,7 +104,8 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """A fill of one of our orders. The commission is what the account did not get: base on a buy, quote on a sell.
+    """A fill of one of our orders. The commission is what the account did not get, base on a buy and quote on a sell,
+    or what it paid in a discount's asset. `commission_asset` empty: the venue tells none.
 
     Where two of our orders trade with each other there are two of them, with one id.
     """

@@ -14,6 +14,7 @@ from gridsim.market import (
     best_price,
     levels,
     made_up_quantity,
+    on_tick,
 )
 from gridsim.orders import Side
 from gridsim.rules import SymbolRules
@@ -34,6 +35,11 @@ class Others:
     def taker(self) -> Side:
         """Who took the last trade."""
         return self._taker
+
+    def change(self, rules: SymbolRules) -> None:
+        """Other rules are in force: what is made up lies on the new steps, and so does the price."""
+        self._rules = rules
+        self.price = on_tick(self.price, rules.tick_size)
 
     def traded(self, trade: MarketTrade) -> None:
         """The price is theirs, and quotes that it contradicts are of the past."""

@@ -11,14 +11,14 @@ from gridsim.orders import Order, Side, Trade, Transition
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """A change of one order, and its account's balances of both assets after it: what the venue records and tells.
+    """A change of one order, and the balances that it may have changed: both assets', and that of a fee's third one.
 
     `prevented` is what it would have traded with another order of its account, `cancel_id` the name of its cancel.
     """
 
     order: Order
     transition: Transition
-    balances: tuple[Balance, Balance]
+    balances: tuple[Balance, ...]
     trade: Trade | None = None
     prevented: Level | None = None
     cancel_id: str = ""

@@ -1,24 +1,29 @@
 """What an exchange demands of an order before it looks at the book, and the closed list of its refusals."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
 
+from gridsim.filters import Filters, TradingStatus
 from gridsim.orders import NewOrder, OrderType, Side
 
 COMMISSION_STEP = Decimal("1E-8")  # Binance's baseCommissionPrecision and quoteCommissionPrecision
-PERCENT_UP = Decimal(5)
-PERCENT_DOWN = Decimal("0.2")
 
 
 class Reason(Enum):
     """Why an order or a cancel was refused. The filters keep Binance's names, which its error messages carry."""
 
     PRICE_FILTER = "PRICE_FILTER"
+    PERCENT_PRICE = "PERCENT_PRICE"
     PERCENT_PRICE_BY_SIDE = "PERCENT_PRICE_BY_SIDE"
     LOT_SIZE = "LOT_SIZE"
+    MARKET_LOT_SIZE = "MARKET_LOT_SIZE"
+    MIN_NOTIONAL = "MIN_NOTIONAL"
     NOTIONAL = "NOTIONAL"
     MAX_NUM_ORDERS = "MAX_NUM_ORDERS"
+    MAX_POSITION = "MAX_POSITION"
+    EXCHANGE_MAX_NUM_ORDERS = "EXCHANGE_MAX_NUM_ORDERS"
+    MARKET_CLOSED = "MARKET_CLOSED"
     UNKNOWN_SYMBOL = "UNKNOWN_SYMBOL"
     DUPLICATE = "DUPLICATE"
     INSUFFICIENT_BALANCE = "INSUFFICIENT_BALANCE"
@@ -36,7 +41,10 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SymbolRules:
-    """A symbol's filters and fees. Steps and `min_notional` as Binance states them, fees as fractions of the trade."""
+    """A symbol's rules at one moment. Steps and `min_notional` as Binance states them, fees as fractions of the trade.
+
+    `listed` False: the exchange denies that there is such a symbol.
+    """
 
     symbol: str
     tick_size: Decimal = Decimal("0.01")
@@ -45,6 +53,9 @@ class SymbolRules:
     maker_fee: Decimal = Decimal("0.001")
     taker_fee: Decimal = Decimal("0.001")
     max_orders: int = 200
+    filters: Filters = field(default_factory=Filters)
+    status: TradingStatus = TradingStatus.TRADING
+    listed: bool = True
 
     @property
     def base(self) -> str:
@@ -57,41 +68,78 @@ class SymbolRules:
         return self.symbol.partition("/")[2]
 
     @property
+    def trades(self) -> bool:
+        """Whether new orders are accepted and the market moves."""
+        return self.listed and self.status is TradingStatus.TRADING
+
+    @property
+    def min_price(self) -> Decimal:
+        """The lower end of PRICE_FILTER."""
+        return self.tick_size if self.filters.min_price is None else self.filters.min_price
+
+    @property
     def max_price(self) -> Decimal:
         """The upper end of PRICE_FILTER: for BTCUSDT's tick, Binance's own 1,000,000."""
-        return self.tick_size * 10**8
+        return self.tick_size * 10**8 if self.filters.max_price is None else self.filters.max_price
+
+    @property
+    def min_quantity(self) -> Decimal:
+        """The lower end of LOT_SIZE."""
+        return self.lot_size if self.filters.min_quantity is None else self.filters.min_quantity
 
     @property
     def max_quantity(self) -> Decimal:
         """The upper end of LOT_SIZE: for BTCUSDT's lot, Binance's own 9,000."""
-        return self.lot_size * 9 * 10**8
+        return self.lot_size * 9 * 10**8 if self.filters.max_quantity is None else self.filters.max_quantity
+
+    @property
+    def max_market_quantity(self) -> Decimal:
+        """The upper end of MARKET_LOT_SIZE."""
+        most = self.filters.max_market_quantity
+        return self.max_quantity if most is None else most
+
+    @property
+    def max_notional(self) -> Decimal:
+        """The upper end of NOTIONAL."""
+        most = self.filters.max_notional
+        return self.max_price * self.max_quantity if most is None else most
 
     def floor_quantity(self, quantity: Decimal) -> Decimal:
         """The quantity rounded down to whole lots."""
         return quantity // self.lot_size * self.lot_size
 
-    def commission(self, amount: Decimal, *, maker: bool) -> Decimal:
-        """The fee on an amount received, in that amount's coin, cut to the commission precision."""
-        rate = self.maker_fee if maker else self.taker_fee
-        fee = amount * rate
-        return fee - fee % COMMISSION_STEP
-
     def check(self, order: NewOrder, last_price: Decimal) -> None:
         """Raises Refused for the first filter that the order fails, in the order Binance lists them."""
         priced = order.type is not OrderType.MARKET
-        price = order.price if priced else last_price
         if priced:
-            self._check_price(order, last_price)
-        if not self.lot_size <= order.quantity <= self.max_quantity or order.quantity % self.lot_size:
-            raise Refused(Reason.LOT_SIZE, f"quantity {order.quantity}, step {self.lot_size}")
-        worth = order.quote_quantity or price * order.quantity
-        if worth < self.min_notional:
-            raise Refused(Reason.NOTIONAL, f"{worth} is under {self.min_notional}")
+            self._check_price(order.price)
+            self._check_distance(order, last_price)
+        self._check_quantity(order)
+        self._check_notional(order, order.price if priced else last_price, priced=priced)
 
-    def _check_price(self, order: NewOrder, last_price: Decimal) -> None:
-        if not self.tick_size <= order.price <= self.max_price or order.price % self.tick_size:
-            raise Refused(Reason.PRICE_FILTER, f"price {order.price}, tick {self.tick_size}")
-        low, high = last_price * PERCENT_DOWN, last_price * PERCENT_UP
+    def _check_price(self, price: Decimal) -> None:
+        if not self.min_price <= price <= self.max_price or price % self.tick_size:
+            raise Refused(Reason.PRICE_FILTER, f"price {price}, tick {self.tick_size}")
+
+    def _check_distance(self, order: NewOrder, last_price: Decimal) -> None:
+        filters, buys = self.filters, order.side is Side.BUY or self.filters.legacy
+        low = last_price * (filters.bid_down if buys else filters.ask_down)
+        high = last_price * (filters.bid_up if buys else filters.ask_up)
         if not low <= order.price <= high:
-            side = "bid" if order.side is Side.BUY else "ask"
-            raise Refused(Reason.PERCENT_PRICE_BY_SIDE, f"{side} {order.price} is outside {low} to {high}")
+            reason = Reason.PERCENT_PRICE if filters.legacy else Reason.PERCENT_PRICE_BY_SIDE
+            raise Refused(reason, f"{order.side.value} {order.price} is outside {low} to {high}")
+
+    def _check_quantity(self, order: NewOrder) -> None:
+        quantity = order.quantity
+        if not self.min_quantity <= quantity <= self.max_quantity or quantity % self.lot_size:
+            raise Refused(Reason.LOT_SIZE, f"quantity {quantity}, step {self.lot_size}")
+        if order.type is OrderType.MARKET and quantity > self.max_market_quantity:
+            raise Refused(Reason.MARKET_LOT_SIZE, f"quantity {quantity} is over {self.max_market_quantity}")
+
+    def _check_notional(self, order: NewOrder, price: Decimal, *, priced: bool) -> None:
+        worth, filters = order.quote_quantity or price * order.quantity, self.filters
+        reason = Reason.MIN_NOTIONAL if filters.legacy else Reason.NOTIONAL
+        if worth < self.min_notional and (priced or filters.min_to_market):
+            raise Refused(reason, f"{worth} is under {self.min_notional}")
+        if worth > self.max_notional and (priced or filters.max_to_market) and not filters.legacy:
+            raise Refused(reason, f"{worth} is over {self.max_notional}")

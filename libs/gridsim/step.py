@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from gridsim.account import ZERO, Account
 from gridsim.book import Book, Offer
+from gridsim.fees import Fee, FeeSchedule
 from gridsim.market import Level, MarketQuote, MarketTrade
 from gridsim.matching import Match, reserve
 from gridsim.orders import NewOrder, Order, OrderStatus, OrderType, Side, TimeInForce, Trade, Transition
@@ -17,11 +18,12 @@ from gridsim.outcome import Execution, Outcome, Print
 class Step:
     """One command at work on a book and the accounts: it collects what happens."""
 
-    def __init__(self, book: Book, accounts: Mapping[str, Account], time_ms: int) -> None:
+    def __init__(self, book: Book, accounts: Mapping[str, Account], time_ms: int, fees: FeeSchedule) -> None:
         self._book = book
         self._rules = book.rules
         self._accounts = accounts
         self._time_ms = time_ms
+        self._fees = fees
         self._executions: list[Execution] = []
         self._prints: list[Print] = []
 
@@ -72,6 +74,10 @@ class Step:
         """Its owner ends an open order."""
         cancelled = Transition(self._time_ms, OrderStatus.CANCELED, "cancelled by its owner")
         self._end(order, cancelled, cancel_id=cancel_id)
+
+    def expire(self, order: Order, cause: str) -> None:
+        """The exchange ends an open order."""
+        self._end(order, Transition(self._time_ms, OrderStatus.EXPIRED, cause))
 
     def _fill_reached(self, side: Side, price: Decimal, left: Decimal) -> Decimal:
         """Fills our orders of a side that the others reach with `price`, at it for `left` at most, of which what is
@@ -138,13 +144,13 @@ class Step:
         base, quote = self._rules.base, self._rules.quote
         account = self._accounts[order.account]
         received, asset = (quantity, base) if order.side is Side.BUY else (price * quantity, quote)
-        commission = self._rules.commission(received, maker=maker)
         if order.side is Side.BUY:
             held = (order.price or price) * quantity
             account.move(quote, free=held - price * quantity, locked=-held)
         else:
             account.move(base, locked=-quantity)
-        account.move(asset, free=received - commission)
+        account.move(asset, free=received)
+        fee = self._charge(order, asset, received, maker=maker)
         trade = Trade(
             account=order.account,
             symbol=order.symbol,
@@ -154,14 +160,25 @@ class Step:
             side=order.side,
             price=price,
             quantity=quantity,
-            commission=commission,
-            commission_asset=asset,
+            commission=fee.amount,
+            commission_asset=fee.asset,
             maker=maker,
             time_ms=self._time_ms,
         )
         filled = order.filled(price, quantity, self._time_ms, f"trade {trade_id}")
         self._record(filled, trade)
         return filled
+
+    def _charge(self, order: Order, asset: str, received: Decimal, *, maker: bool) -> Fee:
+        """Takes the fee of a fill from what it gave, or from the discount's asset where that is enough."""
+        if self._fees.waives(order.account):
+            return Fee(ZERO, "")
+        account, gives = self._accounts[order.account], (asset, received)
+        fee = self._fees.discounted(order.account, self._rules, order.side, gives, maker=maker)
+        if fee is None or account.of(fee.asset).free < fee.amount:
+            fee = self._fees.fee(order.account, self._rules, order.side, gives, maker=maker)
+        account.move(fee.asset, free=-fee.amount)
+        return fee
 
     def _held(self, order: Order) -> tuple[str, Decimal]:
         if order.type is OrderType.MARKET:
@@ -175,7 +192,8 @@ class Step:
     ) -> None:
         self._book.keep(order)
         account = self._accounts[order.account]
-        balances = (account.of(self._rules.base), account.of(self._rules.quote))
+        assets = dict.fromkeys([self._rules.base, self._rules.quote, *([trade.commission_asset] if trade else [])])
+        balances = tuple(account.of(asset) for asset in assets if asset)
         self._executions.append(Execution(order, order.transitions[-1], balances, trade, prevented, cancel_id))
 
     def _print(self, trade_id: int, price: Decimal, quantity: Decimal, taker: Side) -> None:

@@ -58,6 +58,41 @@ class SimexHandle:
         """Gives an account money from outside; below zero it is withdrawn."""
         return await self.control.Deposit(simex_pb2.DepositRequest(account=account, asset=asset, amount=amount))
 
+    async def set_rules(
+        self, symbol: str = "BTC/USDT", *, keep_orders: bool = False, reset: bool = False, **rules: Any
+    ) -> simex_pb2.VenueRules:
+        """Changes a symbol's rules; the names are those of the message VenueRules, `status` without its prefix."""
+        if "status" in rules:
+            rules["status"] = simex_pb2.TradingStatus.Value(f"TRADING_STATUS_{rules['status']}")
+        given = simex_pb2.VenueRules(**rules)
+        return await self.control.SetMarketRules(
+            simex_pb2.SetMarketRulesRequest(symbol=symbol, rules=given, keep_orders=keep_orders, reset=reset)
+        )
+
+    async def set_commission(self, account: str = "", symbol: str = "", **kinds: Mapping[str, Any]) -> None:
+        """Sets what an account pays: `standard={"maker": "0"}`, `special`, `tax`, `discount`; none: takes it back."""
+        parts: dict[str, Any] = dict(kinds)
+        commission = simex_pb2.Commission(**parts) if kinds else None
+        request = simex_pb2.SetCommissionRequest(account=account, symbol=symbol, commission=commission)
+        await self.control.SetCommission(request)
+
+    async def set_keys(self, code: int = 0, account: str = "main", **more: Any) -> None:
+        """Refuses an account's keys with -2014 or -2015; 0 accepts them again."""
+        await self.control.SetKeys(simex_pb2.SetKeysRequest(code=code, account=account, **more))
+
+    async def set_limits(self, **limits: Any) -> simex_pb2.VenueLimits:
+        """Changes limits; the names are those of the message VenueLimits."""
+        return await self.control.SetLimits(simex_pb2.VenueLimits(**limits))
+
+    async def forget_order(self, client_order_id: str, symbol: str = "BTC/USDT", account: str = "main") -> None:
+        """Ends an open order silently, and lets look-ups deny it."""
+        request = simex_pb2.ForgetOrderRequest(symbol=symbol, client_order_id=client_order_id, account=account)
+        await self.control.ForgetOrder(request)
+
+    async def wipe(self) -> simex_pb2.WipeResponse:
+        """Resets the exchange: orders and trades are gone, ids begin with 1 again."""
+        return await self.control.Wipe(simex_pb2.WipeRequest())
+
     async def fault(self, kind: str, **settings: Any) -> int:
         """Puts a fault in force; its id. The settings are those of the message Fault, the kind without its prefix."""
         fault = simex_pb2.Fault(kind=simex_pb2.FaultKind.Value(f"FAULT_KIND_{kind}"), **settings)

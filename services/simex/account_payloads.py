@@ -4,18 +4,11 @@ import zlib
 from collections.abc import Iterable
 
 from gridsim.account import Balance
+from gridsim.fees import Commission, Discount, Rates
 from gridsim.orders import Order, OrderStatus, Side, Trade
-from gridsim.rules import SymbolRules
 from simex.endings import PreventedMatch, expiry_reason, prevented_match_id
 from simex.order_entry import Detail
 from simex.payloads import ZERO, Json, amount, market_id
-
-_DISCOUNT: Json = {
-    "enabledForAccount": False,
-    "enabledForSymbol": False,
-    "discountAsset": "BNB",
-    "discount": ZERO,
-}
 
 
 def order(it: Order) -> Json:
@@ -64,7 +57,7 @@ def new_order(it: Order, trades: Iterable[Trade], prevented: Iterable[PreventedM
             "price": amount(trade.price),
             "qty": amount(trade.quantity),
             "commission": amount(trade.commission),
-            "commissionAsset": trade.commission_asset,
+            "commissionAsset": trade.commission_asset or None,
             "tradeId": trade.trade_id,
         }
         for trade in trades
@@ -154,7 +147,7 @@ def my_trade(it: Trade) -> Json:
         "qty": amount(it.quantity),
         "quoteQty": amount(it.price * it.quantity),
         "commission": amount(it.commission),
-        "commissionAsset": it.commission_asset,
+        "commissionAsset": it.commission_asset or None,
         "time": it.time_ms,
         "isBuyer": it.side is Side.BUY,
         "isMaker": it.maker,
@@ -162,31 +155,40 @@ def my_trade(it: Trade) -> Json:
     }
 
 
-def commission(rules: SymbolRules) -> Json:
-    """GET account/commission: of the standard kind alone; nobody is taxed, and no BNB is held to pay less."""
-    none = {"maker": ZERO, "taker": ZERO, "buyer": ZERO, "seller": ZERO}
+def commission(symbol: str, it: Commission) -> Json:
+    """GET account/commission."""
     return {
-        "symbol": market_id(rules.symbol),
-        "standardCommission": none | _rates(rules),
-        "specialCommission": none,
-        "taxCommission": none,
-        "discount": _DISCOUNT,
+        "symbol": market_id(symbol),
+        "standardCommission": _rates(it.standard),
+        "specialCommission": _rates(it.special),
+        "taxCommission": _rates(it.tax),
+        "discount": _discount(it.discount),
     }
 
 
-def order_commission(rules: SymbolRules) -> Json:
-    """POST order/test with computeCommissionRates."""
-    none = {"maker": ZERO, "taker": ZERO}
+def order_commission(it: Commission, side: Side) -> Json:
+    """POST order/test with computeCommissionRates: what buyers or sellers pay is in both rates already."""
     return {
-        "standardCommissionForOrder": _rates(rules),
-        "specialCommissionForOrder": none,
-        "taxCommissionForOrder": none,
-        "discount": _DISCOUNT,
+        f"{kind}CommissionForOrder": {
+            "maker": amount(rates.of(side, maker=True)), "taker": amount(rates.of(side, maker=False)),
+        }
+        for kind, rates in (("standard", it.standard), ("special", it.special), ("tax", it.tax))
+    } | {"discount": _discount(it.discount)}  # fmt: skip
+
+
+def _rates(it: Rates) -> dict[str, str]:
+    return {
+        "maker": amount(it.maker), "taker": amount(it.taker), "buyer": amount(it.buyer), "seller": amount(it.seller),
+    }  # fmt: skip
+
+
+def _discount(it: Discount) -> Json:
+    return {
+        "enabledForAccount": it.for_account,
+        "enabledForSymbol": it.for_symbol,
+        "discountAsset": it.asset,
+        "discount": amount(it.rate),
     }
-
-
-def _rates(rules: SymbolRules) -> dict[str, str]:
-    return {"maker": amount(rules.maker_fee), "taker": amount(rules.taker_fee)}
 
 
 def cancel_id(it: Order) -> str:
@@ -194,14 +196,15 @@ def cancel_id(it: Order) -> str:
     return f"simex-cancel-{it.order_id}"
 
 
-def account(name: str, rules: SymbolRules, balances: Iterable[Balance], updated_ms: int) -> Json:
+def account(name: str, commission: Commission, balances: Iterable[Balance], updated_ms: int) -> Json:
     """GET account. Binance has one fee schedule per account here: that of the first market stands for it."""
+    standard = commission.standard
     return {
-        "makerCommission": int(rules.maker_fee * 10_000),
-        "takerCommission": int(rules.taker_fee * 10_000),
-        "buyerCommission": 0,
-        "sellerCommission": 0,
-        "commissionRates": {**_rates(rules), "buyer": ZERO, "seller": ZERO},
+        "makerCommission": int(standard.maker * 10_000),
+        "takerCommission": int(standard.taker * 10_000),
+        "buyerCommission": int(standard.buyer * 10_000),
+        "sellerCommission": int(standard.seller * 10_000),
+        "commissionRates": _rates(standard),
         "canTrade": True,
         "canWithdraw": False,
         "canDeposit": False,

@@ -17,7 +17,7 @@ from simex.faults import Fault
 from simex.keys import ApiKey
 from simex.limits import LimitSettings
 
-_SYMBOL = re.compile(r"[A-Z0-9]{1,12}/[A-Z0-9]{1,12}")
+_SYMBOL = re.compile(r"[^\W_a-z]{1,20}/[^\W_a-z]{1,20}")  # letters of any script: 币安人生/USDT
 _ZERO = Decimal(0)
 
 
@@ -190,6 +190,7 @@ def _limits(table: Table) -> LimitSettings:
         connections=table.integer("connections", default.connections, least=1),
         stream_messages=table.integer("stream_messages", default.stream_messages, least=1),
         ban_after=table.integer("ban_after", default.ban_after, least=0),
+        order_retry_after=table.flag("order_retry_after", default=False),
     )
     table.refuse_unread()
     return settings

@@ -19,10 +19,12 @@ from simex.payloads import STEP
 from simex.pump import BATCH_EVENTS
 from simex.truth import plain, true_balance, true_order, true_trade
 from simex.venue import Venue
+from simex.world import check_trading
+from simex.world_control import WorldControl, forget_order
 
 MAX_EVENTS = 1_000_000
 _MOST_DEPOSIT = 10**12
-_ASSET = re.compile(r"[A-Z0-9]{1,12}")
+_ASSET = re.compile(r"[^\W_a-z]{1,20}")
 _PART = 2_000  # orders or trades in one message of StreamTruth: far below gRPC's default of 4 MB
 
 T = TypeVar("T")
@@ -37,7 +39,9 @@ class ControlServicer(simex_pb2_grpc.SimexServicer):
         flushed: Callable[[], Awaitable[None]],
         clock_ms: Callable[[], int],
         desk: FaultDesk,
+        world: WorldControl,
     ) -> None:
+        self._world = world
         self._venue = venue
         self._desk = desk
         self._flushed = flushed
@@ -48,6 +52,7 @@ class ControlServicer(simex_pb2_grpc.SimexServicer):
     ) -> simex_pb2.MarketStatus:
         """Lets events happen, all of them or to the market's end."""
         symbol = self._known(request.symbol)
+        check_trading(self._venue.book(symbol).rules)
         if not 1 <= request.events <= MAX_EVENTS:
             raise InvalidArgument(f"events = {request.events}: give a number from 1 to {MAX_EVENTS}")
         left = request.events
@@ -79,7 +84,8 @@ class ControlServicer(simex_pb2_grpc.SimexServicer):
     ) -> simex_pb2.MarketStatus:
         """Trades once at a price of the caller's."""
         symbol = self._known(request.symbol)
-        rules = self._venue.listings[symbol].rules
+        rules = self._venue.book(symbol).rules
+        check_trading(rules)
         price = _positive("price", request.price, rules.max_price)
         quantity = _positive("quantity", request.quantity, rules.max_quantity)
         if price % rules.tick_size:
@@ -167,6 +173,50 @@ class ControlServicer(simex_pb2_grpc.SimexServicer):
     ) -> simex_pb2.SetClockResponse:
         """Lets the venue's clock jump."""
         return self._desk.set_clock(request)
+
+    async def SetMarketRules(  # noqa: N802
+        self, request: simex_pb2.SetMarketRulesRequest, context: grpc.aio.ServicerContext[object, object]
+    ) -> simex_pb2.VenueRules:
+        """Changes the rules of a symbol."""
+        rules = self._world.set_rules(request, self._clock_ms())
+        await self._flushed()
+        return rules
+
+    async def GetMarketRules(  # noqa: N802
+        self, request: simex_pb2.GetMarketRequest, context: grpc.aio.ServicerContext[object, object]
+    ) -> simex_pb2.VenueRules:
+        """The rules in force."""
+        return self._world.rules(request)
+
+    async def SetCommission(  # noqa: N802
+        self, request: simex_pb2.SetCommissionRequest, context: grpc.aio.ServicerContext[object, object]
+    ) -> simex_pb2.SetCommissionResponse:
+        """Sets what an account pays in a symbol."""
+        return self._world.set_commission(request)
+
+    async def SetKeys(  # noqa: N802
+        self, request: simex_pb2.SetKeysRequest, context: grpc.aio.ServicerContext[object, object]
+    ) -> simex_pb2.SetKeysResponse:
+        """Refuses keys, or accepts them again."""
+        return self._world.set_keys(request)
+
+    async def SetLimits(  # noqa: N802
+        self, request: simex_pb2.VenueLimits, context: grpc.aio.ServicerContext[object, object]
+    ) -> simex_pb2.VenueLimits:
+        """Changes limits."""
+        return self._world.set_limits(request)
+
+    async def ForgetOrder(  # noqa: N802
+        self, request: simex_pb2.ForgetOrderRequest, context: grpc.aio.ServicerContext[object, object]
+    ) -> simex_pb2.TrueOrder:
+        """Ends an open order silently."""
+        return forget_order(self._venue, request, self._clock_ms())
+
+    async def Wipe(  # noqa: N802
+        self, request: simex_pb2.WipeRequest, context: grpc.aio.ServicerContext[object, object]
+    ) -> simex_pb2.WipeResponse:
+        """Resets the exchange."""
+        return self._world.wipe()
 
     def _truth(self) -> Iterator[simex_pb2.Truth]:
         store = self._venue.store

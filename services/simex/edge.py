@@ -34,7 +34,7 @@ def edge(limits: Limits, clock_ms: Callable[[], int]) -> Middleware:
                 return web.json_response(_ILLEGAL.body, status=_ILLEGAL.status)
             return await handler(request)
         except OverLimitError as error:
-            return web.json_response(error.body, status=error.status, headers=error.wait.headers)
+            return web.json_response(error.body, status=error.status, headers=error.wait.headers if error.wait else {})
         except web.HTTPException as error:
             refusal = ApiError(-1000, f"{error.reason}.", error.status)
             return web.json_response(refusal.body, status=refusal.status)

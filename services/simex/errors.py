@@ -25,17 +25,23 @@ class ApiError(Exception):
         return {"code": self.code, "msg": self.message, **more}
 
 
+# By what an order itself says, before it reaches the matching engine: -1013.
 _FILTERS = frozenset(
     {
         Reason.PRICE_FILTER,
+        Reason.PERCENT_PRICE,
         Reason.PERCENT_PRICE_BY_SIDE,
         Reason.LOT_SIZE,
+        Reason.MARKET_LOT_SIZE,
+        Reason.MIN_NOTIONAL,
         Reason.NOTIONAL,
-        Reason.MAX_NUM_ORDERS,
     }
 )
+# By what the account has and has open, which the matching engine knows: -2010, as JKorf/Binance.Net#1212 was answered.
+_FILTERS_OF_ENGINE = frozenset({Reason.MAX_NUM_ORDERS, Reason.EXCHANGE_MAX_NUM_ORDERS, Reason.MAX_POSITION})
 _REFUSALS: dict[Reason, tuple[int, str]] = {
     Reason.UNKNOWN_SYMBOL: (-1121, "Invalid symbol."),
+    Reason.MARKET_CLOSED: (-1013, "Market is closed."),
     Reason.DUPLICATE: (-2010, "Duplicate order sent."),
     Reason.INSUFFICIENT_BALANCE: (-2010, "Account has insufficient balance for requested action."),
     Reason.WOULD_MATCH: (-2010, "Order would immediately match and take."),
@@ -47,6 +53,8 @@ def of_refusal(refused: Refused) -> ApiError:
     """The error that Binance answers with."""
     if refused.reason in _FILTERS:
         return ApiError(-1013, f"Filter failure: {refused.reason.value}")
+    if refused.reason in _FILTERS_OF_ENGINE:
+        return ApiError(-2010, f"Filter failure: {refused.reason.value}")
     return ApiError(*_REFUSALS[refused.reason])
 
 

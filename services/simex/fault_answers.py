@@ -31,6 +31,7 @@ _SAYS: dict[int, tuple[int, str]] = {
     -2014: (401, "API-key format invalid."),
     -2015: (401, "Invalid API-key, IP, or permissions for action."),
 }
+_TOO_MANY_ORDERS = -1015  # it does not say how long: see LimitSettings.order_retry_after
 _BAN_MS, _MINUTE_MS = 120_000, 60_000
 
 
@@ -40,7 +41,8 @@ def error(fault: Fault, now_ms: int) -> Answer:
     if fault.status == 418 and fault.code == -1003:
         message = f"Way too much request weight used; IP banned until {now_ms + _BAN_MS}. {_ADVICE} bans."
     body = {"code": fault.code, "msg": fault.message or message}
-    return Answer(fault.status or status, body, wait=_wait(fault.status or status, now_ms))
+    wait = None if fault.code == _TOO_MANY_ORDERS else _wait(fault.status or status, now_ms)
+    return Answer(fault.status or status, body, wait=wait)
 
 
 def _wait(status: int, now_ms: int) -> Wait | None:

@@ -41,6 +41,7 @@ class Kind(Enum):
     REORDER = "REORDER"  # an event comes after the one that follows it
     MISSING = "MISSING"  # an event never comes
     REFUSE_CONNECTION = "REFUSE_CONNECTION"  # a new websocket is not let in
+    NO_FEE = "NO_FEE"  # a fill whose commission is 0 and whose commission asset is null
 
 
 class Occasion(Enum):
@@ -49,6 +50,7 @@ class Occasion(Enum):
     REQUEST = "REQUEST"  # a request was read: one fault at most says what becomes of it
     ORDER = "ORDER"  # the exchange has taken an order
     TRADE = "TRADE"  # an order of an account's has traded
+    FEE = "FEE"  # an order of an account's is trading: its fee is looked for
     CANCEL = "CANCEL"  # a cancel is about to reach the exchange
     EVENT = "EVENT"  # an event is about to be sent to a websocket
     CONNECTION = "CONNECTION"  # somebody opens a websocket
@@ -141,6 +143,7 @@ FORMS: dict[Kind, Form] = {
     Kind.HIDDEN_ORDER: Form(Occasion.ORDER, _DELAYED | {"late_events"}, _DELAYED),
     Kind.LATE_TRADES: Form(Occasion.TRADE, _DELAYED, _DELAYED),
     Kind.CANCEL_CROSSES_FILL: Form(Occasion.CANCEL, frozenset({"fraction"})),
+    Kind.NO_FEE: Form(Occasion.FEE),
     Kind.DROP: _event(),
     Kind.SILENCE: _event("lost", needs=["delay_ms"]),
     Kind.DUPLICATE: _event(),

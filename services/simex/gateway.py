@@ -83,8 +83,9 @@ class Gateway:
         except sqlite3.Error:
             _log.exception("the book on disk refused a write; it was read anew")
             error = UNKNOWN_OUTCOME
+        over = isinstance(error, OverLimitError)
         wait = error.wait if isinstance(error, OverLimitError) else None
-        return Answer(error.status, error.body, visit.leave(error), wait, reached and wait is None)
+        return Answer(error.status, error.body, visit.leave(error), wait, reached and not over)
 
     def account_of(self, request: Request) -> str:
         """Whose key a request names, empty where it names none of ours: a claim, not yet checked."""
@@ -94,7 +95,7 @@ class Gateway:
         """Whose request it is; the checks in Binance's order: key, timestamp, signature."""
         if endpoint.security is Security.NONE:
             return ""
-        key = self._keys.let_in(request.api_key, request.ip, endpoint.security)
+        key = self._keys.let_in(request.api_key, request.ip, endpoint.security, self._clock_ms())
         signature = request.params.text("signature")
         check_window(request.params, self._clock_ms())
         key.check_signature(request.signed, signature)

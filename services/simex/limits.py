@@ -37,6 +37,7 @@ class LimitSettings:
     connections: int = 300
     stream_messages: int = 5
     ban_after: int = 10
+    order_retry_after: bool = False  # whether -1015 carries Retry-After: Binance's documents have said both
 
     @property
     def weight_limit(self) -> Limit:
@@ -76,9 +77,9 @@ BANNED = 418  # the HTTP status, and its likeness over a websocket
 
 
 class OverLimitError(ApiError):
-    """Refused for having asked too much: 429, or BANNED for who was told so and went on."""
+    """Refused for having asked too much: 429, or BANNED for who was told so and went on. `wait` None: not told."""
 
-    def __init__(self, code: int, message: str, wait: Wait, status: int = 429) -> None:
+    def __init__(self, code: int, message: str, wait: Wait | None, status: int = 429) -> None:
         super().__init__(code, message, status)
         self.wait = wait
 
@@ -88,14 +89,23 @@ class Limits:
 
     def __init__(self, settings: LimitSettings) -> None:
         self.settings = settings
-        self._addresses: defaultdict[str, _Address] = defaultdict(lambda: _Address(settings))
+        self._addresses: defaultdict[str, _Address] = defaultdict(lambda: _Address(self.settings))
         self._orders: defaultdict[str, tuple[Count, ...]] = defaultdict(
-            lambda: tuple(Count(limit) for limit in settings.order_limits)
+            lambda: tuple(Count(limit) for limit in self.settings.order_limits)
         )
+
+    def change(self, settings: LimitSettings) -> None:
+        """Puts other limits in force. What has been used stays counted, and who is banned stays banned."""
+        self.settings = settings
+        for address in self._addresses.values():
+            address.change(settings)
+        for counts in self._orders.values():
+            for count, limit in zip(counts, settings.order_limits, strict=True):
+                count.limit = limit
 
     def visit(self, ip: str, toll: Toll, now_ms: int) -> "Visit":
         """A request has come in."""
-        return Visit(self._addresses[ip], self._orders, toll, now_ms, enabled=self.settings.enabled)
+        return Visit(self._addresses[ip], self._orders, toll, now_ms, self.settings)
 
     def connect(self, ip: str, now_ms: int, weight: int = 0) -> None:
         """A socket is being opened. Raises OverLimitError."""
@@ -126,13 +136,19 @@ class Visit:
     """One request: what it is charged as it comes in, and what its outcome gives back."""
 
     def __init__(
-        self, address: "_Address", orders: Mapping[str, tuple[Count, ...]], toll: Toll, now_ms: int, *, enabled: bool
+        self,
+        address: "_Address",
+        orders: Mapping[str, tuple[Count, ...]],
+        toll: Toll,
+        now_ms: int,
+        settings: LimitSettings,
     ) -> None:
         self._address = address
         self._orders = orders
         self._toll = toll
         self._now_ms = now_ms
-        self._enabled = enabled
+        self._enabled = settings.enabled
+        self._told_wait = settings.order_retry_after
         self._counts: tuple[Count, ...] = ()  # where its orders count, once they do
 
     def enter(self) -> None:
@@ -153,7 +169,7 @@ class Visit:
             if self._enabled and count.full(self._now_ms):
                 limit = count.limit
                 sentence = f"Too many new orders; current limit is {limit.most} orders per {limit.window}."
-                raise OverLimitError(-1015, sentence, count.wait(self._now_ms))
+                raise OverLimitError(-1015, sentence, count.wait(self._now_ms) if self._told_wait else None)
         self._counts = counts
         self._count(self._toll.orders)
 
@@ -193,6 +209,12 @@ class _Address:
         self._refusals = Count(Limit("", Interval.MINUTE, 1, settings.ban_after))
         self._banned_until_ms = 0
         self._bans = 0
+
+    def change(self, settings: LimitSettings) -> None:
+        self.weight.limit = settings.weight_limit
+        self.requests.limit = settings.raw_limit
+        self.connections.limit = settings.connection_limit
+        self._refusals.limit = Limit("", Interval.MINUTE, 1, settings.ban_after)
 
     def check_ban(self, now_ms: int) -> None:
         if now_ms < self._banned_until_ms:

@@ -2,36 +2,29 @@
 
 import json
 import re
-from collections.abc import Iterable
-from enum import Enum
 
+from gridsim.filters import TradingStatus
 from simex.errors import ApiError, illegal, neither
 from simex.params import Params
 from simex.payloads import market_id
+from simex.venue import Venue
 
-_MARKET_ID = re.compile(r"[A-Z0-9\-_.]{1,25}")
-_LEGAL_ID = "^[A-Z0-9-_.]{1,20}$"  # as Binance writes it; two of the longest coins of a simex make a longer one
+_MARKET_ID = re.compile(r"[^\Wa-z]([^\Wa-z]|[-.]){0,49}")
+_LEGAL_ID = "^[A-Z0-9-_.]{1,20}$"  # as Binance writes it; it lists symbols with other letters all the same
 _LEGAL_LIST = r"^\[(\"[A-Z0-9-_.]{1,20}\"(,\"[A-Z0-9-_.]{1,20}\"){0,}){0,1}\]$"
 
 
-class Status(Enum):
-    """A market's trading status. Those of simex always trade."""
-
-    TRADING = "TRADING"
-    HALT = "HALT"
-    BREAK = "BREAK"
-
-
 class Listed:
-    """Each look gives markets as ccxt writes them, or raises ApiError."""
+    """Each look gives markets as ccxt writes them, or raises ApiError. What is delisted is not there."""
 
-    def __init__(self, symbols: Iterable[str]) -> None:
-        self._symbols = {market_id(symbol): symbol for symbol in symbols}
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+        self._symbols = {market_id(symbol): symbol for symbol in venue.listings}
 
     def one(self, params: Params) -> str:
         """The market that must be named, in the status asked for."""
         symbol = self._known(params.text("symbol"))
-        if _status(params) is not Status.TRADING:
+        if not self._has_status(symbol, params):
             raise ApiError(-1220, "The symbol's status does not match the requested symbolStatus.")
         return symbol
 
@@ -42,8 +35,8 @@ class Listed:
         if "symbol" in params:
             return [self.one(params)]
         named = params.optional("symbols")
-        symbols = list(self._symbols.values()) if named is None else [self._known(name) for name in _names(named)]
-        return symbols if _status(params) is Status.TRADING else []
+        symbols = self._venue.listed if named is None else [self._known(name) for name in _names(named)]
+        return [symbol for symbol in symbols if self._has_status(symbol, params)]
 
     def named(self, params: Params) -> list[str]:
         """The same where some must be named."""
@@ -53,13 +46,16 @@ class Listed:
 
     def _known(self, name: str) -> str:
         symbol = self._symbols.get(name)
-        if symbol is not None:
+        if symbol is not None and self._venue.listings[symbol].rules.listed:
             return symbol
         raise ApiError(-1121, "Invalid symbol.") if _MARKET_ID.fullmatch(name) else illegal("symbol", _LEGAL_ID)
 
-
-def _status(params: Params) -> Status:
-    return params.optional_word("symbolStatus", Status, Status.TRADING, ApiError(-1122, "Invalid symbolStatus."))
+    def _has_status(self, symbol: str, params: Params) -> bool:
+        """Whether a market has the status asked for; any will do where none is."""
+        if "symbolStatus" not in params:
+            return True
+        asked = params.word("symbolStatus", TradingStatus, ApiError(-1122, "Invalid symbolStatus."))
+        return self._venue.listings[symbol].rules.status is asked
 
 
 def _names(text: str) -> list[str]:

@@ -44,7 +44,7 @@ class PrivateApi:
 
     def open_orders(self, call: Call) -> list[Json]:
         """GET openOrders, of one symbol or all."""
-        symbols = [self._symbol(call.params)] if "symbol" in call.params else list(self._venue.listings)
+        symbols = [self._symbol(call.params)] if "symbol" in call.params else self._venue.listed
         return [payloads.order(order) for symbol in symbols for order in self._venue.open_orders(call.account, symbol)]
 
     def all_orders(self, call: Call) -> list[Json]:
@@ -94,12 +94,14 @@ class PrivateApi:
         balances = sorted(self._venue.balances(call.account), key=lambda balance: balance.asset)
         if call.params.flag("omitZeroBalances"):
             balances = [balance for balance in balances if balance.total]
-        rules = next(iter(self._venue.listings.values())).rules
-        return payloads.account(call.account, rules, balances, call.now_ms)
+        first = next(iter(self._venue.listings.values())).rules
+        commission = self._venue.fees.of(call.account, first)
+        return payloads.account(call.account, commission, balances, call.now_ms)
 
     def commission(self, call: Call) -> Json:
         """GET account/commission."""
-        return payloads.commission(self._venue.book(self._symbol(call.params)).rules)
+        rules = self._venue.book(self._symbol(call.params)).rules
+        return payloads.commission(rules.symbol, self._venue.fees.of(call.account, rules))
 
     def order_counts(self, call: Call) -> list[Json]:
         """GET rateLimit/order."""

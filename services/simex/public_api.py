@@ -1,16 +1,15 @@
 """The endpoints that anyone may call but for the tickers: time, rules, the order book, the public's trades, klines."""
 
 import json
-from collections.abc import Sequence
 
 from gridsim.candles import EVER_MS
 from gridsim.outcome import Print
 from simex import market_payloads as payloads
 from simex.call import Call
 from simex.errors import ApiError, invalid
-from simex.exchange_info import PERMISSION, exchange_info
+from simex.exchange_info import PERMISSION, exchange_filters, exchange_info
 from simex.intervals import interval_of, zone_ms
-from simex.limits import LimitSettings
+from simex.limits import Limits
 from simex.listed import Listed
 from simex.params import Params
 from simex.payloads import Json
@@ -19,16 +18,15 @@ from simex.public_record import PublicRecord
 from simex.ticker_api import TickerApi
 from simex.venue import Venue
 
-_RATE_LIMITS = tuple(LimitSettings().published)
-
 
 class PublicApi:
-    """Each method is an endpoint: a call in, JSON out. `rate_limits` is what exchangeInfo tells of them."""
+    """Each method is an endpoint: a call in, JSON out. Of `limits` exchangeInfo tells."""
 
-    def __init__(self, venue: Venue, record: PublicRecord, rate_limits: Sequence[Json] = _RATE_LIMITS) -> None:
+    def __init__(self, venue: Venue, record: PublicRecord, limits: Limits) -> None:
+        self._venue = venue
+        self._limits = limits
         self._record = record
-        self._rate_limits = rate_limits
-        self._listed = Listed(venue.listings)
+        self._listed = Listed(venue)
         self._markets = {symbol: PublicMarket(symbol, venue, record) for symbol in venue.listings}
         self.tickers = TickerApi(self._listed, self._markets)
 
@@ -55,7 +53,8 @@ class PublicApi:
             symbols = []
         shown = "showPermissionSets" not in params or params.flag("showPermissionSets")
         rules = (self._markets[symbol].book.rules for symbol in symbols)
-        return exchange_info(rules, self._rate_limits, call.now_ms, permission_sets=shown)
+        told = exchange_info(rules, self._limits.settings.published, call.now_ms, permission_sets=shown)
+        return told | {"exchangeFilters": exchange_filters(self._venue.most_open)}
 
     def depth(self, call: Call) -> Json:
         """GET depth."""

@@ -35,6 +35,11 @@ class PublicRecord:
         for each in outcome.prints:
             add(each.trade_id, each.price, each.quantity, each.taker, each.time_ms)
 
+    def forget(self) -> None:
+        """The trades that are remembered are gone: their ids begin anew. Candles and book updates go on."""
+        for prints in self._prints.values():
+            prints.clear()
+
     def prints(self, symbol: str) -> list[Print]:
         """The trades that are remembered, oldest first."""
         return list(self._prints[symbol])

@@ -33,7 +33,7 @@ class Pump:
 
     async def _catch_up(self, elapsed_ns: int) -> None:
         state = self._venue.state(self._symbol)
-        if not state.running or state.at_end:
+        if not state.running or state.at_end or not self._venue.book(self._symbol).rules.trades:
             return
         # An Advance or a restart may have taken the market beyond its clock: the clock goes on from there.
         self._market_ns = max(self._market_ns, state.point.market_time_ms * 1_000_000) + int(elapsed_ns * self._speed)

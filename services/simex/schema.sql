@@ -1,6 +1,6 @@
 -- The book on disk. Money is text, times are the venue's Unix milliseconds, symbols as ccxt writes them.
 -- user_version names this layout: another one is never read as if it were this.
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 
 CREATE TABLE balances (
     account   TEXT NOT NULL,
@@ -44,6 +44,7 @@ CREATE TABLE orders (
     created_ms      INTEGER NOT NULL,
     is_open         INTEGER NOT NULL,
     ahead           TEXT NOT NULL DEFAULT '0',  -- what of the others at its price trades before it
+    forgotten       INTEGER NOT NULL DEFAULT 0, -- ended without a word: look-ups deny that it ever was
     PRIMARY KEY (symbol, order_id)
 ) WITHOUT ROWID;
 CREATE INDEX orders_by_account ON orders (account, symbol, order_id);
@@ -81,3 +82,11 @@ CREATE TABLE trades (
 CREATE INDEX trades_by_account ON trades (account, symbol, trade_id, order_id);
 CREATE INDEX trades_by_order ON trades (symbol, order_id, trade_id);
 CREATE INDEX trades_by_time ON trades (account, symbol, time_ms, trade_id);
+
+-- What was changed at run time and stays so over a restart: the market rules of a symbol, commissions, keys, limits.
+CREATE TABLE changes (
+    kind  TEXT NOT NULL,
+    name  TEXT NOT NULL,
+    value TEXT NOT NULL,  -- JSON
+    PRIMARY KEY (kind, name)
+) WITHOUT ROWID;

@@ -19,7 +19,7 @@ from simex.endpoints import RETIRED, private_endpoints, public_endpoints, tradin
 from simex.fault_config import put_in_force
 from simex.fault_control import FaultDesk
 from simex.fault_plan import FaultPlan
-from simex.faults import Places
+from simex.faults import Occasion, Places
 from simex.front import Front
 from simex.gateway import Gateway
 from simex.keys import Keys
@@ -38,6 +38,9 @@ from simex.trading_api import TradingApi
 from simex.user_stream import UserStream
 from simex.venue import Listing, Venue
 from simex.visibility import Visibility
+from simex.wiping import Wiping
+from simex.world import World
+from simex.world_control import WorldControl
 from simex.ws_api import WsApi
 
 BOOK = "simex.sqlite"
@@ -85,14 +88,17 @@ async def serving(settings: Settings, base_clock_ms: Callable[[], int] = wall_cl
         plan = FaultPlan(settings.fault_seed)
         visibility = Visibility(plan, clock_ms)
         user_stream = UserStream(clock_ms, visibility.late_ms)
+        venue.fees.waives = lambda account: plan.strike(Occasion.FEE, "", account, clock_ms()) is not None
         for listener in (limits.note, visibility.note, record.note, streams.publish, user_stream.publish):
             venue.listen(listener)
         venue.listen_to_deposits(user_stream.tell_deposit)
-        public = PublicApi(venue, record, settings.limits.published)
+        public = PublicApi(venue, record, limits)
         trading, private = TradingApi(venue, public.symbol), PrivateApi(venue, public.symbol, limits)
         offered = (*public_endpoints(public), *trading_endpoints(trading), *private_endpoints(private))
         endpoints = (*offered, *RETIRED)
         keys = Keys(settings.every_key)
+        world = World(venue, keys, limits)
+        world.restore()
         gateway = Gateway(endpoints, keys, limits, clock_ms)
         places = Places.of(endpoints, settings.every_account)
         put_in_force(plan, settings.faults, places)
@@ -105,7 +111,10 @@ async def serving(settings: Settings, base_clock_ms: Callable[[], int] = wall_cl
         app.on_shutdown.insert(0, front.close)
         http_port = await _serve_http(stack, settings.address, app)
         desk = FaultDesk(plan, sockets, log, clock_ms, places)
-        servicer = ControlServicer(venue, _flushing(streams, ws_api), clock_ms, desk)
+        wiping = Wiping(venue, record, visibility, sockets)
+        servicer = ControlServicer(
+            venue, _flushing(streams, ws_api), clock_ms, desk, WorldControl(world, wiping, sockets)
+        )
         control_port = await _serve_control(stack, settings.control_address, servicer)
         clocks = [Pump(venue, each.rules.symbol, each.speed, clock_ms).run() for each in settings.markets]
         yield Simex(

@@ -20,9 +20,9 @@ from simex import rows
 from simex.rows import MarketRow, StoredBalance, Value
 
 _SCHEMA = Path(__file__).with_name("schema.sql")
-_LAYOUT = 2  # schema.sql's user_version
+_LAYOUT = 3  # schema.sql's user_version
 _PUT_MARKET = "INSERT OR REPLACE INTO markets VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_PUT_ORDER = """INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '0')
+_PUT_ORDER = """INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '0', 0)
     ON CONFLICT (symbol, order_id) DO UPDATE
     SET executed = excluded.executed, executed_quote = excluded.executed_quote, is_open = excluded.is_open"""
 _PUT_AHEAD = "UPDATE orders SET ahead = ? WHERE symbol = ? AND order_id = ?"
@@ -84,8 +84,10 @@ class Store:
             self._db.executemany("INSERT INTO balances VALUES (?, ?, ?, ?, ?, '0')", start)
             self._db.executemany(_PUT_MARKET, map(rows.of_market, new))
 
-    def record(self, outcome: Outcome, market: MarketRow) -> None:
-        """Writes what happened, and where it left the market, in one transaction."""
+    def record(self, outcome: Outcome, market: MarketRow, *, forgotten: bool = False) -> None:
+        """Writes what happened, and where it left the market, in one transaction. `forgotten`: look-ups are to deny the
+        orders that it ended.
+        """
         executions = outcome.executions
         orders = {each.order.order_id: each.order for each in executions}
         balances = {(each.order.account, held.asset): held for each in executions for held in each.balances}
@@ -99,6 +101,9 @@ class Store:
             self._db.executemany(_ADD_TRADE, map(rows.of_trade, trades))
             self._db.executemany(_PUT_BALANCE, changed)
             self._db.execute(_PUT_MARKET, rows.of_market(market))
+            if forgotten:
+                denied = [(each.symbol, each.order_id) for each in orders.values()]
+                self._db.executemany("UPDATE orders SET forgotten = 1 WHERE symbol = ? AND order_id = ?", denied)
 
     def deposit(self, account: str, balance: Balance, amount: Decimal) -> StoredBalance:
         """Writes a balance after an amount has come from outside, or gone there where it is below zero."""
@@ -108,6 +113,31 @@ class Store:
             self._db.execute(_PUT_BALANCE, (account, balance.asset, str(balance.free), str(balance.locked)))
             self._db.execute(_PUT_DEPOSITED, (str(deposited), account, balance.asset))
         return next(each for each in self.balances() if (each.account, each.balance.asset) == (account, balance.asset))
+
+    def changes(self, kind: str) -> list[tuple[str, str]]:
+        """Name and JSON of everything of a kind that was changed at run time."""
+        found = self._db.execute("SELECT name, value FROM changes WHERE kind = ? ORDER BY name", (kind,))
+        return [(str(name), str(value)) for name, value in found]
+
+    def put_change(self, kind: str, name: str, value: str) -> None:
+        """Writes a change, in place of an earlier one by its kind and name."""
+        with self._transaction():
+            self._db.execute("INSERT OR REPLACE INTO changes VALUES (?, ?, ?)", (kind, name, value))
+
+    def drop_change(self, kind: str, name: str) -> None:
+        """Takes a change back."""
+        with self._transaction():
+            self._db.execute("DELETE FROM changes WHERE kind = ? AND name = ?", (kind, name))
+
+    def wipe(self) -> tuple[int, int]:
+        """Ends all history: orders and trades are gone, balances and ids begin anew; how many of each there were."""
+        with self._transaction():
+            trades = self._db.execute("DELETE FROM trades").rowcount
+            orders = self._db.execute("DELETE FROM orders").rowcount
+            self._db.execute("DELETE FROM transitions")
+            self._db.execute("UPDATE balances SET free = at_start, locked = '0', deposited = '0'")
+            self._db.execute("UPDATE markets SET last_order_id = 0, last_trade_id = 0")
+        return orders, trades
 
     def balances(self) -> list[StoredBalance]:
         """Every account's every balance with what it was at the start."""
@@ -136,27 +166,27 @@ class Store:
 
     def order(self, account: str, symbol: str, order_id: int) -> Order | None:
         """The account's order by its id."""
-        where = "account = ? AND symbol = ? AND order_id = ?"
+        where = "account = ? AND symbol = ? AND order_id = ? AND NOT forgotten"
         return next(iter(self._orders(where, (account, symbol, order_id))), None)
 
     def order_by_client_id(self, account: str, symbol: str, client_order_id: str) -> Order | None:
         """The account's newest order by that client id: an id may be used again once its order has ended."""
-        where = "account = ? AND symbol = ? AND client_order_id = ? ORDER BY order_id DESC LIMIT 1"
+        where = "account = ? AND symbol = ? AND client_order_id = ? AND NOT forgotten ORDER BY order_id DESC LIMIT 1"
         return next(iter(self._orders(where, (account, symbol, client_order_id))), None)
 
     def orders_from(self, account: str, symbol: str, order_id: int, limit: int) -> list[Order]:
         """The account's orders by rising id from `order_id` on."""
-        where = "account = ? AND symbol = ? AND order_id >= ? ORDER BY order_id LIMIT ?"
+        where = "account = ? AND symbol = ? AND order_id >= ? AND NOT forgotten ORDER BY order_id LIMIT ?"
         return self._orders(where, (account, symbol, order_id, limit))
 
     def orders_between(self, account: str, symbol: str, start_ms: int, end_ms: int, limit: int) -> list[Order]:
         """The account's orders taken in the stretch of time, both ends in it, oldest first."""
-        where = "account = ? AND symbol = ? AND created_ms BETWEEN ? AND ? ORDER BY order_id LIMIT ?"
+        where = "account = ? AND symbol = ? AND created_ms BETWEEN ? AND ? AND NOT forgotten ORDER BY order_id LIMIT ?"
         return self._orders(where, (account, symbol, start_ms, end_ms, limit))
 
     def last_orders(self, account: str, symbol: str, limit: int) -> list[Order]:
         """The account's newest orders, oldest first."""
-        where = "account = ? AND symbol = ? ORDER BY order_id DESC LIMIT ?"
+        where = "account = ? AND symbol = ? AND NOT forgotten ORDER BY order_id DESC LIMIT ?"
         return self._orders(where, (account, symbol, limit))
 
     def all_orders(self) -> list[Order]:

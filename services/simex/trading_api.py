@@ -47,7 +47,11 @@ class TradingApi:
         new = read_entry(self._symbol(call.params), call.params).order
         book = self._venue.book(new.symbol)
         book.rules.check(_sized(new, book, call.account), book.price)
-        return payloads.order_commission(book.rules) if call.params.flag("computeCommissionRates") else {}
+        return (
+            payloads.order_commission(self._venue.fees.of(call.account, book.rules), new.side)
+            if call.params.flag("computeCommissionRates")
+            else {}
+        )
 
     def cancel_order(self, call: Call) -> Json:
         """DELETE order, by orderId or origClientOrderId. Cancelling what is not open is -2011, whatever it was."""

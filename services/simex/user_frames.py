@@ -40,7 +40,7 @@ def execution_report(it: Execution, now_ms: int) -> Json:
         "z": amount(order.executed),
         "L": amount(fill.price if fill else Decimal(0)),
         "n": amount(fill.commission) if fill else "0",
-        "N": fill.commission_asset if fill else None,
+        "N": (fill.commission_asset or None) if fill else None,
         "T": it.transition.time_ms,
         "t": fill.trade_id if fill else -1,
         "I": (order.order_id << 20) + len(order.transitions),

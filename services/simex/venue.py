@@ -4,14 +4,15 @@ only then answered and published. Commands are plain functions of one thread, so
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from gridrpc.settings import ConfigError
 from gridsim.account import Account, Balance
 from gridsim.book import Book
 from gridsim.exchange import Exchange
-from gridsim.market import Liquidity, MarketEvent, MarketPoint, MarketTrade, Source
+from gridsim.fees import FeeSchedule
+from gridsim.market import Liquidity, MarketEvent, MarketPoint, MarketTrade, Source, on_steps, on_tick
 from gridsim.orders import NewOrder, Order
 from gridsim.outcome import Outcome
 from gridsim.rules import Reason, Refused, SymbolRules
@@ -69,6 +70,9 @@ class Venue:
         self.store = store
         self._check_identities()
         self._accounts = tuple(accounts)
+        self.fees = FeeSchedule()
+        self.fees.price_of = self._price_of
+        self._most_open = 0
         store.begin(accounts, (_first_row(listing) for listing in self._listings.values()))
         self._load()
 
@@ -76,6 +80,25 @@ class Venue:
     def listings(self) -> Mapping[str, Listing]:
         """What is traded here, by symbol."""
         return self._listings
+
+    @property
+    def listed(self) -> list[str]:
+        """The symbols that the exchange admits to."""
+        return [symbol for symbol, listing in self._listings.items() if listing.rules.listed]
+
+    @property
+    def most_open(self) -> int:
+        """How many orders an account may have open in all symbols together; 0: any number."""
+        return self._most_open
+
+    def limit_open_orders(self, most: int) -> None:
+        """Sets that number."""
+        self._most_open = self._exchange.most_open = most
+
+    def change(self, rules: SymbolRules) -> None:
+        """Puts other rules of a symbol in force. Open orders stay as they are."""
+        self._listings[rules.symbol] = replace(self._listings[rules.symbol], rules=rules)
+        self.book(rules.symbol).change(rules)
 
     @property
     def accounts(self) -> Sequence[str]:
@@ -142,6 +165,25 @@ class Venue:
         outcomes = [self._exchange.cancel(account, symbol, order.order_id, time_ms) for order in orders]
         return [each.order for each in self._keep(symbol, _joined(outcomes)).executions]
 
+    def expire_all(self, symbol: str, cause: str, time_ms: int) -> None:
+        """Ends every account's open orders in a symbol with EXPIRED, in one transaction."""
+        if orders := self.book(symbol).orders:
+            outcomes = [self._exchange.expire(order, cause, time_ms) for order in orders if order.is_open]
+            self._keep(symbol, _joined(outcomes))
+
+    def forget(self, account: str, symbol: str, order_id: int, time_ms: int) -> Order:
+        """Ends an open order silently: listeners hear nothing, look-ups deny it. Raises Refused where none is open."""
+        order = self.book(symbol).find(account, order_id)
+        outcome = self._exchange.expire(order, "forgotten by the venue", time_ms)
+        self._keep(symbol, outcome, forgotten=True)
+        return outcome.executions[0].order
+
+    def wipe(self) -> tuple[int, int]:
+        """Begins anew, but for the markets' positions; how many orders and trades are gone."""
+        gone = self.store.wipe()
+        self._load()
+        return gone
+
     def advance(self, symbol: str, limit: int, time_ms: int, until_market_ms: int | None = None) -> int:
         """Lets up to `limit` of the market's events happen, those due by a market time if given; returns how many."""
         row = self._row(symbol)
@@ -165,13 +207,20 @@ class Venue:
         self._keep(symbol, Outcome(()), row.point, running=running)
 
     def _happen(self, symbol: str, events: Sequence[MarketEvent], point: MarketPoint, time_ms: int) -> None:
-        outcomes = [self._exchange.happen(symbol, event, time_ms) for event in events]
+        tick = self.book(symbol).rules.tick_size  # may be another by now than the one that the source keeps to
+        outcomes = [self._exchange.happen(symbol, on_steps(event, tick), time_ms) for event in events]
         self._keep(symbol, _joined(outcomes), point)
 
     def _keep(
-        self, symbol: str, outcome: Outcome, point: MarketPoint | None = None, *, running: bool | None = None
+        self,
+        symbol: str,
+        outcome: Outcome,
+        point: MarketPoint | None = None,
+        *,
+        running: bool | None = None,
+        forgotten: bool = False,
     ) -> Outcome:
-        """Writes what the exchange has just done, then tells the listeners."""
+        """Writes what the exchange has just done, then tells the listeners, unless it is to be forgotten."""
         old, book = self._row(symbol), self.book(symbol)
         row = MarketRow(
             symbol=symbol,
@@ -182,12 +231,12 @@ class Venue:
             running=old.running if running is None else running,
         )
         try:
-            self.store.record(outcome, row)
+            self.store.record(outcome, row, forgotten=forgotten)
         except sqlite3.Error:
             self._load()
             raise
         self._rows[symbol] = row
-        for listener in self._listeners:
+        for listener in self._listeners if not forgotten else ():
             listener(symbol, outcome)
         return outcome
 
@@ -204,7 +253,8 @@ class Venue:
         held: dict[str, list[Balance]] = {account: [] for account in self._accounts}
         for each in self.store.balances():
             held.setdefault(each.account, []).append(each.balance)
-        self._exchange = Exchange(books, {account: Account(balances) for account, balances in held.items()})
+        accounts = {account: Account(balances) for account, balances in held.items()}
+        self._exchange = Exchange(books, accounts, self.fees, self._most_open)
         self._feeds = {
             symbol: Feed(listing.source, self._rows[symbol].point) for symbol, listing in self._listings.items()
         }
@@ -213,13 +263,20 @@ class Venue:
         return Book(
             listing.rules,
             listing.liquidity,
-            price=row.point.price,
+            price=on_tick(row.point.price, listing.rules.tick_size),
             taker=row.point.taker,
             last_order_id=row.last_order_id,
             last_trade_id=row.last_trade_id,
             orders=self.store.open_orders(row.symbol),
             ahead=self.store.ahead(row.symbol),
         )
+
+    def _price_of(self, asset: str, quote: str) -> Decimal | None:
+        """The last price of an asset, where a market of ours tells it."""
+        market, inverse = f"{asset}/{quote}", f"{quote}/{asset}"
+        if market in self._listings:
+            return self.book(market).price
+        return 1 / self.book(inverse).price if inverse in self._listings else None
 
     def _check_identities(self) -> None:
         for symbol in self.store.symbols():

@@ -41,6 +41,10 @@ class Visibility:
             if each.trade is not None:
                 self._note_trade(each.trade)
 
+    def forget(self) -> None:
+        """Nothing is hidden any more: its ids are given out again."""
+        self._orders, self._unheard, self._trades = {}, {}, {}
+
     def late_ms(self, execution: Execution) -> int:
         """How much later than it happened the user stream is to tell of an execution."""
         now_ms, trade = self._clock_ms(), execution.trade

@@ -7,6 +7,7 @@ import pytest
 
 from gridsim.account import MAIN
 from gridsim.exchange import Exchange
+from gridsim.fees import Fee, FeeSchedule
 from gridsim.market import MarketTrade
 from gridsim.orders import NewOrder, OrderStatus, OrderType, Side, TimeInForce
 from gridsim.outcome import Outcome
@@ -240,4 +241,5 @@ def test_an_ended_order_cannot_move_again(exchange: Exchange) -> None:
 
 
 def test_commissions_are_cut_to_eight_decimals(rules: SymbolRules) -> None:
-    assert rules.commission(D("0.00001999"), maker=True) == D("0.00000001")
+    fee = FeeSchedule().fee(MAIN, rules, Side.SELL, ("USDT", D("0.00001999")), maker=True)
+    assert fee == Fee(D("0.00000001"), "USDT")

@@ -40,6 +40,7 @@ def refusal(attempt: Callable[..., object], *arguments: Any, **named: Any) -> Ov
 
 
 def told(error: OverLimitError) -> tuple[int, int, str, int]:
+    assert error.wait is not None
     return error.status, error.code, error.message, error.wait.until_ms
 
 
@@ -97,9 +98,18 @@ def test_an_account_may_place_its_orders_in_each_ten_seconds() -> None:
     assert place(limits, T0) == [1, 1, 0], "an order that is taken weighs nothing"
     assert place(limits, T0 + 9_999) == [2, 2, 0]
     sentence = "Too many new orders; current limit is 2 orders per 10 SECOND."
-    assert told(refusal(place, limits, T0 + 9_999)) == (429, -1015, sentence, T0 + 10_000)
+    error = refusal(place, limits, T0 + 9_999)
+    assert (error.status, error.code, error.message, error.wait) == (429, -1015, sentence, None)
     assert place(limits, T0 + 9_999, account="other") == [1, 1, 1], "the refused one weighed; accounts count apart"
     assert place(limits, T0 + 10_000) == [1, 3, 1]
+
+
+def test_where_it_is_asked_for_too_many_orders_carry_the_time_to_wait() -> None:
+    limits = Limits(LimitSettings(orders_10s=1, order_retry_after=True))
+    place(limits, T0)
+    wait = refusal(place, limits, T0 + 1).wait
+    assert wait is not None
+    assert wait.until_ms == T0 + 10_000
 
 
 def test_a_day_that_is_used_up_leaves_the_ten_seconds_alone() -> None:
@@ -107,7 +117,7 @@ def test_a_day_that_is_used_up_leaves_the_ten_seconds_alone() -> None:
     place(limits, T0)
     error = refusal(place, limits, T0 + 20_000)
     assert error.message == "Too many new orders; current limit is 1 orders per 1 DAY."
-    assert error.wait.until_ms == T0 + DAY
+    assert error.wait is None, "Binance does not say until when"
     assert [usage.used for usage in limits.order_counts("main", T0 + 20_000)] == [0, 1]
 
 

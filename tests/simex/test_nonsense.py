@@ -53,7 +53,7 @@ def venue(tmp_path: Path) -> Iterator[Venue]:
 @settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_endpoint_answers_or_refuses_whatever_it_is_sent(venue: Venue, data: st.DataObject) -> None:
     record = PublicRecord(venue.listings)
-    public = PublicApi(venue, record)
+    public = PublicApi(venue, record, Limits(LimitSettings()))
     trading, private = TradingApi(venue, public.symbol), PrivateApi(venue, public.symbol, Limits(LimitSettings()))
     endpoints = (*public_endpoints(public), *trading_endpoints(trading), *private_endpoints(private))
     endpoint = data.draw(st.sampled_from(endpoints))

@@ -22,6 +22,26 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _TradingStatus:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TradingStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TradingStatus.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TRADING_STATUS_UNSPECIFIED: _TradingStatus.ValueType  # 0
+    TRADING_STATUS_TRADING: _TradingStatus.ValueType  # 1
+    TRADING_STATUS_HALT: _TradingStatus.ValueType  # 2
+    TRADING_STATUS_BREAK: _TradingStatus.ValueType  # 3
+
+class TradingStatus(_TradingStatus, metaclass=_TradingStatusEnumTypeWrapper):
+    """A symbol's trading status, as exchangeInfo tells it. New orders are taken in TRADING only, cancels always."""
+
+TRADING_STATUS_UNSPECIFIED: TradingStatus.ValueType  # 0
+TRADING_STATUS_TRADING: TradingStatus.ValueType  # 1
+TRADING_STATUS_HALT: TradingStatus.ValueType  # 2
+TRADING_STATUS_BREAK: TradingStatus.ValueType  # 3
+Global___TradingStatus: _TypeAlias = TradingStatus  # noqa: Y015
+
 class _FaultKind:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -71,6 +91,8 @@ class _FaultKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FaultKind.V
     """an event never comes"""
     FAULT_KIND_REFUSE_CONNECTION: _FaultKind.ValueType  # 21
     """a new websocket is not let in"""
+    FAULT_KIND_NO_FEE: _FaultKind.ValueType  # 22
+    """a fill whose commission is 0 and whose commission asset is null"""
 
 class FaultKind(_FaultKind, metaclass=_FaultKindEnumTypeWrapper):
     """What goes wrong. "Done": the endpoint has run, and whatever it did has happened."""
@@ -118,7 +140,589 @@ FAULT_KIND_MISSING: FaultKind.ValueType  # 20
 """an event never comes"""
 FAULT_KIND_REFUSE_CONNECTION: FaultKind.ValueType  # 21
 """a new websocket is not let in"""
+FAULT_KIND_NO_FEE: FaultKind.ValueType  # 22
+"""a fill whose commission is 0 and whose commission asset is null"""
 Global___FaultKind: _TypeAlias = FaultKind  # noqa: Y015
+
+@_typing.final
+class VenueRules(_message.Message):
+    """A symbol's rules. Decimals are texts. In a request, a field that is absent stays as it is; an answer has all of them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TICK_SIZE_FIELD_NUMBER: _builtins.int
+    LOT_SIZE_FIELD_NUMBER: _builtins.int
+    MIN_PRICE_FIELD_NUMBER: _builtins.int
+    MAX_PRICE_FIELD_NUMBER: _builtins.int
+    MIN_QUANTITY_FIELD_NUMBER: _builtins.int
+    MAX_QUANTITY_FIELD_NUMBER: _builtins.int
+    MAX_MARKET_QUANTITY_FIELD_NUMBER: _builtins.int
+    MIN_NOTIONAL_FIELD_NUMBER: _builtins.int
+    MAX_NOTIONAL_FIELD_NUMBER: _builtins.int
+    MIN_TO_MARKET_FIELD_NUMBER: _builtins.int
+    MAX_TO_MARKET_FIELD_NUMBER: _builtins.int
+    BID_MULTIPLIER_UP_FIELD_NUMBER: _builtins.int
+    BID_MULTIPLIER_DOWN_FIELD_NUMBER: _builtins.int
+    ASK_MULTIPLIER_UP_FIELD_NUMBER: _builtins.int
+    ASK_MULTIPLIER_DOWN_FIELD_NUMBER: _builtins.int
+    MAX_ORDERS_FIELD_NUMBER: _builtins.int
+    MAX_ALGO_ORDERS_FIELD_NUMBER: _builtins.int
+    MAX_ORDER_LISTS_FIELD_NUMBER: _builtins.int
+    MAX_POSITION_FIELD_NUMBER: _builtins.int
+    MIN_TRAILING_ABOVE_FIELD_NUMBER: _builtins.int
+    MAX_TRAILING_ABOVE_FIELD_NUMBER: _builtins.int
+    MIN_TRAILING_BELOW_FIELD_NUMBER: _builtins.int
+    MAX_TRAILING_BELOW_FIELD_NUMBER: _builtins.int
+    LEGACY_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    LISTED_FIELD_NUMBER: _builtins.int
+    MAKER_FEE_FIELD_NUMBER: _builtins.int
+    TAKER_FEE_FIELD_NUMBER: _builtins.int
+    tick_size: _builtins.str
+    lot_size: _builtins.str
+    """stepSize"""
+    min_price: _builtins.str
+    max_price: _builtins.str
+    min_quantity: _builtins.str
+    max_quantity: _builtins.str
+    max_market_quantity: _builtins.str
+    min_notional: _builtins.str
+    max_notional: _builtins.str
+    min_to_market: _builtins.bool
+    """NOTIONAL's applyMinToMarket"""
+    max_to_market: _builtins.bool
+    bid_multiplier_up: _builtins.str
+    """of PERCENT_PRICE_BY_SIDE"""
+    bid_multiplier_down: _builtins.str
+    ask_multiplier_up: _builtins.str
+    ask_multiplier_down: _builtins.str
+    max_orders: _builtins.int
+    max_algo_orders: _builtins.int
+    max_order_lists: _builtins.int
+    max_position: _builtins.str
+    """"0": no such filter"""
+    min_trailing_above: _builtins.int
+    """of TRAILING_DELTA, in basis points"""
+    max_trailing_above: _builtins.int
+    min_trailing_below: _builtins.int
+    max_trailing_below: _builtins.int
+    legacy: _builtins.bool
+    """MIN_NOTIONAL and PERCENT_PRICE in place of NOTIONAL and PERCENT_PRICE_BY_SIDE"""
+    status: Global___TradingStatus.ValueType
+    listed: _builtins.bool
+    """false: not in exchangeInfo, -1121 for every request that names it"""
+    maker_fee: _builtins.str
+    """the standard rates of accounts that SetCommission has not spoken of"""
+    taker_fee: _builtins.str
+    def __init__(
+        self,
+        *,
+        tick_size: _builtins.str | None = ...,
+        lot_size: _builtins.str | None = ...,
+        min_price: _builtins.str | None = ...,
+        max_price: _builtins.str | None = ...,
+        min_quantity: _builtins.str | None = ...,
+        max_quantity: _builtins.str | None = ...,
+        max_market_quantity: _builtins.str | None = ...,
+        min_notional: _builtins.str | None = ...,
+        max_notional: _builtins.str | None = ...,
+        min_to_market: _builtins.bool | None = ...,
+        max_to_market: _builtins.bool | None = ...,
+        bid_multiplier_up: _builtins.str | None = ...,
+        bid_multiplier_down: _builtins.str | None = ...,
+        ask_multiplier_up: _builtins.str | None = ...,
+        ask_multiplier_down: _builtins.str | None = ...,
+        max_orders: _builtins.int | None = ...,
+        max_algo_orders: _builtins.int | None = ...,
+        max_order_lists: _builtins.int | None = ...,
+        max_position: _builtins.str | None = ...,
+        min_trailing_above: _builtins.int | None = ...,
+        max_trailing_above: _builtins.int | None = ...,
+        min_trailing_below: _builtins.int | None = ...,
+        max_trailing_below: _builtins.int | None = ...,
+        legacy: _builtins.bool | None = ...,
+        status: Global___TradingStatus.ValueType | None = ...,
+        listed: _builtins.bool | None = ...,
+        maker_fee: _builtins.str | None = ...,
+        taker_fee: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_ask_multiplier_down", b"_ask_multiplier_down", "_ask_multiplier_up", b"_ask_multiplier_up", "_bid_multiplier_down", b"_bid_multiplier_down", "_bid_multiplier_up", b"_bid_multiplier_up", "_legacy", b"_legacy", "_listed", b"_listed", "_lot_size", b"_lot_size", "_maker_fee", b"_maker_fee", "_max_algo_orders", b"_max_algo_orders", "_max_market_quantity", b"_max_market_quantity", "_max_notional", b"_max_notional", "_max_order_lists", b"_max_order_lists", "_max_orders", b"_max_orders", "_max_position", b"_max_position", "_max_price", b"_max_price", "_max_quantity", b"_max_quantity", "_max_to_market", b"_max_to_market", "_max_trailing_above", b"_max_trailing_above", "_max_trailing_below", b"_max_trailing_below", "_min_notional", b"_min_notional", "_min_price", b"_min_price", "_min_quantity", b"_min_quantity", "_min_to_market", b"_min_to_market", "_min_trailing_above", b"_min_trailing_above", "_min_trailing_below", b"_min_trailing_below", "_status", b"_status", "_taker_fee", b"_taker_fee", "_tick_size", b"_tick_size", "ask_multiplier_down", b"ask_multiplier_down", "ask_multiplier_up", b"ask_multiplier_up", "bid_multiplier_down", b"bid_multiplier_down", "bid_multiplier_up", b"bid_multiplier_up", "legacy", b"legacy", "listed", b"listed", "lot_size", b"lot_size", "maker_fee", b"maker_fee", "max_algo_orders", b"max_algo_orders", "max_market_quantity", b"max_market_quantity", "max_notional", b"max_notional", "max_order_lists", b"max_order_lists", "max_orders", b"max_orders", "max_position", b"max_position", "max_price", b"max_price", "max_quantity", b"max_quantity", "max_to_market", b"max_to_market", "max_trailing_above", b"max_trailing_above", "max_trailing_below", b"max_trailing_below", "min_notional", b"min_notional", "min_price", b"min_price", "min_quantity", b"min_quantity", "min_to_market", b"min_to_market", "min_trailing_above", b"min_trailing_above", "min_trailing_below", b"min_trailing_below", "status", b"status", "taker_fee", b"taker_fee", "tick_size", b"tick_size"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_ask_multiplier_down", b"_ask_multiplier_down", "_ask_multiplier_up", b"_ask_multiplier_up", "_bid_multiplier_down", b"_bid_multiplier_down", "_bid_multiplier_up", b"_bid_multiplier_up", "_legacy", b"_legacy", "_listed", b"_listed", "_lot_size", b"_lot_size", "_maker_fee", b"_maker_fee", "_max_algo_orders", b"_max_algo_orders", "_max_market_quantity", b"_max_market_quantity", "_max_notional", b"_max_notional", "_max_order_lists", b"_max_order_lists", "_max_orders", b"_max_orders", "_max_position", b"_max_position", "_max_price", b"_max_price", "_max_quantity", b"_max_quantity", "_max_to_market", b"_max_to_market", "_max_trailing_above", b"_max_trailing_above", "_max_trailing_below", b"_max_trailing_below", "_min_notional", b"_min_notional", "_min_price", b"_min_price", "_min_quantity", b"_min_quantity", "_min_to_market", b"_min_to_market", "_min_trailing_above", b"_min_trailing_above", "_min_trailing_below", b"_min_trailing_below", "_status", b"_status", "_taker_fee", b"_taker_fee", "_tick_size", b"_tick_size", "ask_multiplier_down", b"ask_multiplier_down", "ask_multiplier_up", b"ask_multiplier_up", "bid_multiplier_down", b"bid_multiplier_down", "bid_multiplier_up", b"bid_multiplier_up", "legacy", b"legacy", "listed", b"listed", "lot_size", b"lot_size", "maker_fee", b"maker_fee", "max_algo_orders", b"max_algo_orders", "max_market_quantity", b"max_market_quantity", "max_notional", b"max_notional", "max_order_lists", b"max_order_lists", "max_orders", b"max_orders", "max_position", b"max_position", "max_price", b"max_price", "max_quantity", b"max_quantity", "max_to_market", b"max_to_market", "max_trailing_above", b"max_trailing_above", "max_trailing_below", b"max_trailing_below", "min_notional", b"min_notional", "min_price", b"min_price", "min_quantity", b"min_quantity", "min_to_market", b"min_to_market", "min_trailing_above", b"min_trailing_above", "min_trailing_below", b"min_trailing_below", "status", b"status", "taker_fee", b"taker_fee", "tick_size", b"tick_size"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__ask_multiplier_down: _TypeAlias = _typing.Literal["ask_multiplier_down"]  # noqa: Y015
+    _WhichOneofArgType__ask_multiplier_down: _TypeAlias = _typing.Literal["_ask_multiplier_down", b"_ask_multiplier_down"]  # noqa: Y015
+    _WhichOneofReturnType__ask_multiplier_up: _TypeAlias = _typing.Literal["ask_multiplier_up"]  # noqa: Y015
+    _WhichOneofArgType__ask_multiplier_up: _TypeAlias = _typing.Literal["_ask_multiplier_up", b"_ask_multiplier_up"]  # noqa: Y015
+    _WhichOneofReturnType__bid_multiplier_down: _TypeAlias = _typing.Literal["bid_multiplier_down"]  # noqa: Y015
+    _WhichOneofArgType__bid_multiplier_down: _TypeAlias = _typing.Literal["_bid_multiplier_down", b"_bid_multiplier_down"]  # noqa: Y015
+    _WhichOneofReturnType__bid_multiplier_up: _TypeAlias = _typing.Literal["bid_multiplier_up"]  # noqa: Y015
+    _WhichOneofArgType__bid_multiplier_up: _TypeAlias = _typing.Literal["_bid_multiplier_up", b"_bid_multiplier_up"]  # noqa: Y015
+    _WhichOneofReturnType__legacy: _TypeAlias = _typing.Literal["legacy"]  # noqa: Y015
+    _WhichOneofArgType__legacy: _TypeAlias = _typing.Literal["_legacy", b"_legacy"]  # noqa: Y015
+    _WhichOneofReturnType__listed: _TypeAlias = _typing.Literal["listed"]  # noqa: Y015
+    _WhichOneofArgType__listed: _TypeAlias = _typing.Literal["_listed", b"_listed"]  # noqa: Y015
+    _WhichOneofReturnType__lot_size: _TypeAlias = _typing.Literal["lot_size"]  # noqa: Y015
+    _WhichOneofArgType__lot_size: _TypeAlias = _typing.Literal["_lot_size", b"_lot_size"]  # noqa: Y015
+    _WhichOneofReturnType__maker_fee: _TypeAlias = _typing.Literal["maker_fee"]  # noqa: Y015
+    _WhichOneofArgType__maker_fee: _TypeAlias = _typing.Literal["_maker_fee", b"_maker_fee"]  # noqa: Y015
+    _WhichOneofReturnType__max_algo_orders: _TypeAlias = _typing.Literal["max_algo_orders"]  # noqa: Y015
+    _WhichOneofArgType__max_algo_orders: _TypeAlias = _typing.Literal["_max_algo_orders", b"_max_algo_orders"]  # noqa: Y015
+    _WhichOneofReturnType__max_market_quantity: _TypeAlias = _typing.Literal["max_market_quantity"]  # noqa: Y015
+    _WhichOneofArgType__max_market_quantity: _TypeAlias = _typing.Literal["_max_market_quantity", b"_max_market_quantity"]  # noqa: Y015
+    _WhichOneofReturnType__max_notional: _TypeAlias = _typing.Literal["max_notional"]  # noqa: Y015
+    _WhichOneofArgType__max_notional: _TypeAlias = _typing.Literal["_max_notional", b"_max_notional"]  # noqa: Y015
+    _WhichOneofReturnType__max_order_lists: _TypeAlias = _typing.Literal["max_order_lists"]  # noqa: Y015
+    _WhichOneofArgType__max_order_lists: _TypeAlias = _typing.Literal["_max_order_lists", b"_max_order_lists"]  # noqa: Y015
+    _WhichOneofReturnType__max_orders: _TypeAlias = _typing.Literal["max_orders"]  # noqa: Y015
+    _WhichOneofArgType__max_orders: _TypeAlias = _typing.Literal["_max_orders", b"_max_orders"]  # noqa: Y015
+    _WhichOneofReturnType__max_position: _TypeAlias = _typing.Literal["max_position"]  # noqa: Y015
+    _WhichOneofArgType__max_position: _TypeAlias = _typing.Literal["_max_position", b"_max_position"]  # noqa: Y015
+    _WhichOneofReturnType__max_price: _TypeAlias = _typing.Literal["max_price"]  # noqa: Y015
+    _WhichOneofArgType__max_price: _TypeAlias = _typing.Literal["_max_price", b"_max_price"]  # noqa: Y015
+    _WhichOneofReturnType__max_quantity: _TypeAlias = _typing.Literal["max_quantity"]  # noqa: Y015
+    _WhichOneofArgType__max_quantity: _TypeAlias = _typing.Literal["_max_quantity", b"_max_quantity"]  # noqa: Y015
+    _WhichOneofReturnType__max_to_market: _TypeAlias = _typing.Literal["max_to_market"]  # noqa: Y015
+    _WhichOneofArgType__max_to_market: _TypeAlias = _typing.Literal["_max_to_market", b"_max_to_market"]  # noqa: Y015
+    _WhichOneofReturnType__max_trailing_above: _TypeAlias = _typing.Literal["max_trailing_above"]  # noqa: Y015
+    _WhichOneofArgType__max_trailing_above: _TypeAlias = _typing.Literal["_max_trailing_above", b"_max_trailing_above"]  # noqa: Y015
+    _WhichOneofReturnType__max_trailing_below: _TypeAlias = _typing.Literal["max_trailing_below"]  # noqa: Y015
+    _WhichOneofArgType__max_trailing_below: _TypeAlias = _typing.Literal["_max_trailing_below", b"_max_trailing_below"]  # noqa: Y015
+    _WhichOneofReturnType__min_notional: _TypeAlias = _typing.Literal["min_notional"]  # noqa: Y015
+    _WhichOneofArgType__min_notional: _TypeAlias = _typing.Literal["_min_notional", b"_min_notional"]  # noqa: Y015
+    _WhichOneofReturnType__min_price: _TypeAlias = _typing.Literal["min_price"]  # noqa: Y015
+    _WhichOneofArgType__min_price: _TypeAlias = _typing.Literal["_min_price", b"_min_price"]  # noqa: Y015
+    _WhichOneofReturnType__min_quantity: _TypeAlias = _typing.Literal["min_quantity"]  # noqa: Y015
+    _WhichOneofArgType__min_quantity: _TypeAlias = _typing.Literal["_min_quantity", b"_min_quantity"]  # noqa: Y015
+    _WhichOneofReturnType__min_to_market: _TypeAlias = _typing.Literal["min_to_market"]  # noqa: Y015
+    _WhichOneofArgType__min_to_market: _TypeAlias = _typing.Literal["_min_to_market", b"_min_to_market"]  # noqa: Y015
+    _WhichOneofReturnType__min_trailing_above: _TypeAlias = _typing.Literal["min_trailing_above"]  # noqa: Y015
+    _WhichOneofArgType__min_trailing_above: _TypeAlias = _typing.Literal["_min_trailing_above", b"_min_trailing_above"]  # noqa: Y015
+    _WhichOneofReturnType__min_trailing_below: _TypeAlias = _typing.Literal["min_trailing_below"]  # noqa: Y015
+    _WhichOneofArgType__min_trailing_below: _TypeAlias = _typing.Literal["_min_trailing_below", b"_min_trailing_below"]  # noqa: Y015
+    _WhichOneofReturnType__status: _TypeAlias = _typing.Literal["status"]  # noqa: Y015
+    _WhichOneofArgType__status: _TypeAlias = _typing.Literal["_status", b"_status"]  # noqa: Y015
+    _WhichOneofReturnType__taker_fee: _TypeAlias = _typing.Literal["taker_fee"]  # noqa: Y015
+    _WhichOneofArgType__taker_fee: _TypeAlias = _typing.Literal["_taker_fee", b"_taker_fee"]  # noqa: Y015
+    _WhichOneofReturnType__tick_size: _TypeAlias = _typing.Literal["tick_size"]  # noqa: Y015
+    _WhichOneofArgType__tick_size: _TypeAlias = _typing.Literal["_tick_size", b"_tick_size"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__ask_multiplier_down) -> _WhichOneofReturnType__ask_multiplier_down | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__ask_multiplier_up) -> _WhichOneofReturnType__ask_multiplier_up | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__bid_multiplier_down) -> _WhichOneofReturnType__bid_multiplier_down | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__bid_multiplier_up) -> _WhichOneofReturnType__bid_multiplier_up | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__legacy) -> _WhichOneofReturnType__legacy | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__listed) -> _WhichOneofReturnType__listed | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__lot_size) -> _WhichOneofReturnType__lot_size | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__maker_fee) -> _WhichOneofReturnType__maker_fee | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_algo_orders) -> _WhichOneofReturnType__max_algo_orders | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_market_quantity) -> _WhichOneofReturnType__max_market_quantity | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_notional) -> _WhichOneofReturnType__max_notional | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_order_lists) -> _WhichOneofReturnType__max_order_lists | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_orders) -> _WhichOneofReturnType__max_orders | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_position) -> _WhichOneofReturnType__max_position | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_price) -> _WhichOneofReturnType__max_price | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_quantity) -> _WhichOneofReturnType__max_quantity | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_to_market) -> _WhichOneofReturnType__max_to_market | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_trailing_above) -> _WhichOneofReturnType__max_trailing_above | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_trailing_below) -> _WhichOneofReturnType__max_trailing_below | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_notional) -> _WhichOneofReturnType__min_notional | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_price) -> _WhichOneofReturnType__min_price | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_quantity) -> _WhichOneofReturnType__min_quantity | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_to_market) -> _WhichOneofReturnType__min_to_market | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_trailing_above) -> _WhichOneofReturnType__min_trailing_above | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_trailing_below) -> _WhichOneofReturnType__min_trailing_below | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__status) -> _WhichOneofReturnType__status | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__taker_fee) -> _WhichOneofReturnType__taker_fee | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__tick_size) -> _WhichOneofReturnType__tick_size | None: ...
+
+Global___VenueRules: _TypeAlias = VenueRules  # noqa: Y015
+
+@_typing.final
+class SetMarketRulesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SYMBOL_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
+    KEEP_ORDERS_FIELD_NUMBER: _builtins.int
+    RESET_FIELD_NUMBER: _builtins.int
+    symbol: _builtins.str
+    keep_orders: _builtins.bool
+    """delisting ends every open order with EXPIRED, unless it is to keep them"""
+    reset: _builtins.bool
+    """back to the rules of the configuration first"""
+    @_builtins.property
+    def rules(self) -> Global___VenueRules: ...
+    def __init__(
+        self,
+        *,
+        symbol: _builtins.str = ...,
+        rules: Global___VenueRules | None = ...,
+        keep_orders: _builtins.bool = ...,
+        reset: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["rules", b"rules"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["keep_orders", b"keep_orders", "reset", b"reset", "rules", b"rules", "symbol", b"symbol"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetMarketRulesRequest: _TypeAlias = SetMarketRulesRequest  # noqa: Y015
+
+@_typing.final
+class CommissionRates(_message.Message):
+    """Fractions of what a fill gives. An order pays the sum of maker or taker and buyer or seller. Empty is 0."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MAKER_FIELD_NUMBER: _builtins.int
+    TAKER_FIELD_NUMBER: _builtins.int
+    BUYER_FIELD_NUMBER: _builtins.int
+    SELLER_FIELD_NUMBER: _builtins.int
+    maker: _builtins.str
+    taker: _builtins.str
+    buyer: _builtins.str
+    seller: _builtins.str
+    def __init__(
+        self,
+        *,
+        maker: _builtins.str = ...,
+        taker: _builtins.str = ...,
+        buyer: _builtins.str = ...,
+        seller: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["buyer", b"buyer", "maker", b"maker", "seller", b"seller", "taker", b"taker"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CommissionRates: _TypeAlias = CommissionRates  # noqa: Y015
+
+@_typing.final
+class CommissionDiscount(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENABLED_FOR_ACCOUNT_FIELD_NUMBER: _builtins.int
+    ENABLED_FOR_SYMBOL_FIELD_NUMBER: _builtins.int
+    ASSET_FIELD_NUMBER: _builtins.int
+    RATE_FIELD_NUMBER: _builtins.int
+    enabled_for_account: _builtins.bool
+    enabled_for_symbol: _builtins.bool
+    asset: _builtins.str
+    """empty: "BNB". Needs a market of simex that tells its price, as BNB/USDT does"""
+    rate: _builtins.str
+    """the standard commission is multiplied by it; empty: "0.75" """
+    def __init__(
+        self,
+        *,
+        enabled_for_account: _builtins.bool = ...,
+        enabled_for_symbol: _builtins.bool = ...,
+        asset: _builtins.str = ...,
+        rate: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "enabled_for_account", b"enabled_for_account", "enabled_for_symbol", b"enabled_for_symbol", "rate", b"rate"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CommissionDiscount: _TypeAlias = CommissionDiscount  # noqa: Y015
+
+@_typing.final
+class Commission(_message.Message):
+    """What GET account/commission answers, and what fills pay."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STANDARD_FIELD_NUMBER: _builtins.int
+    SPECIAL_FIELD_NUMBER: _builtins.int
+    TAX_FIELD_NUMBER: _builtins.int
+    DISCOUNT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def standard(self) -> Global___CommissionRates: ...
+    @_builtins.property
+    def special(self) -> Global___CommissionRates: ...
+    @_builtins.property
+    def tax(self) -> Global___CommissionRates: ...
+    @_builtins.property
+    def discount(self) -> Global___CommissionDiscount: ...
+    def __init__(
+        self,
+        *,
+        standard: Global___CommissionRates | None = ...,
+        special: Global___CommissionRates | None = ...,
+        tax: Global___CommissionRates | None = ...,
+        discount: Global___CommissionDiscount | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["discount", b"discount", "special", b"special", "standard", b"standard", "tax", b"tax"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["discount", b"discount", "special", b"special", "standard", b"standard", "tax", b"tax"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Commission: _TypeAlias = Commission  # noqa: Y015
+
+@_typing.final
+class SetCommissionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    SYMBOL_FIELD_NUMBER: _builtins.int
+    COMMISSION_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    """empty: all that have no commission of their own"""
+    symbol: _builtins.str
+    """empty: all, likewise"""
+    @_builtins.property
+    def commission(self) -> Global___Commission:
+        """absent: takes back what was set for this account and symbol"""
+
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+        symbol: _builtins.str = ...,
+        commission: Global___Commission | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["commission", b"commission"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "commission", b"commission", "symbol", b"symbol"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetCommissionRequest: _TypeAlias = SetCommissionRequest  # noqa: Y015
+
+@_typing.final
+class SetCommissionResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetCommissionResponse: _TypeAlias = SetCommissionResponse  # noqa: Y015
+
+@_typing.final
+class SetKeysRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    UNTIL_MS_FIELD_NUMBER: _builtins.int
+    DROP_SOCKETS_FIELD_NUMBER: _builtins.int
+    account: _builtins.str
+    """empty: "main" """
+    key: _builtins.str
+    """one key of the account; empty: all of them"""
+    code: _builtins.int
+    """-2014 or -2015, with 401; 0: accepted again"""
+    until_ms: _builtins.int
+    """accepted again from this time of the venue's clock on; 0: until another SetKeys"""
+    drop_sockets: _builtins.bool
+    """cuts the websockets of user streams too, so that they have to sign again"""
+    def __init__(
+        self,
+        *,
+        account: _builtins.str = ...,
+        key: _builtins.str = ...,
+        code: _builtins.int = ...,
+        until_ms: _builtins.int = ...,
+        drop_sockets: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "code", b"code", "drop_sockets", b"drop_sockets", "key", b"key", "until_ms", b"until_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetKeysRequest: _TypeAlias = SetKeysRequest  # noqa: Y015
+
+@_typing.final
+class SetKeysResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEYS_FIELD_NUMBER: _builtins.int
+    keys: _builtins.int
+    """how many are meant"""
+    def __init__(
+        self,
+        *,
+        keys: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["keys", b"keys"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetKeysResponse: _TypeAlias = SetKeysResponse  # noqa: Y015
+
+@_typing.final
+class VenueLimits(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENABLED_FIELD_NUMBER: _builtins.int
+    REQUEST_WEIGHT_FIELD_NUMBER: _builtins.int
+    RAW_REQUESTS_FIELD_NUMBER: _builtins.int
+    ORDERS_10S_FIELD_NUMBER: _builtins.int
+    ORDERS_DAY_FIELD_NUMBER: _builtins.int
+    MAX_OPEN_ORDERS_FIELD_NUMBER: _builtins.int
+    BAN_AFTER_FIELD_NUMBER: _builtins.int
+    enabled: _builtins.bool
+    request_weight: _builtins.int
+    raw_requests: _builtins.int
+    orders_10s: _builtins.int
+    orders_day: _builtins.int
+    max_open_orders: _builtins.int
+    """EXCHANGE_MAX_NUM_ORDERS; 0: no such filter"""
+    ban_after: _builtins.int
+    def __init__(
+        self,
+        *,
+        enabled: _builtins.bool | None = ...,
+        request_weight: _builtins.int | None = ...,
+        raw_requests: _builtins.int | None = ...,
+        orders_10s: _builtins.int | None = ...,
+        orders_day: _builtins.int | None = ...,
+        max_open_orders: _builtins.int | None = ...,
+        ban_after: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_ban_after", b"_ban_after", "_enabled", b"_enabled", "_max_open_orders", b"_max_open_orders", "_orders_10s", b"_orders_10s", "_orders_day", b"_orders_day", "_raw_requests", b"_raw_requests", "_request_weight", b"_request_weight", "ban_after", b"ban_after", "enabled", b"enabled", "max_open_orders", b"max_open_orders", "orders_10s", b"orders_10s", "orders_day", b"orders_day", "raw_requests", b"raw_requests", "request_weight", b"request_weight"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_ban_after", b"_ban_after", "_enabled", b"_enabled", "_max_open_orders", b"_max_open_orders", "_orders_10s", b"_orders_10s", "_orders_day", b"_orders_day", "_raw_requests", b"_raw_requests", "_request_weight", b"_request_weight", "ban_after", b"ban_after", "enabled", b"enabled", "max_open_orders", b"max_open_orders", "orders_10s", b"orders_10s", "orders_day", b"orders_day", "raw_requests", b"raw_requests", "request_weight", b"request_weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__ban_after: _TypeAlias = _typing.Literal["ban_after"]  # noqa: Y015
+    _WhichOneofArgType__ban_after: _TypeAlias = _typing.Literal["_ban_after", b"_ban_after"]  # noqa: Y015
+    _WhichOneofReturnType__enabled: _TypeAlias = _typing.Literal["enabled"]  # noqa: Y015
+    _WhichOneofArgType__enabled: _TypeAlias = _typing.Literal["_enabled", b"_enabled"]  # noqa: Y015
+    _WhichOneofReturnType__max_open_orders: _TypeAlias = _typing.Literal["max_open_orders"]  # noqa: Y015
+    _WhichOneofArgType__max_open_orders: _TypeAlias = _typing.Literal["_max_open_orders", b"_max_open_orders"]  # noqa: Y015
+    _WhichOneofReturnType__orders_10s: _TypeAlias = _typing.Literal["orders_10s"]  # noqa: Y015
+    _WhichOneofArgType__orders_10s: _TypeAlias = _typing.Literal["_orders_10s", b"_orders_10s"]  # noqa: Y015
+    _WhichOneofReturnType__orders_day: _TypeAlias = _typing.Literal["orders_day"]  # noqa: Y015
+    _WhichOneofArgType__orders_day: _TypeAlias = _typing.Literal["_orders_day", b"_orders_day"]  # noqa: Y015
+    _WhichOneofReturnType__raw_requests: _TypeAlias = _typing.Literal["raw_requests"]  # noqa: Y015
+    _WhichOneofArgType__raw_requests: _TypeAlias = _typing.Literal["_raw_requests", b"_raw_requests"]  # noqa: Y015
+    _WhichOneofReturnType__request_weight: _TypeAlias = _typing.Literal["request_weight"]  # noqa: Y015
+    _WhichOneofArgType__request_weight: _TypeAlias = _typing.Literal["_request_weight", b"_request_weight"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__ban_after) -> _WhichOneofReturnType__ban_after | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__enabled) -> _WhichOneofReturnType__enabled | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_open_orders) -> _WhichOneofReturnType__max_open_orders | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__orders_10s) -> _WhichOneofReturnType__orders_10s | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__orders_day) -> _WhichOneofReturnType__orders_day | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__raw_requests) -> _WhichOneofReturnType__raw_requests | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__request_weight) -> _WhichOneofReturnType__request_weight | None: ...
+
+Global___VenueLimits: _TypeAlias = VenueLimits  # noqa: Y015
+
+@_typing.final
+class ForgetOrderRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SYMBOL_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_ORDER_ID_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    symbol: _builtins.str
+    order_id: _builtins.int
+    """or"""
+    client_order_id: _builtins.str
+    account: _builtins.str
+    """empty: "main" """
+    def __init__(
+        self,
+        *,
+        symbol: _builtins.str = ...,
+        order_id: _builtins.int = ...,
+        client_order_id: _builtins.str = ...,
+        account: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "client_order_id", b"client_order_id", "order_id", b"order_id", "symbol", b"symbol"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForgetOrderRequest: _TypeAlias = ForgetOrderRequest  # noqa: Y015
+
+@_typing.final
+class WipeRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WipeRequest: _TypeAlias = WipeRequest  # noqa: Y015
+
+@_typing.final
+class WipeResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDERS_FIELD_NUMBER: _builtins.int
+    TRADES_FIELD_NUMBER: _builtins.int
+    orders: _builtins.int
+    """how many of each there were"""
+    trades: _builtins.int
+    def __init__(
+        self,
+        *,
+        orders: _builtins.int = ...,
+        trades: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["orders", b"orders", "trades", b"trades"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WipeResponse: _TypeAlias = WipeResponse  # noqa: Y015
 
 @_typing.final
 class AdvanceRequest(_message.Message):

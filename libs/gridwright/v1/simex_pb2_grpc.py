@@ -99,6 +99,41 @@ class SimexStub:
                 request_serializer=gridwright_dot_v1_dot_simex__pb2.SetClockRequest.SerializeToString,
                 response_deserializer=gridwright_dot_v1_dot_simex__pb2.SetClockResponse.FromString,
                 _registered_method=True)
+        self.SetMarketRules = channel.unary_unary(
+                '/gridwright.v1.Simex/SetMarketRules',
+                request_serializer=gridwright_dot_v1_dot_simex__pb2.SetMarketRulesRequest.SerializeToString,
+                response_deserializer=gridwright_dot_v1_dot_simex__pb2.VenueRules.FromString,
+                _registered_method=True)
+        self.GetMarketRules = channel.unary_unary(
+                '/gridwright.v1.Simex/GetMarketRules',
+                request_serializer=gridwright_dot_v1_dot_simex__pb2.GetMarketRequest.SerializeToString,
+                response_deserializer=gridwright_dot_v1_dot_simex__pb2.VenueRules.FromString,
+                _registered_method=True)
+        self.SetCommission = channel.unary_unary(
+                '/gridwright.v1.Simex/SetCommission',
+                request_serializer=gridwright_dot_v1_dot_simex__pb2.SetCommissionRequest.SerializeToString,
+                response_deserializer=gridwright_dot_v1_dot_simex__pb2.SetCommissionResponse.FromString,
+                _registered_method=True)
+        self.SetKeys = channel.unary_unary(
+                '/gridwright.v1.Simex/SetKeys',
+                request_serializer=gridwright_dot_v1_dot_simex__pb2.SetKeysRequest.SerializeToString,
+                response_deserializer=gridwright_dot_v1_dot_simex__pb2.SetKeysResponse.FromString,
+                _registered_method=True)
+        self.SetLimits = channel.unary_unary(
+                '/gridwright.v1.Simex/SetLimits',
+                request_serializer=gridwright_dot_v1_dot_simex__pb2.VenueLimits.SerializeToString,
+                response_deserializer=gridwright_dot_v1_dot_simex__pb2.VenueLimits.FromString,
+                _registered_method=True)
+        self.ForgetOrder = channel.unary_unary(
+                '/gridwright.v1.Simex/ForgetOrder',
+                request_serializer=gridwright_dot_v1_dot_simex__pb2.ForgetOrderRequest.SerializeToString,
+                response_deserializer=gridwright_dot_v1_dot_simex__pb2.TrueOrder.FromString,
+                _registered_method=True)
+        self.Wipe = channel.unary_unary(
+                '/gridwright.v1.Simex/Wipe',
+                request_serializer=gridwright_dot_v1_dot_simex__pb2.WipeRequest.SerializeToString,
+                response_deserializer=gridwright_dot_v1_dot_simex__pb2.WipeResponse.FromString,
+                _registered_method=True)
 
 
 class SimexServicer:
@@ -198,6 +233,60 @@ class SimexServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetMarketRules(self, request, context):
+        """Changes the rules of a symbol at run time: the fields that are given. Orders that rest stay valid. The change survives
+        a restart of simex. May be repeated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetMarketRules(self, request, context):
+        """Returns the rules of a symbol that are in force. May be repeated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetCommission(self, request, context):
+        """Sets what an account pays in a symbol. Survives a restart. May be repeated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetKeys(self, request, context):
+        """Refuses the keys of an account, or accepts them again. Survives a restart. May be repeated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetLimits(self, request, context):
+        """Changes the limits of requests and orders: the fields that are given. Returns all of them. Survives a restart. May be
+        repeated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ForgetOrder(self, request, context):
+        """Ends an open order silently: no event, openOrders and allOrders lack it, GET order answers -2013. What it held is
+        free again. Only the oracle still knows it. Not idempotent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Wipe(self, request, context):
+        """Resets the exchange as Binance resets its test network every month: orders, trades and order lists are gone, balances
+        are those of the beginning, order ids and trade ids begin with 1 again, every websocket is cut. The market goes on.
+        Changed rules, commissions, keys and limits stay. May be repeated.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SimexServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -265,6 +354,41 @@ def add_SimexServicer_to_server(servicer, server):
                     servicer.SetClock,
                     request_deserializer=gridwright_dot_v1_dot_simex__pb2.SetClockRequest.FromString,
                     response_serializer=gridwright_dot_v1_dot_simex__pb2.SetClockResponse.SerializeToString,
+            ),
+            'SetMarketRules': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetMarketRules,
+                    request_deserializer=gridwright_dot_v1_dot_simex__pb2.SetMarketRulesRequest.FromString,
+                    response_serializer=gridwright_dot_v1_dot_simex__pb2.VenueRules.SerializeToString,
+            ),
+            'GetMarketRules': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetMarketRules,
+                    request_deserializer=gridwright_dot_v1_dot_simex__pb2.GetMarketRequest.FromString,
+                    response_serializer=gridwright_dot_v1_dot_simex__pb2.VenueRules.SerializeToString,
+            ),
+            'SetCommission': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetCommission,
+                    request_deserializer=gridwright_dot_v1_dot_simex__pb2.SetCommissionRequest.FromString,
+                    response_serializer=gridwright_dot_v1_dot_simex__pb2.SetCommissionResponse.SerializeToString,
+            ),
+            'SetKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetKeys,
+                    request_deserializer=gridwright_dot_v1_dot_simex__pb2.SetKeysRequest.FromString,
+                    response_serializer=gridwright_dot_v1_dot_simex__pb2.SetKeysResponse.SerializeToString,
+            ),
+            'SetLimits': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetLimits,
+                    request_deserializer=gridwright_dot_v1_dot_simex__pb2.VenueLimits.FromString,
+                    response_serializer=gridwright_dot_v1_dot_simex__pb2.VenueLimits.SerializeToString,
+            ),
+            'ForgetOrder': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForgetOrder,
+                    request_deserializer=gridwright_dot_v1_dot_simex__pb2.ForgetOrderRequest.FromString,
+                    response_serializer=gridwright_dot_v1_dot_simex__pb2.TrueOrder.SerializeToString,
+            ),
+            'Wipe': grpc.unary_unary_rpc_method_handler(
+                    servicer.Wipe,
+                    request_deserializer=gridwright_dot_v1_dot_simex__pb2.WipeRequest.FromString,
+                    response_serializer=gridwright_dot_v1_dot_simex__pb2.WipeResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -618,6 +742,195 @@ class Simex:
             '/gridwright.v1.Simex/SetClock',
             gridwright_dot_v1_dot_simex__pb2.SetClockRequest.SerializeToString,
             gridwright_dot_v1_dot_simex__pb2.SetClockResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetMarketRules(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gridwright.v1.Simex/SetMarketRules',
+            gridwright_dot_v1_dot_simex__pb2.SetMarketRulesRequest.SerializeToString,
+            gridwright_dot_v1_dot_simex__pb2.VenueRules.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetMarketRules(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gridwright.v1.Simex/GetMarketRules',
+            gridwright_dot_v1_dot_simex__pb2.GetMarketRequest.SerializeToString,
+            gridwright_dot_v1_dot_simex__pb2.VenueRules.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetCommission(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gridwright.v1.Simex/SetCommission',
+            gridwright_dot_v1_dot_simex__pb2.SetCommissionRequest.SerializeToString,
+            gridwright_dot_v1_dot_simex__pb2.SetCommissionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gridwright.v1.Simex/SetKeys',
+            gridwright_dot_v1_dot_simex__pb2.SetKeysRequest.SerializeToString,
+            gridwright_dot_v1_dot_simex__pb2.SetKeysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetLimits(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gridwright.v1.Simex/SetLimits',
+            gridwright_dot_v1_dot_simex__pb2.VenueLimits.SerializeToString,
+            gridwright_dot_v1_dot_simex__pb2.VenueLimits.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ForgetOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gridwright.v1.Simex/ForgetOrder',
+            gridwright_dot_v1_dot_simex__pb2.ForgetOrderRequest.SerializeToString,
+            gridwright_dot_v1_dot_simex__pb2.TrueOrder.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Wipe(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gridwright.v1.Simex/Wipe',
+            gridwright_dot_v1_dot_simex__pb2.WipeRequest.SerializeToString,
+            gridwright_dot_v1_dot_simex__pb2.WipeResponse.FromString,
             options,
             channel_credentials,
             insecure,

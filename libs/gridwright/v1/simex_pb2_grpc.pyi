@@ -65,6 +65,29 @@ class SimexStub:
     """Cuts the websockets that are open, without a word. May be repeated."""
     SetClock: _grpc.UnaryUnaryMultiCallable[_simex_pb2.SetClockRequest, _simex_pb2.SetClockResponse]
     """Sets the venue's clock: it jumps there now, and goes on as this machine's does. May be repeated."""
+    SetMarketRules: _grpc.UnaryUnaryMultiCallable[_simex_pb2.SetMarketRulesRequest, _simex_pb2.VenueRules]
+    """Changes the rules of a symbol at run time: the fields that are given. Orders that rest stay valid. The change survives
+    a restart of simex. May be repeated.
+    """
+    GetMarketRules: _grpc.UnaryUnaryMultiCallable[_simex_pb2.GetMarketRequest, _simex_pb2.VenueRules]
+    """Returns the rules of a symbol that are in force. May be repeated."""
+    SetCommission: _grpc.UnaryUnaryMultiCallable[_simex_pb2.SetCommissionRequest, _simex_pb2.SetCommissionResponse]
+    """Sets what an account pays in a symbol. Survives a restart. May be repeated."""
+    SetKeys: _grpc.UnaryUnaryMultiCallable[_simex_pb2.SetKeysRequest, _simex_pb2.SetKeysResponse]
+    """Refuses the keys of an account, or accepts them again. Survives a restart. May be repeated."""
+    SetLimits: _grpc.UnaryUnaryMultiCallable[_simex_pb2.VenueLimits, _simex_pb2.VenueLimits]
+    """Changes the limits of requests and orders: the fields that are given. Returns all of them. Survives a restart. May be
+    repeated.
+    """
+    ForgetOrder: _grpc.UnaryUnaryMultiCallable[_simex_pb2.ForgetOrderRequest, _simex_pb2.TrueOrder]
+    """Ends an open order silently: no event, openOrders and allOrders lack it, GET order answers -2013. What it held is
+    free again. Only the oracle still knows it. Not idempotent.
+    """
+    Wipe: _grpc.UnaryUnaryMultiCallable[_simex_pb2.WipeRequest, _simex_pb2.WipeResponse]
+    """Resets the exchange as Binance resets its test network every month: orders, trades and order lists are gone, balances
+    are those of the beginning, order ids and trade ids begin with 1 again, every websocket is cut. The market goes on.
+    Changed rules, commissions, keys and limits stay. May be repeated.
+    """
 
 @_typing.type_check_only
 class SimexAsyncStub(SimexStub):
@@ -101,6 +124,29 @@ class SimexAsyncStub(SimexStub):
     """Cuts the websockets that are open, without a word. May be repeated."""
     SetClock: _aio.UnaryUnaryMultiCallable[_simex_pb2.SetClockRequest, _simex_pb2.SetClockResponse]  # type: ignore[assignment]
     """Sets the venue's clock: it jumps there now, and goes on as this machine's does. May be repeated."""
+    SetMarketRules: _aio.UnaryUnaryMultiCallable[_simex_pb2.SetMarketRulesRequest, _simex_pb2.VenueRules]  # type: ignore[assignment]
+    """Changes the rules of a symbol at run time: the fields that are given. Orders that rest stay valid. The change survives
+    a restart of simex. May be repeated.
+    """
+    GetMarketRules: _aio.UnaryUnaryMultiCallable[_simex_pb2.GetMarketRequest, _simex_pb2.VenueRules]  # type: ignore[assignment]
+    """Returns the rules of a symbol that are in force. May be repeated."""
+    SetCommission: _aio.UnaryUnaryMultiCallable[_simex_pb2.SetCommissionRequest, _simex_pb2.SetCommissionResponse]  # type: ignore[assignment]
+    """Sets what an account pays in a symbol. Survives a restart. May be repeated."""
+    SetKeys: _aio.UnaryUnaryMultiCallable[_simex_pb2.SetKeysRequest, _simex_pb2.SetKeysResponse]  # type: ignore[assignment]
+    """Refuses the keys of an account, or accepts them again. Survives a restart. May be repeated."""
+    SetLimits: _aio.UnaryUnaryMultiCallable[_simex_pb2.VenueLimits, _simex_pb2.VenueLimits]  # type: ignore[assignment]
+    """Changes the limits of requests and orders: the fields that are given. Returns all of them. Survives a restart. May be
+    repeated.
+    """
+    ForgetOrder: _aio.UnaryUnaryMultiCallable[_simex_pb2.ForgetOrderRequest, _simex_pb2.TrueOrder]  # type: ignore[assignment]
+    """Ends an open order silently: no event, openOrders and allOrders lack it, GET order answers -2013. What it held is
+    free again. Only the oracle still knows it. Not idempotent.
+    """
+    Wipe: _aio.UnaryUnaryMultiCallable[_simex_pb2.WipeRequest, _simex_pb2.WipeResponse]  # type: ignore[assignment]
+    """Resets the exchange as Binance resets its test network every month: orders, trades and order lists are gone, balances
+    are those of the beginning, order ids and trade ids begin with 1 again, every websocket is cut. The market goes on.
+    Changed rules, commissions, keys and limits stay. May be repeated.
+    """
 
 class SimexServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -212,5 +258,70 @@ class SimexServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_simex_pb2.SetClockResponse, _abc.Awaitable[_simex_pb2.SetClockResponse]]:
         """Sets the venue's clock: it jumps there now, and goes on as this machine's does. May be repeated."""
+
+    @_abc_1.abstractmethod
+    def SetMarketRules(
+        self,
+        request: _simex_pb2.SetMarketRulesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_simex_pb2.VenueRules, _abc.Awaitable[_simex_pb2.VenueRules]]:
+        """Changes the rules of a symbol at run time: the fields that are given. Orders that rest stay valid. The change survives
+        a restart of simex. May be repeated.
+        """
+
+    @_abc_1.abstractmethod
+    def GetMarketRules(
+        self,
+        request: _simex_pb2.GetMarketRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_simex_pb2.VenueRules, _abc.Awaitable[_simex_pb2.VenueRules]]:
+        """Returns the rules of a symbol that are in force. May be repeated."""
+
+    @_abc_1.abstractmethod
+    def SetCommission(
+        self,
+        request: _simex_pb2.SetCommissionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_simex_pb2.SetCommissionResponse, _abc.Awaitable[_simex_pb2.SetCommissionResponse]]:
+        """Sets what an account pays in a symbol. Survives a restart. May be repeated."""
+
+    @_abc_1.abstractmethod
+    def SetKeys(
+        self,
+        request: _simex_pb2.SetKeysRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_simex_pb2.SetKeysResponse, _abc.Awaitable[_simex_pb2.SetKeysResponse]]:
+        """Refuses the keys of an account, or accepts them again. Survives a restart. May be repeated."""
+
+    @_abc_1.abstractmethod
+    def SetLimits(
+        self,
+        request: _simex_pb2.VenueLimits,
+        context: _ServicerContext,
+    ) -> _typing.Union[_simex_pb2.VenueLimits, _abc.Awaitable[_simex_pb2.VenueLimits]]:
+        """Changes the limits of requests and orders: the fields that are given. Returns all of them. Survives a restart. May be
+        repeated.
+        """
+
+    @_abc_1.abstractmethod
+    def ForgetOrder(
+        self,
+        request: _simex_pb2.ForgetOrderRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_simex_pb2.TrueOrder, _abc.Awaitable[_simex_pb2.TrueOrder]]:
+        """Ends an open order silently: no event, openOrders and allOrders lack it, GET order answers -2013. What it held is
+        free again. Only the oracle still knows it. Not idempotent.
+        """
+
+    @_abc_1.abstractmethod
+    def Wipe(
+        self,
+        request: _simex_pb2.WipeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_simex_pb2.WipeResponse, _abc.Awaitable[_simex_pb2.WipeResponse]]:
+        """Resets the exchange as Binance resets its test network every month: orders, trades and order lists are gone, balances
+        are those of the beginning, order ids and trade ids begin with 1 again, every websocket is cut. The market goes on.
+        Changed rules, commissions, keys and limits stay. May be repeated.
+        """
 
 def add_SimexServicer_to_server(servicer: SimexServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
