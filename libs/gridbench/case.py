@@ -50,7 +50,7 @@ class Case:
         )
 
 
-BY_ACTIONS = (Case(1, 50), Case(10, 50), Case(50, 50))
+BY_ACTIONS = (Case(1, 50), Case(10, 50), Case(20, 50))  # no plan opens more at once
 BY_SLOTS = (Case(10, 10), Case(10, 100), Case(10, 1_000))
 CASES = BY_ACTIONS + BY_SLOTS
 
@@ -65,7 +65,7 @@ def rules(symbol: str) -> MarketRules:
 
 
 def first_price(at_ms: int) -> PriceChanged:
-    """What makes an empty grid place an order in every slot."""
+    """What makes a grid place an order in every slot that has none, in portions."""
     return PriceChanged(at_ms, PRICE)
 
 
@@ -103,7 +103,9 @@ def sample(case: Case, at_ms: int) -> Sample:
     """The case's step as the core makes it."""
     market = rules(case.symbol)
     empty = State(case.symbol, "0" * 32, case.grid.geometry, epoch=1)
-    standing, _, _ = _step(case, empty, first_price(at_ms), market)
+    standing = empty
+    while len(standing.slots) < case.slots:
+        standing, _, _ = _step(case, standing, first_price(at_ms), market)
     after, plan, results = _step(case, standing, some_ended(case, standing, at_ms), market)
     return Sample(standing, plan, results, after)
 

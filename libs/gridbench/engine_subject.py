@@ -8,6 +8,7 @@ from typing import Any
 
 from gridbench.case import BOT, Case, first_price, some_ended
 from gridbench.place import Place
+from gridcore.portions import MOST_OPENINGS
 from gridcore.triggers import Trigger
 from griddb.urls import DatabaseSettings
 from orchestrator.clock import now_ms
@@ -25,8 +26,8 @@ class EngineSubject:
     async def run(self, case: Case, steps: int) -> list[float]:
         """Steps of the real loop, on its own turn."""
         team = self._engine.teams[case.symbol]
-        if team.desk.state.seq == 0:
-            await self._step(team, first_price(now_ms()), actions=case.slots)
+        while (missing := case.slots - len(team.desk.state.slots)) > 0:
+            await self._step(team, first_price(now_ms()), actions=min(missing, MOST_OPENINGS))
         return [
             await self._step(team, some_ended(case, team.desk.state, now_ms()), actions=case.actions)
             for _ in range(steps)

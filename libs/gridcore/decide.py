@@ -13,6 +13,7 @@ from gridcore.ladder import ladder
 from gridcore.market import MarketRules
 from gridcore.modes import advance_mode
 from gridcore.orders import OrderType
+from gridcore.portions import portion
 from gridcore.position_manager import Adjustment, Placement, PositionManager
 from gridcore.risk import calm, check_risk, fresh
 from gridcore.state import Mode, RiskFlags, Rule, State
@@ -78,6 +79,7 @@ def _with_actions(plan: Plan, adjustment: Adjustment, config: GridConfig, prefix
     # Cancels come first: what they free, in capital and in the venue's limits, the placements may need.
     if adjustment.idle and not plan.changes:
         return plan
+    adjustment = portion(adjustment)
     actions: list[Action] = [
         CancelOrder(order.client_order_id, order.exchange_order_id, key)
         for order, key in zip(adjustment.cancels, adjustment.keys, strict=True)

@@ -14,6 +14,7 @@ from gridcore.checks import check_grid
 from gridcore.config import GridConfig
 from gridcore.decide import decide
 from gridcore.ids import id_prefix
+from gridcore.portions import is_full
 from gridcore.quiet_band import quiet_band
 from gridcore.settle import settle
 from gridcore.state import Mode, Rule, State
@@ -71,6 +72,7 @@ class Backtest:
         self._at_ms = opening.market_time_ms
         self._band: tuple[Decimal, Decimal] | None = None
         self.state = State(config.symbol, birth_id="backtest", grid=config.geometry, epoch=_EPOCH)
+        self._more = False  # the last plan was a portion
         self.plans = 0
         self.refusals = 0
         self._act(PriceChanged(self._at_ms, opening.price))
@@ -99,9 +101,15 @@ class Backtest:
         return before != (len(self._venue.log), self.plans)
 
     def _apply_updates(self) -> None:
-        while updates := self._venue.log[self.state.event_offset :]:
-            batch = tuple(updates[: self._max_update_batch])
-            self._act(OrdersUpdated(self._at_ms, self.price, self._at_ms, batch))
+        while True:
+            updates = self._venue.log[self.state.event_offset :]
+            if updates:
+                batch = tuple(updates[: self._max_update_batch])
+                self._act(OrdersUpdated(self._at_ms, self.price, self._at_ms, batch))
+            elif self._more:
+                self._act(Ticked(self._at_ms, self.price, self._at_ms))
+            else:
+                return
 
     def _act(self, trigger: Trigger) -> Plan:
         seq = self.state.seq + 1
@@ -114,6 +122,7 @@ class Backtest:
             epoch=_EPOCH,
             prefix=self._prefix,
         )
+        self._more = is_full(plan.actions)
         if plan.procedure is not None:
             self._run(plan.procedure)
         elif not plan.empty:

@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 from gridcore.actions import OrderUpdate
 from gridcore.decide import decide
 from gridcore.errors import CoreError
+from gridcore.portions import is_full
 from gridcore.quiet_band import quiet_band
 from gridcore.risk import fresh
 from gridcore.triggers import EnterSafeMode, ExitSafeMode, OrdersUpdated, Plan, PriceChanged, Ticked, Trigger
@@ -140,6 +141,8 @@ class SymbolLoop:
             desk.timelines[plan.request_id] = timeline
             await self._in_thread(lambda: self._launcher.run_plan(plan))
             await self._refuse_if_not_committed(plan)
+            if is_full(plan.actions):
+                desk.inbox.put_tick()  # the rest follows at once, after the news that came meanwhile
         elif not plan.empty:
             await self._in_thread(lambda: desk.keeper.commit(plan, (), desk.market, timeline.phases))
         if not plan.empty:
