@@ -74,6 +74,7 @@ class _Late:
     symbol: str
     order: PlaceOrder
     timestamp_ms: int
+    window_ms: int | None
 
 
 class FakeVenue:
@@ -94,7 +95,7 @@ class FakeVenue:
         self.known_skew_ms = 0
         self.skew_ms = skew_ms
         self._clock = clock
-        self._window_ms = window_ms
+        self.window_ms = window_ms  # a test may change it: what is under way keeps the one it was signed with
         self._late: list[_Late] = []
         self._streams: list[asyncio.Queue[Hint | None]] = []
         self._released = asyncio.Event()
@@ -102,7 +103,7 @@ class FakeVenue:
     @property
     def request_window_ms(self) -> int | None:
         """How long a request is accepted after its timestamp."""
-        return self._window_ms
+        return self.window_ms
 
     @property
     def now_ms(self) -> int:
@@ -132,7 +133,8 @@ class FakeVenue:
         late, self._late = self._late, []
         for one in late:
             try:
-                self._admit(one.symbol, one.order, one.timestamp_ms)
+                self._check_window(one.timestamp_ms, one.window_ms)
+                self._admit(one.symbol, one.order, self.now_ms)
             except (RefusedError, DuplicateError):
                 continue
 
@@ -188,7 +190,7 @@ class FakeVenue:
                 self._admit(symbol, order, timestamp_ms)
                 raise OutcomeUnknownError("no answer")
             case Fault.LATE:
-                self._late.append(_Late(symbol, order, timestamp_ms))
+                self._late.append(_Late(symbol, order, timestamp_ms, self.window_ms))
                 raise OutcomeUnknownError("no answer")
             case Fault.HANG:
                 placed = self._admit(symbol, order, timestamp_ms)
@@ -210,7 +212,7 @@ class FakeVenue:
                 raise OutcomeUnknownError("no answer")
             case _:
                 pass
-        self._check_window(timestamp_ms)
+        self._check_window(timestamp_ms, self.window_ms)
         order = self._find_open(symbol, client_order_id, exchange_order_id)
         if order is not None and fault is Fault.FILL_CROSSES:
             self.fill(order.client_order_id)
@@ -299,15 +301,15 @@ class FakeVenue:
     def _next_fault(self) -> Fault | None:
         return self.faults.popleft() if self.faults else None
 
-    def _check_window(self, timestamp_ms: int) -> None:
-        if self._window_ms is None:
+    def _check_window(self, timestamp_ms: int, window_ms: int | None) -> None:
+        if window_ms is None:
             return
-        if timestamp_ms < self.now_ms - self._window_ms or timestamp_ms > self.now_ms + 1_000:
+        if timestamp_ms < self.now_ms - window_ms or timestamp_ms > self.now_ms + 1_000:
             raise RefusedError(Refusal.CLOCK_SKEW, "Timestamp for this request is outside of the recvWindow.")
 
     def _admit(self, symbol: str, place: PlaceOrder, timestamp_ms: int) -> VenueOrder:
         self.places_received += 1
-        self._check_window(timestamp_ms)
+        self._check_window(timestamp_ms, self.window_ms)
         if any(one.client_order_id == place.client_order_id for one in self._open(symbol)):
             raise DuplicateError("Duplicate order sent.")
         order = VenueOrder(
@@ -371,7 +373,7 @@ class FakeVenue:
         """What only the account's owner may ask is signed with the venue's time as it is known."""
         self._read()
         try:
-            self._check_window(self._clock() + self.known_skew_ms)
+            self._check_window(self._clock() + self.known_skew_ms, self.window_ms)
         except RefusedError as error:
             raise ClockRefusedError(str(error)) from error
 

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from executor.ledger import fences, moves, orders
 from executor.ledger.life import ActionEvent, ActionStatus
 from executor.ledger.moves import fenced_message
-from executor.ledger.requests import LedgerAction, read_action
+from executor.ledger.requests import LedgerAction, Signed, read_action
 from gridcore.actions import ActionResult, Outcome, PlaceOrder
 from gridcore.orders import OrderStatus
 
@@ -14,9 +14,9 @@ _ORDER_STATUS = {Outcome.ACCEPTED: OrderStatus.OPEN, Outcome.REJECTED: OrderStat
 
 
 def begin_sending(
-    connection: sa.Connection, symbol: str, epoch: int, action: LedgerAction, venue_ms: int, local_ms: int
+    connection: sa.Connection, symbol: str, epoch: int, action: LedgerAction, signed: Signed, local_ms: int
 ) -> LedgerAction:
-    """The action as SENDING with the timestamp to sign, or withdrawn: FENCED, or EXPIRED past its not_after_ms.
+    """The action as SENDING with what is to be signed, or withdrawn: FENCED, or EXPIRED past its not_after_ms.
 
     Comes back unchanged where a fence has withdrawn it meanwhile.
     """
@@ -34,7 +34,7 @@ def begin_sending(
             orders.set_status(connection, current.action.client_order_id, OrderStatus.UNKNOWN)
         case _:
             pass
-    return moves.move(connection, current, ActionEvent.SEND, timestamp_ms=venue_ms)
+    return moves.move(connection, current, ActionEvent.SEND, signed=signed)
 
 
 def give(connection: sa.Connection, action: LedgerAction, result: ActionResult) -> LedgerAction:

@@ -52,7 +52,7 @@ class LastResort:
         """Only the venue's own order of that id proves it."""
         place, number = _place(action), word.exchange_order_id
         try:
-            finding = await self._look_up.find_by_id(word.symbol, place, action.timestamp_ms, number)
+            finding = await self._look_up.find_by_id(word.symbol, place, action.signed, number)
         except ReadFailedError as error:
             raise _unanswered(word, str(error)) from error
         if finding is None:
@@ -70,7 +70,7 @@ class LastResort:
         """While it may still arrive, or not be shown yet, not seeing it says nothing; a person sees no more than we."""
         name = word.client_order_id
         self._refuse_early(name, action)
-        match await self._look_up.find(word.symbol, _place(action), action.timestamp_ms):
+        match await self._look_up.find(word.symbol, _place(action), action.signed):
             case VenueOrder() as order:
                 await self._refuse_shown(word, action, order)
             case Misfit() as misfit:
@@ -83,7 +83,7 @@ class LastResort:
                 self._refuse_early(name, action)  # the look-up may have found our clock ahead of the venue's
 
     def _refuse_early(self, name: str, action: LedgerAction) -> None:
-        left_ms = self._look_up.may_appear_until_ms(action.timestamp_ms) - self._clock.venue_at_least_ms()
+        left_ms = self._look_up.may_appear_until_ms(action.signed) - self._clock.venue_at_least_ms()
         if left_ms >= 0:
             raise FailedPrecondition(
                 f"order {name} may still arrive or appear for {left_ms + 1} ms; the executor goes on looking for it",

@@ -1,7 +1,7 @@
 """Looking before sending: what the venue shows of an order whose outcome is in doubt, and what that proves.
 
 Found proves that it was placed. Not found proves that it was not, but only if the look-up began, by the venue's clock,
-after timestamp + request window + visibility lag: until then a lost request may still be accepted, or not yet be shown.
+after timestamp + signed window + visibility lag: until then a lost request may still be accepted, or not yet be shown.
 """
 
 from dataclasses import dataclass
@@ -9,12 +9,14 @@ from enum import Enum
 from functools import partial
 
 from executor.clock import VenueClock
+from executor.ledger.requests import Signed
 from executor.ports import ReadFailedError, TradeCursor, Venue, VenueOrder
 from executor.reads import Reader
 from gridcore.actions import PlaceOrder
 from gridcore.money import canonical
 from gridrpc.crash import around
 
+_LONGEST_WINDOW_MS = 60_000  # Binance's longest recvWindow: for a request whose own was not recorded
 _AHEAD_MS = 1_000  # a venue accepts timestamps up to this far ahead of its clock
 
 
@@ -46,17 +48,17 @@ class LookUp:
         self._clock = clock
         self._lag_ms = visibility_lag_ms
 
-    def conclusive_at_ms(self, timestamp_ms: int) -> int | None:
+    def conclusive_at_ms(self, signed: Signed) -> int | None:
         """The venue time after which not finding is evidence; None where a request never expires."""
-        window = self._venue.request_window_ms
-        return None if window is None else timestamp_ms + window + self._lag_ms
+        window_ms = self._window_ms(signed)
+        return None if window_ms is None else signed.timestamp_ms + window_ms + self._lag_ms
 
-    def may_appear_until_ms(self, timestamp_ms: int) -> int:
+    def may_appear_until_ms(self, signed: Signed) -> int:
         """The venue time up to which a place may arrive or not be shown yet, as far as the venue sets limits at all."""
-        return timestamp_ms + (self._venue.request_window_ms or 0) + self._lag_ms
+        return signed.timestamp_ms + (self._window_ms(signed) or 0) + self._lag_ms
 
     async def find_by_id(
-        self, symbol: str, place: PlaceOrder, timestamp_ms: int, exchange_order_id: str
+        self, symbol: str, place: PlaceOrder, signed: Signed, exchange_order_id: str
     ) -> VenueOrder | Misfit | None:
         """The order that the venue calls so, held against the place. Raises ReadFailedError."""
         order = await self._reader.read(partial(self._venue.order_by_id, symbol, exchange_order_id))
@@ -64,34 +66,34 @@ class LookUp:
             return None
         if order.client_order_id != place.client_order_id:
             return Misfit(order, f"its client_order_id is {order.client_order_id!r}, ours {place.client_order_id!r}")
-        conclusive_at = self.conclusive_at_ms(timestamp_ms)
+        conclusive_at = self.conclusive_at_ms(signed)
         if conclusive_at is not None and order.created_ms > conclusive_at:
             return Misfit(order, f"it was created at {order.created_ms}, when ours could not be accepted any more")
-        return _compared(order, place, timestamp_ms)
+        return _compared(order, place, signed.timestamp_ms)
 
-    async def find(self, symbol: str, place: PlaceOrder, timestamp_ms: int) -> Finding:
+    async def find(self, symbol: str, place: PlaceOrder, signed: Signed) -> Finding:
         """By client id, then open orders, history and trades. After a failed question the absence is UNANSWERED."""
         try:
-            began_ms = await self._begin(timestamp_ms)
+            began_ms = await self._begin(signed)
             with around("executor.look"):
-                order = await self._search(symbol, place, timestamp_ms)
+                order = await self._search(symbol, place, signed)
         except ReadFailedError:
             return Absence.UNANSWERED
         if order is not None:
-            return _compared(order, place, timestamp_ms)
-        conclusive_at = self.conclusive_at_ms(timestamp_ms)
+            return _compared(order, place, signed.timestamp_ms)
+        conclusive_at = self.conclusive_at_ms(signed)
         if conclusive_at is not None and began_ms > conclusive_at:
             return Absence.PROVED
         return Absence.OPEN
 
-    async def _begin(self, timestamp_ms: int) -> int:
+    async def _begin(self, signed: Signed) -> int:
         """The venue's time now. Where it decides, the venue is asked: our own clock may have jumped since it was."""
-        conclusive_at = self.conclusive_at_ms(timestamp_ms)
+        conclusive_at = self.conclusive_at_ms(signed)
         if conclusive_at is not None and self._clock.venue_ms() > conclusive_at:
             return await self._clock.measure(self._venue)
         return self._clock.venue_ms()
 
-    async def _search(self, symbol: str, place: PlaceOrder, timestamp_ms: int) -> VenueOrder | None:
+    async def _search(self, symbol: str, place: PlaceOrder, signed: Signed) -> VenueOrder | None:
         name = place.client_order_id
         order = await self._reader.read(lambda: self._venue.order_by_client_id(symbol, name))
         if order is not None:
@@ -99,7 +101,7 @@ class LookUp:
         for resting in await self._reader.read(lambda: self._venue.open_orders(symbol)):
             if resting.client_order_id == name:
                 return resting
-        since_ms, until_ms = timestamp_ms - _AHEAD_MS, self._latest_ms(timestamp_ms)
+        since_ms, until_ms = signed.timestamp_ms - _AHEAD_MS, self._latest_ms(signed)
         history = await self._reader.read(lambda: self._venue.orders_between(symbol, since_ms, until_ms))
         for past in history:
             if past.client_order_id == name:
@@ -120,9 +122,16 @@ class LookUp:
                 return order
         return None
 
-    def _latest_ms(self, timestamp_ms: int) -> int:
+    def _latest_ms(self, signed: Signed) -> int:
         """By when the order must have been created, with room for the venue's own delays; below the 24-hour limit."""
-        return timestamp_ms + (self._venue.request_window_ms or 0) + max(self._lag_ms, 60_000)
+        return signed.timestamp_ms + (self._window_ms(signed) or 0) + max(self._lag_ms, 60_000)
+
+    def _window_ms(self, signed: Signed) -> int | None:
+        """The window that the venue judges the request by: the one it was signed with, whatever the config says now."""
+        if signed.window_ms is not None:
+            return signed.window_ms or None
+        configured_ms = self._venue.request_window_ms
+        return None if configured_ms is None else max(configured_ms, _LONGEST_WINDOW_MS)
 
 
 def _compared(order: VenueOrder, place: PlaceOrder, timestamp_ms: int) -> VenueOrder | Misfit:

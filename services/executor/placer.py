@@ -6,6 +6,7 @@ import logging
 
 from executor.bucket import Throttle
 from executor.clock import VenueClock
+from executor.ledger.requests import Signed
 from executor.lookup import Absence, LookUp, Misfit
 from executor.ports import (
     DuplicateError,
@@ -35,11 +36,15 @@ class Placer:
         self._throttle = throttle
         self._standing = standing
 
-    async def place(self, symbol: str, place: PlaceOrder, timestamp_ms: int) -> Verdict:
+    def signed_now(self) -> Signed:
+        """What a request is to be signed with that leaves now."""
+        return Signed(self._clock.venue_ms(), self._venue.request_window_ms or 0)
+
+    async def place(self, symbol: str, place: PlaceOrder, signed: Signed) -> Verdict:
         """What came of sending it, signed with the timestamp that the ledger holds."""
         try:
             with around("executor.place"):
-                order = await self._venue.place(symbol, place, timestamp_ms)
+                order = await self._venue.place(symbol, place, signed.timestamp_ms)
         except RefusedError as error:
             self._throttle.block_until(error.blocked_until_ms)
             if error.reason is Refusal.CLOCK_SKEW:
@@ -47,15 +52,15 @@ class Placer:
             return Verdict(Outcome.REJECTED, reason=error.reason.value, message=str(error))
         except (DuplicateError, OutcomeUnknownError) as error:
             _log.warning("looking for order %s: %s", place.client_order_id, error)
-            return await self.look(symbol, place, timestamp_ms)
+            return await self.look(symbol, place, signed)
         except Exception:  # noqa: BLE001  # an adapter's own mistake says nothing about the venue
             _log.exception("looking for order %s after an unforeseen error", place.client_order_id)
-            return await self.look(symbol, place, timestamp_ms)
+            return await self.look(symbol, place, signed)
         return Verdict(Outcome.ACCEPTED, exchange_order_id=order.exchange_order_id)
 
-    async def look(self, symbol: str, place: PlaceOrder, timestamp_ms: int) -> Verdict:
+    async def look(self, symbol: str, place: PlaceOrder, signed: Signed) -> Verdict:
         """What one look-up says of a place that was or may have been sent."""
-        finding = await self._look_up.find(symbol, place, timestamp_ms)
+        finding = await self._look_up.find(symbol, place, signed)
         match finding:
             case VenueOrder():
                 return Verdict(Outcome.ACCEPTED, finding.exchange_order_id, message="found on the venue after doubt")

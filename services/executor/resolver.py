@@ -72,7 +72,7 @@ class Resolver:
 
     async def _until_resolved(self, symbol: str, action: LedgerAction) -> None:
         pause_ms = self._first_pause_ms
-        proves = self._look_up.conclusive_at_ms(action.timestamp_ms) is not None
+        proves = self._look_up.conclusive_at_ms(action.signed) is not None
         slowest = _SLOWEST if proves else _SLOWEST_WITHOUT_PROOF
         while True:
             try:
@@ -88,7 +88,7 @@ class Resolver:
 
     def _pause_ms(self, action: LedgerAction, pause_ms: int) -> int:
         """The back-off, cut short to the moment from which not finding proves something."""
-        conclusive_at = self._look_up.conclusive_at_ms(action.timestamp_ms)
+        conclusive_at = self._look_up.conclusive_at_ms(action.signed)
         if conclusive_at is None:
             return pause_ms
         left_ms = conclusive_at + 1 - self._clock.venue_ms()
@@ -106,7 +106,7 @@ class Resolver:
         if record.exchange_order_id:  # a trade or the stream has proved it meanwhile
             seen = await self._reader.read(partial(self._venue.order_by_id, symbol, record.exchange_order_id))
             return seen is not None and await self._found(action, seen)
-        finding = await self._look_up.find(symbol, place, action.timestamp_ms)
+        finding = await self._look_up.find(symbol, place, action.signed)
         match finding:
             case VenueOrder():
                 return await self._found(action, finding)

@@ -4,7 +4,6 @@ After doubt it looks and never sends again; what stays open is answered UNKNOWN 
 """
 
 import logging
-from dataclasses import replace
 
 from executor import answers
 from executor.bucket import BlockedError, Priority, Throttle
@@ -20,7 +19,6 @@ from executor.resolver import Resolver
 from executor.verdict import Verdict
 from gridcore.actions import ActionResult, CancelOrder, Outcome, PlaceOrder
 from gridrpc.crash import around
-from gridrpc.without import Rule, is_out
 
 _log = logging.getLogger(__name__)
 
@@ -62,7 +60,7 @@ class Sender:
                 return await self.recover(symbol, action)
             with around("executor.sending"):
                 begun = await self._ledger.writer.run(
-                    answers.begin_sending, symbol, epoch, action, self._clock.venue_ms(), self._clock.local_ms()
+                    answers.begin_sending, symbol, epoch, action, self._placer.signed_now(), self._clock.local_ms()
                 )
             if begun.result is not None:
                 return begun.result
@@ -70,9 +68,6 @@ class Sender:
 
     async def recover(self, symbol: str, action: LedgerAction) -> ActionResult:
         """The answer of an action that was in flight when the process died: looked up, never sent again."""
-        if is_out(Rule.LOOK_BEFORE_SEND):
-            again = replace(action, timestamp_ms=self._clock.venue_ms())
-            return await self._record(symbol, action, await self._send(symbol, again))
         return await self._record(symbol, action, await self._look(symbol, action))
 
     async def _await_turn(self, action: LedgerAction) -> ActionResult | None:
@@ -91,14 +86,14 @@ class Sender:
     async def _send(self, symbol: str, action: LedgerAction) -> Verdict:
         match action.action:
             case PlaceOrder() as place:
-                return await self._placer.place(symbol, place, action.timestamp_ms)
+                return await self._placer.place(symbol, place, action.signed)
             case CancelOrder() as cancel:
                 return await self._canceller.cancel(symbol, cancel, action.timestamp_ms)
 
     async def _look(self, symbol: str, action: LedgerAction) -> Verdict:
         match action.action:
             case PlaceOrder() as place:
-                return await self._placer.look(symbol, place, action.timestamp_ms)
+                return await self._placer.look(symbol, place, action.signed)
             case CancelOrder() as cancel:
                 return await self._canceller.look(symbol, cancel)
 

@@ -10,6 +10,8 @@ import grpc
 import pytest
 
 from executor.figures import figures
+from executor.ledger import requests
+from executor.ledger.life import ActionStatus
 from executor.ports import VenueOrder
 from gridcore.actions import OrderUpdate, Outcome, PlaceOrder
 from gridcore.orders import OrderStatus
@@ -172,6 +174,25 @@ async def test_doubt_survives_a_restart(
         clock.advance(WINDOW_MS + LAG_MS + 1)
         assert news(await live.log(1)) == [OrderStatus.NOT_PLACED]
     assert venue.places_received == 0
+
+
+async def test_a_request_signed_with_a_longer_window_than_the_config_has_now_is_not_given_up_early(
+    tmp_path: Path, venue: FakeVenue, clock: ManualClock, make_place: MakePlace
+) -> None:
+    venue.window_ms = 60_000
+    venue.faults.append(Fault.LATE)
+    async with running_executor(tmp_path, venue, clock) as live:
+        (result,) = await live.batch("bot/1/1", [make_place()])
+    venue.window_ms = WINDOW_MS  # the executor comes back with a smaller recv_window_ms
+    async with running_executor(tmp_path, venue, clock) as live:
+        clock.advance(WINDOW_MS + LAG_MS + 1)
+        ((_, action),) = await live.executor.ledger.writer.run(requests.in_status, ActionStatus.UNKNOWN)
+        early = await live.executor.resolver.resolve_once(SYMBOL, action)
+        venue.deliver()
+        log = await live.log(1)
+    assert result.outcome is Outcome.UNKNOWN
+    assert not early
+    assert news(log) == [OrderStatus.OPEN]
 
 
 @pytest.mark.parametrize("skew_ms", [-600_000, 600_000])

@@ -14,7 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from executor import answers
 from executor.ledger import acceptance, codec, cursors, fences, moves, orders, requests, updates
 from executor.ledger.life import TRANSITIONS, ActionEvent, ActionStatus, ImpossibleActionError, advance
-from executor.ledger.requests import LedgerAction, LedgerRequest, NewRequest
+from executor.ledger.requests import LedgerAction, LedgerRequest, NewRequest, Signed
 from executor.ledger.schema import metadata
 from executor.ledger.store import open_ledger, sqlite_url
 from executor.ledger.writer import LeaseTakenError, Writer
@@ -57,7 +57,7 @@ async def test_a_request_passes_through_its_whole_life(url: str, make_place: Mak
         run = ledger.writer.run
         await run(fences.raise_to, SYMBOL, 1, "state", "gtest0", 5)
         (action,) = (await accept(ledger.writer, "a", [place])).actions
-        begun = await run(answers.begin_sending, SYMBOL, 1, action, 1_000, 1_001)
+        begun = await run(answers.begin_sending, SYMBOL, 1, action, Signed(1_000, 5_000), 1_001)
         assert (begun.status, begun.timestamp_ms) == (ActionStatus.SENDING, 1_000)
         result = ActionResult(0, place.client_order_id, Outcome.ACCEPTED, "7", recorded_time_ms=12)
         await run(answers.give, begun, result)
@@ -141,7 +141,7 @@ async def test_an_answer_once_given_is_frozen(url: str, make_place: MakePlace) -
     with open_ledger(url, 1) as ledger:
         run = ledger.writer.run
         (action,) = (await accept(ledger.writer, "a", [place])).actions
-        begun = await run(answers.begin_sending, SYMBOL, 1, action, 1_000, 1_001)
+        begun = await run(answers.begin_sending, SYMBOL, 1, action, Signed(1_000, 5_000), 1_001)
         unknown = ActionResult(0, place.client_order_id, Outcome.UNKNOWN, recorded_time_ms=3)
         doubted = await run(answers.give, begun, unknown)
         late = ActionResult(0, place.client_order_id, Outcome.ACCEPTED, "7", recorded_time_ms=4)
@@ -155,7 +155,7 @@ async def test_a_fence_between_acceptance_and_sending_wins(url: str, make_place:
         run = ledger.writer.run
         (action,) = (await accept(ledger.writer, "a", [make_place()])).actions
         await run(fences.raise_to, SYMBOL, 2, "state", "gtest0", 11)
-        begun = await run(answers.begin_sending, SYMBOL, 1, action, 1_000, 1_001)
+        begun = await run(answers.begin_sending, SYMBOL, 1, action, Signed(1_000, 5_000), 1_001)
     assert begun.result is not None
     assert (begun.status, begun.result.outcome) == (ActionStatus.DONE, Outcome.NOT_SENT)
 
@@ -174,9 +174,9 @@ def test_the_life_of_an_action_has_no_other_steps_than_its_table(status: ActionS
 async def test_an_action_is_never_sent_twice_by_the_table(url: str, make_place: MakePlace) -> None:
     with open_ledger(url, 1) as ledger:
         (action,) = (await accept(ledger.writer, "a", [make_place()])).actions
-        begun: LedgerAction = await ledger.writer.run(answers.begin_sending, SYMBOL, 1, action, 1, 1)
+        begun: LedgerAction = await ledger.writer.run(answers.begin_sending, SYMBOL, 1, action, Signed(1, 5_000), 1)
         with pytest.raises(ImpossibleActionError):
-            await ledger.writer.run(moves.move, begun, ActionEvent.SEND, timestamp_ms=2)
+            await ledger.writer.run(moves.move, begun, ActionEvent.SEND, signed=Signed(2))
 
 
 @pytest.mark.parametrize("side", Side)

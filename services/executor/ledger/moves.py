@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from executor.ledger import codec
 from executor.ledger.life import ActionEvent, ActionStatus, advance
-from executor.ledger.requests import LedgerAction, read_action, row_to_action
+from executor.ledger.requests import LedgerAction, Signed, read_action, row_to_action
 from executor.ledger.schema import actions, orders, requests
 from gridcore.actions import ActionResult, Outcome, PlaceOrder
 
@@ -15,7 +15,7 @@ def move(
     event: ActionEvent,
     *,
     result: ActionResult | None = None,
-    timestamp_ms: int | None = None,
+    signed: Signed | None = None,
 ) -> LedgerAction:
     """Takes an action one step through its life. An answer once given stays as it is.
 
@@ -25,8 +25,8 @@ def move(
     values: dict[str, object] = {"status": advance(current.status, event).value}
     if result is not None and current.result is None:
         values["result"] = codec.write_result(result)
-    if timestamp_ms is not None:
-        values["timestamp_ms"] = timestamp_ms
+    if signed is not None:
+        values |= {"timestamp_ms": signed.timestamp_ms, "window_ms": signed.window_ms}
     connection.execute(
         sa.update(actions)
         .where(actions.c.accepted_seq == action.accepted_seq, actions.c.action_index == action.index)

@@ -22,6 +22,17 @@ class NewRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Signed:
+    """What a request was signed with: the venue's time, and how long after it the request can still be accepted.
+
+    `window_ms` is 0 where it never expires, None where an earlier version did not record it.
+    """
+
+    timestamp_ms: int
+    window_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerAction:
     """An action as the ledger has it. `timestamp_ms` is the venue time that was signed, 0 before."""
 
@@ -31,6 +42,12 @@ class LedgerAction:
     status: ActionStatus
     timestamp_ms: int
     result: ActionResult | None
+    window_ms: int | None = None
+
+    @property
+    def signed(self) -> Signed:
+        """What it was signed with."""
+        return Signed(self.timestamp_ms, self.window_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,4 +138,5 @@ def row_to_action(row: sa.Row[Any]) -> LedgerAction:
         status=ActionStatus(row.status),
         timestamp_ms=row.timestamp_ms,
         result=codec.read_result(row.result) if row.result else None,
+        window_ms=row.window_ms,
     )

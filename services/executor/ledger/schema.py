@@ -48,6 +48,8 @@ actions = sa.Table(
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("timestamp_ms", sa.BigInteger, nullable=False),  # venue time that was signed, 0 before
     sa.Column("result", sa.Text, nullable=False),  # JSON of the answer once given, empty before; frozen
+    # The window that was signed with the timestamp; 0: it never expires; NULL: before SENDING, or not recorded.
+    sa.Column("window_ms", sa.BigInteger, nullable=True),
     sa.Index("actions_by_status", "status"),
 )
 
