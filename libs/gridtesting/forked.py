@@ -19,6 +19,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from gridctl.child import Child, Service
+from gridtesting.mutant import mutate, rules_of
 
 TELL = signal.SIGUSR2
 """Sent to a forked service, it writes to its log what it is about."""
@@ -90,6 +91,7 @@ def _become(module: str, config: str, log: str, environment: dict[str, str]) -> 
         os.dup2(output.fileno(), 1)
         os.dup2(output.fileno(), 2)
     sys.argv = [module, "--config", config]
+    mutate(module, rules_of(environment))
     threading.Thread(target=_end_with_the_tests, name="leash", daemon=True).start()
     signal.signal(TELL, _tell)
     sys.exit(importlib.import_module(f"{module}.__main__").main())

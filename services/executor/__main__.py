@@ -27,7 +27,6 @@ from gridrpc.logs import announce_listening, configure_logging
 from gridrpc.metrics import told_at
 from gridrpc.server import Server, start_server, until_signal
 from gridrpc.settings import HIDDEN, ConfigError, read_toml
-from gridrpc.without import take_out
 from gridservice.troubles import publish_health
 from gridwright.v1 import executor_pb2, executor_pb2_grpc
 
@@ -43,7 +42,6 @@ def main() -> int:
     configure_logging("executor")
     try:
         arm(os.environ)
-        take_out(os.environ)
         settings = read_settings(read_toml(arguments.config), os.environ)
         if settings.database.url is not None:
             until_reachable(settings.database.url, settings.database.wait_seconds)

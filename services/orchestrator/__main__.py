@@ -21,7 +21,6 @@ from gridrpc.folders import usable_folder
 from gridrpc.logs import announce_listening, configure_logging
 from gridrpc.server import until_signal
 from gridrpc.settings import ConfigError
-from gridrpc.without import take_out
 from orchestrator.config import Settings, load_settings
 from orchestrator.errors import StopError
 from orchestrator.service import running
@@ -36,7 +35,6 @@ def main() -> int:
     configure_logging("orchestrator")
     try:
         arm(os.environ)
-        take_out(os.environ)
         settings = load_settings(parser.parse_args().config)
         if settings.database.url is None:
             usable_folder(settings.data_dir, "orchestrator.data_dir")

@@ -2,7 +2,6 @@
 
 from gridcore.actions import ActionResult
 from gridcore.triggers import Plan
-from gridrpc.without import Rule, is_out
 from orchestrator.batch_client import BatchClient
 from orchestrator.bridge import Bridge
 from orchestrator.desk import Desk
@@ -57,7 +56,7 @@ class Activities:
         return row
 
     def _committed(self, plan: Plan) -> JournalRow | None:
-        if self._desk.keeper.is_ahead(plan.epoch, plan.seq) or is_out(Rule.COMMIT_GUARD):
+        if self._desk.keeper.is_ahead(plan.epoch, plan.seq):
             return None
         state = self._desk.state
         row = self._desk.keeper.find(plan.request_id)

@@ -19,7 +19,6 @@ from griddb.errors import DatabaseError
 from gridrpc.convert_plan import plan_from_json, plan_json
 from gridrpc.crash import crash_point
 from gridrpc.faults import Fault
-from gridrpc.without import Rule, is_out
 from gridservice.troubles import Troubles
 from orchestrator import dbos_runtime, start, stranded, workflows
 from orchestrator.batch_client import BatchClient
@@ -171,8 +170,6 @@ class DbosEngine:
         except BrokenBondError as broken:
             end_offset = await rebuild_state(desk, broken)
         crash_point("orchestrator.start.cleared")
-        if is_out(Rule.OFFSET_WITH_STATE):
-            desk.keeper.heard_up_to(end_offset)
         self._spawn(team.loop.run())
         self._spawn(self._follow_updates(desk))
         await self._resume_procedures(desk, unfinished)

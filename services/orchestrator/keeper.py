@@ -12,12 +12,10 @@ from gridcore.market import MarketRules
 from gridcore.settle import settle
 from gridcore.state import State
 from gridcore.triggers import Plan
-from gridrpc.without import Rule, is_out
 from orchestrator.clock import now_ns
 from orchestrator.errors import UnfinishableError
 from orchestrator.journal import JournalRow, Phase
 from orchestrator.store import Store
-from orchestrator.unguarded import as_if_heard, as_if_new
 
 _RECENT = 50
 
@@ -80,8 +78,6 @@ class Keeper:
         """
         started_ns = now_ns()
         with self._mutex:
-            if plan.seq <= self._state.seq and is_out(Rule.COMMIT_GUARD):
-                return self._commit_again(plan, market, phases)
             repeated = self.find(plan.request_id) if plan.seq <= self._state.seq else None
             if repeated is not None:
                 return repeated
@@ -91,14 +87,6 @@ class Keeper:
                     "its state and its workflows are not of one time; restore both from one backup"
                 )
             return self._write(plan, results, market, phases, started_ns)
-
-    def _commit_again(self, plan: Plan, market: MarketRules, phases: Sequence[Phase]) -> JournalRow:
-        again, self._state = as_if_new(plan, self._state)
-        return self._write(again, (), market, phases, now_ns())
-
-    def heard_up_to(self, end_offset: int) -> None:
-        """Passes over what the log tells up to there: for tests of what the offset in the state is for."""
-        self._state = as_if_heard(self._state, end_offset)
 
     def _write(
         self, plan: Plan, results: Sequence[ActionResult], market: MarketRules, phases: Sequence[Phase], started_ns: int

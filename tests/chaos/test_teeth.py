@@ -1,5 +1,8 @@
 """The matrix has teeth: without a rule, a case finds the promise broken that the rule is for."""
 
+import asyncio
+import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,7 +10,7 @@ import pytest
 from gridchaos.case import Case
 from gridchaos.player import play
 from gridrpc.settings import ConfigError
-from gridrpc.without import WITHOUT, Rule, is_out, take_out
+from gridtesting.mutant import WITHOUT, Rule, rules_of
 
 TEETH = {
     Rule.LOOK_BEFORE_SEND: ("executor.place.after/placing/traded-away", "duplicates"),
@@ -31,11 +34,36 @@ async def test_without_the_rule_a_case_finds_the_promise_broken(rule: Rule, tmp_
     assert {name for name in ELSE_ZERO if measures[name]} == {broken}, played.verdict.problems
 
 
-def test_a_rule_that_there_is_not_is_refused() -> None:
+def test_a_rule_that_does_not_exist_is_refused() -> None:
     with pytest.raises(ConfigError, match="there are look-before-send, commit-guard, offset-with-state"):
-        take_out({WITHOUT: "look-before-sending"})
+        rules_of({WITHOUT: "look-before-sending"})
 
 
-def test_every_rule_holds_unless_it_is_taken_out() -> None:
-    take_out({})
-    assert not any(is_out(rule) for rule in Rule)
+def test_no_module_that_ships_with_the_services_knows_of_a_rule_to_leave_out() -> None:
+    root = Path(__file__).resolve().parents[2]
+    modules = [*root.glob("services/**/*.py"), *root.glob("libs/gridrpc/**/*.py"), *root.glob("libs/gridcore/**/*.py")]
+    found = [
+        str(path)
+        for path in modules
+        if re.search("GRIDWRIGHT_WITHOUT|mutant|is_out\\(", path.read_text(encoding="utf-8"))
+    ]
+    assert found == []
+
+
+@pytest.mark.system
+async def test_a_service_takes_no_order_from_its_environment_to_break_a_promise(tmp_path: Path) -> None:
+    """The old switch: an executor that finds an action SENDING looks it up all the same."""
+    name = "GRIDWRIGHT_WITHOUT"
+    case = Case.parse(TEETH[Rule.LOOK_BEFORE_SEND][0])
+    played = await play(case, tmp_path, {name: Rule.LOOK_BEFORE_SEND.value})
+    assert played.died(case)
+    assert played.verdict.problems == ()
+
+
+@pytest.mark.system
+async def test_the_command_line_runs_a_mutant_with_the_services_own_options() -> None:
+    command = (sys.executable, "-m", "gridtesting.mutant", "executor", "--without", "look-before-send")
+    process = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
+    _, said = await process.communicate()
+    assert process.returncode == 2  # by the executor's own parser
+    assert b"executor: error: the following arguments are required: --config" in said
