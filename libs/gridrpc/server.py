@@ -15,6 +15,7 @@ from grpc_reflection.v1alpha import reflection
 from grpc_status import rpc_status
 
 from gridrpc.faults import Fault, status_of
+from gridrpc.malformed import Gate, tolerant
 
 GRACE_SECONDS = 2.0
 
@@ -94,7 +95,10 @@ async def until_signal() -> AsyncIterator[asyncio.Event]:
 
 
 class _FaultInterceptor(grpc.aio.ServerInterceptor):
-    """Turns a raised Fault into its status, so that servicers just raise."""
+    """Turns a raised Fault into its status, so that servicers just raise, and refuses requests that are no messages."""
+
+    def __init__(self) -> None:
+        self._gate = Gate()
 
     async def intercept_service(
         self,
@@ -105,33 +109,49 @@ class _FaultInterceptor(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None:
             return None
+        decode, encode = cast("Any", tolerant(handler.request_deserializer)), handler.response_serializer
+        name = str(cast("Any", handler_call_details).method)
+
+        def accept(request: Any, context: Any) -> Any:
+            if handler.request_streaming:
+                return self._gate.checked(name, request, context.peer())
+            self._gate.check(name, request, context.peer())
+            return request
+
         if handler.unary_unary is not None:
-            return grpc.unary_unary_rpc_method_handler(
-                cast("Any", _answering(handler.unary_unary)), handler.request_deserializer, handler.response_serializer
-            )
+            answer = cast("Any", _answering(handler.unary_unary, accept))
+            return grpc.unary_unary_rpc_method_handler(answer, decode, encode)
         if handler.unary_stream is not None:
-            # Health's Watch is a coroutine that writes to its context; ours are generators.
-            wrap = _streaming if inspect.isasyncgenfunction(handler.unary_stream) else _answering
-            return grpc.unary_stream_rpc_method_handler(
-                cast("Any", wrap(handler.unary_stream)), handler.request_deserializer, handler.response_serializer
-            )
+            answer = cast("Any", _streaming_or_answering(handler.unary_stream, accept))
+            return grpc.unary_stream_rpc_method_handler(answer, decode, encode)
+        if handler.stream_stream is not None:
+            answer = cast("Any", _streaming_or_answering(handler.stream_stream, accept))
+            return grpc.stream_stream_rpc_method_handler(answer, decode, encode)
         return handler
 
 
-def _answering(method: Callable[..., Any]) -> Callable[..., Any]:
+_Accept = Callable[[Any, Any], Any]
+
+
+def _streaming_or_answering(method: Callable[..., Any], accept: _Accept) -> Callable[..., Any]:
+    """Health's Watch is a coroutine that writes to its context; ours are generators."""
+    return _streaming(method, accept) if inspect.isasyncgenfunction(method) else _answering(method, accept)
+
+
+def _answering(method: Callable[..., Any], accept: _Accept) -> Callable[..., Any]:
     async def call(request: object, context: grpc.aio.ServicerContext[Any, Any]) -> object:
         try:
-            return await method(request, context)
+            return await method(accept(request, context), context)
         except Fault as fault:
             await context.abort_with_status(rpc_status.to_status(status_of(fault)))
 
     return call
 
 
-def _streaming(method: Callable[..., Any]) -> Callable[..., Any]:
+def _streaming(method: Callable[..., Any], accept: _Accept) -> Callable[..., Any]:
     async def call(request: object, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[object]:
         try:
-            async for message in method(request, context):
+            async for message in method(accept(request, context), context):
                 yield message
         except Fault as fault:
             await context.abort_with_status(rpc_status.to_status(status_of(fault)))

@@ -61,5 +61,5 @@ class RequestLog:
 
     def after(self, seq: int, limit: int) -> list[Received]:
         """Up to `limit` requests that came after the numbered one, oldest first."""
-        start = max(0, seq - self.first_seq + 1)
+        start = min(max(0, seq - self.first_seq + 1), len(self._requests))
         return list(islice(self._requests, start, start + limit))
