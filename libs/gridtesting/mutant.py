@@ -93,7 +93,11 @@ def _commit_again() -> None:
             return self._write(again, (), market, phases, now_ns())
 
     Keeper.commit = commit_unguarded  # type: ignore[method-assign]
-    Activities._committed = lambda _self, _plan: None  # type: ignore[method-assign]  # noqa: SLF001
+    Activities._committed = _nothing_committed  # type: ignore[method-assign, assignment]  # noqa: SLF001
+
+
+def _nothing_committed(_self: Any, _plan: Any) -> Any:
+    return None
 
 
 def _read_before_commit() -> None:

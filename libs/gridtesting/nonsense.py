@@ -40,10 +40,11 @@ def random_message(chance: Chance, request: type[Message], depth: int = 3) -> Me
         values = [_value(chance, field, depth) for _ in range(chance.randint(1, 2) if field.is_repeated else 1)]
         for value in values:
             _put(message, field, value)
-    return message
+    made: Message = message
+    return made
 
 
-def _put(message: Any, field: FieldDescriptor, value: Any) -> None:
+def _put(message: Any, field: Any, value: Any) -> None:
     try:
         if field.message_type is not None:
             target = getattr(message, field.name)
@@ -56,7 +57,7 @@ def _put(message: Any, field: FieldDescriptor, value: Any) -> None:
         return  # a value that does not fit this field, or a map
 
 
-def _value(chance: Chance, field: FieldDescriptor, depth: int) -> Any:
+def _value(chance: Chance, field: Any, depth: int) -> Any:
     if field.message_type is not None:
         kind = GetMessageClass(field.message_type)
         return random_message(chance, kind, depth - 1) if depth else kind()
