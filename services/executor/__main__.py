@@ -19,6 +19,7 @@ from executor.ledger.writer import LeaseTakenError
 from executor.ports import KeysRefusedError, UnknownSymbolError
 from executor.service import Executor, Pace
 from executor.servicer import ExecutorServicer
+from executor.venue_health import Ability
 from griddb.errors import DatabaseError
 from griddb.health import tell_health
 from griddb.reach import until_reachable
@@ -72,7 +73,8 @@ async def _serve(settings: Settings, ledger: Ledger) -> int:
         burst=settings.burst,
         keep_finished_ms=settings.keep_finished_ms,
     )
-    executor = Executor(ledger, venue, settings.symbols, pace, VenueClock())
+    hide = settings.venue.credentials.struck_from
+    executor = Executor(ledger, venue, settings.symbols, pace, VenueClock(), hide)
     descriptor = executor_pb2.DESCRIPTOR.services_by_name["Executor"]
     door = (descriptor, executor_pb2_grpc.add_ExecutorServicer_to_server, ExecutorServicer(executor))
     try:
@@ -104,7 +106,7 @@ async def _run(executor: Executor, server: Server, ledger: Ledger, stop: asyncio
         await asyncio.wait([starting, *ends], return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             starting.result()
-            watching = asyncio.create_task(tell_health(server, ledger.guard))
+            watching = asyncio.create_task(tell_health(server, Ability(ledger.guard, executor.venue_health)))
             tasks.append(watching)
             await asyncio.wait([watching, *ends], return_when=asyncio.FIRST_COMPLETED)
             if watching.done():

@@ -15,7 +15,11 @@ def figures(executor: Executor) -> Iterator[Figure]:
     yield Figure(
         "in_trouble", "1 while no requests are taken: an order of ours is not in the ledger", bool(standing.trouble)
     )
+    yield Figure("venue_up", "1 while signed requests to the venue succeed", not executor.venue_health.away)
     yield from executor.troubles.figures()
+    for (symbol, reason), count in list(executor.venue_health.refusals.items()):
+        labels = {"symbol": symbol, "reason": reason}
+        yield Figure("refused_places", "places that the venue refused since the start", count, labels, counts=True)
     unknown = Counter(executor.resolver.watched())
     for symbol in executor.symbols:
         yield Figure("unknown_orders", "orders that are looked for on the venue", unknown[symbol], {"symbol": symbol})

@@ -1,10 +1,12 @@
 """The executor put together: its parts, the recovery before it serves, and the watches while it does."""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from executor.adoption import Adoption
 from executor.batches import Batches
@@ -21,6 +23,7 @@ from executor.ledger.life import ActionStatus
 from executor.ledger.store import Ledger
 from executor.listing import Listing, not_listed_any_more, traded_before
 from executor.lookup import LookUp
+from executor.observed_venue import observed
 from executor.placer import Placer
 from executor.ports import KeysRefusedError, ReadFailedError, UnknownSymbolError, Venue
 from executor.reads import Reader
@@ -28,6 +31,7 @@ from executor.recorder import Recorder
 from executor.resolver import Resolver
 from executor.sender import Sender
 from executor.standing import Standing
+from executor.venue_health import VenueHealth
 from executor.watch import Watch
 from gridrpc.crash import around, crash_point
 from gridservice.troubles import Troubles
@@ -37,6 +41,7 @@ _log = logging.getLogger(__name__)
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 1.0  # between two starts, which ask for the time first
 _CLOCK_SECONDS = 60.0
 _HOUSE_SECONDS = 600.0
+_PROBE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +62,26 @@ class Pace:
 class Executor:
     """Start, recover, serve, close. What the doors need is public."""
 
-    def __init__(self, ledger: Ledger, venue: Venue, symbols: tuple[str, ...], pace: Pace, clock: VenueClock) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        venue: Venue,
+        symbols: tuple[str, ...],
+        pace: Pace,
+        clock: VenueClock,
+        hide: Callable[[str], str] = str,
+    ) -> None:
+        """`hide` takes the account's secrets out of the venue's sentences."""
         self.ledger = ledger
-        self.venue = venue
+        self.troubles = Troubles(clock.local_ms)
+        self.venue_health = VenueHealth(self.troubles, clock.local_ms, hide)
+        self.venue = venue = observed(venue, self.venue_health, clock.local_ms)
         self.symbols = symbols
         self.clock = clock
         self.bell = Bell()
         self.flight = Flight()
         self.followers = Followers()
-        self.troubles = Troubles(clock.local_ms)
-        self.standing = Standing(lambda: ledger.guard.away)
+        self.standing = Standing(self.troubles, lambda: ledger.guard.away)
         self.listing = Listing(symbols, self.troubles)
         self._pace = pace
         bucket = TokenBucket(pace.requests_per_second, pace.burst, clock.local_ms())
@@ -111,7 +126,7 @@ class Executor:
         await self._catch_up()
         crash_point("executor.start.caught_up")
         self.standing.ready = True
-        self._tasks = [asyncio.create_task(loop) for loop in (self._keep_time(), self._keep_house(), self._keep_list())]
+        self._tasks = [asyncio.create_task(loop) for loop in self._loops()]
         for symbol in self.symbols:
             if symbol not in self.listing.refused:
                 self._begin_watching(symbol)
@@ -121,14 +136,15 @@ class Executor:
 
         Raises KeysRefusedError where it refuses the keys, UnknownSymbolError as `start` does.
         """
-        pause = _FIRST_PAUSE_SECONDS
+        pause, level = _FIRST_PAUSE_SECONDS, logging.WARNING
         while True:
             try:
                 return await self.start()
             except KeysRefusedError:
                 raise
             except ReadFailedError as error:
-                _log.warning("not ready, the venue does not answer: %s", error)
+                _log.log(level, "not ready, the venue does not answer, trying again until it does: %s", error)
+                level = logging.DEBUG  # once is enough; how long it lasts is shown by the trouble
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
@@ -195,6 +211,18 @@ class Executor:
                 self.listing.begin(watch.symbol)
         if failures and len(failures) == len(listed):
             raise failures[0]
+
+    def _loops(self) -> list[Coroutine[Any, Any, None]]:
+        return [self._keep_time(), self._keep_house(), self._keep_list(), self._keep_asking()]
+
+    async def _keep_asking(self) -> None:
+        """Asks the venue for something signed while the last request failed, so that its recovery is seen soon."""
+        while True:
+            await asyncio.sleep(_PROBE_SECONDS)
+            self.venue_health.look()
+            if self.venue_health.doubtful:
+                with contextlib.suppress(ReadFailedError):  # it is a trouble already
+                    await self.reader.read(self.venue.balances)
 
     def _begin_watching(self, symbol: str) -> None:
         (watch,) = (watch for watch in self.watches if watch.symbol == symbol)

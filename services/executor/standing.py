@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 
 from gridrpc.faults import FailedPrecondition, Unavailable
+from gridservice.troubles import Kind, Troubles
 
 _log = logging.getLogger(__name__)
 
@@ -17,7 +18,8 @@ class Standing:
     `away` tells why the ledger's database does not answer: what comes meanwhile is refused instead of left waiting.
     """
 
-    def __init__(self, away: Callable[[], str] = lambda: "") -> None:
+    def __init__(self, troubles: Troubles, away: Callable[[], str] = lambda: "") -> None:
+        self._troubles = troubles
         self._away = away
         self.ready = False
         self.trouble = ""
@@ -28,10 +30,12 @@ class Standing:
         if not self.trouble:
             _log.error("no more requests are taken: %s", sentence)
             self.trouble, self._remedy = sentence, remedy
+        self._troubles.begin(Kind.SECOND_BOT, f"{sentence}: no more requests are taken; {remedy}, then restart")
 
     def own_orders_known(self) -> None:
         """The ledger has taken over what it could not explain."""
         self.trouble = self._remedy = ""
+        self._troubles.end(Kind.SECOND_BOT)
 
     def check_ready(self) -> None:
         """Raises Unavailable before the ledger is recovered and the venue was reached, and while the ledger is away.
