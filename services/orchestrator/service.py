@@ -5,15 +5,24 @@ The only place that names real adapters.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
+
+import grpc
 
 from gridrpc.channel import open_channel, open_sync_channel
 from gridrpc.metrics import told_at
 from gridrpc.server import Server, start_server
 from gridservice.troubles import publish_health
-from gridwright.v1 import orchestrator_pb2, orchestrator_pb2_grpc
+from gridwright.v1 import (
+    executor_pb2_grpc,
+    models_pb2,
+    orchestrator_pb2,
+    orchestrator_pb2_grpc,
+    pricemon_pb2_grpc,
+)
 from orchestrator.batch_client import BatchClient
 from orchestrator.bridge import Bridge
 from orchestrator.config import Settings
@@ -23,11 +32,13 @@ from orchestrator.errors import AddressTakenError
 from orchestrator.executor_client import ExecutorClient
 from orchestrator.figures import figures
 from orchestrator.peer import Peer
+from orchestrator.peer_watch import FeedWatch, PeerWatch
 from orchestrator.price_client import PriceClient
 from orchestrator.servicer import OrchestratorServicer
 from orchestrator.store.opening import OpenStores, open_stores
 
 _DESCRIPTOR = orchestrator_pb2.DESCRIPTOR.services_by_name["Orchestrator"]
+_ASK_SECONDS = 3.0
 _ENGINES = {EngineKind.DBOS: DbosEngine}
 _ADD = orchestrator_pb2_grpc.add_OrchestratorServicer_to_server
 
@@ -68,6 +79,20 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
         except OSError as error:
             raise AddressTakenError(str(error)) from error
         stack.push_async_callback(server.stop)
-        publishing = asyncio.create_task(publish_health(server, engine.troubles))
-        stack.callback(publishing.cancel)
+        for loop in [publish_health(server, engine.troubles), *_watches(executor_channel, price_channel, engine)]:
+            stack.callback(asyncio.create_task(loop).cancel)
         yield Service(engine, server, stores, metrics_port)
+
+
+def _watches(
+    executor: grpc.aio.Channel, pricemon: grpc.aio.Channel, engine: DbosEngine
+) -> list[Coroutine[Any, Any, None]]:
+    """What tells of troubles around the engine."""
+    request = models_pb2.ListTroublesRequest()
+    ask_executor = executor_pb2_grpc.ExecutorStub(executor).ListTroubles
+    ask_pricemon = pricemon_pb2_grpc.PriceMonitorStub(pricemon).ListTroubles
+    return [
+        PeerWatch("executor", lambda: ask_executor(request, timeout=_ASK_SECONDS), engine.troubles).run(),
+        PeerWatch("pricemon", lambda: ask_pricemon(request, timeout=_ASK_SECONDS), engine.troubles).run(),
+        FeedWatch(engine.teams, engine.troubles).run(),
+    ]

@@ -40,6 +40,11 @@ class Feeder:
         self._speaks = False  # the present connection has told something
         self._untold: set[str] = set()  # symbols of which REST told nothing when it was last asked for them
         self._said: dict[str, bool] = {}  # per way to the venue: the state that was logged
+        self._broken: dict[str, str] = {}  # per way that does not work: why
+
+    def broken(self) -> str:
+        """Which way to the venue does not work, and why; empty where it can be asked."""
+        return "; ".join(f"{way} {why}" for way, why in self._broken.items() if way != "websocket")
 
     async def run(self, opened: Callable[[], Awaitable[None]]) -> None:
         """Runs until cancelled. Awaits `opened` once the venue has told what it lists.
@@ -180,6 +185,10 @@ class Feeder:
 
     def _say(self, way: str, *, works: bool, why: str) -> None:
         """Logs a change of state, and nothing while it stays."""
+        if works:
+            self._broken.pop(way, None)
+        else:
+            self._broken[way] = why
         if self._said.get(way) != works:
             self._said[way] = works
             logger.log(logging.INFO if works else logging.WARNING, "%s %s", way, why)

@@ -13,6 +13,7 @@ from gridwright.v1 import pricemon_pb2, pricemon_pb2_grpc
 from pricemon.board import PriceBoard
 from pricemon.clock import Clock, system_clock
 from pricemon.config import Settings
+from pricemon.feed_watch import FeedWatch
 from pricemon.feeder import Feeder
 from pricemon.figures import figures
 from pricemon.ports import PriceFeed
@@ -47,13 +48,15 @@ async def running(settings: Settings, feed: PriceFeed, clock: Clock = system_clo
         server = await start_server(settings.address, [(descriptor, add, servicer)], serving=False)
         feeder = Feeder(feed, board, settings.patience, clock, troubles)
         feeding = asyncio.create_task(feeder.run(opened=lambda: server.set_serving(serving=True)))
-        publishing = asyncio.create_task(publish_health(server, troubles))
+        watch = FeedWatch(board, troubles, clock, settings.patience.stale_after_ms, feeder.broken)
+        beside = [asyncio.create_task(loop) for loop in (publish_health(server, troubles), watch.run())]
         try:
             yield Pricemon(server.port, board, feeding, metrics_port)
         finally:
             board.close()
             feeding.cancel()
-            publishing.cancel()
-            await asyncio.wait([feeding, publishing])
+            for task in beside:
+                task.cancel()
+            await asyncio.wait([feeding, *beside])
             await server.stop(STOP_SECONDS)
             await feed.close()

@@ -9,6 +9,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from gridrpc.channel import open_channel
 from gridtesting.feed import ScriptedFeed
+from gridtesting.orchestrator import eventually
 from gridtesting.waiting import until
 from gridwright.v1 import models_pb2, pricemon_pb2, pricemon_pb2_grpc
 from pricemon.clock import Moment, system_clock
@@ -282,3 +283,19 @@ async def test_health_is_serving_once_the_venue_confirmed_the_symbols_and_stays(
 
     serving = health_pb2.HealthCheckResponse.SERVING
     assert (before.status, after.status, check.status) == (health_pb2.HealthCheckResponse.NOT_SERVING, serving, serving)
+
+
+async def test_a_venue_that_answers_nothing_is_a_trouble_until_it_answers(
+    service: Pricemon, feed: ScriptedFeed, prices: "pricemon_pb2_grpc.PriceMonitorAsyncStub"
+) -> None:
+    async def told(kinds: list[str]) -> bool:
+        answer = await prices.ListTroubles(models_pb2.ListTroublesRequest())
+        return [each.kind for each in answer.troubles] == kinds
+
+    feed.trade(BTC, "1")
+    feed.trade(ETH, "1")
+    feed.venue_up = feed.socket_up = False
+    feed.cut_socket(for_good=True)
+    await eventually(lambda: told(["VENUE_UNREACHABLE"]), "the venue is missed", 20)
+    feed.venue_up = True
+    await eventually(lambda: told([]), "it answers again", 10)

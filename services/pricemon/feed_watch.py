@@ -1,0 +1,58 @@
+"""Prices that are not current any more, as troubles: one per symbol, or one for a venue that answers nothing."""
+
+import asyncio
+from collections.abc import Callable
+
+from gridservice.troubles import Kind, Troubles
+from pricemon.board import PriceBoard
+from pricemon.clock import Clock
+
+_EVERY_SECONDS = 0.5
+_REST_MS = 4_000  # what REST is given to prove a price, once the websocket has been silent for long enough
+
+
+class FeedWatch:
+    """Looks at the ages. `broken` says which way to the venue does not work, and why; empty where all do."""
+
+    def __init__(
+        self, board: PriceBoard, troubles: Troubles, clock: Clock, stale_after_ms: int, broken: Callable[[], str]
+    ) -> None:
+        self._board = board
+        self._troubles = troubles
+        self._clock = clock
+        self._limit_ms = stale_after_ms + _REST_MS
+        self._broken = broken
+        self._began_ms = clock().steady_ms
+        self._told: set[tuple[Kind, str]] = set()  # what is a trouble already: it is not begun again at each look
+
+    async def run(self) -> None:
+        """Looks again and again until it is cancelled."""
+        while True:
+            self.look()
+            await asyncio.sleep(_EVERY_SECONDS)
+
+    def look(self) -> None:
+        """Begins and ends the troubles by the ages of now."""
+        listed = [symbol for symbol in self._board.symbols if symbol not in self._board.refused]
+        ages = {symbol: self._age_ms(symbol) for symbol in listed}
+        stale = {symbol: age_ms for symbol, age_ms in ages.items() if age_ms > self._limit_ms}
+        present: dict[tuple[Kind, str], tuple[str, int]] = {}
+        broken = self._broken()
+        if broken and stale and len(stale) == len(listed):
+            sentence = f"{broken}; no price is current, it is asked again and again; look at the network and the venue"
+            present[Kind.VENUE_UNREACHABLE, ""] = sentence, min(stale.values())
+        else:
+            sentence = (
+                "the price is not proved current any more; orders rest where they are, and no new one is sent on it"
+            )
+            present |= {(Kind.FEED_STALE, symbol): (sentence, age_ms) for symbol, age_ms in stale.items()}
+        for kind, symbol in self._told - present.keys():
+            self._troubles.end(kind, symbol=symbol)
+        for kind, symbol in present.keys() - self._told:
+            said, age_ms = present[kind, symbol]
+            self._troubles.begin(kind, said, symbol=symbol, since_ms=self._clock().wall_ms - age_ms)
+        self._told = set(present)
+
+    def _age_ms(self, symbol: str) -> int:
+        price, now = self._board.price(symbol), self._clock()
+        return price.age_ms(now) if price.seq else now.steady_ms - self._began_ms
