@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from gridcore.config import RiskConfig
-from gridcore.jumps import jumped, remembered, steady
+from gridcore.jumps import Anchors, jumped, remembered, steady
 from gridcore.money import ZERO, canonical
 from gridcore.orders import OrderStatus
 from gridcore.slots import SlotOrder
@@ -34,9 +34,9 @@ def check_risk(state: State, trigger: PriceChanged | Ticked, config: RiskConfig)
         return Verdict(risk)
     standing = _standing(risk, state.totals.position, config)
     match trigger:
-        case PriceChanged(at_ms, price):
-            folded = replace(risk, anchors=remembered(risk.anchors, at_ms, price, config))
-            return Verdict(folded, jumped(risk.anchors, at_ms, price, config) or standing)
+        case PriceChanged():
+            anchors, jump = _fold_prices(risk.anchors, trigger, config)
+            return Verdict(replace(risk, anchors=anchors), jump or standing)
         case Ticked(at_ms, price):
             jump = None if price is None else jumped(risk.anchors, at_ms, price, config)
             passing = _stale(risk.mode, trigger, config) or _doubted(state, at_ms, config)
@@ -66,6 +66,22 @@ def unknown_orders(state: State) -> list[SlotOrder]:
     """The orders whose outcome is not known; each keeps its slot and its capital."""
     orders = (slot.order for slot in state.slots.values())
     return [order for order in orders if order is not None and order.status is OrderStatus.UNKNOWN]
+
+
+def _fold_prices(anchors: Anchors, trigger: PriceChanged, config: RiskConfig) -> tuple[Anchors, EnterSafeMode | None]:
+    """The memory after the trigger, and the first jump, be it over by now.
+
+    Prices that were passed over count as if each had held from the first of them on until now: when they really held is
+    not known, and neither the window's start nor its end may lose a jump.
+    """
+    since_ms = min(trigger.passed_since_ms, trigger.at_ms) if trigger.passed else trigger.at_ms
+    prices = (*trigger.passed, trigger.price)
+    jumps = [jumped(anchors, since_ms, price, config) for price in prices]
+    for before, price in enumerate(prices):
+        if before:  # the anchors have those of before it by now
+            jumps.append(jumped(anchors, trigger.at_ms, price, config))
+        anchors = remembered(anchors, trigger.at_ms, price, config)
+    return anchors, next((jump for jump in jumps if jump is not None), None)
 
 
 def _standing(risk: RiskFlags, position: Decimal, config: RiskConfig) -> EnterSafeMode | None:

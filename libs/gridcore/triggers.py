@@ -11,10 +11,16 @@ from gridcore.state import Foreign, Funds, Mode, RiskFlags, Rule, StateRebuilt
 
 @dataclass(frozen=True, slots=True)
 class PriceChanged:
-    """A new price, current as of `at_ms`."""
+    """A new price, current as of `at_ms`.
+
+    `passed`: the extremes of older prices that it replaced, the first heard at `passed_since_ms`. Only the risk check
+    reads them.
+    """
 
     at_ms: int
     price: Decimal
+    passed: tuple[Decimal, ...] = ()
+    passed_since_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,12 @@ def trigger_to_proto(trigger: Cause) -> models_pb2.Trigger:
     """What set a step going as the wire has it."""
     match trigger:
         case PriceChanged():
-            price = models_pb2.PriceTrigger(at_ms=trigger.at_ms, price=canonical(trigger.price))
+            price = models_pb2.PriceTrigger(
+                at_ms=trigger.at_ms,
+                price=canonical(trigger.price),
+                passed=map(canonical, trigger.passed),
+                passed_since_ms=trigger.passed_since_ms,
+            )
             return models_pb2.Trigger(price_change=price)
         case Ticked():
             tick = models_pb2.Tick(at_ms=trigger.at_ms, price_heard_ms=trigger.price_heard_ms)
@@ -84,8 +89,7 @@ def trigger_from_proto(message: models_pb2.Trigger, field: str = "trigger") -> C
     """The trigger. Raises InvalidArgument naming the field."""
     match message.WhichOneof("kind"):
         case "price_change":
-            change = message.price_change
-            return PriceChanged(change.at_ms, parse_decimal(change.price, f"{field}.price_change.price"))
+            return _price_from_proto(message.price_change, f"{field}.price_change")
         case "tick":
             tick = message.tick
             price = parse_decimal(tick.price, f"{field}.tick.price") if tick.price else None
@@ -117,6 +121,15 @@ def _conditions_from_proto(message: models_pb2.ConditionsSeen, field: str) -> Co
         foreign=foreign_from_proto(message.foreign, f"{field}.foreign"),
         funds=funds_from_proto(message.funds, f"{field}.funds") if message.HasField("funds") else None,
         rules=rules_from_proto(message.rules, f"{field}.rules") if message.HasField("rules") else None,
+    )
+
+
+def _price_from_proto(message: models_pb2.PriceTrigger, field: str) -> PriceChanged:
+    return PriceChanged(
+        at_ms=message.at_ms,
+        price=parse_decimal(message.price, f"{field}.price"),
+        passed=tuple(parse_decimal(price, f"{field}.passed[{n}]") for n, price in enumerate(message.passed)),
+        passed_since_ms=message.passed_since_ms,
     )
 
 

@@ -1,11 +1,16 @@
-"""What waits for a symbol's loop: commands and order updates in order, of prices and ticks only that there is one."""
+"""What waits for a symbol's loop: commands and order updates in order, of ticks only that there is one.
+
+Of prices there are the newest and the extremes of those that it replaced.
+"""
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from gridcore.actions import OrderUpdate
+from gridcore.passed import extremes
 
 Command = Callable[[], Awaitable[None]]
 
@@ -16,7 +21,17 @@ class TickDue:
     """Time to look, whatever the price does."""
 
 
-Item = Command | tuple[OrderUpdate, ...] | TickDue | Decimal
+@dataclass(frozen=True, slots=True)
+class PriceDue:
+    """The newest price, and the extremes of those that nobody took before it, the first heard at `since_ms`."""
+
+    heard_ms: int
+    price: Decimal
+    passed: tuple[Decimal, ...] = ()
+    since_ms: int = 0
+
+
+Item = Command | tuple[OrderUpdate, ...] | TickDue | PriceDue
 
 
 class Inbox:
@@ -27,7 +42,9 @@ class Inbox:
         self._commands: deque[Command] = deque()
         self._updates: deque[OrderUpdate] = deque()
         self._tick = False
-        self._price: Decimal | None = None
+        self._price: PriceDue | None = None
+        self._passed: tuple[Decimal, ...] = ()
+        self._passed_since_ms = 0
         self._filled = asyncio.Event()
         self._room = asyncio.Event()
 
@@ -49,14 +66,27 @@ class Inbox:
         self._tick = True
         self._filled.set()
 
-    def put_price(self, price: Decimal) -> None:
-        """Replaces a price that nobody took."""
-        self._price = price
+    def put_price(self, price: Decimal, heard_ms: int) -> None:
+        """Replaces a price that nobody took; that one counts as passed over."""
+        if self._price is not None:
+            self.pass_over(self._price.price, self._price.heard_ms)
+        self._price = PriceDue(heard_ms, price)
         self._filled.set()
 
-    def drop_price(self) -> None:
-        """A newer price that asks for nothing replaces it by none."""
-        self._price = None
+    def pass_over(self, price: Decimal, heard_ms: int) -> None:
+        """Notes a price that is not acted on; the next price carries it along."""
+        self._passed_since_ms = min(self._passed_since_ms, heard_ms) if self._passed else heard_ms
+        self._passed = extremes((*self._passed, price))
+
+    def put_back(self, price: PriceDue) -> None:
+        """A price that was taken and has become too old to act on: it and what it carries count as passed over."""
+        self._passed_since_ms = price.since_ms if price.passed else price.heard_ms
+        self._passed = extremes((*price.passed, price.price, *self._passed))
+
+    @property
+    def price_waits(self) -> bool:
+        """Whether nobody has taken the newest price yet, or prices were passed over since the last one taken."""
+        return self._price is not None or bool(self._passed)
 
     @property
     def waiting_updates(self) -> int:
@@ -87,5 +117,8 @@ class Inbox:
         if self._tick:
             self._tick = False
             return TickDue()
-        price, self._price = self._price, None
+        if self._price is None:
+            return None
+        price, self._price = replace(self._price, passed=self._passed, since_ms=self._passed_since_ms), None
+        self._passed, self._passed_since_ms = (), 0
         return price

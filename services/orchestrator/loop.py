@@ -1,6 +1,7 @@
 """The symbol's loop: takes one thing after another from the inbox and makes a step of it. Nothing else writes State.
 
-A price inside the quiet band costs one comparison and never reaches the inbox.
+A price inside the quiet band costs one comparison and never reaches the inbox, unless one from outside still waits
+there: that one is passed over, and the jump rule has to see it.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from gridcore.triggers import EnterSafeMode, ExitSafeMode, OrdersUpdated, Plan, 
 from orchestrator.clock import now_ms
 from orchestrator.desk import Desk
 from orchestrator.errors import Abandoned, LeaseLostError, StopError, UnfinishableError
-from orchestrator.inbox import Item, TickDue
+from orchestrator.inbox import Item, PriceDue, TickDue
 from orchestrator.price_client import PriceHeard
 from orchestrator.requests import HaltRequest, LiftRequest
 from orchestrator.timeline import Timeline
@@ -64,18 +65,23 @@ class SymbolLoop:
     def hear_price(self, heard: PriceHeard) -> None:
         """Notes the price and its age; puts it into the inbox if it is news that may ask for something."""
         desk = self._desk
-        heard_ms = now_ms() - heard.age_ms
-        desk.price_heard_ms = max(desk.price_heard_ms, heard_ms)
-        if heard.heartbeat and heard.price == desk.price:
+        at_ms = now_ms()
+        desk.price_heard_ms = max(desk.price_heard_ms, at_ms - heard.age_ms)
+        if heard.heartbeat and heard.price == desk.price and not desk.inbox.price_waits:
             return
         desk.price = heard.price
         desk.pulse.beat()
         if not desk.trading or heard.age_ms > desk.config.risk.stale_price_ms:
             return
-        if not desk.busy and self._band is not None and self._band[0] < heard.price < self._band[1]:
-            desk.inbox.drop_price()
-        else:
-            desk.inbox.put_price(heard.price)
+        if not all(map(self._is_quiet, heard.skipped)):
+            for price in heard.skipped:
+                desk.inbox.pass_over(price, at_ms - heard.skipped_age_ms)
+        if desk.inbox.price_waits or not self._is_quiet(heard.price):
+            desk.inbox.put_price(heard.price, at_ms)
+
+    def _is_quiet(self, price: Decimal) -> bool:
+        """Whether the price asks for nothing. While a step is under way nobody knows what will ask for something."""
+        return not self._desk.busy and self._band is not None and self._band[0] < price < self._band[1]
 
     def begin_trading(self) -> None:
         """From now on prices and ticks are triggers; the price heard meanwhile is the first."""
@@ -84,7 +90,7 @@ class SymbolLoop:
         if desk.price is None:
             desk.price_heard_ms = now_ms()  # the start, as far as the stale rule goes
         else:
-            desk.inbox.put_price(desk.price)
+            desk.inbox.put_price(desk.price, now_ms())
         desk.pulse.beat()
 
     async def run(self) -> None:
@@ -169,9 +175,11 @@ class SymbolLoop:
         desk = self._desk
         at_ms = now_ms()
         match item:
-            case Decimal():
+            case PriceDue():
                 if fresh(desk.price_heard_ms, at_ms, desk.config.risk):
-                    await self.step(PriceChanged(at_ms, item))
+                    await self.step(PriceChanged(at_ms, item.price, item.passed, item.since_ms))
+                else:
+                    desk.inbox.put_back(item)
             case TickDue():
                 await self.step(Ticked(at_ms, desk.price, desk.price_heard_ms))
             case tuple():

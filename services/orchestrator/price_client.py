@@ -10,7 +10,7 @@ import grpc
 
 from gridrpc.convert_orders import parse_decimal
 from gridrpc.faults import fault_of
-from gridwright.v1 import pricemon_pb2, pricemon_pb2_grpc
+from gridwright.v1 import models_pb2, pricemon_pb2, pricemon_pb2_grpc
 from orchestrator.backoff import backoff_seconds
 
 log = logging.getLogger(__name__)
@@ -18,12 +18,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PriceHeard:
-    """A price, and how long ago the feed last proved it current. A heartbeat repeats it and is no news."""
+    """A price, and how long ago the feed last proved it current. A heartbeat repeats it and is no news.
+
+    `skipped`: the extremes of what pricemon passed over before it, the first of which was heard `skipped_age_ms` ago.
+    """
 
     symbol: str
     price: Decimal
     age_ms: int
     heartbeat: bool = False
+    skipped: tuple[Decimal, ...] = ()
+    skipped_age_ms: int = 0
 
 
 class PriceClient:
@@ -42,8 +47,7 @@ class PriceClient:
                 async for message in self._stub.StreamPrices(request):
                     self.reachable = True
                     pauses = backoff_seconds()
-                    price = parse_decimal(message.price, "price_change.price")
-                    yield PriceHeard(message.symbol, price, message.age_ms, message.heartbeat)
+                    yield _heard(message)
             except grpc.aio.AioRpcError as error:
                 self._lost(error)
             await asyncio.sleep(next(pauses))
@@ -55,3 +59,16 @@ class PriceClient:
         elif self.reachable:
             log.warning("pricemon lost (%s): trying again until it answers", error.code().name)
         self.reachable = False
+
+
+def _heard(message: models_pb2.PriceChange) -> PriceHeard:
+    return PriceHeard(
+        symbol=message.symbol,
+        price=parse_decimal(message.price, "price_change.price"),
+        age_ms=message.age_ms,
+        heartbeat=message.heartbeat,
+        skipped=tuple(
+            parse_decimal(price, f"price_change.skipped_prices[{n}]") for n, price in enumerate(message.skipped_prices)
+        ),
+        skipped_age_ms=message.skipped_age_ms,
+    )

@@ -7,7 +7,9 @@ import asyncio
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
+from gridcore.passed import extremes
 from pricemon.clock import Moment
 from pricemon.ports import Observation
 from pricemon.price import Price, observe
@@ -15,11 +17,16 @@ from pricemon.price import Price, observe
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A price as one reader is told it. `skipped` changes were passed over since the reader's last message of it."""
+    """A price as one reader is told it. `skipped` changes were passed over since the reader's last message of it.
+
+    `extremes` are those prices of them that matter, `skipped_since_ms` (steady) is when the first was heard.
+    """
 
     price: Price
     skipped: int
     heartbeat: bool
+    extremes: tuple[Decimal, ...] = ()
+    skipped_since_ms: int = 0
 
 
 class PriceBoard:
@@ -27,8 +34,8 @@ class PriceBoard:
 
     def __init__(self, symbols: Sequence[str]) -> None:
         self._prices = {symbol: Price(symbol) for symbol in symbols}
-        self._wakers: set[asyncio.Event] = set()
         self._refused: dict[str, str] = {}
+        self._readers: set[Reader] = set()
         self.closed = False
 
     @property
@@ -48,7 +55,7 @@ class PriceBoard:
     @property
     def readers(self) -> int:
         """How many are reading now."""
-        return len(self._wakers)
+        return len(self._readers)
 
     def price(self, symbol: str) -> Price:
         """What is known of a monitored symbol; its seq is 0 before the first price. KeyError for any other symbol."""
@@ -61,6 +68,8 @@ class PriceBoard:
         self._prices[observation.symbol] = heard
         if heard.seq == known.seq:
             return False
+        for reader in self._readers:
+            reader.pass_over(known)
         self._wake()
         return True
 
@@ -72,31 +81,44 @@ class PriceBoard:
     @contextlib.contextmanager
     def reading(self, symbols: Sequence[str], heartbeat_ms: int) -> Iterator["Reader"]:
         """A reader of these symbols for as long as the block runs."""
-        waker = asyncio.Event()
-        self._wakers.add(waker)
+        reader = Reader(self, symbols, heartbeat_ms)
+        self._readers.add(reader)
         try:
-            yield Reader(self, symbols, heartbeat_ms, waker)
+            yield reader
         finally:
-            self._wakers.discard(waker)
+            self._readers.discard(reader)
 
     def _wake(self) -> None:
-        for waker in self._wakers:
-            waker.set()
+        for reader in self._readers:
+            reader.wake()
 
 
 class Reader:
     """One reader's place: which change of each symbol it was told last, and when.
 
     There is no queue to overflow. A slow reader finds the newest price of each symbol whenever it comes, and what it
-    missed is the gap in seq.
+    missed is the gap in seq, and the extremes of it.
     """
 
-    def __init__(self, board: PriceBoard, symbols: Sequence[str], heartbeat_ms: int, waker: asyncio.Event) -> None:
+    def __init__(self, board: PriceBoard, symbols: Sequence[str], heartbeat_ms: int) -> None:
         self._board = board
         self._heartbeat_ms = heartbeat_ms
-        self._waker = waker
+        self._waker = asyncio.Event()
+        self._passed: dict[str, tuple[int, tuple[Decimal, ...]]] = {}  # since when (steady), and the extremes
         # In the order of the last message, so that a busy symbol cannot starve a quiet one.
         self._told: dict[str, tuple[int, int]] = dict.fromkeys(symbols, (0, 0))  # seq, steady_ms
+
+    def wake(self) -> None:
+        """Makes `wait` return."""
+        self._waker.set()
+
+    def pass_over(self, replaced: Price) -> None:
+        """Notes a price that a newer one replaces, if this reader follows its symbol and was not told it."""
+        told = self._told.get(replaced.symbol)
+        if told is None or told[0] in {0, replaced.seq} or replaced.price is None:
+            return
+        since_ms, passed = self._passed.get(replaced.symbol, (replaced.heard_ms, ()))
+        self._passed[replaced.symbol] = since_ms, extremes((*passed, replaced.price))
 
     def take(self, now: Moment) -> Outgoing | None:
         """The next message, or None where every symbol is up to date. Before its first price a symbol has none."""
@@ -107,7 +129,9 @@ class Reader:
                 continue
             del self._told[symbol]
             self._told[symbol] = (price.seq, now.steady_ms)
-            return Outgoing(price, skipped=price.seq - seq - 1 if seq and not heartbeat else 0, heartbeat=heartbeat)
+            skipped = price.seq - seq - 1 if seq and not heartbeat else 0
+            since_ms, passed = self._passed.pop(symbol, (0, ()))
+            return Outgoing(price, skipped, heartbeat, passed, since_ms)
         return None
 
     async def wait(self, now: Moment) -> None:

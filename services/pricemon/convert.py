@@ -21,6 +21,8 @@ def price_change(outgoing: Outgoing, now: Moment) -> models_pb2.PriceChange:
         age_ms=price.age_ms(now),
         skipped=outgoing.skipped,
         heartbeat=outgoing.heartbeat,
+        skipped_prices=map(_text, outgoing.extremes),
+        skipped_age_ms=max(0, now.steady_ms - outgoing.skipped_since_ms) if outgoing.extremes else 0,
     )
 
 

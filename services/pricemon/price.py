@@ -24,6 +24,7 @@ class Price:
     seq: int = 0
     venue_time_ms: int = 0  # of the observation that brought the change, 0 where it carries none
     received_time_ms: int = 0  # Unix time of the same
+    heard_ms: int = 0  # steady time of the same
     proved_ms: int = 0  # steady time at which the price was last proved current
     book_ms: int = 0  # steady time at which bid and ask were
     trade_time_ms: int = 0  # the venue's, of the newest trade seen
@@ -60,6 +61,7 @@ def observe(known: Price, observation: Observation, now: Moment) -> Price:
         seq=known.seq + 1 if heard.price is not None else 0,
         venue_time_ms=observation.venue_time_ms,
         received_time_ms=now.wall_ms,
+        heard_ms=now.steady_ms,
     )
 
 

@@ -1,6 +1,7 @@
 """The risk check: what trips, what clears, and that no jump escapes a memory that forgets most prices."""
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from gridcore.config import RiskConfig
 from gridcore.orders import OrderStatus, Role, Side
+from gridcore.passed import extremes
 from gridcore.risk import Verdict, check_risk, fresh, quiet_prices
 from gridcore.slots import InventorySlot, SlotOrder
 from gridcore.state import Mode, PriceAnchor, RiskFlags, Rule, State, Totals
@@ -70,6 +72,48 @@ def test_no_jump_is_missed_and_none_is_made_up(walk: list[tuple[int, int]], max_
             return
         assert move < max_jump, "a jump was missed"
         risk = verdict.risk
+
+
+@settings(max_examples=500)
+@given(walk=walks, max_jump=limits, pauses=st.lists(st.integers(min_value=1, max_value=12), min_size=1, max_size=10))
+def test_no_jump_is_missed_by_one_that_looks_now_and_then(
+    walk: list[tuple[int, int]], max_jump: Decimal, pauses: list[int]
+) -> None:
+    """A slow machine: of each few prices it takes the last, with the extremes of the others."""
+    config = RiskConfig(max_jump=max_jump, jump_window_ms=WINDOW_MS)
+    prices, risk, looked = path(walk, max_jump * 10), RiskFlags(), 0
+
+    for pause in itertools.cycle(pauses):
+        passed, (at_ms, price) = prices[looked : looked + pause - 1], prices[min(looked + pause, len(prices)) - 1]
+        kept: tuple[Decimal, ...] = ()
+        for _, one in passed:
+            kept = extremes((*kept, one))
+        trigger = PriceChanged(at_ms, price, kept, passed[0][0] if passed else 0)
+        verdict = check(risk, D(0), trigger, config)
+        if verdict.procedure is not None:
+            return
+        risk, before, looked = verdict.risk, looked, looked + pause
+        for count in range(before + 1, min(looked, len(prices)) + 1):
+            assert largest_move(prices[:count], WINDOW_MS) < max_jump, "a jump was missed"
+        if looked >= len(prices):
+            return
+
+
+@given(prices=st.lists(st.integers(min_value=1, max_value=1_000).map(Decimal), min_size=1, max_size=30))
+def test_of_prices_passed_over_the_extremes_and_the_largest_moves_are_kept(prices: list[Decimal]) -> None:
+    kept: tuple[Decimal, ...] = ()
+    for price in prices:
+        kept = extremes((*kept, price))
+
+    assert len(kept) <= 6
+    assert (min(kept), max(kept)) == (min(prices), max(prices))
+    assert _moves(kept) == _moves(prices)
+
+
+def _moves(prices: Sequence[Decimal]) -> tuple[Decimal, Decimal]:
+    """The largest fall and rise, as ratios."""
+    ratios = [later / earlier for earlier, later in itertools.combinations(prices, 2)]
+    return min(ratios, default=D(1)), max(ratios, default=D(1))
 
 
 @settings(max_examples=300)

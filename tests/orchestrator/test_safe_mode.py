@@ -13,11 +13,12 @@ from gridcore.state import Mode, Rule
 from gridtesting.orchestrator import BTC, Child, Client, World, eventually, run_inside, spawn, trading
 from gridtesting.waiting import until
 from gridwright.v1 import models_pb2, orchestrator_pb2
+from orchestrator.price_client import PriceHeard
 
 SAFE = models_pb2.MODE_SAFE
 ENTERING = models_pb2.MODE_ENTERING
 RUNNING = models_pb2.MODE_RUNNING
-JUMPED = Decimal(66000)
+JUMPED, BACK = Decimal(66000), Decimal(60160)
 
 
 @pytest.fixture
@@ -47,6 +48,43 @@ async def test_a_price_jump_cancels_the_opening_orders_and_ends_in_safe_mode(jum
         "verify_no_opening_order",
         "close_safe_mode",
     ]
+
+
+async def test_a_jump_that_is_over_before_the_loop_looks_stops_the_grid_all_the_same(jumpy: World) -> None:
+    async with run_inside(jumpy) as orchestrator:
+        await orchestrator.until_seq(1)
+        await until(
+            lambda: orchestrator.service.engine.teams[BTC].loop.quiet_band is not None,
+            "a band in which nothing is to do",
+        )
+        for price in (JUMPED, BACK):  # nothing of the loop runs between the two
+            await orchestrator.service.engine.on_price_update(PriceHeard(BTC, price, age_ms=0))
+        await orchestrator.client.until_mode(SAFE)
+        assert orchestrator.desk().state.risk.rule is Rule.PRICE_JUMP
+
+
+async def test_a_jump_during_a_step_stops_the_grid_after_it(jumpy: World) -> None:
+    async with run_inside(jumpy) as orchestrator:
+        await orchestrator.until_seq(1)
+        jumpy.executor.answering.clear()
+        await jumpy.executor.fill(BTC, jumpy.opening()[0])
+        await until(lambda: orchestrator.desk().busy, "a step that waits for the executor")
+        for price in (JUMPED, BACK):
+            await jumpy.prices.set_price(BTC, price)
+            await until(lambda price=price: orchestrator.desk().price == price, "the price to be heard")
+        assert orchestrator.desk().busy
+        jumpy.executor.answering.set()
+        await orchestrator.client.until_mode(SAFE)
+        assert orchestrator.desk().state.risk.rule is Rule.PRICE_JUMP
+
+
+async def test_a_jump_that_pricemon_passed_over_stops_the_grid(jumpy: World) -> None:
+    async with run_inside(jumpy) as orchestrator:
+        await orchestrator.until_seq(1)
+        heard = PriceHeard(BTC, BACK, age_ms=0, skipped=(JUMPED,), skipped_age_ms=200)
+        await orchestrator.service.engine.on_price_update(heard)
+        await orchestrator.client.until_mode(SAFE)
+        assert orchestrator.desk().state.risk.rule is Rule.PRICE_JUMP
 
 
 async def test_the_halt_raises_the_fence_above_all_that_was_decided_before(jumpy: World) -> None:

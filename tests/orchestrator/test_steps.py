@@ -9,7 +9,7 @@ from gridtesting.orchestrator import BTC, World, eventually, run_inside
 from gridtesting.waiting import until
 from orchestrator.bridge import Bridge
 from orchestrator.errors import Abandoned, StopError
-from orchestrator.inbox import Inbox, TickDue
+from orchestrator.inbox import Inbox, PriceDue, TickDue
 from orchestrator.steps import TeamSteps
 
 
@@ -101,8 +101,8 @@ async def test_the_inbox_gives_commands_first_then_updates_then_a_tick_then_the_
     async def command() -> None:
         return None
 
-    inbox.put_price(Decimal(1))
-    inbox.put_price(Decimal(2))
+    inbox.put_price(Decimal(1), 10)
+    inbox.put_price(Decimal(2), 11)
     inbox.put_tick()
     inbox.put_tick()
     await inbox.put_update(first)
@@ -112,7 +112,7 @@ async def test_the_inbox_gives_commands_first_then_updates_then_a_tick_then_the_
 
     assert taken[:3] == [command, (first,), (second,)]
     assert isinstance(taken[3], TickDue)
-    assert taken[4] == Decimal(2)
+    assert taken[4] == PriceDue(11, Decimal(2), passed=(Decimal(1),), since_ms=10)
     assert inbox.empty
 
 

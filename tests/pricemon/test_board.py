@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pricemon.board import Outgoing, PriceBoard, Reader
 from pricemon.clock import Moment
+from pricemon.convert import price_change
 from pricemon.ports import Trade
 
 BTC, ETH = "BTC/USDT", "ETH/USDT"
@@ -44,6 +45,25 @@ def test_a_slow_reader_gets_the_newest_and_the_number_it_was_passed_over() -> No
         for price in (2, 3, 4, 5):
             trade(board, BTC, price)
         assert told(reader.take(at(1))) == (BTC, 5, 3, False)
+
+
+def test_a_slow_reader_is_given_the_extremes_of_what_it_was_passed_over_and_since_when() -> None:
+    board = PriceBoard([BTC])
+    with board.reading([BTC], 1_000) as reader:
+        trade(board, BTC, 100, ms=0)
+        reader.take(at(0))
+        for ms, price in enumerate((101, 130, 102, 80, 103), start=10):
+            trade(board, BTC, price, ms)
+        outgoing = reader.take(at(20))
+        trade(board, BTC, 104, ms=21)
+        following = reader.take(at(22))
+
+    assert outgoing is not None
+    assert (outgoing.price.price, outgoing.skipped, outgoing.skipped_since_ms) == (103, 4, 10)
+    assert {80, 130} <= set(outgoing.extremes) < {101, 130, 102, 80}
+    assert price_change(outgoing, at(20)).skipped_age_ms == 10
+    assert following is not None
+    assert (following.extremes, following.skipped) == ((), 0)
 
 
 def test_a_symbol_without_a_price_is_neither_told_nor_has_a_heartbeat() -> None:

@@ -1,6 +1,7 @@
 """The PriceMonitor RPCs over a real channel, the feed scripted."""
 
 import asyncio
+import itertools
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -87,6 +88,11 @@ async def test_a_reader_that_stalls_is_given_the_newest_price_and_the_exact_numb
     assert messages[-1].price == str(changes)
     assert 1 + sum(1 + message.skipped for message in messages) == changes
     assert max(message.skipped for message in messages) > changes / 2
+    for before, message in itertools.pairwise(messages):
+        assert bool(message.skipped_prices) == (message.skipped > 0)
+        if message.skipped:
+            ends = (message.skipped_prices[0], message.skipped_prices[-1])
+            assert ends == (str(int(before.price) + 1), str(int(message.price) - 1))
     assert len(messages) < changes / 10
 
 

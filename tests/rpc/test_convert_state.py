@@ -137,7 +137,13 @@ UPDATES = st.builds(
     recorded_time_ms=COUNTS,
 )
 TRIGGERS = (
-    st.builds(PriceChanged, at_ms=COUNTS, price=MONEY)
+    st.builds(
+        PriceChanged,
+        at_ms=COUNTS,
+        price=MONEY,
+        passed=st.lists(MONEY, max_size=6).map(tuple),
+        passed_since_ms=COUNTS,
+    )
     | st.builds(Ticked, at_ms=COUNTS, price=st.none() | MONEY, price_heard_ms=COUNTS)
     | st.builds(
         OrdersUpdated,

@@ -296,6 +296,8 @@ class PriceChange(_message.Message):
     AGE_MS_FIELD_NUMBER: _builtins.int
     SKIPPED_FIELD_NUMBER: _builtins.int
     HEARTBEAT_FIELD_NUMBER: _builtins.int
+    SKIPPED_PRICES_FIELD_NUMBER: _builtins.int
+    SKIPPED_AGE_MS_FIELD_NUMBER: _builtins.int
     symbol: _builtins.str
     """as ccxt writes it, BTC/USDT"""
     price: _builtins.str
@@ -314,6 +316,12 @@ class PriceChange(_message.Message):
     """changes passed over for this reader since its last message"""
     heartbeat: _builtins.bool
     """no change: sent so that a quiet market differs from a dead feed"""
+    skipped_age_ms: _builtins.int
+    """how long ago, at sending, the first of what was skipped was heard"""
+    @_builtins.property
+    def skipped_prices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """extremes of what was skipped, in their order: no jump is lost with the rest"""
+
     def __init__(
         self,
         *,
@@ -327,10 +335,12 @@ class PriceChange(_message.Message):
         age_ms: _builtins.int = ...,
         skipped: _builtins.int = ...,
         heartbeat: _builtins.bool = ...,
+        skipped_prices: _abc.Iterable[_builtins.str] | None = ...,
+        skipped_age_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["age_ms", b"age_ms", "ask", b"ask", "bid", b"bid", "heartbeat", b"heartbeat", "price", b"price", "received_time_ms", b"received_time_ms", "seq", b"seq", "skipped", b"skipped", "symbol", b"symbol", "venue_time_ms", b"venue_time_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["age_ms", b"age_ms", "ask", b"ask", "bid", b"bid", "heartbeat", b"heartbeat", "price", b"price", "received_time_ms", b"received_time_ms", "seq", b"seq", "skipped", b"skipped", "skipped_age_ms", b"skipped_age_ms", "skipped_prices", b"skipped_prices", "symbol", b"symbol", "venue_time_ms", b"venue_time_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1257,17 +1267,27 @@ class PriceTrigger(_message.Message):
 
     AT_MS_FIELD_NUMBER: _builtins.int
     PRICE_FIELD_NUMBER: _builtins.int
+    PASSED_FIELD_NUMBER: _builtins.int
+    PASSED_SINCE_MS_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
     price: _builtins.str
+    passed_since_ms: _builtins.int
+    """when the first that it replaced was heard; 0 without"""
+    @_builtins.property
+    def passed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """extremes of older ones that it replaced, in their order: for the jump rule alone"""
+
     def __init__(
         self,
         *,
         at_ms: _builtins.int = ...,
         price: _builtins.str = ...,
+        passed: _abc.Iterable[_builtins.str] | None = ...,
+        passed_since_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "price", b"price"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "passed", b"passed", "passed_since_ms", b"passed_since_ms", "price", b"price"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
