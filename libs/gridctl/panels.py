@@ -23,7 +23,7 @@ def draw_head(picture: Picture, width: int) -> list[Text]:
         waiting = Text("waiting for the orchestrator …", style="yellow")
         lines = [_title(picture, Text("")), waiting, Text(""), Text("")]
     else:
-        mode = words.mode(picture.answer.state)
+        mode = words.standing(picture.answer)
         badge = Text(f" {mode} ", style=f"{words.MODE_STYLES.get(mode, 'bold')} reverse")
         wide = width >= _WIDE
         lines = [_title(picture, badge), _price_line(picture), _profit_line(picture, wide=wide)]
@@ -64,6 +64,8 @@ def _reason_line(picture: Picture, mode: str) -> Text:
     assert picture.answer is not None
     if not picture.connected:
         return Text(f"no answer from the orchestrator for {picture.answer_age_s:.1f} s; this was its last", "bold red")
+    if picture.answer.refused:
+        return Text(f"refused: {picture.answer.refused}", style=words.MODE_STYLES["REFUSED"])
     if mode != "RUNNING":
         risk = picture.answer.state.risk
         return Text(f"{risk.rule} by {risk.by or 'the risk check'}: {risk.reason}", style=words.MODE_STYLES[mode])

@@ -13,7 +13,7 @@ def plain_line(picture: Picture) -> str:
     parts = [
         picture.symbol,
         picture.headline,
-        words.mode(answer.state),
+        words.standing(answer),
         f"price {words.amount(answer.price)} age {words.age(answer.price_age_ms)}",
         f"position {words.amount(totals.position)}",
         f"realised {words.pnl(totals.realised_pnl)} unrealised {words.pnl(answer.unrealised_pnl)}",

@@ -45,7 +45,7 @@ class HouseStatus:
         """Whether every service serves, every grid is running or paused, and nothing is withheld from them."""
         return (
             all(health == "SERVING" for health in self.healths.values())
-            and all(answer is not None and words.mode(answer.state) in _IN_ORDER for answer in self.answers.values())
+            and all(answer is not None and words.standing(answer) in _IN_ORDER for answer in self.answers.values())
             and not any(self.troubles.values())
         )
 
@@ -130,10 +130,16 @@ def grids_tables(status: HouseStatus, width: int) -> list[Table]:
 def reasons(status: HouseStatus) -> list[str]:
     """Why a service does not serve, and why a grid that is not running is not."""
     return [f"{name}: {why}" for name, why in status.whys.items() if why] + [
-        f"{symbol}: {words.mode(answer.state)} by {answer.state.risk.rule}: {answer.state.risk.reason}"
+        f"{symbol}: {_why(answer)}"
         for symbol, answer in status.answers.items()
-        if answer is not None and words.mode(answer.state) != "RUNNING"
+        if answer is not None and words.standing(answer) != "RUNNING"
     ]
+
+
+def _why(answer: orchestrator_pb2.GetStateResponse) -> str:
+    if answer.refused:
+        return f"refused: {answer.refused}"
+    return f"{words.mode(answer.state)} by {answer.state.risk.rule}: {answer.state.risk.reason}"
 
 
 def bystanders(status: HouseStatus) -> list[str]:
@@ -173,7 +179,7 @@ def doubts(status: HouseStatus) -> list[str]:
 
 
 def _grid(symbol: str, answer: orchestrator_pb2.GetStateResponse) -> list[Cell]:
-    state, mode = answer.state, words.mode(answer.state)
+    state, mode = answer.state, words.standing(answer)
     working = sum(slot.HasField("order") for slot in state.slots.values())
     return [
         symbol,

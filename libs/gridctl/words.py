@@ -7,7 +7,13 @@ from gridcore.money import canonical
 from gridctl.picture import number
 from gridwright.v1 import models_pb2, orchestrator_pb2
 
-MODE_STYLES = {"RUNNING": "bold green", "PAUSED": "bold yellow", "ENTERING": "bold magenta", "SAFE": "bold red"}
+MODE_STYLES = {
+    "RUNNING": "bold green",
+    "PAUSED": "bold yellow",
+    "ENTERING": "bold magenta",
+    "SAFE": "bold red",
+    "REFUSED": "bold red",
+}
 STATUS_STYLES = {"FREE": "dim", "LOCKED": "cyan", "PENDING": "bold yellow", "UNKNOWN": "bold red"}
 POSITION_STYLES = {"EMPTY": "dim", "FILLED": "green", "DUST": "yellow"}
 SIDE_STYLES = {"buy": "green", "sell": "red"}
@@ -57,6 +63,11 @@ def duration(nanoseconds: int) -> str:
 def mode(state: models_pb2.State) -> str:
     """RUNNING, PAUSED, ENTERING or SAFE."""
     return models_pb2.Mode.Name(state.risk.mode).removeprefix("MODE_")
+
+
+def standing(answer: orchestrator_pb2.GetStateResponse) -> str:
+    """The grid's mode, REFUSED where nothing is done for it at all."""
+    return "REFUSED" if answer.refused else mode(answer.state)
 
 
 def doubt(answer: orchestrator_pb2.GetStateResponse) -> str:

@@ -79,6 +79,8 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
         self.ledger_birth_id = uuid.uuid4().hex
         self.outcomes: list[Outcome] = []  # of the next places, one each; then ACCEPTED
         self.glimpsed: list[str] = []  # client ids that the next look at the venue's list shows, and none after it
+        self.most_actions = 1_000  # of one request
+        self.refused: dict[str, str] = {}  # by symbol: the sentence of one that the venue does not list
         self.adopt: Callable[[], executor_pb2.AdoptResponse] = _nothing_adopted
         self.sending = asyncio.Event()  # cleared: requests are accepted and wait before they are sent
         self.answering = asyncio.Event()  # cleared: requests are sent and their answers wait
@@ -116,6 +118,7 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
         self, request: executor_pb2.BatchExecuteRequest, context: Context
     ) -> AsyncIterator[models_pb2.ActionResult]:
         """Accepts, sends and answers, each at most once."""
+        self._refuse(request.symbol)
         known = self._accept(request)
         known.calls += 1
         if not known.complete:
@@ -166,6 +169,7 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
 
     async def Adopt(self, request: executor_pb2.AdoptRequest, context: Context) -> executor_pb2.AdoptResponse:  # noqa: N802
         """What the test says; by itself nothing, since the fake's ledger and its venue are one."""
+        self._refuse(request.symbol)
         self._market(request.symbol)
         return self.adopt()
 
@@ -207,6 +211,7 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
         self, request: executor_pb2.ListOpenOrdersRequest, context: Context
     ) -> executor_pb2.ListOpenOrdersResponse:
         """What rests, and what is in flight."""
+        self._refuse(request.symbol)
         market = self._market(request.symbol)
         glimpsed, self.glimpsed = self.glimpsed, []
         unresolved = market.venue.unresolved()
@@ -263,12 +268,14 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
         self, request: executor_pb2.GetMarketRulesRequest, context: Context
     ) -> models_pb2.MarketRules:
         """The symbol's rules."""
+        self._refuse(request.symbol)
         return rules_to_proto(self._market(request.symbol).venue.market)
 
     async def GetConditions(  # noqa: N802
         self, request: executor_pb2.GetConditionsRequest, context: Context
     ) -> executor_pb2.Conditions:
         """The symbol's rules, others' orders, and the account's funds as the test has set them."""
+        self._refuse(request.symbol)
         market = self._market(request.symbol)
         return executor_pb2.Conditions(
             rules=rules_to_proto(market.venue.market),
@@ -283,6 +290,8 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
         return models_pb2.ListTroublesResponse()
 
     def _accept(self, request: executor_pb2.BatchExecuteRequest) -> Request:
+        if len(request.actions) > self.most_actions:
+            raise InvalidArgument(f"actions has {len(request.actions)} entries: give fewer", reason="MALFORMED")
         market = self._market(request.symbol)
         actions = tuple(action_from_proto(action) for action in request.actions)
         known = self.requests.get(request.request_id)
@@ -317,6 +326,10 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
         if time.time_ns() // 1_000_000 > action.not_after_ms:
             return Outcome.EXPIRED
         return self.outcomes.pop(0) if self.outcomes else Outcome.ACCEPTED
+
+    def _refuse(self, symbol: str) -> None:
+        if sentence := self.refused.get(symbol):
+            raise FailedPrecondition(sentence, reason="SYMBOL_REFUSED")
 
     def _market(self, symbol: str) -> Market:
         try:

@@ -165,6 +165,10 @@ class Client:
         """The mode."""
         return (await self.state(symbol)).state.risk.mode
 
+    async def troubles(self) -> list[models_pb2.Trouble]:
+        """ListTroubles."""
+        return list((await self.stub.ListTroubles(models_pb2.ListTroublesRequest())).troubles)
+
     async def workflows(self, symbol: str = BTC) -> list[orchestrator_pb2.Workflow]:
         """Newest first."""
         answer = await self.stub.ListWorkflows(orchestrator_pb2.ListWorkflowsRequest(symbol=symbol, limit=100))

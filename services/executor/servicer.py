@@ -22,6 +22,8 @@ T = TypeVar("T")
 _PAGE = 100
 _LARGEST_PAGE = 1_000
 _MOST_ACTIONS = 1_000
+# Reasons of InvalidArgument. A MALFORMED request was never accepted and never can be, whatever the ledger is.
+MALFORMED, UNKNOWN_SYMBOL = "MALFORMED", "UNKNOWN_SYMBOL"
 _Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -38,7 +40,11 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         """Carries a batch out, or tells again what came of it."""
         del context
         self._executor.standing.check_may_act()
-        wanted = self._new_request(request)
+        try:
+            wanted = self._new_request(request)
+        except InvalidArgument as fault:
+            fault.reason = fault.reason if fault.reason == UNKNOWN_SYMBOL else MALFORMED
+            raise
         self._executor.listing.check(wanted.symbol)
         async for result in self._executor.batches.execute(wanted):
             crash_point("executor.told")
@@ -280,7 +286,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         if symbol not in self._executor.symbols:
             known = ", ".join(self._executor.symbols)
             remedy = did_you_mean(symbol, self._executor.symbols, "add it to [[grids]] to trade it")
-            raise InvalidArgument(f"symbol = {symbol!r}: this executor trades {known}; {remedy}")
+            raise InvalidArgument(f"symbol = {symbol!r}: this executor trades {known}; {remedy}", reason=UNKNOWN_SYMBOL)
         return symbol
 
     async def _ask(self, ask: Callable[[], Awaitable[T]]) -> T:

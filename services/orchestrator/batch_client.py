@@ -3,18 +3,24 @@
 Over the asyncio loop, with a hop there and back and a task for the stream, a batch of ten took twice the CPU.
 """
 
+import logging
+
 import grpc
 
-from gridcore.actions import ActionResult
+from gridcore.actions import ActionResult, Outcome
 from gridcore.triggers import Plan
 from gridrpc.convert_orders import action_to_proto, result_from_proto
 from gridrpc.crash import around, crash_point
-from gridrpc.faults import Fault, Unavailable, fault_of
+from gridrpc.faults import Fault, InvalidArgument, Unavailable, fault_of
 from gridwright.v1 import executor_pb2, executor_pb2_grpc
 from orchestrator.backoff import backoff_seconds
 from orchestrator.bridge import Bridge
 from orchestrator.errors import UnfinishableError
+from orchestrator.executor_client import refuse_symbol
 from orchestrator.peer import Peer
+
+MALFORMED = "MALFORMED"  # the executor's reason: no ledger has ever accepted such a request
+_log = logging.getLogger(__name__)
 
 
 class BatchClient:
@@ -28,8 +34,10 @@ class BatchClient:
     def execute(self, plan: Plan) -> tuple[ActionResult, ...]:
         """Sends the plan's actions under its request id until each has its answer; in the actions' order.
 
-        A broken call is made again: the same id goes on where it stopped. Raises UnfinishableError where the executor
-        refuses the request as such, Abandoned where the process stops first.
+        A broken call is made again: the same id goes on where it stopped. A request that the executor could never
+        take, and so never has, is answered NOT_SENT for each action, with its sentence. Raises UnfinishableError where
+        it refuses for what it has on record, SymbolRefusedError where the symbol is not served now, Abandoned where the
+        process stops first.
         """
         request = executor_pb2.BatchExecuteRequest(
             request_id=plan.request_id,
@@ -40,14 +48,21 @@ class BatchClient:
         answers: dict[int, ActionResult] = {}
         for pause in backoff_seconds():
             with around("orchestrator.call"):
-                self._call(request, answers)
+                malformed = self._call(request, answers)
+            if malformed is not None:
+                return _none_sent(plan, malformed)
             if len(answers) == len(plan.actions):
                 break
             self._bridge.pause(pause)
         return tuple(answers[index] for index in sorted(answers))
 
-    def _call(self, request: executor_pb2.BatchExecuteRequest, answers: dict[int, ActionResult]) -> None:
-        """Makes the call once, whatever comes of it. It has no deadline: it takes as long as the venue takes."""
+    def _call(
+        self, request: executor_pb2.BatchExecuteRequest, answers: dict[int, ActionResult]
+    ) -> InvalidArgument | None:
+        """Makes the call once, whatever comes of it; the fault of a request that can be taken by no executor.
+
+        It has no deadline: it takes as long as the venue takes.
+        """
         call = self._stub.BatchExecute(request)
         with self._bridge.waiting(call.cancel):
             try:
@@ -61,7 +76,20 @@ class BatchClient:
                     self._executor.lost("BatchExecute", call.code())
                 else:
                     self._executor.answered()
+                    refuse_symbol(fault)
+                    if isinstance(fault, InvalidArgument) and fault.reason == MALFORMED:
+                        return fault
                     raise _refused(request.request_id, fault) from error
+        return None
+
+
+def _none_sent(plan: Plan, fault: InvalidArgument) -> tuple[ActionResult, ...]:
+    """The answer to a request that the ledger has never accepted, and never will."""
+    _log.warning("request %s is settled as not sent, the executor cannot take it: %s", plan.request_id, fault.message)
+    return tuple(
+        ActionResult(index, action.client_order_id, Outcome.NOT_SENT, reason=MALFORMED, message=fault.message)
+        for index, action in enumerate(plan.actions)
+    )
 
 
 def _refused(request_id: str, fault: Fault) -> UnfinishableError:

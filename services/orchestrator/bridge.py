@@ -50,6 +50,11 @@ class Bridge:
             with self._mutex:
                 self._cancels.discard(cancel)
 
+    @property
+    def closed(self) -> bool:
+        """Whether nobody is to wait any more."""
+        return self._closed.is_set()
+
     def pause(self, seconds: float) -> None:
         """Waits. Raises Abandoned where the process stops first."""
         if self._closed.wait(seconds):

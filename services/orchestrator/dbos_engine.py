@@ -1,4 +1,4 @@
-"""The engine on DBOS: one team per symbol, their plans and procedures as durable workflows.
+"""The engine on DBOS: one life per symbol, their plans and procedures as durable workflows.
 
 Leases first, then DBOS, which begins at once to recover what was running; recovered steps wait until their symbol's
 start path has raised the fence and settled what was in flight, and then find that it is. So a restart does not wait for
@@ -9,30 +9,29 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
 from gridcore.actions import OrderUpdate
 from gridcore.config import GridConfig
-from gridcore.state import Mode, State
+from gridcore.state import State
 from gridcore.triggers import OrdersUpdated, Plan
 from griddb.errors import DatabaseError
-from gridrpc.convert_plan import plan_from_json, plan_json
-from gridrpc.crash import crash_point
-from gridrpc.faults import Fault
+from gridrpc.convert_plan import plan_json
 from gridservice.troubles import Troubles
-from orchestrator import dbos_runtime, start, stranded, workflows
+from orchestrator import dbos_runtime, stranded, workflows
 from orchestrator.batch_client import BatchClient
 from orchestrator.bridge import Bridge
 from orchestrator.clock import now_ms, now_ns
 from orchestrator.config import Settings
 from orchestrator.desk import Desk
-from orchestrator.errors import BrokenBondError, DatabaseStopError, StopError, UnfinishableError
+from orchestrator.errors import DatabaseStopError, StopError
 from orchestrator.executor_client import ExecutorClient
 from orchestrator.keeper import Keeper
+from orchestrator.left import StoredGrid, tell_left
+from orchestrator.life import SymbolLife, combined
 from orchestrator.price_client import PriceClient, PriceHeard
-from orchestrator.rebuilding import rebuild_state
 from orchestrator.requests import HaltRequest, LiftRequest
-from orchestrator.retelling import Untold, untold
 from orchestrator.retention import prune_forever
 from orchestrator.steps import TeamSteps
 from orchestrator.store import Store
@@ -40,7 +39,6 @@ from orchestrator.team import Team, gather
 from orchestrator.workflow_database import WorkflowDatabase
 
 log = logging.getLogger(__name__)
-Request = TypeVar("Request", HaltRequest, LiftRequest)
 
 
 class DbosEngine:
@@ -51,56 +49,66 @@ class DbosEngine:
         settings: Settings,
         stores: Mapping[str, Store],
         workflow_database: WorkflowDatabase,
+        others: Callable[[], list[StoredGrid]],
         executor: ExecutorClient,
         prices: PriceClient,
-        batches: BatchClient,
-        bridge: Bridge,
+        batches: Callable[[Bridge], BatchClient],
     ) -> None:
         self._settings = settings
         self._stores = stores
         self._workflow_database = workflow_database
+        self._others = others
         self._executor = executor
         self._prices = prices
         self._batches = batches
-        self._bridge = bridge
+        self._lives: dict[str, SymbolLife] = {}
         self._asyncio = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
         self.failure: asyncio.Future[StopError] = self._asyncio.create_future()
         self.troubles = Troubles(now_ms)
         self.teams: dict[str, Team] = {}
         self._gathered: dict[str, Team] = {}  # the same, before calls are answered: recovered workflows ask for theirs
-        self._steps = TeamSteps(self._gathered, self._bridge, self._fail_from_thread)
+        self._steps = TeamSteps(self._gathered, self._fail_from_thread)
 
     async def start(self) -> None:
-        """Takes the leases, launches DBOS, opens every symbol. Raises StopError where it must not go on."""
+        """Takes the leases, launches DBOS, begins with every symbol; returns once each trades or is refused.
+
+        Raises StopError where the process must not go on, or no symbol of it can.
+        """
         desks = [await self._open_desk(grid, self._stores[grid.symbol]) for grid in self._settings.grids]
-        self._gathered.update({desk.symbol: gather(desk, self, self._batches, self._bridge) for desk in desks})
+        self._gathered.update({desk.symbol: self._team(desk) for desk in desks})
         workflows.bind(self._steps)
         await asyncio.to_thread(dbos_runtime.launch, self._workflow_database)
         self.teams.update(self._gathered)  # now calls are answered: before, there is no record to put a halt on
         unfinished = await asyncio.to_thread(dbos_runtime.unfinished)
-        stranded.refuse_stranded(unfinished, set(self.teams))
+        stranded.refuse_stranded(stranded.nobodys(unfinished))
+        tell_left(await asyncio.to_thread(self._others), unfinished, self.teams, self.troubles)
         self._spawn(self._follow_prices())
         if self._settings.tick_interval_ms:
             self._spawn(self._tick())
-        self._spawn(prune_forever([team.desk for team in self.teams.values()], self._settings.retention_hours))
-        for desk in desks:
-            await start.check_config(desk)
-        opening = [asyncio.create_task(self._open(team, unfinished)) for team in self.teams.values()]
-        try:
-            await asyncio.gather(*opening)
-        finally:
-            for task in opening:
-                task.cancel()
+        self._spawn(prune_forever(self._desks, self._settings.retention_hours))
+        self._lives.update({team.desk.symbol: SymbolLife(team, self, self._settings) for team in self.teams.values()})
+        for life in self._lives.values():
+            self._spawn(life.live(unfinished))
+        await self._all_settled()
+
+    async def _all_settled(self) -> None:
+        settled = asyncio.gather(*(life.settled.wait() for life in self._lives.values()))
+        ends: set[asyncio.Future[Any]] = {settled, self.failure}
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        settled.cancel()
+        if self.failure.done():
+            raise self.failure.result()
 
     async def stop(self) -> None:
         """Abandons running steps to the next start and ends everything."""
-        self._bridge.close()
+        for team in self._gathered.values():
+            team.bridge.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for team in self.teams.values():
-            await asyncio.to_thread(team.desk.thread.shutdown)
+        for life in self._lives.values():
+            await life.close()
         await asyncio.to_thread(dbos_runtime.shut_down)
         workflows.bind(None)
 
@@ -138,8 +146,34 @@ class DbosEngine:
         if not self.failure.done():
             self.failure.set_result(error)
 
-    def _fail_from_thread(self, error: StopError) -> None:
-        self._asyncio.call_soon_threadsafe(self.fail, error)
+    def refused(self) -> None:
+        """Asks the process to stop where no symbol is left that works or can be waited for."""
+        reasons = [life.lasting for life in self._lives.values() if life.lasting is not None]
+        if len(reasons) == len(self._lives):
+            self.fail(combined(reasons))
+
+    def renewed(self, team: Team) -> Team:
+        """A team at a fresh desk, with a bridge that is open."""
+        fresh = self._team(team.desk.renewed())
+        self._gathered[fresh.desk.symbol] = self.teams[fresh.desk.symbol] = fresh
+        return fresh
+
+    def _fail_symbol(self, symbol: str, error: StopError) -> None:
+        life = self._lives.get(symbol)
+        if life is None:
+            self.fail(error)
+        else:
+            life.fail(error)
+
+    def _fail_from_thread(self, symbol: str, error: StopError) -> None:
+        self._asyncio.call_soon_threadsafe(self._fail_symbol, symbol, error)
+
+    def _team(self, desk: Desk) -> Team:
+        bridge = Bridge(self._asyncio)
+        return gather(desk, self, self._batches(bridge), bridge)
+
+    def _desks(self) -> list[Desk]:
+        return [team.desk for team in self.teams.values()]
 
     async def _open_desk(self, grid: GridConfig, store: Store) -> Desk:
         keeper, epoch = await asyncio.to_thread(_open_keeper, grid, store)
@@ -150,85 +184,14 @@ class DbosEngine:
             self._executor,
             epoch=epoch,
             max_update_batch=self._settings.max_update_batch,
-            stop=self.fail,
+            stop=partial(self._fail_symbol, grid.symbol),
         )
-
-    async def _open(self, team: Team, unfinished: list[dbos_runtime.WorkflowRecord]) -> None:
-        try:
-            await self._open_by_the_path(team, unfinished)
-        except Fault as fault:
-            raise UnfinishableError(f"{team.desk.symbol}: the executor refuses to begin: {fault.message}") from fault
-
-    async def _open_by_the_path(self, team: Team, unfinished: list[dbos_runtime.WorkflowRecord]) -> None:
-        desk = team.desk
-        crash_point("orchestrator.start.leased")
-        try:
-            end_offset = await start.take_over(desk)
-            crash_point("orchestrator.start.fenced")
-            plans = await asyncio.to_thread(self._plans_beyond, desk)
-            await start.settle_requests(desk, plans, self._batches.execute)
-        except BrokenBondError as broken:
-            end_offset = await rebuild_state(desk, broken)
-        crash_point("orchestrator.start.cleared")
-        self._spawn(team.loop.run())
-        self._spawn(self._follow_updates(desk))
-        await self._resume_procedures(desk, unfinished)
-        desk.ready.set()
-        await start.drain(desk, end_offset)
-        crash_point("orchestrator.start.drained")
-        await start.agree_with_venue(desk, self._settings.reconcile_timeout_ms / 1000)
-        crash_point("orchestrator.start.agreed")
-        await team.conditions.look()
-        team.loop.begin_trading()
-        self._spawn(team.conditions.watch(self._settings.foreign_interval_ms / 1000))
-        log.info("%s trades at step %d under epoch %d", desk.symbol, desk.state.seq, desk.epoch)
-
-    def _plans_beyond(self, desk: Desk) -> list[Plan | Untold]:
-        records = dbos_runtime.newest_first(id_prefix=f"{desk.bot}/{desk.symbol}/")
-        return start.plans_beyond(desk.keeper, filter(None, (_step_of(record, desk) for record in records)))
-
-    async def _resume_procedures(self, desk: Desk, unfinished: list[dbos_runtime.WorkflowRecord]) -> None:
-        """Notes what DBOS goes on with, and puts on record anew what it leaves; the rest of that is settled by now."""
-        own = [record for record in unfinished if record.symbol == desk.symbol]
-        for record in own:
-            if record.name == dbos_runtime.HALT:
-                desk.halts.add(await self._go_on(record, stranded.inherited_halt, self.start_halt))
-            if record.name == dbos_runtime.LIFT:
-                desk.lifts.add(await self._go_on(record, stranded.inherited_lift, self.start_lift))
-        left = [record.workflow_id for record in own if not stranded.is_resumed(record)]
-        if left:
-            await asyncio.to_thread(dbos_runtime.cancel, left)
-            log.warning("%s: finished for an earlier version, or taken over from it: %s", desk.symbol, ", ".join(left))
-        if desk.state.risk.mode is Mode.ENTERING and not desk.halts:
-            risk = desk.state.risk
-            again = HaltRequest(
-                f"{desk.next_request_id()}/safe", desk.symbol, risk.rule, risk.reason, risk.by, risk.clears_itself
-            )
-            desk.halts.add(again.workflow_id)
-            await asyncio.to_thread(self.start_halt, again)
-
-    async def _go_on(
-        self,
-        record: dbos_runtime.WorkflowRecord,
-        inherited: Callable[[dbos_runtime.WorkflowRecord], Request],
-        begin: Callable[[Request], None],
-    ) -> str:
-        """The id of the workflow that carries out what this one is about; it runs, or DBOS resumes it."""
-        if stranded.is_resumed(record):
-            return record.workflow_id
-        request = inherited(record)
-        await asyncio.to_thread(begin, request)
-        return request.workflow_id
 
     async def _follow_prices(self) -> None:
         limits = [grid.risk.stale_price_ms for grid in self._settings.grids]
         heartbeat_ms = max(100, min(1_000, min(limits) // 3))
         async for heard in self._prices.prices([grid.symbol for grid in self._settings.grids], heartbeat_ms):
             await self.on_price_update(heard)
-
-    async def _follow_updates(self, desk: Desk) -> None:
-        async for update in self._executor.order_updates(desk.symbol, desk.state.event_offset, epoch=desk.epoch):
-            await self.on_order_update(update)
 
     async def _tick(self) -> None:
         while True:
@@ -261,10 +224,3 @@ def _open_keeper(grid: GridConfig, store: Store) -> tuple[Keeper, int]:
         state = State(grid.symbol, uuid.uuid4().hex, grid.geometry, epoch=epoch, last_update_time=now_ns())
         store.save_state(state)
     return Keeper(store, state), epoch
-
-
-def _step_of(record: dbos_runtime.WorkflowRecord, desk: Desk) -> Plan | Untold | None:
-    """The plan on record, or what its id says where its contract is none that this version reads; None for no step."""
-    if not stranded.is_readable(record):
-        return untold(record.workflow_id, desk.bot, desk.symbol)
-    return plan_from_json(record.argument) if record.name in dbos_runtime.STEP_WORKFLOWS else None

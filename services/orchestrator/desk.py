@@ -43,20 +43,37 @@ class Desk:
         self.keeper = keeper
         self.executor = executor
         self.epoch = epoch  # under which the next plan is sent
-        self.stop = stop  # ends the process with the error's exit code
+        self.stop = stop  # ends the work for the symbol; with nothing left to work for, the process
         self.inbox = Inbox(max_update_batch)
+        self._max_update_batch = max_update_batch
         self.pulse = Pulse()
         self.thread = ThreadPoolExecutor(1, thread_name_prefix=f"step {self.symbol}")
         self.price: Decimal | None = None  # last heard
         self.price_heard_ms = now_ms()  # when the feed last proved it current; the start, if never
         self.busy = False
         self.trading = False  # the start path is done
+        self.refused = ""  # why nothing is done for the symbol now, the sentence
         self.ready = asyncio.Event()  # requests of before the start are settled and the loop runs
         self.halts: set[str] = set()  # ids of enter_safe_mode workflows that have not closed
         self.lifts: set[str] = set()  # the same of exit_safe_mode
         self.answers: dict[str, tuple[ActionResult, ...]] = {}  # of requests that are about to be committed
         self.timelines: dict[str, Timeline] = {}
         self._market: MarketRules | None = None
+
+    def renewed(self) -> "Desk":
+        """A desk for the same symbol on which nothing lies yet. Those who watch this one watch that."""
+        desk = Desk(
+            self.bot,
+            self.config,
+            self.keeper,
+            self.executor,
+            epoch=self.epoch,
+            max_update_batch=self._max_update_batch,
+            stop=self.stop,
+        )
+        desk.pulse, desk.price, desk.price_heard_ms = self.pulse, self.price, self.price_heard_ms
+        desk.refused = self.refused
+        return desk
 
     @property
     def state(self) -> State:

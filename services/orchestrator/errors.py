@@ -21,6 +21,12 @@ class AddressTakenError(StopError):
     exit_code = 3
 
 
+class SymbolRefusedError(StopError):
+    """The executor does not serve the symbol now and will once the venue lists it: it is waited for."""
+
+    exit_code = 5
+
+
 class LeaseLostError(StopError):
     """Another orchestrator has the symbol, or has had it since: this one records nothing more."""
 

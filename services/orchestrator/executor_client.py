@@ -28,7 +28,7 @@ from gridrpc.convert_state import foreign_from_proto, funds_from_proto
 from gridrpc.faults import Fault, NotFound, OutOfRange, Unavailable, fault_of
 from gridwright.v1 import executor_pb2, executor_pb2_grpc
 from orchestrator.backoff import backoff_seconds
-from orchestrator.errors import UnfinishableError
+from orchestrator.errors import SymbolRefusedError, UnfinishableError
 from orchestrator.peer import Peer
 
 T = TypeVar("T")
@@ -37,6 +37,7 @@ T = TypeVar("T")
 _READ_SECONDS = 15.0
 _ADOPT_SECONDS = 120.0  # it waits for a request's window and the venue's lag, and reads the whole history
 _PAGE = 100
+SYMBOL_REFUSED = "SYMBOL_REFUSED"  # the executor's reason: the venue does not list it
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +242,8 @@ class ExecutorClient:
                         f"({fault.message}): the executor runs on another or a restored ledger; give it the one it had"
                     ) from error
                 if fault is not None and not isinstance(fault, Unavailable):
-                    raise UnfinishableError(f"{symbol}: the executor refuses its log: {fault.message}") from error
+                    refuse_symbol(fault)
+                    raise UnfinishableError(f"{symbol}: the executor refuses its log: {fault.message}") from fault
                 self._peer.lost("StreamOrderUpdates", error.code())
             await asyncio.sleep(next(pauses))
 
@@ -253,6 +255,7 @@ class ExecutorClient:
                 fault = fault_of(error)
                 if fault is not None and not isinstance(fault, Unavailable):
                     self._peer.answered()
+                    refuse_symbol(fault)
                     raise _named(name, fault) from error
                 self._peer.lost(name, error.code())
             else:
@@ -265,6 +268,12 @@ class ExecutorClient:
 def _known(batch: executor_pb2.Batch) -> KnownRequest:
     outcomes = {result_from_proto(result).outcome for result in batch.results}
     return KnownRequest(batch.accepted_seq, batch.request_id, batch.complete and outcomes == {Outcome.NOT_SENT})
+
+
+def refuse_symbol(fault: Fault) -> None:
+    """Raises SymbolRefusedError for the refusal that is the symbol's own and passes."""
+    if fault.reason == SYMBOL_REFUSED:
+        raise SymbolRefusedError(fault.message) from fault
 
 
 def _named(name: str, fault: Fault) -> Fault:

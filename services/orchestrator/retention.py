@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
+from gridrpc.faults import Fault
 from orchestrator import dbos_runtime
 from orchestrator.clock import now_ms
 from orchestrator.desk import Desk
+from orchestrator.errors import SymbolRefusedError
 from orchestrator.start import move_ledger_cursor
 from orchestrator.store import Store
 
@@ -16,14 +18,22 @@ _EVERY_SECONDS = 600.0
 _HOUR_MS = 3_600_000
 
 
-async def prune_forever(desks: Sequence[Desk], retention_hours: int) -> None:
+async def prune_forever(desks_now: Callable[[], Sequence[Desk]], retention_hours: int) -> None:
     """Every ten minutes prunes, and marks how far the ledger is settled."""
     while True:
-        stores = [desk.keeper.store for desk in desks]
+        stores = [desk.keeper.store for desk in desks_now()]
         await asyncio.to_thread(prune, stores, now_ms() - retention_hours * _HOUR_MS)
         await asyncio.sleep(_EVERY_SECONDS)
-        for desk in desks:
-            await move_ledger_cursor(desk)
+        for desk in desks_now():
+            if desk.trading:
+                await _mark(desk)
+
+
+async def _mark(desk: Desk) -> None:
+    try:
+        await move_ledger_cursor(desk)
+    except (Fault, SymbolRefusedError) as refusal:
+        log.warning("%s: how far its requests are settled could not be marked: %s", desk.symbol, refusal)
 
 
 def prune(stores: Iterable[Store], before_ms: int) -> None:

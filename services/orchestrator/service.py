@@ -24,7 +24,6 @@ from gridwright.v1 import (
     pricemon_pb2_grpc,
 )
 from orchestrator.batch_client import BatchClient
-from orchestrator.bridge import Bridge
 from orchestrator.config import Settings
 from orchestrator.dbos_engine import DbosEngine
 from orchestrator.engine import EngineKind
@@ -63,11 +62,17 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
         stack.push_async_callback(executor_channel.close)
         price_channel = open_channel(settings.pricemon_address, newest_only=True)
         stack.push_async_callback(price_channel.close)
-        peer, bridge = Peer("executor"), Bridge(asyncio.get_running_loop())
-        batches = BatchClient(stack.enter_context(open_sync_channel(settings.executor_address)), peer, bridge)
+        peer = Peer("executor")
+        batch_channel = stack.enter_context(open_sync_channel(settings.executor_address))
         executor, prices = ExecutorClient(executor_channel, peer), PriceClient(price_channel)
         engine = _ENGINES[settings.engine](
-            settings, stores.by_symbol, stores.workflows, executor, prices, batches, bridge
+            settings,
+            stores.by_symbol,
+            stores.workflows,
+            stores.others,
+            executor,
+            prices,
+            lambda bridge: BatchClient(batch_channel, peer, bridge),
         )
         stack.push_async_callback(engine.stop)
         stack.callback(stores.stop_waiting)

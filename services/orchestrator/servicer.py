@@ -10,7 +10,7 @@ import grpc
 from gridcore.state import Mode
 from griddb.health import Watched
 from gridrpc.convert_state import MODES, slot_to_proto
-from gridrpc.faults import InvalidArgument, NotFound, Unavailable
+from gridrpc.faults import FailedPrecondition, InvalidArgument, NotFound, Unavailable
 from gridservice.troubles import Troubles
 from gridwright.v1 import models_pb2, orchestrator_pb2, orchestrator_pb2_grpc
 from orchestrator import dbos_runtime
@@ -163,7 +163,13 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
         for field in ("request_id", "who", "why"):
             if not getattr(request, field):
                 raise InvalidArgument(f"{field} is empty: give it; what an operator does is kept with name and reason")
-        return Operations(self._team(request.symbol), self._launcher)
+        team = self._team(request.symbol)
+        if team.desk.refused:
+            raise FailedPrecondition(
+                f"{team.desk.symbol} is refused, nothing is done for it now: {team.desk.refused}",
+                reason="SYMBOL_REFUSED",
+            )
+        return Operations(team, self._launcher)
 
     def _team(self, symbol: str) -> Team:
         self._refuse_early()

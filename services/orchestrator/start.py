@@ -195,7 +195,7 @@ def _in_both(before: Discrepancies, after: Discrepancies) -> Discrepancies:
 async def check_config(desk: Desk) -> None:
     """Learns the market's rules and holds the grid against them. Raises ConfigRefusedError.
 
-    It comes before the fence of any symbol is raised: a config that is refused disturbs nobody.
+    It comes before the symbol's fence is raised: a config that is refused disturbs nobody.
     """
     try:
         desk.market = await desk.executor.market_rules(desk.symbol)

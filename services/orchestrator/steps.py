@@ -12,22 +12,21 @@ from typing import Any, TypeVar
 from gridcore.triggers import Plan
 from gridrpc.convert_plan import plan_from_json, results_json
 from orchestrator.activities import RequestBelowFloorError
-from orchestrator.bridge import Bridge
-from orchestrator.errors import Abandoned, StopError, UnfinishableError
+from orchestrator.errors import Abandoned, StopError
 from orchestrator.requests import HaltRequest, LiftRequest
 from orchestrator.team import Team
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+Input = TypeVar("Input", Plan, HaltRequest, LiftRequest)
 
 
 class TeamSteps:
     """The Steps of workflows.py over the teams."""
 
-    def __init__(self, teams: Mapping[str, Team], bridge: Bridge, stop: Callable[[StopError], None]) -> None:
+    def __init__(self, teams: Mapping[str, Team], stop: Callable[[str, StopError], None]) -> None:
         self._teams = teams
-        self._bridge = bridge
-        self._stop = stop
+        self._stop = stop  # called with the symbol, empty where there is none to tell
         self._plans: dict[str, Plan] = {}  # by their text, of workflows that this process has just begun
 
     @contextlib.contextmanager
@@ -42,76 +41,74 @@ class TeamSteps:
     def batch_execute(self, plan: str) -> str:
         """Executes; the results as JSON, for reading."""
 
-        def work() -> str:
-            parsed = self._plan(plan)
-            return results_json(self._team(parsed.symbol).activities.execute(parsed))
-
-        return self._guarded(work)
+        return self._guarded(
+            lambda: self._plan(plan), lambda team, parsed: results_json(team.activities.execute(parsed))
+        )
 
     def commit_state(self, plan: str) -> int:
         """Commits; the seq."""
 
-        def work() -> int:
-            parsed = self._plan(plan)
-            return self._team(parsed.symbol).activities.commit(parsed).plan.seq
+        def commit(team: Team, parsed: Plan) -> int:
+            return team.activities.commit(parsed).plan.seq
 
-        return self._guarded(work)
+        return self._guarded(lambda: self._plan(plan), commit)
 
     def open_safe_mode(self, request: str) -> int:
         """Mode ENTERING; the epoch."""
-        halt = HaltRequest.from_json(request)
-        return self._on_loop(halt.symbol, lambda team: team.halting.open(halt))
+        return self._halt(request, lambda team, halt: team.halting.open(halt))
 
     def raise_fence(self, request: str, epoch: int) -> None:
         """The executor's fence."""
-        self._on_loop(HaltRequest.from_json(request).symbol, lambda team: team.halting.fence(epoch))
+        self._halt(request, lambda team, _: team.halting.fence(epoch))
 
     def cancel_opening_orders(self, request: str) -> None:
         """Sets the loop going."""
-        self._on_loop(HaltRequest.from_json(request).symbol, lambda team: team.halting.cancel())
+        self._halt(request, lambda team, _: team.halting.cancel())
 
     def verify_no_opening_order(self, request: str) -> None:
         """Waits for it."""
-        self._on_loop(HaltRequest.from_json(request).symbol, lambda team: team.halting.verify())
+        self._halt(request, lambda team, _: team.halting.verify())
 
     def close_safe_mode(self, request: str) -> None:
         """Mode SAFE."""
-        halt = HaltRequest.from_json(request)
-        self._on_loop(halt.symbol, lambda team: team.halting.close(halt))
+        self._halt(request, lambda team, halt: team.halting.close(halt))
 
     def lift_safe_mode(self, request: str) -> None:
         """Mode RUNNING."""
-        lift = LiftRequest.from_json(request)
-        self._on_loop(lift.symbol, lambda team: team.halting.lift(lift))
+        self._on_loop(lambda: LiftRequest.from_json(request), lambda team, lift: team.halting.lift(lift))
 
-    def _on_loop(self, symbol: str, work: Callable[[Team], Coroutine[Any, Any, T]]) -> T:
-        async def when_ready() -> T:
-            team = self._team(symbol)
+    def _halt(self, request: str, work: Callable[[Team, HaltRequest], Coroutine[Any, Any, T]]) -> T:
+        return self._on_loop(lambda: HaltRequest.from_json(request), work)
+
+    def _on_loop(self, parse: Callable[[], Input], work: Callable[[Team, Input], Coroutine[Any, Any, T]]) -> T:
+        async def when_ready(team: Team, parsed: Input) -> T:
             await team.desk.ready.wait()
-            return await work(team)
+            return await work(team, parsed)
 
-        return self._guarded(lambda: self._bridge.call(when_ready()))
+        def wait(team: Team, parsed: Input) -> T:
+            return team.bridge.call(when_ready(team, parsed))
+
+        return self._guarded(parse, wait)
 
     def _plan(self, text: str) -> Plan:
         return self._plans.get(text) or plan_from_json(text)
 
-    def _team(self, symbol: str) -> Team:
+    def _guarded(self, parse: Callable[[], Input], call: Callable[[Team, Input], T]) -> T:
+        """What the call gives to the symbol's present team. One that is not to go on has no outcome."""
+        team: Team | None = None
         try:
-            return self._teams[symbol]
-        except KeyError:
-            raise UnfinishableError(
-                f"an unfinished workflow is about {symbol}, which the config does not have: add its [[grids]] again "
-                "until it is done"
-            ) from None
-
-    def _guarded(self, call: Callable[[], T]) -> T:
-        try:
-            return call()
+            parsed = parse()
+            team = self._teams.get(parsed.symbol)
+            if team is None:
+                raise Abandoned  # of a grid that is not in the config: it lies where it is until it is there again
+            return call(team, parsed)
         except RequestBelowFloorError:
             raise
-        except StopError as error:
-            self._stop(error)
         except Exception as error:  # whatever it is, the step has no outcome: stop, and be resumed
-            log.warning("a workflow's step failed", exc_info=error)
-            self._stop(StopError(f"a workflow's step failed ({error!r}): start again; it will be resumed"))
+            if team is not None and team.bridge.closed:
+                raise Abandoned from None  # the work for the symbol was left off meanwhile
+            if not isinstance(error, StopError):
+                log.warning("a workflow's step failed", exc_info=error)
+                error = StopError(f"a workflow's step failed ({error!r}): start again; it will be resumed")
+            self._stop("" if team is None else team.desk.symbol, error)
         raise Abandoned

@@ -8,21 +8,34 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from gridcore.state import Rule
+from gridcore.triggers import Plan
+from gridrpc.convert_plan import plan_from_json
 from orchestrator.dbos_runtime import DEAD, HALT, LIFT, STEP_WORKFLOWS, WorkflowRecord
 from orchestrator.errors import UnfinishableError
 from orchestrator.requests import HaltRequest, LiftRequest
+from orchestrator.retelling import Untold, untold
 from orchestrator.workflows import CONTRACT, PREDECESSORS
 
 
-def refuse_stranded(unfinished: Iterable[WorkflowRecord], symbols: set[str]) -> None:
-    """Raises UnfinishableError, naming what is of another contract, dead, or of an unknown symbol, and its command."""
+def refuse_stranded(unfinished: Iterable[WorkflowRecord]) -> None:
+    """Raises UnfinishableError, naming what is of another contract, dead, or of no kind, and its command."""
     reasons = [
-        f"{record.workflow_id} ({record.name}) {reason}"
-        for record in unfinished
-        if (reason := _why_stranded(record, symbols))
+        f"{record.workflow_id} ({record.name}) {reason}" for record in unfinished if (reason := _why_stranded(record))
     ]
     if reasons:
         raise UnfinishableError(f"unfinished workflows: {'; '.join(reasons)}")
+
+
+def nobodys(unfinished: Iterable[WorkflowRecord]) -> list[WorkflowRecord]:
+    """Those of which this version cannot tell what symbol they are about."""
+    return [record for record in unfinished if not record.symbol]
+
+
+def step_of(record: WorkflowRecord, bot: str, symbol: str) -> Plan | Untold | None:
+    """The plan on record, or what its id says where its contract is none that this version reads; None for no step."""
+    if not is_readable(record):
+        return untold(record.workflow_id, bot, symbol)
+    return plan_from_json(record.argument) if record.name in STEP_WORKFLOWS else None
 
 
 def is_readable(record: WorkflowRecord) -> bool:
@@ -49,15 +62,13 @@ def inherited_lift(record: WorkflowRecord) -> LiftRequest:
     return replace(LiftRequest.from_json(record.argument), workflow_id=f"{record.workflow_id}/again")
 
 
-def _why_stranded(record: WorkflowRecord, symbols: set[str]) -> str:
+def _why_stranded(record: WorkflowRecord) -> str:
     settled = f"settle it: gridwright settle-workflow {record.workflow_id}"
-    if not is_readable(record) and not (record.name == HALT and record.symbol in symbols):
+    if not is_readable(record) and not (record.name == HALT and record.symbol):
         return (
             f"is of contract {record.version}, this version keeps {CONTRACT}: start the version that made it and let "
             f"it finish, or {settled}"
         )
-    if record.symbol not in symbols:
-        return f"is about {record.symbol}, which the config lacks: add its [[grids]] until it is done, or {settled}"
     if record.name not in {*STEP_WORKFLOWS, HALT, LIFT}:
         return f"is of no kind that this version knows: {settled}"
     if record.status == DEAD and record.name != HALT:

@@ -22,6 +22,8 @@ class Team:
     activities: Activities
     halting: Halting
     conditions: ConditionsWatch
+    batches: BatchClient
+    bridge: Bridge
 
 
 def gather(desk: Desk, launcher: Launcher, batches: BatchClient, bridge: Bridge) -> Team:
@@ -29,5 +31,12 @@ def gather(desk: Desk, launcher: Launcher, batches: BatchClient, bridge: Bridge)
     loop = SymbolLoop(desk, launcher)
     changer = ModeChanger(desk, loop)
     return Team(
-        desk, loop, changer, Activities(desk, batches, bridge), Halting(desk, changer), ConditionsWatch(desk, loop)
+        desk,
+        loop,
+        changer,
+        Activities(desk, batches, bridge),
+        Halting(desk, changer),
+        ConditionsWatch(desk, loop),
+        batches,
+        bridge,
     )

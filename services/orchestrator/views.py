@@ -32,6 +32,7 @@ def state_view(
         unrealised_pnl=canonical(Decimal(0) if price is None else unrealised_pnl(desk.state, price)),
         last_steps=[step_view(row) for row in steps],
         trading=desk.trading,
+        refused=desk.refused,
         unknown_orders=len(doubts),
         oldest_unknown_age_ms=max(0, now_ms() - oldest_ms) if oldest_ms else -1,
     )

@@ -73,6 +73,15 @@ def test_a_paused_grid_is_in_order_a_halted_one_is_not(script, mode: str, *, in_
     assert reasons(status) == [f"BTC/USDT: {mode} by PRICE_JUMP: 6 % in 60 s"]
 
 
+def test_a_refused_grid_is_not_in_order_and_its_sentence_is_shown(script) -> None:
+    answer = grid_answer()
+    answer.refused, answer.trading = "BTC/USDT is not listed any more", False
+    status = asked(script, [*HEALTHY, (answer, OK)])
+    assert not status.in_order
+    assert reasons(status) == ["BTC/USDT: refused: BTC/USDT is not listed any more"]
+    assert "REFUSED" in shown(status)
+
+
 def test_orders_whose_outcome_is_not_known_are_named_with_their_age_and_leave_all_in_order(script) -> None:
     answer = grid_answer()
     answer.unknown_orders, answer.oldest_unknown_age_ms = 1, 35_000

@@ -15,7 +15,7 @@ from gridrpc.convert_plan import plan_from_json, plan_json
 from gridrpc.faults import FailedPrecondition
 from gridtesting.databases import SQLITE
 from gridtesting.executor import Request
-from gridtesting.orchestrator import BTC, Client, World, eventually, run_inside, run_to_end, spawn, trading
+from gridtesting.orchestrator import BTC, ETH, START, Client, World, eventually, run_inside, run_to_end, spawn, trading
 from gridtesting.venue_model import ModelOrder
 from gridtesting.waiting import until
 from gridwright.v1 import executor_pb2
@@ -204,16 +204,41 @@ async def test_a_workflow_that_nobody_would_finish_stops_the_start_by_name(
     assert sentence in said
 
 
-async def test_an_unfinished_workflow_of_a_symbol_that_left_the_config_stops_the_start(world: World) -> None:
+async def test_what_a_grid_still_has_that_left_the_config_is_told_and_stops_nobody(world: World) -> None:
+    world.executor.sending.clear()
+    async with spawn(world) as child:
+        await until(lambda: bool(world.executor.requests), "the first step to be on its way", 20)
+        await child.kill()
+    world.executor.sending.set()
+    world.symbols = (ETH,)
+    await world.prices.set_price(ETH, START)
+    async with run_inside(world) as orchestrator:
+        await orchestrator.until_seq(1, ETH)
+        (trouble,) = await orchestrator.client.troubles()
+        statuses = world.query_workflows("SELECT status FROM workflow_status WHERE workflow_uuid LIKE '%BTC/USDT%'")
+
+    assert (trouble.kind, trouble.symbol) == ("GRID_LEFT", BTC)
+    assert "test/BTC/USDT/1/1" in trouble.message
+    assert "put its [[grids]] back" in trouble.message
+    assert statuses in ([("PENDING",)], [("ENQUEUED",)]), "it lies where it was, without an outcome"
+
+    world.symbols = (BTC,)
+    async with run_inside(world) as orchestrator:
+        await orchestrator.until_seq(2)
+        assert len(world.opening()) == 3, "the grid that is back goes on"
+
+
+async def test_orders_of_a_grid_that_left_the_config_are_told(world: World) -> None:
     async with run_inside(world) as orchestrator:
         await orchestrator.until_seq(1)
-    world.query_workflows("UPDATE workflow_status SET status = 'PENDING'")
-    world.symbols = ("ETH/USDT",)
+    world.symbols = (ETH,)
+    await world.prices.set_price(ETH, START)
+    async with run_inside(world) as orchestrator:
+        (trouble,) = await orchestrator.client.troubles()
 
-    code, said = await run_to_end(world.config())
-
-    assert code == 5
-    assert "is about BTC/USDT, which the config lacks" in said
+    assert (trouble.kind, trouble.symbol) == ("GRID_LEFT", BTC)
+    assert "3 orders that may rest on the venue" in trouble.message
+    assert len(world.opening()) == 3, "nothing of it is touched"
 
 
 @pytest.mark.parametrize("status", ["ERROR", "CANCELLED", "SUCCESS"])

@@ -47,7 +47,7 @@ async def test_a_closed_bridge_abandons_those_who_wait_and_those_who_come() -> N
 
 async def test_an_error_in_a_step_stops_the_process_and_leaves_the_workflow_without_an_outcome() -> None:
     stopped: list[StopError] = []
-    steps = TeamSteps({}, Bridge(asyncio.get_running_loop()), stopped.append)
+    steps = TeamSteps({}, lambda _symbol, error: stopped.append(error))
 
     with pytest.raises(Abandoned):
         await asyncio.to_thread(steps.batch_execute, "no plan")

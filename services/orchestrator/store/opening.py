@@ -1,8 +1,10 @@
 """Opens the stores of all symbols and the workflows, on SQLite or Postgres, under one lock for all that they share."""
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -11,13 +13,17 @@ from griddb.errors import DatabaseError
 from griddb.session import Session, lock_key
 from gridrpc.crash import around
 from orchestrator.dbos_runtime import sqlite_path
-from orchestrator.errors import DatabaseStopError, LeaseLostError
+from orchestrator.errors import DatabaseStopError, LeaseLostError, StopError
+from orchestrator.left import StoredGrid
 from orchestrator.store import Store
 from orchestrator.store.locks import FileLock
 from orchestrator.store.postgres import PostgresStore
+from orchestrator.store.postgres_schema import states
 from orchestrator.store.schema import SCHEMA, prepare
 from orchestrator.store.sqlite import SqliteStore, state_path
 from orchestrator.workflow_database import WorkflowDatabase, open_workflow_database
+
+_log = logging.getLogger(__name__)
 
 LOCK = "orchestrator.lock"  # the file that guards a data folder
 LOCK_KEY = lock_key("orchestrator")  # the advisory lock that guards a database
@@ -29,6 +35,7 @@ class OpenStores:
 
     by_symbol: Mapping[str, Store]
     workflows: WorkflowDatabase
+    others: Callable[[], list[StoredGrid]]  # what is kept of symbols that are not asked for
     house: Session | None = None
 
     @property
@@ -74,7 +81,24 @@ def _open_files(data_dir: Path, symbols: Sequence[str]) -> Iterator[OpenStores]:
             stores[symbol] = SqliteStore(state_path(data_dir, symbol))
             stack.callback(stores[symbol].close)
         workflows = stack.enter_context(open_workflow_database(sqlite_path(data_dir)))
-        yield OpenStores(stores, workflows)
+        yield OpenStores(stores, workflows, lambda: _other_files(data_dir, symbols))
+
+
+def _other_files(data_dir: Path, symbols: Sequence[str]) -> list[StoredGrid]:
+    own = {state_path(data_dir, symbol) for symbol in symbols}
+    paths = [path for path in sorted(data_dir.glob("state-*.sqlite")) if path not in own]
+    return [grid for path in paths for grid in _read_other(partial(SqliteStore, path), str(path))]
+
+
+def _read_other(open_store: Callable[[], SqliteStore | PostgresStore], where: str) -> list[StoredGrid]:
+    """What is kept there, if it can be read: for what nobody works for, nobody stops."""
+    try:
+        with contextlib.closing(open_store()) as store:
+            state = store.load_state()
+    except StopError as error:
+        _log.warning("of a grid that the config has no more nothing can be told: %s", error)
+        return []
+    return [] if state is None else [StoredGrid(state, where)]
 
 
 @contextlib.contextmanager
@@ -97,7 +121,16 @@ def _open_database(url: sa.URL, symbols: Sequence[str]) -> Iterator[OpenStores]:
             stores[symbol] = PostgresStore(url, symbol)
             stack.callback(stores[symbol].close)
         workflows = stack.enter_context(open_workflow_database(url))
-        yield OpenStores(stores, workflows, house)
+        yield OpenStores(stores, workflows, lambda: _other_rows(house, url, symbols), house)
+
+
+def _other_rows(house: Session, url: sa.URL, symbols: Sequence[str]) -> list[StoredGrid]:
+    found = house.read(lambda connection: [str(row.symbol) for row in connection.execute(sa.select(states.c.symbol))])
+    return [
+        grid
+        for symbol in sorted(set(found) - set(symbols))
+        for grid in _read_other(partial(PostgresStore, url, symbol), f"its rows in states and slots of {house.shown}")
+    ]
 
 
 def _guarded(call: Callable[[], None]) -> None:
