@@ -49,8 +49,8 @@ def calm(risk: RiskFlags, at_ms: int, price: Decimal | None, config: RiskConfig)
 
 
 def fresh(price_heard_ms: int, at_ms: int, config: RiskConfig) -> bool:
-    """Whether a price may still be acted on."""
-    return at_ms - price_heard_ms <= config.stale_price_ms
+    """Whether a price may still be acted on. One of the future says that the clock went back, and not how old it is."""
+    return 0 <= at_ms - price_heard_ms <= config.stale_price_ms
 
 
 def quiet_prices(risk: RiskFlags, position: Decimal, config: RiskConfig) -> tuple[Decimal, Decimal | None] | None:

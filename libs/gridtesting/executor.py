@@ -79,6 +79,8 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
         self.ledger_birth_id = uuid.uuid4().hex
         self.outcomes: list[Outcome] = []  # of the next places, one each; then ACCEPTED
         self.glimpsed: list[str] = []  # client ids that the next look at the venue's list shows, and none after it
+        self.clock_offset_ms = 0  # as the last request told it
+        self.skew_ms = 0  # its host's clock minus ours
         self.most_actions = 1_000  # of one request
         self.refused: dict[str, str] = {}  # by symbol: the sentence of one that the venue does not list
         self.adopt: Callable[[], executor_pb2.AdoptResponse] = _nothing_adopted
@@ -120,6 +122,7 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
         """Accepts, sends and answers, each at most once."""
         self._refuse(request.symbol)
         known = self._accept(request)
+        self.clock_offset_ms = request.clock_offset_ms
         known.calls += 1
         if not known.complete:
             await self.sending.wait()
@@ -140,6 +143,7 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
             ledger_birth_id=self.ledger_birth_id,
             state_birth_id=market.state_birth_id,
             end_offset=len(market.venue.log),
+            time_ms=self._now_ms(),
         )
 
     def _raise_fence(self, market: Market, request: executor_pb2.FenceRequest) -> None:
@@ -281,6 +285,7 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
             rules=rules_to_proto(market.venue.market),
             foreign=foreign_to_proto(_foreign(market.foreign)),
             funds=funds_to_proto(market.funds),
+            time_ms=self._now_ms(),
         )
 
     async def ListTroubles(  # noqa: N802
@@ -323,9 +328,12 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
     def _wish(self, action: Action) -> Outcome:
         if not isinstance(action, PlaceOrder):
             return Outcome.CANCELLED
-        if time.time_ns() // 1_000_000 > action.not_after_ms:
+        if self._now_ms() > action.not_after_ms + self.clock_offset_ms:
             return Outcome.EXPIRED
         return self.outcomes.pop(0) if self.outcomes else Outcome.ACCEPTED
+
+    def _now_ms(self) -> int:
+        return time.time_ns() // 1_000_000 + self.skew_ms
 
     def _refuse(self, symbol: str) -> None:
         if sentence := self.refused.get(symbol):

@@ -154,13 +154,16 @@ class LiveExecutor:
     address: str
     stub: "executor_pb2_grpc.ExecutorAsyncStub"
 
-    async def batch(self, request_id: str, actions: Sequence[Action], epoch: int = 1) -> list[ActionResult]:
+    async def batch(
+        self, request_id: str, actions: Sequence[Action], epoch: int = 1, *, clock_offset_ms: int = 0
+    ) -> list[ActionResult]:
         """All answers, by index."""
         request = executor_pb2.BatchExecuteRequest(
             request_id=request_id,
             symbol=SYMBOL,
             epoch=epoch,
             actions=[convert.action_to_proto(action) for action in actions],
+            clock_offset_ms=clock_offset_ms,
         )
         results = [convert.result_from_proto(message) async for message in self.stub.BatchExecute(request)]
         return sorted(results, key=lambda result: result.index)

@@ -77,6 +77,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
             ledger_birth_id=self._executor.ledger.birth_id,
             state_birth_id=fence.state_birth_id,
             end_offset=await self._run(updates.end_offset, symbol),
+            time_ms=self._executor.clock.local_ms(),
         )
 
     async def GetLedger(  # noqa: N802
@@ -247,6 +248,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
             rules=convert_orders.rules_to_proto(found.rules),
             foreign=convert_state.foreign_to_proto(found.foreign),
             funds=convert_state.funds_to_proto(found.funds),
+            time_ms=self._executor.clock.local_ms(),
         )
 
     async def ListTroubles(  # noqa: N802
@@ -271,6 +273,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
             request_id=request.request_id,
             symbol=self._symbol(request.symbol),
             epoch=request.epoch,
+            clock_offset_ms=request.clock_offset_ms,
             actions=tuple(
                 convert_orders.action_from_proto(action, f"actions[{number}]")
                 for number, action in enumerate(request.actions)

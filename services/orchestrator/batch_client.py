@@ -12,11 +12,14 @@ from gridcore.triggers import Plan
 from gridrpc.convert_orders import action_to_proto, result_from_proto
 from gridrpc.crash import around, crash_point
 from gridrpc.faults import Fault, InvalidArgument, Unavailable, fault_of
+from gridservice.steady import steady_ms
 from gridwright.v1 import executor_pb2, executor_pb2_grpc
 from orchestrator.backoff import backoff_seconds
 from orchestrator.bridge import Bridge
+from orchestrator.clock import now_ms
 from orchestrator.errors import UnfinishableError
 from orchestrator.executor_client import refuse_symbol
+from orchestrator.host_clock import HostClock
 from orchestrator.peer import Peer
 
 MALFORMED = "MALFORMED"  # the executor's reason: no ledger has ever accepted such a request
@@ -26,10 +29,11 @@ _log = logging.getLogger(__name__)
 class BatchClient:
     """Has the executor answer plans. Calls block, until the process stops at the longest."""
 
-    def __init__(self, channel: grpc.Channel, executor: Peer, bridge: Bridge) -> None:
+    def __init__(self, channel: grpc.Channel, executor: Peer, bridge: Bridge, clock: HostClock) -> None:
         self._stub = executor_pb2_grpc.ExecutorStub(channel)
         self._executor = executor
         self._bridge = bridge
+        self._clock = clock
 
     def execute(self, plan: Plan) -> tuple[ActionResult, ...]:
         """Sends the plan's actions under its request id until each has its answer; in the actions' order.
@@ -46,7 +50,10 @@ class BatchClient:
             actions=[action_to_proto(action) for action in plan.actions],
         )
         answers: dict[int, ActionResult] = {}
+        # Deadlines are by our clock as it was when the plan was made, however long the executor is waited for.
+        began_ms, began_steady_ms = max(now_ms(), plan.trigger.at_ms), steady_ms()
         for pause in backoff_seconds():
+            request.clock_offset_ms = self._clock.offset_ms(began_ms + steady_ms() - began_steady_ms)
             with around("orchestrator.call"):
                 malformed = self._call(request, answers)
             if malformed is not None:

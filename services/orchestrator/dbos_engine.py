@@ -18,7 +18,7 @@ from gridcore.state import State
 from gridcore.triggers import OrdersUpdated, Plan
 from griddb.errors import DatabaseError
 from gridrpc.convert_plan import plan_json
-from gridservice.troubles import Troubles
+from gridservice.troubles import Kind, Troubles
 from orchestrator import dbos_runtime, stranded, workflows
 from orchestrator.batch_client import BatchClient
 from orchestrator.bridge import Bridge
@@ -39,6 +39,8 @@ from orchestrator.team import Team, gather
 from orchestrator.workflow_database import WorkflowDatabase
 
 log = logging.getLogger(__name__)
+_CLOCKS_AGREE_MS = 1_000
+_CLOCK_SECONDS = 1.0
 
 
 class DbosEngine:
@@ -86,6 +88,7 @@ class DbosEngine:
         self._spawn(self._follow_prices())
         if self._settings.tick_interval_ms:
             self._spawn(self._tick())
+        self._spawn(self._watch_clocks())
         self._spawn(prune_forever(self._desks, self._settings.retention_hours))
         self._lives.update({team.desk.symbol: SymbolLife(team, self, self._settings) for team in self.teams.values()})
         for life in self._lives.values():
@@ -193,6 +196,15 @@ class DbosEngine:
         async for heard in self._prices.prices([grid.symbol for grid in self._settings.grids], heartbeat_ms):
             await self.on_price_update(heard)
 
+    async def _watch_clocks(self) -> None:
+        while True:
+            difference_ms = self._executor.clock.difference_ms
+            if abs(difference_ms) <= _CLOCKS_AGREE_MS:
+                self.troubles.end(Kind.CLOCKS_DIFFER)
+            else:
+                self.troubles.begin(Kind.CLOCKS_DIFFER, clocks_differ(difference_ms))
+            await asyncio.sleep(_CLOCK_SECONDS)
+
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(self._settings.tick_interval_ms / 1000)
@@ -214,6 +226,15 @@ class DbosEngine:
         if isinstance(error, DatabaseError):
             error = DatabaseStopError(error)
         self.fail(error if isinstance(error, StopError) else StopError(f"stopped by {error!r}: start again"))
+
+
+def clocks_differ(difference_ms: int) -> str:
+    """The sentence for a clock of the executor's that is so far ahead of ours."""
+    return (
+        f"the executor's clock is {difference_ms / 1000:+.1f} s from the orchestrator's: orders are given their "
+        "deadlines by the executor's, and nothing is lost, but journal and ledger disagree on when things were; let "
+        "both hosts follow one time server"
+    )
 
 
 def _open_keeper(grid: GridConfig, store: Store) -> tuple[Keeper, int]:

@@ -13,7 +13,7 @@ from gridcore.config import GridConfig
 from gridcore.ids import id_prefix
 from gridcore.market import MarketRules
 from gridcore.state import State
-from orchestrator.clock import now_ms
+from gridservice.steady import steady_ms
 from orchestrator.errors import StopError
 from orchestrator.executor_client import ExecutorClient
 from orchestrator.inbox import Inbox
@@ -49,7 +49,7 @@ class Desk:
         self.pulse = Pulse()
         self.thread = ThreadPoolExecutor(1, thread_name_prefix=f"step {self.symbol}")
         self.price: Decimal | None = None  # last heard
-        self.price_heard_ms = now_ms()  # when the feed last proved it current; the start, if never
+        self.proved_steady_ms = steady_ms()  # when the feed last proved it current; the start, if never
         self.busy = False
         self.trading = False  # the start path is done
         self.refused = ""  # why nothing is done for the symbol now, the sentence
@@ -59,6 +59,19 @@ class Desk:
         self.answers: dict[str, tuple[ActionResult, ...]] = {}  # of requests that are about to be committed
         self.timelines: dict[str, Timeline] = {}
         self._market: MarketRules | None = None
+
+    @property
+    def price_age_ms(self) -> int:
+        """How long ago the feed last proved the price current, or the start if it never did."""
+        return steady_ms() - self.proved_steady_ms
+
+    def price_heard_ms(self, at_ms: int) -> int:
+        """When that was, where it is `at_ms` now."""
+        return at_ms - self.price_age_ms
+
+    def prove_price(self, age_ms: int = 0) -> None:
+        """The feed proved the price current so long ago."""
+        self.proved_steady_ms = max(self.proved_steady_ms, steady_ms() - age_ms)
 
     def renewed(self) -> "Desk":
         """A desk for the same symbol on which nothing lies yet. Those who watch this one watch that."""
@@ -71,8 +84,8 @@ class Desk:
             max_update_batch=self._max_update_batch,
             stop=self.stop,
         )
-        desk.pulse, desk.price, desk.price_heard_ms = self.pulse, self.price, self.price_heard_ms
-        desk.refused = self.refused
+        desk.pulse, desk.price, desk.refused = self.pulse, self.price, self.refused
+        desk.proved_steady_ms = self.proved_steady_ms
         return desk
 
     @property

@@ -26,9 +26,11 @@ from gridrpc.convert_orders import (
 )
 from gridrpc.convert_state import foreign_from_proto, funds_from_proto
 from gridrpc.faults import Fault, NotFound, OutOfRange, Unavailable, fault_of
+from gridservice.steady import steady_ms
 from gridwright.v1 import executor_pb2, executor_pb2_grpc
 from orchestrator.backoff import backoff_seconds
 from orchestrator.errors import SymbolRefusedError, UnfinishableError
+from orchestrator.host_clock import HostClock
 from orchestrator.peer import Peer
 
 T = TypeVar("T")
@@ -110,6 +112,7 @@ class ExecutorClient:
     def __init__(self, channel: grpc.aio.Channel, peer: Peer) -> None:
         self._stub = executor_pb2_grpc.ExecutorStub(channel)
         self._peer = peer
+        self.clock = HostClock()  # the executor's
 
     @property
     def reachable(self) -> bool:
@@ -134,7 +137,9 @@ class ExecutorClient:
         request = executor_pb2.FenceRequest(
             symbol=symbol, epoch=epoch, state_birth_id=state_birth_id, prefix=prefix, rebuild=rebuild
         )
+        asked_ms = steady_ms()
         answer = await self._repeat("Fence", lambda: self._stub.Fence(request, timeout=_READ_SECONDS))
+        self.clock.heard(answer.time_ms, asked_ms)
         return Fenced(answer.ledger_birth_id, answer.state_birth_id, answer.end_offset)
 
     async def adopt(self, symbol: str, prefix: str) -> TakenOver:
@@ -202,7 +207,9 @@ class ExecutorClient:
     async def conditions(self, symbol: str) -> Conditions:
         """What the venue sets for the symbol at present."""
         request = executor_pb2.GetConditionsRequest(symbol=symbol)
+        asked_ms = steady_ms()
         answer = await self._repeat("GetConditions", lambda: self._stub.GetConditions(request, timeout=_READ_SECONDS))
+        self.clock.heard(answer.time_ms, asked_ms)
         return Conditions(
             rules_from_proto(answer.rules), foreign_from_proto(answer.foreign), funds_from_proto(answer.funds)
         )

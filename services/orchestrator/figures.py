@@ -40,7 +40,7 @@ def _of_grid(desk: Desk) -> Iterator[Figure]:
     since_ms = min((order.decided_ms for order in doubts if order.decided_ms), default=now_ms())
     yield Figure("unknown_orders", "orders whose outcome is not known", len(doubts), symbol)
     yield Figure("oldest_unknown_seconds", "age of the oldest of them, 0 without", _seconds(since_ms), symbol)
-    yield Figure("price_age_seconds", "since the feed last proved the price", _seconds(desk.price_heard_ms), symbol)
+    yield Figure("price_age_seconds", "since the feed last proved the price", desk.price_age_ms / 1000, symbol)
     yield Figure("steps", "committed steps", state.seq, symbol, counts=True)
     yield Figure("updates", "order updates applied", state.event_offset, symbol, counts=True)
     yield Figure("fills", "fills applied", state.totals.fills, symbol, counts=True)

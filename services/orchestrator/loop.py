@@ -66,7 +66,7 @@ class SymbolLoop:
         """Notes the price and its age; puts it into the inbox if it is news that may ask for something."""
         desk = self._desk
         at_ms = now_ms()
-        desk.price_heard_ms = max(desk.price_heard_ms, at_ms - heard.age_ms)
+        desk.prove_price(heard.age_ms)
         if heard.heartbeat and heard.price == desk.price and not desk.inbox.price_waits:
             return
         desk.price = heard.price
@@ -88,7 +88,7 @@ class SymbolLoop:
         desk = self._desk
         desk.trading = True
         if desk.price is None:
-            desk.price_heard_ms = now_ms()  # the start, as far as the stale rule goes
+            desk.prove_price()  # the start, as far as the stale rule goes
         else:
             desk.inbox.put_price(desk.price, now_ms())
         desk.pulse.beat()
@@ -176,12 +176,12 @@ class SymbolLoop:
         at_ms = now_ms()
         match item:
             case PriceDue():
-                if fresh(desk.price_heard_ms, at_ms, desk.config.risk):
+                if fresh(desk.price_heard_ms(at_ms), at_ms, desk.config.risk):
                     await self.step(PriceChanged(at_ms, item.price, item.passed, item.since_ms))
                 else:
                     desk.inbox.put_back(item)
             case TickDue():
-                await self.step(Ticked(at_ms, desk.price, desk.price_heard_ms))
+                await self.step(Ticked(at_ms, desk.price, desk.price_heard_ms(at_ms)))
             case tuple():
                 await self._apply(item, at_ms)
             case _:
@@ -191,7 +191,7 @@ class SymbolLoop:
         desk = self._desk
         news = tuple(update for update in updates if update.offset > desk.state.event_offset)
         if news:
-            await self.step(OrdersUpdated(at_ms, desk.price, desk.price_heard_ms, news))
+            await self.step(OrdersUpdated(at_ms, desk.price, desk.price_heard_ms(at_ms), news))
 
     async def _start_procedure(self, plan: Plan) -> None:
         desk = self._desk

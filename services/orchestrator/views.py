@@ -25,7 +25,7 @@ def state_view(
     return orchestrator_pb2.GetStateResponse(
         state=state_to_proto(desk.state),
         price="" if desk.price is None else canonical(desk.price),
-        price_age_ms=-1 if desk.price is None else max(0, now_ms() - desk.price_heard_ms),
+        price_age_ms=-1 if desk.price is None else desk.price_age_ms,
         busy=desk.busy or not desk.inbox.empty,  # what waits is as good as begun: nobody may call this settled
         executor_reachable=executor_reachable,
         pricemon_reachable=pricemon_reachable,

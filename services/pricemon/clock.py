@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gridservice.steady import steady_ms
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -18,4 +20,4 @@ Clock = Callable[[], Moment]
 
 def system_clock() -> Moment:
     """Now."""
-    return Moment(time.time_ns() // 1_000_000, time.monotonic_ns() // 1_000_000)
+    return Moment(time.time_ns() // 1_000_000, steady_ms())

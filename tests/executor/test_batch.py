@@ -306,3 +306,18 @@ async def test_a_bad_request_is_refused_by_name(
             await live.stub.BatchExecute(request).read()
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert refusal(refused).message.startswith(named)
+
+
+@pytest.mark.parametrize("offset_ms", [-3_600_000, -31_000, 31_000, 3_600_000])
+async def test_a_deadline_is_by_the_clock_of_its_sender_and_kept_by_ours(
+    tmp_path: Path, venue: FakeVenue, clock: ManualClock, make_place: MakePlace, offset_ms: int
+) -> None:
+    sent, late = make_place(ttl_ms=1_000 - offset_ms), make_place(ttl_ms=1_000 - offset_ms)
+    async with running_executor(tmp_path, venue, clock) as live:
+        (result,) = await live.batch("bot/1/1", [sent], clock_offset_ms=offset_ms)
+        clock.advance(2_000)
+        (expired,) = await live.batch("bot/1/2", [late], clock_offset_ms=offset_ms)
+        again = await live.batch("bot/1/2", [late], clock_offset_ms=offset_ms + 5_000)
+
+    assert (result.outcome, expired.outcome) == (Outcome.ACCEPTED, Outcome.EXPIRED)
+    assert again == [expired], "what the sender knows of our clock later changes nothing of what was accepted"

@@ -152,8 +152,9 @@ async def test_several_symbols_trade_in_one_process_each_on_its_own(world: World
 async def test_a_heartbeat_keeps_the_price_current_and_is_no_trigger(world: World) -> None:
     async with run_inside(world) as orchestrator:
         await orchestrator.until_seq(1)
-        before = orchestrator.desk().price_heard_ms
-        await until(lambda: orchestrator.desk().price_heard_ms > before, "a heartbeat")
+        desk = orchestrator.desk()
+        before = desk.proved_steady_ms
+        await until(lambda: desk.proved_steady_ms > before, "a heartbeat")
 
     assert orchestrator.desk().state.seq == 1
 

@@ -72,9 +72,14 @@ class BatchExecuteRequest(_message.Message):
     SYMBOL_FIELD_NUMBER: _builtins.int
     EPOCH_FIELD_NUMBER: _builtins.int
     ACTIONS_FIELD_NUMBER: _builtins.int
+    CLOCK_OFFSET_MS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     symbol: _builtins.str
     epoch: _builtins.int
+    clock_offset_ms: _builtins.int
+    """The executor's clock minus the sender's, as the sender knows it: each not_after_ms is by the sender's clock, and the
+    ledger keeps it by the executor's, from acceptance on. Not part of the contents that a repetition must equal.
+    """
     @_builtins.property
     def actions(self) -> _containers.RepeatedCompositeFieldContainer[_models_pb2.Action]: ...
     def __init__(
@@ -84,10 +89,11 @@ class BatchExecuteRequest(_message.Message):
         symbol: _builtins.str = ...,
         epoch: _builtins.int = ...,
         actions: _abc.Iterable[_models_pb2.Action] | None = ...,
+        clock_offset_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions", b"actions", "epoch", b"epoch", "request_id", b"request_id", "symbol", b"symbol"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actions", b"actions", "clock_offset_ms", b"clock_offset_ms", "epoch", b"epoch", "request_id", b"request_id", "symbol", b"symbol"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -136,6 +142,7 @@ class FenceResponse(_message.Message):
     LEDGER_BIRTH_ID_FIELD_NUMBER: _builtins.int
     STATE_BIRTH_ID_FIELD_NUMBER: _builtins.int
     END_OFFSET_FIELD_NUMBER: _builtins.int
+    TIME_MS_FIELD_NUMBER: _builtins.int
     epoch: _builtins.int
     """in force"""
     ledger_birth_id: _builtins.str
@@ -143,6 +150,8 @@ class FenceResponse(_message.Message):
     """that the ledger remembers for the symbol"""
     end_offset: _builtins.int
     """of the symbol's update log"""
+    time_ms: _builtins.int
+    """of the executor's clock as it answers"""
     def __init__(
         self,
         *,
@@ -150,10 +159,11 @@ class FenceResponse(_message.Message):
         ledger_birth_id: _builtins.str = ...,
         state_birth_id: _builtins.str = ...,
         end_offset: _builtins.int = ...,
+        time_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_offset", b"end_offset", "epoch", b"epoch", "ledger_birth_id", b"ledger_birth_id", "state_birth_id", b"state_birth_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_offset", b"end_offset", "epoch", b"epoch", "ledger_birth_id", b"ledger_birth_id", "state_birth_id", b"state_birth_id", "time_ms", b"time_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -806,6 +816,9 @@ class Conditions(_message.Message):
     RULES_FIELD_NUMBER: _builtins.int
     FOREIGN_FIELD_NUMBER: _builtins.int
     FUNDS_FIELD_NUMBER: _builtins.int
+    TIME_MS_FIELD_NUMBER: _builtins.int
+    time_ms: _builtins.int
+    """of the executor's clock as it answers"""
     @_builtins.property
     def rules(self) -> _models_pb2.MarketRules: ...
     @_builtins.property
@@ -818,10 +831,11 @@ class Conditions(_message.Message):
         rules: _models_pb2.MarketRules | None = ...,
         foreign: _models_pb2.Foreign | None = ...,
         funds: _models_pb2.Funds | None = ...,
+        time_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["foreign", b"foreign", "funds", b"funds", "rules", b"rules"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["foreign", b"foreign", "funds", b"funds", "rules", b"rules"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["foreign", b"foreign", "funds", b"funds", "rules", b"rules", "time_ms", b"time_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

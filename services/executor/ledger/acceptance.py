@@ -1,6 +1,7 @@
 """Accepting a request: recorded once with all its actions as INTENT before anything is sent, replayed ever after."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import sqlalchemy as sa
 
@@ -110,8 +111,14 @@ def _insert(connection: sa.Connection, request: NewRequest, now_ms: int) -> None
             accepted_ms=now_ms,
         )
     )
-    _insert_actions(connection, accepted_seq, request.actions)
+    kept = [_by_our_clock(action, request.clock_offset_ms) for action in request.actions]
+    _insert_actions(connection, accepted_seq, kept)
     _insert_orders(connection, request)
+
+
+def _by_our_clock(action: Action, offset_ms: int) -> Action:
+    """The action as it is kept: what is recovered hours later is judged by the time that it was told once."""
+    return replace(action, not_after_ms=action.not_after_ms + offset_ms) if isinstance(action, PlaceOrder) else action
 
 
 def _insert_actions(connection: sa.Connection, accepted_seq: int, batch: Sequence[Action]) -> None:

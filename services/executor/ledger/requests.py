@@ -19,6 +19,7 @@ class NewRequest:
     symbol: str
     epoch: int
     actions: tuple[Action, ...]
+    clock_offset_ms: int = 0  # our clock minus the sender's, by which not_after_ms is told
 
 
 @dataclass(frozen=True, slots=True)
