@@ -21,6 +21,7 @@ from executor.ports import (
     RefusedError,
     TradeCursor,
     UnknownOrderError,
+    UnreadableError,
     VenueBalance,
     VenueOrder,
     VenueTrade,
@@ -91,6 +92,7 @@ class FakeVenue:
         self.hidden_until_ms: dict[str, int] = {}  # exchange id → venue time before which no look-up shows it
         self.hidden_trades: set[str] = set()  # trade ids that no look-up shows
         self.hide_new_orders_ms = 0
+        self.unreadable: set[str] = set()  # exchange ids of orders, and trade ids as "t1", that nobody can read
         self.bend_hints: Callable[[list[Hint]], Iterable[Hint]] = lambda hints: hints
         self.known_skew_ms = 0
         self.skew_ms = skew_ms
@@ -227,12 +229,11 @@ class FakeVenue:
 
     async def order_by_client_id(self, symbol: str, client_order_id: str) -> VenueOrder | None:
         """The newest visible one."""
-        found = [order for order in self._visible(symbol) if order.client_order_id == client_order_id]
-        return found[-1] if found else None
+        return _one(reversed([order for order in self._visible(symbol) if order.client_order_id == client_order_id]))
 
     async def order_by_id(self, symbol: str, exchange_order_id: str) -> VenueOrder | None:
         """The visible order."""
-        return next((one for one in self._visible(symbol) if one.exchange_order_id == exchange_order_id), None)
+        return _one(one for one in self._visible(symbol) if one.exchange_order_id == exchange_order_id)
 
     async def open_orders(self, symbol: str) -> list[VenueOrder]:
         """The visible ones."""
@@ -356,7 +357,7 @@ class FakeVenue:
         if symbol in self.unlisted | self.mute:
             raise ReadFailedError("Invalid symbol.")
         return [
-            order
+            replace(order, unreadable="its price is missing") if number in self.unreadable else order
             for number, order in self.orders.items()
             if order.symbol == symbol and self.hidden_until_ms.get(number, 0) <= self.now_ms
         ]
@@ -364,7 +365,7 @@ class FakeVenue:
     def _trades(self, symbol: str) -> list[VenueTrade]:
         shown = {order.exchange_order_id for order in self._visible(symbol)}
         return [
-            trade
+            replace(trade, unreadable="its fee is missing") if f"t{trade.fill.trade_id}" in self.unreadable else trade
             for trade in self.trades
             if trade.exchange_order_id in shown and trade.fill.trade_id not in self.hidden_trades
         ]
@@ -381,3 +382,11 @@ class FakeVenue:
         if self.reads_to_fail > 0:
             self.reads_to_fail -= 1
             raise ReadFailedError("no answer")
+
+
+def _one(found: Iterable[VenueOrder]) -> VenueOrder | None:
+    """The first, None where there is none."""
+    order = next(iter(found), None)
+    if order is not None and order.unreadable:
+        raise UnreadableError(order)
+    return order

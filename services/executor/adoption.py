@@ -9,7 +9,7 @@ from decimal import Decimal
 from executor.clock import VenueClock
 from executor.ledger import adopting, orders
 from executor.ledger.store import Ledger
-from executor.ports import Venue, VenueOrder, VenueTrade
+from executor.ports import UnreadableError, Venue, VenueOrder, VenueTrade
 from executor.reads import Reader
 from executor.recorder import Recorder
 from executor.standing import Standing
@@ -77,7 +77,8 @@ class Adoption:
         await self._until_nothing_can_arrive()
         seen = _ours(await self._reader.read(lambda: self._venue.order_history(symbol)), prefix)
         await self._refuse_second_bot(symbol, seen)
-        trades = await self._reader.read(lambda: self._venue.trade_history(symbol))
+        history = await self._reader.read(lambda: self._venue.trade_history(symbol))
+        trades = [trade for trade in history if not trade.unreadable]
         untold = _untold(seen, trades, self._clock.venue_ms() - self._lag_ms)
         lost = [_sentence(each, untold[each.exchange_order_id]) for each in seen if each.exchange_order_id in untold]
         seen = [order for order in seen if order.exchange_order_id not in untold]
@@ -113,6 +114,10 @@ class Adoption:
 
 
 def _ours(seen: Sequence[VenueOrder], prefix: str) -> list[VenueOrder]:
+    """Raises UnreadableError where one of them cannot be read: what is taken over has to be whole."""
+    for order in seen:
+        if order.unreadable and order.client_order_id.startswith(prefix):
+            raise UnreadableError(order)
     return [
         order
         for order in seen

@@ -1,12 +1,16 @@
 """Making the ccxt client: keys, decimals, addresses, and none of its own throttling or repeating."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import ccxt.pro  # noqa: TID251  # one of the adapter's modules
 
+from executor.ccxt_tolerance import tolerate
 from executor.config import VenueSettings
 from gridrpc.settings import ConfigError
 from gridrpc.venue_client import enter_sandbox, load_spot_only, rebased
+
+_BINANCE_ARRAYS = ("/openOrders", "/allOrders", "/myTrades")
 
 
 def make_client(settings: VenueSettings) -> Any:
@@ -36,13 +40,15 @@ def make_client(settings: VenueSettings) -> Any:
     if settings.base_url:
         client.urls["api"] = rebased(client.urls["api"], settings.base_url)
     _distrust_replies(client)
+    tolerate(client)
     return client
 
 
 def _distrust_replies(client: Any) -> None:
     """A 5xx says nothing of the order, even where its body looks like a refusal and ccxt would parse it as one.
 
-    Nor does a 2xx that is no JSON, of which ccxt would make an empty list of trades or a time of None.
+    Nor does a 2xx that is no JSON, of which ccxt would make an empty list of trades or a time of None, nor `{}`, of
+    which it would make an empty list.
     """
     parse = client.handle_errors
 
@@ -53,6 +59,15 @@ def _distrust_replies(client: Any) -> None:
             raise ccxt.ExchangeNotAvailable(f"{client.id} {method} {code} {reason} {body}")
         if code < 300 and not isinstance(reply, dict | list):
             raise ccxt.BadResponse(f"{client.id} {method} {code} {body[:100]!r} is no JSON")
+        if code < 300 and method == "GET" and _answers_nothing(client.id, urlsplit(url).path, reply):
+            raise ccxt.BadResponse(f"{client.id} {method} {code} {body[:100]!r} does not answer the question")
         return parse(code, reason, url, method, headers, body, reply, *rest)
 
     client.handle_errors = handle_errors
+
+
+def _answers_nothing(exchange: str, path: str, reply: Any) -> bool:
+    """An empty object answers no question of ours, nor any object one that Binance answers with an array."""
+    if exchange.startswith("binance") and path.endswith(_BINANCE_ARRAYS):
+        return not isinstance(reply, list)
+    return reply == {} and not path.endswith("/ping")

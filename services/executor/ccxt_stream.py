@@ -16,7 +16,7 @@ async def hints(client: Any, symbol: str) -> AsyncIterator[Hint]:
     heard: asyncio.Queue[Hint | ReadFailedError] = asyncio.Queue()
     tasks = [
         asyncio.create_task(_pump(client.watch_my_trades, symbol, convert.trade, heard)),
-        asyncio.create_task(_pump(client.watch_orders, symbol, convert.order, heard)),
+        asyncio.create_task(_pump(client.watch_orders, symbol, convert.listed_order, heard)),
     ]
     try:
         while True:
@@ -34,7 +34,9 @@ async def _pump(watch: Any, symbol: str, read: Any, heard: asyncio.Queue[Hint | 
     while True:
         try:
             for raw in await watch(symbol):
-                heard.put_nowait(read(raw))
+                hint = read(raw)
+                if not hint.unreadable:  # the poll finds what cannot be read
+                    heard.put_nowait(hint)
         except (ccxt.BaseError, ReadFailedError, OSError) as error:
             heard.put_nowait(ReadFailedError(sentence(error)))
             return

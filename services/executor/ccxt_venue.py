@@ -104,14 +104,14 @@ class CcxtVenue:
 
     async def open_orders(self, symbol: str) -> list[VenueOrder]:
         """fetch_open_orders."""
-        return [convert.order(raw) for raw in await self._ask(self._client.fetch_open_orders, symbol)]
+        return [convert.listed_order(raw) for raw in await self._ask(self._client.fetch_open_orders, symbol)]
 
     async def orders_between(self, symbol: str, since_ms: int, until_ms: int) -> list[VenueOrder]:
         """fetch_orders in one page; raises ReadFailedError where the span holds more than a page."""
         raws = await self._ask(self._client.fetch_orders, symbol, since_ms, _PAGE, {"until": until_ms})
         if len(raws) >= _PAGE:
             raise ReadFailedError(f"{symbol} has {_PAGE} or more orders between {since_ms} and {until_ms}")
-        return [convert.order(raw) for raw in raws]
+        return [convert.listed_order(raw) for raw in raws]
 
     async def order_history(self, symbol: str) -> list[VenueOrder]:
         """fetch_orders, page after page by orderId on Binance; elsewhere what one call tells, and the open ones."""
@@ -119,16 +119,16 @@ class CcxtVenue:
         if not self._pages_by_id:
             name = "fetch_orders" if self._client.has.get("fetchOrders") else "fetch_closed_orders"
             raws = await self._ask(getattr(self._client, name), symbol, None, _PAGE)
-            found |= {raw["id"]: convert.order(raw) for raw in raws}
+            found |= {raw["id"]: convert.listed_order(raw) for raw in raws}
             return sorted(found.values(), key=_order_age)
         first = 1
         while True:
             raws = await self._ask(self._client.fetch_orders, symbol, None, _PAGE, {"orderId": first})
-            page = [convert.order(raw) for raw in raws]
+            page = [convert.listed_order(raw) for raw in raws]
             found |= {order.exchange_order_id: order for order in page}
             if len(page) < _PAGE:
                 return sorted(found.values(), key=_order_age)
-            first = max(int(order.exchange_order_id) for order in page) + 1
+            first = max(int(order.exchange_order_id or 0) for order in page) + 1
 
     async def trade_history(self, symbol: str) -> list[VenueTrade]:
         """fetch_my_trades from the first on."""

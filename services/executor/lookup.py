@@ -10,7 +10,7 @@ from functools import partial
 
 from executor.clock import VenueClock
 from executor.ledger.requests import Signed
-from executor.ports import ReadFailedError, TradeCursor, Venue, VenueOrder
+from executor.ports import ReadFailedError, TradeCursor, UnreadableError, Venue, VenueOrder
 from executor.reads import Reader
 from gridcore.actions import PlaceOrder
 from gridcore.money import canonical
@@ -100,12 +100,12 @@ class LookUp:
             return order
         for resting in await self._reader.read(lambda: self._venue.open_orders(symbol)):
             if resting.client_order_id == name:
-                return resting
+                return _readable(resting)
         since_ms, until_ms = signed.timestamp_ms - _AHEAD_MS, self._latest_ms(signed)
         history = await self._reader.read(lambda: self._venue.orders_between(symbol, since_ms, until_ms))
         for past in history:
             if past.client_order_id == name:
-                return past
+                return _readable(past)
         known = {past.exchange_order_id for past in history}
         return await self._search_trades(symbol, place, since_ms, until_ms, known)
 
@@ -115,11 +115,18 @@ class LookUp:
         """Trades name their order by the venue's id only, so each order not yet seen is asked for its client id."""
         cursor = TradeCursor("", since_ms)
         trades = await self._reader.read(lambda: self._venue.trades_after(symbol, cursor))
-        unseen = {trade.exchange_order_id for trade in trades if trade.side is place.side and trade.time_ms <= until_ms}
+        unseen = {
+            trade.exchange_order_id
+            for trade in trades
+            if trade.exchange_order_id and trade.time_ms <= until_ms and (trade.unreadable or trade.side is place.side)
+        }
         for exchange_order_id in sorted(unseen - known):
-            order = await self._reader.read(partial(self._venue.order_by_id, symbol, exchange_order_id))
+            try:
+                order = await self._reader.read(partial(self._venue.order_by_id, symbol, exchange_order_id))
+            except UnreadableError as error:
+                order = error.order
             if order is not None and order.client_order_id == place.client_order_id:
-                return order
+                return _readable(order)
         return None
 
     def _latest_ms(self, signed: Signed) -> int:
@@ -132,6 +139,12 @@ class LookUp:
             return signed.window_ms or None
         configured_ms = self._venue.request_window_ms
         return None if configured_ms is None else max(configured_ms, _LONGEST_WINDOW_MS)
+
+
+def _readable(order: VenueOrder) -> VenueOrder:
+    if order.unreadable:
+        raise UnreadableError(order)
+    return order
 
 
 def _compared(order: VenueOrder, place: PlaceOrder, timestamp_ms: int) -> VenueOrder | Misfit:

@@ -28,6 +28,7 @@ class VenueOrder:
     status: OrderStatus
     created_ms: int = 0  # venue time, 0 where the venue does not say
     updated_ms: int = 0
+    unreadable: str = ""  # why it cannot be read; only symbol and ids then mean anything, as far as there are any
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class VenueTrade:
     fill: Fill
     time_ms: int
     client_order_id: str = ""
+    unreadable: str = ""  # why it cannot be read; only symbol, the order's id and the time then mean anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,14 @@ class ReadFailedError(VenueError):
         self.blocked_until_ms = blocked_until_ms
 
 
+class UnreadableError(ReadFailedError):
+    """The venue shows the order that was asked for, in a form that cannot be read."""
+
+    def __init__(self, order: VenueOrder) -> None:
+        super().__init__(f"an order that cannot be read: {order.unreadable}")
+        self.order = order
+
+
 class ClockRefusedError(ReadFailedError):
     """The question was signed with a time that the venue does not take: asked again it fails until the clock is set."""
 
@@ -123,6 +133,9 @@ class UnknownSymbolError(VenueError):
 
 class Venue(Protocol):
     """An exchange account. Times are the venue's Unix milliseconds; reads raise ReadFailedError.
+
+    A list holds what can be read and, marked `unreadable`, what cannot: one element hides no other. Who asks for one
+    order that cannot be read gets UnreadableError.
 
     Of those that only the account's owner may ask, the sentence of a KeysRefusedError is the venue's own.
     """

@@ -3,10 +3,10 @@
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from executor.bucket import BlockedError, Priority, Throttle
-from executor.ports import ClockRefusedError, ReadFailedError
+from executor.ports import ClockRefusedError, ReadFailedError, UnreadableError
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ class Reader:
         attempts = AsyncRetrying(
             stop=stop_after_attempt(_ATTEMPTS),
             wait=wait_random_exponential(multiplier=0.05, max=self._longest_pause_seconds),
-            retry=retry_if_exception_type(ReadFailedError),
+            retry=retry_if_exception(_may_pass),
             reraise=True,
         )
         return await attempts(self._once, ask)
@@ -45,3 +45,8 @@ class Reader:
         except ReadFailedError as error:
             self._throttle.block_until(error.blocked_until_ms)
             raise
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether asking again may help: what cannot be read now cannot be read a moment later."""
+    return isinstance(error, ReadFailedError) and not isinstance(error, UnreadableError)

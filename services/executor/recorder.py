@@ -10,7 +10,7 @@ from executor.clock import VenueClock
 from executor.ledger import fences, orders, updates, words
 from executor.ledger.orders import OrderRecord
 from executor.ledger.store import Ledger
-from executor.ports import ReadFailedError, Venue, VenueOrder, VenueTrade
+from executor.ports import ReadFailedError, UnreadableError, Venue, VenueOrder, VenueTrade
 from executor.reads import Reader
 from executor.standing import Standing
 from gridcore.orders import OrderStatus
@@ -100,7 +100,8 @@ class Recorder:
             return True
         trades = await self._reader.read(partial(self._venue.trades_of_order, seen.symbol, seen.exchange_order_id))
         for trade in trades:
-            await self.trade(trade)
+            if not trade.unreadable:
+                await self.trade(trade)
         return await self._append_end(seen)
 
     async def _append_end(self, seen: VenueOrder) -> bool:
@@ -114,10 +115,13 @@ class Recorder:
 
     async def _look_up_owner(self, trade: VenueTrade) -> OrderRecord | None:
         """Trades carry no client id: the order is asked for before the trade is called foreign."""
-        seen = await self._reader.read(partial(self._venue.order_by_id, trade.symbol, trade.exchange_order_id))
+        try:
+            seen = await self._reader.read(partial(self._venue.order_by_id, trade.symbol, trade.exchange_order_id))
+        except UnreadableError as error:
+            seen = error.order  # whose it is can be read all the same
         if seen is None:
             raise ReadFailedError(f"trade {trade.fill.trade_id} names an order that the venue does not show yet")
-        order = await self._learned(seen) or await self._check_stranger(seen)
+        order = await self._learned(seen) or (None if seen.unreadable else await self._check_stranger(seen))
         if order is None:
             self._foreign[trade.symbol, trade.exchange_order_id] = None
             while len(self._foreign) > _MOST_FOREIGN:

@@ -31,6 +31,7 @@ from executor.recorder import Recorder
 from executor.resolver import Resolver
 from executor.sender import Sender
 from executor.standing import Standing
+from executor.unreadable import Unreadables
 from executor.venue_health import VenueHealth
 from executor.watch import Watch
 from gridrpc.crash import around, crash_point
@@ -105,6 +106,7 @@ class Executor:
             ledger, venue, self.reader, self.recorder, clock, self.standing, pace.visibility_lag_ms
         )
         self.last_resort = LastResort(ledger, look_up, self.resolver, clock, self.bell)
+        self._unreadables = Unreadables(ledger, self.troubles)
         placer = Placer(venue, look_up, clock, throttle, self.standing)
         canceller = Canceller(ledger, venue, self.reader, self.recorder, clock, throttle)
         self._sender = Sender(ledger, clock, throttle, self.flight, placer, canceller, self.resolver)
@@ -173,6 +175,7 @@ class Executor:
             self.reader,
             self.recorder,
             self.clock,
+            self._unreadables,
             poll_interval_ms=self._pace.poll_interval_ms,
             visibility_lag_ms=self._pace.visibility_lag_ms,
         )

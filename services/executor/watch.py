@@ -8,9 +8,10 @@ from functools import partial
 from executor.clock import VenueClock
 from executor.ledger import cursors, orders
 from executor.ledger.store import Ledger
-from executor.ports import ReadFailedError, TradeCursor, Venue, VenueOrder, VenueTrade
+from executor.ports import ReadFailedError, TradeCursor, UnreadableError, Venue, VenueOrder, VenueTrade
 from executor.reads import Reader
 from executor.recorder import Recorder
+from executor.unreadable import Unreadables, sentence
 from gridrpc.crash import around
 
 _log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ class Watch:
         reader: Reader,
         recorder: Recorder,
         clock: VenueClock,
+        unreadables: Unreadables,
         *,
         poll_interval_ms: int,
         visibility_lag_ms: int,
@@ -42,6 +44,7 @@ class Watch:
         self._reader = reader
         self._recorder = recorder
         self._clock = clock
+        self._unreadables = unreadables
         self._poll_seconds = poll_interval_ms / 1000
         self._longest_seconds = max(self._poll_seconds, _LONGEST_SILENCE_SECONDS)
         self._lag_ms = visibility_lag_ms
@@ -56,8 +59,9 @@ class Watch:
 
         Raises ReadFailedError, with the cursor where it was.
         """
-        await self._poll_trades()
-        await self._poll_orders()
+        in_doubt = await self._poll_trades()
+        in_doubt |= await self._poll_orders()
+        self._unreadables.tell(self._symbol, in_doubt)
 
     async def poll_for_ever(self, caught_up: Callable[[], None] = lambda: None) -> None:
         """Polls at the interval, and more slowly while the venue does not answer. Calls back after each that found."""
@@ -102,29 +106,41 @@ class Watch:
         except ReadFailedError as error:
             _log.info("left to the poll of %s: %s", self._symbol, error)
 
-    async def _poll_trades(self) -> None:
+    async def _poll_trades(self) -> dict[str, str]:
         began_ms = self._clock.venue_ms()
         cursor = await self._ledger.writer.run(cursors.read, self._symbol)
         trades = await self._reader.read(partial(self._venue.trades_after, self._symbol, cursor))
-        for trade in trades:
+        in_doubt = await self._unreadables.ours(self._symbol, trades)
+        readable = [trade for trade in trades if not trade.unreadable]
+        for trade in readable:
             await self._recorder.trade(trade)
-        moved = _settled(cursor, trades, began_ms - self._lag_ms)
+        # The cursor waits for a trade of ours that cannot be read: the order's end will ask for it, a restart too.
+        moved = cursor if in_doubt else _settled(cursor, readable, began_ms - self._lag_ms)
         if moved != cursor:
             with around("executor.cursor"):
                 await self._ledger.writer.run(cursors.advance, self._symbol, moved)
+        return in_doubt
 
-    async def _poll_orders(self) -> None:
+    async def _poll_orders(self) -> dict[str, str]:
         known = await self._ledger.writer.run(orders.on_venue, self._symbol)
         resting = await self._reader.read(partial(self._venue.open_orders, self._symbol))
+        in_doubt = await self._unreadables.ours(self._symbol, resting)
         for order in resting:
-            await self._recorder.order(order)
+            if not order.unreadable:
+                await self._recorder.order(order)
         names = {order.client_order_id for order in resting}
+        names |= in_doubt.keys()
         for record in known:
             if record.client_order_id in names:
                 continue
-            gone = await self._reader.read(partial(self._venue.order_by_id, self._symbol, record.exchange_order_id))
+            try:
+                gone = await self._reader.read(partial(self._venue.order_by_id, self._symbol, record.exchange_order_id))
+            except UnreadableError as error:
+                in_doubt[record.client_order_id] = sentence(record.client_order_id, error.order)
+                continue
             if gone is not None:
                 await self._recorder.order(gone)
+        return in_doubt
 
 
 def _settled(cursor: TradeCursor, trades: list[VenueTrade], before_ms: int) -> TradeCursor:

@@ -1,0 +1,89 @@
+"""Makes ccxt parse each element of a list by itself: one that it cannot parse hides no other.
+
+ccxt's parsers raise at a single odd element, and with it the whole list is lost. Here such an element becomes a husk
+with what could be read of it; `ccxt_convert` makes an unreadable order or trade of it.
+"""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+UNREADABLE = "unreadable"
+"""The key of a husk under which it is said why it is one."""
+
+_IDS = ("orderId", "order_id", "ordId", "id", "i")
+_CLIENT_IDS = ("clientOrderId", "client_order_id", "origClientOrderId", "clOrdId", "cl_ord_id", "c")
+_TIMES = ("time", "timestamp", "transactTime", "updateTime", "T")
+
+
+def tolerate(client: Any) -> None:
+    """Takes the client's parsers of orders, trades and markets one element at a time."""
+    client.parse_order = _sortable(_each(client.parse_order))
+    client.parse_trade = _sortable(_each(client.parse_trade))
+    client.parse_market = _each(client.parse_market)
+    fetch_markets = client.fetch_markets
+
+    async def readable_markets(*arguments: Any, **named: Any) -> list[Any]:
+        return [market for market in await fetch_markets(*arguments, **named) if not market.get(UNREADABLE)]
+
+    client.fetch_markets = readable_markets
+    if client.id.startswith("binance"):
+        client.parse_balance_custom = _of_numbers(client.parse_balance_custom)
+
+
+def _each(parse: Callable[..., Any]) -> Callable[..., Any]:
+    def parse_or_husk(raw: Any, market: Any = None, *rest: Any) -> Any:
+        try:
+            # A market's parser takes nothing besides; an order's and a trade's take the market.
+            return parse(raw) if market is None and not rest else parse(raw, market, *rest)
+        except Exception as error:  # noqa: BLE001  # parsers raise whatever a reply of another shape makes them
+            return _husk(raw, market, f"{type(error).__name__}: {error}")
+
+    return parse_or_husk
+
+
+def _sortable(parse: Callable[..., Any]) -> Callable[..., Any]:
+    """ccxt sorts by time and id; one that has none would make the whole list fail."""
+
+    def parse_sortable(*arguments: Any) -> Any:
+        parsed = parse(*arguments)
+        return {**parsed, "timestamp": parsed.get("timestamp") or 0, "id": parsed.get("id") or ""}
+
+    return parse_sortable
+
+
+def _of_numbers(parse: Callable[..., Any]) -> Callable[..., Any]:
+    """Leaves out the assets whose amounts are no numbers: ccxt would fail at them with all the others."""
+
+    def parse_balances(reply: Any, *rest: Any, **named: Any) -> Any:
+        if isinstance(reply, Mapping) and isinstance(reply.get("balances"), list):
+            reply = {**reply, "balances": [asset for asset in reply["balances"] if _is_balance(asset)]}
+        return parse(reply, *rest, **named)
+
+    return parse_balances
+
+
+def _is_balance(asset: Any) -> bool:
+    try:
+        return Decimal(asset["free"]).is_finite() and Decimal(asset["locked"]).is_finite() and bool(asset["asset"])
+    except (KeyError, TypeError, ValueError, ArithmeticError):
+        return False
+
+
+def _husk(raw: Any, market: Any, why: str) -> dict[str, Any]:
+    fields: Mapping[str, Any] = raw if isinstance(raw, Mapping) else {}
+    number = _first(fields, _IDS)
+    time = _first(fields, _TIMES)
+    return {
+        UNREADABLE: why,
+        "info": raw,
+        "id": None if number is None else str(number),
+        "order": None if number is None else str(number),
+        "clientOrderId": _first(fields, _CLIENT_IDS),
+        "symbol": market["symbol"] if market else None,
+        "timestamp": int(time) if isinstance(time, int) or str(time).isdecimal() else None,
+    }
+
+
+def _first(fields: Mapping[str, Any], names: tuple[str, ...]) -> Any:
+    return next((fields[name] for name in names if fields.get(name) is not None), None)
