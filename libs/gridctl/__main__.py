@@ -24,7 +24,7 @@ from gridctl.ops import OperationError, Order, Verb, Word, operate, resolve_orde
 from gridctl.screen import Screen
 from gridctl.stage import Stage
 from gridctl.status import ask, bystanders, doubts, grids_tables, reasons, rebuilds, services_tables
-from gridctl.tapes import tape_info
+from gridctl.tapes import TapeInfo, is_step, tape_info
 from gridctl.troubles import lines
 from gridctl.up import only, run_up, run_watch
 from griddb.errors import DatabaseError
@@ -59,12 +59,25 @@ def _demo(arguments: argparse.Namespace, console: Console) -> int:
         own_database(os.environ)
     stage = Stage(
         config=arguments.config,
-        tape=tape_info(arguments.replay) if arguments.replay else None,
+        tape=_tape(arguments),
         seed=arguments.seed if arguments.seed is not None else time.time_ns() // 1_000_000 % 1_000_000,
         speed=f"{arguments.speed:g}" if arguments.speed else None,
     )
     options = DemoOptions(arguments.data_dir, stage, arguments.duration, kill=arguments.kill)
     return asyncio.run(run_demo(options, Screen(console, plain=arguments.plain)))
+
+
+def _tape(arguments: argparse.Namespace) -> TapeInfo | None:
+    words = {name: getattr(arguments, name) for name in ("symbol", "tick_size", "lot_size")}
+    if arguments.replay is None:
+        for name, word in words.items():
+            if word:
+                raise ConfigError(f"--{name.replace('_', '-')}", word, "it is said of a tape: add --replay TAPE")
+        return None
+    for name in ("tick_size", "lot_size"):
+        if words[name] and not is_step(words[name]):
+            raise ConfigError(f"--{name.replace('_', '-')}", words[name], "give a decimal above 0, such as 0.01")
+    return tape_info(arguments.replay, **words)
 
 
 def _up(arguments: argparse.Namespace, console: Console) -> int:

@@ -77,7 +77,12 @@ def add_chaos(chaos: argparse.ArgumentParser) -> None:
 def _add_demo(demo: argparse.ArgumentParser) -> None:
     demo.add_argument("--duration", type=_positive, metavar="SECONDS", help="default: 60, or the tape's length")
     demo.add_argument("--kill", action="store_true", help="SIGKILL one of the services every few seconds")
-    demo.add_argument("--replay", type=Path, metavar="TAPE", help="a recorded market: .csv.gz of trades or 1m candles")
+    demo.add_argument(
+        "--replay", type=Path, metavar="TAPE", help="a recorded market: .csv or .csv.gz of trades, quotes or 1m candles"
+    )
+    demo.add_argument("--symbol", default="", metavar="SYMBOL", help="the tape's, where its name does not tell it")
+    for step in ("--tick-size", "--lot-size"):
+        demo.add_argument(step, default="", metavar="STEP", help="of the tape's market; default: the tape's decimals")
     demo.add_argument("--speed", type=_positive, metavar="N", help="market seconds per second")
     demo.add_argument(
         "--seed", type=int, metavar="N", help="of the simulated market and of the kills; default: new each time"

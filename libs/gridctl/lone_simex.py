@@ -3,22 +3,18 @@
 import argparse
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
 from gridctl.examples import example, example_of_tape
+from gridctl.tape_scan import guess_steps
 from gridctl.tapes import known_rules, lines_of, tape_symbol
 from gridrpc.settings import ConfigError, Table, read_toml
 from simex.__main__ import run_simex
 from simex.config import Settings, read_settings
 from simex.server import Simex
 
-_PRICES = frozenset({"price", "bid", "ask", "open", "high", "low", "close"})
-_QUANTITIES = frozenset({"qty", "bid_qty", "ask_qty"})
 _SECRET = "simex"  # noqa: S105  # what every simex comes with; the user's own is not shown
-_MOST_DECIMALS = 8  # what Binance's API carries
 _OF_A_MARKET = ("symbol", "speed", "seed", "start_price", "tick_size", "lot_size", "balance")
 
 SNIPPET = """
@@ -104,33 +100,6 @@ def _known_of(tape: Path) -> dict[str, Any]:
         return {}
     (market,) = tomllib.loads(example(name))["simex"]["markets"]
     return {key: market[key] for key in ("volume_in_quote", "time_shift_ms") if key in market}
-
-
-def guess_steps(lines: Iterable[str]) -> dict[str, str]:
-    """Tick and lot of a CSV tape: the finest decimals that its prices and quantities have. What it lacks is left out.
-
-    The volume of a candle is a sum, and says nothing of a lot. Lines that are none are the reader's to refuse.
-    """
-    finest: dict[str, int] = {}
-    for name, text in _fields(iter(lines)):
-        step = "tick_size" if name in _PRICES else "lot_size" if name in _QUANTITIES else None
-        if step is not None:
-            finest[step] = max(finest.get(step, 0), _decimals(text))
-    return {step: f"{Decimal(1).scaleb(-min(decimals, _MOST_DECIMALS)):f}" for step, decimals in finest.items()}
-
-
-def _fields(lines: Iterator[str]) -> Iterator[tuple[str, str]]:
-    header = next(lines, "").strip().split(",")
-    for line in lines:
-        yield from zip(header, line.strip().split(","), strict=False)
-
-
-def _decimals(text: str) -> int:
-    try:
-        exponent = Decimal(text).normalize().as_tuple().exponent
-    except InvalidOperation:
-        return 0
-    return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
 def _announce(simex: Simex, settings: Settings) -> None:

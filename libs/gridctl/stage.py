@@ -10,7 +10,9 @@ from gridcore.money import canonical
 from gridctl.examples import example, example_of_tape
 from gridctl.house import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX, House, read_house
 from gridctl.ports import free_ports
-from gridctl.tapes import TapeInfo
+from gridctl.tape_grid import suggest
+from gridctl.tape_scan import scan
+from gridctl.tapes import TapeInfo, lines_of
 from gridctl.toml import to_toml
 from gridrpc.settings import MISSING, ConfigError
 
@@ -55,16 +57,20 @@ def _base(stage: Stage) -> dict[str, Any]:
 
 
 def _any_tape(values: dict[str, Any], tape: TapeInfo) -> dict[str, Any]:
-    """The demo's grid on another market: half a percent wide, around the tape's first price."""
-    rules = tape.rules
+    """The demo's grid on another market, of a width and a size that suit the tape."""
+    rules, grid = tape.rules, values["grids"][0]
     fees = {name: values[SIMEX]["markets"][0][name] for name in ("maker_fee", "taker_fee")}
     market = {
         "symbol": tape.symbol, "source": "replay", "tick_size": rules.tick_size, "lot_size": rules.lot_size,
         "min_notional": rules.min_notional, **fees,
     }  # fmt: skip
-    grid = values["grids"][0]
-    grid |= {"symbol": tape.symbol, "anchor": canonical(tape.first_price), "interval": "0.005", "spacing": "geometric"}
-    values[SIMEX] |= {"markets": [market], "balances": {tape.symbol.partition("/")[2]: "100000"}}
+    suggested = suggest(tape, scan(lines_of(tape.path)))
+    grid |= {
+        "symbol": tape.symbol, "anchor": canonical(tape.first_price), "spacing": "geometric",
+        "interval": suggested.interval, "quote_per_slot": suggested.quote_per_slot,
+    }  # fmt: skip
+    grid["risk"] |= {"max_position": suggested.max_position}
+    values[SIMEX] |= {"markets": [market], "balances": {tape.symbol.partition("/")[2]: suggested.balance}}
     values[SIMEX]["limits"] = {"enabled": False}  # as the examples of tapes have it
     return values
 

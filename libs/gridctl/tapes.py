@@ -1,21 +1,24 @@
-"""What a recorded tape's file name tells: kind and symbol, and so the venue's rules, which a tape does not carry."""
+"""What the file name of a recorded tape tells: kind and symbol. A market that nobody knows has its rules guessed."""
 
 import gzip
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import partial
 from pathlib import Path
 
+from gridctl.tape_scan import scan
 from gridrpc.settings import ConfigError
 from gridsim.rules import SymbolRules
 from gridsim.tape import Tape
 from gridsim.tape_lines import TapeError
 
-_CSV_NAME = re.compile(r"(?:trades|quotes|candles1m)_.*?_(?P<market>[A-Z]{5,12})(?=_|\.)")
-_FRAMES_NAME = re.compile(r".*_(?P<market>[a-z]{5,12})_[0-9]+(?=\.ws)")
-_QUOTES = ("USDT", "BUSD", "USD", "PERP")
+_QUOTES = ("FDUSD", "USDT", "USDC", "BUSD", "TUSD", "USD", "PERP", "EUR", "TRY", "BTC", "ETH", "BNB")
+_ANY_QUOTE = "|".join(_QUOTES)
+_CSV_NAME = re.compile(rf"(?:trades|quotes|candles1m)_.*?_(?P<market>[A-Z0-9]{{2,10}}(?:{_ANY_QUOTE}))(?=_|\.)")
+_FRAMES_NAME = re.compile(r".*_(?P<market>[a-z0-9]{5,14})_[0-9]+(?=\.ws)")
+_ANY_NAME = re.compile(rf"(?<![A-Za-z0-9])(?P<base>[A-Z0-9]{{2,10}}?)[-_]?(?P<quote>{_ANY_QUOTE})(?![A-Za-z0-9])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,13 @@ class TapeRules:
     lot_size: str
     min_notional: str = "5"
 
+
+_MOST_DECIMALS = 8
+_COARSEST = Decimal(
+    "0.001"
+)  # of the price: a guessed tick is no coarser, since a quiet tape may show round prices only
+_LOT_WORTH = Decimal("0.1")  # of a lot, where the tape tells no quantities
+_SOME_DOLLARS = {"BTC": "0.00005", "ETH": "0.001", "BNB": "0.005"}
 
 # A perpetual is replayed as if it were the spot market of its index.
 _RULES = {
@@ -46,18 +56,37 @@ class TapeInfo:
     first_price: Decimal
 
 
-def tape_info(path: Path) -> TapeInfo:
-    """Raises ConfigError where the file is not there, or its name or first line does not tell what is needed."""
+def tape_info(path: Path, symbol: str = "", tick_size: str = "", lot_size: str = "") -> TapeInfo:
+    """What is given counts, then what is known of the market, then what the tape's numbers tell.
+
+    Raises ConfigError where the file is not there, its name tells no symbol, or its first line is none of a tape's.
+    """
     if not path.is_file():
         raise ConfigError("--replay", str(path), "there is no such file; give the path of a tape (.csv or .csv.gz)")
-    symbol = tape_symbol(path.name)
-    if symbol is None or symbol not in _RULES:
-        known = ", ".join(name.replace("/", "") for name in _RULES)
-        remedy = (
-            f"the name must tell a symbol whose rules are known ({known}), as trades_VENUE_TRXUSDT_DATE.csv.gz does"
-        )
-        raise ConfigError("--replay", str(path), remedy)
-    return TapeInfo(path, symbol, _RULES[symbol], _first_price(path, symbol, _RULES[symbol]))
+    named = symbol or tape_symbol(path.name)
+    if named is None:
+        raise ConfigError("--replay", str(path), "its name tells no symbol; add --symbol, such as ETH/USDT")
+    base, _, quote = named.partition("/")
+    if not base or not quote:
+        raise ConfigError("--symbol", named, "write it as ccxt does, such as ETH/USDT")
+    rules = known_rules(named)
+    if rules is None or tick_size or lot_size:
+        rules = _guessed(path, quote, rules, tick_size, lot_size)
+    return TapeInfo(path, named, rules, _first_price(path, named, rules))
+
+
+def _guessed(path: Path, quote: str, known: TapeRules | None, tick_size: str, lot_size: str) -> TapeRules:
+    try:
+        found = scan(lines_of(path))
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise _no_tape(path, error) from None
+    tick = tick_size or (known.tick_size if known else found.tick_size)
+    lot = lot_size or (known.lot_size if known else found.lot_size)
+    least = known.min_notional if known else least_notional(quote)
+    price = found.low or Decimal(1)
+    if not tick_size and not known:
+        tick = f"{min(Decimal(tick or 1), _power_below(price * _COARSEST)):f}"
+    return TapeRules(tick or "0.01", lot or f"{_power_below(_LOT_WORTH / price):f}", least)
 
 
 def tape_kind(name: str) -> str | None:
@@ -78,22 +107,41 @@ def _match(name: str) -> re.Match[str] | None:
 def tape_symbol(name: str) -> str | None:
     """The market that a tape's name tells, as ccxt writes it; None where it tells none."""
     match = _match(name)
-    if match is None:
+    found = _ANY_NAME.search(name if match is None else match["market"].upper())
+    if found is None:
         return None
-    market = match["market"].upper()
-    quote = next((quote for quote in _QUOTES if market.endswith(quote)), None)
-    if quote is None:
-        return None
-    return f"{market.removesuffix(quote)}/{'USD' if quote == 'PERP' else quote}"
+    return f"{found['base']}/{'USD' if found['quote'] == 'PERP' else found['quote']}"
 
 
 def _first_price(path: Path, symbol: str, rules: TapeRules) -> Decimal:
-    market = SymbolRules(symbol, Decimal(rules.tick_size), Decimal(rules.lot_size))
     try:
+        market = SymbolRules(symbol, Decimal(rules.tick_size), Decimal(rules.lot_size))
         return Tape(market, partial(lines_of, path)).opening().price
     except (OSError, EOFError, TapeError, UnicodeDecodeError) as error:
-        remedy = f"it is no tape ({error}); docs/simex.md describes the lines of one"
-        raise ConfigError("--replay", str(path), remedy) from None
+        raise _no_tape(path, error) from None
+
+
+def _no_tape(path: Path, error: Exception) -> ConfigError:
+    return ConfigError("--replay", str(path), f"it is no tape ({error}); docs/simex.md describes the lines of one")
+
+
+def least_notional(quote: str) -> str:
+    """What an order must be worth at least, where nobody says: some dollars in the quote coin."""
+    return _SOME_DOLLARS.get(quote, "5")
+
+
+def is_step(text: str) -> bool:
+    """Whether it is a finite decimal above 0."""
+    try:
+        step = Decimal(text)
+    except InvalidOperation:
+        return False
+    return step.is_finite() and step > 0
+
+
+def _power_below(value: Decimal) -> Decimal:
+    """The greatest power of ten that is not above it, from 1 down to the least that Binance's API carries."""
+    return Decimal(1).scaleb(min(0, max(-_MOST_DECIMALS, value.adjusted())))
 
 
 def lines_of(path: Path) -> Iterator[str]:

@@ -12,10 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gridcore.checks import check_grid
+from gridcore.market import MarketRules
 from gridctl.house import read_house
 from gridctl.killer import victims
 from gridctl.ports import free_ports
 from gridctl.stage import Stage, example, set_stage
+from gridctl.tape_scan import Scan, scan
 from gridctl.tapes import tape_info
 from gridctl.toml import to_toml
 from gridctl.workspace import MARKER, fresh_folder
@@ -104,16 +107,72 @@ def test_a_tapes_name_tells_its_symbol(tmp_path: Path, name: str, symbol: str) -
     assert Path(values["simex"]["markets"][0]["file"]) == info.path
 
 
+def test_a_tape_whose_name_tells_no_symbol_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="add --symbol, such as ETH/USDT"):
+        tape_info(tape(tmp_path, "mytape.csv.gz"))
+    with pytest.raises(ConfigError, match="write it as ccxt does"):
+        tape_info(tape(tmp_path, "mytape.csv.gz"), symbol="ETHUSDT")
+
+
 @pytest.mark.parametrize(
-    ("name", "sentence"),
+    ("name", "symbol"),
     [
-        ("trades_binance_spot_DOGEUSDT_2025.csv.gz", "whose rules are known"),
-        ("mytape.csv.gz", "whose rules are known"),
+        ("trades_binance_spot_ETHUSDT_20250304T0000.csv.gz", "ETH/USDT"),
+        ("trades_kraken_1000SATSUSDC_2025.csv.gz", "1000SATS/USDC"),
+        ("my-ETH-BTC.csv.gz", "ETH/BTC"),
+        ("SOL_USDT-day.csv.gz", "SOL/USDT"),
     ],
 )
-def test_a_tape_that_tells_no_known_symbol_is_refused(tmp_path: Path, name: str, sentence: str) -> None:
-    with pytest.raises(ConfigError, match=sentence):
-        tape_info(tape(tmp_path, name))
+def test_a_tape_of_any_market_is_taken(tmp_path: Path, name: str, symbol: str) -> None:
+    info = tape_info(tape(tmp_path, name))
+    assert info.symbol == symbol
+    assert (info.rules.tick_size, info.rules.lot_size) == ("0.0001", "0.1")
+
+
+def test_what_is_given_of_a_tape_counts(tmp_path: Path) -> None:
+    info = tape_info(tape(tmp_path, "mytape.csv.gz"), symbol="ETH/USDT", tick_size="0.00005", lot_size="2")
+    assert (info.symbol, info.rules.tick_size, info.rules.lot_size) == ("ETH/USDT", "0.00005", "2")
+
+
+MARKETS = {
+    "ETH/USDT": ["3012.11,0.5", "2950.2,0.0013", "3100,2"],
+    "DOGE/USDT": ["0.10231,510", "0.09801,12"],
+    "SHIB/USDT": ["0.00001234,1000000", "0.00001235,5"],
+    "ETH/BTC": ["0.05123,0.11", "0.05119,1.2"],
+    "BTC/USD": ["61837.63,1", "61000,3"],
+    "PEPE/EUR": ["0.0000081,1", "0.0000082,1"],
+    "XYZ/TRY": ["7,1", "8,1"],
+}
+
+
+@pytest.mark.parametrize("symbol", MARKETS)
+def test_the_grid_that_is_suggested_for_a_tape_is_one_that_trades(tmp_path: Path, symbol: str) -> None:
+    path = tmp_path / f"trades_x_{symbol.replace('/', '')}_1.csv"
+    rows = [f"{number},{row},buy" for number, row in enumerate(MARKETS[symbol], start=1)]
+    path.write_text("\n".join(["ts_ms,price,qty,side", *rows]), encoding="utf-8")
+    house = set_stage(Stage(tape=tape_info(path)), tmp_path)
+    (grid,) = load_settings(house.config).grids
+    (market,) = read_simex(Table(tomllib.loads(house.config.read_text())["simex"], "simex")).markets
+    rules = market.rules
+    check_grid(
+        grid,
+        MarketRules(
+            symbol, *symbol.split("/"), rules.tick_size, rules.lot_size, rules.lot_size, rules.min_notional,
+            rules.maker_fee, rules.taker_fee,
+        ),
+    )  # fmt: skip
+
+
+def frame(text: str) -> str:
+    return f'1723161254087000000 {{"stream":"ethusdt@trade","data":{text}}}'
+
+
+def test_the_steps_of_recorded_frames_are_told_by_their_numbers() -> None:
+    frames = [
+        frame('{"p":"3012.10000000","q":"0.00500000"}'),
+        frame('{"b":[["3012.01000000","1.00000000"]],"a":[["3012.5","0.00010000"]]}'),
+    ]
+    assert scan(frames) == Scan("0.01", "0.0001", Decimal("3012.01"), Decimal("3012.5"))
 
 
 def test_a_tape_that_is_not_there_or_no_tape_is_refused(tmp_path: Path) -> None:

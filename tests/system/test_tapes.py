@@ -111,6 +111,24 @@ async def test_a_stretch_of_each_tape_is_traded_and_the_books_agree(
     print(f"{tape.name} on {on_database.kind}: {audit[0]}")  # noqa: T201  # for -s
 
 
+@pytest.mark.system
+async def test_a_tape_of_a_market_that_nobody_knows_is_traded_and_the_books_agree(tapes: Path, tmp_path: Path) -> None:
+    """A recorded one under another market's name: rules and grid come from its numbers."""
+    stretch = STRETCHES["crash"]
+    cut = cut_tape(found(tapes, stretch), tmp_path / "tape", stretch.first, stretch.rows)
+    unknown = cut.rename(cut.with_name(cut.name.replace("BTCPERP", "ETHUSDT")))
+    printed = StringIO()
+    options = DemoOptions(tmp_path / "run", Stage(tape=tape_info(unknown), speed="3000"))
+    async with asyncio.timeout(MAX_SECONDS):
+        code = await run_demo(options, Screen(Console(file=printed), plain=True), start_forked)
+    output = printed.getvalue()
+    assert code == 0, output
+    assert "ETH/USDT" in output
+    audit = CLEAN.fullmatch(output.rstrip().rpartition("\n")[2])
+    assert audit is not None, output
+    assert int(audit[1]) >= stretch.fills, output
+
+
 @pytest.mark.parametrize("name", STRETCHES)
 def test_each_tape_has_an_example_of_its_own_kind(name: str, tapes: Path) -> None:
     tape = found(tapes, STRETCHES[name])
