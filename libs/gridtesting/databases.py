@@ -20,8 +20,8 @@ from executor.ledger.store import open_ledger
 from griddb.urls import parse_url
 from gridtesting.postgres import PostgresServer
 from orchestrator.dbos_runtime import sqlite_path
+from orchestrator.store.naming import state_path
 from orchestrator.store.opening import open_stores
-from orchestrator.store.sqlite import state_path
 
 SQLITE, POSTGRES = "sqlite", "postgres"
 

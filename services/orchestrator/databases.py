@@ -12,9 +12,9 @@ from gridrpc.settings import Table
 from orchestrator.config import DEFAULT_DATA_DIR
 from orchestrator.dbos_runtime import sqlite_path
 from orchestrator.dbos_schema import DbosSchema
+from orchestrator.store.naming import present_path
 from orchestrator.store.opening import LOCK, LOCK_KEY
 from orchestrator.store.schema import SCHEMA
-from orchestrator.store.sqlite import state_path
 
 SERVICE = "orchestrator"
 
@@ -40,7 +40,7 @@ def holding(config: Table, environment: Mapping[str, str]) -> Holding:
         return schema_holding(SERVICE, (state, workflows), url, LOCK_KEY)
     symbols = [grid.text("symbol") for grid in config.tables("grids")]
     units = [
-        Unit(f"state of {symbol}", _file(state_path(data_dir, symbol)), SCHEMA, "trading_steps") for symbol in symbols
+        Unit(f"state of {symbol}", _file(present_path(data_dir, symbol)), SCHEMA, "trading_steps") for symbol in symbols
     ]
     units.append(Unit("workflows", _file(sqlite_path(data_dir)), DbosSchema(), _WORKFLOWS))
     return file_holding(SERVICE, tuple(units), data_dir / LOCK)

@@ -22,9 +22,9 @@ from griddb.session import open_engine
 from gridtesting.databases import Database
 from gridtesting.postgres import PASSWORD, PostgresServer, binaries
 from orchestrator.errors import UnfinishableError
+from orchestrator.store.naming import state_path
 from orchestrator.store.opening import OpenStores, open_stores
 from orchestrator.store.schema import SCHEMA as STATE_SCHEMA
-from orchestrator.store.sqlite import state_path
 
 BTC = "BTC/USDT"
 

@@ -18,8 +18,9 @@ from gridtesting.databases import POSTGRES, SQLITE, Database
 from orchestrator.errors import ConflictError, LeaseLostError, UnfinishableError
 from orchestrator.journal import Phase
 from orchestrator.store import Store
+from orchestrator.store.naming import state_path
 from orchestrator.store.postgres import PostgresStore
-from orchestrator.store.sqlite import SqliteStore, state_path
+from orchestrator.store.sqlite import SqliteStore
 
 Open = Callable[[], Store]
 BTC = "BTC/USDT"

@@ -17,10 +17,11 @@ from orchestrator.errors import DatabaseStopError, LeaseLostError, StopError
 from orchestrator.left import StoredGrid
 from orchestrator.store import Store
 from orchestrator.store.locks import FileLock
+from orchestrator.store.naming import adopt_name, state_path
 from orchestrator.store.postgres import PostgresStore
 from orchestrator.store.postgres_schema import states
 from orchestrator.store.schema import SCHEMA, prepare
-from orchestrator.store.sqlite import SqliteStore, state_path
+from orchestrator.store.sqlite import SqliteStore
 from orchestrator.workflow_database import WorkflowDatabase, open_workflow_database
 
 _log = logging.getLogger(__name__)
@@ -78,6 +79,7 @@ def _open_files(data_dir: Path, symbols: Sequence[str]) -> Iterator[OpenStores]:
         stack.callback(lock.release)
         stores: dict[str, Store] = {}
         for symbol in symbols:
+            adopt_name(data_dir, symbol)
             stores[symbol] = SqliteStore(state_path(data_dir, symbol))
             stack.callback(stores[symbol].close)
         workflows = stack.enter_context(open_workflow_database(sqlite_path(data_dir)))

@@ -6,7 +6,6 @@ file, raised by every start, which each commit checks.
 
 import contextlib
 import functools
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -67,11 +66,6 @@ def _patient(
         return store.patiently(lambda: method(store, *args, **kwargs))
 
     return run
-
-
-def state_path(data_dir: Path, symbol: str) -> Path:
-    """Where a symbol is kept: `state-BTC-USDT.sqlite`."""
-    return data_dir / f"state-{re.sub('[^A-Za-z0-9]+', '-', symbol)}.sqlite"
 
 
 class SqliteStore:
