@@ -13,6 +13,7 @@ from gridcore.errors import LogMismatchError
 from gridcore.market import MarketRules
 from gridcore.money import ZERO
 from gridcore.orders import EVENT_OF_STATUS, OrderEvent, OrderStatus, Role, Side, advance
+from gridcore.refusals import FREED_BY_UPDATES, at_once
 from gridcore.slots import InventorySlot, PositionStatus, SlotEvent, SlotOrder, passed, with_position
 from gridcore.state import State, Totals
 from gridcore.strays import slot_of
@@ -26,7 +27,7 @@ def absorb(state: State, updates: tuple[OrderUpdate, ...], market: MarketRules, 
 
     A fill of an order that no slot has any more is booked on the slot that its name tells, and remembered as stray. A
     slot whose order ended as nobody here asked for (taken down by the venue or by the user's hand, or never placed)
-    rests until `retry_at_ms`.
+    rests until `retry_at_ms`. Slots that lacked what fills and ends may have freed wait no longer.
     """
     slots, totals, offset, stray = dict(state.slots), state.totals, state.event_offset, state.risk.stray_order
     for update in updates:
@@ -47,6 +48,7 @@ def absorb(state: State, updates: tuple[OrderUpdate, ...], market: MarketRules, 
                 case OrderStatus() as status:
                     slots[key], totals = _moved(slot, order, update, status, totals, retry_at_ms)
         offset = update.offset
+    slots.update(at_once(slots, FREED_BY_UPDATES))
     risk = state.risk if stray == state.risk.stray_order else replace(state.risk, stray_order=stray)
     return replace(state, slots=slots, totals=totals, event_offset=offset, risk=risk)
 
@@ -149,5 +151,6 @@ def _moved(
     closed = order.role is Role.CLOSING and slot.position_status is not PositionStatus.FILLED
     rounds = int(closed and order.executed > 0)
     asked_for = status is OrderStatus.FILLED or order.status is OrderStatus.CANCELING
-    free = replace(slot, order=None, retry_after_ms=0 if asked_for else retry_at_ms, round=slot.round + rounds)
+    retry_after_ms = 0 if asked_for else retry_at_ms
+    free = replace(slot, order=None, retry_after_ms=retry_after_ms, refusal=None, round=slot.round + rounds)
     return passed(slot, SlotEvent.ORDER_ENDED, free), replace(totals, rounds=totals.rounds + rounds)

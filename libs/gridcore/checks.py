@@ -1,6 +1,7 @@
 """Whether a grid is worth starting: one that the venue would refuse or that loses money is refused with the numbers."""
 
 from decimal import Decimal
+from functools import lru_cache
 
 from gridcore.config import GridConfig, Spacing
 from gridcore.errors import GridRefusedError
@@ -9,6 +10,7 @@ from gridcore.market import MarketRules
 from gridcore.money import canonical
 from gridcore.orders import Side
 from gridcore.slots import InventorySlot
+from gridcore.state import State
 
 
 def check_grid(config: GridConfig, market: MarketRules) -> None:
@@ -17,8 +19,10 @@ def check_grid(config: GridConfig, market: MarketRules) -> None:
     With a range, its ends are checked too: an arithmetic grid earns least per round at the top, and a fixed base
     quantity has its smallest notional at the bottom.
     """
+    check_units(config, market.quote)
     _check_numbers(config, market)
     _check_windows(config)
+    _check_places(config, market)
     rungs = ladder(config, market)
     slots = _slots_to_check(config, rungs)
     for slot in slots:
@@ -43,12 +47,35 @@ def refusal(slot: InventorySlot, rungs: Ladder, market: MarketRules) -> str:
                 f"{canonical(market.min_notional)} {market.quote} or {canonical(market.min_quantity)} {market.base}: "
                 "raise quote_per_slot or base_per_slot"
             )
+        excess = _excess(amount, price, market)
+        if excess:
+            return (
+                f"slot {slot.key}: its {leg} order of {canonical(amount)} {market.base} at {canonical(price)} {excess}"
+            )
     profit = round_trip_profit(slot, market)
     if profit <= 0:
         return (
             f"slot {slot.key}: a round to {canonical(slot.closing_price)} loses {canonical(-profit)} {market.quote} "
-            f"per {market.base} after two maker fees of {canonical(market.maker_fee * 100)} %: widen the interval"
+            f"per {market.base} after two maker fees of {canonical(market.maker_fee * 100)} %: widen the interval, a "
+            "difference in quote with spacing = ARITHMETIC, a fraction of the price with GEOMETRIC (0.01 is 1 %)"
         )
+    return ""
+
+
+def _excess(quantity: Decimal, price: Decimal, market: MarketRules) -> str:
+    """Which of the venue's maximums an order breaks, with the remedy; empty if none."""
+    size = "lower quote_per_slot or base_per_slot"
+    if market.max_quantity is not None and quantity > market.max_quantity:
+        return f"is over the venue's maximum of {canonical(market.max_quantity)} {market.base}: {size}"
+    if market.max_position is not None and quantity > market.max_position:
+        return f"is over the {canonical(market.max_position)} {market.base} that the venue lets an account hold: {size}"
+    if market.max_notional is not None and quantity * price > market.max_notional:
+        value = f"{canonical(quantity * price)} {market.quote}"
+        return f"is worth {value}, over the venue's maximum of {canonical(market.max_notional)} {market.quote}: {size}"
+    if market.min_price is not None and price < market.min_price:
+        return f"is below the venue's lowest price of {canonical(market.min_price)}: raise lower, or the anchor"
+    if market.max_price is not None and price > market.max_price:
+        return f"is above the venue's highest price of {canonical(market.max_price)}: reduce upper, or the anchor"
     return ""
 
 
@@ -95,6 +122,47 @@ def _check_budget(config: GridConfig, market: MarketRules, smallest: Decimal) ->
         )
 
 
+def _check_places(config: GridConfig, market: MarketRules) -> None:
+    most = config.buy_window + config.sell_window + 2 * config.window_slack
+    if market.max_orders and most > market.max_orders:
+        raise GridRefusedError(
+            f"buy_window = {config.buy_window} and sell_window = {config.sell_window}, each with window_slack = "
+            f"{config.window_slack}, can have {most} orders open at once, and the venue allows {market.max_orders} in "
+            f"{market.symbol}: reduce the windows"
+        )
+
+
+def check_units(config: GridConfig, quote: str) -> None:
+    """Raises GridRefusedError for an interval that is meant in the unit of the other spacing."""
+    interval = canonical(config.interval)
+    if config.spacing is Spacing.GEOMETRIC and config.interval >= 1:
+        raise GridRefusedError(
+            f"interval = {interval} with spacing = GEOMETRIC is a fraction of the price, "
+            f"{canonical(config.interval * 100)} % of it: 0.01 is 1 %; for levels {interval} "
+            f"{quote} apart give spacing = ARITHMETIC"
+        )
+    if config.spacing is Spacing.ARITHMETIC and config.interval >= config.anchor:
+        raise GridRefusedError(
+            f"interval = {interval} with spacing = ARITHMETIC is a difference in {quote}, and leaves no level between "
+            f"0 and anchor = {canonical(config.anchor)}: narrow it"
+        )
+
+
+def unfit_now(state: State, market: MarketRules, config: GridConfig) -> str:
+    """Why the grid cannot live under rules that have changed since its start, which has checked those of then."""
+    return "" if state.rules is None else unfit(config, market)
+
+
+@lru_cache(maxsize=64)
+def unfit(config: GridConfig, market: MarketRules) -> str:
+    """Why the grid cannot live under these rules; empty if it can."""
+    try:
+        check_grid(config, market)
+    except GridRefusedError as error:
+        return str(error)
+    return ""
+
+
 def _check_windows(config: GridConfig) -> None:
     for name, window in (("buy_window", config.buy_window), ("sell_window", config.sell_window)):
         if window < 1:
@@ -112,9 +180,15 @@ def _check_windows(config: GridConfig) -> None:
 def _check_numbers(config: GridConfig, market: MarketRules) -> None:
     step = config.interval if config.spacing is Spacing.ARITHMETIC else config.anchor * config.interval
     if step < market.tick_size:
+        unit = (
+            f"a difference in {market.quote} with spacing = ARITHMETIC: widen it, or give spacing = GEOMETRIC if a "
+            "fraction of the price is meant (0.01 is 1 %)"
+            if config.spacing is Spacing.ARITHMETIC
+            else "a fraction of the price with spacing = GEOMETRIC (0.01 is 1 %): widen it"
+        )
         raise GridRefusedError(
             f"interval = {canonical(config.interval)} is {canonical(step)} {market.quote} at the anchor, under the "
-            f"venue's tick_size of {canonical(market.tick_size)}: widen it"
+            f"venue's tick_size of {canonical(market.tick_size)}; it is {unit}"
         )
     if (config.quote_per_slot is None) == (config.base_per_slot is None):
         raise GridRefusedError(

@@ -1,26 +1,52 @@
 """Conditions: what the venue sets for a symbol and may change while the grid trades. A change is a journalled step."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from gridcore.market import MarketRules
+from gridcore.refusals import INSUFFICIENT_FUNDS, INVALID_ORDER, MARKET_CLOSED, ORDER_PLACES, at_once, forgiven
+from gridcore.slots import InventorySlot
 from gridcore.state import Foreign, Funds, State
 from gridcore.triggers import ConditionsSeen
+
+_OF_RULES = frozenset({INVALID_ORDER, MARKET_CLOSED, ORDER_PLACES, "SYMBOL_REFUSED"})
+_OF_FUNDS = frozenset({INSUFFICIENT_FUNDS})
+_OF_PLACES = frozenset({ORDER_PLACES})
 
 
 def changes_conditions(state: State, seen: ConditionsSeen) -> bool:
     """Whether the state would be another with what was seen."""
-    return with_conditions(state, seen) != state
+    rules = state.rules if seen.rules is None else seen.rules
+    return (state.foreign, state.funds, state.rules) != (seen.foreign, seen.funds, rules)
 
 
 def with_conditions(state: State, seen: ConditionsSeen) -> State:
-    """The state with what was seen."""
+    """The state with what was seen. Slots that waited for just that wait no longer."""
+    slots = dict(state.slots)
+    if seen.rules is not None:
+        slots.update(forgiven(slots, _OF_RULES))
+    if seen.foreign.orders < state.foreign.orders:
+        slots.update(at_once(slots, _OF_PLACES))
+    slots.update(_funded(slots, state.funds, seen.funds))
     rules = state.rules if seen.rules is None else seen.rules
-    return replace(state, foreign=seen.foreign, funds=seen.funds, rules=rules)
+    return replace(state, slots=slots, foreign=seen.foreign, funds=seen.funds, rules=rules)
+
+
+def _funded(slots: Mapping[str, InventorySlot], before: Funds | None, after: Funds | None) -> dict[str, InventorySlot]:
+    # What known funds cannot pay is not tried (`purse`), so a wait beyond that is for nothing once they have grown.
+    if after is None:
+        return forgiven(slots, _OF_FUNDS) if before is not None else {}
+    if before is None or after.base > before.base or after.quote > before.quote:
+        return at_once(slots, _OF_FUNDS)
+    return {}
 
 
 def news(
     state: State, market: MarketRules, *, at_ms: int, rules: MarketRules, foreign: Foreign, funds: Funds | None
 ) -> ConditionsSeen | None:
-    """The trigger to step with; None where nothing differs from the state, and from the rules that it trades under."""
+    """The trigger to step with; None where nothing differs from the state, and from the rules that it trades under.
+
+    `funds` as a state has them: `funds.to_record` makes them of what the venue shows.
+    """
     seen = ConditionsSeen(at_ms, foreign, funds, None if rules == market else rules)
     return seen if changes_conditions(state, seen) else None

@@ -32,7 +32,7 @@ class RiskConfig:
     max_jump: Decimal | None = None
     jump_window_ms: int = 60_000
     max_position: Decimal | None = None
-    max_rejects: int = 0  # how many orders refused in a row stop the grid; 0: none
+    max_rejects: int = 20  # how many refusals of one slot in a row, for a lasting reason, stop the grid; 0: any number
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import assert_never
 
 from gridcore.accounting import absorb
 from gridcore.actions import Action, CancelOrder, PlaceOrder
+from gridcore.checks import unfit_now
 from gridcore.conditions import changes_conditions
 from gridcore.config import GridConfig
 from gridcore.ids import client_order_id
@@ -49,7 +50,7 @@ def decide(
     )
     match trigger:
         case PriceChanged() | Ticked():
-            verdict = check_risk(state, trigger, config.risk)
+            verdict = check_risk(state, trigger, config.risk, unfit_now(state, market, config))
             if verdict.procedure is not None:
                 return replace(plan, procedure=verdict.procedure)
             plan = replace(plan, risk=verdict.risk, changes=verdict.risk != state.risk)

@@ -13,10 +13,12 @@ from operator import attrgetter
 from gridcore.budget import budget_left
 from gridcore.checks import refusal
 from gridcore.config import GridConfig
+from gridcore.giving_way import giving_way
 from gridcore.ladder import Ladder, ladder
 from gridcore.market import MarketRules
 from gridcore.money import ZERO
 from gridcore.orders import OrderStatus, Role, Side
+from gridcore.purse import Lack, Purse
 from gridcore.slots import InventorySlot, PositionStatus, SlotOrder
 from gridcore.state import Mode, State
 
@@ -45,6 +47,7 @@ class Adjustment:
     dropped_slots: tuple[str, ...] = ()
     flipped_slots: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()  # of the cancels' slots, in their order
+    lacks: tuple[Lack, ...] = ()  # what is not tried, for want of funds or of order places
 
     @property
     def idle(self) -> bool:
@@ -63,7 +66,8 @@ class PositionManager:
         self._config = config
         self._price = price
         self._at_ms = at_ms
-        self._may_place = fresh and price is not None
+        self._halted = market.halted  # the venue takes no orders: none is tried until it does again
+        self._may_place = fresh and price is not None and not market.halted
         self._running = state.risk.mode is Mode.RUNNING
         self._ladder: Ladder = ladder(config, market)
         self._slots = sorted(state.slots.values(), key=attrgetter("price"))
@@ -73,13 +77,17 @@ class PositionManager:
 
     def adjust(self) -> Adjustment:
         """The cancels and placements that the price and the mode ask for."""
-        if self._state.risk.mode is Mode.PAUSED:
+        if self._state.risk.mode is Mode.PAUSED or (self._halted and self._running):
             return Adjustment()
         wanted = [self._ladder.wants(slot) for slot in self._slots]
         cancelled = [slot for slot, stays in zip(self._slots, wanted, strict=True) if self._must_cancel(slot, stays)]
         taken = {slot.level for slot in compress(self._slots, wanted) if slot.order is not None}
-        closings = list(self._closings()) if self._may_place else []
-        openings = list(self._openings(taken)) if self._may_place else []
+        purse = Purse(self._state, self._market, self._slots)
+        closings = self._closings(purse) if self._may_place else []
+        openings = list(self._openings(taken, purse)) if self._may_place else []
+        if purse.lacks:
+            gone = {slot.key for slot in cancelled}
+            cancelled += giving_way(self._slots, purse, self._known_price(), gone, self._at_ms)
         return Adjustment(
             cancels=tuple(slot.order for slot in cancelled if slot.order is not None),
             keys=tuple(slot.key for slot in cancelled),
@@ -89,6 +97,7 @@ class PositionManager:
             flipped_slots=tuple(
                 slot.key for slot, stays in zip(self._slots, wanted, strict=True) if slot.retiring is stays
             ),
+            lacks=tuple(purse.lacks),
         )
 
     def _resting(self, slot: InventorySlot) -> bool:
@@ -124,9 +133,11 @@ class PositionManager:
 
     def _mispriced(self, slot: InventorySlot, order: SlotOrder, price: Decimal) -> bool:
         # Placed beyond the slot's closing price, on the maker's side of a market that has come back since: there it
-        # would wait for a better price than the slot was opened for.
-        reachable = self._rank(order.side, slot.closing_price, price) > 0
-        return reachable and order.price != self._on_tick(order.side, slot.closing_price)
+        # would wait for a better price than the slot was opened for. One that rests at the closing price itself stays,
+        # also where the venue's new tick has no such price any more: it fills as it is, and keeps its turn in the book.
+        if order.price == slot.closing_price or self._rank(order.side, slot.closing_price, price) <= 0:
+            return False
+        return order.price != self._on_tick(order.side, slot.closing_price)
 
     def _overtaken(self, slot: InventorySlot, price: Decimal) -> bool:
         # A slot has one order at a time, so a part already bought can be sold only once the rest of its opening order
@@ -137,20 +148,47 @@ class PositionManager:
 
     # -- placements
 
-    def _closings(self) -> Iterator[Placement]:
+    def _closings(self, purse: Purse) -> list[Placement]:
+        """Closing orders that are due, nearest first, as far as the purse reaches."""
         price = self._known_price()
-        found: list[Placement] = []
+        due: list[Placement] = []
+        waiting = 0
         for slot in self._slots:
-            if slot.order is not None or self._resting(slot):
+            if slot.order is not None:
                 continue
             quantity = slot.closable(self._market)
             if quantity == 0:
                 continue
             side = slot.opening_side.opposite
             limit = self._closing_limit(side, slot.closing_price, price)
-            if self._rank(side, limit, price) <= self._window(side):
-                found.append(Placement(slot, Role.CLOSING, side, limit, quantity))
-        yield from sorted(found, key=lambda each: (abs(each.price - price), each.price))
+            if self._rank(side, limit, price) > self._window(side):
+                continue
+            if self._resting(slot) or not self._reaches(side, limit):
+                waiting += 1
+            else:
+                due.append(Placement(slot, Role.CLOSING, side, limit, quantity))
+        due.sort(key=lambda each: (abs(each.price - price), each.price))
+        if purse.unlimited:
+            return due
+        # At the closing price, which no price of the cell exceeds where it buys, so that they all say the same.
+        placed = [each for each in due if purse.take(Role.CLOSING, each.side, each.quantity, each.slot.closing_price)]
+        purse.reserve(waiting, {each.slot.key for each in placed})
+        return placed
+
+    def _reaches(self, side: Side, limit: Decimal) -> bool:
+        """Whether the venue takes an order of this price while the market is where it is (PERCENT_PRICE).
+
+        Held against the far ends of the cell that the price lies in, so that it is the same for every price of it. What
+        the venue measures from is an average of the last minutes, so near the limit it may still refuse.
+        """
+        allowed = self._market.buy_range if side is Side.BUY else self._market.sell_range
+        if allowed.lowest is None and allowed.highest is None:
+            return True
+        price = self._known_price()
+        below = self._ladder.price(self._ladder.highest_below(price))
+        above = self._ladder.price(self._ladder.lowest_above(price))
+        too_low = allowed.lowest is not None and limit < allowed.lowest * above
+        return not (too_low or (allowed.highest is not None and limit > allowed.highest * below))
 
     def _closing_limit(self, side: Side, closing_price: Decimal, price: Decimal) -> Decimal:
         # A closing price that the market has passed would trade at once, and a post-only order would be refused: it is
@@ -166,22 +204,29 @@ class PositionManager:
         # It is there already, unless the venue has changed its tick since the slot was made.
         return self._market.price_up(closing_price) if side is Side.SELL else self._market.price_down(closing_price)
 
-    def _openings(self, taken: set[int]) -> Iterator[Placement]:
+    def _openings(self, taken: set[int], purse: Purse) -> Iterator[Placement]:
         """Opening orders for the levels in the window, but for those of which is known that their slot has an order."""
         if not self._running:
             return
-        slots, limit = self._opening_slots(taken), self._config.risk.max_position
-        sides = set() if limit is None else {slot.opening_side for slot in slots}
+        slots = self._opening_slots(taken)
+        limits = {side: self._position_limit(side) for side in Side}
+        sides = {slot.opening_side for slot in slots} if limits[_BUY] is not None else set()
         exposure = {side: self._exposure(side) for side in sides}
         left = budget_left(self._state, self._config) if slots else None
         for slot in slots:
             quantity = self._ladder.opening_quantity(slot.price)
             if left is not None and quantity * slot.price > left:
                 continue
+            limit, exposed = limits[slot.opening_side], ZERO
             if limit is not None:
                 exposed = exposure[slot.opening_side] + quantity
                 if exposed > limit:
                     continue
+            if not self._reaches(slot.opening_side, slot.price):
+                continue
+            if not purse.take(Role.OPENING, slot.opening_side, quantity, slot.price) or self._resting(slot):
+                continue
+            if limit is not None:
                 exposure[slot.opening_side] = exposed
             if left is not None:
                 left -= quantity * slot.price
@@ -202,12 +247,18 @@ class PositionManager:
         if wanted is None or wanted.opening_side is not side:
             return None
         slot = self._state.slots.get(wanted.key, wanted)
-        if slot.order is not None or slot.closable(self._market) > 0 or self._resting(slot):
+        if slot.order is not None or slot.closable(self._market) > 0:
             return None
         if refusal(wanted, self._ladder, self._market):
             return None
         # The other side's slot can have the same price after a change of range; it keeps its side while it holds dust.
         return slot if slot.opening_side is side else None
+
+    def _position_limit(self, side: Side) -> Decimal | None:
+        own, venue = self._config.risk.max_position, self._market.max_position
+        if venue is None or side is not _BUY:  # the venue's is about what may be bought
+            return own
+        return venue if own is None else min(own, venue)
 
     def _exposure(self, side: Side) -> Decimal:
         """What this side's slots would hold if all of their opening orders filled and the other side's were closed."""

@@ -7,21 +7,26 @@ memory tolerates.
 
 from decimal import Decimal
 
+from gridcore.checks import unfit_now
 from gridcore.config import GridConfig
 from gridcore.ladder import Ladder, ladder
 from gridcore.market import MarketRules
 from gridcore.position_manager import PositionManager
 from gridcore.risk import quiet_prices
-from gridcore.state import Mode, State
+from gridcore.state import State
 
 # How many cells a band is widened by on each side. Beyond, a price is decided in full, and that is only slower.
 _REACH = 16
 
+# A slot that rests after a refusal acts by itself once its time has come, at whatever price. So a band is asked for as
+# if every wait were over: what asks for nothing then, asks for nothing before.
+_EVER = 2**62
+
 
 def quiet_band(state: State, market: MarketRules, config: GridConfig) -> tuple[Decimal, Decimal] | None:
     """The open price interval in which `decide` gives an empty plan for any PriceChanged, None where there is none."""
-    prices = quiet_prices(state.risk, state.totals.position, config.risk)
-    if state.last_price is None or prices is None or _waits_for_time(state):
+    prices = quiet_prices(state.risk, state.totals.position, config.risk, unfit_now(state, market, config))
+    if state.last_price is None or prices is None:
         return None
     rungs = ladder(config, market)
     cell = rungs.highest_below(state.last_price)
@@ -52,9 +57,4 @@ def _idle(state: State, market: MarketRules, config: GridConfig, rungs: Ladder, 
 def _idle_at(state: State, market: MarketRules, config: GridConfig, price: Decimal) -> bool:
     if price <= 0:
         return False
-    return PositionManager(state, market, config, price=price, at_ms=0, fresh=True).adjust().idle
-
-
-def _waits_for_time(state: State) -> bool:
-    # A resting slot acts by itself once its time has come, at whatever price.
-    return state.risk.mode is not Mode.PAUSED and any(slot.retry_after_ms for slot in state.slots.values())
+    return PositionManager(state, market, config, price=price, at_ms=_EVER, fresh=True).adjust().idle

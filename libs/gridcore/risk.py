@@ -24,15 +24,18 @@ class Verdict:
     procedure: Procedure | None = None
 
 
-def check_risk(state: State, trigger: PriceChanged | Ticked, config: RiskConfig) -> Verdict:
-    """Folds a price or a tick. Only a grid that is RUNNING or PAUSED can trip, only a SAFE one can clear."""
+def check_risk(state: State, trigger: PriceChanged | Ticked, config: RiskConfig, unfit: str = "") -> Verdict:
+    """Folds a price or a tick. Only a grid that is RUNNING or PAUSED can trip, only a SAFE one can clear.
+
+    `unfit` is why the grid cannot live under the venue's present rules, empty if it can.
+    """
     risk = state.risk
     if risk.mode is Mode.SAFE:
         stray = None if risk.rule is Rule.STRAY_FILL else _stray(risk)
-        return _clear(state, trigger, config) if stray is None else Verdict(_by_hand(risk, stray))
+        return _clear(state, trigger, config, unfit) if stray is None else Verdict(_by_hand(risk, stray))
     if risk.mode is Mode.ENTERING:
         return Verdict(risk)
-    standing = _standing(risk, state.totals.position, config)
+    standing = _standing(risk, state.totals.position, config, unfit)
     match trigger:
         case PriceChanged():
             anchors, jump = _fold_prices(risk.anchors, trigger, config)
@@ -53,11 +56,13 @@ def fresh(price_heard_ms: int, at_ms: int, config: RiskConfig) -> bool:
     return 0 <= at_ms - price_heard_ms <= config.stale_price_ms
 
 
-def quiet_prices(risk: RiskFlags, position: Decimal, config: RiskConfig) -> tuple[Decimal, Decimal | None] | None:
+def quiet_prices(
+    risk: RiskFlags, position: Decimal, config: RiskConfig, unfit: str = ""
+) -> tuple[Decimal, Decimal | None] | None:
     """The open price interval that neither trips nor moves the memory. Upper end None: unbounded; None: nowhere."""
     if risk.mode in {Mode.SAFE, Mode.ENTERING}:
         return ZERO, None
-    if _standing(risk, position, config) is not None:
+    if _standing(risk, position, config, unfit) is not None:
         return None
     return steady(risk.anchors, config)
 
@@ -84,9 +89,16 @@ def _fold_prices(anchors: Anchors, trigger: PriceChanged, config: RiskConfig) ->
     return anchors, next((jump for jump in jumps if jump is not None), None)
 
 
-def _standing(risk: RiskFlags, position: Decimal, config: RiskConfig) -> EnterSafeMode | None:
-    """Reasons to stop that stay until a person has looked."""
-    return _stray(risk) or _too_large(position, config) or _rejected(risk, config)
+def _standing(risk: RiskFlags, position: Decimal, config: RiskConfig, unfit: str) -> EnterSafeMode | None:
+    """Reasons to stop that stay until a person has looked, or the venue has changed its rules again."""
+    return _stray(risk) or _too_large(position, config) or _rejected(risk, config) or _unfit(risk.mode, unfit)
+
+
+def _unfit(mode: Mode, why: str) -> EnterSafeMode | None:
+    if not why:
+        return None
+    reason = f"the venue's rules have changed, and the grid cannot live under them: {why}"
+    return EnterSafeMode(Rule.RULES_UNFIT, reason, clears_itself=mode is Mode.RUNNING)
 
 
 def _stray(risk: RiskFlags) -> EnterSafeMode | None:
@@ -109,7 +121,10 @@ def _too_large(position: Decimal, config: RiskConfig) -> EnterSafeMode | None:
 def _rejected(risk: RiskFlags, config: RiskConfig) -> EnterSafeMode | None:
     if not 0 < config.max_rejects <= risk.rejects:
         return None
-    reason = f"{risk.rejects} orders in a row were refused; max_rejects is {config.max_rejects}: the journal says why"
+    reason = (
+        f"orders of one slot were refused {risk.rejects} times in a row; max_rejects is {config.max_rejects}: the "
+        "slot's refusal and the journal say why"
+    )
     return EnterSafeMode(Rule.REJECTS, reason, clears_itself=False)
 
 
@@ -133,11 +148,11 @@ def _doubted(state: State, at_ms: int, config: RiskConfig) -> EnterSafeMode | No
     return EnterSafeMode(Rule.UNKNOWN_TOO_OLD, reason, clears_itself=state.risk.mode is Mode.RUNNING)
 
 
-def _clear(state: State, trigger: PriceChanged | Ticked, config: RiskConfig) -> Verdict:
+def _clear(state: State, trigger: PriceChanged | Ticked, config: RiskConfig, unfit: str) -> Verdict:
     risk = state.risk
     if not risk.clears_itself or not isinstance(trigger, Ticked):
         return Verdict(risk)
-    if not _settled(state, trigger, config):
+    if unfit or not _settled(state, trigger, config):
         return Verdict(risk if risk.calm_since_ms == 0 else replace(risk, calm_since_ms=0))
     if risk.calm_since_ms == 0:
         return Verdict(replace(risk, calm_since_ms=trigger.at_ms))

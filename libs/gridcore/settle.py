@@ -16,11 +16,10 @@ from gridcore.market import MarketRules
 from gridcore.money import ZERO
 from gridcore.orders import OrderEvent, OrderStatus, Role, advance
 from gridcore.position_manager import retired
+from gridcore.refusals import FENCED, SHARED, forgiven, most_refusals, refused
 from gridcore.slots import InventorySlot, PositionStatus, SlotEvent, SlotOrder, passed
-from gridcore.state import State, StateRebuilt
+from gridcore.state import Mode, RiskFlags, State, StateRebuilt
 from gridcore.triggers import ConditionsSeen, ModeChanged, OrdersUpdated, Plan
-
-WOULD_MATCH = "WOULD_MATCH"  # the reason of a refused order that would have traded at once
 
 _CANCEL_EVENTS: dict[Outcome, OrderEvent] = {
     Outcome.CANCELLED: OrderEvent.CANCEL_TAKEN,
@@ -37,7 +36,7 @@ _PLACED: dict[Outcome, OrderStatus] = {
 }
 
 # What was refused, or not sent for a venue's ban, would only meet the same again at the next price: the slot rests.
-# After a takeover that costs nothing, since the rest is counted from the plan's own time.
+# After a takeover that costs nothing, since the rest is counted from the plan's own time, and begins anew.
 _FREE_AGAIN = frozenset({Outcome.REJECTED, Outcome.NOT_SENT, Outcome.EXPIRED})
 
 _SENT = {Role.OPENING: SlotEvent.OPENING_SENT, Role.CLOSING: SlotEvent.CLOSING_SENT}
@@ -63,30 +62,40 @@ def settle(state: State, plan: Plan, results: Sequence[ActionResult], market: Ma
     for index, action in enumerate(plan.actions):
         slot = _slot(slots, action, plan)
         slots[action.slot] = _answered(slot, action, answers[index], plan)
+    if any(answer.outcome is Outcome.ACCEPTED for answer in results):
+        tried = {action.slot for action in plan.actions}
+        slots.update({key: slot for key, slot in forgiven(slots, SHARED).items() if key not in tried})
+    if _is_release(state.risk.mode, plan):
+        slots.update(forgiven(slots))
     for key in plan.dropped_slots:
         if key in slots and slots[key].order is None and slots[key].position_status is PositionStatus.EMPTY:
             del slots[key]
     if isinstance(plan.trigger, ConditionsSeen):
-        state = with_conditions(state, plan.trigger)
+        state = with_conditions(replace(state, slots=slots), plan.trigger)
+        slots = dict(state.slots)
     return replace(
         state,
         slots=slots,
         seq=plan.seq,
         epoch=plan.epoch,
-        risk=replace(plan.risk, rejects=_rejects(plan, answers)),
+        risk=_with_rejects(plan.risk, slots, answers),
         last_price=_price_after(state, plan),
         last_update_time=plan.trigger.at_ms * 1_000_000,
     )
 
 
-def _rejects(plan: Plan, answers: Mapping[int, ActionResult]) -> int:
-    """Orders refused in a row, as the risk check counts them: one that would have matched is the market's doing."""
-    count = plan.risk.rejects
-    for index, action in enumerate(plan.actions):
-        if isinstance(action, PlaceOrder):
-            refused = answers[index].outcome is Outcome.REJECTED and answers[index].reason != WOULD_MATCH
-            count = 0 if answers[index].outcome is Outcome.ACCEPTED else count + refused
-    return count
+def _with_rejects(
+    risk: RiskFlags, slots: Mapping[str, InventorySlot], answers: Mapping[int, ActionResult]
+) -> RiskFlags:
+    if not risk.rejects and all(answer.outcome is not Outcome.REJECTED for answer in answers.values()):
+        return risk
+    return replace(risk, rejects=most_refusals(slots))
+
+
+def _is_release(before: Mode, plan: Plan) -> bool:
+    # Whoever sets a halted grid going again wants everything to be tried again.
+    change = plan.trigger
+    return isinstance(change, ModeChanged) and change.mode is Mode.RUNNING and before is not Mode.RUNNING
 
 
 def _price_after(state: State, plan: Plan) -> Decimal | None:
@@ -108,12 +117,12 @@ def _answered(slot: InventorySlot, action: Action, result: ActionResult, plan: P
         case PlaceOrder():
             return _placed(slot, action, result, plan)
         case CancelOrder():
-            return _cancelled(slot, action, result, plan.retry_at_ms)
+            return _cancelled(slot, action, result, plan)
 
 
 def _placed(slot: InventorySlot, place: PlaceOrder, result: ActionResult, plan: Plan) -> InventorySlot:
     if result.outcome in _FREE_AGAIN:
-        return replace(slot, retry_after_ms=plan.retry_at_ms)
+        return _refused(slot, result, plan, place.role)
     if result.outcome not in _PLACED:
         raise CoreError(f"{place.client_order_id}: {result.outcome.value} is no answer for a place")
     order = SlotOrder(
@@ -127,10 +136,10 @@ def _placed(slot: InventorySlot, place: PlaceOrder, result: ActionResult, plan: 
         status=_PLACED[result.outcome],
         decided_ms=plan.trigger.at_ms,
     )
-    return passed(slot, _SENT[place.role], replace(slot, order=order, retry_after_ms=0))
+    return passed(slot, _SENT[place.role], replace(slot, order=order, retry_after_ms=0, refusal=None))
 
 
-def _cancelled(slot: InventorySlot, cancel: CancelOrder, result: ActionResult, retry_at_ms: int) -> InventorySlot:
+def _cancelled(slot: InventorySlot, cancel: CancelOrder, result: ActionResult, plan: Plan) -> InventorySlot:
     order = slot.order
     if order is None or order.client_order_id != cancel.client_order_id:
         return slot  # it ended by the same step's updates
@@ -138,5 +147,16 @@ def _cancelled(slot: InventorySlot, cancel: CancelOrder, result: ActionResult, r
     if event is None:
         raise CoreError(f"{cancel.client_order_id}: {result.outcome.value} is no answer for a cancel")
     moved = replace(order, status=advance(order.status, event))
-    retry_after_ms = retry_at_ms if event is OrderEvent.CANCEL_FAILED else 0
-    return passed(slot, SlotEvent.ORDER_MOVED, replace(slot, order=moved, retry_after_ms=retry_after_ms))
+    if event is OrderEvent.CANCEL_FAILED:
+        after = _refused(replace(slot, order=moved), result, plan, Role.CLOSING)
+    else:
+        after = replace(slot, order=moved, retry_after_ms=0, refusal=None)
+    return passed(slot, SlotEvent.ORDER_MOVED, after)
+
+
+def _refused(slot: InventorySlot, result: ActionResult, plan: Plan, role: Role) -> InventorySlot:
+    if result.reason == FENCED:
+        return replace(slot, retry_after_ms=plan.retry_at_ms)
+    at_ms = plan.trigger.at_ms
+    reason = result.reason or result.outcome.value
+    return refused(slot, reason, result.message, role=role, at_ms=at_ms, base_ms=plan.retry_at_ms - at_ms)

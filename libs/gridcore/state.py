@@ -29,6 +29,7 @@ class Rule(Word):
     UNKNOWN_TOO_OLD = "UNKNOWN_TOO_OLD"
     REJECTS = "REJECTS"
     STRAY_FILL = "STRAY_FILL"
+    RULES_UNFIT = "RULES_UNFIT"
     OPERATOR = "OPERATOR"
 
 
@@ -52,7 +53,7 @@ class RiskFlags:
     clears_itself: bool = False
     calm_since_ms: int = 0  # since when the clearing rule has held; 0 if it does not
     anchors: tuple[PriceAnchor, ...] = ()
-    rejects: int = 0  # orders refused since the last one that was taken
+    rejects: int = 0  # the most that one slot was refused in a row for a reason that stays until something changes
     stray_order: str = ""  # the last order that filled after its end, until a person has released the grid
 
 
@@ -79,7 +80,10 @@ class Foreign:
 
 @dataclass(frozen=True, slots=True)
 class Funds:
-    """What the account could give to this grid: free, and bound in the grid's own open orders. Base and quote."""
+    """What the account could give to this grid: free, and bound in the grid's own open orders. Base and quote.
+
+    In a state, less what the grid's own fills have moved since its beginning: so they do not change it (`funds`).
+    """
 
     base: Decimal
     quote: Decimal

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gridcore.config import GridConfig, GridMode, RiskConfig, Spacing
-from gridcore.money import ZERO
+from gridcore.money import ZERO, canonical
 from griddb.urls import DatabaseSettings, read_database
 from gridrpc.settings import MISSING, ConfigError, Table, read_toml
 from orchestrator.engine import EngineKind
@@ -109,6 +109,9 @@ def _grid(table: Table) -> GridConfig:
         raise ConfigError(
             table.field("quote_per_slot"), both or MISSING, "give exactly one of quote_per_slot and base_per_slot"
         )
+    if grid.spacing is Spacing.GEOMETRIC and grid.interval >= 1:
+        remedy = "with spacing = GEOMETRIC give a fraction of the price, 0.01 for 1 %, or else spacing = ARITHMETIC"
+        raise ConfigError(table.field("interval"), canonical(grid.interval), remedy)
     if grid.lower is not None and grid.upper is not None and grid.lower >= grid.upper:
         raise ConfigError(table.field("lower"), str(grid.lower), f"give a price below upper, {grid.upper}")
     return grid

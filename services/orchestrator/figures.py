@@ -45,7 +45,7 @@ def _of_grid(desk: Desk) -> Iterator[Figure]:
     yield Figure("updates", "order updates applied", state.event_offset, symbol, counts=True)
     yield Figure("fills", "fills applied", state.totals.fills, symbol, counts=True)
     yield Figure("rounds", "positions opened and closed", state.totals.rounds, symbol, counts=True)
-    yield Figure("rejects", "orders refused since the last that was taken", state.risk.rejects, symbol)
+    yield Figure("rejects", "the most that one slot was refused in a row", state.risk.rejects, symbol)
     yield Figure("position_base", "what the grid holds, in base", float(state.totals.position), symbol)
     yield Figure("realised_pnl_quote", "profit of what was closed, in quote", float(state.totals.realised_pnl), symbol)
     yield Figure("foreign_orders", "open orders in the market that are not ours", state.foreign.orders, symbol)

@@ -10,9 +10,10 @@ from gridcore.actions import ActionResult, Outcome
 from gridcore.config import GridMode
 from gridcore.errors import CoreError, ImpossibleTransitionError, LogMismatchError
 from gridcore.orders import OrderStatus
-from gridcore.settle import WOULD_MATCH, settle
+from gridcore.refusals import PACES
+from gridcore.settle import settle
 from gridcore.slots import PositionStatus, SlotStatus
-from gridcore.state import Mode, RiskFlags
+from gridcore.state import Mode
 from gridcore.triggers import Plan, PriceChanged
 from gridtesting.driver import GridDriver, places
 from gridtesting.grids import MARKET, grid
@@ -110,30 +111,9 @@ def test_a_cancel_cannot_be_answered_like_a_place() -> None:
         settle(run.state, plan, answer(plan, Outcome.ACCEPTED), MARKET)
 
 
-@pytest.mark.parametrize(
-    ("answers", "before", "rejects"),
-    [
-        pytest.param([(Outcome.REJECTED, "INSUFFICIENT_FUNDS")], 4, 5, id="one more"),
-        pytest.param([(Outcome.ACCEPTED, "")], 4, 0, id="one that is taken ends the row"),
-        pytest.param([(Outcome.REJECTED, WOULD_MATCH)], 4, 4, id="the market's doing"),
-        pytest.param([(Outcome.UNKNOWN, ""), (Outcome.NOT_SENT, ""), (Outcome.EXPIRED, "")], 4, 4, id="no refusals"),
-        pytest.param([(Outcome.REJECTED, "X"), (Outcome.ACCEPTED, ""), (Outcome.REJECTED, "X")], 4, 1, id="in order"),
-    ],
-)
-def test_orders_refused_in_a_row_are_counted(answers: list[tuple[Outcome, str]], before: int, rejects: int) -> None:
-    run = GridDriver(grid(buy_window=len(answers)))
-    run.state = replace(run.state, risk=RiskFlags(rejects=before))
-    plan = run.plan(PriceChanged(run.now_ms, D("60100")))
-    results = [
-        ActionResult(index, action.client_order_id, outcome, reason=reason)
-        for index, (action, (outcome, reason)) in enumerate(zip(plan.actions, answers, strict=True))
-    ]
-
-    assert settle(run.state, plan, results, MARKET).risk.rejects == rejects
-
-
-def test_the_would_match_of_the_core_is_the_executors() -> None:
-    assert Refusal.WOULD_MATCH.value == WOULD_MATCH
+@pytest.mark.parametrize("refusal", Refusal, ids=lambda each: each.value)
+def test_every_refusal_of_the_executor_has_its_pace(refusal: Refusal) -> None:
+    assert refusal.value in PACES
 
 
 def test_a_settled_plan_moves_the_state_on_by_one() -> None:

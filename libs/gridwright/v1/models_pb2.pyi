@@ -753,14 +753,14 @@ class RiskFlags(_message.Message):
     reason: _builtins.str
     """why it is in this mode: rule and numbers"""
     rule: _builtins.str
-    """STALE_PRICE, PRICE_JUMP, MAX_POSITION, UNKNOWN_TOO_OLD, REJECTS, STRAY_FILL or OPERATOR"""
+    """STALE_PRICE, PRICE_JUMP, MAX_POSITION, UNKNOWN_TOO_OLD, REJECTS, STRAY_FILL, RULES_UNFIT or OPERATOR"""
     by: _builtins.str
     since_ms: _builtins.int
     clears_itself: _builtins.bool
     calm_since_ms: _builtins.int
     """since when the clearing rule has held, 0 if it does not"""
     rejects: _builtins.int
-    """orders refused since the last one that was taken"""
+    """the most that one slot was refused in a row for a reason that stays until something changes"""
     stray_order: _builtins.str
     """the last order that filled although it counted as ended, until a person has released the grid"""
     @_builtins.property
@@ -1096,7 +1096,9 @@ Global___PriceRange: _TypeAlias = PriceRange  # noqa: Y015
 
 @_typing.final
 class Funds(_message.Message):
-    """What the account could give to one grid: free, and bound in the grid's own open orders."""
+    """What the account could give to one grid: free, and bound in the grid's own open orders. In a State, less what the
+    grid's own fills have moved (Totals.position and quote_flow), so that they do not change it.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -1,0 +1,86 @@
+"""Funds: what the account could give to the grid, kept so that the grid's own orders and fills do not change it.
+
+A venue shows what is free and what is bound in our orders. Less what our fills have moved (the totals), the sum stays
+the same for as long as nobody else uses the account: so a look that is some seconds old is still right, and a change is
+somebody else's doing. Where the account has more than the grid could ever need, nothing is kept, and no step written.
+"""
+
+from dataclasses import replace
+from decimal import Decimal
+
+from gridcore.config import GridConfig, GridMode
+from gridcore.ladder import ladder
+from gridcore.market import MarketRules
+from gridcore.money import ZERO
+from gridcore.orders import Side
+from gridcore.state import Funds, State
+
+_AMPLE_AGAIN = Decimal("1.1")  # of what is needed: funds at the very limit would come and go with each look
+
+
+def present(state: State) -> Funds | None:
+    """What the account can give now, own orders included; None: more than the grid could ever need."""
+    if state.funds is None:
+        return None
+    totals = state.totals
+    return Funds(state.funds.base + totals.position, state.funds.quote + totals.quote_flow)
+
+
+def to_record(state: State, market: MarketRules, config: GridConfig, shown: Funds) -> Funds | None:
+    """What a state should keep of the funds that the venue shows; None where they are ample."""
+    need = needed(state, market, config)
+    before, totals = state.funds, state.totals
+    found = Funds(shown.base - totals.position, shown.quote - totals.quote_flow)
+    factor = 1 if before is None else _AMPLE_AGAIN
+    ample_base, ample_quote = shown.base >= need.base * factor, shown.quote >= need.quote * factor
+    if ample_base and ample_quote:
+        return None
+    if before is None:
+        return found
+    # Of the asset that is not scarce, others' moves are no news.
+    if ample_base and before.base + totals.position >= need.base:
+        found = replace(found, base=before.base)
+    if ample_quote and before.quote + totals.quote_flow >= need.quote:
+        found = replace(found, quote=before.quote)
+    return found
+
+
+def steady(before: Funds | None, earlier: Funds | None, later: Funds | None) -> Funds | None:
+    """What two looks in a row agree on: a fill that venue and log do not show at the same moment is no change of funds.
+
+    Of each asset, the value nearer to the one on record where both have moved the same way, else the one on record.
+    """
+    if before is None or earlier is None or later is None:
+        return later if (earlier is None) is (later is None) else before
+    return Funds(_steady(before.base, earlier.base, later.base), _steady(before.quote, earlier.quote, later.quote))
+
+
+def _steady(before: Decimal, earlier: Decimal, later: Decimal) -> Decimal:
+    if min(earlier, later) > before:
+        return min(earlier, later)
+    return min(before, max(earlier, later))
+
+
+def needed(state: State, market: MarketRules, config: GridConfig) -> Funds:
+    """The most that the grid can need near its price: for every opening in its windows and every closing."""
+    price = state.last_price or config.anchor
+    rungs = ladder(config, market)
+    base = quote = ZERO
+    for slot in state.slots.values():
+        if slot.position > 0 and slot.opening_side is Side.BUY:
+            base += slot.position
+        elif slot.position < 0 and slot.opening_side is Side.SELL:
+            quote -= slot.position * slot.closing_price
+    below = rungs.price(rungs.highest_below(price))
+    if below <= 0:
+        return Funds(base, quote)
+    quantity = rungs.opening_quantity(below)  # no level above has a larger one
+    if config.mode is not GridMode.SHORT:
+        value = quantity * price
+        if config.quote_per_slot is not None:
+            value = config.quote_per_slot
+        opening = (config.buy_window + config.window_slack) * value
+        quote += opening if config.budget is None else min(opening, config.budget)
+    if config.mode is not GridMode.LONG:
+        base += (config.sell_window + config.window_slack) * quantity
+    return Funds(base, quote)

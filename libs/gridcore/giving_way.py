@@ -1,0 +1,81 @@
+"""Giving way: which opening orders are taken down so that others get what they bind.
+
+A closing that lacks an order place, base or quote takes it from the farthest opening. An opening that lacks something
+takes it from a farther one of its own side: so the few orders that a small account or a full market allows follow the
+price.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from decimal import Decimal
+
+from gridcore.money import ZERO
+from gridcore.orders import OrderStatus, Role, Side
+from gridcore.purse import Lack, Purse, cost_of
+from gridcore.refusals import INSUFFICIENT_FUNDS, ORDER_PLACES
+from gridcore.slots import InventorySlot
+
+
+def giving_way(
+    slots: Sequence[InventorySlot], purse: Purse, price: Decimal, gone: Collection[str], at_ms: int
+) -> list[InventorySlot]:
+    """The slots whose opening orders give way, besides those that are `gone` anyway."""
+    openings = [slot for slot in slots if slot.order is not None and slot.order.role is Role.OPENING]
+    leaving = [slot for slot in openings if slot.key in gone or _leaves(slot)]
+    standing = [slot for slot in openings if slot.key not in gone and _can_leave(slot, at_ms)]
+    standing.sort(key=lambda slot: ((price - slot.price) * slot.opening_side.sign, slot.price), reverse=True)
+    lacks = purse.lacks
+    closings = [lack for lack in lacks if lack.role is Role.CLOSING]
+    places = sum(lack.reason == ORDER_PLACES for lack in closings) - len(leaving)
+    chosen = {slot.key: slot for slot in standing[: max(0, places)]}
+    for side in Side:
+        poor = [lack for lack in closings if lack.reason == INSUFFICIENT_FUNDS and lack.side is side]
+        lacking = sum((lack.cost for lack in poor), ZERO) - purse.spare[side]
+        chosen |= {slot.key: slot for slot in _binding(side, lacking, standing, leaving)}
+        waiting = [lack for lack in lacks if lack.role is Role.OPENING and lack.side is side]
+        chosen |= {slot.key: slot for slot in _farther(side, waiting, standing, leaving)}
+    return list(chosen.values())
+
+
+def _leaves(slot: InventorySlot) -> bool:
+    return slot.order is not None and slot.order.status is OrderStatus.CANCELING
+
+
+def _can_leave(slot: InventorySlot, at_ms: int) -> bool:
+    return slot.order is not None and slot.order.status is OrderStatus.OPEN and slot.retry_after_ms <= at_ms
+
+
+def _binding(
+    side: Side, lacking: Decimal, standing: Sequence[InventorySlot], leaving: Sequence[InventorySlot]
+) -> Iterator[InventorySlot]:
+    """The farthest that bind what closings of a side lack, beyond what those bind that leave already."""
+    lacking -= sum((_bound(slot, side) for slot in leaving), ZERO)
+    for slot in standing:
+        if lacking <= 0:
+            return
+        bound = _bound(slot, side)
+        if bound:
+            lacking -= bound
+            yield slot
+
+
+def _bound(slot: InventorySlot, side: Side) -> Decimal:
+    order = slot.order
+    if order is None or order.side is not side:
+        return ZERO
+    return cost_of(side, order.quantity - order.executed, order.price)
+
+
+def _farther(
+    side: Side,
+    waiting: Sequence[Lack],
+    standing: Sequence[InventorySlot],
+    leaving: Sequence[InventorySlot],
+) -> Iterator[InventorySlot]:
+    """Openings of a side that lie farther away than others that wait: one for each of these."""
+    begun = sum(slot.opening_side is side for slot in leaving)
+    for slot in standing:
+        if slot.opening_side is side:
+            begun += 1
+            if sum((lack.price - slot.price) * side.sign > 0 for lack in waiting) < begun:
+                return
+            yield slot

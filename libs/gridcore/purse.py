@@ -1,0 +1,101 @@
+"""Purse: what is scarce, shared out. Order places, base and quote go to closings first, then to the nearest openings.
+
+What is not known to be scarce costs nothing here: without a limit on orders and with ample funds, everything fits.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from gridcore.funds import present
+from gridcore.market import MarketRules
+from gridcore.money import ZERO
+from gridcore.orders import Role, Side
+from gridcore.refusals import INSUFFICIENT_FUNDS, ORDER_PLACES
+from gridcore.slots import InventorySlot
+from gridcore.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """An order that is not tried, for want of something."""
+
+    reason: str  # INSUFFICIENT_FUNDS or ORDER_PLACES
+    role: Role
+    side: Side
+    price: Decimal
+    cost: Decimal  # what it needs: base of a sell, quote of a buy
+
+
+class Purse:
+    """What is left at one moment. Ask for closings first, then `reserve`, then for openings, the nearest first."""
+
+    def __init__(self, state: State, market: MarketRules, slots: Sequence[InventorySlot]) -> None:
+        self.lacks: list[Lack] = []
+        self.spare = dict.fromkeys(Side, ZERO)  # what closings have left over, too little for those that lack it
+        self._market = market
+        self._slots = slots
+        self._poor: set[Side] = set()  # whose nearest opening has lacked something: none farther gets what is left
+        funds = present(state)
+        self._funds = None if funds is None else {Side.SELL: funds.base, Side.BUY: funds.quote}
+        self._places = market.max_orders - state.foreign.orders if market.max_orders else None
+        if self._places is not None:
+            self._places -= sum([slot.order is not None for slot in slots])
+        if self._funds is not None:
+            for slot in slots:
+                if slot.order is not None:
+                    left = slot.order.quantity - slot.order.executed
+                    self._funds[slot.order.side] -= cost_of(slot.order.side, left, slot.order.price)
+
+    @property
+    def unlimited(self) -> bool:
+        """Whether nothing is scarce."""
+        return self._funds is None and self._places is None
+
+    def take(self, role: Role, side: Side, quantity: Decimal, price: Decimal) -> bool:
+        """Whether there is enough for an order, which it has from now on."""
+        if self._funds is None and self._places is None:
+            return True
+        cost = cost_of(side, quantity, price)
+        reason = self._wanting(side, cost)
+        if not reason and role is Role.OPENING and side in self._poor:
+            reason = INSUFFICIENT_FUNDS
+        if reason:
+            self.lacks.append(Lack(reason, role, side, price, cost))
+            if role is Role.OPENING:
+                self._poor.add(side)
+            return False
+        if self._funds is not None:
+            self._funds[side] -= cost
+        if self._places is not None:
+            self._places -= 1
+        return True
+
+    def reserve(self, waiting: int, placed: Collection[str]) -> None:
+        """Keeps a place for each closing that waits in its window, and what every position will need to be closed.
+
+        `placed` are the slots whose closings have been given theirs.
+        """
+        if self._places is not None:
+            self._places -= waiting
+        if self._funds is None:
+            return
+        self.spare = {side: max(ZERO, left) for side, left in self._funds.items()}
+        for slot in self._slots:
+            if not slot.position or slot.key in placed:
+                continue
+            held = slot.closable(self._market)
+            if slot.order is not None and slot.order.role is Role.CLOSING:
+                held = max(ZERO, held - (slot.order.quantity - slot.order.executed))
+            side = slot.opening_side.opposite
+            self._funds[side] -= cost_of(side, held, slot.closing_price)
+
+    def _wanting(self, side: Side, cost: Decimal) -> str:
+        if self._funds is not None and self._funds[side] < cost:
+            return INSUFFICIENT_FUNDS
+        return ORDER_PLACES if self._places is not None and self._places < 1 else ""
+
+
+def cost_of(side: Side, quantity: Decimal, price: Decimal) -> Decimal:
+    """What an order binds: base of a sell, quote of a buy."""
+    return quantity if side is Side.SELL else quantity * price
