@@ -1,8 +1,11 @@
 """Writes a TOML file from the values that tomllib reads: what a run changes of its example has to be on disk again."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def to_toml(values: Mapping[str, Any]) -> str:
@@ -11,15 +14,19 @@ def to_toml(values: Mapping[str, Any]) -> str:
 
 
 def _lines(values: Mapping[str, Any], path: str) -> list[str]:
-    lines = [f"{key} = {_scalar(value)}" for key, value in values.items() if not _is_table(value)]
+    lines = [f"{_key(key)} = {_scalar(value)}" for key, value in values.items() if not _is_table(value)]
     for key, value in values.items():
-        full = f"{path}.{key}" if path else key
+        full = f"{path}.{_key(key)}" if path else _key(key)
         if isinstance(value, Mapping):
             lines += ["", f"[{full}]", *_lines(value, full)]
         elif _is_table(value):
             for row in value:
                 lines += ["", f"[[{full}]]", *_lines(row, full)]
     return lines
+
+
+def _key(key: str) -> str:
+    return key if _BARE.fullmatch(key) else json.dumps(key, ensure_ascii=False)
 
 
 def _is_table(value: Any) -> bool:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from enum import Enum
 
 from executor.ports import (
+    Books,
     ClockRefusedError,
     DuplicateError,
     Hint,
@@ -25,7 +26,9 @@ from executor.ports import (
     VenueBalance,
     VenueOrder,
     VenueTrade,
+    books_one_by_one,
 )
+from executor.throttle import Throttle
 from gridcore.actions import Fill, PlaceOrder
 from gridcore.market import MarketRules
 from gridcore.orders import OrderStatus
@@ -239,6 +242,10 @@ class FakeVenue:
         """The visible ones."""
         return [order for order in self._visible(symbol) if order.status is OrderStatus.OPEN]
 
+    async def open_orders_of(self, symbols: tuple[str, ...]) -> Books:
+        """One call each."""
+        return await books_one_by_one(symbols, self.open_orders)
+
     async def orders_between(self, symbol: str, since_ms: int, until_ms: int) -> list[VenueOrder]:
         """The visible ones."""
         return [order for order in self._visible(symbol) if since_ms <= order.created_ms <= until_ms]
@@ -281,6 +288,18 @@ class FakeVenue:
     def set_skew(self, skew_ms: int) -> None:
         """Remembered for the test to see."""
         self.known_skew_ms = skew_ms
+
+    def weight_of_open_orders(self, count: int) -> int:
+        """One request each."""
+        return count
+
+    @property
+    def weight_of_trades(self) -> int:
+        """One request."""
+        return 1
+
+    def pay_from(self, throttle: Throttle) -> None:
+        """Reads cost nothing here."""
 
     async def hints(self, symbol: str) -> AsyncIterator[Hint]:
         """What happens from now on, bent by `bend_hints`."""

@@ -17,6 +17,7 @@ from executor.figures import figures
 from executor.ledger.store import Ledger, open_ledger
 from executor.ledger.writer import LeaseTakenError
 from executor.ports import KeysRefusedError, UnknownSymbolError
+from executor.request_weights import RequestWeights
 from executor.service import Executor, Pace
 from executor.servicer import ExecutorServicer
 from executor.venue_health import Ability
@@ -64,13 +65,16 @@ def _refuse(error: Exception, code: int) -> int:
 
 
 async def _serve(settings: Settings, ledger: Ledger) -> int:
-    venue = CcxtVenue(make_client(settings.venue), settings.venue.request_window_ms)
+    weights = RequestWeights(settings.venue.weights)
+    venue = CcxtVenue(make_client(settings.venue), settings.venue.request_window_ms, weights)
     _log.info("venue %s: %s", settings.venue.exchange, settings.venue.known_from)
     pace = Pace(
         poll_interval_ms=settings.poll_interval_ms,
         visibility_lag_ms=settings.venue.visibility_lag_ms,
         requests_per_second=settings.requests_per_second,
         burst=settings.burst,
+        weight_share_percent=settings.weight_share_percent,
+        rate_limits=settings.venue.rate_limits,
         keep_finished_ms=settings.keep_finished_ms,
     )
     hide = settings.venue.credentials.struck_from

@@ -10,8 +10,10 @@ from executor.clock import VenueClock
 from executor.ledger import acceptance
 from executor.ledger.requests import LedgerAction, LedgerRequest, NewRequest
 from executor.ledger.store import Ledger
-from executor.sender import Sender
-from gridcore.actions import ActionResult, CancelOrder
+from executor.rate_limit import Priority
+from executor.sender import Sender, need_of
+from executor.throttle import PATIENCE_MS
+from gridcore.actions import ActionResult
 from gridrpc.crash import around
 
 _MOST_IN_FLIGHT = 8  # of one batch: enough to hide the round trip, few enough for any venue's burst limit
@@ -80,18 +82,22 @@ class _Batch:
                 await changed.wait()
 
     async def _work(self) -> None:
-        """Cancels first: they free capital and take risk off."""
-        cancels = [action for action in self._request.actions if isinstance(action.action, CancelOrder)]
-        places = [action for action in self._request.actions if not isinstance(action.action, CancelOrder)]
-        for group in (cancels, places):
-            endings = await asyncio.gather(*(self._one(action) for action in group), return_exceptions=True)
+        """Cancels first, which free capital and take risk off, then closings, then openings.
+
+        The patience is the whole group's: what has no room by its end is answered NOT_SENT, and the step goes on.
+        """
+        for priority in (Priority.CANCEL, Priority.CLOSING, Priority.OPENING):
+            group = [one for one in self._request.actions if need_of(one.action).priority is priority]
+            until = asyncio.get_running_loop().time() + PATIENCE_MS[priority] / 1000
+            endings = await asyncio.gather(*(self._one(action, until) for action in group), return_exceptions=True)
             for ending in endings:
                 if ending is not None:
                     raise ending
 
-    async def _one(self, action: LedgerAction) -> None:
+    async def _one(self, action: LedgerAction, until: float) -> None:
         async with self._slots:
-            result = await self._sender.carry_out(self._request.symbol, self._request.epoch, action)
+            patience_ms = max(0, int((until - asyncio.get_running_loop().time()) * 1000))
+            result = await self._sender.carry_out(self._request.symbol, self._request.epoch, action, patience_ms)
         self._known[action.index] = result
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()

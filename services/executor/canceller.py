@@ -6,7 +6,6 @@ Cancels may be repeated by the caller, so a cancel's UNKNOWN is a last word; the
 import logging
 from functools import partial
 
-from executor.bucket import Throttle
 from executor.clock import VenueClock
 from executor.ledger import orders
 from executor.ledger.requests import LedgerAction
@@ -22,6 +21,7 @@ from executor.ports import (
 )
 from executor.reads import Reader
 from executor.recorder import Recorder
+from executor.throttle import Throttle
 from executor.verdict import Verdict
 from gridcore.actions import CancelOrder, Outcome
 from gridcore.orders import OrderStatus
@@ -69,7 +69,7 @@ class Canceller:
             with around("executor.cancel"):
                 await self._venue.cancel(symbol, cancel.client_order_id, exchange_order_id, timestamp_ms)
         except RefusedError as error:
-            self._throttle.block_until(error.blocked_until_ms)
+            self._throttle.refused(error.blocked_until_ms)
             if error.reason is Refusal.CLOCK_SKEW:
                 await self._clock.set_again(self._venue)
             return Verdict(Outcome.REJECTED, exchange_order_id, error.reason.value, str(error))

@@ -10,6 +10,7 @@ from typing import Final
 import aiohttp
 import ccxt  # noqa: TID251  # one of the adapter's modules
 
+from executor.ccxt_meter import order_window_ms
 from executor.ports import (
     ClockRefusedError,
     DuplicateError,
@@ -21,6 +22,7 @@ from executor.ports import (
     UnknownOrderError,
     VenueError,
 )
+from executor.throttle import BlockedError
 
 REFUSALS: Final[tuple[tuple[type[ccxt.BaseError], Refusal], ...]] = (
     (ccxt.InsufficientFunds, Refusal.INSUFFICIENT_FUNDS),
@@ -63,6 +65,8 @@ def of_cancel(error: Exception, now_ms: int, retry_after_ms: int) -> VenueError:
 
 def of_read(error: Exception, now_ms: int, retry_after_ms: int) -> ReadFailedError:
     """A read that raised has learned nothing, but perhaps that the keys or our clock are no good."""
+    if isinstance(error, BlockedError):
+        return ReadFailedError(str(error), blocked_until_ms=error.until_ms if error.silence else 0, unpaid=True)
     refusal = _refusal(error, now_ms, retry_after_ms)
     if refusal is not None and refusal.reason is Refusal.KEY_REFUSED:
         return KeysRefusedError(sentence(error))
@@ -86,6 +90,9 @@ def never_connected(error: BaseException) -> bool:
 def _refusal(error: Exception, now_ms: int, retry_after_ms: int) -> RefusedError | None:
     if never_connected(error):
         return RefusedError(Refusal.VENUE_UNREACHABLE, sentence(error))
+    window_ms = order_window_ms(str(error))
+    if window_ms is not None:
+        return RefusedError(Refusal.ORDER_LIMIT, sentence(error), order_window_ms=window_ms)
     for kind, reason in REFUSALS:
         if isinstance(error, kind):
             if reason is Refusal.RATE_LIMITED and _KEY_CODE.search(str(error)):
@@ -97,6 +104,8 @@ def _refusal(error: Exception, now_ms: int, retry_after_ms: int) -> RefusedError
 def _silence(error: Exception, now_ms: int, retry_after_ms: int) -> int:
     """Until when (local time) nothing may be sent: the ban's end, Retry-After, or a few seconds; 0 for other errors."""
     if not isinstance(error, ccxt.DDoSProtection | ccxt.RateLimitExceeded) or _KEY_CODE.search(str(error)):
+        return 0
+    if order_window_ms(str(error)) is not None:
         return 0
     banned = _BANNED_UNTIL.search(str(error))
     if banned is not None:

@@ -8,9 +8,11 @@ import ccxt  # noqa: TID251  # one of the adapter's modules
 
 from executor import ccxt_convert as convert
 from executor import ccxt_outcomes as outcomes
+from executor.ccxt_meter import install_meter
 from executor.ccxt_stream import hints
 from executor.clock import unix_ms
 from executor.ports import (
+    Books,
     Hint,
     ReadFailedError,
     Refusal,
@@ -19,7 +21,11 @@ from executor.ports import (
     VenueBalance,
     VenueOrder,
     VenueTrade,
+    books_one_by_one,
 )
+from executor.request_weights import RequestWeights
+from executor.shared_read import Fresh
+from executor.throttle import Throttle
 from gridcore.actions import PlaceOrder
 from gridcore.market import MarketRules
 from gridcore.money import canonical
@@ -34,8 +40,10 @@ _PAGE = 1_000  # Binance's most for trades and orders
 class CcxtVenue:
     """Implements `ports.Venue` over a ccxt.pro client."""
 
-    def __init__(self, client: Any, request_window_ms: int | None) -> None:
+    def __init__(self, client: Any, request_window_ms: int | None, weights: RequestWeights | None = None) -> None:
         self._client = client
+        self._weights = weights or RequestWeights({})
+        self._account: Fresh[Any] = Fresh(lambda: self._ask(self._client.fetch_balance))
         self._request_window_ms = request_window_ms  # with one, requests carry it and our timestamp
         self._pages_by_id = client.id.startswith("binance")
 
@@ -106,6 +114,33 @@ class CcxtVenue:
         """fetch_open_orders."""
         return [convert.listed_order(raw) for raw in await self._ask(self._client.fetch_open_orders, symbol)]
 
+    async def open_orders_of(self, symbols: tuple[str, ...]) -> Books:
+        """One call for the whole account where that weighs less than one for each symbol."""
+        if not self._asks_for_all(len(symbols)):
+            return await books_one_by_one(symbols, self.open_orders)
+        found: dict[str, list[VenueOrder]] = {symbol: [] for symbol in symbols}
+        for raw in await self._ask(self._client.fetch_open_orders):
+            if raw.get("symbol") in found:
+                found[raw["symbol"]].append(convert.listed_order(raw))
+        return found
+
+    def weight_of_open_orders(self, count: int) -> int:
+        """Of the cheaper way."""
+        if self._asks_for_all(count):
+            return self._weights.of("GET", "openOrders", {})
+        return count * self._weights.of("GET", "openOrders", {"symbol": ""})
+
+    @property
+    def weight_of_trades(self) -> int:
+        """myTrades of one symbol."""
+        return self._weights.of("GET", "myTrades", {"symbol": ""})
+
+    def _asks_for_all(self, count: int) -> bool:
+        if not self._weights.knows("GET openOrders without symbol"):
+            return False
+        each = self._weights.of("GET", "openOrders", {"symbol": ""})
+        return self._weights.of("GET", "openOrders", {}) < count * each
+
     async def orders_between(self, symbol: str, since_ms: int, until_ms: int) -> list[VenueOrder]:
         """fetch_orders in one page; raises ReadFailedError where the span holds more than a page."""
         raws = await self._ask(self._client.fetch_orders, symbol, since_ms, _PAGE, {"until": until_ms})
@@ -152,11 +187,11 @@ class CcxtVenue:
 
     async def balances(self) -> list[VenueBalance]:
         """fetch_balance."""
-        return convert.balances(await self._ask(self._client.fetch_balance))
+        return convert.balances(await self._account.read())
 
     async def market_rules(self, symbol: str) -> MarketRules:
         """The loaded market with the account's commission rates."""
-        account = await self._ask(self._client.fetch_balance)
+        account = await self._account.read()
         try:
             return convert.market_rules(self._client.market(symbol), account)
         except (ccxt.BaseError, KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
@@ -169,6 +204,10 @@ class CcxtVenue:
     def set_skew(self, skew_ms: int) -> None:
         """ccxt subtracts timeDifference from the local clock where no timestamp is given."""
         self._client.options["timeDifference"] = -skew_ms
+
+    def pay_from(self, throttle: Throttle) -> None:
+        """Puts the meter between ccxt and the wire."""
+        install_meter(self._client, throttle, self._weights)
 
     def hints(self, symbol: str) -> AsyncIterator[Hint]:
         """watch_my_trades and watch_orders."""

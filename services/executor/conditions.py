@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 
+from executor.book_reader import BookReader
 from executor.ledger import fences, orders
 from executor.ledger.store import Ledger
 from executor.ports import Venue, VenueBalance, VenueOrder
@@ -13,6 +14,8 @@ from gridcore.market import MarketRules
 from gridcore.money import ZERO
 from gridcore.orders import Side
 from gridcore.state import Foreign, Funds
+
+_BOOK_AGE_SECONDS = 5.0  # the last poll's book will do: others' orders are no secret between us and the venue
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +30,17 @@ class Conditions:
 class ConditionsReader:
     """Reads them from the venue."""
 
-    def __init__(self, ledger: Ledger, venue: Venue, reader: Reader) -> None:
+    def __init__(self, ledger: Ledger, venue: Venue, reader: Reader, books: BookReader) -> None:
         self._ledger = ledger
         self._venue = venue
         self._reader = reader
+        self._books = books
 
     async def read(self, symbol: str) -> Conditions:
         """Raises ReadFailedError where the venue does not answer."""
         rules = await self._reader.read(partial(self._venue.market_rules, symbol))
         balances = await self._reader.read(self._venue.balances)
-        resting = await self._reader.read(partial(self._venue.open_orders, symbol))
+        resting = await self._books.of(symbol, _BOOK_AGE_SECONDS)
         names = await self.ours(symbol, resting)
         ours = [order for order in resting if order.client_order_id in names]
         others = [order for order in resting if order.client_order_id not in names]

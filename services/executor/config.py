@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from executor.ledger.store import sqlite_url
+from executor.rate_limit import DEFAULT_SHARE, LARGEST_SHARE, LEAST_SHARE, RateLimit
 from executor.venue_policy import find_row, policy, row_name
 from griddb.urls import DatabaseSettings, read_database
 from gridrpc.folders import usable_folder
@@ -15,6 +16,7 @@ from gridrpc.settings import MISSING, ConfigError, Table
 DEFAULT_DATA_DIR = ".gridwright/executor"
 _KEY, _SECRET = "GRIDWRIGHT_API_KEY", "GRIDWRIGHT_API_SECRET"  # names of variables
 _LOCAL_LAG_MS, _REAL_LAG_MS = 2_000, 10_000
+_REQUESTS_PER_SECOND = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class VenueSettings:
     request_timeout_ms: int
     credentials: Credentials
     known_from: str = ""  # the sentence that says what is known of the venue, and from where
+    weights: Mapping[str, int] = field(default_factory=dict)  # of its requests; empty: not known, one each
+    rate_limits: tuple[RateLimit, ...] = ()  # until it says its own
 
     @property
     def request_window_ms(self) -> int | None:
@@ -58,8 +62,9 @@ class Settings:
     ledger_url: str = field(repr=False)  # of the database, or of the file in the data folder
     database: DatabaseSettings
     poll_interval_ms: int
-    requests_per_second: int
+    requests_per_second: int | None  # None: request weight alone sets the pace
     burst: int
+    weight_share_percent: int
     keep_finished_ms: int
     symbols: tuple[str, ...]
     metrics: str = ""  # host:port to tell figures at; empty: nowhere
@@ -70,15 +75,17 @@ def read_settings(config: Table, environment: Mapping[str, str]) -> Settings:
     venue = config.table("venue")
     executor = config.table("executor")
     database = read_database(config, executor, environment)
-    rate = executor.integer("requests_per_second", 10, least=1)
+    venue_settings = read_venue(venue, environment, executor.text("venue_row", ""))
+    rate = _requests_per_second(executor, venue_settings)
     settings = Settings(
-        venue=read_venue(venue, environment, executor.text("venue_row", "")),
+        venue=venue_settings,
         address=executor.text("listen", executor.text("address", "127.0.0.1:50052")),
         ledger_url=ledger_url(database, Path(executor.text("data_dir", DEFAULT_DATA_DIR))),
         database=database,
         poll_interval_ms=executor.integer("poll_interval_ms", 1_000, least=10),
         requests_per_second=rate,
-        burst=executor.integer("burst", 2 * rate, least=1),
+        burst=executor.integer("burst", 2 * (rate or 1), least=1),
+        weight_share_percent=_weight_share(executor),
         keep_finished_ms=executor.integer("keep_finished_hours", 72, least=1) * 3_600_000,
         symbols=_symbols(config),
         metrics=executor.optional_address("metrics"),
@@ -86,6 +93,22 @@ def read_settings(config: Table, environment: Mapping[str, str]) -> Settings:
     venue.refuse_unread()
     executor.refuse_unread()
     return settings
+
+
+def _requests_per_second(executor: Table, venue: VenueSettings) -> int | None:
+    """A venue whose requests have weights needs no other pace, unless the config wishes it."""
+    name = "requests_per_second"
+    if venue.weights and name not in executor.names():
+        return None
+    return executor.integer(name, _REQUESTS_PER_SECOND, least=1)
+
+
+def _weight_share(executor: Table) -> int:
+    percent = executor.integer("weight_share_percent", DEFAULT_SHARE, least=LEAST_SHARE)
+    if percent > LARGEST_SHARE:
+        remedy = f"at most {LARGEST_SHARE}: others use the address too, and going over the limit ends in a ban"
+        raise ConfigError(executor.field("weight_share_percent"), percent, remedy)
+    return percent
 
 
 def ledger_url(database: DatabaseSettings, data_dir: Path) -> str:
@@ -126,6 +149,8 @@ def read_venue(venue: Table, environment: Mapping[str, str], chosen_row: str = "
         request_timeout_ms=venue.integer("request_timeout_ms", 10_000, least=100),
         credentials=_credentials(environment, local=local),
         known_from=known.sentence,
+        weights=known.weights,
+        rate_limits=known.rate_limits,
     )
 
 

@@ -4,7 +4,6 @@ means not placed; everything else is looked up, once here and then by the resolv
 
 import logging
 
-from executor.bucket import Throttle
 from executor.clock import VenueClock
 from executor.ledger.requests import Signed
 from executor.lookup import Absence, LookUp, Misfit
@@ -17,6 +16,7 @@ from executor.ports import (
     VenueOrder,
 )
 from executor.standing import Standing
+from executor.throttle import Throttle
 from executor.verdict import Verdict
 from gridcore.actions import Outcome, PlaceOrder
 from gridrpc.crash import around
@@ -46,7 +46,9 @@ class Placer:
             with around("executor.place"):
                 order = await self._venue.place(symbol, place, signed.timestamp_ms)
         except RefusedError as error:
-            self._throttle.block_until(error.blocked_until_ms)
+            self._throttle.refused(error.blocked_until_ms)
+            if error.reason is Refusal.ORDER_LIMIT:
+                self._throttle.refuse_orders(error.order_window_ms)
             if error.reason is Refusal.CLOCK_SKEW:
                 await self._clock.set_again(self._venue)
             return Verdict(Outcome.REJECTED, reason=error.reason.value, message=str(error))

@@ -3,12 +3,14 @@
 How a venue is spoken to is left to the adapters (`ccxt_venue` here, the fake in gridtesting).
 """
 
-from collections.abc import AsyncIterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 from typing import Protocol
 
+from executor.throttle import Throttle
 from gridcore.actions import Fill, PlaceOrder
 from gridcore.market import MarketRules
 from gridcore.orders import OrderStatus, Side
@@ -71,7 +73,8 @@ class Refusal(Enum):
     INSUFFICIENT_FUNDS = "INSUFFICIENT_FUNDS"
     WOULD_MATCH = "WOULD_MATCH"  # a LIMIT_MAKER order that would have traded at once
     INVALID_ORDER = "INVALID_ORDER"  # steps, minimums, filters
-    RATE_LIMITED = "RATE_LIMITED"
+    RATE_LIMITED = "RATE_LIMITED"  # the address: its request weight, or a ban
+    ORDER_LIMIT = "ORDER_LIMIT"  # the account's count of orders: places only
     CLOCK_SKEW = "CLOCK_SKEW"  # the timestamp was out of the venue's window
     KEY_REFUSED = "KEY_REFUSED"
     MARKET_CLOSED = "MARKET_CLOSED"
@@ -85,10 +88,11 @@ class VenueError(Exception):
 class RefusedError(VenueError):
     """The venue refused the request, or never got it: nothing happened."""
 
-    def __init__(self, reason: Refusal, message: str, *, blocked_until_ms: int = 0) -> None:
+    def __init__(self, reason: Refusal, message: str, *, blocked_until_ms: int = 0, order_window_ms: int = 0) -> None:
         super().__init__(message)
         self.reason = reason
         self.blocked_until_ms = blocked_until_ms  # local Unix time before which nothing may be sent
+        self.order_window_ms = order_window_ms  # of an ORDER_LIMIT: the window that is full, 0 where it is not named
 
 
 class DuplicateError(VenueError):
@@ -106,9 +110,10 @@ class OutcomeUnknownError(VenueError):
 class ReadFailedError(VenueError):
     """A question got no answer; nothing is known and nothing happened. It may be asked again."""
 
-    def __init__(self, message: str, *, blocked_until_ms: int = 0) -> None:
+    def __init__(self, message: str, *, blocked_until_ms: int = 0, unpaid: bool = False) -> None:
         super().__init__(message)
         self.blocked_until_ms = blocked_until_ms
+        self.unpaid = unpaid  # it was never sent: no budget had room for it within its patience
 
 
 class UnreadableError(ReadFailedError):
@@ -129,6 +134,24 @@ class KeysRefusedError(ReadFailedError):
 
 class UnknownSymbolError(VenueError):
     """The venue trades none of the symbols, and never has: the config cannot be right."""
+
+
+Books = Mapping[str, list[VenueOrder] | ReadFailedError]
+"""By symbol: what rests there, or why that is not known."""
+
+
+async def books_one_by_one(symbols: tuple[str, ...], ask: Callable[[str], Awaitable[list[VenueOrder]]]) -> Books:
+    """The books of single calls, side by side. Raises what they raise where none is answered."""
+    answers = await asyncio.gather(*(ask(symbol) for symbol in symbols), return_exceptions=True)
+    books: dict[str, list[VenueOrder] | ReadFailedError] = {}
+    for symbol, answer in zip(symbols, answers, strict=True):
+        if isinstance(answer, BaseException) and not isinstance(answer, ReadFailedError):
+            raise answer
+        books[symbol] = answer
+    failed = [answer for answer in books.values() if isinstance(answer, ReadFailedError)]
+    if failed and len(failed) == len(books):
+        raise failed[0]
+    return books
 
 
 class Venue(Protocol):
@@ -180,6 +203,13 @@ class Venue(Protocol):
         """What rests on the book now, whoever placed it."""
         ...
 
+    async def open_orders_of(self, symbols: tuple[str, ...]) -> Books:
+        """What rests on each of these books now, in whichever way costs least; not of one moment.
+
+        Raises ReadFailedError where the venue answers for none of them.
+        """
+        ...
+
     async def orders_between(self, symbol: str, since_ms: int, until_ms: int) -> list[VenueOrder]:
         """Every order created in a span of less than 24 hours, ended ones included."""
         ...
@@ -214,6 +244,19 @@ class Venue(Protocol):
 
     def set_skew(self, skew_ms: int) -> None:
         """What to add to the local clock to get the venue's, for requests whose timestamp is not given."""
+        ...
+
+    def weight_of_open_orders(self, count: int) -> int:
+        """What `open_orders_of` takes out of the budget for so many symbols."""
+        ...
+
+    @property
+    def weight_of_trades(self) -> int:
+        """What a page of a symbol's trades takes."""
+        ...
+
+    def pay_from(self, throttle: Throttle) -> None:
+        """From now on reads are paid for here before they are sent, and replies say what the venue has counted."""
         ...
 
     def hints(self, symbol: str) -> AsyncIterator[Hint]:

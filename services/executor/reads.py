@@ -1,12 +1,15 @@
-"""Questions to the venue: throttled behind places, repeated with jitter while they get no answer. Never a write."""
+"""Questions to the venue, repeated with jitter while they get no answer. Never a write.
+
+What a question costs is paid where it is sent (`Venue.pay_from`), with the priority of the block that asks.
+"""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from executor.bucket import BlockedError, Priority, Throttle
 from executor.ports import ClockRefusedError, ReadFailedError, UnreadableError
+from executor.throttle import Throttle
 
 T = TypeVar("T")
 
@@ -14,7 +17,7 @@ _ATTEMPTS = 3
 
 
 class Reader:
-    """Asks with the account's budget. `set_clock` is called before a question is repeated whose time was refused."""
+    """Asks the venue. `set_clock` is called before a question is repeated whose time was refused."""
 
     def __init__(
         self, throttle: Throttle, set_clock: Callable[[], Awaitable[None]], *, longest_pause_seconds: float = 1.0
@@ -24,7 +27,10 @@ class Reader:
         self._longest_pause_seconds = longest_pause_seconds
 
     async def read(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """The answer, after up to three attempts. Raises ReadFailedError where there is none."""
+        """The answer, after up to three attempts. Raises ReadFailedError where there is none.
+
+        A question that no budget has room for is not repeated, nor one after which the venue wants silence.
+        """
         attempts = AsyncRetrying(
             stop=stop_after_attempt(_ATTEMPTS),
             wait=wait_random_exponential(multiplier=0.05, max=self._longest_pause_seconds),
@@ -35,18 +41,17 @@ class Reader:
 
     async def _once(self, ask: Callable[[], Awaitable[T]]) -> T:
         try:
-            await self._throttle.acquire(Priority.READ)
             return await ask()
-        except BlockedError as error:
-            raise ReadFailedError(str(error), blocked_until_ms=error.until_ms) from error
         except ClockRefusedError:
             await self._set_clock()
             raise
         except ReadFailedError as error:
-            self._throttle.block_until(error.blocked_until_ms)
+            self._throttle.refused(error.blocked_until_ms)
             raise
 
 
 def _may_pass(error: BaseException) -> bool:
-    """Whether asking again may help: what cannot be read now cannot be read a moment later."""
-    return isinstance(error, ReadFailedError) and not isinstance(error, UnreadableError)
+    """Whether asking again may help: not where no budget had room, nor for what cannot be read."""
+    if not isinstance(error, ReadFailedError) or isinstance(error, UnreadableError):
+        return False
+    return not error.unpaid and not error.blocked_until_ms

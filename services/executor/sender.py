@@ -6,7 +6,6 @@ After doubt it looks and never sends again; what stays open is answered UNKNOWN 
 import logging
 
 from executor import answers
-from executor.bucket import BlockedError, Priority, Throttle
 from executor.canceller import Canceller
 from executor.clock import VenueClock
 from executor.flight import Flight
@@ -15,12 +14,22 @@ from executor.ledger.life import ActionStatus
 from executor.ledger.requests import LedgerAction
 from executor.ledger.store import Ledger
 from executor.placer import Placer
+from executor.rate_limit import Need, Priority, Reason
 from executor.resolver import Resolver
+from executor.throttle import BlockedError, Throttle, Ticket
 from executor.verdict import Verdict
-from gridcore.actions import ActionResult, CancelOrder, Outcome, PlaceOrder
+from gridcore.actions import Action, ActionResult, CancelOrder, Outcome, PlaceOrder
+from gridcore.orders import Role
 from gridrpc.crash import around
 
 _log = logging.getLogger(__name__)
+
+
+def need_of(action: Action) -> Need:
+    """What sending it takes out of the budgets, and how urgent it is."""
+    if isinstance(action, CancelOrder):
+        return Need(Priority.CANCEL)
+    return Need(Priority.CLOSING if action.role is Role.CLOSING else Priority.OPENING, orders=1)
 
 
 class Sender:
@@ -44,44 +53,56 @@ class Sender:
         self._canceller = canceller
         self._resolver = resolver
 
-    async def carry_out(self, symbol: str, epoch: int, action: LedgerAction) -> ActionResult:
-        """The answer: the recorded one, or what sending (INTENT) or looking (SENDING, left by a crash) brings."""
+    async def carry_out(
+        self, symbol: str, epoch: int, action: LedgerAction, patience_ms: int | None = None
+    ) -> ActionResult:
+        """The answer: the recorded one, or what sending (INTENT) or looking (SENDING, left by a crash) brings.
+
+        An action that no budget has room for within the patience (default: its class's) is answered NOT_SENT.
+        """
         if action.result is not None:
             return action.result
         known = await self._canceller.known_end(action)
         if known is not None:
             return await self._record(symbol, action, known)
-        if action.status is ActionStatus.INTENT:
-            blocked = await self._await_turn(action)
-            if blocked is not None:
-                return blocked
-        async with self._flight.sending(symbol, epoch):
-            if action.status is ActionStatus.SENDING:
+        if action.status is ActionStatus.SENDING:
+            async with self._flight.sending(symbol, epoch):
                 return await self.recover(symbol, action)
-            with around("executor.sending"):
-                begun = await self._ledger.writer.run(
-                    answers.begin_sending, symbol, epoch, action, self._placer.signed_now(), self._clock.local_ms()
-                )
-            if begun.result is not None:
-                return begun.result
-            return await self._record(symbol, begun, await self._send(symbol, begun))
+        turn = await self._await_turn(symbol, action, patience_ms)
+        if not isinstance(turn, Ticket):
+            return turn
+        try:
+            async with self._flight.sending(symbol, epoch):
+                return await self._carry_out_now(symbol, epoch, action, turn)
+        finally:
+            turn.settle()
 
     async def recover(self, symbol: str, action: LedgerAction) -> ActionResult:
         """The answer of an action that was in flight when the process died: looked up, never sent again."""
         return await self._record(symbol, action, await self._look(symbol, action))
 
-    async def _await_turn(self, action: LedgerAction) -> ActionResult | None:
-        """None once the account's budget has room; the answer NOT_SENT where the venue wants silence for too long."""
-        priority = Priority.CANCEL if isinstance(action.action, CancelOrder) else Priority.PLACE
+    async def _carry_out_now(self, symbol: str, epoch: int, action: LedgerAction, ticket: Ticket) -> ActionResult:
+        with around("executor.sending"):
+            begun = await self._ledger.writer.run(
+                answers.begin_sending, symbol, epoch, action, self._placer.signed_now(), self._clock.local_ms()
+            )
+        if begun.result is not None:
+            ticket.settle(sent=False)
+            return begun.result
+        return await self._record(symbol, begun, await self._send(symbol, begun))
+
+    async def _await_turn(self, symbol: str, action: LedgerAction, patience_ms: int | None) -> Ticket | ActionResult:
+        """A ticket once the budgets have room; the answer NOT_SENT where they have none within the patience."""
         try:
-            await self._throttle.acquire(priority)
+            return await self._throttle.acquire(need_of(action.action), symbol=symbol, patience_ms=patience_ms)
         except BlockedError as error:
+            reason = Reason.ORDER_LIMIT if error.reason is Reason.ORDER_LIMIT else Reason.RATE_LIMITED
             with around("executor.withdraw"):
                 withdrawn = await self._ledger.writer.run(
-                    moves.withdraw, action, Outcome.NOT_SENT, "RATE_LIMITED", str(error), self._clock.local_ms()
+                    moves.withdraw, action, Outcome.NOT_SENT, reason.value, str(error), self._clock.local_ms()
                 )
+            assert withdrawn.result is not None
             return withdrawn.result
-        return None
 
     async def _send(self, symbol: str, action: LedgerAction) -> Verdict:
         match action.action:

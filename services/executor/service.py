@@ -3,15 +3,17 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from executor.account_poll import AccountPoll
 from executor.adoption import Adoption
 from executor.batches import Batches
 from executor.bell import Bell
-from executor.bucket import Throttle, TokenBucket
+from executor.book_reader import BookReader
 from executor.canceller import Canceller
 from executor.clock import VenueClock
 from executor.conditions import ConditionsReader
@@ -26,11 +28,14 @@ from executor.lookup import LookUp
 from executor.observed_venue import observed
 from executor.placer import Placer
 from executor.ports import KeysRefusedError, ReadFailedError, UnknownSymbolError, Venue
+from executor.rate_limit import DEFAULT_SHARE, Budget, RateLimit, TokenBucket
 from executor.reads import Reader
 from executor.recorder import Recorder
 from executor.resolver import Resolver
 from executor.sender import Sender
 from executor.standing import Standing
+from executor.stream_trust import StreamTrust
+from executor.throttle import Throttle
 from executor.unreadable import Unreadables
 from executor.venue_health import VenueHealth
 from executor.watch import Watch
@@ -51,13 +56,15 @@ class Pace:
 
     poll_interval_ms: int = 1_000
     visibility_lag_ms: int = 10_000
-    requests_per_second: int = 10
+    requests_per_second: int | None = 10  # None: as fast as the venue's limits allow
     burst: int = 20
     keep_finished_ms: int = 72 * 3_600_000  # how long a finished request is told again
     resolve_pause_ms: int = 250  # before the second look at an UNKNOWN order; it doubles from there
     close_grace_seconds: float = 3.0
     markets_interval_ms: int = 300_000  # between two readings of the venue's list of markets
     listing_interval_ms: int = 10_000  # the same while a symbol is missing in it, or its polls fail
+    weight_share_percent: int = DEFAULT_SHARE
+    rate_limits: tuple[RateLimit, ...] = ()
 
 
 class Executor:
@@ -85,10 +92,11 @@ class Executor:
         self.standing = Standing(self.troubles, lambda: ledger.guard.away)
         self.listing = Listing(symbols, self.troubles)
         self._pace = pace
-        bucket = TokenBucket(pace.requests_per_second, pace.burst, clock.local_ms())
-        throttle = Throttle(bucket, clock.local_ms)
+        self.throttle = throttle = Throttle(_budget(pace, clock.local_ms()), clock.local_ms, clock.venue_ms)
+        venue.pay_from(throttle)
         self.reader = Reader(throttle, partial(clock.set_again, venue))
-        self.conditions = ConditionsReader(ledger, venue, self.reader)
+        self.books = BookReader(venue, self.reader)
+        self.conditions = ConditionsReader(ledger, venue, self.reader, self.books)
         look_up = LookUp(venue, self.reader, clock, pace.visibility_lag_ms)
         self.recorder = Recorder(ledger, venue, self.reader, clock, self.bell, self.standing)
         self.resolver = Resolver(
@@ -111,7 +119,18 @@ class Executor:
         canceller = Canceller(ledger, venue, self.reader, self.recorder, clock, throttle)
         self._sender = Sender(ledger, clock, throttle, self.flight, placer, canceller, self.resolver)
         self.batches = Batches(ledger, clock, self._sender)
+        self._trust = StreamTrust(time.monotonic)
         self.watches = [self._watch(symbol) for symbol in symbols]
+        self._poll = AccountPoll(
+            self.watches,
+            ledger,
+            venue,
+            self.books,
+            throttle.budget,
+            self._trust,
+            self.listing,
+            poll_interval_ms=pace.poll_interval_ms,
+        )
         self._tasks: list[asyncio.Task[None]] = []
         self._watching: dict[str, asyncio.Task[None]] = {}  # by symbol, of those that the venue lists
 
@@ -125,7 +144,7 @@ class Executor:
         crash_point("executor.start.reached")
         await self._recover()
         crash_point("executor.start.recovered")
-        await self._catch_up()
+        await self._poll.catch_up()
         crash_point("executor.start.caught_up")
         self.standing.ready = True
         self._tasks = [asyncio.create_task(loop) for loop in self._loops()]
@@ -176,6 +195,7 @@ class Executor:
             self.recorder,
             self.clock,
             self._unreadables,
+            self._trust,
             poll_interval_ms=self._pace.poll_interval_ms,
             visibility_lag_ms=self._pace.visibility_lag_ms,
         )
@@ -198,25 +218,14 @@ class Executor:
             else:
                 self.listing.refuse(symbol, missing[symbol])
 
-    async def _catch_up(self) -> None:
-        """Polls each listed symbol once. Raises ReadFailedError where the venue answers for none of them."""
-        failures: list[ReadFailedError] = []
-        listed = [watch for watch in self.watches if watch.symbol not in self.listing.refused]
-        for watch in listed:
-            try:
-                await watch.poll_once()
-            except KeysRefusedError:
-                raise
-            except ReadFailedError as error:
-                _log.warning("%s is not caught up yet: %s", watch.symbol, error)
-                failures.append(error)
-            else:
-                self.listing.begin(watch.symbol)
-        if failures and len(failures) == len(listed):
-            raise failures[0]
-
     def _loops(self) -> list[Coroutine[Any, Any, None]]:
-        return [self._keep_time(), self._keep_house(), self._keep_list(), self._keep_asking()]
+        return [
+            self._keep_time(),
+            self._keep_house(),
+            self._keep_list(),
+            self._keep_asking(),
+            self._poll.poll_for_ever(),
+        ]
 
     async def _keep_asking(self) -> None:
         """Asks the venue for something signed while the last request failed, so that its recovery is seen soon."""
@@ -229,16 +238,7 @@ class Executor:
 
     def _begin_watching(self, symbol: str) -> None:
         (watch,) = (watch for watch in self.watches if watch.symbol == symbol)
-
-        async def poll() -> None:
-            await watch.poll_for_ever(lambda: self.listing.begin(symbol))
-
-        async def both() -> None:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(poll())
-                tasks.create_task(watch.listen_for_ever())
-
-        self._watching[symbol] = asyncio.create_task(both())
+        self._watching[symbol] = asyncio.create_task(watch.listen_for_ever())
 
     async def _keep_list(self) -> None:
         """Reads the venue's list of markets every so often, and soon where a symbol's standing is in doubt."""
@@ -295,3 +295,11 @@ class Executor:
                 await self.clock.measure(self.venue)
             except ReadFailedError as error:
                 _log.warning("the venue's clock could not be read: %s", error)
+
+
+def _budget(pace: Pace, now_ms: int) -> Budget:
+    rate = pace.requests_per_second
+    bucket = None if rate is None else TokenBucket(rate, pace.burst, now_ms)
+    budget = Budget(share_percent=pace.weight_share_percent, pace=bucket)
+    budget.set_limits(pace.rate_limits)
+    return budget

@@ -8,7 +8,7 @@ import grpc
 from executor import convert
 from executor.ledger import fences, requests, stories, updates
 from executor.ledger.requests import NewRequest
-from executor.ports import ReadFailedError
+from executor.ports import ReadFailedError, VenueOrder
 from executor.service import Executor
 from gridcore.money import canonical
 from gridrpc import convert_orders, convert_state
@@ -188,7 +188,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         self._executor.standing.check_ready()
         self._executor.listing.check(symbol)
         end = await self._run(updates.end_offset, symbol)
-        resting = await self._ask(lambda: self._executor.venue.open_orders(symbol))
+        resting = await self._open_orders(symbol)
         ours = await self._executor.conditions.ours(symbol, resting)
         flying = await self._run(stories.in_flight, symbol)
         return executor_pb2.ListOpenOrdersResponse(
@@ -291,6 +291,13 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
             remedy = did_you_mean(symbol, self._executor.symbols, "add it to [[grids]] to trade it")
             raise InvalidArgument(f"symbol = {symbol!r}: this executor trades {known}; {remedy}", reason=UNKNOWN_SYMBOL)
         return symbol
+
+    async def _open_orders(self, symbol: str) -> list[VenueOrder]:
+        """Of a moment after the call has come. Raises Unavailable."""
+        try:
+            return await self._executor.books.of(symbol)
+        except ReadFailedError as error:
+            raise Unavailable(f"the venue did not answer: {error}", reason="VENUE_UNREACHABLE") from error
 
     async def _ask(self, ask: Callable[[], Awaitable[T]]) -> T:
         try:

@@ -82,8 +82,8 @@ class VenueHealth:
             self._refuse_keys(error)
         elif isinstance(error, ClockRefusedError):
             self._fail(Kind.CLOCK_SKEW, error, _CLOCK, began_ms)
-        elif isinstance(error, ReadFailedError):
-            self._fail_or_limit(error, error.blocked_until_ms, began_ms)
+        elif isinstance(error, ReadFailedError) and (error.blocked_until_ms or not error.unpaid):
+            self._fail_or_limit(error, error.blocked_until_ms, began_ms)  # else our own budget held it back
 
     def placed(self) -> None:
         """A signed place or cancel was carried out."""

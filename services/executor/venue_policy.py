@@ -5,9 +5,11 @@ Evidence is never taken from a row alone. A measured lag says how late a venue h
 raises the default and cannot lower it. Requests expire only where a row, or Binance's documents, say so.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from executor.rate_limit import RateLimit
 from executor.venue_row import VenueRow, packaged_row, packaged_rows, read_row
 from gridcore.ids import ALPHABET, LENGTH
 from gridrpc.settings import ConfigError
@@ -23,6 +25,8 @@ class VenuePolicy:
     requests_expire: bool
     least_lag_ms: int  # where the config names no lag of its own, it is not shorter than this
     sentence: str
+    weights: Mapping[str, int] = field(default_factory=dict)
+    rate_limits: tuple[RateLimit, ...] = ()  # until the venue says its own
 
 
 def row_name(exchange: str, *, sandbox: bool, moved: bool, local: bool) -> str:
@@ -57,10 +61,19 @@ def policy(row: VenueRow | None, exchange: str) -> VenuePolicy:
     if row is None:
         how = "to expire as Binance's do" if binance else "never to expire, so UNKNOWN orders end only by being found"
         sentence = f"no row for {exchange} here: cautious defaults, and requests are taken {how}"
-        return VenuePolicy(binance, 0, f"{sentence}; `gridwright conformance` measures one")
+        sentence += "; `gridwright conformance` measures one"
+        return VenuePolicy(binance, 0, sentence, *_limits(row, exchange))
     _refuse_ids(row)
     expire = binance if row.requests_expire is None else row.requests_expire
-    return VenuePolicy(expire, row.visibility_lag_ms or 0, f"row {row.venue}, {row.source.value}, as of {row.as_of}")
+    sentence = f"row {row.venue}, {row.source.value}, as of {row.as_of}"
+    return VenuePolicy(expire, row.visibility_lag_ms or 0, sentence, *_limits(row, exchange))
+
+
+def _limits(row: VenueRow | None, exchange: str) -> tuple[Mapping[str, int], tuple[RateLimit, ...]]:
+    """Those of the row, else of the exchange's own packaged one: its test network, or a row that was only measured."""
+    if row is None or not row.weights:
+        row = packaged_row(exchange)
+    return ({}, ()) if row is None else (row.weights, row.rate_limits)
 
 
 def _refuse_ids(row: VenueRow) -> None:

@@ -5,14 +5,16 @@ The rows that come with us lie in `venues/`. What the executor makes of one is `
 """
 
 import tomllib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+from executor.rate_limit import LimitKind, RateLimit
+from executor.request_weights import RequestWeights
 from gridrpc.settings import ConfigError, Table, read_toml
 
 
@@ -98,6 +100,8 @@ class VenueRow:
     client_id: ClientIds | None = None
     delays: tuple[Delay, ...] = ()
     refusals: tuple[RefusalSeen, ...] = ()
+    weights: Mapping[str, int] = field(default_factory=dict)  # as `request_weights` reads them; empty: one a request
+    rate_limits: tuple[RateLimit, ...] = ()
 
 
 def packaged_rows() -> list[VenueRow]:
@@ -126,6 +130,11 @@ def row_values(row: VenueRow) -> dict[str, Any]:
         "client_id": {} if row.client_id is None else _fields(row.client_id),
         "delays": [_fields(delay) for delay in row.delays],
         "refusals": [_fields(refusal) for refusal in row.refusals],
+        "weights": dict(row.weights),
+        "rate_limits": [
+            {"kind": limit.kind.name.lower(), "window_ms": limit.window_ms, "most": limit.most}
+            for limit in row.rate_limits
+        ],
     }
     return values | {"source": row.source.value} | {name: table for name, table in tables.items() if table}
 
@@ -165,6 +174,8 @@ def _read(table: Table) -> VenueRow:
         client_id=_client_ids(table.table("client_id")),
         delays=tuple(_delay(each) for each in table.tables("delays")),
         refusals=tuple(_refusal(each) for each in table.tables("refusals")),
+        weights=_weights(table.table("weights")),
+        rate_limits=tuple(_rate_limit(each) for each in table.tables("rate_limits")),
     )
     table.refuse_unread()
     return row
@@ -210,6 +221,23 @@ def _refusal(table: Table) -> RefusalSeen:
     seen = RefusalSeen(table.text("provoked"), table.text("ccxt_class"), table.text("read_as"), table.text("text"))
     table.refuse_unread()
     return seen
+
+
+def _weights(table: Table) -> dict[str, int]:
+    found = {key: table.integer(key, least=0) for key in table.names()}
+    try:
+        RequestWeights(found)
+    except ValueError as error:
+        raise ConfigError("weights", sorted(found), f"{error}; write it like GET openOrders without symbol") from None
+    return found
+
+
+def _rate_limit(table: Table) -> RateLimit:
+    limit = RateLimit(
+        table.choice("kind", LimitKind), table.integer("window_ms", least=1_000), table.integer("most", least=1)
+    )
+    table.refuse_unread()
+    return limit
 
 
 def _spelt_out(word: str) -> Iterator[str]:

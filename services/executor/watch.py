@@ -1,23 +1,26 @@
-"""Watching one symbol: the user stream, which is quick and may lose anything, and the poll, which loses nothing."""
+"""Watching one symbol: the user stream, which is quick and may lose anything, and what a poll has found.
+
+When to poll is `account_poll`'s to say.
+"""
 
 import asyncio
 import logging
-from collections.abc import Callable
 from functools import partial
 
 from executor.clock import VenueClock
 from executor.ledger import cursors, orders
+from executor.ledger.orders import OrderRecord
 from executor.ledger.store import Ledger
 from executor.ports import ReadFailedError, TradeCursor, UnreadableError, Venue, VenueOrder, VenueTrade
 from executor.reads import Reader
 from executor.recorder import Recorder
+from executor.stream_trust import StreamTrust
 from executor.unreadable import Unreadables, sentence
 from gridrpc.crash import around
 
 _log = logging.getLogger(__name__)
 
-# Between two polls of a venue that fails. Each asks three times: it is asked about as often as one that answers.
-_LONGEST_SILENCE_SECONDS = 2.0
+_ONE_BY_ONE = 4  # so many vanished orders are asked about singly; of more, the trades are read at once before
 _LONGEST_DEAF_SECONDS = 10.0  # Binance takes 300 connections in five minutes, for all symbols; the poll hears too
 
 
@@ -33,67 +36,68 @@ class Watch:
         recorder: Recorder,
         clock: VenueClock,
         unreadables: Unreadables,
+        trust: StreamTrust,
         *,
         poll_interval_ms: int,
         visibility_lag_ms: int,
     ) -> None:
         self.failing = False  # the last poll of them that are made for ever
-        self._symbol = symbol
+        self.symbol = symbol
         self._ledger = ledger
         self._venue = venue
         self._reader = reader
         self._recorder = recorder
         self._clock = clock
         self._unreadables = unreadables
-        self._poll_seconds = poll_interval_ms / 1000
-        self._longest_seconds = max(self._poll_seconds, _LONGEST_SILENCE_SECONDS)
+        self._doubted_by_trades: dict[str, str] = {}  # as the last reading of the trades left it
+        self._trust = trust
+        self._first_pause_seconds = min(poll_interval_ms / 1000, _LONGEST_DEAF_SECONDS)
         self._lag_ms = visibility_lag_ms
-
-    @property
-    def symbol(self) -> str:
-        """Whose it is."""
-        return self._symbol
 
     async def poll_once(self) -> None:
         """Reads trades after the cursor, then asks what became of orders that left the book.
 
         Raises ReadFailedError, with the cursor where it was.
         """
-        in_doubt = await self._poll_trades()
-        in_doubt |= await self._poll_orders()
-        self._unreadables.tell(self._symbol, in_doubt)
+        await self.poll_trades()
+        known = await self._ledger.writer.run(orders.on_venue, self.symbol)
+        await self._take_orders(known, await self._reader.read(partial(self._venue.open_orders, self.symbol)))
 
-    async def poll_for_ever(self, caught_up: Callable[[], None] = lambda: None) -> None:
-        """Polls at the interval, and more slowly while the venue does not answer. Calls back after each that found."""
-        pause = self._poll_seconds
-        while True:
-            await asyncio.sleep(pause)
-            try:
-                await self.poll_once()
-                pause = self._poll_seconds
-                self.failing = False
-                caught_up()
-            except ReadFailedError as error:
-                _log.warning("poll of %s failed, trying again: %s", self._symbol, error)
-                pause = min(pause * 2, self._longest_seconds)
-                self.failing = True
-            except Exception:  # noqa: BLE001  # a ledger that is away comes back; the log must go on then
-                self.failing = True
-                _log.exception("poll of %s failed, trying again", self._symbol)
-                pause = min(pause * 2, self._longest_seconds)
+    def moved(self, known: list[OrderRecord], book: list[VenueOrder]) -> bool:
+        """Whether the book shows that an order has ended or traded, which the ledger does not have yet."""
+        executed = {order.client_order_id: order.executed for order in book}
+        return any(
+            record.client_order_id not in executed or executed[record.client_order_id] > record.executed
+            for record in known
+        )
+
+    async def take_book(self, known: list[OrderRecord], book: list[VenueOrder]) -> None:
+        """Records what the venue's book shows, and asks about what it shows no longer. `known` was read before it.
+
+        Raises ReadFailedError.
+        """
+        names = {order.client_order_id for order in book}
+        resting = [record for record in known if record.client_order_id in names]
+        several_gone = len(known) - len(resting) > _ONE_BY_ONE
+        if self._doubted_by_trades or several_gone or self.moved(resting, book):
+            await self.poll_trades()
+        await self._take_orders(known, book)
 
     async def listen_for_ever(self) -> None:
         """Records what the user stream tells, and opens it again when it breaks."""
-        pause = self._poll_seconds
+        pause = self._first_pause_seconds
         while True:
             try:
-                async for hint in self._venue.hints(self._symbol):
-                    pause = self._poll_seconds
+                async for hint in self._venue.hints(self.symbol):
+                    pause = self._first_pause_seconds
                     await self._take(hint)
+                self._trust.broke()
             except ReadFailedError as error:
-                _log.warning("user stream of %s broke, opening it again: %s", self._symbol, error)
+                self._trust.broke()
+                _log.warning("user stream of %s broke, opening it again: %s", self.symbol, error)
             except Exception:  # noqa: BLE001  # as in the poll, which finds what is missed here
-                _log.exception("user stream of %s failed, opening it again", self._symbol)
+                self._trust.broke()
+                _log.exception("user stream of %s failed, opening it again", self.symbol)
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_DEAF_SECONDS)
 
@@ -103,28 +107,34 @@ class Watch:
                 await self._recorder.trade(hint)
             else:
                 await self._recorder.order(hint)
+                await self._believe_stream(hint)
         except ReadFailedError as error:
-            _log.info("left to the poll of %s: %s", self._symbol, error)
+            _log.info("left to the poll of %s: %s", self.symbol, error)
 
-    async def _poll_trades(self) -> dict[str, str]:
+    async def _believe_stream(self, hint: VenueOrder) -> None:
+        """News of an order of ours proves that the stream carries them."""
+        if not self._trust.proven:
+            known = await self._ledger.writer.run(orders.known_names, [hint.client_order_id])
+            if known:
+                self._trust.said()
+
+    async def poll_trades(self) -> None:
+        """Reads the trades after the cursor. Raises ReadFailedError, with the cursor where it was."""
         began_ms = self._clock.venue_ms()
-        cursor = await self._ledger.writer.run(cursors.read, self._symbol)
-        trades = await self._reader.read(partial(self._venue.trades_after, self._symbol, cursor))
-        in_doubt = await self._unreadables.ours(self._symbol, trades)
+        cursor = await self._ledger.writer.run(cursors.read, self.symbol)
+        trades = await self._reader.read(partial(self._venue.trades_after, self.symbol, cursor))
+        self._doubted_by_trades = await self._unreadables.ours(self.symbol, trades)
         readable = [trade for trade in trades if not trade.unreadable]
         for trade in readable:
             await self._recorder.trade(trade)
         # The cursor waits for a trade of ours that cannot be read: the order's end will ask for it, a restart too.
-        moved = cursor if in_doubt else _settled(cursor, readable, began_ms - self._lag_ms)
+        moved = cursor if self._doubted_by_trades else _settled(cursor, readable, began_ms - self._lag_ms)
         if moved != cursor:
             with around("executor.cursor"):
-                await self._ledger.writer.run(cursors.advance, self._symbol, moved)
-        return in_doubt
+                await self._ledger.writer.run(cursors.advance, self.symbol, moved)
 
-    async def _poll_orders(self) -> dict[str, str]:
-        known = await self._ledger.writer.run(orders.on_venue, self._symbol)
-        resting = await self._reader.read(partial(self._venue.open_orders, self._symbol))
-        in_doubt = await self._unreadables.ours(self._symbol, resting)
+    async def _take_orders(self, known: list[OrderRecord], resting: list[VenueOrder]) -> None:
+        in_doubt = await self._unreadables.ours(self.symbol, resting)
         for order in resting:
             if not order.unreadable:
                 await self._recorder.order(order)
@@ -134,13 +144,13 @@ class Watch:
             if record.client_order_id in names:
                 continue
             try:
-                gone = await self._reader.read(partial(self._venue.order_by_id, self._symbol, record.exchange_order_id))
+                gone = await self._reader.read(partial(self._venue.order_by_id, self.symbol, record.exchange_order_id))
             except UnreadableError as error:
                 in_doubt[record.client_order_id] = sentence(record.client_order_id, error.order)
                 continue
             if gone is not None:
                 await self._recorder.order(gone)
-        return in_doubt
+        self._unreadables.tell(self.symbol, self._doubted_by_trades | in_doubt)
 
 
 def _settled(cursor: TradeCursor, trades: list[VenueTrade], before_ms: int) -> TradeCursor:

@@ -69,7 +69,9 @@ class LimitSettings:
 
     @property
     def published(self) -> list[Json]:
-        """What exchangeInfo tells of them."""
+        """What exchangeInfo tells of them: nothing where nothing is refused, so that clients need not hold back."""
+        if not self.enabled:
+            return []
         return [limit.json for limit in (self.weight_limit, *self.order_limits, self.raw_limit)]
 
 

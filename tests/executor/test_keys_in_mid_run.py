@@ -70,7 +70,7 @@ async def test_keys_that_stop_working_are_a_trouble_and_not_serving_until_they_w
         await eventually(lambda: seen.says([], SERVING), "it serves without trouble", 30)
         await simex.fault("ERROR_CODE", code=-2015, account="main")
         await eventually(lambda: seen.says(["KEY_REFUSED"], NOT_SERVING), "the keys are refused", 10)
-        await simex.received("GET myTrades", after_seq=(await simex.requests())[-1].seq)  # it asks on
+        await simex.received("GET openOrders", after_seq=(await simex.requests())[-1].seq)  # it asks on
         await simex.control.ClearFaults(simex_pb2.ClearFaultsRequest())
         await eventually(lambda: seen.says([], SERVING), "the keys are taken again", 10)
         assert len(seen.alerts()) == 2

@@ -5,12 +5,13 @@ from functools import partial
 
 import pytest
 
-from executor.bucket import Throttle, TokenBucket
 from executor.clock import VenueClock
 from executor.ledger.requests import Signed
 from executor.lookup import Absence, LookUp, Misfit
 from executor.ports import VenueOrder
+from executor.rate_limit import Budget
 from executor.reads import Reader
+from executor.throttle import Throttle
 from gridcore.actions import PlaceOrder
 from gridtesting.live_executor import SYMBOL
 from gridtesting.venue import FakeVenue, ManualClock
@@ -44,7 +45,7 @@ def signed(timestamp_ms: int, window_ms: int | None = 5_000) -> Signed:
 
 
 def look_up(venue: FakeVenue, clock: ManualClock) -> LookUp:
-    throttle, venue_clock = Throttle(TokenBucket(1_000, 1_000, clock()), clock), VenueClock(clock)
+    throttle, venue_clock = Throttle(Budget(), clock), VenueClock(clock)
     reader = Reader(throttle, partial(venue_clock.set_again, venue), longest_pause_seconds=0.001)
     return LookUp(venue, reader, venue_clock, visibility_lag_ms=2_000)
 

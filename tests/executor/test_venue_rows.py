@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from executor.config import Settings, read_settings
+from executor.request_weights import RequestWeights
 from executor.venue_page import page
 from executor.venue_policy import policy
 from executor.venue_row import (
@@ -17,6 +18,7 @@ from executor.venue_row import (
     RepeatedId,
     Source,
     VenueRow,
+    packaged_row,
     packaged_rows,
     read_row,
     row_values,
@@ -25,8 +27,12 @@ from gridcore.ids import ALPHABET, LENGTH, client_order_id, id_prefix
 from gridcore.orders import Role
 from gridctl.toml import to_toml
 from gridrpc.settings import ConfigError, Table
+from simex.limits import LimitSettings
+from simex.params import Params
+from simex.weights import WEIGHTS
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "venues.md"
+LIMITS = LimitSettings()
 KEYS = {"GRIDWRIGHT_API_KEY": "the-key", "GRIDWRIGHT_API_SECRET": "the-secret"}
 OKX = VenueRow("okx", "okx", Source.MEASURED, "2026-11-21", client_id=ClientIds(1, 32, "A-Z a-z 0-9"))
 
@@ -170,3 +176,32 @@ def test_the_page_says_what_is_not_known_and_what_was_not_shown() -> None:
 
 def test_a_policy_without_a_row_expires_requests_on_binance_alone() -> None:
     assert [policy(None, name).requests_expire for name in ("binance", "binanceus", "okx")] == [True, True, False]
+
+
+@pytest.mark.parametrize(("row", "exchange"), [("binance", "binance"), ("simex", "binance"), (None, "binance")])
+def test_binance_its_test_network_and_simex_charge_what_the_table_says(row: str | None, exchange: str) -> None:
+    known = policy(None if row is None else packaged_row(row), exchange)
+    ours = RequestWeights(known.weights)
+    compared = 0
+    for name, weigh in WEIGHTS.items():
+        method, path = name.split()
+        for sent in ({}, {"symbol": "BTCUSDT"}, {"symbol": "BTCUSDT", "orderId": "1"}):
+            if ours.knows(name):
+                assert ours.of(method, path, sent) == weigh(Params(sent)), (name, sent)
+                compared += 1
+    assert compared >= 30
+    assert [limit.json for limit in (LIMITS.weight_limit, *LIMITS.order_limits)] == [
+        {**limit.json, "limit": ours.most}
+        for limit, ours in zip((LIMITS.weight_limit, *LIMITS.order_limits), known.rate_limits, strict=True)
+    ]
+
+
+def test_another_exchange_has_no_weights_and_keeps_its_requests_per_second() -> None:
+    assert policy(None, "kraken").weights == {}
+    assert RequestWeights({}).of("GET", "openOrders", {}) == 1
+
+
+@pytest.mark.parametrize("key", ["openOrders", "GET openOrders by symbol", "GET openOrders without"])
+def test_a_weight_of_another_form_is_refused(key: str) -> None:
+    with pytest.raises(ValueError, match="METHOD path"):
+        RequestWeights({key: 1})

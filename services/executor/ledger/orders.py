@@ -57,6 +57,22 @@ def on_venue(connection: sa.Connection, symbol: str) -> list[OrderRecord]:
     return [_record(row) for row in rows]
 
 
+def all_on_venue(connection: sa.Connection) -> dict[str, list[OrderRecord]]:
+    """The same of every symbol."""
+    found: dict[str, list[OrderRecord]] = {}
+    for row in connection.execute(sa.select(orders).where(orders.c.status == OrderStatus.OPEN.value)):
+        record = _record(row)
+        found.setdefault(record.symbol, []).append(record)
+    return found
+
+
+def still_on_venue(connection: sa.Connection, records: list[OrderRecord]) -> list[OrderRecord]:
+    """Those of the records that are still there, as they are now."""
+    names = {record.client_order_id for record in records}
+    symbols = {record.symbol for record in records}
+    return [one for symbol in symbols for one in on_venue(connection, symbol) if one.client_order_id in names]
+
+
 def in_flight(connection: sa.Connection, symbol: str) -> list[OrderRecord]:
     """Orders that are intents, being sent, or UNKNOWN."""
     rows = connection.execute(

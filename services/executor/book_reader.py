@@ -1,0 +1,38 @@
+"""The venue's books of open orders, asked for by many and answered together."""
+
+import asyncio
+from functools import partial
+
+from executor.ports import Books, ReadFailedError, Venue, VenueOrder
+from executor.rate_limit import Priority
+from executor.reads import Reader
+from executor.shared_read import Rounds
+
+
+class BookReader:
+    """Puts the questions of the same moment into one. The poll's questions are kept apart: they wait longer."""
+
+    def __init__(self, venue: Venue, reader: Reader) -> None:
+        self._rounds = Rounds[str, list[VenueOrder] | ReadFailedError](
+            lambda symbols: reader.read(partial(venue.open_orders_of, symbols))
+        )
+        self._last: dict[str, tuple[float, list[VenueOrder]]] = {}  # with the steady time when it was asked for
+
+    async def of(self, symbol: str, max_age_seconds: float = 0.0) -> list[VenueOrder]:
+        """What rests there, as it was no longer ago than this; by default, after this call. Raises ReadFailedError."""
+        asked_at, book = self._last.get(symbol, (float("-inf"), []))
+        if max_age_seconds and asyncio.get_running_loop().time() - asked_at <= max_age_seconds:
+            return book
+        answer = (await self.all_of((symbol,), Priority.READ))[symbol]
+        if isinstance(answer, ReadFailedError):
+            raise answer
+        return answer
+
+    async def all_of(self, symbols: tuple[str, ...], priority: Priority) -> Books:
+        """What rests there after this call. Raises ReadFailedError where the venue answers for none."""
+        asked_at = asyncio.get_running_loop().time()
+        books = await self._rounds.read(symbols, priority)
+        for symbol, book in books.items():
+            if not isinstance(book, ReadFailedError):
+                self._last[symbol] = asked_at, book
+        return books
