@@ -4,6 +4,7 @@ Over the asyncio loop, with a hop there and back and a task for the stream, a ba
 """
 
 import logging
+from collections.abc import Callable
 
 import grpc
 
@@ -14,7 +15,7 @@ from gridrpc.crash import around, crash_point
 from gridrpc.faults import Fault, InvalidArgument, Unavailable, fault_of
 from gridservice.steady import steady_ms
 from gridwright.v1 import executor_pb2, executor_pb2_grpc
-from orchestrator.backoff import backoff_seconds
+from orchestrator.backoff import FIRST_SECONDS, backoff_seconds
 from orchestrator.bridge import Bridge
 from orchestrator.clock import now_ms
 from orchestrator.errors import UnfinishableError
@@ -29,11 +30,14 @@ _log = logging.getLogger(__name__)
 class BatchClient:
     """Has the executor answer plans. Calls block, until the process stops at the longest."""
 
-    def __init__(self, channel: grpc.Channel, executor: Peer, bridge: Bridge, clock: HostClock) -> None:
+    def __init__(
+        self, channel: grpc.Channel, executor: Peer, bridge: Bridge, clock: HostClock, held: Callable[[], bool]
+    ) -> None:
         self._stub = executor_pb2_grpc.ExecutorStub(channel)
         self._executor = executor
         self._bridge = bridge
         self._clock = clock
+        self._held = held  # whether a fence is to be raised first
 
     def execute(self, plan: Plan) -> tuple[ActionResult, ...]:
         """Sends the plan's actions under its request id until each has its answer; in the actions' order.
@@ -53,6 +57,8 @@ class BatchClient:
         # Deadlines are by our clock as it was when the plan was made, however long the executor is waited for.
         began_ms, began_steady_ms = max(now_ms(), plan.trigger.at_ms), steady_ms()
         for pause in backoff_seconds():
+            while self._held():
+                self._bridge.pause(FIRST_SECONDS)
             request.clock_offset_ms = self._clock.offset_ms(began_ms + steady_ms() - began_steady_ms)
             with around("orchestrator.call"):
                 malformed = self._call(request, answers)

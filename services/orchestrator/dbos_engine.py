@@ -54,7 +54,7 @@ class DbosEngine:
         others: Callable[[], list[StoredGrid]],
         executor: ExecutorClient,
         prices: PriceClient,
-        batches: Callable[[Bridge], BatchClient],
+        batches: Callable[[Bridge, Callable[[], bool]], BatchClient],
     ) -> None:
         self._settings = settings
         self._stores = stores
@@ -173,7 +173,7 @@ class DbosEngine:
 
     def _team(self, desk: Desk) -> Team:
         bridge = Bridge(self._asyncio)
-        return gather(desk, self, self._batches(bridge), bridge)
+        return gather(desk, self, self._batches(bridge, lambda: desk.raising_fence), bridge)
 
     def _desks(self) -> list[Desk]:
         return [team.desk for team in self.teams.values()]
@@ -211,6 +211,7 @@ class DbosEngine:
             for team in self.teams.values():
                 if team.desk.trading:
                     team.desk.inbox.put_tick()
+                    await team.loop.look_aside()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

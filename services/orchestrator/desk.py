@@ -21,6 +21,8 @@ from orchestrator.keeper import Keeper
 from orchestrator.pulse import Pulse
 from orchestrator.timeline import Timeline
 
+_LONG_STEP_MS = 1_000
+
 
 class Desk:
     """What everyone who works for a symbol shares. Lives on the asyncio loop; workflows' threads only read it."""
@@ -51,6 +53,9 @@ class Desk:
         self.price: Decimal | None = None  # last heard
         self.proved_steady_ms = steady_ms()  # when the feed last proved it current; the start, if never
         self.busy = False
+        self.busy_since_ms = 0  # steady: since when it is
+        self.raising_fence = False  # a halt fences what a step that waits has not sent: it is not sent before that
+        self.asked = ""  # what has been put on record and a step that waits keeps from being done, the sentence
         self.trading = False  # the start path is done
         self.refused = ""  # why nothing is done for the symbol now, the sentence
         self.ready = asyncio.Event()  # requests of before the start are settled and the loop runs
@@ -72,6 +77,11 @@ class Desk:
     def prove_price(self, age_ms: int = 0) -> None:
         """The feed proved the price current so long ago."""
         self.proved_steady_ms = max(self.proved_steady_ms, steady_ms() - age_ms)
+
+    @property
+    def waits(self) -> bool:
+        """Whether its step takes so long that nobody may be left waiting for it: the executor does not answer."""
+        return self.busy and steady_ms() - self.busy_since_ms > _LONG_STEP_MS
 
     def renewed(self) -> "Desk":
         """A desk for the same symbol on which nothing lies yet. Those who watch this one watch that."""

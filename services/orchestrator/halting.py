@@ -31,14 +31,36 @@ class Halting:
 
     async def open(self, request: HaltRequest) -> int:
         """Mode ENTERING and a new epoch, committed. Returns the epoch to fence with."""
+        desk = self._desk
 
         def entering(state: State) -> ModeChanged | None:
             if request.rule is not Rule.OPERATOR and state.risk.mode in {Mode.ENTERING, Mode.SAFE}:
                 return None  # halted otherwise in the meantime; an operator's word stands above a rule's
             return ModeChanged(now_ms(), Mode.ENTERING, request.rule, request.reason, request.by, request.clears_itself)
 
-        row = await self._changer.change(f"{request.workflow_id}/open", entering, new_epoch=True)
+        name = f"{request.workflow_id}/open"
+        desk.asked = f"ENTERING safe mode by {request.by}: {request.reason}"
+        desk.pulse.beat()
+        try:
+            if desk.waits and entering(desk.state) is not None:
+                await self._fence_first(name)
+            row = await self._changer.change(name, entering, new_epoch=True)
+        finally:
+            desk.asked = ""
+            desk.pulse.beat()
         return self._desk.epoch if row is None else row.plan.epoch
+
+    async def _fence_first(self, name: str) -> None:
+        """Of a step that waits for the executor nothing is sent any more, whoever of us reaches it first."""
+        desk = self._desk
+        if await asyncio.to_thread(desk.keeper.find, name) is not None:
+            return
+        desk.raising_fence = True
+        try:
+            desk.epoch = await asyncio.to_thread(desk.keeper.store.raise_epoch)
+            await self.fence(desk.epoch)
+        finally:
+            desk.raising_fence = False
 
     async def fence(self, epoch: int) -> None:
         """What was decided before the halt and not sent yet is never sent."""

@@ -84,6 +84,13 @@ class Inbox:
         self._passed = extremes((*price.passed, price.price, *self._passed))
 
     @property
+    def waiting_price(self) -> PriceDue | None:
+        """The price that the next look would be given, without taking it."""
+        if self._price is None:
+            return None
+        return replace(self._price, passed=self._passed, since_ms=self._passed_since_ms)
+
+    @property
     def price_waits(self) -> bool:
         """Whether nobody has taken the newest price yet, or prices were passed over since the last one taken."""
         return self._price is not None or bool(self._passed)

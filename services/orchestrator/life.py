@@ -160,7 +160,7 @@ class SymbolLife:
     async def _leave_off(self) -> bool:
         """Ends the work. Says whether workflows of the symbol may have been abandoned, which nobody goes on with."""
         await self._cancel_tasks()
-        self.team.desk.trading = False
+        self.team.desk.trading = self.team.desk.busy = False
         if not self.team.desk.ready.is_set():
             return False  # what DBOS has resumed still waits for the start path
         self.team.bridge.close()

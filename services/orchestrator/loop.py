@@ -16,7 +16,9 @@ from gridcore.errors import CoreError
 from gridcore.portions import is_full
 from gridcore.quiet_band import quiet_band
 from gridcore.risk import fresh
+from gridcore.state import Mode
 from gridcore.triggers import EnterSafeMode, ExitSafeMode, OrdersUpdated, Plan, PriceChanged, Ticked, Trigger
+from gridservice.steady import steady_ms
 from orchestrator.clock import now_ms
 from orchestrator.desk import Desk
 from orchestrator.errors import Abandoned, LeaseLostError, StopError, UnfinishableError
@@ -99,7 +101,7 @@ class SymbolLoop:
         try:
             while True:
                 item = await desk.inbox.take()
-                desk.busy = True
+                desk.busy, desk.busy_since_ms = True, steady_ms()
                 await self._handle(item)
                 desk.busy = False
                 desk.pulse.beat()
@@ -109,6 +111,24 @@ class SymbolLoop:
             desk.stop(error)
         except CoreError as error:
             desk.stop(await self._why_stopped(error))
+
+    async def look_aside(self) -> None:
+        """While a step waits for the executor, the risk rules are asked all the same; a halt is put on record at once.
+
+        What they remember is left to the tick or price that waits: it will be folded once the step is over.
+        """
+        desk = self._desk
+        if not desk.waits or desk.state.risk.mode in {Mode.ENTERING, Mode.SAFE}:
+            return
+        at_ms = now_ms()
+        triggers: list[Trigger] = [Ticked(at_ms, desk.price, desk.price_heard_ms(at_ms))]
+        if (due := desk.inbox.waiting_price) is not None and fresh(desk.price_heard_ms(at_ms), at_ms, desk.config.risk):
+            triggers.append(PriceChanged(at_ms, due.price, due.passed, due.since_ms))
+        for trigger in triggers:
+            plan = self._decided(trigger, desk.next_request_id())
+            if isinstance(plan.procedure, EnterSafeMode):
+                await self._start_procedure(plan)
+                return
 
     async def _why_stopped(self, error: CoreError) -> StopError:
         """What does not fit the state is news of an orchestrator that has taken over meanwhile, or something worse."""
@@ -131,15 +151,7 @@ class SymbolLoop:
         """Decides on the trigger and carries the plan out; the state is committed when it returns."""
         desk = self._desk
         timeline = Timeline()
-        plan = decide(
-            desk.state,
-            trigger,
-            desk.market,
-            desk.config,
-            request_id=request_id or desk.next_request_id(),
-            epoch=desk.epoch,
-            prefix=desk.prefix,
-        )
+        plan = self._decided(trigger, request_id or desk.next_request_id())
         timeline.lap("decide")
         if plan.procedure is not None:
             await self._start_procedure(plan)
@@ -193,10 +205,16 @@ class SymbolLoop:
         if news:
             await self.step(OrdersUpdated(at_ms, desk.price, desk.price_heard_ms(at_ms), news))
 
+    def _decided(self, trigger: Trigger, request_id: str) -> Plan:
+        desk = self._desk
+        return decide(
+            desk.state, trigger, desk.market, desk.config, request_id=request_id, epoch=desk.epoch, prefix=desk.prefix
+        )
+
     async def _start_procedure(self, plan: Plan) -> None:
         desk = self._desk
         under_way = frozenset(desk.halts if isinstance(plan.procedure, EnterSafeMode) else desk.lifts)
-        if await self._in_thread(lambda: bool(under_way) and self._launcher.any_unfinished(under_way)):
+        if await asyncio.to_thread(lambda: bool(under_way) and self._launcher.any_unfinished(under_way)):
             return
         match plan.procedure:
             case EnterSafeMode(rule, reason, clears_itself):
@@ -205,13 +223,13 @@ class SymbolLoop:
                 )
                 desk.halts.add(halt.workflow_id)
                 log.warning("%s enters safe mode: %s", desk.symbol, reason)
-                await self._in_thread(lambda: self._launcher.start_halt(halt))
+                await asyncio.to_thread(self._launcher.start_halt, halt)
             case ExitSafeMode(reason):
                 lift = LiftRequest(
                     f"{plan.request_id}/lift", desk.symbol, reason, by="risk", since_ms=desk.state.risk.since_ms
                 )
                 desk.lifts.add(lift.workflow_id)
-                await self._in_thread(lambda: self._launcher.start_lift(lift))
+                await asyncio.to_thread(self._launcher.start_lift, lift)
             case None:
                 pass
 

@@ -20,14 +20,22 @@ class ModeChanger:
         self._desk = desk
         self._loop = loop
 
-    async def change(self, request_id: str, make: Make, *, new_epoch: bool = False) -> JournalRow | None:
+    async def change(
+        self, request_id: str, make: Make, *, new_epoch: bool = False, patience_seconds: float | None = None
+    ) -> JournalRow | None:
         """Commits what `make` says of the state as it is then; None where it says that nothing is to change.
 
-        A request id that the journal has is a repetition: its row is returned. Raises the Fault that `make` raises.
+        A request id that the journal has is a repetition: its row is returned. Raises the Fault that `make` raises, and
+        Unavailable where a step keeps it waiting for longer than the patience: then nothing is changed, now or later.
         """
         done: asyncio.Future[JournalRow | None] = asyncio.get_running_loop().create_future()
+        begun = asyncio.Event()
+        withdrawn = False
 
         async def command() -> None:
+            if withdrawn:
+                return
+            begun.set()
             try:
                 row = await self._commit(request_id, make, new_epoch=new_epoch)
             except Fault as fault:
@@ -39,6 +47,15 @@ class ModeChanger:
                 _answer(done, row)
 
         self._desk.inbox.put_command(command)
+        try:
+            await asyncio.wait_for(begun.wait(), patience_seconds)
+        except TimeoutError:
+            withdrawn = True
+            raise Unavailable(
+                f"a step of {self._desk.symbol} waits for the executor: nothing was changed, repeat the call once it "
+                "answers; EnterSafeMode is put on record meanwhile, and what the step has not sent is not sent then",
+                reason="STEP_WAITS",
+            ) from None
         return await done
 
     async def _commit(self, request_id: str, make: Make, *, new_epoch: bool) -> JournalRow | None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from gridcore.state import Mode, Rule, State
 from gridcore.triggers import ModeChanged
-from gridrpc.faults import AlreadyExists, FailedPrecondition
+from gridrpc.faults import AlreadyExists, FailedPrecondition, Unavailable
 from orchestrator.clock import now_ms
 from orchestrator.journal import JournalRow
 from orchestrator.loop import Launcher
@@ -14,6 +14,7 @@ from orchestrator.team import Team
 
 # How long a call waits to see the mode it asked for. The record is durable before; a step in progress may take longer.
 _SEE_SECONDS = 2.0
+_PATIENCE_SECONDS = 5.0  # how long a change of mode may wait for the step in progress
 _HALTED = frozenset({Mode.ENTERING, Mode.SAFE})
 
 
@@ -40,7 +41,11 @@ class Operations:
         """
         workflow_id = _name(request_id)
         if self._desk.halts and workflow_id not in self._desk.halts:
-            row = await self._team.changer.change(f"{workflow_id}/open", self._join_halt(who, why))
+            try:
+                join = self._join_halt(who, why)
+                row = await self._team.changer.change(f"{workflow_id}/open", join, patience_seconds=_PATIENCE_SECONDS)
+            except Unavailable:
+                row = None  # a step keeps the halt that is under way waiting: this one goes on record beside it
             if row is not None:
                 _refuse_other_contents(row, request_id, Mode.ENTERING, who, why)
                 return self._mode, next(iter(self._desk.halts), workflow_id)
@@ -86,7 +91,7 @@ class Operations:
                 )
             return None if state.risk.mode is mode else ModeChanged(now_ms(), mode, Rule.OPERATOR, why, who)
 
-        row = await self._team.changer.change(_name(request_id), change)
+        row = await self._team.changer.change(_name(request_id), change, patience_seconds=_PATIENCE_SECONDS)
         if row is not None:
             _refuse_other_contents(row, request_id, mode, who, why)
         return self._mode

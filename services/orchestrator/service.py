@@ -72,7 +72,7 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
             stores.others,
             executor,
             prices,
-            lambda bridge: BatchClient(batch_channel, peer, bridge, executor.clock),
+            lambda bridge, held: BatchClient(batch_channel, peer, bridge, executor.clock, held),
         )
         stack.push_async_callback(engine.stop)
         stack.callback(stores.stop_waiting)

@@ -33,6 +33,7 @@ def state_view(
         last_steps=[step_view(row) for row in steps],
         trading=desk.trading,
         refused=desk.refused,
+        asked=desk.asked,
         unknown_orders=len(doubts),
         oldest_unknown_age_ms=max(0, now_ms() - oldest_ms) if oldest_ms else -1,
     )

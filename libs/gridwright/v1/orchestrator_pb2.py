@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from gridwright.v1 import models_pb2 as gridwright_dot_v1_dot_models__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n gridwright/v1/orchestrator.proto\x12\rgridwright.v1\x1a\x1agridwright/v1/models.proto\"!\n\x0fGetStateRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\"\xc3\x02\n\x10GetStateResponse\x12#\n\x05state\x18\x01 \x01(\x0b\x32\x14.gridwright.v1.State\x12\r\n\x05price\x18\x02 \x01(\t\x12\x14\n\x0cprice_age_ms\x18\x03 \x01(\x03\x12\x0c\n\x04\x62usy\x18\x04 \x01(\x08\x12\x1a\n\x12\x65xecutor_reachable\x18\x05 \x01(\x08\x12\x1a\n\x12pricemon_reachable\x18\x06 \x01(\x08\x12\x16\n\x0eunrealised_pnl\x18\x07 \x01(\t\x12.\n\nlast_steps\x18\x08 \x03(\x0b\x32\x1a.gridwright.v1.TradingStep\x12\x0f\n\x07trading\x18\t \x01(\x08\x12\x16\n\x0eunknown_orders\x18\n \x01(\r\x12\x1d\n\x15oldest_unknown_age_ms\x18\x0b \x01(\x03\x12\x0f\n\x07refused\x18\x0c \x01(\t\"2\n\x11WatchStateRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\r\n\x05steps\x18\x02 \x01(\r\"\"\n\x10ListSlotsRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\"@\n\x11ListSlotsResponse\x12+\n\x05slots\x18\x01 \x03(\x0b\x32\x1c.gridwright.v1.InventorySlot\"O\n\x0fOperatorRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06symbol\x18\x02 \x01(\t\x12\x0b\n\x03who\x18\x03 \x01(\t\x12\x0b\n\x03why\x18\x04 \x01(\t\"F\n\x0cModeResponse\x12!\n\x04mode\x18\x01 \x01(\x0e\x32\x13.gridwright.v1.Mode\x12\x13\n\x0bworkflow_id\x18\x02 \x01(\t\"E\n\x14ListWorkflowsRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\x12\r\n\x05limit\x18\x03 \x01(\r\"C\n\x15ListWorkflowsResponse\x12*\n\tworkflows\x18\x01 \x03(\x0b\x32\x17.gridwright.v1.Workflow\"k\n\x0cWorkflowStep\x12\x0e\n\x06number\x18\x01 \x01(\r\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x17\n\x0fstarted_time_ms\x18\x03 \x01(\x03\x12\x13\n\x0b\x64uration_ms\x18\x04 \x01(\x03\x12\x0f\n\x07outcome\x18\x05 \x01(\t\"\xf0\x01\n\x08Workflow\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x17\n\x0f\x63reated_time_ms\x18\x04 \x01(\x03\x12\x17\n\x0fupdated_time_ms\x18\x05 \x01(\x03\x12\x10\n\x08\x61ttempts\x18\x06 \x01(\r\x12*\n\x05steps\x18\x07 \x03(\x0b\x32\x1b.gridwright.v1.WorkflowStep\x12$\n\x06phases\x18\x08 \x03(\x0b\x32\x14.gridwright.v1.Phase\x12\x1b\n\x13\x61pplication_version\x18\t \x01(\t\")\n\x12GetWorkflowRequest\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\"C\n\x05Phase\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x17\n\x0fstarted_time_ns\x18\x02 \x01(\x03\x12\x13\n\x0b\x64uration_ns\x18\x03 \x01(\x03\"\x8c\x02\n\x0bTradingStep\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x0b\n\x03seq\x18\x02 \x01(\x04\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12!\n\x04plan\x18\x05 \x01(\x0b\x32\x13.gridwright.v1.Plan\x12,\n\x07results\x18\x06 \x03(\x0b\x32\x1b.gridwright.v1.ActionResult\x12\x15\n\rdigest_before\x18\x07 \x01(\t\x12\x14\n\x0c\x64igest_after\x18\x08 \x01(\t\x12$\n\x06phases\x18\t \x03(\x0b\x32\x14.gridwright.v1.Phase\x12\x19\n\x11\x63ommitted_time_ms\x18\n \x01(\x03\"A\n\x0e\x45xplainRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x0b\n\x03seq\x18\x02 \x01(\x04\x12\x12\n\nrequest_id\x18\x03 \x01(\t2\xec\x06\n\x0cOrchestrator\x12K\n\x08GetState\x12\x1e.gridwright.v1.GetStateRequest\x1a\x1f.gridwright.v1.GetStateResponse\x12Q\n\nWatchState\x12 .gridwright.v1.WatchStateRequest\x1a\x1f.gridwright.v1.GetStateResponse0\x01\x12N\n\tListSlots\x12\x1f.gridwright.v1.ListSlotsRequest\x1a .gridwright.v1.ListSlotsResponse\x12\x44\n\x05Pause\x12\x1e.gridwright.v1.OperatorRequest\x1a\x1b.gridwright.v1.ModeResponse\x12\x45\n\x06Resume\x12\x1e.gridwright.v1.OperatorRequest\x1a\x1b.gridwright.v1.ModeResponse\x12L\n\rEnterSafeMode\x12\x1e.gridwright.v1.OperatorRequest\x1a\x1b.gridwright.v1.ModeResponse\x12K\n\x0c\x45xitSafeMode\x12\x1e.gridwright.v1.OperatorRequest\x1a\x1b.gridwright.v1.ModeResponse\x12Z\n\rListWorkflows\x12#.gridwright.v1.ListWorkflowsRequest\x1a$.gridwright.v1.ListWorkflowsResponse\x12I\n\x0bGetWorkflow\x12!.gridwright.v1.GetWorkflowRequest\x1a\x17.gridwright.v1.Workflow\x12\x44\n\x07\x45xplain\x12\x1d.gridwright.v1.ExplainRequest\x1a\x1a.gridwright.v1.TradingStep\x12W\n\x0cListTroubles\x12\".gridwright.v1.ListTroublesRequest\x1a#.gridwright.v1.ListTroublesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n gridwright/v1/orchestrator.proto\x12\rgridwright.v1\x1a\x1agridwright/v1/models.proto\"!\n\x0fGetStateRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\"\xd2\x02\n\x10GetStateResponse\x12#\n\x05state\x18\x01 \x01(\x0b\x32\x14.gridwright.v1.State\x12\r\n\x05price\x18\x02 \x01(\t\x12\x14\n\x0cprice_age_ms\x18\x03 \x01(\x03\x12\x0c\n\x04\x62usy\x18\x04 \x01(\x08\x12\x1a\n\x12\x65xecutor_reachable\x18\x05 \x01(\x08\x12\x1a\n\x12pricemon_reachable\x18\x06 \x01(\x08\x12\x16\n\x0eunrealised_pnl\x18\x07 \x01(\t\x12.\n\nlast_steps\x18\x08 \x03(\x0b\x32\x1a.gridwright.v1.TradingStep\x12\x0f\n\x07trading\x18\t \x01(\x08\x12\x16\n\x0eunknown_orders\x18\n \x01(\r\x12\x1d\n\x15oldest_unknown_age_ms\x18\x0b \x01(\x03\x12\x0f\n\x07refused\x18\x0c \x01(\t\x12\r\n\x05\x61sked\x18\r \x01(\t\"2\n\x11WatchStateRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\r\n\x05steps\x18\x02 \x01(\r\"\"\n\x10ListSlotsRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\"@\n\x11ListSlotsResponse\x12+\n\x05slots\x18\x01 \x03(\x0b\x32\x1c.gridwright.v1.InventorySlot\"O\n\x0fOperatorRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06symbol\x18\x02 \x01(\t\x12\x0b\n\x03who\x18\x03 \x01(\t\x12\x0b\n\x03why\x18\x04 \x01(\t\"F\n\x0cModeResponse\x12!\n\x04mode\x18\x01 \x01(\x0e\x32\x13.gridwright.v1.Mode\x12\x13\n\x0bworkflow_id\x18\x02 \x01(\t\"E\n\x14ListWorkflowsRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x0e\n\x06status\x18\x02 \x01(\t\x12\r\n\x05limit\x18\x03 \x01(\r\"C\n\x15ListWorkflowsResponse\x12*\n\tworkflows\x18\x01 \x03(\x0b\x32\x17.gridwright.v1.Workflow\"k\n\x0cWorkflowStep\x12\x0e\n\x06number\x18\x01 \x01(\r\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x17\n\x0fstarted_time_ms\x18\x03 \x01(\x03\x12\x13\n\x0b\x64uration_ms\x18\x04 \x01(\x03\x12\x0f\n\x07outcome\x18\x05 \x01(\t\"\xf0\x01\n\x08Workflow\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x17\n\x0f\x63reated_time_ms\x18\x04 \x01(\x03\x12\x17\n\x0fupdated_time_ms\x18\x05 \x01(\x03\x12\x10\n\x08\x61ttempts\x18\x06 \x01(\r\x12*\n\x05steps\x18\x07 \x03(\x0b\x32\x1b.gridwright.v1.WorkflowStep\x12$\n\x06phases\x18\x08 \x03(\x0b\x32\x14.gridwright.v1.Phase\x12\x1b\n\x13\x61pplication_version\x18\t \x01(\t\")\n\x12GetWorkflowRequest\x12\x13\n\x0bworkflow_id\x18\x01 \x01(\t\"C\n\x05Phase\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x17\n\x0fstarted_time_ns\x18\x02 \x01(\x03\x12\x13\n\x0b\x64uration_ns\x18\x03 \x01(\x03\"\x8c\x02\n\x0bTradingStep\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x0b\n\x03seq\x18\x02 \x01(\x04\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12!\n\x04plan\x18\x05 \x01(\x0b\x32\x13.gridwright.v1.Plan\x12,\n\x07results\x18\x06 \x03(\x0b\x32\x1b.gridwright.v1.ActionResult\x12\x15\n\rdigest_before\x18\x07 \x01(\t\x12\x14\n\x0c\x64igest_after\x18\x08 \x01(\t\x12$\n\x06phases\x18\t \x03(\x0b\x32\x14.gridwright.v1.Phase\x12\x19\n\x11\x63ommitted_time_ms\x18\n \x01(\x03\"A\n\x0e\x45xplainRequest\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x0b\n\x03seq\x18\x02 \x01(\x04\x12\x12\n\nrequest_id\x18\x03 \x01(\t2\xec\x06\n\x0cOrchestrator\x12K\n\x08GetState\x12\x1e.gridwright.v1.GetStateRequest\x1a\x1f.gridwright.v1.GetStateResponse\x12Q\n\nWatchState\x12 .gridwright.v1.WatchStateRequest\x1a\x1f.gridwright.v1.GetStateResponse0\x01\x12N\n\tListSlots\x12\x1f.gridwright.v1.ListSlotsRequest\x1a .gridwright.v1.ListSlotsResponse\x12\x44\n\x05Pause\x12\x1e.gridwright.v1.OperatorRequest\x1a\x1b.gridwright.v1.ModeResponse\x12\x45\n\x06Resume\x12\x1e.gridwright.v1.OperatorRequest\x1a\x1b.gridwright.v1.ModeResponse\x12L\n\rEnterSafeMode\x12\x1e.gridwright.v1.OperatorRequest\x1a\x1b.gridwright.v1.ModeResponse\x12K\n\x0c\x45xitSafeMode\x12\x1e.gridwright.v1.OperatorRequest\x1a\x1b.gridwright.v1.ModeResponse\x12Z\n\rListWorkflows\x12#.gridwright.v1.ListWorkflowsRequest\x1a$.gridwright.v1.ListWorkflowsResponse\x12I\n\x0bGetWorkflow\x12!.gridwright.v1.GetWorkflowRequest\x1a\x17.gridwright.v1.Workflow\x12\x44\n\x07\x45xplain\x12\x1d.gridwright.v1.ExplainRequest\x1a\x1a.gridwright.v1.TradingStep\x12W\n\x0cListTroubles\x12\".gridwright.v1.ListTroublesRequest\x1a#.gridwright.v1.ListTroublesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,33 +35,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSTATEREQUEST']._serialized_start=79
   _globals['_GETSTATEREQUEST']._serialized_end=112
   _globals['_GETSTATERESPONSE']._serialized_start=115
-  _globals['_GETSTATERESPONSE']._serialized_end=438
-  _globals['_WATCHSTATEREQUEST']._serialized_start=440
-  _globals['_WATCHSTATEREQUEST']._serialized_end=490
-  _globals['_LISTSLOTSREQUEST']._serialized_start=492
-  _globals['_LISTSLOTSREQUEST']._serialized_end=526
-  _globals['_LISTSLOTSRESPONSE']._serialized_start=528
-  _globals['_LISTSLOTSRESPONSE']._serialized_end=592
-  _globals['_OPERATORREQUEST']._serialized_start=594
-  _globals['_OPERATORREQUEST']._serialized_end=673
-  _globals['_MODERESPONSE']._serialized_start=675
-  _globals['_MODERESPONSE']._serialized_end=745
-  _globals['_LISTWORKFLOWSREQUEST']._serialized_start=747
-  _globals['_LISTWORKFLOWSREQUEST']._serialized_end=816
-  _globals['_LISTWORKFLOWSRESPONSE']._serialized_start=818
-  _globals['_LISTWORKFLOWSRESPONSE']._serialized_end=885
-  _globals['_WORKFLOWSTEP']._serialized_start=887
-  _globals['_WORKFLOWSTEP']._serialized_end=994
-  _globals['_WORKFLOW']._serialized_start=997
-  _globals['_WORKFLOW']._serialized_end=1237
-  _globals['_GETWORKFLOWREQUEST']._serialized_start=1239
-  _globals['_GETWORKFLOWREQUEST']._serialized_end=1280
-  _globals['_PHASE']._serialized_start=1282
-  _globals['_PHASE']._serialized_end=1349
-  _globals['_TRADINGSTEP']._serialized_start=1352
-  _globals['_TRADINGSTEP']._serialized_end=1620
-  _globals['_EXPLAINREQUEST']._serialized_start=1622
-  _globals['_EXPLAINREQUEST']._serialized_end=1687
-  _globals['_ORCHESTRATOR']._serialized_start=1690
-  _globals['_ORCHESTRATOR']._serialized_end=2566
+  _globals['_GETSTATERESPONSE']._serialized_end=453
+  _globals['_WATCHSTATEREQUEST']._serialized_start=455
+  _globals['_WATCHSTATEREQUEST']._serialized_end=505
+  _globals['_LISTSLOTSREQUEST']._serialized_start=507
+  _globals['_LISTSLOTSREQUEST']._serialized_end=541
+  _globals['_LISTSLOTSRESPONSE']._serialized_start=543
+  _globals['_LISTSLOTSRESPONSE']._serialized_end=607
+  _globals['_OPERATORREQUEST']._serialized_start=609
+  _globals['_OPERATORREQUEST']._serialized_end=688
+  _globals['_MODERESPONSE']._serialized_start=690
+  _globals['_MODERESPONSE']._serialized_end=760
+  _globals['_LISTWORKFLOWSREQUEST']._serialized_start=762
+  _globals['_LISTWORKFLOWSREQUEST']._serialized_end=831
+  _globals['_LISTWORKFLOWSRESPONSE']._serialized_start=833
+  _globals['_LISTWORKFLOWSRESPONSE']._serialized_end=900
+  _globals['_WORKFLOWSTEP']._serialized_start=902
+  _globals['_WORKFLOWSTEP']._serialized_end=1009
+  _globals['_WORKFLOW']._serialized_start=1012
+  _globals['_WORKFLOW']._serialized_end=1252
+  _globals['_GETWORKFLOWREQUEST']._serialized_start=1254
+  _globals['_GETWORKFLOWREQUEST']._serialized_end=1295
+  _globals['_PHASE']._serialized_start=1297
+  _globals['_PHASE']._serialized_end=1364
+  _globals['_TRADINGSTEP']._serialized_start=1367
+  _globals['_TRADINGSTEP']._serialized_end=1635
+  _globals['_EXPLAINREQUEST']._serialized_start=1637
+  _globals['_EXPLAINREQUEST']._serialized_end=1702
+  _globals['_ORCHESTRATOR']._serialized_start=1705
+  _globals['_ORCHESTRATOR']._serialized_end=2581
 # @@protoc_insertion_point(module_scope)

@@ -55,6 +55,7 @@ class GetStateResponse(_message.Message):
     UNKNOWN_ORDERS_FIELD_NUMBER: _builtins.int
     OLDEST_UNKNOWN_AGE_MS_FIELD_NUMBER: _builtins.int
     REFUSED_FIELD_NUMBER: _builtins.int
+    ASKED_FIELD_NUMBER: _builtins.int
     price: _builtins.str
     """last heard"""
     price_age_ms: _builtins.int
@@ -73,6 +74,8 @@ class GetStateResponse(_message.Message):
     """since the oldest of them was decided; -1 where there is none, or it is not known"""
     refused: _builtins.str
     """why nothing is done for the symbol now, while the others are traded; empty where it is not so"""
+    asked: _builtins.str
+    """what is on record and waits for the step under way to end; empty where nothing does"""
     @_builtins.property
     def state(self) -> _models_pb2.State: ...
     @_builtins.property
@@ -94,10 +97,11 @@ class GetStateResponse(_message.Message):
         unknown_orders: _builtins.int = ...,
         oldest_unknown_age_ms: _builtins.int = ...,
         refused: _builtins.str = ...,
+        asked: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["state", b"state"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["busy", b"busy", "executor_reachable", b"executor_reachable", "last_steps", b"last_steps", "oldest_unknown_age_ms", b"oldest_unknown_age_ms", "price", b"price", "price_age_ms", b"price_age_ms", "pricemon_reachable", b"pricemon_reachable", "refused", b"refused", "state", b"state", "trading", b"trading", "unknown_orders", b"unknown_orders", "unrealised_pnl", b"unrealised_pnl"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asked", b"asked", "busy", b"busy", "executor_reachable", b"executor_reachable", "last_steps", b"last_steps", "oldest_unknown_age_ms", b"oldest_unknown_age_ms", "price", b"price", "price_age_ms", b"price_age_ms", "pricemon_reachable", b"pricemon_reachable", "refused", b"refused", "state", b"state", "trading", b"trading", "unknown_orders", b"unknown_orders", "unrealised_pnl", b"unrealised_pnl"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
