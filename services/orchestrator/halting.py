@@ -75,8 +75,13 @@ class Halting:
         self._desk.inbox.put_tick()
 
     async def verify(self) -> None:
-        """Waits until neither state, venue nor ledger has an opening order that has not ended."""
+        """Waits until neither state, venue nor ledger has an opening order that has not ended.
+
+        Of a halt that is over by now nothing is waited for: one that was resumed after its lift would wait for ever.
+        """
         for pause in backoff_seconds():
+            if self._desk.state.risk.mode is not Mode.ENTERING:
+                return
             if not live_openings(self._desk.state) and await self._venue_shows_none():
                 return
             await asyncio.sleep(pause)

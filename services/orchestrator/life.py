@@ -242,7 +242,7 @@ class SymbolLife:
             return request.workflow_id
 
         for record in own:
-            if record.name == dbos_runtime.HALT:
+            if record.name == dbos_runtime.HALT and not await self._is_over(record):
                 desk.halts.add(await go_on(record, stranded.inherited_halt, self._house.start_halt))
             if record.name == dbos_runtime.LIFT:
                 desk.lifts.add(await go_on(record, stranded.inherited_lift, self._house.start_lift))
@@ -257,6 +257,12 @@ class SymbolLife:
             )
             desk.halts.add(again.workflow_id)
             await asyncio.to_thread(self._house.start_halt, again)
+
+    async def _is_over(self, record: WorkflowRecord) -> bool:
+        """Whether a halt without an outcome was carried out all the same: not again, after its lift."""
+        desk = self.team.desk
+        opened = await asyncio.to_thread(desk.keeper.find, f"{record.workflow_id}/open")
+        return opened is not None and desk.state.risk.mode is not Mode.ENTERING
 
     async def _follow_updates(self) -> None:
         desk = self.team.desk

@@ -316,3 +316,25 @@ async def _all_done(client: Client) -> bool:
 def _only_halt(workflows: Sequence[orchestrator_pb2.Workflow]) -> orchestrator_pb2.Workflow:
     (halt,) = [workflow for workflow in workflows if workflow.name == "enter_safe_mode"]
     return halt
+
+
+async def test_a_halt_that_lost_its_outcome_is_not_carried_out_again_after_its_lift(jumpy: World) -> None:
+    async with run_inside(jumpy) as orchestrator:
+        await orchestrator.until_seq(1)
+        await orchestrator.client.stub.EnterSafeMode(orchestrator.client.order("halt"))
+        await orchestrator.client.until_mode(SAFE)
+        await orchestrator.client.finished("ops/halt")
+        await orchestrator.client.stub.ExitSafeMode(orchestrator.client.order("lift"))
+        await orchestrator.client.until_mode(RUNNING)
+        await until(lambda: len(jumpy.opening()) == 3, "the grid to trade")
+    of_it = "workflow_uuid = 'ops/halt'"
+    jumpy.query_workflows(f"UPDATE workflow_status SET status = 'PENDING' WHERE {of_it}")
+    jumpy.query_workflows(f"DELETE FROM operation_outputs WHERE {of_it} AND function_id >= 3")  # verify, close
+
+    async with run_inside(jumpy) as orchestrator:
+        await orchestrator.client.finished("ops/halt")
+        assert await orchestrator.client.mode() == RUNNING
+        assert len(jumpy.opening()) == 3
+        assert not orchestrator.desk().halts, "the next halt must not be taken for this one"
+        await jumpy.prices.set_price(BTC, JUMPED)
+        await orchestrator.client.until_mode(SAFE)
