@@ -18,6 +18,7 @@ import psycopg
 
 from gridbench.case import Case
 from gridbench.process import Turn, Worker
+from gridbench.usage import fine_cpu_seconds_of, with_children
 from gridtesting.postgres import PostgresServer, running_postgres
 
 _REPORT_SECONDS = 1.1  # a session of Postgres reports what it did once a second, at the end of a transaction
@@ -100,7 +101,7 @@ class PostgresMeter:
     def mark(self) -> tuple[float, int]:
         """Of all of the server's processes, and of its write-ahead log."""
         written = self._one("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')")
-        return sum(_cpu_seconds(pid) for pid in _family(self._postmaster)), int(written)
+        return sum(fine_cpu_seconds_of(pid) for pid in with_children(self._postmaster)), int(written)
 
     def bytes_of(self, turn: Turn, before: int, after: int) -> int:
         """Bytes of the write-ahead log."""
@@ -140,16 +141,3 @@ def postgres_meter() -> Iterator[PostgresMeter]:
             yield meter
         finally:
             meter.close()
-
-
-def _family(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-    return [pid, *map(int, children)]
-
-
-def _cpu_seconds(pid: int) -> float:
-    """Time on a CPU. Sessions come and go, but none does within a turn."""
-    try:
-        return int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[0]) / 1e9
-    except OSError:
-        return 0.0

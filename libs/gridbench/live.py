@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import json
 import math
-import os
 import time
 import tomllib
 from collections.abc import AsyncIterator, Sequence
@@ -19,6 +18,7 @@ from pathlib import Path
 import aiohttp
 
 from gridbench.process import BenchError
+from gridbench.usage import cpu_seconds_of, memory_mb_of
 from gridctl.examples import example
 from gridctl.house import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX
 from gridctl.stage import Stage
@@ -157,16 +157,6 @@ async def _frames(stack: Stack) -> AsyncIterator[aiohttp.ClientWebSocketResponse
         yield frames
 
 
-def cpu_seconds_of(pid: int) -> float:
-    """Of all of a process's threads."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def memory_of(pid: int) -> Memory:
-    """A process's, as the kernel tells it."""
-    lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
-    kilobytes = {
-        name: int(value.split()[0]) for name, _, value in (line.partition(":") for line in lines) if "kB" in value
-    }
-    return Memory(kilobytes["VmRSS"] * 1024 / 1e6, kilobytes["VmHWM"] * 1024 / 1e6)
+    """A process's."""
+    return Memory(*memory_mb_of(pid))

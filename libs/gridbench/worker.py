@@ -14,6 +14,7 @@ from gridbench.baselines import floor, plain_dbos, workflow_per_action
 from gridbench.case import CASES, Case
 from gridbench.engine_subject import engine
 from gridbench.place import OpenSubject, Place
+from gridbench.usage import bytes_written
 from gridrpc.logs import configure_logging
 
 SUBJECTS: Mapping[str, OpenSubject] = {
@@ -31,24 +32,15 @@ async def work(name: str, place: Place) -> None:
         while line := await asyncio.to_thread(sys.stdin.readline):
             command = json.loads(line)
             case = Case(command["actions"], command["slots"])
-            cpu, written = time.process_time(), _bytes_written()
+            cpu, written = time.process_time(), bytes_written()
             seconds = await subject.run(case, command["steps"])
             _say(
                 {
                     "seconds": seconds,
                     "cpu_seconds": time.process_time() - cpu,
-                    "bytes_written": _bytes_written() - written,
+                    "bytes_written": bytes_written() - written,
                 }
             )
-
-
-def _bytes_written() -> int:
-    """What this process has sent towards the disk, as the kernel counts it; 0 where it does not."""
-    try:
-        lines = Path("/proc/self/io").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return 0
-    return next(int(line.split()[1]) for line in lines if line.startswith("write_bytes:"))
 
 
 def _say(answer: Mapping[str, object]) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
+_TAIL_BYTES = 65_536  # a log may have many megabytes, and its last line is asked for
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -57,7 +59,7 @@ class Child:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "gridctl.leash", service.module, "--config", str(service.config),
+                sys.executable, "-m", "gridctl.leash", str(log), service.module, "--config", str(service.config),
                 stdin=asyncio.subprocess.PIPE, stdout=output, stderr=output, start_new_session=True,
                 env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
             )  # fmt: skip
@@ -100,7 +102,9 @@ Start = Callable[[Service, Path], Awaitable[Child]]
 def last_line(log: Path) -> str:
     """The last line that the log holds, empty where there is none: what a service says before it gives up."""
     try:
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - _TAIL_BYTES))
+            lines = file.read().decode(errors="replace").splitlines()
     except OSError:
         return ""
     return next((line.strip() for line in reversed(lines) if line.strip()), "")

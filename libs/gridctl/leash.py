@@ -1,4 +1,6 @@
-"""Runs a service on a leash: `python -m gridctl.leash NAME …` is a `python -m NAME …` that ends when its starter does.
+"""Runs a service on a leash: a `python -m gridctl.leash LOG NAME …` is a `python -m NAME …` that ends with its starter.
+
+Its output goes to the file LOG, which it rotates.
 
 The starter holds the other end of our stdin, and the kernel closes that however the starter ends, SIGKILL included.
 This works on every POSIX system and needs no code between fork and exec.
@@ -10,6 +12,11 @@ import signal
 import sys
 import threading
 import time
+import traceback
+from pathlib import Path
+
+from gridctl.log_rotation import rotate_for_ever
+from gridrpc.logs import without_secrets
 
 GRACE_SECONDS = 10.0  # for the service's own clean stop
 
@@ -17,8 +24,22 @@ GRACE_SECONDS = 10.0  # for the service's own clean stop
 def main() -> None:
     """Becomes the module that the command line names."""
     threading.Thread(target=_end_with_the_starter, name="leash", daemon=True).start()
-    del sys.argv[0]
-    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    log = Path(sys.argv[1])
+    threading.Thread(target=rotate_for_ever, args=(log,), name="log rotation", daemon=True).start()
+    del sys.argv[:2]
+    module = sys.argv[0]
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except Exception as error:  # noqa: BLE001  # whatever it is, it ends the process
+        sys.stderr.write(without_secrets(traceback.format_exc()))
+        sys.stderr.write(f"{module}: {_sentence(error)}\n")  # the last line is what the starter shows
+        sys.exit(1)
+
+
+def _sentence(error: Exception) -> str:
+    """The error in one line; some go on for many, with links at their end."""
+    lines = without_secrets(str(error)).splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def _end_with_the_starter() -> None:

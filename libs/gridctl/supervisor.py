@@ -2,6 +2,7 @@
 
 import asyncio
 import enum
+import re
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ _LONGEST_PAUSE_SECONDS = 10.0
 # the database may come back, but not at the first start.
 _HOPELESS = frozenset({2, 5})
 _HOPELESS_AT_FIRST = _HOPELESS | {3, 4, 6}
+_TIME = re.compile(r"^\S+Z ")  # before what a service logs
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +110,18 @@ class Supervisor:
         Raises TimeoutError naming those that do not in time, ServiceGaveUpError at once where one gave up.
         """
         started = [keeper for keeper in self._keepers.values() if keeper.started]
+        waiting = {asyncio.create_task(keeper.settled.wait()) for keeper in started}
         try:
             async with asyncio.timeout(deadline_seconds):
-                for keeper in started:
-                    await keeper.settled.wait()
-                    keeper.raise_if_gave_up()
+                while waiting:
+                    _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                    self.raise_if_one_gave_up()
         except TimeoutError:
             late = "; ".join(keeper.last_word for keeper in started if keeper.phase is not Phase.SERVING)
             raise TimeoutError(f"not serving after {deadline_seconds:g} s: {late}") from None
+        finally:
+            for task in waiting:
+                task.cancel()
 
     def raise_if_one_gave_up(self) -> None:
         """Raises ServiceGaveUpError for the first that did."""
@@ -139,6 +145,10 @@ class Supervisor:
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._began
+
+
+def _without_time(line: str) -> str:
+    return _TIME.sub("", line)
 
 
 class ServiceGaveUpError(Exception):
@@ -170,6 +180,7 @@ class _Keeper:
         self._kills = 0
         self._starts = 0
         self._served_once = False
+        self._last_failure: tuple[int, str] | None = None
 
     @property
     def started(self) -> bool:
@@ -219,12 +230,22 @@ class _Keeper:
             self._served_once = self._served_once or served
             if killed:
                 continue
-            if code in (_HOPELESS if self._served_once else _HOPELESS_AT_FIRST):
+            if code in (_HOPELESS if self._served_once else _HOPELESS_AT_FIRST) or self._fails_again(code):
                 self._give_up(code)
                 return
             self._report(Died(self.service.name, self._elapsed(), code))
             pause = _FIRST_PAUSE_SECONDS if served else min(2 * pause, _LONGEST_PAUSE_SECONDS)
             await asyncio.sleep(pause)
+
+    def _fails_again(self, code: int) -> bool:
+        """Whether it has ended twice running in the same way without ever having served: a third try would not help.
+
+        What a signal ends (a code below 0) may have been killed from outside.
+        """
+        failure = (code, _without_time(last_line(self._log)))
+        again = not self._served_once and code > 0 and failure == self._last_failure
+        self._last_failure = failure
+        return again
 
     async def _run_once(self) -> tuple[int, bool]:
         """Its return code, and whether it ever served."""

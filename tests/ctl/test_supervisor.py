@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gridctl.child import Child, Service
+from gridctl.child import Child, Service, last_line
 from gridctl.supervisor import Died, GaveUp, Incident, Killed, Phase, Returned, ServiceGaveUpError, Supervisor
 from gridtesting.waiting import until
 
@@ -59,13 +59,34 @@ async def test_a_service_that_cannot_start_is_given_up_with_its_last_word(toy: T
     assert (incident.returncode, incident.sentence) == (code, "toy cannot go on: mend this")
 
 
-async def test_a_service_that_crashes_at_its_start_is_tried_again_and_named_when_time_is_up(
-    toy: Toy, tmp_path: Path
-) -> None:
+async def test_a_service_that_crashes_twice_in_the_same_way_is_given_up_at_once(toy: Toy, tmp_path: Path) -> None:
     incidents: list[Incident] = []
     async with Supervisor([toy(code=1)], tmp_path, incidents.append) as supervisor:
         supervisor.start()
-        await until(lambda: len(incidents) >= 2, "the second try", SECONDS)
+        with pytest.raises(ServiceGaveUpError, match="toy gave up: toy cannot go on: mend this"):
+            await supervisor.until_serving(SECONDS)
+    assert [type(incident) for incident in incidents] == [Died, GaveUp]
+
+
+async def test_one_that_gives_up_is_told_while_another_is_still_starting(toy: Toy, tmp_path: Path) -> None:
+    mute = Service("mute", "mute_service", toy("mute").config, "127.0.0.1:9")  # nobody serves there
+    (tmp_path / "mute_service.py").write_text("import time\nwhile True: time.sleep(1)\n", encoding="utf-8")
+    async with Supervisor([mute, toy(code=5)], tmp_path, lambda _: None) as supervisor:
+        supervisor.start()
+        with pytest.raises(ServiceGaveUpError, match="toy gave up"):
+            await supervisor.until_serving(SECONDS)
+
+
+async def test_a_service_that_crashes_at_its_start_in_different_ways_is_tried_again_and_named_when_time_is_up(
+    toy: Toy, tmp_path: Path
+) -> None:
+    (tmp_path / "toy_service.py").write_text(
+        "import os, sys\nprint(f'toy cannot go on: {os.getpid()}', flush=True)\nsys.exit(1)\n", encoding="utf-8"
+    )
+    incidents: list[Incident] = []
+    async with Supervisor([toy()], tmp_path, incidents.append) as supervisor:
+        supervisor.start()
+        await until(lambda: len(incidents) >= 3, "the third try", SECONDS)
         with pytest.raises(TimeoutError, match=r"not serving after 0\.1 s: toy, whose last word was 'toy cannot go on"):
             await supervisor.until_serving(0.1)
     assert all(isinstance(incident, Died) for incident in incidents)
@@ -116,6 +137,36 @@ async def test_a_child_that_ignores_the_request_to_end_is_made_to(tmp_path: Path
     child = await Child.start(Service("deaf", "deaf", service.config, ""), log)
     await until(lambda: log.exists() and "deaf" in log.read_text(), "the first word", SECONDS)
     assert await child.stop(grace_seconds=0.1) == -signal.SIGKILL
+
+
+async def test_a_log_is_rotated_by_the_service_that_writes_it_and_no_line_is_lost(tmp_path: Path, toy: Toy) -> None:
+    (tmp_path / "chatty.py").write_text(
+        "import sys\nfrom pathlib import Path\nfrom gridctl.log_rotation import rotate_if_large\n"
+        f"log = Path({str(tmp_path / 'chatty.log')!r})\n"
+        "for number in range(1000):\n"
+        "    print(f'line {number}', file=(sys.stdout, sys.stderr)[number % 2], flush=True)\n"
+        "    if number >= 500: rotate_if_large(log, 2_000)\n",
+        encoding="utf-8",
+    )
+    log = tmp_path / "chatty.log"
+    child = await Child.start(Service("chatty", "chatty", toy().config, ""), log)
+    assert await child.wait() == 0
+
+    files = [log.with_name(f"chatty.log{end}") for end in (".3", ".2", ".1", "")]
+    lines = [line for file in files for line in file.read_text().splitlines()]
+    assert lines == [f"line {number}" for number in range(1000 - len(lines), 1000)]
+    assert last_line(log) in {"line 999", ""}
+    assert not log.with_name("chatty.log.4").exists()
+    assert all(file.stat().st_size < 2_100 for file in files[1:])
+
+
+async def test_a_service_that_ends_by_an_error_says_it_in_its_last_line(tmp_path: Path, toy: Toy) -> None:
+    (tmp_path / "broken.py").write_text("raise RuntimeError('no token=secret here\\nsee a link')\n", encoding="utf-8")
+    log = tmp_path / "broken.log"
+    child = await Child.start(Service("broken", "broken", toy().config, ""), log)
+    assert await child.wait() == 1
+    assert last_line(log) == "broken: RuntimeError: no token=*** here"
+    assert "secret" not in log.read_text()
 
 
 def _alive(pid: int) -> bool:
