@@ -114,6 +114,7 @@ async def play_stop(stop: Stop, folder: Path) -> Stopped:
     async with staged(still_house(folder), folder / "logs") as first:
         victim = first.stack[stop.service]
         await begin(first, stop.phase, VenueFault.NONE, {stop.service: {CRASH: f"{STOP}{stop.point}"}})
+        victim.end_with_us()
         async with _acting(first, stop.phase):
             await until_stopped(victim.pid, DEADLINE_SECONDS)
         async with staged(_elsewhere(first.stack.house, stop.service), folder / "second") as second:

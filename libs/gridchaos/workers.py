@@ -2,6 +2,8 @@
 
 import contextlib
 import multiprocessing
+import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 
@@ -12,7 +14,23 @@ def working(jobs: int) -> Iterator[Executor]:
     # Spawned, not forked: each has a fork server of its own for its services, and gRPC must not be forked.
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as workers:
         try:
-            yield workers
+            with _interrupted_by_sigterm():
+                yield workers
         except BaseException:
             workers.shutdown(wait=False, cancel_futures=True)
+            for worker in multiprocessing.active_children():  # theirs ends with them: services, frozen ones too
+                worker.terminate()
             raise
+
+
+@contextlib.contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends the block as Ctrl-C does, where signals are ours to handle."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -26,8 +26,9 @@ _START_SECONDS = 60.0
 _UNPRIVILEGED = "nobody"  # Postgres refuses to run as root
 # Not subprocess's own `user`: with it Python forks, and a process that uses gRPC must not.
 _BECOME = "import os, sys; os.setuid(int(sys.argv[1])); os.execv(sys.argv[2], sys.argv[2:])"
-# The wrapper's stdin is our pipe, which the kernel closes with us; then the server goes too.
-_LEASH = '"$@" & server=$!; read -r _; kill -QUIT $server; wait $server'
+# The wrapper's stdin is our pipe, which the kernel closes with us; then the server goes too, also one that is stopped.
+# It sees to its children itself, by SIGKILL after five seconds.
+_LEASH = '"$@" & server=$!; read -r _; kill -QUIT $server; kill -CONT $server; wait $server'
 
 
 def binaries() -> Path:

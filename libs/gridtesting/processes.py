@@ -25,6 +25,7 @@ from gridctl.house import SIMEX, House
 from gridctl.stage import Stage, set_stage
 from gridctl.wires import Wires
 from gridtesting.forked import start_forked
+from gridtesting.stopped import EndedWithUs
 from gridwright.v1 import simex_pb2
 
 START_SECONDS = 30.0
@@ -46,6 +47,7 @@ class Process:
         self._begin = start_forked if forked else Child.start
         self._log = log
         self._child: Child | None = None
+        self._watch: EndedWithUs | None = None  # while it is stopped
 
     @property
     def output(self) -> str:
@@ -60,6 +62,7 @@ class Process:
     async def start(self, environment: Mapping[str, str] = MappingProxyType({})) -> None:
         """Starts it, with something added to our environment. It may take a moment until it serves."""
         assert self._child is None or self._child.returncode is not None, f"{self.service.name} runs already"
+        self._let_go()  # of the run before, which may have ended while it was stopped
         self._child = await self._begin(self.service, self._log, environment)
 
     async def serving(self) -> None:
@@ -77,6 +80,7 @@ class Process:
         child = self._running()
         child.send(signal.SIGKILL)
         await child.wait()
+        self._let_go()
 
     async def stop(self) -> int:
         """SIGTERM. Its exit code; below 0 where it took SIGKILL to end it."""
@@ -92,12 +96,24 @@ class Process:
 
     def freeze(self) -> None:
         """SIGSTOP: it is there and answers nobody, from when this returns."""
+        self.end_with_us()
         self._running().send(signal.SIGSTOP)
         _until_stopped(self.pid)
 
     def thaw(self) -> None:
         """SIGCONT."""
         self._running().send(signal.SIGCONT)
+        self._let_go()
+
+    def end_with_us(self) -> None:
+        """From now on it ends when this process does, even while it is stopped; until it is thawed or gone."""
+        self._let_go()
+        self._watch = EndedWithUs(self.pid)
+
+    def _let_go(self) -> None:
+        if self._watch is not None:
+            self._watch.release()
+            self._watch = None
 
     @property
     def ended_already(self) -> bool:
@@ -108,6 +124,7 @@ class Process:
         """Makes sure that it is gone, frozen or not."""
         if self._child is not None and self._child.returncode is None:
             await self.kill()
+        self._let_go()
 
     def _running(self) -> Child:
         assert self._child is not None, f"{self.service.name} was never started"
