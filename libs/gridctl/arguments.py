@@ -4,6 +4,7 @@ import argparse
 import getpass
 from pathlib import Path
 
+from gridctl.hand import TYPES
 from gridctl.ops import Verb
 
 _HELP = {
@@ -147,10 +148,23 @@ def _add_hand(hand: argparse.ArgumentParser) -> None:
     hand.add_argument("--secret", default="simex", help="default: %(default)s")
     deeds = hand.add_subparsers(dest="deed", required=True, metavar="DEED")
     for side in ("buy", "sell"):
-        order = deeds.add_parser(side, help="a LIMIT order that stays until it is filled or cancelled")
-        for name in ("symbol", "quantity", "price"):
+        order = deeds.add_parser(
+            side, help="a LIMIT order that stays until it is filled or cancelled, or of another type"
+        )
+        for name in ("symbol", "quantity"):
             order.add_argument(name)
+        order.add_argument("price", nargs="?", default="", help="its limit; none for MARKET, STOP_LOSS and TAKE_PROFIT")
         order.add_argument("--id", default="", help="its client order id; default: the venue gives one")
+        order.add_argument("--type", default="LIMIT", choices=TYPES, metavar="TYPE", help=f"one of {', '.join(TYPES)}")
+        order.add_argument("--stop", default="", metavar="PRICE", help="where a stop or take-profit order is triggered")
+        order.add_argument("--trailing", default="", metavar="BIPS", help="how far it trails the price; 100 is 1 %%")
+    oco = deeds.add_parser("oco", help="a LIMIT_MAKER and a stop of which one cancels the other")
+    oto = deeds.add_parser("oto", help="a LIMIT order and, once it is filled, one of the other side")
+    for pair, last, meaning in ((oco, "stop", "where the stop is triggered"), (oto, "then", "the other side's price")):
+        pair.add_argument("side", choices=("buy", "sell"))
+        for name in ("symbol", "quantity", "price"):
+            pair.add_argument(name)
+        pair.add_argument(last, help=meaning)
     cancel = deeds.add_parser("cancel", help="end an open order")
     cancel.add_argument("order", type=int, help="its number, as `orders` lists it")
     orders = deeds.add_parser("orders", help="the account's open orders, whoever placed them")

@@ -15,6 +15,9 @@ from urllib.parse import urlencode, urlsplit
 
 from gridrpc.settings import ConfigError
 
+TYPES = (
+    "LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT",
+)  # fmt: skip
 _SECONDS = 10.0
 
 
@@ -30,13 +33,38 @@ class Hand:
     key: str = field(default="simex", repr=False)
     secret: str = field(default="simex", repr=False)
 
-    def place(self, side: str, symbol: str, quantity: str, price: str, client_id: str = "") -> str:
-        """A LIMIT order that stays until it is filled or cancelled; it in one line."""
-        order = {
-            "symbol": _market(symbol), "side": side.upper(), "type": "LIMIT", "timeInForce": "GTC",
-            "quantity": quantity, "price": price, **({"newClientOrderId": client_id} if client_id else {}),
+    def place(self, side: str, symbol: str, quantity: str, price: str, **more: str) -> str:
+        """A LIMIT order that stays until it is filled or cancelled, or of the type that `more` says; it in one line.
+
+        `more` are further parameters by Binance's names; an empty one is none.
+        """
+        order = {"symbol": _market(symbol), "side": side.upper(), "type": "LIMIT", "quantity": quantity, "price": price}
+        order |= {"newOrderRespType": "RESULT", **more}
+        if order["type"].endswith("LIMIT"):
+            order["timeInForce"] = "GTC"
+        return _line(self._call("POST", "order", **{name: value for name, value in order.items() if value}))
+
+    def place_oco(self, side: str, symbol: str, quantity: str, price: str, stop: str) -> Iterator[str]:
+        """A LIMIT_MAKER at the price, and a STOP_LOSS at the other one, of which one cancels the other; a line each."""
+        limit, loss = ("above", "below") if side == "sell" else ("below", "above")
+        wish = {
+            f"{limit}Type": "LIMIT_MAKER",
+            f"{limit}Price": price,
+            f"{loss}Type": "STOP_LOSS",
+            f"{loss}StopPrice": stop,
+        }
+        wish |= {"symbol": _market(symbol), "side": side.upper(), "quantity": quantity}
+        return map(_line, self._call("POST", "orderList/oco", **wish)["orderReports"])
+
+    def place_oto(self, side: str, symbol: str, quantity: str, price: str, then: str) -> Iterator[str]:
+        """A LIMIT order, and one of the other side that is placed once it is filled; a line each."""
+        wish = {
+            "symbol": _market(symbol), "workingType": "LIMIT", "workingTimeInForce": "GTC", "workingPrice": price,
+            "workingSide": side.upper(), "workingQuantity": quantity, "pendingType": "LIMIT",
+            "pendingTimeInForce": "GTC", "pendingPrice": then, "pendingQuantity": quantity,
+            "pendingSide": "SELL" if side == "buy" else "BUY",
         }  # fmt: skip
-        return _line(self._call("POST", "order", **order))
+        return map(_line, self._call("POST", "orderList/oto", **wish)["orderReports"])
 
     def cancel(self, order_id: int, symbol: str = "") -> str:
         """Ends an open order; it in one line. Ids are a symbol's own, so that two may have the same."""
@@ -79,13 +107,19 @@ class Hand:
 
 
 DEEDS: dict[str, Callable[[Hand, Any], Iterator[str]]] = {
-    "buy": lambda hand, to: iter([hand.place("buy", to.symbol, to.quantity, to.price, to.id)]),
-    "sell": lambda hand, to: iter([hand.place("sell", to.symbol, to.quantity, to.price, to.id)]),
+    "buy": lambda hand, to: iter([hand.place("buy", to.symbol, to.quantity, to.price, **_more(to))]),
+    "sell": lambda hand, to: iter([hand.place("sell", to.symbol, to.quantity, to.price, **_more(to))]),
+    "oco": lambda hand, to: hand.place_oco(to.side, to.symbol, to.quantity, to.price, to.stop),
+    "oto": lambda hand, to: hand.place_oto(to.side, to.symbol, to.quantity, to.price, to.then),
     "cancel": lambda hand, to: iter([hand.cancel(to.order, to.symbol)]),
     "orders": lambda hand, to: hand.orders(to.symbol),
     "balances": lambda hand, _to: hand.balances(),
 }
 """What a hand can do, by its word; with the rest of the command line. Each gives the lines to show."""
+
+
+def _more(to: Any) -> dict[str, str]:
+    return {"newClientOrderId": to.id, "type": to.type, "stopPrice": to.stop, "trailingDelta": to.trailing}
 
 
 def _address(url: str) -> str:
@@ -100,7 +134,11 @@ def _market(symbol: str) -> str:
 
 
 def _line(order: Any) -> str:
+    kind = "" if order["type"] == "LIMIT" else f"{order['type']} "
+    stop = f" from {order['stopPrice']}" if float(order.get("stopPrice", 0)) else ""
+    trailing = f" trailing by {order['trailingDelta']}" if "trailingDelta" in order else ""
     return (
-        f"{order['orderId']}: {order['side'].lower()} {order['origQty']} {order['symbol']} at {order['price']}, "
+        f"{order['orderId']}: {kind}{order['side'].lower()} {order['origQty']} {order['symbol']} at {order['price']}"
+        f"{stop}{trailing}, "
         f"{order['status']}, {order['executedQty']} filled, client id {order['clientOrderId']}"
     )

@@ -55,9 +55,13 @@ class Book:
         self._queues: dict[Side, list[_Key]] = {Side.BUY: [], Side.SELL: []}
         self._ahead = dict(ahead or {})
         self._moved: dict[int, Decimal] = {}
+        self._waiting: set[int] = set()
         for order in orders:
             self._name(order)
-            self._queues[order.side].append(_key(order))
+            if order.waits:
+                self._waiting.add(order.order_id)
+            else:
+                self._queues[order.side].append(_key(order))
         for queue in self._queues.values():
             queue.sort()
 
@@ -104,18 +108,41 @@ class Book:
     def keep(self, order: Order) -> None:
         """Puts the order's present form into the book, or takes it out if it has ended."""
         known = order.order_id in self._orders
+        queued = known and order.order_id not in self._waiting
         if order.is_open:
             self._name(order)
-            if not known:
+            if order.waits:
+                self._waiting.add(order.order_id)
+            elif not queued:
+                self._waiting.discard(order.order_id)
                 bisect.insort(self._queues[order.side], _key(order))
         elif known:
+            self._waiting.discard(order.order_id)
             del self._orders[order.order_id]
             del self._orders_of[order.account][order.order_id]
             del self._by_client_id[order.account, order.client_order_id]
             self._ahead.pop(order.order_id, None)
             self._moved.pop(order.order_id, None)
             queue = self._queues[order.side]
-            del queue[bisect.bisect_left(queue, _key(order))]
+            if queued:
+                del queue[bisect.bisect_left(queue, _key(order))]
+
+    @property
+    def waiting(self) -> list[Order]:
+        """Everybody's open orders that are not on the book yet, oldest first."""
+        return [self._orders[order_id] for order_id in sorted(self._waiting)]
+
+    def algos(self, account: str) -> int:
+        """How many algo orders of the account are open."""
+        return sum(order.type.is_algo for order in self._orders_of.get(account, {}).values())
+
+    def listed(self, account: str, list_id: int) -> list[Order]:
+        """The open orders of one of the account's order lists, oldest first."""
+        return [order for order in self.orders_of(account) if order.list_id == list_id]
+
+    def current(self, order: Order) -> Order | None:
+        """The present form of an open order, None where it has ended."""
+        return self._orders.get(order.order_id)
 
     def reachable(self, side: Side, price: Decimal) -> list[Order]:
         """Our orders of a side that a trade at `price` reaches, best price first, then oldest."""

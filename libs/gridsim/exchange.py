@@ -14,22 +14,25 @@ The rules, in full:
 - A taker trades with our resting orders and with the others' book: recorded quotes and depth where there are such, made
   up around the last market price elsewhere (see Others, Liquidity). The others' book is whole again for the next.
 - Two of our orders trade with each other in one print; within an account one of them expires instead (see SelfTrade).
+- An algo order waits until the market trades at its price, then it is a MARKET or LIMIT order that comes to the book.
 - Fees are taken from what is received: in base on buys, in quote on sells (Binance without BNB).
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from decimal import Decimal
 from typing import assert_never
 
-from gridsim.account import Account
+from gridsim.account import ZERO, Account
+from gridsim.algos import meets_stop, waits_above
 from gridsim.book import Book
 from gridsim.fees import FeeSchedule
 from gridsim.market import MarketDepth, MarketEvent, MarketQuote, MarketTrade
 from gridsim.matching import Match, match_order, reserve
-from gridsim.orders import NewOrder, Order, OrderType, Side
+from gridsim.orders import ListKind, NewList, NewOrder, Order, OrderList, OrderType, Side
 from gridsim.outcome import Outcome
 from gridsim.rules import Reason, Refused
-from gridsim.step import Step
+from gridsim.step import Member, Step
 
 
 class Exchange:
@@ -70,7 +73,23 @@ class Exchange:
         """
         book = self.book(new.symbol)
         found = self._check(book, account, new)
-        return Step(book, self.accounts, time_ms, self.fees).place(account, new, found)
+        step = Step(book, self.accounts, time_ms, self.fees)
+        step.place(account, new, found)
+        return step.finish()
+
+    def place_list(self, account: str, wish: NewList, list_id: int, time_ms: int) -> Outcome:
+        """Takes an order list: both orders, or none where either is refused (see `place`)."""
+        first, second = wish.orders
+        book = self.book(first.symbol)
+        found = self._check_list(book, account, wish)
+        step = Step(book, self.accounts, time_ms, self.fees)
+        oto = wish.kind is ListKind.OTO
+        later = ZERO if oto else max(ZERO, _need(book, second, Match())[1] - _need(book, first, found)[1])
+        ids = (book.last_order_id + 1, book.last_order_id + 2)
+        client_id = wish.client_id or f"simex-list-{list_id}"
+        step.place(account, first, found, Member(list_id, wish.kind))
+        step.place(account, second, Match(), Member(list_id, wish.kind, pending=oto, reserved=later))
+        return step.finish((OrderList(list_id, wish.kind, account, first.symbol, client_id, time_ms, ids),))
 
     def check(self, account: str, new: NewOrder) -> None:
         """Raises Refused for an order that `place` would refuse, and changes nothing."""
@@ -81,32 +100,33 @@ class Exchange:
         book = self.book(symbol)
         step = Step(book, self.accounts, time_ms, self.fees)
         step.cancel(book.find(account, order_id), cancel_id)
-        return step.outcome
+        return step.finish()
 
     def expire(self, order: Order, cause: str, time_ms: int) -> Outcome:
         """Ends an open order by the exchange's own doing."""
         step = Step(self.book(order.symbol), self.accounts, time_ms, self.fees)
         step.expire(order, cause)
-        return step.outcome
+        return step.finish()
 
     def trade(self, symbol: str, trade: MarketTrade, time_ms: int) -> Outcome:
         """Lets the others trade: fills what their trade reaches, then prints what is left of it."""
         step = Step(self.book(symbol), self.accounts, time_ms, self.fees)
         step.market_trade(trade)
-        return step.outcome
+        step.trigger()
+        return step.finish()
 
     def quote(self, symbol: str, quote: MarketQuote, time_ms: int) -> Outcome:
         """Lets the others quote: fills what their quotes reach."""
         step = Step(self.book(symbol), self.accounts, time_ms, self.fees)
         step.market_quote(quote)
-        return replace(step.outcome, quoted=True)
+        return replace(step.finish(), quoted=True)
 
     def depth(self, symbol: str, depth: MarketDepth, time_ms: int) -> Outcome:
         """Lets the others be seen behind their best quotes. It fills nothing: only trades and quotes reach an order."""
         book = self.book(symbol)
         book.others.told(depth)
         book.close_up(everywhere=True)
-        return replace(Step(book, self.accounts, time_ms, self.fees).outcome, quoted=True)
+        return replace(Step(book, self.accounts, time_ms, self.fees).finish(), quoted=True)
 
     def happen(self, symbol: str, event: MarketEvent, time_ms: int) -> Outcome:
         """Lets an event of the market happen, whichever it is."""
@@ -121,26 +141,66 @@ class Exchange:
                 assert_never(event)
 
     def _check(self, book: Book, account: str, new: NewOrder) -> Match:
+        self._check_alone(book, account, new)
+        self._check_counts(book, account, 1, int(new.type.is_algo))
+        found = self._check_book(book, account, new)
+        self._check_balance(account, *_need(book, new, found))
+        return found
+
+    def _check_list(self, book: Book, account: str, wish: NewList) -> Match:
+        first, second = wish.orders
+        for new in wish.orders:
+            self._check_alone(book, account, new)
+        algos = sum(new.type.is_algo for new in wish.orders)
+        self._check_counts(book, account, 2, algos)
+        lists = {order.list_id for order in book.orders_of(account) if order.list_kind is not None}
+        if len(lists) >= book.rules.filters.max_order_lists:
+            raise Refused(Reason.MAX_NUM_ORDER_LISTS, f"{len(lists)} are open")
+        if wish.kind is ListKind.OTO:
+            found = self._check_book(book, account, first)
+            self._check_balance(account, *_need(book, first, found))
+            return found
+        for new in wish.orders:
+            price = new.price if new.type is OrderType.LIMIT_MAKER else new.stop_price
+            above = waits_above(new.type, new.side) if new.type.is_algo else new.side is Side.SELL
+            if price and not (price > book.price if above else price < book.price):
+                raise Refused(Reason.BAD_LIST_PRICES, f"{new.type.value} at {price}, the last price is {book.price}")
+        found = self._check_book(book, account, first)
+        self._check_balance(account, *max(_need(book, first, found), _need(book, second, Match())))
+        return found
+
+    def _check_alone(self, book: Book, account: str, new: NewOrder) -> None:
+        """What an order says by itself."""
         if not book.rules.trades:
             raise Refused(Reason.MARKET_CLOSED, book.rules.status.value)
         book.rules.check(new, book.price)
         if new.client_order_id and book.open_client_id(account, new.client_order_id):
             raise Refused(Reason.DUPLICATE, new.client_order_id)
-        self._check_counts(book, account)
         if new.side is Side.BUY:
             self._check_position(book, account, new)
+
+    def _check_book(self, book: Book, account: str, new: NewOrder) -> Match:
+        """What the book says to it."""
+        if new.type.is_algo:
+            if new.stop_price and meets_stop(new, book.price):
+                raise Refused(Reason.WOULD_TRIGGER, f"stop price {new.stop_price}, the last price is {book.price}")
+            return Match()
         found = match_order(book, account, new)
         if new.type is OrderType.LIMIT_MAKER and not found.empty:
             raise Refused(Reason.WOULD_MATCH)
-        asset, amount = reserve(book, new, found)
-        if self.accounts[account].of(asset).free < amount:
-            raise Refused(Reason.INSUFFICIENT_BALANCE, f"{amount} {asset} are needed")
         return found
 
-    def _check_counts(self, book: Book, account: str) -> None:
-        if book.count(account) >= book.rules.max_orders:
-            raise Refused(Reason.MAX_NUM_ORDERS, f"{book.count(account)} are open")
-        if self.most_open and sum(each.count(account) for each in self._books.values()) >= self.most_open:
+    def _check_balance(self, account: str, asset: str, amount: Decimal) -> None:
+        if self.accounts[account].of(asset).free < amount:
+            raise Refused(Reason.INSUFFICIENT_BALANCE, f"{amount} {asset} are needed")
+
+    def _check_counts(self, book: Book, account: str, more: int, algos: int) -> None:
+        rules, count = book.rules, book.count(account)
+        if count + more > rules.max_orders:
+            raise Refused(Reason.MAX_NUM_ORDERS, f"{count} are open")
+        if algos and book.algos(account) + algos > rules.filters.max_algo_orders:
+            raise Refused(Reason.MAX_NUM_ALGO_ORDERS, f"{book.algos(account)} are open")
+        if self.most_open and sum(each.count(account) for each in self._books.values()) + more > self.most_open:
             raise Refused(Reason.EXCHANGE_MAX_NUM_ORDERS, f"{self.most_open} are open")
 
     def _check_position(self, book: Book, account: str, new: NewOrder) -> None:
@@ -152,3 +212,14 @@ class Exchange:
         position = self.accounts[account].of(book.rules.base).total + sum(buying, new.quantity)
         if position > most:
             raise Refused(Reason.MAX_POSITION, f"{position} is over {most}")
+
+
+def _need(book: Book, new: NewOrder, found: Match) -> tuple[str, Decimal]:
+    """The asset and amount that an order holds from the moment it is taken. An algo order to buy at any price: nothing
+    until it works, for nobody knows what it will cost.
+    """
+    if not new.type.is_algo:
+        return reserve(book, new, found)
+    if new.side is Side.SELL:
+        return book.rules.base, new.quantity
+    return book.rules.quote, new.price * new.quantity

@@ -26,11 +26,39 @@ class Side(Enum):
 
 
 class OrderType(Enum):
-    """LIMIT_MAKER is refused where it would trade at once; MARKET has no price and never rests."""
+    """LIMIT_MAKER is refused where it would trade at once; MARKET has no price and never rests.
+
+    The others are algo orders: they wait for a price, then they are a MARKET order or, with _LIMIT, a LIMIT order.
+    """
 
     LIMIT = "LIMIT"
     LIMIT_MAKER = "LIMIT_MAKER"
     MARKET = "MARKET"
+    STOP_LOSS = "STOP_LOSS"
+    STOP_LOSS_LIMIT = "STOP_LOSS_LIMIT"
+    TAKE_PROFIT = "TAKE_PROFIT"
+    TAKE_PROFIT_LIMIT = "TAKE_PROFIT_LIMIT"
+
+    @property
+    def is_algo(self) -> bool:
+        """Whether it waits for a price before it works."""
+        return self in _ALGO
+
+    @property
+    def is_market(self) -> bool:
+        """Whether it has no price of its own."""
+        return self in _MARKET
+
+
+_ALGO = frozenset({OrderType.STOP_LOSS, OrderType.STOP_LOSS_LIMIT, OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT})
+_MARKET = frozenset({OrderType.MARKET, OrderType.STOP_LOSS, OrderType.TAKE_PROFIT})
+
+
+class ListKind(Enum):
+    """How two orders depend on each other: one cancels the other (OCO), or one triggers the other (OTO)."""
+
+    OCO = "OCO"
+    OTO = "OTO"
 
 
 class TimeInForce(Enum):
@@ -51,8 +79,11 @@ class SelfTrade(Enum):
 
 
 class OrderStatus(Enum):
-    """EXPIRED_IN_MATCH: it would have traded with an order of its own account (self-trade prevention)."""
+    """EXPIRED_IN_MATCH: it would have traded with an order of its own account (self-trade prevention). PENDING_NEW: it
+    waits until another order of its list is filled.
+    """
 
+    PENDING_NEW = "PENDING_NEW"
     NEW = "NEW"
     PARTIALLY_FILLED = "PARTIALLY_FILLED"
     FILLED = "FILLED"
@@ -66,7 +97,8 @@ _TRADES = frozenset({OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED})
 
 # The order's life. A status that is no key here is an end: nothing follows it.
 FOLLOWS: dict[OrderStatus, frozenset[OrderStatus]] = {
-    OrderStatus.NEW: _TRADES | _ENDS,
+    OrderStatus.PENDING_NEW: _ENDS | {OrderStatus.NEW},
+    OrderStatus.NEW: _TRADES | _ENDS | {OrderStatus.NEW},  # again: an algo order starts to work
     OrderStatus.PARTIALLY_FILLED: _TRADES | _ENDS,
 }
 
@@ -90,6 +122,32 @@ class NewOrder:
     quote_quantity: Decimal = Decimal(0)
     strategy_id: int | None = None
     strategy_type: int | None = None
+    stop_price: Decimal = Decimal(0)
+    trailing_delta: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NewList:
+    """A wish for two orders at once. Of an OCO the first is the one that rests or takes a profit, the second the stop;
+    of an OTO the first is the working one.
+    """
+
+    kind: ListKind
+    orders: tuple[NewOrder, NewOrder]
+    client_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderList:
+    """Two orders that depend on each other; of an OTO the first one works and the second one is pending."""
+
+    list_id: int
+    kind: ListKind
+    account: str
+    symbol: str
+    client_id: str
+    created_ms: int
+    order_ids: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +184,12 @@ class Trade:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order the exchange has taken. `executed` is in base, `executed_quote` in quote; both only rise."""
+    """An order the exchange has taken. `executed` is in base, `executed_quote` in quote; both only rise.
+
+    `waits`: it is not on the book yet, for a price or for another order. `working_ms`: since when it was on it where
+    that was not from the beginning. `trailing_ms`, `extreme`: since when a trailing order tracks, and the best price
+    since. `reserved`: what it holds while it waits, where another order of its list holds the rest.
+    """
 
     account: str
     symbol: str
@@ -144,6 +207,15 @@ class Order:
     quote_quantity: Decimal = Decimal(0)
     strategy_id: int | None = None
     strategy_type: int | None = None
+    stop_price: Decimal = Decimal(0)
+    trailing_delta: int = 0  # in basis points
+    trailing_ms: int = 0
+    extreme: Decimal = Decimal(0)
+    waits: bool = False
+    working_ms: int = 0
+    list_id: int = -1
+    list_kind: ListKind | None = None
+    reserved: Decimal | None = None
 
     @property
     def status(self) -> OrderStatus:

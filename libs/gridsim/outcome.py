@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from gridsim.account import Balance
 from gridsim.market import Level
-from gridsim.orders import Order, Side, Trade, Transition
+from gridsim.orders import Order, OrderList, Side, Trade, Transition
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,13 @@ class Print:
 class Outcome:
     """What a command or a market event did, in the order in which it happened; `quoted`: the others quoted anew.
 
-    `ahead` are the orders that have moved in the queue, by id: what of the others still trades before each.
+    `ahead` are the orders that have moved in the queue, by id: what of the others still trades before each. `tracked`
+    are trailing orders that have seen a better price, after all of their executions. `lists` are new order lists.
     """
 
     executions: tuple[Execution, ...]
     prints: tuple[Print, ...] = ()
     quoted: bool = False
     ahead: Mapping[int, Decimal] = field(default_factory=dict[int, Decimal])
+    tracked: Mapping[int, Order] = field(default_factory=dict[int, Order])
+    lists: tuple[OrderList, ...] = ()

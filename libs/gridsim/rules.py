@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
 
+from gridsim.algos import waits_above
 from gridsim.filters import Filters, TradingStatus
-from gridsim.orders import NewOrder, OrderType, Side
+from gridsim.orders import NewOrder, Side
 
 COMMISSION_STEP = Decimal("1E-8")  # Binance's baseCommissionPrecision and quoteCommissionPrecision
 
@@ -20,7 +21,10 @@ class Reason(Enum):
     MARKET_LOT_SIZE = "MARKET_LOT_SIZE"
     MIN_NOTIONAL = "MIN_NOTIONAL"
     NOTIONAL = "NOTIONAL"
+    TRAILING_DELTA = "TRAILING_DELTA"
     MAX_NUM_ORDERS = "MAX_NUM_ORDERS"
+    MAX_NUM_ALGO_ORDERS = "MAX_NUM_ALGO_ORDERS"
+    MAX_NUM_ORDER_LISTS = "MAX_NUM_ORDER_LISTS"
     MAX_POSITION = "MAX_POSITION"
     EXCHANGE_MAX_NUM_ORDERS = "EXCHANGE_MAX_NUM_ORDERS"
     MARKET_CLOSED = "MARKET_CLOSED"
@@ -28,6 +32,8 @@ class Reason(Enum):
     DUPLICATE = "DUPLICATE"
     INSUFFICIENT_BALANCE = "INSUFFICIENT_BALANCE"
     WOULD_MATCH = "WOULD_MATCH"
+    WOULD_TRIGGER = "WOULD_TRIGGER"
+    BAD_LIST_PRICES = "BAD_LIST_PRICES"
     UNKNOWN_ORDER = "UNKNOWN_ORDER"
 
 
@@ -110,11 +116,16 @@ class SymbolRules:
 
     def check(self, order: NewOrder, last_price: Decimal) -> None:
         """Raises Refused for the first filter that the order fails, in the order Binance lists them."""
-        priced = order.type is not OrderType.MARKET
+        priced = not order.type.is_market
         if priced:
             self._check_price(order.price)
+        if order.stop_price:
+            self._check_price(order.stop_price)
+        if priced:
             self._check_distance(order, last_price)
         self._check_quantity(order)
+        if order.trailing_delta:
+            self._check_trailing(order)
         self._check_notional(order, order.price if priced else last_price, priced=priced)
 
     def _check_price(self, price: Decimal) -> None:
@@ -133,8 +144,16 @@ class SymbolRules:
         quantity = order.quantity
         if not self.min_quantity <= quantity <= self.max_quantity or quantity % self.lot_size:
             raise Refused(Reason.LOT_SIZE, f"quantity {quantity}, step {self.lot_size}")
-        if order.type is OrderType.MARKET and quantity > self.max_market_quantity:
+        if order.type.is_market and quantity > self.max_market_quantity:
             raise Refused(Reason.MARKET_LOT_SIZE, f"quantity {quantity} is over {self.max_market_quantity}")
+
+    def _check_trailing(self, order: NewOrder) -> None:
+        filters, delta = self.filters, order.trailing_delta
+        low, high = filters.min_trailing_below, filters.max_trailing_below
+        if waits_above(order.type, order.side):
+            low, high = filters.min_trailing_above, filters.max_trailing_above
+        if not low <= delta <= high:
+            raise Refused(Reason.TRAILING_DELTA, f"{delta} is outside {low} to {high}")
 
     def _check_notional(self, order: NewOrder, price: Decimal, *, priced: bool) -> None:
         worth, filters = order.quote_quantity or price * order.quantity, self.filters

@@ -4,15 +4,49 @@ Whatever is refused has been refused before: nothing here can fail halfway.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from gridsim.account import ZERO, Account
+from gridsim.algos import as_new, is_due, tracked
 from gridsim.book import Book, Offer
 from gridsim.fees import Fee, FeeSchedule
 from gridsim.market import Level, MarketQuote, MarketTrade
-from gridsim.matching import Match, reserve
-from gridsim.orders import NewOrder, Order, OrderStatus, OrderType, Side, TimeInForce, Trade, Transition
+from gridsim.matching import Match, match_order, reserve
+from gridsim.orders import (
+    ListKind,
+    NewOrder,
+    Order,
+    OrderList,
+    OrderStatus,
+    OrderType,
+    Side,
+    TimeInForce,
+    Trade,
+    Transition,
+)
 from gridsim.outcome import Execution, Outcome, Print
+
+# Why an order of a list, or one that waited, ended.
+OCO_TRIGGER = "order list: the other order works, or has ended"
+OTO_PHASE_ONE = "order list: the working order has ended"
+BY_LIST = "order list: cancelled with the other order"
+NOT_ACCEPTED = "refused as it came to the book"
+
+_ALWAYS_GTC = frozenset({OrderType.LIMIT_MAKER, OrderType.MARKET, OrderType.STOP_LOSS, OrderType.TAKE_PROFIT})
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What an order is of a list: which, and whether it is pending. `reserved`: see Order."""
+
+    list_id: int = -1
+    kind: ListKind | None = None
+    pending: bool = False
+    reserved: Decimal | None = None
+
+
+ALONE = Member()
 
 
 class Step:
@@ -26,30 +60,121 @@ class Step:
         self._fees = fees
         self._executions: list[Execution] = []
         self._prints: list[Print] = []
+        self._tracked: dict[int, Order] = {}  # trailing orders that saw a better price, after their executions
 
-    @property
-    def outcome(self) -> Outcome:
-        """All that has happened in it."""
-        return Outcome(tuple(self._executions), tuple(self._prints), ahead=self._book.drain_moves())
+    def finish(self, lists: tuple[OrderList, ...] = ()) -> Outcome:
+        """Lets what has happened to orders of a list happen to the others of it, and tells all of it."""
+        self._follow_lists()
+        ahead = self._book.drain_moves()
+        return Outcome(tuple(self._executions), tuple(self._prints), ahead=ahead, tracked=self._tracked, lists=lists)
 
-    def place(self, account: str, new: NewOrder, found: Match) -> Outcome:
+    def place(self, account: str, new: NewOrder, found: Match, member: Member = ALONE) -> Order:
         """Takes an order that nothing speaks against, with what it was found to meet."""
-        order = self._accept(account, new)
+        order = self._accept(account, new, member)
+        if order.waits:
+            self._accounts[account].hold(*self._held(order))
+            self._record(order)
+            return order
         self._accounts[account].hold(*reserve(self._book, new, found))
         self._record(order)
+        return self._meet(order, found)
+
+    def trigger(self) -> None:
+        """After a trade of the market: algo orders track the price, and those that are due start to work."""
+        price = self._book.price
+        for waiting in self._book.waiting:
+            order = self._book.current(waiting)  # another one that was due may have ended it
+            if order is None or not order.waits or order.status is OrderStatus.PENDING_NEW or not order.type.is_algo:
+                continue
+            then = tracked(order, price, self._time_ms)
+            if then is not order:
+                self._book.keep(then)
+                self._tracked[then.order_id] = then
+            if is_due(then, price):
+                self._work(then, f"triggered at {price}")
+
+    def _work(self, order: Order, cause: str) -> None:
+        """A waiting order comes to the book, as if it were placed now. It expires where it is refused there."""
+        if order.list_kind is ListKind.OCO:
+            for other in self._book.listed(order.account, order.list_id):
+                if other.order_id != order.order_id:
+                    self._end(other, Transition(self._time_ms, OrderStatus.EXPIRED, OCO_TRIGGER))
+        account, new = self._accounts[order.account], as_new(order)
+        account.release(*self._held(order))
+        order = replace(order, reserved=ZERO)
+        found = match_order(self._book, order.account, new)
+        asset, amount = reserve(self._book, new, found)
+        if order.side is Side.SELL and order.type is not OrderType.MARKET:
+            amount = order.remaining
+        if account.of(asset).free < amount or (new.type is OrderType.LIMIT_MAKER and not found.empty):
+            self._end(order, Transition(self._time_ms, OrderStatus.EXPIRED, NOT_ACCEPTED))
+            return
+        account.hold(asset, amount)
+        works = replace(order, reserved=None, waits=False, working_ms=self._time_ms)
+        works = works.moved(Transition(self._time_ms, OrderStatus.NEW, cause))
+        self._record(works)
+        self._meet(works, found)
+
+    def _follow_lists(self) -> None:
+        """One pass over the executions, those that it adds included."""
+        for execution in self._executions:  # grows as it goes
+            order = execution.order
+            if order.list_kind is None:
+                continue
+            members = self._book.listed(order.account, order.list_id)
+            others = [each for each in members if each.order_id != order.order_id]
+            if order.list_kind is ListKind.OCO:
+                self._follow_oco(order, others)
+            else:
+                self._follow_oto(order, others)
+
+    def _follow_oco(self, order: Order, others: list[Order]) -> None:
+        if order.is_open and not order.executed:
+            return
+        for other in others:
+            cancelled = order.status is OrderStatus.CANCELED
+            status, cause = (OrderStatus.CANCELED, BY_LIST) if cancelled else (OrderStatus.EXPIRED, OCO_TRIGGER)
+            self._end(other, Transition(self._time_ms, status, cause))
+
+    def _follow_oto(self, order: Order, others: list[Order]) -> None:
+        for other in others:
+            pending = other.status is OrderStatus.PENDING_NEW and other.order_id > order.order_id
+            if order.status is OrderStatus.FILLED and pending:
+                self._activate(other)
+            elif order.status is OrderStatus.CANCELED:
+                self._end(other, Transition(self._time_ms, OrderStatus.CANCELED, BY_LIST))
+            elif not order.is_open and order.status is not OrderStatus.FILLED:
+                self._end(other, Transition(self._time_ms, OrderStatus.EXPIRED, OTO_PHASE_ONE))
+
+    def _activate(self, order: Order) -> None:
+        """The working order of its list is filled: a pending order works, or waits for its price."""
+        if not order.type.is_algo:
+            self._work(order, "the working order of its list is filled")
+            return
+        then = tracked(replace(order, reserved=None), self._book.price, self._time_ms)
+        asset, amount = self._held(then)
+        if self._accounts[order.account].of(asset).free < amount:
+            self._end(order, Transition(self._time_ms, OrderStatus.EXPIRED, NOT_ACCEPTED))
+            return
+        self._accounts[order.account].hold(asset, amount)
+        cause = "the working order of its list is filled"
+        self._record(then.moved(Transition(self._time_ms, OrderStatus.NEW, cause)))
+
+    def _meet(self, order: Order, found: Match) -> Order:
+        """An order on the book meets what it was found to meet; its form after that."""
         for resting in found.expiring:
             self._prevent(resting, order, resting.price, min(resting.remaining, order.remaining))
         for offer in found.trades:
             order = self._take(order, offer)
         if order.is_open and found.stopped_by:
             resting = found.stopped_by
-            self._prevent(order, resting, resting.price, min(resting.remaining, order.remaining))
-        elif order.is_open and not _may_rest(order):
+            return self._prevent(order, resting, resting.price, min(resting.remaining, order.remaining))
+        if order.is_open and not _may_rest(order):
             cause = f"{order.type.value} {order.time_in_force.value} may not rest"
-            self._end(order, Transition(self._time_ms, OrderStatus.EXPIRED, cause))
-        elif order.is_open:
+            return self._end(order, Transition(self._time_ms, OrderStatus.EXPIRED, cause))
+        if order.is_open:
             self._book.join(order)
-        return self.outcome
+        return order
 
     def market_trade(self, trade: MarketTrade) -> None:
         """The others trade, with us as far as their trade reaches our orders."""
@@ -95,36 +220,47 @@ class Step:
         self._book.traded_ahead(side, price, passed)
         return ours
 
-    def _prevent(self, order: Order, other: Order, price: Decimal, quantity: Decimal) -> None:
+    def _prevent(self, order: Order, other: Order, price: Decimal, quantity: Decimal) -> Order:
         """Ends an order rather than let it trade with another one of its account."""
         cause = f"self-trade prevention: order {other.order_id}"
         step = Transition(self._time_ms, OrderStatus.EXPIRED_IN_MATCH, cause, other.order_id)
-        self._end(order, step, prevented=Level(price, quantity))
+        return self._end(order, step, prevented=Level(price, quantity))
 
-    def _end(self, order: Order, step: Transition, *, prevented: Level | None = None, cancel_id: str = "") -> None:
+    def _end(self, order: Order, step: Transition, *, prevented: Level | None = None, cancel_id: str = "") -> Order:
         self._accounts[order.account].release(*self._held(order))
-        self._record(order.moved(step), prevented=prevented, cancel_id=cancel_id)
+        ended = order.moved(step)
+        self._record(ended, prevented=prevented, cancel_id=cancel_id)
+        return ended
 
-    def _accept(self, account: str, new: NewOrder) -> Order:
+    def _accept(self, account: str, new: NewOrder, member: Member) -> Order:
         order_id = self._book.next_order_id()
-        return Order(
+        status = OrderStatus.PENDING_NEW if member.pending else OrderStatus.NEW
+        order = Order(
             account=account,
             symbol=new.symbol,
             order_id=order_id,
             client_order_id=new.client_order_id or f"simex-{order_id}",
             side=new.side,
             type=new.type,
-            time_in_force=TimeInForce.GTC if new.type is not OrderType.LIMIT else new.time_in_force,
+            time_in_force=TimeInForce.GTC if new.type in _ALWAYS_GTC else new.time_in_force,
             price=new.price,
             quantity=new.quantity,
             executed=ZERO,
             executed_quote=ZERO,
             self_trade=new.self_trade,
-            transitions=(Transition(self._time_ms, OrderStatus.NEW, "placed"),),
+            transitions=(Transition(self._time_ms, status, "placed"),),
             quote_quantity=new.quote_quantity,
             strategy_id=new.strategy_id,
             strategy_type=new.strategy_type,
+            stop_price=new.stop_price,
+            trailing_delta=new.trailing_delta,
+            waits=new.type.is_algo or member.pending,
+            list_id=member.list_id,
+            list_kind=member.kind,
+            reserved=member.reserved,
         )
+        begins = new.type.is_algo and not new.stop_price and not member.pending  # else with its stop price
+        return tracked(order, self._book.price, self._time_ms) if begins else order
 
     def _take(self, order: Order, offer: Offer) -> Order:
         """A new order trades with what waits: one of ours, or the others."""
@@ -181,7 +317,9 @@ class Step:
         return fee
 
     def _held(self, order: Order) -> tuple[str, Decimal]:
-        if order.type is OrderType.MARKET:
+        if order.reserved is not None:
+            return (self._rules.quote if order.side is Side.BUY else self._rules.base), order.reserved
+        if order.type is OrderType.MARKET or (order.side is Side.BUY and order.type.is_market):
             return (self._rules.quote, ZERO) if order.side is Side.BUY else (self._rules.base, ZERO)
         if order.side is Side.BUY:
             return self._rules.quote, order.price * order.remaining
@@ -191,6 +329,7 @@ class Step:
         self, order: Order, trade: Trade | None = None, prevented: Level | None = None, cancel_id: str = ""
     ) -> None:
         self._book.keep(order)
+        self._tracked.pop(order.order_id, None)
         account = self._accounts[order.account]
         assets = dict.fromkeys([self._rules.base, self._rules.quote, *([trade.commission_asset] if trade else [])])
         balances = tuple(account.of(asset) for asset in assets if asset)
@@ -201,4 +340,4 @@ class Step:
 
 
 def _may_rest(order: Order) -> bool:
-    return order.type is not OrderType.MARKET and order.time_in_force is TimeInForce.GTC
+    return not order.type.is_market and order.time_in_force is TimeInForce.GTC

@@ -3,7 +3,7 @@
 from typing import Any
 
 from simex.call import Endpoint
-from simex.endpoints import private_endpoints, public_endpoints, trading_endpoints
+from simex.endpoints import list_endpoints, private_endpoints, public_endpoints, trading_endpoints
 from simex.user_stream import UserStream
 
 
@@ -20,7 +20,12 @@ class _Anything:
 def every_endpoint() -> tuple[Endpoint, ...]:
     """The whole table. Nothing of it can be run."""
     anything: Any = _Anything()
-    return (*public_endpoints(anything), *trading_endpoints(anything), *private_endpoints(anything))
+    return (
+        *public_endpoints(anything),
+        *trading_endpoints(anything),
+        *private_endpoints(anything),
+        *list_endpoints(anything),
+    )
 
 
 def endpoints_of_sockets() -> tuple[Endpoint, ...]:

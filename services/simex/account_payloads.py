@@ -16,7 +16,7 @@ def order(it: Order) -> Json:
     return {
         "symbol": market_id(it.symbol),
         "orderId": it.order_id,
-        "orderListId": -1,
+        "orderListId": it.list_id,
         "clientOrderId": it.client_order_id,
         "price": amount(it.price),
         "origQty": amount(it.quantity),
@@ -26,15 +26,15 @@ def order(it: Order) -> Json:
         "timeInForce": it.time_in_force.value,
         "type": it.type.value,
         "side": it.side.value,
-        "stopPrice": ZERO,
+        "stopPrice": amount(it.stop_price),
         "icebergQty": ZERO,
         "time": it.created_ms,
         "updateTime": it.updated_ms,
-        "isWorking": True,
-        "workingTime": it.created_ms,
+        "isWorking": not it.waits,
+        "workingTime": _working_ms(it),
         "origQuoteOrderQty": amount(it.quote_quantity),
         "selfTradePreventionMode": it.self_trade.value,
-        **_conditional(it),
+        **{key: value for key, value in _conditional(it).items() if key != "stopPrice"},
     }
 
 
@@ -43,13 +43,13 @@ def new_order(it: Order, trades: Iterable[Trade], prevented: Iterable[PreventedM
     ack: Json = {
         "symbol": market_id(it.symbol),
         "orderId": it.order_id,
-        "orderListId": -1,
+        "orderListId": it.list_id,
         "clientOrderId": it.client_order_id,
         "transactTime": it.updated_ms,
     }
     if detail is Detail.ACK:
         return ack
-    result = ack | _state(it) | {"workingTime": it.created_ms} | _conditional(it)
+    result = ack | _state(it) | {"workingTime": _working_ms(it)} | _conditional(it)
     if detail is Detail.RESULT:
         return result
     fills = [
@@ -72,7 +72,7 @@ def cancelled(it: Order, client_order_id: str) -> Json:
         "symbol": market_id(it.symbol),
         "origClientOrderId": it.client_order_id,
         "orderId": it.order_id,
-        "orderListId": -1,
+        "orderListId": it.list_id,
         "clientOrderId": client_order_id,
         "transactTime": it.updated_ms,
         **_state(it),
@@ -99,6 +99,10 @@ def _state(it: Order) -> Json:
 def _conditional(it: Order) -> Json:
     """The fields that appear only where they apply."""
     fields: Json = {}
+    if it.type.is_algo:
+        fields["stopPrice"] = amount(it.stop_price)
+    if it.trailing_delta:
+        fields |= {"trailingDelta": it.trailing_delta, "trailingTime": it.trailing_ms or -1}
     if it.strategy_id is not None:
         fields["strategyId"] = it.strategy_id
     if it.strategy_type is not None:
@@ -107,6 +111,10 @@ def _conditional(it: Order) -> Json:
         fields |= {"preventedMatchId": prevented_match_id(it), "preventedQuantity": amount(it.remaining)}
     reason = expiry_reason(it)
     return fields | ({"expiryReason": reason} if reason else {})
+
+
+def _working_ms(it: Order) -> int:
+    return -1 if it.waits else it.working_ms or it.created_ms
 
 
 def _prevented(it: PreventedMatch) -> Json:

@@ -25,6 +25,8 @@ class Crossing:
         except ApiError:
             return None
         for order in self._venue.open_orders(account, symbol) if symbol else ():
+            if order.waits:
+                continue  # it is not on the book: nothing trades it
             if order.order_id == order_id or (order_id is None and order.client_order_id == client_id):
                 return order
         return None

@@ -4,13 +4,16 @@ from trading (faqs/stp_faq.md of binance/binance-spot-api-docs).
 
 from dataclasses import dataclass
 
-from gridsim.orders import Order, OrderStatus, OrderType, SelfTrade, TimeInForce
+from gridsim.orders import Order, OrderStatus, SelfTrade, TimeInForce
+from gridsim.step import NOT_ACCEPTED, OCO_TRIGGER, OTO_PHASE_ONE
 from simex.store import Store
 
 _OF_FORCE = {
     TimeInForce.IOC: "UNFILLED_IOC_QUANTITY_EXPIRED",
     TimeInForce.FOK: "UNFILLED_FOK_ORDER_EXPIRED",
 }
+
+_OF_CAUSE = {OCO_TRIGGER: "OCO_TRIGGER", OTO_PHASE_ONE: "OTO_PHASE_ONE_EXPIRED", NOT_ACCEPTED: "REJECTED"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,11 @@ def expiry_reason(order: Order) -> str | None:
     """`expiryReason`, None for an order that has not expired; see user-data-stream.md, "Order Expiry Reason"."""
     if order.status is not OrderStatus.EXPIRED:
         return None
-    return "INSUFFICIENT_LIQUIDITY" if order.type is OrderType.MARKET else _OF_FORCE[order.time_in_force]
+    if (reason := _OF_CAUSE.get(order.transitions[-1].cause)) is not None:
+        return reason
+    if order.type.is_market:
+        return "INSUFFICIENT_LIQUIDITY"
+    return _OF_FORCE.get(order.time_in_force, "EXCHANGE_CANCELED")
 
 
 def _ended_by(order: Order, other: Order) -> bool:

@@ -4,6 +4,8 @@ parameters it takes; any other is refused, as on Binance.
 
 from simex.call import Call, Endpoint, Security
 from simex.errors import ApiError
+from simex.list_api import ListApi
+from simex.list_entry import OCO_TAKES, OTO_TAKES
 from simex.private_api import PrivateApi
 from simex.public_api import PublicApi
 from simex.trading_api import TradingApi
@@ -62,6 +64,26 @@ def trading_endpoints(api: TradingApi) -> tuple[Endpoint, ...]:
         Endpoint("POST", "order/cancelReplace", api.cancel_replace, _TRADE, ws="order.cancelReplace", takes=_REPLACE),
         Endpoint("DELETE", "order", api.cancel_order, _TRADE, ws="order.cancel", takes=_CANCEL),
         Endpoint("DELETE", "openOrders", api.cancel_all, _TRADE, ws="openOrders.cancelAll", takes="symbol"),
+    )
+
+
+def list_endpoints(api: ListApi) -> tuple[Endpoint, ...]:
+    """What is about order lists."""
+    named = "orderListId origClientOrderId"
+    return (
+        Endpoint("POST", "orderList/oco", api.new_oco, _TRADE, ws="orderList.place.oco", takes=OCO_TAKES),
+        Endpoint("POST", "orderList/oto", api.new_oto, _TRADE, ws="orderList.place.oto", takes=OTO_TAKES),
+        Endpoint(
+            "DELETE",
+            "orderList",
+            api.cancel,
+            _TRADE,
+            ws="orderList.cancel",
+            takes="symbol orderListId listClientOrderId newClientOrderId",
+        ),
+        Endpoint("GET", "orderList", api.query, _READ, ws="orderList.status", takes=named),
+        Endpoint("GET", "allOrderList", api.all, _READ, ws="allOrderLists", takes="fromId startTime endTime limit"),
+        Endpoint("GET", "openOrderList", api.open, _READ, ws="openOrderLists.status"),
     )
 
 

@@ -34,17 +34,28 @@ _FILTERS = frozenset(
         Reason.LOT_SIZE,
         Reason.MARKET_LOT_SIZE,
         Reason.MIN_NOTIONAL,
+        Reason.TRAILING_DELTA,
         Reason.NOTIONAL,
     }
 )
 # By what the account has and has open, which the matching engine knows: -2010, as JKorf/Binance.Net#1212 was answered.
-_FILTERS_OF_ENGINE = frozenset({Reason.MAX_NUM_ORDERS, Reason.EXCHANGE_MAX_NUM_ORDERS, Reason.MAX_POSITION})
+_FILTERS_OF_ENGINE = frozenset(
+    {
+        Reason.MAX_NUM_ORDERS,
+        Reason.MAX_NUM_ALGO_ORDERS,
+        Reason.MAX_NUM_ORDER_LISTS,
+        Reason.EXCHANGE_MAX_NUM_ORDERS,
+        Reason.MAX_POSITION,
+    }
+)
 _REFUSALS: dict[Reason, tuple[int, str]] = {
     Reason.UNKNOWN_SYMBOL: (-1121, "Invalid symbol."),
     Reason.MARKET_CLOSED: (-1013, "Market is closed."),
     Reason.DUPLICATE: (-2010, "Duplicate order sent."),
     Reason.INSUFFICIENT_BALANCE: (-2010, "Account has insufficient balance for requested action."),
     Reason.WOULD_MATCH: (-2010, "Order would immediately match and take."),
+    Reason.WOULD_TRIGGER: (-2010, "Order would trigger immediately."),
+    Reason.BAD_LIST_PRICES: (-2010, "The relationship of the prices for the orders is not correct."),
     Reason.UNKNOWN_ORDER: (-2011, "Unknown order sent."),
 }
 

@@ -13,23 +13,27 @@ from gridsim.orders import NewOrder, Order, OrderStatus, OrderType, SelfTrade, S
 from simex.errors import ApiError, missing, neither, not_required
 from simex.params import Params
 
+_TOLD_IN_FULL = frozenset({OrderType.LIMIT, OrderType.MARKET})
 _LEAST_STRATEGY_TYPE = 1_000_000
-# The types that simex does not offer, with what Binance says where a symbol does not allow them.
-_NOT_OFFERED = {
-    "STOP_LOSS": "Stop loss orders are not supported for this symbol.",
-    "STOP_LOSS_LIMIT": "Stop loss limit orders are not supported for this symbol.",
-    "TAKE_PROFIT": "Take profit orders are not supported for this symbol.",
-    "TAKE_PROFIT_LIMIT": "Take profit limit orders are not supported for this symbol.",
-}
+_OF_ALGO_MARKET, _OF_ALGO_LIMIT = ("quantity",), ("timeInForce", "quantity", "price")
+_NOT_OF_ALGO_MARKET = ("timeInForce", "price", "quoteOrderQty", "icebergQty")
 _NEEDS = {
     OrderType.LIMIT: ("timeInForce", "quantity", "price"),
     OrderType.LIMIT_MAKER: ("quantity", "price"),
     OrderType.MARKET: (),
+    OrderType.STOP_LOSS: _OF_ALGO_MARKET,
+    OrderType.TAKE_PROFIT: _OF_ALGO_MARKET,
+    OrderType.STOP_LOSS_LIMIT: _OF_ALGO_LIMIT,
+    OrderType.TAKE_PROFIT_LIMIT: _OF_ALGO_LIMIT,
 }
 _REFUSES = {
     OrderType.LIMIT: ("quoteOrderQty", "stopPrice", "trailingDelta"),
     OrderType.LIMIT_MAKER: ("timeInForce", "quoteOrderQty", "stopPrice", "trailingDelta"),
     OrderType.MARKET: ("timeInForce", "price", "stopPrice", "trailingDelta", "icebergQty"),
+    OrderType.STOP_LOSS: _NOT_OF_ALGO_MARKET,
+    OrderType.TAKE_PROFIT: _NOT_OF_ALGO_MARKET,
+    OrderType.STOP_LOSS_LIMIT: ("quoteOrderQty",),
+    OrderType.TAKE_PROFIT_LIMIT: ("quoteOrderQty",),
 }
 
 
@@ -112,8 +116,10 @@ def read_entry(symbol: str, params: Params) -> Entry:
             quote_quantity=_amount(params, "quoteOrderQty"),
             strategy_id=params.optional_whole("strategyId"),
             strategy_type=_strategy_type(params),
+            stop_price=_amount(params, "stopPrice"),
+            trailing_delta=params.optional_whole("trailingDelta") or 0,
         ),
-        params.optional_word("newOrderRespType", Detail, Detail.ACK if kind is OrderType.LIMIT_MAKER else Detail.FULL),
+        params.optional_word("newOrderRespType", Detail, Detail.FULL if kind in _TOLD_IN_FULL else Detail.ACK),
     )
 
 
@@ -128,19 +134,11 @@ def read_restriction(params: Params) -> Restriction | None:
 
 
 def _type(params: Params) -> OrderType:
-    refusal = _NOT_OFFERED.get(params.text("type"))
-    if refusal is not None:
-        raise ApiError(-1013, refusal)
     return params.word("type", OrderType, ApiError(-1116, "Invalid orderType."))
 
 
 def _check_combination(kind: OrderType, params: Params) -> None:
-    for name in _NEEDS[kind]:
-        if name not in params:
-            raise missing(name)
-    for name in _REFUSES[kind]:
-        if name in params:
-            raise not_required(name)
+    _check_presence(kind, params)
     if "icebergQty" in params:
         raise ApiError(-1013, "Iceberg orders are not supported for this symbol.")
     if any(name in params for name in ("pegPriceType", "pegOffsetType", "pegOffsetValue")):
@@ -150,6 +148,17 @@ def _check_combination(kind: OrderType, params: Params) -> None:
             raise not_required("quantity")
         if "quantity" not in params and "quoteOrderQty" not in params:
             raise neither("quantity", "quoteOrderQty")
+    if kind.is_algo and "stopPrice" not in params and "trailingDelta" not in params:
+        raise neither("stopPrice", "trailingDelta")
+
+
+def _check_presence(kind: OrderType, params: Params) -> None:
+    for name in _NEEDS[kind]:
+        if name not in params:
+            raise missing(name)
+    for name in _REFUSES[kind]:
+        if name in params:
+            raise not_required(name)
 
 
 def _amount(params: Params, name: str) -> Decimal:

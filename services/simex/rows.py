@@ -8,7 +8,18 @@ from typing import NamedTuple
 
 from gridsim.account import Balance
 from gridsim.market import MarketPoint
-from gridsim.orders import Order, OrderStatus, OrderType, SelfTrade, Side, TimeInForce, Trade, Transition
+from gridsim.orders import (
+    ListKind,
+    Order,
+    OrderList,
+    OrderStatus,
+    OrderType,
+    SelfTrade,
+    Side,
+    TimeInForce,
+    Trade,
+    Transition,
+)
 from gridsim.outcome import Execution
 
 Value = str | int
@@ -60,18 +71,23 @@ def to_market(row: tuple[Value, ...]) -> MarketRow:
 
 def of_order(order: Order) -> tuple[Value, ...]:
     """The columns of `orders`, all but its place in the queue."""
+    kind = order.list_kind.value if order.list_kind else ""
+    reserved = "" if order.reserved is None else str(order.reserved)
     return (
         order.account, order.symbol, order.order_id, order.client_order_id, order.side.value, order.type.value,
         order.time_in_force.value, str(order.price), str(order.quantity), str(order.executed),
         str(order.executed_quote), order.self_trade.value, str(order.quote_quantity), _number(order.strategy_id),
-        _number(order.strategy_type), order.created_ms, int(order.is_open),
+        _number(order.strategy_type), str(order.stop_price), order.trailing_delta, order.trailing_ms,
+        str(order.extreme), int(order.waits), order.working_ms, order.list_id, kind, reserved,
+        order.created_ms, int(order.is_open),
     )  # fmt: skip
 
 
 def to_order(row: tuple[Value, ...], transitions: tuple[Transition, ...]) -> Order:
-    """From the columns of `orders` up to strategy_type, with the transitions that `transitions` keeps for it."""
+    """From the columns of `orders` up to reserved, with the transitions that `transitions` keeps for it."""
     account, symbol, order_id, client_id, side, kind, force, price, quantity, executed, executed_quote, *more = row
-    self_trade, quote_quantity, strategy_id, strategy_type = more
+    self_trade, quote_quantity, strategy_id, strategy_type, stop, delta, trailing_ms, extreme, *more = more
+    waits, working_ms, list_id, list_kind, reserved = more
     return Order(
         account=intern(str(account)),  # few words, many orders
         symbol=intern(str(symbol)),
@@ -89,7 +105,28 @@ def to_order(row: tuple[Value, ...], transitions: tuple[Transition, ...]) -> Ord
         quote_quantity=_amount(str(quote_quantity)),
         strategy_id=_optional(strategy_id),
         strategy_type=_optional(strategy_type),
+        stop_price=_amount(str(stop)),
+        trailing_delta=int(delta),
+        trailing_ms=int(trailing_ms),
+        extreme=_amount(str(extreme)),
+        waits=bool(waits),
+        working_ms=int(working_ms),
+        list_id=int(list_id),
+        list_kind=ListKind[str(list_kind)] if list_kind else None,
+        reserved=_amount(str(reserved)) if reserved else None,
     )
+
+
+def of_list(it: OrderList) -> tuple[Value, ...]:
+    """The columns of `order_lists`."""
+    return (it.list_id, it.kind.value, it.account, it.symbol, it.client_id, it.created_ms, *it.order_ids)
+
+
+def to_list(row: tuple[Value, ...]) -> OrderList:
+    """The other way."""
+    list_id, kind, account, symbol, client_id, created_ms, first, second = row
+    ids = (int(first), int(second))
+    return OrderList(int(list_id), ListKind[str(kind)], str(account), str(symbol), str(client_id), int(created_ms), ids)
 
 
 def of_transition(execution: Execution) -> tuple[Value, ...]:

@@ -1,6 +1,6 @@
 -- The book on disk. Money is text, times are the venue's Unix milliseconds, symbols as ccxt writes them.
 -- user_version names this layout: another one is never read as if it were this.
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;
 
 CREATE TABLE balances (
     account   TEXT NOT NULL,
@@ -41,6 +41,15 @@ CREATE TABLE orders (
     quote_quantity  TEXT NOT NULL,
     strategy_id     INTEGER NOT NULL, -- -1: none
     strategy_type   INTEGER NOT NULL, -- -1: none
+    stop_price      TEXT NOT NULL,
+    trailing_delta  INTEGER NOT NULL,
+    trailing_ms     INTEGER NOT NULL,
+    extreme         TEXT NOT NULL,    -- the best price since trailing_ms
+    waits           INTEGER NOT NULL, -- not on the book yet
+    working_ms      INTEGER NOT NULL, -- 0: on the book from the beginning, or never
+    list_id         INTEGER NOT NULL, -- -1: none
+    list_kind       TEXT NOT NULL,
+    reserved        TEXT NOT NULL,    -- empty: it holds what it needs
     created_ms      INTEGER NOT NULL,
     is_open         INTEGER NOT NULL,
     ahead           TEXT NOT NULL DEFAULT '0',  -- what of the others at its price trades before it
@@ -51,6 +60,18 @@ CREATE INDEX orders_by_account ON orders (account, symbol, order_id);
 CREATE INDEX orders_by_client_id ON orders (account, symbol, client_order_id, order_id);
 CREATE INDEX orders_by_time ON orders (account, symbol, created_ms, order_id);
 CREATE INDEX orders_open ON orders (symbol, order_id) WHERE is_open;
+
+CREATE TABLE order_lists (
+    list_id    INTEGER PRIMARY KEY,
+    kind       TEXT NOT NULL,
+    account    TEXT NOT NULL,
+    symbol     TEXT NOT NULL,
+    client_id  TEXT NOT NULL,
+    created_ms INTEGER NOT NULL,
+    first_id   INTEGER NOT NULL,  -- of its two orders
+    second_id  INTEGER NOT NULL
+);
+CREATE INDEX order_lists_by_account ON order_lists (account, list_id);
 
 CREATE TABLE transitions (
     symbol   TEXT NOT NULL,

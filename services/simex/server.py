@@ -15,7 +15,7 @@ from simex.config import MarketSettings, Settings
 from simex.control import ControlServicer
 from simex.crossing import Crossing
 from simex.edge import edge
-from simex.endpoints import RETIRED, private_endpoints, public_endpoints, trading_endpoints
+from simex.endpoints import RETIRED, list_endpoints, private_endpoints, public_endpoints, trading_endpoints
 from simex.fault_config import put_in_force
 from simex.fault_control import FaultDesk
 from simex.fault_plan import FaultPlan
@@ -24,6 +24,7 @@ from simex.front import Front
 from simex.gateway import Gateway
 from simex.keys import Keys
 from simex.limits import Limits
+from simex.list_api import ListApi
 from simex.private_api import PrivateApi
 from simex.public_api import PublicApi
 from simex.public_record import PublicRecord, first_update_id
@@ -87,14 +88,20 @@ async def serving(settings: Settings, base_clock_ms: Callable[[], int] = wall_cl
         streams = PublicStreams(venue, record, limits, clock_ms)
         plan = FaultPlan(settings.fault_seed)
         visibility = Visibility(plan, clock_ms)
-        user_stream = UserStream(clock_ms, visibility.late_ms)
+        user_stream = UserStream(clock_ms, visibility.late_ms, store.lists)
         venue.fees.waives = lambda account: plan.strike(Occasion.FEE, "", account, clock_ms()) is not None
         for listener in (limits.note, visibility.note, record.note, streams.publish, user_stream.publish):
             venue.listen(listener)
         venue.listen_to_deposits(user_stream.tell_deposit)
         public = PublicApi(venue, record, limits)
         trading, private = TradingApi(venue, public.symbol), PrivateApi(venue, public.symbol, limits)
-        offered = (*public_endpoints(public), *trading_endpoints(trading), *private_endpoints(private))
+        lists = ListApi(venue, public.symbol)
+        offered = (
+            *public_endpoints(public),
+            *trading_endpoints(trading),
+            *private_endpoints(private),
+            *list_endpoints(lists),
+        )
         endpoints = (*offered, *RETIRED)
         keys = Keys(settings.every_key)
         world = World(venue, keys, limits)

@@ -14,25 +14,30 @@ from pathlib import Path
 
 from gridrpc.settings import ConfigError
 from gridsim.account import Balance
-from gridsim.orders import Order, Trade
+from gridsim.orders import Order, OrderList, Trade
 from gridsim.outcome import Outcome
 from simex import rows
 from simex.rows import MarketRow, StoredBalance, Value
 
 _SCHEMA = Path(__file__).with_name("schema.sql")
-_LAYOUT = 3  # schema.sql's user_version
+_LAYOUT = 4  # schema.sql's user_version
 _PUT_MARKET = "INSERT OR REPLACE INTO markets VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_PUT_ORDER = """INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '0', 0)
+_PUT_ORDER = """INSERT INTO orders VALUES
+    (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '0', 0)
     ON CONFLICT (symbol, order_id) DO UPDATE
-    SET executed = excluded.executed, executed_quote = excluded.executed_quote, is_open = excluded.is_open"""
+    SET executed = excluded.executed, executed_quote = excluded.executed_quote, is_open = excluded.is_open,
+    trailing_ms = excluded.trailing_ms, extreme = excluded.extreme, waits = excluded.waits,
+    working_ms = excluded.working_ms, reserved = excluded.reserved"""
 _PUT_AHEAD = "UPDATE orders SET ahead = ? WHERE symbol = ? AND order_id = ?"
 _ADD_TRANSITION = "INSERT INTO transitions VALUES (?, ?, ?, ?, ?, ?, ?)"
+_ADD_LIST = "INSERT INTO order_lists VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _ADD_TRADE = "INSERT INTO trades VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _PUT_BALANCE = """INSERT INTO balances VALUES (?1, ?2, ?3, ?4, '0', '0')
     ON CONFLICT (account, asset) DO UPDATE SET free = ?3, locked = ?4"""
 _PUT_DEPOSITED = "UPDATE balances SET deposited = ? WHERE account = ? AND asset = ?"
 _ORDER = """account, symbol, order_id, client_order_id, side, type, time_in_force, price, quantity, executed,
-    executed_quote, self_trade, quote_quantity, strategy_id, strategy_type"""
+    executed_quote, self_trade, quote_quantity, strategy_id, strategy_type, stop_price, trailing_delta, trailing_ms,
+    extreme, waits, working_ms, list_id, list_kind, reserved"""
 _STEP = len(_ORDER.split(","))  # where in a row the transition's columns begin
 
 
@@ -89,7 +94,7 @@ class Store:
         orders that it ended.
         """
         executions = outcome.executions
-        orders = {each.order.order_id: each.order for each in executions}
+        orders = {each.order.order_id: each.order for each in executions} | dict(outcome.tracked)
         balances = {(each.order.account, held.asset): held for each in executions for held in each.balances}
         changed = [(account, asset, str(now.free), str(now.locked)) for (account, asset), now in balances.items()]
         trades = [each.trade for each in executions if each.trade]
@@ -97,6 +102,9 @@ class Store:
         with self._transaction():
             self._db.executemany(_PUT_ORDER, map(rows.of_order, orders.values()))
             self._db.executemany(_PUT_AHEAD, ahead)
+            self._db.executemany(
+                "INSERT INTO order_lists VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(rows.of_list, outcome.lists)
+            )
             self._db.executemany(_ADD_TRANSITION, map(rows.of_transition, executions))
             self._db.executemany(_ADD_TRADE, map(rows.of_trade, trades))
             self._db.executemany(_PUT_BALANCE, changed)
@@ -135,6 +143,7 @@ class Store:
             trades = self._db.execute("DELETE FROM trades").rowcount
             orders = self._db.execute("DELETE FROM orders").rowcount
             self._db.execute("DELETE FROM transitions")
+            self._db.execute("DELETE FROM order_lists")
             self._db.execute("UPDATE balances SET free = at_start, locked = '0', deposited = '0'")
             self._db.execute("UPDATE markets SET last_order_id = 0, last_trade_id = 0")
         return orders, trades
@@ -192,6 +201,17 @@ class Store:
     def all_orders(self) -> list[Order]:
         """Every account's every order of every symbol."""
         return self._orders("1 ORDER BY symbol, order_id", ())
+
+    def last_list_id(self) -> int:
+        """Of all order lists there are; 0: none."""
+        return int(self._db.execute("SELECT coalesce(max(list_id), 0) FROM order_lists").fetchone()[0])
+
+    def lists(self, account: str, from_id: int = 0) -> list[OrderList]:
+        """The account's order lists from a number on, oldest first."""
+        found = self._db.execute(
+            "SELECT * FROM order_lists WHERE account = ? AND list_id >= ? ORDER BY list_id", (account, from_id)
+        )
+        return [rows.to_list(row) for row in found]
 
     def prevented(self, account: str, symbol: str, order_id: int) -> list[tuple[Order, Order]]:
         """The pairs of an order and another one of its account that would have traded with each other, older first."""

@@ -30,6 +30,9 @@ def true_order(order: Order) -> simex_pb2.TrueOrder:
             for each in order.transitions
         ],
         account=order.account,
+        type=order.type.value,
+        stop_price=plain(order.stop_price),
+        order_list_id=order.list_id,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from gridsim.account import Balance
-from gridsim.orders import OrderStatus, OrderType
+from gridsim.orders import OrderStatus
 from gridsim.outcome import Execution
 from simex.account_payloads import cancel_id
 from simex.endings import expiry_reason, prevented_match_id
@@ -28,9 +28,9 @@ def execution_report(it: Execution, now_ms: int) -> Json:
         "f": order.time_in_force.value,
         "q": amount(order.quantity),
         "p": amount(order.price),
-        "P": ZERO,
+        "P": amount(order.stop_price),
         "F": ZERO,
-        "g": -1,
+        "g": order.list_id,
         "C": order.client_order_id if cancelled else "",
         "x": _execution_type(it),
         "X": it.transition.status.value,
@@ -51,15 +51,18 @@ def execution_report(it: Execution, now_ms: int) -> Json:
         "Z": amount(order.executed_quote),
         "Y": amount(fill.price * fill.quantity if fill else Decimal(0)),
         "Q": amount(order.quote_quantity),
-        "W": order.created_ms,
         "V": order.self_trade.value,
     }
+    if not order.waits:
+        report["W"] = order.working_ms or order.created_ms
     return report | _conditional(it)
 
 
 def _conditional(it: Execution) -> Json:
     """The fields that appear only where they apply."""
     order, fields = it.order, Json()
+    if order.trailing_delta:
+        fields |= {"d": order.trailing_delta, "D": order.trailing_ms or -1}
     if order.strategy_id is not None:
         fields["j"] = order.strategy_id
     if order.strategy_type is not None:
@@ -104,9 +107,11 @@ def _execution_type(it: Execution) -> str:
     if it.trade is not None:
         return "TRADE"
     status = it.transition.status
+    if status is OrderStatus.PENDING_NEW:
+        return "NEW"
     return "TRADE_PREVENTION" if status is OrderStatus.EXPIRED_IN_MATCH else str(status.value)
 
 
 def _is_working(it: Execution) -> bool:
     """A MARKET order works until its first trade: it never rests (faqs/market_orders_faq.md)."""
-    return it.order.is_open and (it.trade is None or it.order.type is not OrderType.MARKET)
+    return it.order.is_open and not it.order.waits and (it.trade is None or not it.order.type.is_market)

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from gridsim.account import Balance
+from gridsim.orders import OrderList
 from gridsim.outcome import Execution, Outcome
 from simex import user_frames as frames
 from simex.call import Call, Endpoint, Security
 from simex.connection import framed
 from simex.errors import ApiError
+from simex.list_payloads import list_status
 from simex.payloads import Json
 from simex.session import Session
 from simex.venue import Deposit
@@ -19,8 +21,14 @@ from simex.venue import Deposit
 class UserStream:
     """Who is subscribed, and what they get."""
 
-    def __init__(self, clock_ms: Callable[[], int], late_ms: Callable[[Execution], int]) -> None:
-        """`late_ms` is how much later than it happened an execution is to be told."""
+    def __init__(
+        self,
+        clock_ms: Callable[[], int],
+        late_ms: Callable[[Execution], int],
+        lists_of: Callable[[str], Sequence[OrderList]],
+    ) -> None:
+        """`late_ms` is how much later than it happened an execution is told, `lists_of` an account's order lists."""
+        self._lists_of = lists_of
         self._clock_ms = clock_ms
         self._late_ms = late_ms
         self._sessions: set[Session] = set()
@@ -56,6 +64,7 @@ class UserStream:
             own = [each for each in outcome.executions if each.order.account == account]
             for event, late_ms in self._told(own):
                 self._send(account, event, late_ms)
+            self._tell_lists(account, own, {each.list_id for each in outcome.lists})
 
     def tell_deposit(self, deposit: Deposit) -> None:
         """Sends an account what has come from outside, and its balance after it."""
@@ -76,6 +85,15 @@ class UserStream:
             if number == len(executions) or (each.trade is not None and each.trade.maker):
                 yield frames.account_position(changed.values(), each.transition.time_ms, now_ms), late_ms
                 changed.clear()
+
+    def _tell_lists(self, account: str, executions: Sequence[Execution], new: set[int]) -> None:
+        """`listStatus` of the order lists that are new or done."""
+        last = {each.order.order_id: each.order for each in executions if each.order.list_kind is not None}
+        touched = {order.list_id for order in last.values()}
+        for it in self._lists_of(account) if touched else ():
+            members = [order for order in last.values() if order.list_id == it.list_id]
+            if it.list_id in new or (members and not any(order.is_open for order in members)):
+                self._send(account, list_status(it, members, members[-1].updated_ms, self._clock_ms()), 0)
 
     def _send(self, account: str, event: Json, late_ms: int) -> None:
         for session in self._sessions:

@@ -13,7 +13,7 @@ from gridsim.book import Book
 from gridsim.exchange import Exchange
 from gridsim.fees import FeeSchedule
 from gridsim.market import Liquidity, MarketEvent, MarketPoint, MarketTrade, Source, on_steps, on_tick
-from gridsim.orders import NewOrder, Order
+from gridsim.orders import NewList, NewOrder, Order
 from gridsim.outcome import Outcome
 from gridsim.rules import Reason, Refused, SymbolRules
 from simex.feed import Feed
@@ -148,6 +148,11 @@ class Venue:
         outcome = self._exchange.place(account, new, time_ms)
         return self._keep(new.symbol, outcome)
 
+    def place_list(self, account: str, wish: NewList, time_ms: int) -> Outcome:
+        """Takes an account's order list, or raises Refused; see Exchange.place_list."""
+        list_id = self.store.last_list_id() + 1
+        return self._keep(wish.orders[0].symbol, self._exchange.place_list(account, wish, list_id, time_ms))
+
     def check(self, account: str, new: NewOrder) -> None:
         """Raises Refused for an order that `place` would refuse, and changes nothing."""
         self._exchange.check(account, new)
@@ -162,13 +167,15 @@ class Venue:
         orders = self.open_orders(account, symbol)
         if not orders:
             raise Refused(Reason.UNKNOWN_ORDER, "none is open")
-        outcomes = [self._exchange.cancel(account, symbol, order.order_id, time_ms) for order in orders]
+        current = self.book(symbol).current  # an order of a list ends with the first of it
+        outcomes = [self._exchange.cancel(account, symbol, each.order_id, time_ms) for each in orders if current(each)]
         return [each.order for each in self._keep(symbol, _joined(outcomes)).executions]
 
     def expire_all(self, symbol: str, cause: str, time_ms: int) -> None:
         """Ends every account's open orders in a symbol with EXPIRED, in one transaction."""
         if orders := self.book(symbol).orders:
-            outcomes = [self._exchange.expire(order, cause, time_ms) for order in orders if order.is_open]
+            current = self.book(symbol).current
+            outcomes = [self._exchange.expire(order, cause, time_ms) for order in orders if current(order)]
             self._keep(symbol, _joined(outcomes))
 
     def forget(self, account: str, symbol: str, order_id: int, time_ms: int) -> Order:
@@ -300,4 +307,10 @@ def _joined(outcomes: Sequence[Outcome]) -> Outcome:
     executions = tuple(each for outcome in outcomes for each in outcome.executions)
     prints = tuple(each for outcome in outcomes for each in outcome.prints)
     ahead = {order_id: quantity for outcome in outcomes for order_id, quantity in outcome.ahead.items()}
-    return Outcome(executions, prints, any(outcome.quoted for outcome in outcomes), ahead)
+    tracked: dict[int, Order] = {}
+    for outcome in outcomes:
+        for each in outcome.executions:
+            tracked.pop(each.order.order_id, None)
+        tracked |= outcome.tracked
+    lists = tuple(each for outcome in outcomes for each in outcome.lists)
+    return Outcome(executions, prints, any(outcome.quoted for outcome in outcomes), ahead, tracked, lists)

@@ -11,8 +11,13 @@ from simex.params import Params
 
 Weigh = Callable[[Params], int]
 
-_FREE_WHEN_DONE = frozenset({"POST order", "DELETE order", "DELETE openOrders", "POST order/cancelReplace"})
-_COUNTED_ORDERS = frozenset({"POST order", "POST order/cancelReplace"})
+_FREE_WHEN_DONE = frozenset(
+    {
+        "POST order", "DELETE order", "DELETE openOrders", "POST order/cancelReplace", "POST orderList/oco",
+        "POST orderList/oto", "DELETE orderList",
+    }
+)  # fmt: skip
+_COUNTED_ORDERS = {"POST order": 1, "POST order/cancelReplace": 1, "POST orderList/oco": 2, "POST orderList/oto": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ class Toll:
 def toll(name: str, params: Params) -> Toll:
     """Of a request to the endpoint of that name. It never refuses: bad parameters are the endpoint's to judge."""
     weigh = WEIGHTS.get(name, _ALWAYS_1)
-    return Toll(weigh(params), name in _FREE_WHEN_DONE, int(name in _COUNTED_ORDERS))
+    return Toll(weigh(params), name in _FREE_WHEN_DONE, _COUNTED_ORDERS.get(name, 0))
 
 
 def _always(weight: int) -> Weigh:
@@ -91,6 +96,12 @@ WEIGHTS: Mapping[str, Weigh] = {
     "DELETE order": _ALWAYS_1,
     "DELETE openOrders": _ALWAYS_1,
     "POST order/cancelReplace": _ALWAYS_1,
+    "POST orderList/oco": _ALWAYS_1,
+    "POST orderList/oto": _ALWAYS_1,
+    "DELETE orderList": _ALWAYS_1,
+    "GET orderList": _always(4),
+    "GET allOrderList": _always(20),
+    "GET openOrderList": _always(6),
     "GET order": _always(4),
     "GET openOrders": _with_or_without("symbol", 6, 80),
     "GET allOrders": _always(20),

@@ -50,6 +50,37 @@ async def test_a_hand_buys_looks_and_cancels(hand: Command, simex: SimexHandle) 
     assert [order.status for order in (await simex.truth()).orders] == ["CANCELED"]
 
 
+@pytest.mark.parametrize(
+    ("words", "kind", "stop"),
+    [
+        pytest.param(["--type", "STOP_LOSS", "--stop", "59000"], "STOP_LOSS", "59000", id="stop"),
+        pytest.param(["58900", "--type", "STOP_LOSS_LIMIT", "--stop", "59000"], "STOP_LOSS_LIMIT", "59000", id="limit"),
+        pytest.param(["--type", "TAKE_PROFIT", "--stop", "61000"], "TAKE_PROFIT", "61000", id="take profit"),
+        pytest.param(["--type", "STOP_LOSS", "--trailing", "100"], "STOP_LOSS", "0", id="trailing"),
+    ],
+)
+async def test_a_hand_places_orders_that_wait_for_a_price(
+    hand: Command, simex: SimexHandle, words: list[str], kind: str, stop: str
+) -> None:
+    code, said = await hand("sell", "BTC/USDT", "0.01", *words)
+    assert (code, said.startswith(f"1: {kind} sell 0.01")) == (0, True), said
+    (order,) = (await simex.truth()).orders
+    assert (order.type, order.stop_price, order.status) == (kind, stop, "NEW")
+    assert kind in (await hand("orders"))[1]
+
+
+async def test_a_hand_places_pairs_of_orders(hand: Command, simex: SimexHandle) -> None:
+    code, said = await hand("oco", "sell", "BTC/USDT", "0.01", "61000", "59000")
+    assert (code, len(said.splitlines())) == (0, 2)
+    code, said = await hand("oto", "buy", "BTC/USDT", "0.01", "59500", "61000")
+    assert code == 0
+    assert "PENDING_NEW" in said
+    truth = await simex.truth()
+    assert [(order.type, order.status) for order in truth.orders] == [
+        ("LIMIT_MAKER", "NEW"), ("STOP_LOSS", "NEW"), ("LIMIT", "NEW"), ("LIMIT", "PENDING_NEW"),
+    ]  # fmt: skip
+
+
 async def test_an_order_without_an_id_gets_one_of_the_venue(hand: Command, simex: SimexHandle) -> None:
     await hand("sell", "BTC/USDT", "0.01", "61000")
     (order,) = (await simex.truth()).orders

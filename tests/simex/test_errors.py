@@ -19,7 +19,9 @@ ILLEGAL_PRICE = r"Illegal characters found in parameter 'price'; legal range is 
 ILLEGAL_ID = "Illegal characters found in parameter 'newClientOrderId'; legal range is '^[a-zA-Z0-9-_]{1,36}$'."
 
 
-NO_STOPS = "Stop loss limit orders are not supported for this symbol."
+NO_TRIGGER = "Param 'stopPrice' or 'trailingDelta' must be sent, but both were empty/null!"
+TRIGGERS = "Order would trigger immediately."
+STOP = {"type": "STOP_LOSS_LIMIT", "stopPrice": "61000", "price": "61100"}
 NO_ICEBERGS = "Iceberg orders are not supported for this symbol."
 NO_PEGS = "Pegged orders are not supported for this symbol."
 NO_SUCH_MODE = "This symbol does not allow the specified self-trade prevention mode."
@@ -53,7 +55,13 @@ def invalid(name: str) -> str:
         pytest.param({"symbol": "NOSUCH"}, -1121, "Invalid symbol.", id="symbol"),
         pytest.param({"side": "HOLD"}, -1117, "Invalid side.", id="side"),
         pytest.param({"type": "STOP"}, -1116, "Invalid orderType.", id="type"),
-        pytest.param({"type": "STOP_LOSS_LIMIT", "stopPrice": "58000"}, -1013, NO_STOPS, id="stop loss"),
+        pytest.param({"type": "STOP_LOSS_LIMIT"}, -1102, NO_TRIGGER, id="stop loss without a stop"),
+        pytest.param(STOP | {"price": None}, -1102, missing("price"), id="stop loss limit without a price"),
+        pytest.param(STOP | {"stopPrice": "58000.001"}, -1013, "Filter failure: PRICE_FILTER", id="stop off the tick"),
+        pytest.param(STOP | {"stopPrice": "59999"}, -2010, TRIGGERS, id="stop that would trigger"),
+        pytest.param(STOP | {"trailingDelta": "9"}, -1013, "Filter failure: TRAILING_DELTA", id="trails too near"),
+        pytest.param(STOP | {"trailingDelta": "2001"}, -1013, "Filter failure: TRAILING_DELTA", id="trails too far"),
+        pytest.param(STOP | {"type": "STOP_LOSS", "price": None}, -1106, not_required("timeInForce"), id="force"),
         pytest.param({"icebergQty": "0.001"}, -1013, NO_ICEBERGS, id="iceberg"),
         pytest.param({"pegPriceType": "PRIMARY_PEG"}, -1013, NO_PEGS, id="pegged"),
         pytest.param({"stopPrice": "58000"}, -1106, not_required("stopPrice"), id="stop price"),
@@ -182,7 +190,7 @@ async def test_a_client_id_is_refused_only_while_its_order_is_open(signed: Any) 
 
 
 async def test_what_simex_does_not_offer_says_so(signed: Any) -> None:
-    status, answer = await signed.call("POST", "orderList/oco")
+    status, answer = await signed.call("POST", "sor/order")
 
     assert status == 404
     assert "docs/simex.md" in answer["msg"]

@@ -45,6 +45,17 @@ LIMIT = BTC | {"side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity":
 MARKET = BTC | {"side": "SELL", "type": "MARKET", "quantity": "0.002"}
 TOO_MUCH = LIMIT | {"quantity": "9"}
 REPLACE = LIMIT | {"cancelReplaceMode": "STOP_ON_FAILURE"}
+STOP = BTC | {"side": "BUY", "type": "STOP_LOSS_LIMIT", "timeInForce": "GTC", "quantity": "0.01", "price": "62100"}
+STOP |= {"stopPrice": "62000", "newOrderRespType": "RESULT"}
+OCO = BTC | {
+    "side": "SELL", "quantity": "0.001", "aboveType": "LIMIT_MAKER", "abovePrice": "63000",
+    "belowType": "STOP_LOSS_LIMIT", "belowStopPrice": "58000", "belowPrice": "57900", "belowTimeInForce": "GTC",
+}  # fmt: skip
+OTO = BTC | {
+    "workingType": "LIMIT", "workingSide": "BUY", "workingPrice": "57000", "workingQuantity": "0.001",
+    "workingTimeInForce": "GTC", "pendingType": "LIMIT_MAKER", "pendingSide": "SELL", "pendingPrice": "63000",
+    "pendingQuantity": "0.001",
+}  # fmt: skip
 
 # In this order, on the orders of `prepare`: 1 is partly filled, 2 filled, 3 expired for the sake of 4, 5 to 7 rest.
 ASKS = (
@@ -118,6 +129,7 @@ ASKS = (
     Ask("POST order", LIMIT | {"newOrderRespType": "RESULT", "strategyId": 1, "strategyType": 1_000_000}),
     Ask("POST order", MARKET),
     Ask("POST order", LIMIT | {"price": "0.001"}, 400),
+    Ask("POST order", STOP),
     Ask("POST order", TOO_MUCH, 400),
     Ask("POST order", LIMIT, 401, key="wrong"),
     Ask("POST order/test", LIMIT),
@@ -129,6 +141,24 @@ ASKS = (
     Ask("POST order/cancelReplace", REPLACE | {"cancelOrderId": 5}, 400),
     Ask("POST order/cancelReplace", TOO_MUCH | {"cancelReplaceMode": "ALLOW_FAILURE", "cancelOrderId": 7}, 409),
     Ask("POST order/cancelReplace", REPLACE | {"cancelOrderId": 5}, 401, key="wrong"),
+    Ask("POST orderList/oco", OCO),
+    Ask("POST orderList/oco", OCO | {"abovePrice": "59000"}, 400),
+    Ask("POST orderList/oco", OCO, 401, key="wrong"),
+    Ask("POST orderList/oto", OTO),
+    Ask("POST orderList/oto", OTO | {"workingPrice": "0.001"}, 400),
+    Ask("POST orderList/oto", OTO, 401, key="wrong"),
+    Ask("GET orderList", {"orderListId": 1}),
+    Ask("GET orderList", {"orderListId": 99}, 400),
+    Ask("GET orderList", {"orderListId": 1}, 401, key="wrong"),
+    Ask("GET allOrderList"),
+    Ask("GET allOrderList", {"limit": 0}, 400),
+    Ask("GET allOrderList", {}, 401, key="wrong"),
+    Ask("GET openOrderList"),
+    Ask("GET openOrderList", {"timestamp": 1}, 400),
+    Ask("GET openOrderList", {}, 401, key="wrong"),
+    Ask("DELETE orderList", BTC | {"orderListId": 1}),
+    Ask("DELETE orderList", BTC | {"orderListId": 1}, 400),
+    Ask("DELETE orderList", BTC | {"orderListId": 1}, 401, key="wrong"),
     Ask("DELETE order", BTC | {"orderId": 1}),
     Ask("DELETE order", BTC | {"orderId": 1}, 400),
     Ask("DELETE order", BTC | {"orderId": 1}, 401, key="wrong"),
@@ -175,6 +205,13 @@ DEVIATIONS: dict[str, str] = {
     "GET account/commission 200 .specialCommission: unknown": SINCE,
     "POST order 200 .origQuoteOrderQty: unknown": SINCE,
     "POST order 200 .fills[].tradeId: unknown": "Binance has always sent it",
+    "POST order 200 .stopPrice: unknown": "told of algo orders alone, as rest-api.md says",
+    "POST orderList/oco 200 .orderReports[].origQuoteOrderQty: unknown": SINCE,
+    "POST orderList/oco 200 .orderReports[].stopPrice: missing": "told of algo orders alone, as rest-api.md says",
+    "POST orderList/oto 200 .orderReports[].origQuoteOrderQty: unknown": SINCE,
+    "DELETE orderList 200 .orderReports[].origQuoteOrderQty: unknown": SINCE,
+    "DELETE orderList 200 .orderReports[].stopPrice: missing": "told of algo orders alone, as rest-api.md says",
+    "GET allOrderList 200 [].isIsolated: missing": "margin's; rest-api.md does not have it",
     "POST order/cancelReplace 200 .cancelResponse.origQuoteOrderQty: unknown": SINCE,
     "POST order/cancelReplace 200 .newOrderResponse.origQuoteOrderQty: unknown": SINCE,
     "POST order/cancelReplace 200 .newOrderResponse.fills": "the document's new order never fills at once",
@@ -183,6 +220,7 @@ DEVIATIONS: dict[str, str] = {
     "POST order/cancelReplace 409 .data: unknown": "what became of either half; the document has the code alone",
     "DELETE order 200 .origQuoteOrderQty: unknown": SINCE,
     "DELETE openOrders 200 [].origQuoteOrderQty: unknown": SINCE,
+    "DELETE openOrders 200 [].stopPrice: unknown": "told of algo orders alone, as rest-api.md says",
     "DELETE openOrders 200 [].strategyId: unknown": "told of orders that were placed with one",
     "DELETE openOrders 200 [].strategyType: unknown": "told of orders that were placed with one",
 }

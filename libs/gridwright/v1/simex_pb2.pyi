@@ -903,7 +903,7 @@ class OrderTransition(_message.Message):
     CAUSE_FIELD_NUMBER: _builtins.int
     time_ms: _builtins.int
     status: _builtins.str
-    """in Binance's words: NEW, PARTIALLY_FILLED, FILLED, CANCELED, EXPIRED, EXPIRED_IN_MATCH"""
+    """in Binance's words: PENDING_NEW, NEW, PARTIALLY_FILLED, FILLED, CANCELED, EXPIRED, EXPIRED_IN_MATCH"""
     cause: _builtins.str
     def __init__(
         self,
@@ -934,6 +934,9 @@ class TrueOrder(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     TRANSITIONS_FIELD_NUMBER: _builtins.int
     ACCOUNT_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    STOP_PRICE_FIELD_NUMBER: _builtins.int
+    ORDER_LIST_ID_FIELD_NUMBER: _builtins.int
     symbol: _builtins.str
     """as ccxt writes it"""
     client_order_id: _builtins.str
@@ -944,6 +947,12 @@ class TrueOrder(_message.Message):
     executed: _builtins.str
     status: _builtins.str
     account: _builtins.str
+    type: _builtins.str
+    """in Binance's words: LIMIT, STOP_LOSS, …"""
+    stop_price: _builtins.str
+    """"0": none"""
+    order_list_id: _builtins.int
+    """-1: none"""
     @_builtins.property
     def transitions(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderTransition]: ...
     def __init__(
@@ -959,10 +968,13 @@ class TrueOrder(_message.Message):
         status: _builtins.str = ...,
         transitions: _abc.Iterable[Global___OrderTransition] | None = ...,
         account: _builtins.str = ...,
+        type: _builtins.str = ...,
+        stop_price: _builtins.str = ...,
+        order_list_id: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "client_order_id", b"client_order_id", "exchange_order_id", b"exchange_order_id", "executed", b"executed", "price", b"price", "quantity", b"quantity", "side", b"side", "status", b"status", "symbol", b"symbol", "transitions", b"transitions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "client_order_id", b"client_order_id", "exchange_order_id", b"exchange_order_id", "executed", b"executed", "order_list_id", b"order_list_id", "price", b"price", "quantity", b"quantity", "side", b"side", "status", b"status", "stop_price", b"stop_price", "symbol", b"symbol", "transitions", b"transitions", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
