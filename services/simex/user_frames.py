@@ -51,10 +51,9 @@ def execution_report(it: Execution, now_ms: int) -> Json:
         "Z": amount(order.executed_quote),
         "Y": amount(fill.price * fill.quantity if fill else Decimal(0)),
         "Q": amount(order.quote_quantity),
+        **({} if order.waits else {"W": order.working_ms or order.created_ms}),
         "V": order.self_trade.value,
     }
-    if not order.waits:
-        report["W"] = order.working_ms or order.created_ms
     return report | _conditional(it)
 
 

@@ -32,6 +32,11 @@ from gridtesting.waiting import until
 pytestmark = pytest.mark.filterwarnings("ignore:parameter 'timeout' of type 'float':DeprecationWarning")
 
 BTC = {"symbol": "BTCUSDT"}
+OTO = BTC | {
+    "workingType": "LIMIT", "workingSide": "BUY", "workingPrice": "57000", "workingQuantity": "0.001",
+    "workingTimeInForce": "GTC", "pendingType": "STOP_LOSS", "pendingSide": "SELL", "pendingStopPrice": "56000",
+    "pendingQuantity": "0.001",
+}  # fmt: skip
 MINUTES = BTC | {"interval": "1m"}
 LIMIT = BTC | {"side": "BUY", "type": "LIMIT", "time_in_force": "GTC", "quantity": 0.01, "price": 58_000.5}
 MARKET = BTC | {"side": "BUY", "type": "MARKET", "quantity": 0.01}
@@ -117,6 +122,9 @@ REST_READS: list[tuple[str, dict[str, Any], object]] = [
     ("get_open_orders", {}, [rest_models.GetOpenOrdersResponse]),
     ("all_orders", BTC, [rest_models.AllOrdersResponse]),
     ("my_trades", BTC, [rest_models.MyTradesResponse]),
+    ("get_order_list", {"order_list_id": 1}, rest_models.GetOrderListResponse),
+    ("all_order_list", {}, [rest_models.AllOrderListResponse]),
+    ("open_order_list", {}, [rest_models.OpenOrderListResponse]),
     ("my_prevented_matches", BTC | {"order_id": 2}, [rest_models.MyPreventedMatchesResponse]),
     ("order_test", LIMIT, rest_models.OrderTestResponse),
     ("order_test", LIMIT | {"compute_commission_rates": True}, rest_models.OrderTestResponse),
@@ -124,11 +132,12 @@ REST_READS: list[tuple[str, dict[str, Any], object]] = [
 
 
 async def prepare(signed: Any, simex: SimexHandle) -> None:
-    """A partly filled order, one that expired by self-trade prevention, and trades."""
+    """A partly filled order, one that expired by self-trade prevention, trades, and an order list."""
     await signed.place()
     await simex.inject("59000", "0.004")
     await signed.place(price="59000.01", side="SELL")
     await signed.place(price="59000.01", side="BUY", quantity="0.001")
+    await signed.call("POST", "orderList/oto", **OTO)
 
 
 async def test_every_reply_over_rest_is_an_instance_of_its_model(
@@ -240,6 +249,9 @@ API_READS: list[tuple[str, dict[str, Any], type[Any]]] = [
     ("open_orders_status", BTC, api_models.OpenOrdersStatusResponse),
     ("all_orders", BTC, api_models.AllOrdersResponse),
     ("my_trades", BTC, api_models.MyTradesResponse),
+    ("order_list_status", {"order_list_id": 1}, api_models.OrderListStatusResponse),
+    ("all_order_lists", {}, api_models.AllOrderListsResponse),
+    ("open_order_lists_status", {}, api_models.OpenOrderListsStatusResponse),
     ("my_prevented_matches", BTC | {"order_id": 2}, api_models.MyPreventedMatchesResponse),
     ("order_test", LIMIT, api_models.OrderTestResponse),
     ("session_status", {}, api_models.SessionStatusResponse),

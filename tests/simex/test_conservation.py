@@ -16,8 +16,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from gridsim import chance
 from gridsim.account import Balance
+from gridsim.algos import waits_above
 from gridsim.market import Level, Liquidity, MarketDepth, MarketEvent, MarketPoint, MarketQuote, MarketTrade, Queue
-from gridsim.orders import FOLLOWS, NewOrder, Order, OrderType, SelfTrade, Side, TimeInForce, Trade
+from gridsim.orders import FOLLOWS, ListKind, NewList, NewOrder, Order, OrderType, SelfTrade, Side, TimeInForce, Trade
 from gridsim.outcome import Outcome
 from gridsim.rules import Refused, SymbolRules
 from simex.store import Store
@@ -38,7 +39,9 @@ START = {
 symbols = st.sampled_from([BTC, ETH])
 accounts = st.sampled_from(list(START))
 sides = st.sampled_from(Side)
-kinds = st.sampled_from(OrderType)
+kinds = st.sampled_from([OrderType.LIMIT, OrderType.LIMIT_MAKER, OrderType.MARKET])
+algos = st.sampled_from([kind for kind in OrderType if kind.is_algo])
+deltas = st.sampled_from([0, 0, 50, 200])
 forces = st.sampled_from(TimeInForce)
 client_ids = st.sampled_from(["", "", "a", "b"])
 offsets = st.integers(-8, 8)
@@ -142,6 +145,60 @@ class VenueMachine(RuleBasedStateMachine):
         else:
             self.check_the_sweep(outcome)
 
+    @rule(account=accounts, symbol=symbols, side=sides, kind=algos, ticks=st.integers(1, 8), lots=lots, delta=deltas)
+    def wait_for_a_price(
+        self, account: str, symbol: str, side: Side, kind: OrderType, ticks: int, lots: int, delta: int
+    ) -> None:
+        before = self.everything()
+        try:
+            self.venue.place(account, self.algo(symbol, side, kind, ticks, lots, delta), self.now())
+        except Refused:
+            assert before == self.everything()
+
+    @rule(account=accounts, symbol=symbols, side=sides, profit=algos | st.just(OrderType.LIMIT_MAKER), loss=algos,
+          ticks=st.integers(1, 8), lots=lots)  # fmt: skip
+    def place_an_oco(
+        self, account: str, symbol: str, side: Side, profit: OrderType, loss: OrderType, ticks: int, lots: int
+    ) -> None:
+        if waits_above(profit, side) is waits_above(loss, side) and profit.is_algo:
+            return
+        away = ticks if side is Side.SELL else -ticks
+        rests = self.plain(symbol, side, OrderType.LIMIT_MAKER, away, lots)
+        first = self.algo(symbol, side, profit, ticks, lots) if profit.is_algo else rests
+        self.place_list(account, NewList(ListKind.OCO, (first, self.algo(symbol, side, loss, ticks, lots))))
+
+    @rule(account=accounts, symbol=symbols, side=sides, pending=st.sampled_from(OrderType), offset=offsets,
+          ticks=st.integers(1, 8), lots=lots)  # fmt: skip
+    def place_an_oto(
+        self, account: str, symbol: str, side: Side, pending: OrderType, offset: int, ticks: int, lots: int
+    ) -> None:
+        working = self.plain(symbol, side, OrderType.LIMIT, offset, lots)
+        later = (
+            self.algo(symbol, side.opposite, pending, ticks, lots)
+            if pending.is_algo
+            else self.plain(symbol, side.opposite, pending, ticks, lots)
+        )
+        self.place_list(account, NewList(ListKind.OTO, (working, later)))
+
+    def place_list(self, account: str, wish: NewList) -> None:
+        before = self.everything()
+        try:
+            self.venue.place_list(account, wish, self.now())
+        except Refused:
+            assert before == self.everything()
+
+    def algo(self, symbol: str, side: Side, kind: OrderType, ticks: int, lots: int, delta: int = 0) -> NewOrder:
+        tick, price = RULES[symbol].tick_size, self.venue.book(symbol).price
+        stop = price + (ticks if waits_above(kind, side) else -ticks) * tick
+        limit = Decimal(0) if kind.is_market else stop
+        quantity = lots * RULES[symbol].lot_size
+        return NewOrder(symbol, side, kind, quantity, limit, stop_price=stop, trailing_delta=delta)
+
+    def plain(self, symbol: str, side: Side, kind: OrderType, ticks: int, lots: int) -> NewOrder:
+        price = self.venue.book(symbol).price + ticks * RULES[symbol].tick_size
+        quantity = lots * RULES[symbol].lot_size
+        return NewOrder(symbol, side, kind, quantity, Decimal(0) if kind is OrderType.MARKET else price)
+
     @rule(account=accounts, symbol=symbols, which=st.integers(0, 10))
     def cancel(self, account: str, symbol: str, which: int) -> None:
         orders = self.venue.book(symbol).orders
@@ -161,7 +218,7 @@ class VenueMachine(RuleBasedStateMachine):
         opened = self.venue.open_orders(account, symbol)
         if opened:
             ended = self.venue.cancel_all(account, symbol, self.now())
-            assert [each.order_id for each in ended] == [each.order_id for each in opened]
+            assert sorted(each.order_id for each in ended) == [each.order_id for each in opened]
         assert self.venue.open_orders(account, symbol) == []
 
     @rule(symbol=symbols, events=st.integers(1, 4))
@@ -212,7 +269,9 @@ class VenueMachine(RuleBasedStateMachine):
         held = {name: dict.fromkeys(balances, Decimal(0)) for name, balances in START.items()}
         for symbol, rules in RULES.items():
             for order in self.venue.book(symbol).orders:
-                if order.side is Side.BUY:
+                if order.reserved is not None:
+                    held[order.account][rules.quote if order.side is Side.BUY else rules.base] += order.reserved
+                elif order.side is Side.BUY:
                     held[order.account][rules.quote] += order.price * order.remaining
                 else:
                     held[order.account][rules.base] += order.remaining
@@ -241,8 +300,8 @@ class VenueMachine(RuleBasedStateMachine):
             assert max(shown[Side.BUY], default=Decimal(0)) < min(shown[Side.SELL])
             ours: dict[tuple[Side, Decimal], Decimal] = defaultdict(Decimal)
             for order in book.orders:
-                ours[order.side, order.price] += order.remaining
-            assert all(quantity <= shown[side][price] for (side, price), quantity in ours.items())
+                ours[order.side, order.price] += Decimal(0) if order.waits else order.remaining
+            assert all(quantity <= shown[side][price] for (side, price), quantity in ours.items() if quantity)
 
     @invariant()
     def who_came_later_has_no_less_ahead(self) -> None:
@@ -250,14 +309,16 @@ class VenueMachine(RuleBasedStateMachine):
             book = self.venue.book(symbol)
             queues: dict[tuple[Side, Decimal], list[Decimal]] = defaultdict(list)
             for order in book.orders:
-                queues[order.side, order.price].append(book.ahead(order.order_id))
+                if not order.waits and not order.working_ms:  # who has waited came later than its number says
+                    queues[order.side, order.price].append(book.ahead(order.order_id))
             assert all(0 <= first <= second for queue in queues.values() for first, second in pairwise(queue))
             assert self.queue is Queue.BACK or all(not any(queue) for queue in queues.values())
 
     def check_the_sweep(self, outcome: Outcome) -> None:
         """What an order takes at once gets no better from one trade to the next."""
         placed = outcome.executions[0].order
-        prices = [each.trade.price for each in outcome.executions if each.trade and not each.trade.maker]
+        trades = [each.trade for each in outcome.executions if each.order.order_id == placed.order_id]
+        prices = [trade.price for trade in trades if trade and not trade.maker]
         assert prices == sorted(prices, reverse=placed.side is Side.SELL)
 
     def everything(self) -> tuple[object, ...]:
@@ -277,6 +338,8 @@ class VenueMachine(RuleBasedStateMachine):
             self.orders[key] = each.order
             if each.trade:
                 self.trades.append(each.trade)
+        for order_id, order in outcome.tracked.items():
+            self.orders[symbol, order_id] = order
         for printed in outcome.prints:
             assert printed.trade_id == self.last_print[symbol] + 1
             assert printed.quantity > 0

@@ -38,6 +38,10 @@ GOOD = {
     "quantity": "0.01", "price": "59000", "newClientOrderId": "fuzz-1", "orderId": "1", "origClientOrderId": "fuzz-1",
     "limit": "10", "interval": "1m", "startTime": "1700000000000", "endTime": "1700000600000", "fromId": "1",
     "newOrderRespType": "FULL", "quoteOrderQty": "100", "cancelReplaceMode": "STOP_ON_FAILURE", "cancelOrderId": "1",
+    "aboveType": "STOP_LOSS", "aboveStopPrice": "61000", "belowType": "LIMIT_MAKER", "belowPrice": "58000",
+    "workingType": "LIMIT", "workingSide": "BUY", "workingPrice": "58500", "workingQuantity": "0.001",
+    "workingTimeInForce": "GTC", "pendingType": "LIMIT_MAKER", "pendingSide": "SELL", "pendingPrice": "61000",
+    "pendingQuantity": "0.001", "orderListId": "1", "stopPrice": "61000", "trailingDelta": "100",
     "selfTradePreventionMode": "EXPIRE_MAKER", "windowSize": "1h", "timeZone": "0", "recvWindow": "5000",
 }  # fmt: skip
 # What a request of its kind cannot do without; everything else is left out until it is tried.
@@ -45,6 +49,11 @@ NEEDED = {
     "POST order": "symbol side type timeInForce quantity price",
     "POST order/test": "symbol side type timeInForce quantity price",
     "POST order/cancelReplace": "symbol side type timeInForce quantity price cancelReplaceMode cancelOrderId",
+    "POST orderList/oco": "symbol side quantity aboveType aboveStopPrice belowType belowPrice",
+    "POST orderList/oto": "symbol workingType workingSide workingPrice workingQuantity workingTimeInForce pendingType "
+    "pendingSide pendingPrice pendingQuantity",
+    "GET orderList": "orderListId",
+    "DELETE orderList": "symbol orderListId",
     "GET order": "symbol orderId",
     "DELETE order": "symbol orderId",
     "GET myPreventedMatches": "symbol orderId",
@@ -150,6 +159,7 @@ def open_house(folder: Path) -> Iterator[House]:
     try:
         for price in ("59000", "58000", "60010"):
             assert house.signed("POST", "order", **kept(GOOD, NEEDED["POST order"]) | {"price": price})[0] == 200
+        assert house.signed("POST", "orderList/oto", **kept(GOOD, NEEDED["POST orderList/oto"]))[0] == 200
         house.last = house.state()
         yield house
     finally:

@@ -146,10 +146,18 @@ TWINS: list[tuple[str, str, dict[str, Any]]] = [
     ("get_open_orders", "ws_get_open_orders", {}),
     ("get_all_orders", "ws_get_all_orders", BTC),
     ("get_my_trades", "ws_get_my_trades", BTC),
+    ("v3_get_order_list", "ws_get_oco_order", {"orderListId": 1}),
+    ("get_open_oco_orders", "ws_get_oco_open_orders", {}),
     ("get_prevented_matches", "ws_get_prevented_matches", BTC | {"orderId": 2}),
     ("create_test_order", "ws_create_test_order", LIMIT),
 ]
 HARMLESS = {each.name for each in every_endpoint() if each.method == "GET"} | {"POST order/test"}  # all that only tell
+HARMLESS -= {"GET allOrderList"}  # it cannot ask the websocket API for it
+OTO = BTC | {
+    "workingType": "LIMIT", "workingSide": "BUY", "workingPrice": "57000", "workingQuantity": "0.001",
+    "workingTimeInForce": "GTC", "pendingType": "STOP_LOSS", "pendingSide": "SELL", "pendingStopPrice": "56000",
+    "pendingQuantity": "0.001",
+}  # fmt: skip
 OF_THE_MOMENT = ("serverTime", "openTime", "closeTime", "updateTime")
 
 
@@ -158,6 +166,7 @@ async def test_both_transports_answer_the_async_client_alike(client: AsyncClient
     await simex.inject("59000", "0.004")
     await client.create_order(**LIMIT | {"side": "SELL", "price": "59000.01"})
     await client.create_order(**LIMIT | {"quantity": "0.001", "price": "59000.01"})
+    await client.v3_post_order_list_oto(**OTO)
 
     for rest, ws, sent in TWINS:
         over_rest, over_ws = await getattr(client, rest)(**sent), await getattr(client, ws)(**sent)

@@ -10,18 +10,16 @@ import ccxt.async_support  # noqa: TID251  the client that simex is made for
 import pytest
 
 from gridrpc.settings import ConfigError, Table
+from gridsim.market import Liquidity, Queue
 from gridsim.rules import SymbolRules
 from gridtesting.simex import running_simex
 from gridwright.v1 import simex_pb2
 from simex.config import MarketSettings, read_settings
 
 NAMES = ("币安人生", "我踏马来了")
-MARKETS = tuple(
-    MarketSettings(
-        SymbolRules(f"{name}/USDT", Decimal("0.0001"), Decimal(1)), running=False, start_price=Decimal("0.2")
-    )
-    for name in NAMES
-)
+RULES = [SymbolRules(f"{name}/USDT", Decimal("0.0001"), Decimal(1)) for name in NAMES]
+FRONT = Liquidity(queue=Queue.FRONT)
+MARKETS = tuple(MarketSettings(rules, FRONT, running=False, start_price=Decimal("0.2")) for rules in RULES)
 
 
 async def test_ccxt_trades_two_symbols_whose_names_have_no_latin_letter(
