@@ -14,7 +14,6 @@ from executor.ports import (
     VenueTrade,
 )
 from gridcore.actions import Fill
-from gridcore.market import MarketRules
 from gridcore.money import ZERO
 from gridcore.orders import OrderStatus, Side
 
@@ -163,23 +162,6 @@ def time_ms(told: object) -> int:
     if not isinstance(told, int):
         raise ReadFailedError(f"{told!r} is no time")
     return told
-
-
-def market_rules(market: Any, account: Any) -> MarketRules:
-    """Steps and minimums of a market with the account's fees; the market's own where the account tells none."""
-    limits, precision = market["limits"], market["precision"]
-    rates = (account.get("info") or {}).get("commissionRates") or {}
-    return MarketRules(
-        symbol=market["symbol"],
-        base=market["base"],
-        quote=market["quote"],
-        tick_size=money(precision["price"]),
-        lot_size=money(precision["amount"]),
-        min_quantity=money(limits["amount"]["min"] or 0),
-        min_notional=money(limits["cost"]["min"] or 0),
-        maker_fee=money(rates.get("maker") or market["maker"] or 0),
-        taker_fee=money(rates.get("taker") or market["taker"] or 0),
-    )
 
 
 def money(value: object) -> Decimal:

@@ -1,5 +1,7 @@
 """A venue behind ccxt. What is particular to Binance is said so; every error goes through `ccxt_outcomes`."""
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -8,9 +10,12 @@ import ccxt  # noqa: TID251  # one of the adapter's modules
 
 from executor import ccxt_convert as convert
 from executor import ccxt_outcomes as outcomes
+from executor.ccxt_fees import FeeReader
 from executor.ccxt_meter import install_meter
+from executor.ccxt_rules import market_rules
 from executor.ccxt_stream import hints
 from executor.clock import unix_ms
+from executor.market_rules import RulesAge
 from executor.ports import (
     Books,
     Hint,
@@ -33,6 +38,7 @@ from gridcore.orders import OrderType
 from gridrpc.settings import did_you_mean
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 
 _PAGE = 1_000  # Binance's most for trades and orders
 
@@ -46,6 +52,9 @@ class CcxtVenue:
         self._account: Fresh[Any] = Fresh(lambda: self._ask(self._client.fetch_balance))
         self._request_window_ms = request_window_ms  # with one, requests carry it and our timestamp
         self._pages_by_id = client.id.startswith("binance")
+        self._fees = FeeReader(client)
+        self._rules_age = RulesAge()
+        self._reading = asyncio.Lock()
 
     @property
     def request_window_ms(self) -> int | None:
@@ -65,6 +74,7 @@ class CcxtVenue:
             await self._ask(self._client.load_markets, not self._client.markets)
         if not self._client.markets:
             raise ReadFailedError("a list of markets without any")
+        self._rules_age.read(unix_ms())
         missing = [symbol for symbol in symbols if symbol not in self._client.markets]
         return {symbol: self._never_listed(symbol) for symbol in missing}
 
@@ -74,6 +84,20 @@ class CcxtVenue:
         if not markets:
             raise ReadFailedError("a list of markets without any")
         self._client.set_markets(markets)
+        self._rules_age.read(unix_ms())
+
+    async def _read_markets_if_due(self) -> None:
+        async with self._reading:
+            now_ms = unix_ms()
+            if not self._rules_age.due(now_ms):
+                return
+            self._rules_age.read(now_ms)  # also where it fails: what was read last counts until the next time
+            try:
+                await self._read_markets()
+            except ReadFailedError as error:
+                if error.blocked_until_ms:
+                    raise
+                _log.warning("the markets could not be read again, the rules of before count: %s", error)
 
     def _never_listed(self, symbol: str) -> str:
         remedy = did_you_mean(symbol, self._client.markets, "write it as ccxt does, such as BTC/USDT")
@@ -88,8 +112,14 @@ class CcxtVenue:
         try:
             self._refuse_rounding(symbol, order)
             reply = await self._client.create_order(symbol, "limit", order.side.value.lower(), quantity, price, params)
+        except RefusedError as error:
+            self._rules_age.refused(error.reason)
+            raise
         except ccxt.BaseError as error:
-            raise outcomes.of_create(error, unix_ms(), self._retry_after_ms()) from error
+            meaning = outcomes.of_create(error, unix_ms(), self._retry_after_ms())
+            if isinstance(meaning, RefusedError):
+                self._rules_age.refused(meaning.reason)
+            raise meaning from error
         return convert.placed_order(reply)
 
     async def cancel(self, symbol: str, client_order_id: str, exchange_order_id: str, timestamp_ms: int) -> None:
@@ -190,10 +220,11 @@ class CcxtVenue:
         return convert.balances(await self._account.read())
 
     async def market_rules(self, symbol: str) -> MarketRules:
-        """The loaded market with the account's commission rates."""
-        account = await self._account.read()
+        """The market as it was read last, with what the account pays there."""
+        await self._read_markets_if_due()
+        fees = await self._ask(self._fees.read, symbol, unix_ms())
         try:
-            return convert.market_rules(self._client.market(symbol), account)
+            return market_rules(self._client.market(symbol), fees)
         except (ccxt.BaseError, KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             raise ReadFailedError(f"the rules of {symbol} cannot be read: {outcomes.sentence(error)}") from error
 

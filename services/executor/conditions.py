@@ -7,6 +7,7 @@ from functools import partial
 
 from executor.book_reader import BookReader
 from executor.ledger import fences, orders
+from executor.ledger.orders import OrderRecord
 from executor.ledger.store import Ledger
 from executor.ports import Venue, VenueBalance, VenueOrder
 from executor.reads import Reader
@@ -39,12 +40,14 @@ class ConditionsReader:
     async def read(self, symbol: str) -> Conditions:
         """Raises ReadFailedError where the venue does not answer."""
         rules = await self._reader.read(partial(self._venue.market_rules, symbol))
+        # Read one after the other, and not from the venue's book: that may be some seconds old, and an order that it
+        # does not have yet would look like money that has gone.
         balances = await self._reader.read(self._venue.balances)
+        live = await self._ledger.writer.run(orders.on_venue, symbol)
         resting = await self._books.of(symbol, _BOOK_AGE_SECONDS)
         names = await self.ours(symbol, resting)
-        ours = [order for order in resting if order.client_order_id in names]
         others = [order for order in resting if order.client_order_id not in names]
-        return Conditions(rules, _foreign(others), _funds(rules, balances, ours))
+        return Conditions(rules, _foreign(others), _funds(rules, balances, live))
 
     async def ours(self, symbol: str, resting: Sequence[VenueOrder]) -> Collection[str]:
         """Which of the orders' client ids are ours: the ledger's, and those with the symbol's prefix."""
@@ -58,11 +61,11 @@ def _foreign(others: Sequence[VenueOrder]) -> Foreign:
     return Foreign(len(others), _left(others, Side.BUY), _left(others, Side.SELL))
 
 
-def _left(resting: Sequence[VenueOrder], side: Side) -> Decimal:
+def _left(resting: Sequence[VenueOrder | OrderRecord], side: Side) -> Decimal:
     return sum((order.price * (order.quantity - order.executed) for order in resting if order.side is side), ZERO)
 
 
-def _funds(rules: MarketRules, balances: Sequence[VenueBalance], ours: Sequence[VenueOrder]) -> Funds:
+def _funds(rules: MarketRules, balances: Sequence[VenueBalance], ours: Sequence[OrderRecord]) -> Funds:
     free = {balance.asset: balance.free for balance in balances}
     selling = sum((order.quantity - order.executed for order in ours if order.side is Side.SELL), ZERO)
     return Funds(free.get(rules.base, ZERO) + selling, free.get(rules.quote, ZERO) + _left(ours, Side.BUY))

@@ -1,0 +1,33 @@
+"""When the venue's list of markets is read again: every so often, and soon after a refusal that its rules may explain.
+
+One reading is for all symbols. What an exchange may change is never taken for constant: steps, filters, status.
+"""
+
+from executor.ports import Refusal
+
+EVERY_MS = 60_000
+SOON_MS = 5_000  # after a refusal, and between two readings at the least
+DOUBTFUL = frozenset({Refusal.INVALID_ORDER, Refusal.MARKET_CLOSED})
+
+
+class RulesAge:
+    """How old the rules are, and whether they may be wrong by now."""
+
+    def __init__(self) -> None:
+        self._read_ms: int | None = None
+        self._doubted = False
+
+    def due(self, now_ms: int) -> bool:
+        """Whether they are to be read before they are used again."""
+        if self._read_ms is None:
+            return False  # the connecting has read them just now
+        age_ms = now_ms - self._read_ms
+        return age_ms < 0 or age_ms >= (SOON_MS if self._doubted else EVERY_MS)
+
+    def read(self, now_ms: int) -> None:
+        """They were read, or it was tried."""
+        self._read_ms, self._doubted = now_ms, False
+
+    def refused(self, reason: Refusal) -> None:
+        """The venue has refused an order."""
+        self._doubted = self._doubted or reason in DOUBTFUL
