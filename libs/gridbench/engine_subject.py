@@ -63,7 +63,7 @@ async def engine(place: Place, cases: Sequence[Case]) -> AsyncIterator[EngineSub
         tick_interval_ms=0,
         retention_hours=1,
         max_update_batch=100,
-        foreign_interval_ms=10_000,
+        conditions_interval_ms=10_000,
         reconcile_timeout_ms=1_000,
         grids=tuple(case.grid for case in cases),
     )

@@ -148,7 +148,7 @@ def _house_with_a_budget(folder: Path) -> House:
     house = still_house(folder)
     values = tomllib.loads(house.config.read_text(encoding="utf-8"))
     values["grids"][0]["budget"] = str(_budget(_quote_per_slot(house)))
-    values[ORCHESTRATOR]["foreign_interval_ms"] = 200
+    values[ORCHESTRATOR]["conditions_interval_ms"] = 200
     house.config.write_text(to_toml(values), encoding="utf-8")
     return read_house(house.config)
 

@@ -54,7 +54,9 @@ class GridConfig:
     budget: Decimal | None = None  # how much quote positions, opening orders and others' orders may bind; None: any
     post_only: bool = True
     order_ttl_ms: int = 30_000  # a place not sent within this time is not sent at all
-    retry_after_ms: int = 5_000  # how long a slot rests after a refusal
+    retry_after_ms: int = 5_000  # how long a slot rests after a first refusal; `refusals` says how that grows
+    maker_fee: Decimal | None = None  # fractions, instead of what the venue says; None: as it says
+    taker_fee: Decimal | None = None
     risk: RiskConfig = RiskConfig()
 
     @property

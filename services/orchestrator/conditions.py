@@ -6,6 +6,9 @@ Orders of others are never touched (P6). What all of it means for the grid, `gri
 import asyncio
 
 from gridcore.conditions import news
+from gridcore.fees import assumed
+from gridcore.funds import steady, to_record
+from gridcore.state import Funds
 from gridcore.triggers import ConditionsSeen
 from orchestrator.clock import now_ms
 from orchestrator.desk import Desk
@@ -18,12 +21,22 @@ class ConditionsWatch:
     def __init__(self, desk: Desk, loop: SymbolLoop) -> None:
         self._desk = desk
         self._loop = loop
+        self._looked = False
+        self._last: Funds | None = None  # what the last look found
 
     async def look(self) -> None:
-        """Asks the executor; a change is in the inbox when this returns, before any price that comes later."""
+        """Asks the executor; a change is in the inbox when this returns, before any price that comes later.
+
+        Funds of the first look count at once, later ones when two looks have found them: between the two, the venue and
+        the log show a fill at different moments.
+        """
         desk = self._desk
         seen = await desk.executor.conditions(desk.symbol)
-        change = news(desk.state, desk.market, at_ms=now_ms(), rules=seen.rules, foreign=seen.foreign, funds=None)
+        rules = assumed(seen.rules, desk.config)
+        found = to_record(desk.state, rules, desk.config, seen.funds)
+        funds = steady(desk.state.funds, self._last, found) if self._looked else found
+        self._looked, self._last = True, found
+        change = news(desk.state, desk.market, at_ms=now_ms(), rules=rules, foreign=seen.foreign, funds=funds)
         if change is not None:
             desk.inbox.put_command(lambda: self._step(change))
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ class Settings:
     tick_interval_ms: int
     retention_hours: int
     max_update_batch: int
-    foreign_interval_ms: int  # between two looks at the orders of others
+    conditions_interval_ms: int  # between two looks at rules, funds and the orders of others
     reconcile_timeout_ms: int  # how long the venue's list may contradict the log before it is believed
     grids: tuple[GridConfig, ...]
     engine: EngineKind = EngineKind.DBOS
@@ -60,7 +61,7 @@ def load_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Se
         tick_interval_ms=own.integer("tick_interval_ms", 1_000, least=0),
         retention_hours=own.integer("retention_hours", 168, least=1),
         max_update_batch=own.integer("max_update_batch", 100, least=1),
-        foreign_interval_ms=own.integer("foreign_interval_ms", 10_000, least=100),
+        conditions_interval_ms=own.integer("conditions_interval_ms", 3_000, least=100),
         reconcile_timeout_ms=own.integer("reconcile_timeout_ms", 10_000, least=0),
         grids=tuple(_grid(table) for table in root.tables("grids")),
         engine=own.choice("engine", EngineKind, EngineKind.DBOS),
@@ -101,6 +102,8 @@ def _grid(table: Table) -> GridConfig:
         post_only=table.flag("post_only", _DEFAULTS["post_only"]),
         order_ttl_ms=table.integer("order_ttl_ms", _DEFAULTS["order_ttl_ms"], least=1),
         retry_after_ms=table.integer("retry_after_ms", _DEFAULTS["retry_after_ms"], least=0),
+        maker_fee=_fee(table, "maker_fee"),
+        taker_fee=_fee(table, "taker_fee"),
         risk=_risk(table.table("risk")),
     )
     table.refuse_unread()
@@ -115,6 +118,13 @@ def _grid(table: Table) -> GridConfig:
     if grid.lower is not None and grid.upper is not None and grid.lower >= grid.upper:
         raise ConfigError(table.field("lower"), str(grid.lower), f"give a price below upper, {grid.upper}")
     return grid
+
+
+def _fee(table: Table, key: str) -> Decimal | None:
+    fee = table.optional_decimal(key, above=Decimal(-1))  # below 0: a rebate
+    if fee is not None and fee >= 1:
+        raise ConfigError(table.field(key), canonical(fee), "give a fraction of what is traded: 0.001 is 0.1 %")
+    return fee
 
 
 def _risk(table: Table) -> RiskConfig:

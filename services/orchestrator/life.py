@@ -30,10 +30,12 @@ from orchestrator.errors import (
     SymbolRefusedError,
     UnfinishableError,
 )
+from orchestrator.fee_watch import FeeWatch
 from orchestrator.rebuilding import rebuild_state
 from orchestrator.requests import HaltRequest, LiftRequest
 from orchestrator.retelling import Untold
 from orchestrator.team import Team
+from orchestrator.trouble_watch import TroubleWatch
 
 log = logging.getLogger(__name__)
 Request = TypeVar("Request", HaltRequest, LiftRequest)
@@ -203,8 +205,10 @@ class SymbolLife:
         except BrokenBondError as broken:
             end_offset = await rebuild_state(desk, broken)
         crash_point("orchestrator.start.cleared")
+        fees = FeeWatch(desk)
         self._spawn(team.loop.run())
-        self._spawn(self._follow_updates())
+        self._spawn(self._follow_updates(fees))
+        self._spawn(TroubleWatch(desk, fees, self._house.troubles).watch())
         await self._resume_procedures(own, abandoned=abandoned)
         desk.ready.set()
         await start.drain(desk, end_offset)
@@ -213,7 +217,7 @@ class SymbolLife:
         crash_point("orchestrator.start.agreed")
         await team.conditions.look()
         team.loop.begin_trading()
-        self._spawn(team.conditions.watch(self._settings.foreign_interval_ms / 1000))
+        self._spawn(team.conditions.watch(self._settings.conditions_interval_ms / 1000))
         log.info("%s trades at step %d under epoch %d", desk.symbol, desk.state.seq, desk.epoch)
 
     def _plans_beyond(self) -> list[Plan | Untold]:
@@ -264,9 +268,10 @@ class SymbolLife:
         opened = await asyncio.to_thread(desk.keeper.find, f"{record.workflow_id}/open")
         return opened is not None and desk.state.risk.mode is not Mode.ENTERING
 
-    async def _follow_updates(self) -> None:
+    async def _follow_updates(self, fees: FeeWatch) -> None:
         desk = self.team.desk
         async for update in desk.executor.order_updates(desk.symbol, desk.state.event_offset, epoch=desk.epoch):
+            fees.hear(update)
             await desk.inbox.put_update(update)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:

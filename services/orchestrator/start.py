@@ -12,6 +12,7 @@ from dataclasses import replace
 from gridcore.actions import ActionResult
 from gridcore.checks import check_grid
 from gridcore.errors import GridRefusedError
+from gridcore.fees import assumed
 from gridcore.reconcile import Discrepancies, reconcile
 from gridcore.triggers import Plan
 from gridrpc.crash import around, crash_point
@@ -198,14 +199,14 @@ async def check_config(desk: Desk) -> None:
     It comes before the symbol's fence is raised: a config that is refused disturbs nobody.
     """
     try:
-        desk.market = await desk.executor.market_rules(desk.symbol)
+        desk.market = rules = assumed(await desk.executor.market_rules(desk.symbol), desk.config)
     except (InvalidArgument, NotFound) as fault:
         raise ConfigRefusedError(
             f"grids.symbol = {desk.symbol!r} is not the executor's ({fault.message}): mend it, or give both services "
             "the same file"
         ) from fault
     try:
-        check_grid(desk.config, desk.market)
+        check_grid(desk.config, rules)  # those of now, whatever the state has recorded of an earlier time
     except GridRefusedError as error:
         raise ConfigRefusedError(f"{desk.symbol}: {error}") from error
 

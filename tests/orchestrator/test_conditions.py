@@ -13,7 +13,7 @@ from gridwright.v1 import executor_pb2, models_pb2
 @pytest.fixture
 def world(world: World) -> World:
     world.grid_options["budget"] = '"310"'
-    world.options["foreign_interval_ms"] = "100"
+    world.options["conditions_interval_ms"] = "100"
     return world
 
 

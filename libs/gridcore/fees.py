@@ -1,0 +1,60 @@
+"""Fees: what the settings say of them, and whether fills carry what was assumed."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+from gridcore.actions import Fill
+from gridcore.checks import round_trip_profit
+from gridcore.config import GridConfig
+from gridcore.ladder import ladder
+from gridcore.market import MarketRules
+from gridcore.money import ZERO, canonical
+
+_TOLERANCE = Decimal("0.1")  # of the fee that was assumed
+_QUANTUM = Decimal("1e-8")  # venues cut fees to it, which is much of a small fee
+
+
+def assumed(rules: MarketRules, config: GridConfig) -> MarketRules:
+    """The venue's rules with the fees that the settings give in their place."""
+    maker, taker = config.maker_fee, config.taker_fee
+    if maker is None and taker is None:
+        return rules
+    return replace(
+        rules,
+        maker_fee=rules.maker_fee if maker is None else maker,
+        taker_fee=rules.taker_fee if taker is None else taker,
+    )
+
+
+def carried_fee(fill: Fill, market: MarketRules) -> Decimal | None:
+    """The fee of a fill as a fraction of it; None where it is paid in a third asset, of which no price is known."""
+    if fill.fee == 0:
+        return ZERO if fill.fee_asset in {"", market.base, market.quote} else None
+    received = {market.base: fill.quantity, market.quote: fill.quantity * fill.price}.get(fill.fee_asset)
+    return None if not received else fill.fee / received
+
+
+def is_other(fill: Fill, market: MarketRules) -> bool | None:
+    """Whether a fill carries another fee than the rules say, by more than a tenth of it; None where that is unknown."""
+    carried = carried_fee(fill, market)
+    if carried is None:
+        return None
+    expected = market.maker_fee if fill.maker else market.taker_fee
+    whole = fill.quantity * fill.price if fill.fee_asset == market.quote else fill.quantity
+    return abs(carried - expected) * whole > expected * whole * _TOLERANCE + _QUANTUM
+
+
+def says_of(carried: Decimal, *, maker: bool, market: MarketRules, config: GridConfig, price: Decimal) -> str:
+    """The sentence for people, with what it means for a round near a price."""
+    kind = "maker" if maker else "taker"
+    expected = market.maker_fee if maker else market.taker_fee
+    told = (
+        f"fills carry a {kind} fee of {canonical((carried * 100).quantize(_QUANTUM))} %, and "
+        f"{canonical(expected * 100)} % was assumed"
+    )
+    rungs = ladder(config, market)
+    below = rungs.highest_below(price)
+    slot = next((found for level in (below, below + 1) if (found := rungs.slot(level)) is not None), None)
+    loses = slot is not None and round_trip_profit(slot, replace(market, maker_fee=carried)) <= 0
+    meaning = "each round LOSES money: pause the grid and widen its interval" if loses else "rounds earn still"
+    return f"{told}; {meaning}; give {kind}_fee in the grid's section if the venue's own word is wrong"

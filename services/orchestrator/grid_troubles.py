@@ -1,0 +1,113 @@
+"""The troubles of a grid, as its state shows them: what its orders are refused for, and what is not even tried.
+
+What the venue withholds from the whole account (keys, limits, silence), the executor shows.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from gridcore.config import GridConfig
+from gridcore.funds import present
+from gridcore.market import MarketRules
+from gridcore.money import ZERO, canonical
+from gridcore.orders import Role, Side
+from gridcore.position_manager import PositionManager
+from gridcore.purse import Lack
+from gridcore.refusals import INSUFFICIENT_FUNDS, ORDER_PLACES, WOULD_MATCH
+from gridcore.slots import InventorySlot
+from gridcore.state import Mode, Rule, State
+from gridservice.troubles import Kind
+
+_OF_THE_EXECUTOR = frozenset(
+    {"RATE_LIMITED", "BANNED", "CLOCK_SKEW", "KEY_REFUSED", "VENUE_UNREACHABLE", "ORDER_LIMIT", "SYMBOL_REFUSED",
+     "ORDER_NOT_SHOWN", "IN_DOUBT", "PLACE_IN_DOUBT"}
+)  # fmt: skip
+_PATIENCE = {WOULD_MATCH: 5, "EXPIRED": 3, "NOT_PLACED": 3}  # refusals in a row before it is called a trouble
+_REMEDIES = {
+    INSUFFICIENT_FUNDS: "bring the coins back, or reduce the windows; it is tried again as soon as they are seen",
+    "INVALID_ORDER": "the venue's rules are read again; where it goes on, compare the order in Explain with them",
+    ORDER_PLACES: "cancel orders of others in this market, or reduce the windows",
+    WOULD_MATCH: "the market moves faster than orders reach it: widen the interval",
+    "MARKET_CLOSED": "it is tried again when the market trades",
+    "EXPIRED": "orders come too late to be sent: raise order_ttl_ms, or look whether the hosts' clocks agree",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GridTrouble:
+    """As `Troubles.begin` takes it. `since_ms` 0: now."""
+
+    kind: Kind
+    subject: str
+    message: str
+    retry_at_ms: int = 0
+    since_ms: int = 0
+
+
+def grid_troubles(
+    state: State, market: MarketRules, config: GridConfig, price: Decimal | None, at_ms: int
+) -> list[GridTrouble]:
+    """Those of the present."""
+    found = [*_refusals(state), *_rules(state, market)]
+    if state.risk.mode is not Mode.PAUSED:
+        price = price or state.last_price
+        manager = PositionManager(state, market, config, price=price, at_ms=at_ms, fresh=True)
+        found += _lacks(state, market, manager.adjust().lacks if price is not None else ())
+    return found
+
+
+def _refusals(state: State) -> Iterator[GridTrouble]:
+    """One for each reason, of all slots together."""
+    slots: dict[str, list[InventorySlot]] = defaultdict(list)
+    for slot in state.slots.values():
+        if slot.refusal is not None and slot.refusal.reason not in _OF_THE_EXECUTOR:
+            slots[slot.refusal.reason].append(slot)
+    for reason, those in sorted(slots.items()):
+        refusals = [slot.refusal for slot in those if slot.refusal is not None]
+        worst = max(refusals, key=lambda each: each.count)
+        if worst.count < _PATIENCE.get(reason, 1):
+            continue
+        keys = ", ".join(sorted((slot.key for slot in those), key=Decimal)[:5])
+        message = (
+            f"orders of {len(those)} slots ({keys}) are refused, of one {worst.count} times in a row: "
+            f"{reason}: {worst.message}; {_REMEDIES.get(reason, 'see the journal (Explain)')}"
+        )
+        retry_at_ms = min(slot.retry_after_ms for slot in those)
+        since_ms = min(each.since_ms for each in refusals)
+        known = reason in Kind.__members__
+        yield GridTrouble(
+            Kind(reason) if known else Kind.NOT_TAKEN, "orders" if known else reason, message, retry_at_ms, since_ms
+        )
+
+
+def _rules(state: State, market: MarketRules) -> Iterator[GridTrouble]:
+    if market.halted:
+        message = f"the venue takes no orders in {market.symbol} at present: nothing is tried until it does"
+        yield GridTrouble(Kind.MARKET_CLOSED, "", message)
+    if state.risk.rule is Rule.RULES_UNFIT:
+        yield GridTrouble(Kind.SYMBOL_REFUSED, "rules", state.risk.reason, since_ms=state.risk.since_ms)
+
+
+def _lacks(state: State, market: MarketRules, lacks: Sequence[Lack]) -> Iterator[GridTrouble]:
+    funds = present(state)
+    groups: dict[tuple[str, Role, Side], list[Lack]] = defaultdict(list)
+    for lack in lacks:
+        groups[lack.reason, lack.role, lack.side].append(lack)
+    for (reason, role, side), those in groups.items():
+        orders = f"{len(those)} {role.value.lower()} {side.value.lower()} orders wait"
+        subject = f"{role.value.lower()} {side.value.lower()}"
+        if reason == ORDER_PLACES:
+            places = f"{market.max_orders} places for orders in {market.symbol}, {state.foreign.orders} taken by others"
+            message = f"{orders} for a place: there are {places}; {_REMEDIES[ORDER_PLACES]}"
+            yield GridTrouble(Kind.ORDER_PLACES, subject, message)
+            continue
+        asset = market.base if side is Side.SELL else market.quote
+        has = ZERO if funds is None else funds.base if side is Side.SELL else funds.quote
+        need = canonical(sum((lack.cost for lack in those), ZERO))
+        message = (
+            f"{orders}: they need {need} {asset}, and of the {canonical(has)} {asset} that the account can give, "
+            f"orders and open positions take their part; {_REMEDIES[INSUFFICIENT_FUNDS]}"
+        )
+        yield GridTrouble(Kind.INSUFFICIENT_FUNDS, subject, message)
