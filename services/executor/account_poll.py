@@ -10,6 +10,7 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from executor.book_reader import BookReader
+from executor.first_failure import FirstFailure
 from executor.ledger import orders
 from executor.ledger.orders import OrderRecord
 from executor.ledger.store import Ledger
@@ -53,6 +54,7 @@ class AccountPoll:
         self._trust = trust
         self._listing = listing
         self._interval_seconds = poll_interval_ms / 1000
+        self._failure = FirstFailure(_log)
         self._swept_at = 0.0
         self._next_sweep = 0
 
@@ -116,10 +118,11 @@ class AccountPoll:
                 watch.failing = not await self._take(watch, known.get(watch.symbol, []), books)
             await self._sweep(watches)
         except ReadFailedError as error:
-            _log.warning("poll of the account failed, trying again: %s", error)
+            self._failure.failed("poll of the account failed, trying again until it succeeds: %s", error)
         except Exception:  # noqa: BLE001  # a ledger that is away comes back; the log must go on then
             _log.exception("poll of the account failed, trying again")
         else:
+            self._failure.succeeded()
             return not any(watch.failing for watch in watches)
         for watch in watches:
             watch.failing = True
@@ -138,11 +141,12 @@ class AccountPoll:
             book = _of(books, watch.symbol)
             await watch.take_book(await self._still_unsaid(watch, known, book), book)
         except ReadFailedError as error:
-            _log.warning("poll of %s failed, trying again: %s", watch.symbol, error)
+            watch.poll_failure.failed("poll of %s failed, trying again until it succeeds: %s", watch.symbol, error)
             return False
         except Exception:  # noqa: BLE001  # as in the poll
             _log.exception("poll of %s failed, trying again", watch.symbol)
             return False
+        watch.poll_failure.succeeded()
         self._listing.begin(watch.symbol)
         return True
 

@@ -35,7 +35,7 @@ from executor.resolver import Resolver
 from executor.sender import Sender
 from executor.standing import Standing
 from executor.stream_trust import StreamTrust
-from executor.throttle import Throttle
+from executor.throttle import Throttle, in_background
 from executor.unreadable import Unreadables
 from executor.venue_health import VenueHealth
 from executor.watch import Watch
@@ -228,12 +228,12 @@ class Executor:
         ]
 
     async def _keep_asking(self) -> None:
-        """Asks the venue for something signed while the last request failed, so that its recovery is seen soon."""
+        """Asks for something signed while the last request failed or was long ago, so that a change is seen soon."""
         while True:
             await asyncio.sleep(_PROBE_SECONDS)
             self.venue_health.look()
             if self.venue_health.doubtful:
-                with contextlib.suppress(ReadFailedError):  # it is a trouble already
+                with contextlib.suppress(ReadFailedError), in_background():  # it is a trouble already
                     await self.reader.read(self.venue.balances)
 
     def _begin_watching(self, symbol: str) -> None:

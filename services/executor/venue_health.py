@@ -51,6 +51,7 @@ class VenueHealth:
         self._hide = hide
         self._failures = 0  # in a row
         self._failing_since_ms = 0
+        self._succeeded_ms = now_ms()
         self._keys_refused = False  # of reads; those of trading have a subject of their own
         self._trading_refused_ms = 0
         self._limited_until_ms = 0
@@ -64,8 +65,9 @@ class VenueHealth:
 
     @property
     def doubtful(self) -> bool:
-        """Whether the last request failed and another may be sent, to find out how it is."""
-        return (bool(self._failures) or self._keys_refused) and self._limited_until_ms <= self._now_ms()
+        """Whether something signed is to be asked, to find out how it is: the last request failed or was long ago."""
+        quiet = self._now_ms() - self._succeeded_ms >= GRACE_MS
+        return (quiet or bool(self._failures) or self._keys_refused) and self._limited_until_ms <= self._now_ms()
 
     def read_succeeded(self) -> None:
         """A signed question got its answer."""
@@ -149,7 +151,7 @@ class VenueHealth:
         return several and self._now_ms() - self._failing_since_ms >= GRACE_MS
 
     def _succeeded(self) -> None:
-        self._failures = 0
+        self._failures, self._succeeded_ms = 0, self._now_ms()
         self._troubles.end(Kind.CLOCK_SKEW)
         self._troubles.end(Kind.VENUE_UNREACHABLE)
         if self._now_ms() >= self._limited_until_ms:

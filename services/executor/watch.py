@@ -8,6 +8,7 @@ import logging
 from functools import partial
 
 from executor.clock import VenueClock
+from executor.first_failure import FirstFailure
 from executor.ledger import cursors, orders
 from executor.ledger.orders import OrderRecord
 from executor.ledger.store import Ledger
@@ -42,6 +43,7 @@ class Watch:
         visibility_lag_ms: int,
     ) -> None:
         self.failing = False  # the last poll of them that are made for ever
+        self.poll_failure, self._stream_failure = FirstFailure(_log), FirstFailure(_log)
         self.symbol = symbol
         self._ledger = ledger
         self._venue = venue
@@ -90,11 +92,12 @@ class Watch:
             try:
                 async for hint in self._venue.hints(self.symbol):
                     pause = self._first_pause_seconds
+                    self._stream_failure.succeeded()
                     await self._take(hint)
                 self._trust.broke()
             except ReadFailedError as error:
                 self._trust.broke()
-                _log.warning("user stream of %s broke, opening it again: %s", self.symbol, error)
+                self._stream_failure.failed("user stream of %s broke, opening it again: %s", self.symbol, error)
             except Exception:  # noqa: BLE001  # as in the poll, which finds what is missed here
                 self._trust.broke()
                 _log.exception("user stream of %s failed, opening it again", self.symbol)

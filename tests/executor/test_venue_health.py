@@ -4,6 +4,7 @@ import logging
 
 import pytest
 
+from executor.first_failure import FirstFailure
 from executor.ports import (
     ClockRefusedError,
     DuplicateError,
@@ -209,3 +210,20 @@ def test_an_order_of_ours_that_the_ledger_does_not_know_is_a_trouble_until_it_is
     assert kinds(troubles) == [(Kind.SECOND_BOT, "")]
     standing.own_orders_known()
     assert kinds(troubles) == []
+
+
+def test_what_fails_again_and_again_is_a_warning_once_until_it_succeeds(caplog: pytest.LogCaptureFixture) -> None:
+    failure = FirstFailure(logging.getLogger("executor"))
+    with caplog.at_level(logging.DEBUG, "executor"):
+        for _ in range(3):
+            failure.failed("no answer")
+        failure.succeeded()
+        failure.failed("no answer")
+    assert [record.levelname for record in caplog.records] == ["WARNING", "DEBUG", "DEBUG", "WARNING"]
+
+
+def test_a_venue_that_was_asked_nothing_for_a_while_is_to_be_asked(health: VenueHealth, clock: ManualClock) -> None:
+    health.read_succeeded()
+    assert not health.doubtful
+    clock.advance(GRACE_MS)
+    assert health.doubtful
