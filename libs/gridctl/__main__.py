@@ -117,6 +117,8 @@ def _db(arguments: argparse.Namespace, console: Console) -> int:
     from gridctl import db  # it brings the services' databases along, which no other command needs
 
     found = db.holdings(arguments.config)
+    if arguments.action == "begin-anew":
+        return db.begin_anew(found, console, confirmed=arguments.yes)
     return db.upgrade_all(found, console) if arguments.action == "upgrade" else db.show_status(found, console)
 
 
@@ -165,6 +167,7 @@ def _resolve_order(arguments: argparse.Namespace, console: Console) -> int:
         symbol=symbols[0],
         client_order_id=arguments.client_order_id,
         placed_as=arguments.placed_as,
+        gone=arguments.gone,
         who=arguments.who,
         why=arguments.why,
         request_id=arguments.request_id or uuid.uuid4().hex,

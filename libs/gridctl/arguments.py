@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
     _add_hand(commands.add_parser("hand", help="trade on a simex by hand, beside the bots of the same account"))
     for verb, text in _HELP.items():
         _add_operation(commands.add_parser(verb.value, help=text))
-    _add_resolve_order(commands.add_parser("resolve-order", help="your word on an order that stays UNKNOWN"))
+    _add_resolve_order(commands.add_parser("resolve-order", help="your word on an order that is UNKNOWN or not shown"))
     settle = commands.add_parser(
         "settle-workflow", help="let go of a workflow that a start refuses; while it is stopped"
     )
@@ -123,6 +123,11 @@ def _add_db(db: argparse.ArgumentParser) -> None:
     actions = db.add_subparsers(dest="action", required=True, metavar="ACTION")
     _add_config(actions.add_parser("status", help="what is kept where; exit code 0 if all is at the newest version"))
     _add_config(actions.add_parser("upgrade", help="back up and migrate forwards; the services must be stopped"))
+    anew = actions.add_parser(
+        "begin-anew", help="put everything aside, deleting nothing, after the exchange was reset; services stopped"
+    )
+    _add_config(anew)
+    anew.add_argument("--yes", action="store_true", help="do it; without this it only says what it would do")
 
 
 def _add_simex(simex: argparse.ArgumentParser) -> None:
@@ -187,6 +192,9 @@ def _add_resolve_order(resolve: argparse.ArgumentParser) -> None:
     evidence.add_argument("--placed-as", default="", metavar="ID", help="the venue has it, and calls it so")
     evidence.add_argument(
         "--never-placed", action="store_true", help="you have looked, and the venue has no trace of it"
+    )
+    evidence.add_argument(
+        "--gone", action="store_true", help="it was open, and the venue has not shown it for long: it has ended"
     )
     _add_operation(resolve)
 

@@ -4,8 +4,10 @@ And `gridwright settle-workflow`, for what an upgrade may leave. It stands besid
 it may name them; nothing else in the command line does.
 """
 
+import contextlib
 import os
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -66,6 +68,29 @@ def upgrade_all(found: Sequence[Holding], console: Console) -> int:
                     line = f"{unit.title}: {before.version} → {before.newest}, backup in {backup}"
                 console.print(line, soft_wrap=True, markup=False, highlight=False)
     return 0
+
+
+def begin_anew(found: Sequence[Holding], console: Console, *, confirmed: bool) -> int:
+    """Puts aside all that the services keep, so that the next start finds nothing. Deletes nothing. Raises HeldError.
+
+    1 where it was not confirmed and nothing was done. Repeated after a crash, it puts aside what is left.
+    """
+    stamp = datetime.now(UTC).strftime("%Y%m%d_%H%M%S")
+    with contextlib.ExitStack() as leases:
+        for one in found:
+            leases.enter_context(one.lease())
+        for unit in (unit for one in found for unit in one.units):
+            if not unit.status().version:
+                line = f"{unit.title}: not there, nothing to put aside"
+            elif confirmed:
+                line = f"{unit.title}: {unit.where} → {unit.set_aside(stamp)}"
+            else:
+                line = f"{unit.title}: {unit.where} would be put aside"
+            console.print(line, soft_wrap=True, markup=False, highlight=False)
+    if not confirmed:
+        warning = "nothing was done: the grids' positions and profits, and orders that still rest, would be forgotten"
+        console.print(f"{warning}; say it again with --yes", soft_wrap=True, markup=False, highlight=False)
+    return 0 if confirmed else 1
 
 
 def settle_workflows(config: Path, workflow_ids: Sequence[str], console: Console) -> int:

@@ -43,11 +43,12 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """An operator's word on an order that is UNKNOWN. `placed_as` is what the venue calls it; empty: never placed."""
+    """An operator's word on an order. `placed_as` is what the venue calls it; empty: never placed, or gone."""
 
     symbol: str
     client_order_id: str
     placed_as: str
+    gone: bool
     who: str
     why: str
     request_id: str
@@ -73,6 +74,12 @@ def operate(
     return f"{order.symbol or 'the grid'} is {mode}{workflow} (request {order.request_id})"
 
 
+def _evidence(word: Word) -> executor_pb2.Evidence.ValueType:
+    if word.gone:
+        return executor_pb2.EVIDENCE_GONE
+    return executor_pb2.EVIDENCE_PLACED if word.placed_as else executor_pb2.EVIDENCE_NEVER_PLACED
+
+
 def resolve_order(
     channel: grpc.Channel,
     word: Word,
@@ -86,7 +93,7 @@ def resolve_order(
         request_id=word.request_id,
         symbol=word.symbol,
         client_order_id=word.client_order_id,
-        evidence=executor_pb2.EVIDENCE_PLACED if word.placed_as else executor_pb2.EVIDENCE_NEVER_PLACED,
+        evidence=_evidence(word),
         exchange_order_id=word.placed_as,
         who=word.who,
         why=word.why,

@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -110,6 +111,19 @@ class Unit:
             ) from error
         return backup
 
+    def set_aside(self, stamp: str) -> str:
+        """Gives the file or schema another name, with the stamp in it, and says where it is now.
+
+        Raises HeldError where somebody still uses the file. The caller has the service's lease.
+        """
+        if self._file is not None:
+            return str(_set_file_aside(self._file, stamp))
+        name = f"{self.versions.name}_aside_{stamp}"
+        with self._connected() as connection:
+            connection.execute(sa.text(f'ALTER SCHEMA "{self.versions.name}" RENAME TO "{name}"'))
+            connection.commit()
+        return f"{shown(self.url)} schema {name}"
+
     @property
     def _file(self) -> Path | None:
         return Path(str(self.url.database)) if self.url.get_backend_name() == "sqlite" else None
@@ -137,6 +151,19 @@ class Unit:
                 yield connection
         finally:
             engine.dispose()
+
+
+def _set_file_aside(file: Path, stamp: str) -> Path:
+    """Moves what is in the -wal into the file, so that all of it is renamed at once."""
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise HeldError(f"the file {file} is in use: stop what reads it first")
+    aside = file.with_name(f"{file.name}.aside-{stamp}")
+    file.rename(aside)
+    for suffix in ("-wal", "-shm"):
+        Path(f"{file}{suffix}").unlink(missing_ok=True)
+    return aside
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,15 @@
-"""Settings that every service's client of an exchange shares: spot markets only, the test network, another address.
+"""What every service's client of an exchange shares: spot only, test networks, other addresses, nothing sent twice.
 
 It knows the shape of ccxt's options and nothing of ccxt itself, so the services' adapters stay the only importers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from gridrpc.settings import ConfigError
+
+_MARK = "gridwright_retrieves"
 
 
 def load_spot_only(client: Any) -> None:
@@ -41,3 +43,49 @@ def rebased(urls: Any, base_url: str) -> Any:
     url, base = urlsplit(urls), urlsplit(base_url)
     scheme = base.scheme.replace("http", "ws") if url.scheme in ("ws", "wss") else base.scheme
     return urlunsplit((scheme, base.netloc, base.path.rstrip("/") + url.path, url.query, ""))
+
+
+def send_once(client: Any) -> None:
+    """Keeps aiohttp from sending a request again by itself: a DELETE on a connection that broke would go out twice."""
+    open_session = client.open
+
+    def open_without_repeats(*arguments: Any, **named: Any) -> None:
+        open_session(*arguments, **named)
+        if client.session is not None:
+            client.session._retry_connection = False  # noqa: SLF001  # aiohttp has no public switch for it
+
+    client.open = open_without_repeats
+    if client.session is not None:
+        client.session._retry_connection = False  # noqa: SLF001
+
+
+def retrieve_rejections(client: Any) -> None:
+    """Keeps asyncio from logging "Future exception was never retrieved" at each reset of a websocket.
+
+    ccxt rejects every future of the connection, also those that nobody waits for any more.
+    """
+    find_socket = client.client
+
+    def socket(url: str) -> Any:
+        found = find_socket(url)
+        if not getattr(found, _MARK, False):
+            found.future = found.reusableFuture = _retrieving(found.future)
+            setattr(found, _MARK, True)
+        return found
+
+    client.client = socket
+
+
+def _retrieving(make: Callable[[str], Any]) -> Callable[[str], Any]:
+    def retrieved(message_hash: str) -> Any:
+        future = make(message_hash)
+        future.remove_done_callback(_retrieve)  # the same future may be asked for many times
+        future.add_done_callback(_retrieve)
+        return future
+
+    return retrieved
+
+
+def _retrieve(future: Any) -> None:
+    if not future.cancelled():
+        future.exception()

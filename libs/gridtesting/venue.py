@@ -111,6 +111,11 @@ class FakeVenue:
         return self.window_ms
 
     @property
+    def trade_ids_rise(self) -> bool:
+        """They are counted."""
+        return True
+
+    @property
     def now_ms(self) -> int:
         """The venue's own time."""
         return self._clock() + self.skew_ms

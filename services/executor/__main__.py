@@ -71,6 +71,7 @@ async def _serve(settings: Settings, ledger: Ledger) -> int:
     pace = Pace(
         poll_interval_ms=settings.poll_interval_ms,
         visibility_lag_ms=settings.venue.visibility_lag_ms,
+        order_gone_after_ms=settings.order_gone_after_ms,
         requests_per_second=settings.requests_per_second,
         burst=settings.burst,
         weight_share_percent=settings.weight_share_percent,

@@ -113,6 +113,7 @@ class Canceller:
             seen = await self._reader.read(partial(self._venue.order_by_client_id, symbol, cancel.client_order_id))
             if seen is None and cancel.exchange_order_id:
                 seen = await self._reader.read(partial(self._venue.order_by_id, symbol, cancel.exchange_order_id))
-        if seen is not None:
-            await self._recorder.order(seen)
+        if seen is None or seen.client_order_id != cancel.client_order_id:  # an id alone is believed of nobody
+            return None
+        await self._recorder.order(seen)
         return seen

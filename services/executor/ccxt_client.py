@@ -8,7 +8,7 @@ import ccxt.pro  # noqa: TID251  # one of the adapter's modules
 from executor.ccxt_tolerance import tolerate
 from executor.config import VenueSettings
 from gridrpc.settings import ConfigError
-from gridrpc.venue_client import enter_sandbox, load_spot_only, rebased
+from gridrpc.venue_client import enter_sandbox, load_spot_only, rebased, retrieve_rejections, send_once
 
 _BINANCE_ARRAYS = ("/openOrders", "/allOrders", "/myTrades")
 
@@ -35,6 +35,8 @@ def make_client(settings: VenueSettings) -> Any:
     )
     client.number = str  # with Decimal, ccxt 4.5.90 drops the fee of every trade it parses
     load_spot_only(client)
+    send_once(client)
+    retrieve_rejections(client)
     if settings.sandbox:
         enter_sandbox(client)
     if settings.base_url:

@@ -51,15 +51,20 @@ class CcxtVenue:
         self._weights = weights or RequestWeights({})
         self._account: Fresh[Any] = Fresh(lambda: self._ask(self._client.fetch_balance))
         self._request_window_ms = request_window_ms  # with one, requests carry it and our timestamp
-        self._pages_by_id = client.id.startswith("binance")
         self._fees = FeeReader(client)
         self._rules_age = RulesAge()
         self._reading = asyncio.Lock()
+        self._pages_by_id = str(client.id).startswith("binance")
 
     @property
     def request_window_ms(self) -> int | None:
         """The recvWindow, None for an exchange whose requests do not expire."""
         return self._request_window_ms
+
+    @property
+    def trade_ids_rise(self) -> bool:
+        """They do on Binance."""
+        return self._pages_by_id
 
     @property
     def name(self) -> str:

@@ -67,6 +67,7 @@ class Settings:
     weight_share_percent: int
     keep_finished_ms: int
     symbols: tuple[str, ...]
+    order_gone_after_ms: int = 3_600_000  # how long the venue has to deny an open order before a person may end it
     metrics: str = ""  # host:port to tell figures at; empty: nowhere
 
 
@@ -88,6 +89,7 @@ def read_settings(config: Table, environment: Mapping[str, str]) -> Settings:
         weight_share_percent=_weight_share(executor),
         keep_finished_ms=executor.integer("keep_finished_hours", 72, least=1) * 3_600_000,
         symbols=_symbols(config),
+        order_gone_after_ms=executor.integer("order_gone_after_ms", 3_600_000, least=60_000),
         metrics=executor.optional_address("metrics"),
     )
     venue.refuse_unread()

@@ -71,7 +71,7 @@ def word_from_proto(request: executor_pb2.ResolveOrderRequest) -> Word:
     if (evidence is Evidence.PLACED) != bool(request.exchange_order_id):
         raise InvalidArgument(
             f"exchange_order_id = {request.exchange_order_id!r}: with EVIDENCE_PLACED give what the venue calls the "
-            "order, with EVIDENCE_NEVER_PLACED nothing"
+            "order, with any other nothing"
         )
     return Word(
         request_id=request.request_id,

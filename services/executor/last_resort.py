@@ -4,18 +4,23 @@ One commit decides; what it leaves to do (recording the order that PLACED named)
 """
 
 import contextlib
+from functools import partial
 from typing import Never
 
 from executor.bell import Bell
 from executor.clock import VenueClock
+from executor.forgotten import Forgotten
 from executor.ledger import orders, requests, words
+from executor.ledger.orders import OrderRecord
 from executor.ledger.requests import LedgerAction
 from executor.ledger.store import Ledger
 from executor.ledger.words import Evidence, Word
 from executor.lookup import Absence, LookUp, Misfit
-from executor.ports import ReadFailedError, VenueOrder
+from executor.ports import ReadFailedError, Venue, VenueOrder
+from executor.reads import Reader
 from executor.resolver import Resolver
 from gridcore.actions import PlaceOrder
+from gridcore.money import ZERO
 from gridcore.orders import OrderStatus
 from gridrpc.crash import around
 from gridrpc.faults import FailedPrecondition, NotFound, Unavailable
@@ -24,12 +29,25 @@ from gridrpc.faults import FailedPrecondition, NotFound, Unavailable
 class LastResort:
     """Takes words. It never sends."""
 
-    def __init__(self, ledger: Ledger, look_up: LookUp, resolver: Resolver, clock: VenueClock, bell: Bell) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        look_up: LookUp,
+        resolver: Resolver,
+        clock: VenueClock,
+        bell: Bell,
+        venue: Venue,
+        reader: Reader,
+        forgotten: Forgotten,
+    ) -> None:
         self._run = ledger.writer.run
         self._look_up = look_up
         self._resolver = resolver
         self._clock = clock
         self._bell = bell
+        self._venue = venue
+        self._reader = reader
+        self._forgotten = forgotten
 
     async def resolve(self, word: Word) -> None:
         """Takes the word, once, and lets the order be recorded as far as the venue shows it now.
@@ -38,12 +56,13 @@ class LastResort:
         come by itself, Unavailable where the venue cannot be asked.
         """
         if not await self._run(words.said_before, word):
-            action = await self._run(words.doubted, word)
             match word.evidence:
                 case Evidence.PLACED:
-                    await self._check_shown(word, action)
+                    await self._check_shown(word, await self._run(words.doubted, word))
                 case Evidence.NEVER_PLACED:
-                    await self._check_absent(word, action)
+                    await self._check_absent(word, await self._run(words.doubted, word))
+                case Evidence.GONE:
+                    await self._check_gone(word, await self._run(words.open_one, word))
             with around("executor.word"):
                 await self._run(words.give, word, self._clock.local_ms())
         await self._carry_through(word)
@@ -81,6 +100,36 @@ class LastResort:
                 raise _unanswered(word, "a look-up got no answer")
             case Absence.PROVED | Absence.OPEN:
                 self._refuse_early(name, action)  # the look-up may have found our clock ahead of the venue's
+
+    async def _check_gone(self, word: Word, order: OrderRecord) -> None:
+        """The venue has denied it for long enough, denies it now, and shows no trade of it that we have not."""
+        name, number = word.client_order_id, order.exchange_order_id
+        denied_ms = self._forgotten.not_shown_for_ms(word.symbol, name)
+        left_ms = self._forgotten.gone_after_ms - (denied_ms or 0)
+        if denied_ms is None or left_ms > 0:
+            since = "shows it, or has not been asked yet" if denied_ms is None else f"may show it for {left_ms} ms more"
+            raise FailedPrecondition(f"order {name}: the venue {since}", reason="TOO_EARLY")
+        read, venue = self._reader.read, self._venue
+        try:
+            resting = await read(partial(venue.open_orders, word.symbol))
+            by_ids = [
+                await read(partial(venue.order_by_id, word.symbol, number)),
+                await read(partial(venue.order_by_client_id, word.symbol, name)),
+            ]
+            trades = await read(partial(venue.trades_of_order, word.symbol, number))
+        except ReadFailedError as error:
+            raise _unanswered(word, str(error)) from error
+        if any(seen is not None and seen.client_order_id == name for seen in [*resting, *by_ids]):
+            raise FailedPrecondition(f"order {name}: the venue shows it; it is not gone", reason="SHOWN")
+        if any(seen is not None for seen in by_ids):
+            return  # the id is another order's by now, and so are its trades
+        traded = sum((trade.fill.quantity for trade in trades), ZERO)
+        if any(trade.unreadable for trade in trades) or traded > order.executed:
+            raise FailedPrecondition(
+                f"order {name}: the venue shows trades of it that are not in the ledger, {traded} of {order.executed} "
+                "executed: they are recorded first",
+                reason="SHOWN",
+            )
 
     def _refuse_early(self, name: str, action: LedgerAction) -> None:
         left_ms = self._look_up.may_appear_until_ms(action.signed) - self._clock.venue_at_least_ms()

@@ -169,6 +169,11 @@ class Venue(Protocol):
         ...
 
     @property
+    def trade_ids_rise(self) -> bool:
+        """Whether a symbol's later trade always has the higher number."""
+        ...
+
+    @property
     def name(self) -> str:
         """What people call it."""
         ...

@@ -7,10 +7,11 @@ import sqlalchemy as sa
 
 from executor.bell import Bell
 from executor.clock import VenueClock
-from executor.ledger import fences, orders, updates, words
+from executor.forgotten import Forgotten
+from executor.ledger import cursors, fences, orders, updates, words
 from executor.ledger.orders import OrderRecord
 from executor.ledger.store import Ledger
-from executor.ports import ReadFailedError, UnreadableError, Venue, VenueOrder, VenueTrade
+from executor.ports import ReadFailedError, TradeCursor, UnreadableError, Venue, VenueOrder, VenueTrade
 from executor.reads import Reader
 from executor.standing import Standing
 from gridcore.orders import OrderStatus
@@ -20,13 +21,21 @@ _log = logging.getLogger(__name__)
 
 _NEVER_ON_BOOK = {None, OrderStatus.REJECTED, OrderStatus.NOT_PLACED}
 _MOST_FOREIGN = 10_000
+_MOST_VERIFIED = 10_000
 
 
 class Recorder:
     """The only way into the update log besides the resolver's findings."""
 
     def __init__(
-        self, ledger: Ledger, venue: Venue, reader: Reader, clock: VenueClock, bell: Bell, standing: Standing
+        self,
+        ledger: Ledger,
+        venue: Venue,
+        reader: Reader,
+        clock: VenueClock,
+        bell: Bell,
+        standing: Standing,
+        forgotten: Forgotten,
     ) -> None:
         self._ledger = ledger
         self._venue = venue
@@ -34,15 +43,20 @@ class Recorder:
         self._clock = clock
         self._bell = bell
         self._standing = standing
+        self._forgotten = forgotten
         self._foreign: dict[tuple[str, str], None] = {}  # exchange ids that were looked up; oldest first
+        self._verified: dict[tuple[str, str], None] = {}  # exchange ids that were seen with our client id; oldest first
 
     async def trade(self, trade: VenueTrade) -> None:
         """Records a trade if it is of ours. Raises ReadFailedError where the venue cannot say whose it is."""
         if (trade.symbol, trade.exchange_order_id) in self._foreign:
             return
-        order = await self._ledger.writer.run(_owner, trade)
+        order, newest = await self._ledger.writer.run(_owner, trade)
+        self._refuse_reset(trade, newest)
         if order is None:
             order = await self._look_up_owner(trade)
+        elif (trade.symbol, trade.exchange_order_id) not in self._verified:
+            await self._verify(order, trade)
         if order is None:
             return
         with around("executor.trade"):
@@ -80,7 +94,38 @@ class Recorder:
 
     async def _learned(self, seen: VenueOrder) -> OrderRecord | None:
         with around("executor.learn"):
-            return await self._ledger.writer.run(_learn, seen)
+            order = await self._ledger.writer.run(_learn, seen)
+        if order is not None:
+            self._note_verified(seen.symbol, seen.exchange_order_id)
+        return order
+
+    def _note_verified(self, symbol: str, exchange_order_id: str) -> None:
+        self._verified[symbol, exchange_order_id] = None
+        while len(self._verified) > _MOST_VERIFIED:
+            del self._verified[next(iter(self._verified))]
+
+    def _refuse_reset(self, trade: VenueTrade, newest: TradeCursor) -> None:
+        """Raises ReadFailedError for a trade of a venue that was reset: its ids mean something else."""
+        if self._venue.trade_ids_rise and _goes_backwards(trade, newest):
+            self._forgotten.backwards(trade, newest.after_id)
+        if sentence := self._forgotten.why_reset(trade.symbol):
+            raise ReadFailedError(sentence)
+
+    async def _verify(self, order: OrderRecord, trade: VenueTrade) -> None:
+        """An exchange id is believed only together with our client id. Raises ReadFailedError where it is another's.
+
+        What the venue does not show yet, it has just told us of itself.
+        """
+        try:
+            seen = await self._reader.read(partial(self._venue.order_by_id, trade.symbol, trade.exchange_order_id))
+        except UnreadableError as error:
+            seen = error.order
+        if seen is None:
+            return
+        if seen.client_order_id != order.client_order_id:
+            self._forgotten.taken(order, seen)
+            raise ReadFailedError(self._forgotten.why_reset(trade.symbol))
+        self._note_verified(trade.symbol, trade.exchange_order_id)
 
     async def _stop_for(self, order: OrderRecord, exchange_order_id: str) -> None:
         """The venue shows an order of ours that never was there as far as the ledger knows."""
@@ -146,7 +191,18 @@ class Recorder:
         return None
 
 
-def _owner(connection: sa.Connection, trade: VenueTrade) -> OrderRecord | None:
+def _goes_backwards(trade: VenueTrade, newest: TradeCursor) -> bool:
+    """Whether it is later than a trade that has a higher number."""
+    ids = trade.fill.trade_id, newest.after_id
+    return all(map(str.isdecimal, ids)) and int(ids[0]) < int(ids[1]) and trade.time_ms > newest.since_ms
+
+
+def _owner(connection: sa.Connection, trade: VenueTrade) -> tuple[OrderRecord | None, TradeCursor]:
+    """The order that the trade names, as far as the ledger knows it, and how far the trades have been read."""
+    return _named(connection, trade), cursors.read(connection, trade.symbol)
+
+
+def _named(connection: sa.Connection, trade: VenueTrade) -> OrderRecord | None:
     order = orders.by_exchange_id(connection, trade.symbol, trade.exchange_order_id)
     if order is None and trade.client_order_id:
         order = orders.by_client_id(connection, trade.client_order_id)

@@ -105,7 +105,9 @@ class Resolver:
             return True
         if record.exchange_order_id:  # a trade or the stream has proved it meanwhile
             seen = await self._reader.read(partial(self._venue.order_by_id, symbol, record.exchange_order_id))
-            return seen is not None and await self._found(action, seen)
+            # An exchange id is believed only together with our client id.
+            ours = seen is not None and seen.client_order_id == place.client_order_id
+            return ours and await self._found(action, seen)  # type: ignore[arg-type]  # it is one where it is ours
         finding = await self._look_up.find(symbol, place, action.signed)
         match finding:
             case VenueOrder():

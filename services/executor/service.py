@@ -19,6 +19,7 @@ from executor.clock import VenueClock
 from executor.conditions import ConditionsReader
 from executor.flight import Flight
 from executor.followers import Followers
+from executor.forgotten import Forgotten
 from executor.last_resort import LastResort
 from executor.ledger import pruning, requests
 from executor.ledger.life import ActionStatus
@@ -61,6 +62,7 @@ class Pace:
     keep_finished_ms: int = 72 * 3_600_000  # how long a finished request is told again
     resolve_pause_ms: int = 250  # before the second look at an UNKNOWN order; it doubles from there
     close_grace_seconds: float = 3.0
+    order_gone_after_ms: int = 3_600_000  # how long the venue has to deny an open order before a person may end it
     markets_interval_ms: int = 300_000  # between two readings of the venue's list of markets
     listing_interval_ms: int = 10_000  # the same while a symbol is missing in it, or its polls fail
     weight_share_percent: int = DEFAULT_SHARE
@@ -98,7 +100,8 @@ class Executor:
         self.books = BookReader(venue, self.reader)
         self.conditions = ConditionsReader(ledger, venue, self.reader, self.books)
         look_up = LookUp(venue, self.reader, clock, pace.visibility_lag_ms)
-        self.recorder = Recorder(ledger, venue, self.reader, clock, self.bell, self.standing)
+        self.forgotten = Forgotten(self.troubles, clock.local_ms, pace.order_gone_after_ms, pace.visibility_lag_ms)
+        self.recorder = Recorder(ledger, venue, self.reader, clock, self.bell, self.standing, self.forgotten)
         self.resolver = Resolver(
             ledger,
             venue,
@@ -113,7 +116,9 @@ class Executor:
         self.adoption = Adoption(
             ledger, venue, self.reader, self.recorder, clock, self.standing, pace.visibility_lag_ms
         )
-        self.last_resort = LastResort(ledger, look_up, self.resolver, clock, self.bell)
+        self.last_resort = LastResort(
+            ledger, look_up, self.resolver, clock, self.bell, venue, self.reader, self.forgotten
+        )
         self._unreadables = Unreadables(ledger, self.troubles)
         placer = Placer(venue, look_up, clock, throttle, self.standing)
         canceller = Canceller(ledger, venue, self.reader, self.recorder, clock, throttle)
@@ -195,6 +200,7 @@ class Executor:
             self.recorder,
             self.clock,
             self._unreadables,
+            self.forgotten,
             self._trust,
             poll_interval_ms=self._pace.poll_interval_ms,
             visibility_lag_ms=self._pace.visibility_lag_ms,

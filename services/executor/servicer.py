@@ -46,6 +46,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
             fault.reason = fault.reason if fault.reason == UNKNOWN_SYMBOL else MALFORMED
             raise
         self._executor.listing.check(wanted.symbol)
+        self._executor.forgotten.check(wanted.symbol)
         async for result in self._executor.batches.execute(wanted):
             crash_point("executor.told")
             yield convert_orders.result_to_proto(result)

@@ -9,6 +9,7 @@ from functools import partial
 
 from executor.clock import VenueClock
 from executor.first_failure import FirstFailure
+from executor.forgotten import Forgotten
 from executor.ledger import cursors, orders
 from executor.ledger.orders import OrderRecord
 from executor.ledger.store import Ledger
@@ -37,6 +38,7 @@ class Watch:
         recorder: Recorder,
         clock: VenueClock,
         unreadables: Unreadables,
+        forgotten: Forgotten,
         trust: StreamTrust,
         *,
         poll_interval_ms: int,
@@ -51,6 +53,7 @@ class Watch:
         self._recorder = recorder
         self._clock = clock
         self._unreadables = unreadables
+        self._forgotten = forgotten
         self._doubted_by_trades: dict[str, str] = {}  # as the last reading of the trades left it
         self._trust = trust
         self._first_pause_seconds = min(poll_interval_ms / 1000, _LONGEST_DEAF_SECONDS)
@@ -70,7 +73,7 @@ class Watch:
         executed = {order.client_order_id: order.executed for order in book}
         return any(
             record.client_order_id not in executed or executed[record.client_order_id] > record.executed
-            for record in known
+            for record in self._forgotten.due(known, executed)
         )
 
     async def take_book(self, known: list[OrderRecord], book: list[VenueOrder]) -> None:
@@ -80,7 +83,7 @@ class Watch:
         """
         names = {order.client_order_id for order in book}
         resting = [record for record in known if record.client_order_id in names]
-        several_gone = len(known) - len(resting) > _ONE_BY_ONE
+        several_gone = len(self._forgotten.due(known, names)) - len(resting) > _ONE_BY_ONE
         if self._doubted_by_trades or several_gone or self.moved(resting, book):
             await self.poll_trades()
         await self._take_orders(known, book)
@@ -122,7 +125,18 @@ class Watch:
                 self._trust.said()
 
     async def poll_trades(self) -> None:
-        """Reads the trades after the cursor. Raises ReadFailedError, with the cursor where it was."""
+        """Reads the trades after the cursor. Raises ReadFailedError, with the cursor where it was.
+
+        Of a venue that was reset none are taken in; whether our orders are there again is still looked at.
+        """
+        try:
+            if not self._forgotten.why_reset(self.symbol):
+                await self._take_trades()
+        except ReadFailedError:
+            if not self._forgotten.why_reset(self.symbol):
+                raise
+
+    async def _take_trades(self) -> None:
         began_ms = self._clock.venue_ms()
         cursor = await self._ledger.writer.run(cursors.read, self.symbol)
         trades = await self._reader.read(partial(self._venue.trades_after, self.symbol, cursor))
@@ -137,6 +151,7 @@ class Watch:
                 await self._ledger.writer.run(cursors.advance, self.symbol, moved)
 
     async def _take_orders(self, known: list[OrderRecord], resting: list[VenueOrder]) -> None:
+        denied: set[str] = set()
         in_doubt = await self._unreadables.ours(self.symbol, resting)
         for order in resting:
             if not order.unreadable:
@@ -146,14 +161,30 @@ class Watch:
         for record in known:
             if record.client_order_id in names:
                 continue
+            if not self._forgotten.is_due(self.symbol, record.client_order_id):
+                denied.add(record.client_order_id)
+                continue
             try:
-                gone = await self._reader.read(partial(self._venue.order_by_id, self.symbol, record.exchange_order_id))
+                gone = await self._find(record)
             except UnreadableError as error:
                 in_doubt[record.client_order_id] = sentence(record.client_order_id, error.order)
                 continue
-            if gone is not None:
+            if gone is None:
+                denied.add(record.client_order_id)
+            else:
                 await self._recorder.order(gone)
+        self._forgotten.note(self.symbol, known, denied)
         self._unreadables.tell(self.symbol, self._doubted_by_trades | in_doubt)
+
+    async def _find(self, record: OrderRecord) -> VenueOrder | None:
+        """Our order that left the book, by either of its ids. What only bears its exchange id is another order."""
+        seen = await self._reader.read(partial(self._venue.order_by_id, self.symbol, record.exchange_order_id))
+        if seen is not None and seen.client_order_id == record.client_order_id:
+            return seen
+        if seen is not None:
+            self._forgotten.taken(record, seen)
+        named = await self._reader.read(partial(self._venue.order_by_client_id, self.symbol, record.client_order_id))
+        return named if named is not None and named.exchange_order_id == record.exchange_order_id else None
 
 
 def _settled(cursor: TradeCursor, trades: list[VenueTrade], before_ms: int) -> TradeCursor:

@@ -48,7 +48,7 @@ def ledger_url(tmp_path: Path, database: Database) -> str:
 
 def run(capsys: pytest.CaptureFixture[str], action: str, config: Path) -> tuple[int, str]:
     """Exit code and everything that it said."""
-    arguments = parser().parse_args(["db", action, "--config", str(config)])
+    arguments = parser().parse_args(["db", *action.split(), "--config", str(config)])
     code = command.run(arguments, Console(width=200))
     said = capsys.readouterr()
     return code, said.out + said.err
@@ -248,3 +248,25 @@ def test_a_database_that_does_not_answer_exits_with_6(tmp_path: Path) -> None:
     assert ended.returncode == 6
     assert "postgresql://127.0.0.1:1/name" in ended.stderr
     assert "secret-word" not in ended.stderr + ended.stdout
+
+
+def test_beginning_anew_puts_everything_aside_and_deletes_nothing(
+    config: Path, tmp_path: Path, database: Database, ledger_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open_ledger(ledger_url, 1) as ledger, open_stores(tmp_path, database.sa_url, (BTC,)):
+        before = ledger.birth_id
+        held, refusal = run(capsys, "begin-anew --yes", config)
+    asked, plan = run(capsys, "begin-anew", config)
+    with open_ledger(ledger_url, 2) as ledger:
+        assert ledger.birth_id == before
+    done, said = run(capsys, "begin-anew --yes", config)
+    again, nothing = run(capsys, "begin-anew --yes", config)
+    with open_ledger(ledger_url, 3) as ledger:
+        assert ledger.birth_id != before
+    assert (held, asked, done, again) == (4, 1, 0, 0), (refusal, plan, said, nothing)
+    assert "would be put aside" in plan
+    assert nothing.count("nothing to put aside") == len(nothing.splitlines())
+    if not database.url:
+        (aside,) = tmp_path.glob("ledger.sqlite.aside-*")
+        with open_ledger(f"sqlite:///{aside}", 4) as ledger:
+            assert ledger.birth_id == before

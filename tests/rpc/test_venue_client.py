@@ -1,6 +1,7 @@
 """Executor and pricemon build the clients of the exchanges that their settings may name, and reach them."""
 
 import asyncio
+import gc
 import os
 import re
 import sys
@@ -16,7 +17,7 @@ from executor.ccxt_venue import CcxtVenue
 from executor.config import Settings as ExecutorSettings
 from executor.config import read_settings as read_executor_settings
 from gridrpc.settings import ConfigError, Table, read_toml
-from gridtesting.canned import CannedServer, canned
+from gridtesting.canned import CannedServer, Dropped, canned
 from pricemon.ccxt_feed import CcxtFeed, build_exchange
 from pricemon.config import Venue
 from pricemon.config import read_settings as read_pricemon_settings
@@ -246,3 +247,32 @@ async def _until_asked(server: CannedServer, process: asyncio.subprocess.Process
         assert process.returncode is None, "it ended before its first request"
         assert time.monotonic() < deadline, "no request"
         await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_a_request_on_a_connection_that_breaks_is_sent_once(method: str) -> None:
+    def drop(_: object) -> Any:
+        raise Dropped
+
+    async with canned({"GET /api/v3/time": {"serverTime": 1}, f"{method} /api/v3/order": drop}) as server:
+        client = build("executor", "binance", base_url=server.url)
+        await client.fetch_time()  # leaves a connection that is kept alive, which aiohttp would trust less
+        with pytest.raises(ccxt.NetworkError):
+            await client.fetch(f"{server.url}/api/v3/order", method)
+        await client.close()
+        assert server.requests.count(f"{method} /api/v3/order") == 1
+
+
+@pytest.mark.parametrize("service", ["executor", "pricemon"])
+async def test_a_rejection_that_nobody_waits_for_is_not_logged(service: str) -> None:
+    said: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context["message"]))
+    client = build(service, "binance", base_url="http://127.0.0.1:9")
+    socket = client.client("ws://127.0.0.1:9/ws")
+    for name in ("trades", "trades", "orders"):
+        socket.future(name)
+    socket.reject(ccxt.NetworkError("connection reset"))
+    await client.close()
+    del socket, client
+    gc.collect()
+    assert said == []

@@ -53,6 +53,8 @@ class _EvidenceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Evidence.Val
     """the venue has it, under an id that look-ups did not come upon"""
     EVIDENCE_NEVER_PLACED: _Evidence.ValueType  # 2
     """it never reached the book and never will"""
+    EVIDENCE_GONE: _Evidence.ValueType  # 3
+    """it was open, and the venue has denied it for long under both of its ids: it has ended"""
 
 class Evidence(_Evidence, metaclass=_EvidenceEnumTypeWrapper):
     """What an operator says of an order that is UNKNOWN."""
@@ -62,6 +64,8 @@ EVIDENCE_PLACED: Evidence.ValueType  # 1
 """the venue has it, under an id that look-ups did not come upon"""
 EVIDENCE_NEVER_PLACED: Evidence.ValueType  # 2
 """it never reached the book and never will"""
+EVIDENCE_GONE: Evidence.ValueType  # 3
+"""it was open, and the venue has denied it for long under both of its ids: it has ended"""
 Global___Evidence: _TypeAlias = Evidence  # noqa: Y015
 
 @_typing.final

@@ -185,6 +185,7 @@ class ExecutorServicer:
     def ResolveOrder(self, request, context):
         """An operator's word on an order that is UNKNOWN now: the last resort. PLACED is taken if the venue shows the order of
         that id and it fits; NEVER_PLACED only after its request window and the visibility lag, and while no look-up shows it.
+        GONE is about an order that is OPEN: once the venue has denied it for executor.order_gone_after_ms and denies it now.
         Neither is taken while the venue does not answer (UNAVAILABLE). FAILED_PRECONDITION for an order that is not
         UNKNOWN, or that the evidence does not fit. Idempotent by request_id: the same id tells again what came of it; with
         other contents it is ALREADY_EXISTS. Sends nothing to the venue's book.

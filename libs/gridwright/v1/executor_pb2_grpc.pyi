@@ -67,6 +67,7 @@ class ExecutorStub:
     ResolveOrder: _grpc.UnaryUnaryMultiCallable[_executor_pb2.ResolveOrderRequest, _executor_pb2.LedgerOrder]
     """An operator's word on an order that is UNKNOWN now: the last resort. PLACED is taken if the venue shows the order of
     that id and it fits; NEVER_PLACED only after its request window and the visibility lag, and while no look-up shows it.
+    GONE is about an order that is OPEN: once the venue has denied it for executor.order_gone_after_ms and denies it now.
     Neither is taken while the venue does not answer (UNAVAILABLE). FAILED_PRECONDITION for an order that is not
     UNKNOWN, or that the evidence does not fit. Idempotent by request_id: the same id tells again what came of it; with
     other contents it is ALREADY_EXISTS. Sends nothing to the venue's book.
@@ -124,6 +125,7 @@ class ExecutorAsyncStub(ExecutorStub):
     ResolveOrder: _aio.UnaryUnaryMultiCallable[_executor_pb2.ResolveOrderRequest, _executor_pb2.LedgerOrder]  # type: ignore[assignment]
     """An operator's word on an order that is UNKNOWN now: the last resort. PLACED is taken if the venue shows the order of
     that id and it fits; NEVER_PLACED only after its request window and the visibility lag, and while no look-up shows it.
+    GONE is about an order that is OPEN: once the venue has denied it for executor.order_gone_after_ms and denies it now.
     Neither is taken while the venue does not answer (UNAVAILABLE). FAILED_PRECONDITION for an order that is not
     UNKNOWN, or that the evidence does not fit. Idempotent by request_id: the same id tells again what came of it; with
     other contents it is ALREADY_EXISTS. Sends nothing to the venue's book.
@@ -232,6 +234,7 @@ class ExecutorServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_executor_pb2.LedgerOrder, _abc.Awaitable[_executor_pb2.LedgerOrder]]:
         """An operator's word on an order that is UNKNOWN now: the last resort. PLACED is taken if the venue shows the order of
         that id and it fits; NEVER_PLACED only after its request window and the visibility lag, and while no look-up shows it.
+        GONE is about an order that is OPEN: once the venue has denied it for executor.order_gone_after_ms and denies it now.
         Neither is taken while the venue does not answer (UNAVAILABLE). FAILED_PRECONDITION for an order that is not
         UNKNOWN, or that the evidence does not fit. Idempotent by request_id: the same id tells again what came of it; with
         other contents it is ALREADY_EXISTS. Sends nothing to the venue's book.

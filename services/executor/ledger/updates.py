@@ -69,6 +69,12 @@ def append_not_placed(connection: sa.Connection, client_order_id: str, now_ms: i
     _append(connection, order, "", OrderStatus.NOT_PLACED, 0, now_ms)
 
 
+def append_gone(connection: sa.Connection, order: orders.OrderRecord, now_ms: int) -> None:
+    """Appends that an open order has ended, as it was last known: the venue shows it no more."""
+    orders.set_status(connection, order.client_order_id, OrderStatus.CANCELED, ended_ms=now_ms)
+    _append(connection, order, order.exchange_order_id, OrderStatus.CANCELED, 0, now_ms)
+
+
 def end_offset(connection: sa.Connection, symbol: str) -> int:
     """The last offset of the symbol's log, 0 where it is empty."""
     found: int = connection.execute(

@@ -19,10 +19,11 @@ from gridrpc.faults import AlreadyExists, FailedPrecondition, InvalidArgument, N
 
 
 class Evidence(Enum):
-    """What an operator says of an order that is UNKNOWN."""
+    """What an operator says of an order that is UNKNOWN, or open and not shown."""
 
     PLACED = "PLACED"  # the venue has it, under the named id
     NEVER_PLACED = "NEVER_PLACED"  # it never reached the book and never will
+    GONE = "GONE"  # it was open and the venue shows it nowhere any more: it has ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,27 @@ def doubted(connection: sa.Connection, word: Word) -> LedgerAction:
     return action
 
 
+def open_one(connection: sa.Connection, word: Word) -> OrderRecord:
+    """The order that the word is about, if it is open as far as the ledger knows.
+
+    Raises NotFound, InvalidArgument for an order of another symbol, FailedPrecondition with the order's status.
+    """
+    name = word.client_order_id
+    order = orders.by_client_id(connection, name)
+    if order is None:
+        raise NotFound(f"client_order_id {name!r} is not in the ledger: it was never placed here")
+    if order.symbol != word.symbol:
+        raise InvalidArgument(f"symbol = {word.symbol!r}: order {name} is of {order.symbol}")
+    if order.status is not OrderStatus.OPEN:
+        raise FailedPrecondition(f"order {name} {_standing(order)}: it cannot be gone", reason="NOT_OPEN")
+    if (given := of_order(connection, name)) is not None:
+        raise FailedPrecondition(
+            f"order {name} was resolved by the word of {given.word.who} before: a second one is not kept",
+            reason="SAID_BEFORE",
+        )
+    return order
+
+
 def give(connection: sa.Connection, word: Word, now_ms: int) -> None:
     """Takes the word, once: PLACED lets the order be known by its id, NEVER_PLACED ends it.
 
@@ -103,7 +125,8 @@ def give(connection: sa.Connection, word: Word, now_ms: int) -> None:
     """
     if said_before(connection, word):
         return
-    action = doubted(connection, word)
+    record = open_one(connection, word) if word.evidence is Evidence.GONE else None
+    action = None if record is not None else doubted(connection, word)
     values = asdict(word) | {"evidence": word.evidence.value, "recorded_ms": now_ms}
     connection.execute(sa.insert(words).values(values))
     match word.evidence:
@@ -111,7 +134,11 @@ def give(connection: sa.Connection, word: Word, now_ms: int) -> None:
             orders.learn_exchange_id(connection, word.client_order_id, word.exchange_order_id)
         case Evidence.NEVER_PLACED:
             updates.append_not_placed(connection, word.client_order_id, now_ms)
+            assert action is not None
             moves.resolve(connection, action)
+        case Evidence.GONE:
+            assert record is not None
+            updates.append_gone(connection, record, now_ms)
 
 
 def _standing(order: OrderRecord) -> str:
