@@ -61,12 +61,17 @@ def test_a_refusal_is_told_in_the_servicers_words_and_not_repeated(script) -> No
 
 
 @pytest.mark.parametrize(
-    ("placed_as", "evidence"), [("77", executor_pb2.EVIDENCE_PLACED), ("", executor_pb2.EVIDENCE_NEVER_PLACED)]
+    ("placed_as", "gone", "evidence"),
+    [
+        ("77", False, executor_pb2.EVIDENCE_PLACED),
+        ("", False, executor_pb2.EVIDENCE_NEVER_PLACED),
+        ("", True, executor_pb2.EVIDENCE_GONE),
+    ],
 )
 def test_a_word_on_an_unknown_order_goes_to_the_executor_until_it_is_answered(
-    script, placed_as: str, evidence: executor_pb2.Evidence.ValueType
+    script, placed_as: str, gone: bool, evidence: executor_pb2.Evidence.ValueType
 ) -> None:
-    word = Word("BTC/USDT", "g1", placed_as, "ann", "looked it up", "r-3")
+    word = Word("BTC/USDT", "g1", placed_as, gone, "ann", "looked it up", "r-3")
     call = script.call(resolve_order, script.channel, word, pause=lambda _: None)
     script.answer("ResolveOrder", None, grpc.StatusCode.UNAVAILABLE, "gone")
     request = script.answer(
