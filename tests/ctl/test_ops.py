@@ -84,7 +84,9 @@ def test_a_word_on_an_unknown_order_goes_to_the_executor_until_it_is_answered(
 
 
 def test_a_word_that_is_refused_says_why(script) -> None:
-    call = script.call(resolve_order, script.channel, Word("BTC/USDT", "g1", "", "ann", "why", "r-4"))
+    call = script.call(
+        resolve_order, script.channel, Word("BTC/USDT", "g1", "", gone=False, who="ann", why="why", request_id="r-4")
+    )
     refusal = rpc_status.to_status(status_of(FailedPrecondition("order g1 is OPEN: there is nothing to resolve")))
     script.answer("ResolveOrder", None, refusal.code, refusal.details, tuple(refusal.trailing_metadata))
     with pytest.raises(OperationError, match="resolve-order was refused: order g1 is OPEN"):
