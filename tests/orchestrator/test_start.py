@@ -224,8 +224,8 @@ async def test_what_a_grid_still_has_that_left_the_config_is_told_and_stops_nobo
 
     world.symbols = (BTC,)
     async with run_inside(world) as orchestrator:
-        await orchestrator.until_seq(2)
-        assert len(world.opening()) == 3, "the grid that is back goes on"
+        await orchestrator.until_seq(1)
+        await until(lambda: len(world.opening()) == 3, "the grid that is back to go on")
 
 
 async def test_orders_of_a_grid_that_left_the_config_are_told(world: World) -> None:

@@ -67,7 +67,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
 @contextlib.contextmanager
 def unknown_symbol(services: Services) -> Iterator[Start]:
     def misspell(values: Values) -> None:
-        values["grids"].append({**values["grids"][0], "symbol": "BTC/USDX"})
+        values["grids"][0]["symbol"] = "BTC/USDX"  # with a second grid that is right, only this one is refused
 
     yield Start(services.edited(misspell))
 

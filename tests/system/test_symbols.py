@@ -1,0 +1,111 @@
+"""Two grids on the whole house, one symbol sick: it is shown as refused with its sentence, and the other trades."""
+
+import asyncio
+import time
+import tomllib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from gridctl.__main__ import run
+from gridctl.arguments import parser
+from gridctl.stage import Stage, example
+from gridctl.toml import to_toml
+from gridtesting.processes import Stack, running_stack
+from gridwright.v1 import orchestrator_pb2, simex_pb2
+
+pytestmark = pytest.mark.system
+
+WELL, SICK = "BTC/USDT", "ETH/USDT"
+SERVICES = ("orchestrator", "executor", "pricemon")
+DEADLINE_SECONDS = 60.0
+
+
+@pytest.fixture
+async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
+    values = tomllib.loads(example("demo.toml"))
+    for place in (values["simex"]["markets"], values["grids"]):
+        place.append({**place[0], "symbol": SICK})
+    own = tmp_path / "own.toml"
+    own.write_text(to_toml(values), encoding="utf-8")
+    async with running_stack(tmp_path, Stage(config=own), forked=True) as stack:
+        for symbol in (WELL, SICK):
+            await until(stack, f"{symbol} trades", lambda symbol=symbol: goes_on(stack, symbol, 0))
+        yield stack
+
+
+async def test_a_symbol_that_leaves_the_list_and_comes_back_concerns_nobody_else(stack: Stack) -> None:
+    await list_it(stack, listed=False)
+    await until(stack, "the symbol is refused", lambda: refused(stack, "is not listed any more"))
+    await well_goes_on(stack)
+    assert await status(stack) == 1
+
+    for name in SERVICES:
+        assert await stack[name].stop() == 0
+        await stack[name].start()
+    for name in SERVICES:
+        await stack[name].serving()
+    await until(stack, "it is refused after a restart too", lambda: refused(stack, "is not listed any more"))
+    await well_goes_on(stack)
+
+    await list_it(stack, listed=True)
+    before = (await state(stack, SICK)).state.seq
+    await until(stack, "it trades again", lambda: goes_on(stack, SICK, before))
+    await until(stack, "all is in order", lambda: in_order(stack))
+    report = await stack.audit()
+    assert report.clean, report
+
+
+async def test_a_minimum_that_one_grid_cannot_reach_refuses_that_grid_at_a_start(stack: Stack) -> None:
+    assert await stack["orchestrator"].stop() == 0
+    rules = simex_pb2.VenueRules(min_notional="1000")
+    await stack.wires.simex.SetMarketRules(simex_pb2.SetMarketRulesRequest(symbol=SICK, rules=rules))
+    await stack["executor"].stop()
+    for name in ("executor", "orchestrator"):
+        await stack[name].start()
+        await stack[name].serving()
+    await until(stack, "the grid is refused", lambda: refused(stack, "1000"))
+    await well_goes_on(stack)
+
+
+async def list_it(stack: Stack, *, listed: bool) -> None:
+    rules = simex_pb2.VenueRules(listed=listed)
+    await stack.wires.simex.SetMarketRules(simex_pb2.SetMarketRulesRequest(symbol=SICK, rules=rules))
+
+
+async def state(stack: Stack, symbol: str) -> orchestrator_pb2.GetStateResponse:
+    request = orchestrator_pb2.GetStateRequest(symbol=symbol)
+    return await stack.answer(stack.wires.orchestrator.GetState, request)
+
+
+async def refused(stack: Stack, sentence: str) -> bool:
+    answer = await state(stack, SICK)
+    return sentence in answer.refused and not answer.trading
+
+
+async def goes_on(stack: Stack, symbol: str, seq: int) -> bool:
+    answer = await state(stack, symbol)
+    return answer.trading and answer.state.seq > seq and answer.refused == ""
+
+
+async def well_goes_on(stack: Stack) -> None:
+    before = (await state(stack, WELL)).state.seq
+    await until(stack, f"{WELL} goes on", lambda: goes_on(stack, WELL, before + 2))
+
+
+async def status(stack: Stack) -> int:
+    arguments = parser().parse_args(["status", "--config", str(stack.house.config)])
+    return await asyncio.to_thread(run, arguments, Console(quiet=True))
+
+
+async def in_order(stack: Stack) -> bool:
+    return await status(stack) == 0
+
+
+async def until(stack: Stack, what: str, condition: Callable[[], Awaitable[bool]]) -> None:
+    ends = time.monotonic() + DEADLINE_SECONDS
+    while not await condition():
+        assert time.monotonic() < ends, f"not within {DEADLINE_SECONDS:g} s: {what}\n{stack.outputs()}"
+        await asyncio.sleep(0.1)
