@@ -36,7 +36,7 @@ class Pricemon:
 async def running(settings: Settings, feed: PriceFeed, clock: Clock = system_clock) -> AsyncIterator[Pricemon]:
     """Serves for as long as the block runs. Raises OSError where the address cannot be bound.
 
-    Health is NOT_SERVING until the venue has confirmed every symbol, and SERVING from then on, whatever the feed does:
+    Health is NOT_SERVING until the venue has told what it lists, and SERVING from then on, whatever the feed does:
     a restart would not mend a venue, and each price tells its own age.
     """
     board = PriceBoard(settings.symbols)

@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+import pytest
+
 from gridtesting.orchestrator import BTC, START, World, run_inside, spawn
 from gridtesting.waiting import until
 from gridwright.v1 import models_pb2
@@ -20,7 +22,8 @@ async def test_a_plan_that_is_too_large_for_the_executor_ends_no_grid(world: Wor
     assert "actions has 3 entries" in row.results[0].message
 
 
-async def test_such_a_plan_on_record_from_before_is_settled_at_the_start(world: World) -> None:
+@pytest.mark.parametrize("status", ["PENDING", "CANCELLED"], ids=["as it is", "by settle-workflow"])
+async def test_such_a_plan_on_record_from_before_is_settled_at_the_start(world: World, status: str) -> None:
     world.executor.sending.clear()
     async with spawn(world) as child:
         await until(lambda: bool(world.executor.requests), "the request to be on its way", 20)
@@ -28,6 +31,7 @@ async def test_such_a_plan_on_record_from_before_is_settled_at_the_start(world: 
     world.executor.requests.clear()  # as if the executor had refused it: its ledger knows nothing of it
     world.executor.sending.set()
     world.executor.most_actions = 2
+    world.query_workflows(f"UPDATE workflow_status SET status = '{status}'")
     async with run_inside(world) as orchestrator:
         row = await orchestrator.client.explain(1)
         world.executor.most_actions = 1_000
