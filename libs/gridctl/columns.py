@@ -10,19 +10,30 @@ Cell = str | Text
 
 
 def fitting(header: Sequence[str], rows: Sequence[Sequence[Cell]], width: int) -> list[Table]:
-    """Tables of at most `width` columns with the rows' cells. Each begins with the first cell, the row's name.
+    """Tables of at most `width` columns with the rows' cells, as few as will do, and alike in width.
 
-    A row may be shorter than the header. Only where a name and one cell are too wide together is a line too long.
+    Each begins with the first cell, the row's name. A row may be shorter than the header. Only where a name and one cell
+    are too wide together is a line too long.
     """
-    tables: list[Table] = []
     widths = [_widest(header, rows, number) for number in range(len(header))]
-    group: list[int] = [0]
-    for number in range(1, len(header)):
-        if len(group) > 1 and sum(widths[each] for each in [*group, number]) + _GAP * len(group) > width:
-            tables.append(_table(header, rows, group))
-            group = [0]
-        group.append(number)
-    return [*tables, _table(header, rows, group)]
+    groups = _groups(widths, width)
+    for narrower in range(width - 1, 0, -1):
+        tighter = _groups(widths, narrower)
+        if len(tighter) > len(groups):
+            break
+        groups = tighter
+    return [_table(header, rows, group) for group in groups]
+
+
+def _groups(widths: Sequence[int], width: int) -> list[list[int]]:
+    """The numbers of the columns of each table."""
+    groups = [[0]]
+    for number in range(1, len(widths)):
+        together = sum(widths[each] for each in [*groups[-1], number]) + _GAP * len(groups[-1])
+        if len(groups[-1]) > 1 and together > width:
+            groups.append([0])
+        groups[-1].append(number)
+    return groups
 
 
 def _widest(header: Sequence[str], rows: Sequence[Sequence[Cell]], number: int) -> int:

@@ -1,15 +1,14 @@
 """A venue that tells its health how each request ended, and is otherwise the venue itself."""
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
 from executor.ports import Venue, VenueError
 from executor.venue_health import VenueHealth
 
-_PUBLIC = frozenset(
-    {"connect", "time_ms"}
-)  # their failure says something about the venue, their success not of the keys
+# Their failure says something about the venue, their success nothing of the keys: it may come from what is public.
+_UNSIGNED = frozenset({"connect", "time_ms", "market_rules"})
 _WRITES = frozenset({"place", "cancel"})
 _SILENT = frozenset({"close"})
 
@@ -33,7 +32,7 @@ class _Observed:
             return found
         if name in _WRITES:
             return self._write(found, place=name == "place")
-        return self._read(found, signed=name not in _PUBLIC)
+        return self._read(found, signed=name not in _UNSIGNED)
 
     def _read(self, ask: Callable[..., Awaitable[Any]], *, signed: bool) -> Callable[..., Awaitable[Any]]:
         async def read(*args: Any, **kwargs: Any) -> Any:
@@ -44,10 +43,21 @@ class _Observed:
                 self._health.read_failed(error, began_ms)
                 raise
             if signed:
-                self._health.read_succeeded()
+                self._take(answer, began_ms)
             return answer
 
         return read
+
+    def _take(self, answer: Any, began_ms: int) -> None:
+        """One that is an answer for each symbol may hold failures, and says nothing where it has no answer at all."""
+        if not isinstance(answer, Mapping):
+            self._health.read_succeeded(began_ms)
+            return
+        failures = [each for each in answer.values() if isinstance(each, VenueError)]
+        if len(failures) < len(answer):
+            self._health.read_succeeded(began_ms)
+        elif failures:
+            self._health.read_failed(failures[0], began_ms)
 
     def _write(self, send: Callable[..., Awaitable[Any]], *, place: bool) -> Callable[..., Awaitable[Any]]:
         async def write(symbol: str, *args: Any, **kwargs: Any) -> Any:

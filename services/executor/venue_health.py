@@ -52,14 +52,17 @@ class VenueHealth:
         self._failures = 0  # in a row
         self._failing_since_ms = 0
         self._succeeded_ms = now_ms()
-        self._keys_refused = False  # of reads; those of trading have a subject of their own
+        self._keys_refused = False  # for questions; for trading alone they are a trouble with a subject of its own
+        self._keys_refused_ms = 0
+        self._trading_refused: RefusedError | None = None
         self._trading_refused_ms = 0
+        self._may_only_read = False
         self._limited_until_ms = 0
 
     @property
     def away(self) -> str:
         """Why no signed request succeeds at present; empty where they do."""
-        if self._keys_refused or self._trading_refused_ms:
+        if self._keys_refused or self._may_only_read:
             return "the venue refuses the keys"
         return "no request to the venue succeeds" if self._lasts() else ""
 
@@ -67,15 +70,22 @@ class VenueHealth:
     def doubtful(self) -> bool:
         """Whether something signed is to be asked, to find out how it is: the last request failed or was long ago."""
         quiet = self._now_ms() - self._succeeded_ms >= GRACE_MS
-        return (quiet or bool(self._failures) or self._keys_refused) and self._limited_until_ms <= self._now_ms()
+        unclear = self._trading_refused is not None and not self._may_only_read
+        wanted = quiet or unclear or bool(self._failures) or self._keys_refused
+        return wanted and self._limited_until_ms <= self._now_ms()
 
-    def read_succeeded(self) -> None:
-        """A signed question got its answer."""
+    def read_succeeded(self, began_ms: int) -> None:
+        """A signed question that was put then got its answer."""
+        if began_ms < self._keys_refused_ms:
+            return  # it was under way as the keys were refused
         whole = self._keys_refused  # not only trading was refused: that it is over is known by a question too
         self._keys_refused = False
         self._troubles.end(Kind.KEY_REFUSED)
         if whole:
             self._trading_taken()
+        elif self._trading_refused is not None and began_ms >= self._trading_refused_ms and not self._may_only_read:
+            self._may_only_read = True
+            self._refuse_trading(self._trading_refused)
         self._succeeded()
 
     def read_failed(self, error: Exception, began_ms: int) -> None:
@@ -105,14 +115,13 @@ class VenueHealth:
 
     def look(self) -> None:
         """Forgets refused trading where nobody has tried to trade for long."""
-        if self._trading_refused_ms and self._now_ms() - self._trading_refused_ms > _FORGET_TRADING_MS:
+        if self._trading_refused and self._now_ms() - self._trading_refused_ms > _FORGET_TRADING_MS:
             self._trading_taken()
 
     def _refused(self, error: RefusedError, began_ms: int) -> None:
         match error.reason:
             case Refusal.KEY_REFUSED:
-                self._trading_refused_ms = self._now_ms()
-                self._troubles.begin(Kind.KEY_REFUSED, self._said(error, _NO_TRADING), subject=_TRADING)
+                self._refuse_trading(error)
             case Refusal.CLOCK_SKEW:
                 self._fail(Kind.CLOCK_SKEW, error, _CLOCK, began_ms)
             case Refusal.RATE_LIMITED | Refusal.VENUE_UNREACHABLE:
@@ -122,8 +131,15 @@ class VenueHealth:
             case _:
                 pass  # it may have been refused before the wire, which says nothing about the venue
 
+    def _refuse_trading(self, error: RefusedError) -> None:
+        """Whether the keys are good for nothing or for reading, the next question finds out."""
+        self._trading_refused, self._trading_refused_ms = error, self._now_ms()
+        if self._may_only_read:
+            self._troubles.begin(Kind.KEY_REFUSED, self._said(error, _NO_TRADING), subject=_TRADING)
+
     def _refuse_keys(self, error: Exception) -> None:
-        self._keys_refused = True
+        self._keys_refused, self._keys_refused_ms = True, self._now_ms()
+        self._may_only_read = False
         self._troubles.end(Kind.KEY_REFUSED, subject=_TRADING)  # part of it
         self._troubles.begin(Kind.KEY_REFUSED, self._said(error, _KEYS))
 
@@ -159,7 +175,7 @@ class VenueHealth:
                 self._troubles.end(kind)
 
     def _trading_taken(self) -> None:
-        self._trading_refused_ms = 0
+        self._trading_refused, self._may_only_read = None, False
         self._troubles.end(Kind.KEY_REFUSED, subject=_TRADING)
 
     def _said(self, error: Exception, remedy: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
@@ -12,7 +13,7 @@ from gridrpc.channel import open_channel
 from gridtesting.orchestrator import eventually
 from gridtesting.processes import start_listening
 from gridtesting.simex import SimexHandle, running_simex
-from gridwright.v1 import executor_pb2_grpc, models_pb2, simex_pb2
+from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2, simex_pb2
 
 pytestmark = pytest.mark.system
 
@@ -68,9 +69,16 @@ def keys(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_keys_that_stop_working_are_a_trouble_and_not_serving_until_they_work_again(tmp_path: Path) -> None:
     async with running_simex(tmp_path) as simex, running_executor_of(simex, tmp_path) as seen:
         await eventually(lambda: seen.says([], SERVING), "it serves without trouble", 30)
+        await seen.executor.GetMarketRules(executor_pb2.GetMarketRulesRequest(symbol="BTC/USDT"))
         await simex.fault("ERROR_CODE", code=-2015, account="main")
         await eventually(lambda: seen.says(["KEY_REFUSED"], NOT_SERVING), "the keys are refused", 10)
-        await simex.received("GET openOrders", after_seq=(await simex.requests())[-1].seq)  # it asks on
+        for _ in range(3):  # it goes on while others ask, also for what is public or remembered
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                await seen.executor.GetMarketRules(executor_pb2.GetMarketRulesRequest(symbol="BTC/USDT"))
+            with pytest.raises(grpc.aio.AioRpcError):
+                await seen.executor.ListOpenOrders(executor_pb2.ListOpenOrdersRequest(symbol="BTC/USDT"))
+            assert await seen.says(["KEY_REFUSED"], NOT_SERVING)
+        assert len(seen.alerts()) == 1
         await simex.control.ClearFaults(simex_pb2.ClearFaultsRequest())
         await eventually(lambda: seen.says([], SERVING), "the keys are taken again", 10)
         assert len(seen.alerts()) == 2

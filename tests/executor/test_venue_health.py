@@ -44,17 +44,19 @@ def test_refused_keys_are_a_trouble_at_once_and_end_with_the_first_answer(
     assert kinds(troubles) == [(Kind.KEY_REFUSED, "")]
     assert SECRET not in troubles.present()[0].message
     assert health.away
-    health.read_succeeded()
+    health.read_succeeded(clock())
     assert kinds(troubles) == []
     assert not health.away
 
 
 def test_keys_that_may_only_read_stay_a_trouble_until_an_order_is_taken(
-    health: VenueHealth, troubles: Troubles
+    health: VenueHealth, troubles: Troubles, clock: ManualClock
 ) -> None:
     refused = RefusedError(Refusal.KEY_REFUSED, "-2015")
-    health.write_failed("BTC/USDT", refused, 0, place=True)
-    health.read_succeeded()
+    health.write_failed("BTC/USDT", refused, clock(), place=True)
+    assert health.doubtful  # the next question says whether the keys are good for nothing
+    assert kinds(troubles) == []
+    health.read_succeeded(clock())
     assert kinds(troubles) == [(Kind.KEY_REFUSED, "trading")]
     assert health.away
     health.placed()
@@ -67,16 +69,29 @@ def test_keys_that_come_back_as_a_whole_may_trade_as_far_as_is_known(
 ) -> None:
     health.write_failed("BTC/USDT", RefusedError(Refusal.KEY_REFUSED, "-2015"), clock(), place=True)
     health.read_failed(KeysRefusedError("-2015"), clock())
+    health.write_failed("BTC/USDT", RefusedError(Refusal.KEY_REFUSED, "-2015"), clock(), place=True)
     assert kinds(troubles) == [(Kind.KEY_REFUSED, "")]
-    health.read_succeeded()
+    health.read_succeeded(clock())
     assert kinds(troubles) == []
     assert not health.away
+
+
+def test_an_answer_that_was_under_way_as_the_keys_were_refused_ends_nothing(
+    health: VenueHealth, troubles: Troubles, clock: ManualClock
+) -> None:
+    began_ms = clock()
+    clock.advance(10)
+    health.read_failed(KeysRefusedError("-2015"), clock())
+    health.read_succeeded(began_ms)
+    assert kinds(troubles) == [(Kind.KEY_REFUSED, "")]
 
 
 def test_refused_trading_is_forgotten_where_nobody_trades_any_more(
     health: VenueHealth, troubles: Troubles, clock: ManualClock
 ) -> None:
     health.write_failed("BTC/USDT", RefusedError(Refusal.KEY_REFUSED, "-2015"), clock(), place=True)
+    health.read_succeeded(clock())
+    assert kinds(troubles) == [(Kind.KEY_REFUSED, "trading")]
     clock.advance(900_001)
     health.look()
     assert kinds(troubles) == []
@@ -100,7 +115,7 @@ def test_silence_is_a_trouble_once_it_lasts_and_tells_since_when(
     assert kinds(troubles) == [(kind, "")]
     assert troubles.present()[0].since_ms == began_ms
     assert health.away
-    health.read_succeeded()
+    health.read_succeeded(clock())
     assert kinds(troubles) == []
     assert not health.away
 
@@ -111,7 +126,7 @@ def test_one_answer_among_failures_keeps_silence_from_being_a_trouble(
     for _ in range(5):
         health.read_failed(ReadFailedError("no answer"), clock())
         clock.advance(GRACE_MS - 1)
-        health.read_succeeded()
+        health.read_succeeded(clock())
     assert kinds(troubles) == []
 
 
@@ -145,10 +160,10 @@ def test_a_limit_says_when_it_ends_and_lasts_until_then(
     health.read_failed(ReadFailedError(sentence, blocked_until_ms=until_ms), clock())
     assert [(each.kind, each.retry_at_ms) for each in troubles.present()] == [(kind, until_ms)]
     assert not health.doubtful  # nothing may be asked
-    health.read_succeeded()  # an answer that was under way
+    health.read_succeeded(clock())  # an answer that was under way
     assert kinds(troubles) == [(kind, "")]
     clock.advance(60_000)
-    health.read_succeeded()
+    health.read_succeeded(clock())
     assert kinds(troubles) == []
 
 
@@ -173,6 +188,7 @@ def test_a_refusal_by_the_book_proves_that_the_keys_are_good(
     health: VenueHealth, troubles: Troubles, clock: ManualClock, error: Exception
 ) -> None:
     health.write_failed("BTC/USDT", RefusedError(Refusal.KEY_REFUSED, "-2015"), clock(), place=True)
+    health.read_succeeded(clock())
     health.write_failed("BTC/USDT", error, clock(), place=True)
     assert kinds(troubles) == []
 
@@ -200,7 +216,7 @@ def test_what_comes_up_again_is_not_logged_again(
         for _ in range(100):
             health.read_failed(KeysRefusedError("-2015"), clock())
             clock.advance(1_000)
-        health.read_succeeded()
+        health.read_succeeded(clock())
     assert len(caplog.records) == 2
 
 
@@ -223,7 +239,7 @@ def test_what_fails_again_and_again_is_a_warning_once_until_it_succeeds(caplog: 
 
 
 def test_a_venue_that_was_asked_nothing_for_a_while_is_to_be_asked(health: VenueHealth, clock: ManualClock) -> None:
-    health.read_succeeded()
+    health.read_succeeded(clock())
     assert not health.doubtful
     clock.advance(GRACE_MS)
     assert health.doubtful
