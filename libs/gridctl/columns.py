@@ -12,8 +12,8 @@ Cell = str | Text
 def fitting(header: Sequence[str], rows: Sequence[Sequence[Cell]], width: int) -> list[Table]:
     """Tables of at most `width` columns with the rows' cells, as few as will do, and alike in width.
 
-    Each begins with the first cell, the row's name. A row may be shorter than the header. Only where a name and one cell
-    are too wide together is a line too long.
+    Each begins with the first cell, the row's name. A row may be shorter than the header. Only where a name and one
+    cell are too wide together is a line too long.
     """
     widths = [_widest(header, rows, number) for number in range(len(header))]
     groups = _groups(widths, width)
