@@ -130,7 +130,7 @@ class Book:
     @property
     def waiting(self) -> list[Order]:
         """Everybody's open orders that are not on the book yet, oldest first."""
-        return [self._orders[order_id] for order_id in sorted(self._waiting)]
+        return [self._orders[order_id] for order_id in sorted(self._waiting)] if self._waiting else []
 
     def algos(self, account: str) -> int:
         """How many algo orders of the account are open."""

@@ -33,7 +33,7 @@ def market_rules(rules: SymbolRules) -> MarketRules:
         quote=rules.quote,
         tick_size=rules.tick_size,
         lot_size=rules.lot_size,
-        min_quantity=rules.lot_size,
+        min_quantity=rules.min_quantity,
         min_notional=rules.min_notional,
         maker_fee=rules.maker_fee,
         taker_fee=rules.taker_fee,

@@ -81,9 +81,9 @@ class Step:
 
     def trigger(self) -> None:
         """After a trade of the market: algo orders track the price, and those that are due start to work."""
-        price = self._book.price
-        for waiting in self._book.waiting:
-            order = self._book.current(waiting)  # another one that was due may have ended it
+        waiting, price = self._book.waiting, self._book.price
+        for each in waiting:
+            order = self._book.current(each)  # another one that was due may have ended it
             if order is None or not order.waits or order.status is OrderStatus.PENDING_NEW or not order.type.is_algo:
                 continue
             then = tracked(order, price, self._time_ms)
@@ -331,9 +331,10 @@ class Step:
         self._book.keep(order)
         self._tracked.pop(order.order_id, None)
         account = self._accounts[order.account]
-        assets = dict.fromkeys([self._rules.base, self._rules.quote, *([trade.commission_asset] if trade else [])])
-        balances = tuple(account.of(asset) for asset in assets if asset)
-        self._executions.append(Execution(order, order.transitions[-1], balances, trade, prevented, cancel_id))
+        balances = [account.of(self._rules.base), account.of(self._rules.quote)]
+        if trade is not None and trade.commission_asset not in {"", self._rules.base, self._rules.quote}:
+            balances.append(account.of(trade.commission_asset))  # a discount's
+        self._executions.append(Execution(order, order.transitions[-1], tuple(balances), trade, prevented, cancel_id))
 
     def _print(self, trade_id: int, price: Decimal, quantity: Decimal, taker: Side) -> None:
         self._prints.append(Print(trade_id, price, quantity, taker, self._time_ms))

@@ -307,10 +307,16 @@ def _joined(outcomes: Sequence[Outcome]) -> Outcome:
     executions = tuple(each for outcome in outcomes for each in outcome.executions)
     prints = tuple(each for outcome in outcomes for each in outcome.prints)
     ahead = {order_id: quantity for outcome in outcomes for order_id, quantity in outcome.ahead.items()}
+    tracked = _last_tracked(outcomes) if any(outcome.tracked for outcome in outcomes) else {}
+    lists = tuple(each for outcome in outcomes for each in outcome.lists)
+    return Outcome(executions, prints, any(outcome.quoted for outcome in outcomes), ahead, tracked, lists)
+
+
+def _last_tracked(outcomes: Sequence[Outcome]) -> dict[int, Order]:
+    """The trailing orders that have seen a better price after their last execution."""
     tracked: dict[int, Order] = {}
     for outcome in outcomes:
         for each in outcome.executions:
             tracked.pop(each.order.order_id, None)
         tracked |= outcome.tracked
-    lists = tuple(each for outcome in outcomes for each in outcome.lists)
-    return Outcome(executions, prints, any(outcome.quoted for outcome in outcomes), ahead, tracked, lists)
+    return tracked

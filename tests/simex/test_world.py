@@ -163,7 +163,7 @@ async def test_changes_survive_a_restart(tmp_path: Path, signed: Any) -> None:
         await simex.set_rules(tick_size="0.1", max_orders=7, status="BREAK")
         await simex.set_commission(symbol="BTC/USDT", standard={"maker": "0.0002"})
         await simex.set_keys(-2015)
-        await simex.set_limits(orders_10s=3, max_open_orders=9)
+        await simex.set_limits(enabled=True, orders_10s=3, max_open_orders=9)
     async with running_simex(folder) as simex, aiohttp.ClientSession() as http:
         client = type(signed)(http, simex.http_url)
         _, info = await client.public("exchangeInfo")
