@@ -4,6 +4,7 @@ A test that asks for `database` runs once on SQLite and once on a real Postgres;
 """
 
 import os
+import tempfile
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +15,8 @@ from gridtesting.postgres import PostgresServer, running_postgres
 
 settings.register_profile("shared", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")
+
+os.environ.setdefault("GRIDWRIGHT_SILENCE_DIR", tempfile.mkdtemp(prefix="gridwright-silences-"))  # ports come again
 
 for variable in ("DATABASE_URL", "DATABASE_URL_FILE"):
     os.environ.pop(variable, None)  # the developer's own; the services of a test have the test's

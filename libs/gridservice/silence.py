@@ -10,14 +10,21 @@ import contextlib
 import fcntl
 import logging
 import os
+import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 FOLDER_VARIABLE = "GRIDWRIGHT_SILENCE_DIR"
 LONGEST_MS = 3 * 24 * 3_600_000 + 60_000  # Binance's longest ban, with room for its clock: what is longer is no silence
 KINDS = ("RATE_LIMITED", "BANNED")
+
+_ORDERS_CODE = re.compile(r'"code":\s*-1015')
+_BANNED_UNTIL = re.compile(r"until (\d{13})")
+_SILENCE_MS = 5_000  # after a 429 or 418 that does not say how long
+_TOO_MANY, _BANNED = 429, 418
 
 _log = logging.getLogger(__name__)
 
@@ -87,6 +94,32 @@ class SharedSilence:
         if not self._said:
             self._said = True
             _log.warning("silences of the venue are not shared with other processes: %s (%s)", self._path, error)
+
+
+def silence_in(
+    code: int, headers: Mapping[str, str], body: str, now_ms: int, ahead_ms: int = 0
+) -> tuple[str, int] | None:
+    """The silence of the whole address that a reply asks for, until a local time; None where it asks for none.
+
+    `ahead_ms` is how far the venue's clock, which bans are told by, is ahead of ours.
+
+    A refusal for the account's order count comes with 429 too, and silences nothing but places.
+    """
+    if code not in {_TOO_MANY, _BANNED} or _ORDERS_CODE.search(body):
+        return None
+    banned = _BANNED_UNTIL.search(body)
+    seconds = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
+    until_ms = now_ms + (int(seconds) * 1_000 if seconds.isdecimal() else _SILENCE_MS)
+    if banned is not None:
+        until_ms = max(int(banned[1]) - ahead_ms, until_ms if seconds else 0)
+    return ("BANNED" if code == _BANNED else "RATE_LIMITED"), until_ms
+
+
+def address_of(urls: Any) -> str:
+    """The one of a ccxt client's addresses that its venue is known by: of its public requests."""
+    if isinstance(urls, Mapping):
+        return address_of(urls.get("public", next(iter(urls.values()), "")))
+    return urls if isinstance(urls, str) else ""
 
 
 def silence_folder() -> Path:

@@ -20,6 +20,7 @@ from executor.ports import KeysRefusedError, UnknownSymbolError
 from executor.request_weights import RequestWeights
 from executor.service import Executor, Pace
 from executor.servicer import ExecutorServicer
+from executor.throttle import share_silence
 from executor.venue_health import Ability
 from griddb.errors import DatabaseError
 from griddb.health import tell_health
@@ -29,6 +30,7 @@ from gridrpc.logs import announce_listening, configure_logging
 from gridrpc.metrics import told_at
 from gridrpc.server import Server, start_server, until_signal
 from gridrpc.settings import HIDDEN, ConfigError, read_toml
+from gridservice.silence import SharedSilence, address_of
 from gridservice.troubles import publish_health
 from gridwright.v1 import executor_pb2, executor_pb2_grpc
 
@@ -66,7 +68,8 @@ def _refuse(error: Exception, code: int) -> int:
 
 async def _serve(settings: Settings, ledger: Ledger) -> int:
     weights = RequestWeights(settings.venue.weights)
-    venue = CcxtVenue(make_client(settings.venue), settings.venue.request_window_ms, weights)
+    client = make_client(settings.venue)
+    venue = CcxtVenue(client, settings.venue.request_window_ms, weights)
     _log.info("venue %s: %s", settings.venue.exchange, settings.venue.known_from)
     pace = Pace(
         poll_interval_ms=settings.poll_interval_ms,
@@ -80,6 +83,7 @@ async def _serve(settings: Settings, ledger: Ledger) -> int:
     )
     hide = settings.venue.credentials.struck_from
     executor = Executor(ledger, venue, settings.symbols, pace, VenueClock(), hide)
+    share_silence(executor.throttle, SharedSilence(address_of(client.urls["api"]), "executor"))
     descriptor = executor_pb2.DESCRIPTOR.services_by_name["Executor"]
     door = (descriptor, executor_pb2_grpc.add_ExecutorServicer_to_server, ExecutorServicer(executor))
     try:

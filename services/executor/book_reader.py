@@ -1,6 +1,7 @@
 """The venue's books of open orders, asked for by many and answered together."""
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 
 from executor.ports import Books, ReadFailedError, Venue, VenueOrder
@@ -12,7 +13,8 @@ from executor.shared_read import Rounds
 class BookReader:
     """Puts the questions of the same moment into one. The poll's questions are kept apart: they wait longer."""
 
-    def __init__(self, venue: Venue, reader: Reader) -> None:
+    def __init__(self, venue: Venue, reader: Reader, listed: Callable[[], tuple[str, ...]]) -> None:
+        self._listed = listed
         self._rounds = Rounds[str, list[VenueOrder] | ReadFailedError](
             lambda symbols: reader.read(partial(venue.open_orders_of, symbols))
         )
@@ -23,7 +25,9 @@ class BookReader:
         asked_at, book = self._last.get(symbol, (float("-inf"), []))
         if max_age_seconds and asyncio.get_running_loop().time() - asked_at <= max_age_seconds:
             return book
-        answer = (await self.all_of((symbol,), Priority.READ))[symbol]
+        # Who is content with an older answer leaves one for the other symbols, which will ask next.
+        symbols = tuple({symbol: None} | dict.fromkeys(self._listed())) if max_age_seconds else (symbol,)
+        answer = (await self.all_of(symbols, Priority.READ))[symbol]
         if isinstance(answer, ReadFailedError):
             raise answer
         return answer

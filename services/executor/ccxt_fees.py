@@ -15,7 +15,7 @@ import ccxt  # noqa: TID251  # one of the adapter's modules
 from executor.ccxt_convert import money
 from gridcore.money import ZERO
 
-FRESH_MS = 300_000  # fees follow the volume of a month, so they are no news of a minute
+FRESH_MS = 3_600_000  # fees follow the volume of a month, so they are no news of a minute
 _log = logging.getLogger(__name__)
 
 

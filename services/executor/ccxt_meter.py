@@ -11,6 +11,7 @@ from executor.clock import unix_ms
 from executor.rate_limit import LimitKind, RateLimit, Reason
 from executor.request_weights import RequestWeights
 from executor.throttle import Throttle
+from gridservice.silence import silence_in
 
 _SPOT_APIS = frozenset({"public", "private", "v1", "v3"})
 _WEIGHT_HEADER = re.compile(r"x-mbx-used-weight-(\d+)([smhd])", re.IGNORECASE)
@@ -19,9 +20,6 @@ _UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _INTERVALS_MS = {"SECOND": 1_000, "MINUTE": 60_000, "HOUR": 3_600_000, "DAY": 86_400_000}
 _ORDERS_CODE = re.compile(r'"code":\s*-1015')
 _ORDERS_WINDOW = re.compile(r"per (\d+) (SECOND|MINUTE|HOUR|DAY)", re.IGNORECASE)
-_BANNED_UNTIL = re.compile(r"until (\d{13})")
-_SILENCE_MS = 5_000  # after a 429 or 418 that does not say how long
-_TOO_MANY, _BANNED = 429, 418
 
 
 def install_meter(client: Any, throttle: Throttle, weights: RequestWeights) -> None:
@@ -49,7 +47,7 @@ def install_meter(client: Any, throttle: Throttle, weights: RequestWeights) -> N
         take_counts(headers or {}, throttle)
         silence = silence_in(code, headers or {}, body or "", unix_ms(), throttle.ahead_ms)
         if silence is not None:
-            throttle.be_silent(*silence)
+            throttle.be_silent(Reason(silence[0]), silence[1])
         return parse(code, reason, url, method, headers, body, reply, *rest)
 
     client.fetch2, client.handle_errors = fetch2, handle_errors
@@ -75,25 +73,6 @@ def take_counts(headers: Mapping[str, str], throttle: Throttle) -> None:
             match = pattern.fullmatch(name)
             if match is not None and value.isdecimal():
                 throttle.correct(kind, int(match[1]) * _UNITS_MS[match[2].lower()], int(value))
-
-
-def silence_in(
-    code: int, headers: Mapping[str, str], body: str, now_ms: int, ahead_ms: int = 0
-) -> tuple[Reason, int] | None:
-    """The silence of the whole address that a reply asks for, until a local time; None where it asks for none.
-
-    `ahead_ms` is how far the venue's clock, which bans are told by, is ahead of ours.
-
-    A refusal for the account's order count comes with 429 too, and silences nothing but places.
-    """
-    if code not in {_TOO_MANY, _BANNED} or _ORDERS_CODE.search(body):
-        return None
-    banned = _BANNED_UNTIL.search(body)
-    seconds = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
-    until_ms = now_ms + (int(seconds) * 1_000 if seconds.isdecimal() else _SILENCE_MS)
-    if banned is not None:
-        until_ms = max(int(banned[1]) - ahead_ms, until_ms if seconds else 0)
-    return (Reason.BANNED if code == _BANNED else Reason.RATE_LIMITED), until_ms
 
 
 def order_window_ms(text: str) -> int | None:

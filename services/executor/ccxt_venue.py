@@ -185,8 +185,9 @@ class CcxtVenue:
 
     async def order_history(self, symbol: str) -> list[VenueOrder]:
         """fetch_orders, page after page by orderId on Binance; elsewhere what one call tells, and the open ones."""
-        found = {order.exchange_order_id: order for order in await self.open_orders(symbol)}
+        found: dict[str, VenueOrder] = {}
         if not self._pages_by_id:
+            found = {order.exchange_order_id: order for order in await self.open_orders(symbol)}
             name = "fetch_orders" if self._client.has.get("fetchOrders") else "fetch_closed_orders"
             raws = await self._ask(getattr(self._client, name), symbol, None, _PAGE)
             found |= {raw["id"]: convert.listed_order(raw) for raw in raws}

@@ -16,7 +16,7 @@ from gridcore.money import ZERO
 from gridcore.orders import Side
 from gridcore.state import Foreign, Funds
 
-_BOOK_AGE_SECONDS = 5.0  # the last poll's book will do: others' orders are no secret between us and the venue
+_BOOK_AGE_SECONDS = 12.0  # the last poll's book will do; polls are ten seconds apart while the stream is proven
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ _OF_SHARE = {
     Priority.CANCEL: 1.0,
     Priority.CLOSING: 1.0,
     Priority.OPENING: 0.9,
-    Priority.READ: 0.9,
+    Priority.READ: 0.95,
     Priority.BACKGROUND: 0.6,
 }
 _OF_LIMIT = {
@@ -152,6 +152,7 @@ class WindowCount:
         opened_ms = self._roll(venue_ms) * self.limit.window_ms
         if granted_ms >= opened_ms + _GUARD_MS:
             self._total = counted + self._in_flight
+            self._ours = min(self._ours, self._total)  # what succeeds may be free of charge
 
     def end_ms(self, venue_ms: int) -> int:
         """When the window ends, by the venue's clock."""

@@ -27,6 +27,7 @@ from executor.ledger.store import Ledger
 from executor.listing import Listing, not_listed_any_more, traded_before
 from executor.lookup import LookUp
 from executor.observed_venue import observed
+from executor.order_limit import OrderLimitTrouble
 from executor.placer import Placer
 from executor.ports import KeysRefusedError, ReadFailedError, UnknownSymbolError, Venue
 from executor.rate_limit import DEFAULT_SHARE, Budget, RateLimit, TokenBucket
@@ -95,9 +96,13 @@ class Executor:
         self.listing = Listing(symbols, self.troubles)
         self._pace = pace
         self.throttle = throttle = Throttle(_budget(pace, clock.local_ms()), clock.local_ms, clock.venue_ms)
+        self._order_limit = OrderLimitTrouble(self.troubles, clock.local_ms)
+        throttle.on_blocked = self._order_limit.blocked
         venue.pay_from(throttle)
         self.reader = Reader(throttle, partial(clock.set_again, venue))
-        self.books = BookReader(venue, self.reader)
+        self.books = BookReader(
+            venue, self.reader, lambda: tuple(each for each in symbols if each not in self.listing.refused)
+        )
         self.conditions = ConditionsReader(ledger, venue, self.reader, self.books)
         look_up = LookUp(venue, self.reader, clock, pace.visibility_lag_ms)
         self.forgotten = Forgotten(self.troubles, clock.local_ms, pace.order_gone_after_ms, pace.visibility_lag_ms)
@@ -238,6 +243,7 @@ class Executor:
         while True:
             await asyncio.sleep(_PROBE_SECONDS)
             self.venue_health.look()
+            self._order_limit.look()
             if self.venue_health.doubtful:
                 with contextlib.suppress(ReadFailedError), in_background():  # it is a trouble already
                     await self.reader.read(self.venue.balances)

@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from executor.rate_limit import Budget, LimitKind, Need, Priority, RateLimit, Reason, Wait
+from gridservice.silence import SharedSilence
 
 _LONGEST_NAP_SECONDS = 0.5  # between two looks at clocks that may have jumped
 _NO_GRANT = -1
@@ -96,12 +97,17 @@ class Throttle:
         self._served: dict[tuple[Priority, str], int] = {}  # the last tag, of each symbol and ("") of all
         self._timer: asyncio.TimerHandle | None = None
         self.on_silence: Callable[[Reason, int], None] = lambda _reason, _until_ms: None
+        self.on_blocked: Callable[[Need, Wait], None] = lambda _need, _wait: None
         self.shared_silence: Callable[[], tuple[Reason, int]] = lambda: (Reason.RATE_LIMITED, 0)
 
     @property
     def ahead_ms(self) -> int:
         """How far the venue's clock is ahead of ours."""
         return self._venue_ms() - self._now_ms()
+
+    def local_ms(self) -> int:
+        """Our own clock, Unix milliseconds."""
+        return self._now_ms()
 
     @property
     def waiting(self) -> int:
@@ -198,6 +204,7 @@ class Throttle:
             if wait.until_ms > waiter.deadline_ms or now_ms >= waiter.deadline_ms:
                 self._waiting.remove(waiter)
                 waiter.granted.set_exception(BlockedError(wait))
+                self.on_blocked(waiter.need, wait)
                 continue
             if wait.reason is not Reason.ORDER_LIMIT:
                 held_up = wait
@@ -226,3 +233,17 @@ class Throttle:
         if wait_ms != _NO_GRANT:
             seconds = min(max(wait_ms, 1) / 1000, _LONGEST_NAP_SECONDS)
             self._timer = asyncio.get_running_loop().call_later(seconds, self._dispatch)
+
+
+def share_silence(throttle: Throttle, shared: SharedSilence) -> None:
+    """A silence that the venue tells this process of is kept by others at this address too, and the other way round."""
+
+    def tell(reason: Reason, until_ms: int) -> None:
+        if reason is not Reason.ORDER_LIMIT:  # that is the account's, not the address's
+            shared.extend(reason.value, until_ms, throttle.local_ms())
+
+    def heard() -> tuple[Reason, int]:
+        kind, until_ms = shared.read(throttle.local_ms())
+        return Reason(kind), until_ms
+
+    throttle.on_silence, throttle.shared_silence = tell, heard

@@ -15,13 +15,15 @@ import ccxt.pro as ccxt_pro  # noqa: TID251 – this is the adapter
 
 from gridrpc.settings import ConfigError
 from gridrpc.venue_client import enter_sandbox, load_spot_only, rebased, retrieve_rejections
+from gridservice.silence import SharedSilence, address_of
 from pricemon.config import Venue
 from pricemon.ports import FeedLost, Observation, Part, Quote, Ticker, Trade, not_listed
+from pricemon.silence import SilentError, check_silence, keep_silences
 
 REST_TIMEOUT_MS = 5_000
 
 # What ccxt raises: its own errors, and whatever its parsers trip over in an answer of another shape.
-_CCXT_ERRORS = (ccxt_rest.BaseError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+_CCXT_ERRORS = (ccxt_rest.BaseError, SilentError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 
 _NO_MARKETS = "a list of markets without any"
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 30.0  # between two tries of one symbol's channel
@@ -34,6 +36,8 @@ class CcxtFeed:
 
     def __init__(self, exchange: Any) -> None:
         self._exchange = exchange
+        self._silence = SharedSilence(address_of(exchange.urls["api"]), "pricemon")
+        keep_silences(exchange, self._silence)
         self._symbols: tuple[str, ...] = ()
         self._alone: set[str] = set()  # symbols for whose sake the question for all was refused
         self._told: dict[tuple[str, str], Any] = {}  # by channel and symbol: the last of ccxt's rows that was passed on
@@ -71,6 +75,10 @@ class CcxtFeed:
 
     async def watch(self, hear: Hear) -> None:
         """Runs one task per channel, and ends with the first that fails."""
+        try:
+            check_silence(self._silence)  # to connect is a request too
+        except SilentError as error:
+            raise FeedLost(str(error)) from error
         tasks = [asyncio.create_task(channel) for channel in self._channels(hear)]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -213,7 +221,7 @@ class CcxtFeed:
 
 def _concerns_all(lost: FeedLost) -> bool:
     """Whether the venue could not be had at all; else it has answered, and what it said is of one symbol."""
-    return isinstance(lost.__cause__, ccxt_rest.NetworkError)
+    return isinstance(lost.__cause__, ccxt_rest.NetworkError | SilentError)
 
 
 def build_exchange(venue: Venue) -> Any:

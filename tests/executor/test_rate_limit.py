@@ -78,7 +78,7 @@ def test_the_less_urgent_leave_room_for_the_more_urgent() -> None:
         Priority.CANCEL: 3_000,
         Priority.CLOSING: 3_000,
         Priority.OPENING: 2_700,
-        Priority.READ: 2_700,
+        Priority.READ: 2_850,
         Priority.BACKGROUND: 1_800,
     }
 

@@ -1,0 +1,45 @@
+"""pricemon's requests keep the venue's silences, and tell the others at this address of those that it is told of."""
+
+import time
+from typing import Any
+
+from gridservice.silence import SharedSilence, silence_in
+
+
+class SilentError(Exception):
+    """The venue wants silence; nothing was asked."""
+
+    def __init__(self, kind: str, until_ms: int) -> None:
+        super().__init__(f"the venue wants silence ({kind}) until Unix time {until_ms} ms: it is kept")
+
+
+def keep_silences(client: Any, shared: SharedSilence) -> None:
+    """Every request of this ccxt client looks whether it may be sent, and what its reply says of silence."""
+    fetch, parse = client.fetch2, client.handle_errors
+
+    async def fetch2(*args: Any, **kwargs: Any) -> Any:
+        check_silence(shared)
+        return await fetch(*args, **kwargs)
+
+    def handle_errors(
+        code: int, reason: str, url: str, method: str, headers: Any, body: str, reply: Any, *rest: Any
+    ) -> Any:
+        now_ms = _now_ms()
+        silence = silence_in(code, headers or {}, body or "", now_ms)
+        if silence is not None:
+            shared.extend(*silence, now_ms)
+        return parse(code, reason, url, method, headers, body, reply, *rest)
+
+    client.fetch2, client.handle_errors = fetch2, handle_errors
+
+
+def check_silence(shared: SharedSilence) -> None:
+    """Raises SilentError while the venue wants silence."""
+    now_ms = _now_ms()
+    kind, until_ms = shared.read(now_ms)
+    if until_ms > now_ms:
+        raise SilentError(kind, until_ms)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
