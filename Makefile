@@ -6,7 +6,7 @@ SENTINEL := $(VENV)/.installed
 PROTOS := $(wildcard proto/gridwright/v1/*.proto)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo bench test fuzz chaos chaos-all tapes lockstep compose-test lint format types proto proto-check clean
+.PHONY: help install demo bench limits test fuzz chaos chaos-all tapes lockstep compose-test lint format types proto proto-check clean
 
 help: ## What there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ bench: $(SENTINEL) ## Measures steps, decisions, latency, restarts and memory: R
 TIMED := --timeout 300 --timeout-method thread -o faulthandler_timeout=240
 test: $(SENTINEL) ## Every test
 	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 4 --dist loadgroup $(TIMED)
+
+limits: $(SENTINEL) ## Binance's limits on: start, request weight and refusals with SYMBOLS="1 5 20 50"
+	@$(BIN)/python -m gridbench.venue_limits $(SYMBOLS)
 
 fuzz: $(SENTINEL) ## Sends a real simex all kinds of nonsense: MINUTES=10 SEED=1
 	FUZZ_MINUTES=$(or $(MINUTES),10) FUZZ_SEED=$(or $(SEED),$(shell date +%s)) $(BIN)/pytest tests/simex/test_fuzz.py -s
