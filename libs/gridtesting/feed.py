@@ -31,6 +31,7 @@ class ScriptedFeed:
         self.refusals = 0  # websockets ever refused
         self.questions = 0  # REST questions ever answered
         self.closed = False
+        self.wanted_silence = ("RATE_LIMITED", 0)
         self.unlisted: set[str] = set()  # symbols that its list of markets lacks now
 
     # The rules
@@ -74,6 +75,10 @@ class ScriptedFeed:
         await asyncio.sleep(0)
         await self._delivery.wait()
         return [ticker for ticker in tickers if ticker.last is not None or ticker.bid is not None]
+
+    def silence(self) -> tuple[str, int]:
+        """As the test has set it."""
+        return self.wanted_silence
 
     async def close(self) -> None:
         """Remembers that it was closed."""

@@ -6,6 +6,7 @@ the other said is lost until it speaks again. Quotes come by one call for all sy
 
 import asyncio
 import difflib
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -72,6 +73,10 @@ class CcxtFeed:
         if not markets:
             raise FeedLost(_NO_MARKETS)
         self._exchange.set_markets(markets)
+
+    def silence(self) -> tuple[str, int]:
+        """As this process or another one at this address has been told."""
+        return self._silence.read(time.time_ns() // 1_000_000)
 
     async def watch(self, hear: Hear) -> None:
         """Runs one task per channel, and ends with the first that fails."""

@@ -1,4 +1,7 @@
-"""Prices that are not current any more, as troubles: one per symbol, or one for a venue that answers nothing."""
+"""Prices that are not current any more, as troubles: one per symbol, or one for a venue that answers nothing.
+
+A silence that the venue wants is one too.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -15,13 +18,21 @@ class FeedWatch:
     """Looks at the ages. `broken` says which way to the venue does not work, and why; empty where all do."""
 
     def __init__(
-        self, board: PriceBoard, troubles: Troubles, clock: Clock, stale_after_ms: int, broken: Callable[[], str]
+        self,
+        board: PriceBoard,
+        troubles: Troubles,
+        clock: Clock,
+        stale_after_ms: int,
+        broken: Callable[[], str],
+        silence: Callable[[], tuple[str, int]],
     ) -> None:
+        """`silence` is the feed's: RATE_LIMITED or BANNED, and until when (Unix milliseconds) the venue wants it."""
         self._board = board
         self._troubles = troubles
         self._clock = clock
         self._limit_ms = stale_after_ms + _REST_MS
         self._broken = broken
+        self._silence = silence
         self._began_ms = clock().steady_ms
         self._told: set[tuple[Kind, str]] = set()  # what is a trouble already: it is not begun again at each look
 
@@ -38,7 +49,14 @@ class FeedWatch:
         stale = {symbol: age_ms for symbol, age_ms in ages.items() if age_ms > self._limit_ms}
         present: dict[tuple[Kind, str], tuple[str, int]] = {}
         broken = self._broken()
-        if broken and stale and len(stale) == len(listed):
+        kind_of_silence, until_ms = self._silence()
+        silent = until_ms > self._clock().wall_ms
+        if silent:
+            sentence = "the venue wants silence from this address: it is kept, and no price is asked for meanwhile"
+            present[Kind(kind_of_silence), ""] = sentence, 0
+        if stale and silent:
+            pass  # it is the reason
+        elif broken and stale and len(stale) == len(listed):
             sentence = f"{broken}; no price is current, it is asked again and again; look at the network and the venue"
             present[Kind.VENUE_UNREACHABLE, ""] = sentence, min(stale.values())
         else:
@@ -50,7 +68,8 @@ class FeedWatch:
             self._troubles.end(kind, symbol=symbol)
         for kind, symbol in present.keys() - self._told:
             said, age_ms = present[kind, symbol]
-            self._troubles.begin(kind, said, symbol=symbol, since_ms=self._clock().wall_ms - age_ms)
+            since_ms, retry_at_ms = self._clock().wall_ms - age_ms, until_ms if silent else 0
+            self._troubles.begin(kind, said, symbol=symbol, since_ms=since_ms, retry_at_ms=retry_at_ms)
         self._told = set(present)
 
     def _age_ms(self, symbol: str) -> int:

@@ -96,6 +96,10 @@ class PriceFeed(Protocol):
         """
         ...
 
+    def silence(self) -> tuple[str, int]:
+        """RATE_LIMITED or BANNED, and until when (Unix milliseconds) the venue wants silence; past: it does not."""
+        ...
+
     async def close(self) -> None:
         """Gives everything back."""
         ...

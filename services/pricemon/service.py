@@ -48,7 +48,7 @@ async def running(settings: Settings, feed: PriceFeed, clock: Clock = system_clo
         server = await start_server(settings.address, [(descriptor, add, servicer)], serving=False)
         feeder = Feeder(feed, board, settings.patience, clock, troubles)
         feeding = asyncio.create_task(feeder.run(opened=lambda: server.set_serving(serving=True)))
-        watch = FeedWatch(board, troubles, clock, settings.patience.stale_after_ms, feeder.broken)
+        watch = FeedWatch(board, troubles, clock, settings.patience.stale_after_ms, feeder.broken, feed.silence)
         beside = [asyncio.create_task(loop) for loop in (publish_health(server, troubles), watch.run())]
         try:
             yield Pricemon(server.port, board, feeding, metrics_port)

@@ -19,9 +19,10 @@ class Scene:
     def __init__(self) -> None:
         self.now_ms = 1_000
         self.broken = ""
+        self.silence = ("RATE_LIMITED", 0)
         self.troubles = Troubles(lambda: self.now_ms)
         self.board = PriceBoard([BTC, ETH])
-        self.watch = FeedWatch(self.board, self.troubles, self.clock, 3_000, lambda: self.broken)
+        self.watch = FeedWatch(self.board, self.troubles, self.clock, 3_000, lambda: self.broken, lambda: self.silence)
 
     def clock(self) -> Moment:
         return Moment(self.now_ms, self.now_ms)
@@ -76,3 +77,16 @@ def test_a_trouble_that_goes_on_is_begun_once(scene: Scene) -> None:
     scene.later(7_001)
     scene.later(1_000)
     assert [each.count for each in scene.troubles.present()] == [1, 1]
+
+
+def test_a_silence_that_the_venue_wants_is_the_trouble_and_tells_its_end(scene: Scene) -> None:
+    scene.hear(BTC, ETH)
+    scene.broken = "REST does not answer: banned"
+    scene.silence = ("BANNED", 20_000)
+    assert scene.later(8_000) == [(Kind.BANNED, "")]
+    assert scene.troubles.present()[0].retry_at_ms == 20_000
+    scene.broken = ""
+    scene.hear(BTC, ETH)
+    assert scene.later(11_000) == [(Kind.FEED_STALE, BTC), (Kind.FEED_STALE, ETH)]
+    scene.hear(BTC, ETH)
+    assert scene.later(0) == []
