@@ -1,6 +1,7 @@
 """A venue behind ccxt. What is particular to Binance is said so; every error goes through `ccxt_outcomes`."""
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from decimal import Decimal
@@ -14,8 +15,9 @@ from executor.ccxt_fees import FeeReader
 from executor.ccxt_meter import install_meter
 from executor.ccxt_rules import market_rules
 from executor.ccxt_stream import hints
+from executor.ccxt_tolerance import UNREADABLE
 from executor.clock import unix_ms
-from executor.market_rules import RulesAge
+from executor.market_rules import EVERY_MS, SOME_EVERY_MS, RulesAge
 from executor.ports import (
     Books,
     Hint,
@@ -52,7 +54,8 @@ class CcxtVenue:
         self._account: Fresh[Any] = Fresh(lambda: self._ask(self._client.fetch_balance))
         self._request_window_ms = request_window_ms  # with one, requests carry it and our timestamp
         self._fees = FeeReader(client)
-        self._rules_age = RulesAge()
+        self._rules_age = RulesAge(SOME_EVERY_MS if self._pages_by_id else EVERY_MS)
+        self._followed: set[str] = set()  # whose rules are asked for
         self._reading = asyncio.Lock()
         self._pages_by_id = str(client.id).startswith("binance")
 
@@ -91,18 +94,38 @@ class CcxtVenue:
         self._client.set_markets(markets)
         self._rules_age.read(unix_ms())
 
-    async def _read_markets_if_due(self) -> None:
+    async def _read_markets_if_due(self, symbol: str) -> None:
+        self._followed.add(symbol)
         async with self._reading:
             now_ms = unix_ms()
             if not self._rules_age.due(now_ms):
                 return
             self._rules_age.read(now_ms)  # also where it fails: what was read last counts until the next time
             try:
-                await self._read_markets()
+                await (self._read_followed() if self._pages_by_id else self._read_markets())
             except ReadFailedError as error:
                 if error.blocked_until_ms:
                     raise
                 _log.warning("the markets could not be read again, the rules of before count: %s", error)
+
+    async def _read_followed(self) -> None:
+        """Of Binance's list, the markets that are traded here; one that has gone makes it refuse, and all be read."""
+        known = sorted(self._followed & self._client.markets.keys())
+        ids = json.dumps(
+            [self._client.market_id(symbol) for symbol in known], ensure_ascii=False, separators=(",", ":")
+        )
+        try:
+            reply = await self._client.public_get_exchangeinfo({"symbols": ids})
+            found = [self._client.parse_market(raw) for raw in reply["symbols"]]
+        except ccxt.BadSymbol:
+            await self._read_markets()
+            return
+        except Exception as error:  # ccxt's parsers raise anything at a reply that is none
+            raise outcomes.of_read(error, unix_ms(), self._retry_after_ms()) from error
+        for market in found:
+            if market.get("symbol") in self._followed and not market.get(UNREADABLE):
+                before = self._client.markets[market["symbol"]]
+                self._client.markets[market["symbol"]] = self._client.deep_extend(before, market)
 
     def _never_listed(self, symbol: str) -> str:
         remedy = did_you_mean(symbol, self._client.markets, "write it as ccxt does, such as BTC/USDT")
@@ -227,7 +250,7 @@ class CcxtVenue:
 
     async def market_rules(self, symbol: str) -> MarketRules:
         """The market as it was read last, with what the account pays there."""
-        await self._read_markets_if_due()
+        await self._read_markets_if_due(symbol)
         fees = await self._ask(self._fees.read, symbol, unix_ms())
         try:
             return market_rules(self._client.market(symbol), fees)

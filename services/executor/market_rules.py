@@ -5,15 +5,17 @@ One reading is for all symbols. What an exchange may change is never taken for c
 
 from executor.ports import Refusal
 
-EVERY_MS = 60_000
-SOON_MS = 5_000  # after a refusal, and between two readings at the least
+EVERY_MS = 60_000  # the whole list, which is megabytes on a large exchange
+SOME_EVERY_MS = 6_000  # where one may ask for the symbols that are traded here alone
+SOON_MS = 3_000  # after a refusal
 DOUBTFUL = frozenset({Refusal.INVALID_ORDER, Refusal.MARKET_CLOSED})
 
 
 class RulesAge:
     """How old the rules are, and whether they may be wrong by now."""
 
-    def __init__(self) -> None:
+    def __init__(self, every_ms: int = EVERY_MS) -> None:
+        self._every_ms = every_ms
         self._read_ms: int | None = None
         self._doubted = False
 
@@ -22,7 +24,7 @@ class RulesAge:
         if self._read_ms is None:
             return False  # the connecting has read them just now
         age_ms = now_ms - self._read_ms
-        return age_ms < 0 or age_ms >= (SOON_MS if self._doubted else EVERY_MS)
+        return age_ms < 0 or age_ms >= (SOON_MS if self._doubted else self._every_ms)
 
     def read(self, now_ms: int) -> None:
         """They were read, or it was tried."""
