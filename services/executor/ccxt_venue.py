@@ -53,11 +53,11 @@ class CcxtVenue:
         self._weights = weights or RequestWeights({})
         self._account: Fresh[Any] = Fresh(lambda: self._ask(self._client.fetch_balance))
         self._request_window_ms = request_window_ms  # with one, requests carry it and our timestamp
+        self._pages_by_id = str(client.id).startswith("binance")
         self._fees = FeeReader(client)
         self._rules_age = RulesAge(SOME_EVERY_MS if self._pages_by_id else EVERY_MS)
         self._followed: set[str] = set()  # whose rules are asked for
         self._reading = asyncio.Lock()
-        self._pages_by_id = str(client.id).startswith("binance")
 
     @property
     def request_window_ms(self) -> int | None:
