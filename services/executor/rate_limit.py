@@ -11,6 +11,7 @@ from enum import Enum, IntEnum
 
 DEFAULT_SHARE, LEAST_SHARE, LARGEST_SHARE = 50, 5, 80  # percent of the address's weight that this process may use
 
+SHORT_MS = 60_000  # in windows up to this long each symbol has an opening kept for it
 _GUARD_MS = 250  # a request granted so near to a window's start may have been counted in the window before
 _RESERVED_OF_ORDERS = {10_000: 0.2}  # of the orders of ten seconds, for closings; of a longer window the next
 _RESERVED_OF_DAY = 0.1
@@ -183,14 +184,14 @@ class Budget:
                 counts[key] = count
         self._counts = counts
 
-    def wait_for(self, need: Need, local_ms: int, venue_ms: int) -> Wait | None:
-        """None where the request may be sent now."""
+    def wait_for(self, need: Need, local_ms: int, venue_ms: int, held_back: int = 0) -> Wait | None:
+        """None where the request may be sent now. `held_back` orders of a short window are kept for others."""
         ahead_ms = venue_ms - local_ms
         silence = self.silence(need, local_ms)
         if silence is not None:
             return silence
         for count in self._counts.values():
-            if not self._fits(count, need, venue_ms):
+            if not self._fits(count, need, venue_ms, held_back if count.limit.window_ms <= SHORT_MS else 0):
                 reason = Reason.ORDER_LIMIT if count.limit.kind is LimitKind.ORDERS else Reason.RATE_LIMITED
                 return Wait(reason, count.end_ms(venue_ms) - ahead_ms)
         wait_ms = 0 if self._pace is None else self._pace.wait_ms(local_ms)
@@ -254,13 +255,13 @@ class Budget:
             paces.append(self._pace.per_second * _POLLS_OF_SHARE)
         return min(paces, default=0.0)
 
-    def _fits(self, count: WindowCount, need: Need, venue_ms: int) -> bool:
+    def _fits(self, count: WindowCount, need: Need, venue_ms: int, held_back: int) -> bool:
         amount = _amount(count, need)
         if amount == 0:
             return True
         most = count.limit.most
         if count.limit.kind is LimitKind.ORDERS:
-            return count.total(venue_ms) + amount <= _orders_for(need.priority, count.limit)
+            return count.total(venue_ms) + amount + held_back <= _orders_for(need.priority, count.limit)
         own = max(1, int(most * self._share * _OF_SHARE[need.priority]))
         everybody = max(1, int(most * _OF_LIMIT[need.priority]))
         return count.ours(venue_ms) + amount <= own and count.total(venue_ms) + amount <= everybody

@@ -98,6 +98,7 @@ class Executor:
         self.throttle = throttle = Throttle(_budget(pace, clock.local_ms()), clock.local_ms, clock.venue_ms)
         self._order_limit = OrderLimitTrouble(self.troubles, clock.local_ms)
         throttle.on_blocked = self._order_limit.blocked
+        throttle.symbols = symbols
         venue.pay_from(throttle)
         self.reader = Reader(throttle, partial(clock.set_again, venue))
         self.books = BookReader(

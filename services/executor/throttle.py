@@ -17,6 +17,7 @@ from gridservice.silence import SharedSilence
 
 _LONGEST_NAP_SECONDS = 0.5  # between two looks at clocks that may have jumped
 _NO_GRANT = -1
+_WINDOW_MS = 10_000  # Binance's short window of orders
 
 PATIENCE_MS = {
     Priority.CANCEL: 10_000,
@@ -95,6 +96,8 @@ class Throttle:
         self._waiting: list[_Waiter] = []
         self._numbers = itertools.count()
         self._served: dict[tuple[Priority, str], int] = {}  # the last tag, of each symbol and ("") of all
+        self.symbols: tuple[str, ...] = ()  # those that may want an opening in each window
+        self._opened: tuple[int, set[str]] = 0, set()  # the window, and whose openings were granted in it
         self._timer: asyncio.TimerHandle | None = None
         self.on_silence: Callable[[Reason, int], None] = lambda _reason, _until_ms: None
         self.on_blocked: Callable[[Need, Wait], None] = lambda _need, _wait: None
@@ -197,7 +200,7 @@ class Throttle:
         for waiter in list(self._waiting):
             if waiter.granted.done():
                 continue
-            wait = held_up or self.budget.wait_for(waiter.need, now_ms, venue_ms)
+            wait = held_up or self.budget.wait_for(waiter.need, now_ms, venue_ms, self._held_back(waiter, venue_ms))
             if wait is None:
                 self._grant(waiter, now_ms, venue_ms)
                 continue
@@ -218,11 +221,23 @@ class Throttle:
         if until_ms:
             self.budget.be_silent(reason, until_ms)
 
+    def _held_back(self, waiter: _Waiter, venue_ms: int) -> int:
+        """How many openings are kept for symbols that have had none in this window; none from one of these."""
+        if waiter.priority is not Priority.OPENING:
+            return 0
+        window = venue_ms // _WINDOW_MS
+        if self._opened[0] != window:
+            self._opened = window, set()
+        had = self._opened[1]
+        return len(set(self.symbols) - had) if waiter.symbol in had else 0
+
     def _grant(self, waiter: _Waiter, now_ms: int, venue_ms: int) -> None:
         self.budget.grant(waiter.need, now_ms, venue_ms)
         for symbol in {"", waiter.symbol}:
             key = (waiter.priority, symbol)
             self._served[key] = max(self._served.get(key, 0), waiter.tag)
+        if waiter.priority is Priority.OPENING:
+            self._opened[1].add(waiter.symbol)
         self._waiting.remove(waiter)
         waiter.granted.set_result(Ticket(waiter.need, venue_ms, self))
 

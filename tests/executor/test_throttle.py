@@ -164,3 +164,14 @@ async def test_polls_leave_room_for_reads_that_somebody_waits_for() -> None:
         await throttle.acquire(Need(Priority.BACKGROUND, weight=10), patience_ms=1_000)
     ticket = await throttle.acquire_read(10)
     assert isinstance(ticket, Ticket)
+
+
+async def test_a_symbol_that_comes_late_in_a_window_finds_an_opening_kept_for_it() -> None:
+    throttle = throttle_of(ManualClock(0), TEN_SECONDS)
+    throttle.symbols = ("A", "B", "C")
+    for _ in range(6):
+        await throttle.acquire(place(Priority.OPENING), symbol="A")
+    with pytest.raises(BlockedError):
+        await throttle.acquire(place(Priority.OPENING), symbol="A")
+    await throttle.acquire(place(Priority.OPENING), symbol="B")
+    await throttle.acquire(place(Priority.OPENING), symbol="C")
