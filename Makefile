@@ -6,7 +6,7 @@ SENTINEL := $(VENV)/.installed
 PROTOS := $(wildcard proto/gridwright/v1/*.proto)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo bench limits test fuzz chaos chaos-all tapes lockstep compose-test lint format types proto proto-check clean
+.PHONY: help install demo bench limits test test-pythons fuzz chaos chaos-all tapes lockstep compose-test lint format types proto proto-check clean
 
 help: ## What there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ test: $(SENTINEL) ## Every test
 
 limits: $(SENTINEL) ## Binance's limits on: start, request weight and refusals with SYMBOLS="1 5 20 50"
 	@$(BIN)/python -m gridbench.venue_limits $(SYMBOLS)
+
+test-pythons: $(SENTINEL) ## A short demo and the orchestrator's tests under every other Python that is found
+	@.ci/pythons
 
 fuzz: $(SENTINEL) ## Sends a real simex all kinds of nonsense: MINUTES=10 SEED=1
 	FUZZ_MINUTES=$(or $(MINUTES),10) FUZZ_SEED=$(or $(SEED),$(shell date +%s)) $(BIN)/pytest tests/simex/test_fuzz.py -s
@@ -81,4 +84,4 @@ proto-check: proto ## Fails if libs/gridwright is not what proto/ generates
 	  { git --no-pager diff --stat -- libs/gridwright; echo 'libs/gridwright differs from proto/: run "make proto" and commit'; exit 1; }
 
 clean: ## Removes what was made, the environment and the demo's data
-	rm -rf $(VENV) .gridwright .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-3.* .gridwright .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -8,6 +8,7 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
+import psutil
 import pytest
 
 from gridcore.actions import ActionResult, CancelOrder, Outcome
@@ -215,8 +216,12 @@ def test_a_file_of_a_newer_version_stops_the_start_with_a_sentence(tmp_path: Pat
     with closing(sqlite3.connect(tmp_path / "state-BTC-USDT.sqlite")) as file, file:
         file.execute("UPDATE alembic_version SET version_num = '9999'")
 
-    with pytest.raises(UnfinishableError, match="written by a newer version"):
+    with pytest.raises(UnfinishableError, match="written by a newer version") as refused:
         SqliteStore(state_path(tmp_path, BTC))
+
+    assert refused.tb is not None  # what the raised error still refers to is not collected, only closed
+    held = {Path(file.path).name for file in psutil.Process().open_files()}
+    assert not {name for name in held if name.startswith("state-BTC-USDT.sqlite")}, "the refused file is still open"
 
 
 _RESULT = ActionResult(0, "c", Outcome.CANCELLED)

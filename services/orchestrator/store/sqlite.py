@@ -86,8 +86,12 @@ class SqliteStore:
 
     def _prepare(self) -> None:
         self._connection = _open(self._path)
-        with around("orchestrator.schema"), self._transaction() as connection:
-            prepare(connection, str(self._path))
+        try:
+            with around("orchestrator.schema"), self._transaction() as connection:
+                prepare(connection, str(self._path))
+        except BaseException:  # another try opens another connection, and a refused file is used by nobody
+            self._disconnect()
+            raise
 
     @property
     def away(self) -> str:
@@ -249,9 +253,12 @@ class SqliteStore:
     def close(self) -> None:
         """Closes the file and gives the lease back."""
         with self._mutex:
-            self._connection.close()
-            self._connection.engine.dispose()
+            self._disconnect()
             self._lock.release()
+
+    def _disconnect(self) -> None:
+        self._connection.close()
+        self._connection.engine.dispose()
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sa.Connection]:
