@@ -26,3 +26,14 @@ def test_the_engine_is_chosen_by_the_file_and_before_it_by_the_environment(tmp_p
 def test_an_engine_that_there_is_not_is_refused(tmp_path: Path, file: str, environment: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match=r"^orchestrator\.engine = 'steam': give one of dbos$"):
         load_settings(write(tmp_path, file), environment)
+
+
+@pytest.mark.parametrize("bounds", ["", 'lower = "50000"\nupper = "70000"'], ids=["endless", "with lower and upper"])
+def test_a_geometric_interval_of_100_is_refused_with_its_unit(tmp_path: Path, bounds: str) -> None:
+    path = tmp_path / "grid.toml"
+    path.write_text(
+        '[[grids]]\nsymbol = "BTC/USDT"\nmode = "long"\nanchor = "60000"\ninterval = "100"\nspacing = "geometric"\n'
+        f'quote_per_slot = "100"\n{bounds}\n'
+    )
+    with pytest.raises(ConfigError, match=r"interval = '100': with spacing = GEOMETRIC give a fraction of the price"):
+        load_settings(path, {})
