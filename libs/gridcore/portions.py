@@ -19,6 +19,11 @@ MOST_SLOTS = 500  # that leave the map, or change whether the config wants them:
 
 def portion(adjustment: Adjustment) -> Adjustment:
     """The first part of an adjustment: cancels, then closings, then openings, as they come, nearest first."""
+    if (
+        len(adjustment.cancels) + len(adjustment.placements) <= MOST_OPENINGS
+        and max(len(adjustment.dropped_slots), len(adjustment.flipped_slots)) <= MOST_SLOTS
+    ):
+        return adjustment  # as nearly always
     cancels = adjustment.cancels[:MOST_ACTIONS]
     closings = [each for each in adjustment.placements if each.role is Role.CLOSING][: MOST_ACTIONS - len(cancels)]
     room = min(MOST_OPENINGS, MOST_ACTIONS - len(cancels) - len(closings))

@@ -18,7 +18,7 @@ from gridcore.ladder import Ladder, ladder
 from gridcore.market import MarketRules
 from gridcore.money import ZERO
 from gridcore.orders import OrderStatus, Role, Side
-from gridcore.purse import Lack, Purse
+from gridcore.purse import Lack, Purse, purse_of
 from gridcore.slots import InventorySlot, PositionStatus, SlotOrder
 from gridcore.state import Mode, State
 
@@ -82,7 +82,7 @@ class PositionManager:
         wanted = [self._ladder.wants(slot) for slot in self._slots]
         cancelled = [slot for slot, stays in zip(self._slots, wanted, strict=True) if self._must_cancel(slot, stays)]
         taken = {slot.level for slot in compress(self._slots, wanted) if slot.order is not None}
-        purse = Purse(self._state, self._market, self._slots)
+        purse = purse_of(self._state, self._market, self._slots)
         closings = self._closings(purse) if self._may_place else []
         openings = list(self._openings(taken, purse)) if self._may_place else []
         if purse.lacks:
@@ -209,28 +209,22 @@ class PositionManager:
         if not self._running:
             return
         slots = self._opening_slots(taken)
+        if not slots:
+            return
         limits = {side: self._position_limit(side) for side in Side}
-        sides = {slot.opening_side for slot in slots} if limits[_BUY] is not None else set()
-        exposure = {side: self._exposure(side) for side in sides}
-        left = budget_left(self._state, self._config) if slots else None
+        exposure = {side: self._exposure(side) if limits[side] < _INFINITE else ZERO for side in Side}
+        budget = budget_left(self._state, self._config)
+        left = _INFINITE if budget is None else budget
         for slot in slots:
-            quantity = self._ladder.opening_quantity(slot.price)
-            if left is not None and quantity * slot.price > left:
+            side, quantity = slot.opening_side, self._ladder.opening_quantity(slot.price)
+            cost, exposed = quantity * slot.price, exposure[side] + quantity
+            if cost > left or exposed > limits[side] or not self._reaches(side, slot.price):
                 continue
-            limit, exposed = limits[slot.opening_side], ZERO
-            if limit is not None:
-                exposed = exposure[slot.opening_side] + quantity
-                if exposed > limit:
-                    continue
-            if not self._reaches(slot.opening_side, slot.price):
+            # A slot that rests takes from the purse all the same: what it will need, none farther may have.
+            if not purse.take(_OPENING, side, quantity, slot.price) or self._resting(slot):
                 continue
-            if not purse.take(Role.OPENING, slot.opening_side, quantity, slot.price) or self._resting(slot):
-                continue
-            if limit is not None:
-                exposure[slot.opening_side] = exposed
-            if left is not None:
-                left -= quantity * slot.price
-            yield Placement(slot, Role.OPENING, slot.opening_side, slot.price, quantity)
+            exposure[side], left = exposed, left - cost
+            yield Placement(slot, _OPENING, side, slot.price, quantity)
 
     def _opening_slots(self, taken: set[int]) -> list[InventorySlot]:
         price = self._known_price()
@@ -254,11 +248,10 @@ class PositionManager:
         # The other side's slot can have the same price after a change of range; it keeps its side while it holds dust.
         return slot if slot.opening_side is side else None
 
-    def _position_limit(self, side: Side) -> Decimal | None:
-        own, venue = self._config.risk.max_position, self._market.max_position
-        if venue is None or side is not _BUY:  # the venue's is about what may be bought
-            return own
-        return venue if own is None else min(own, venue)
+    def _position_limit(self, side: Side) -> Decimal:
+        """How much base the slots of a side may hold. The venue's limit is about what may be bought."""
+        own, venue = self._config.risk.max_position, self._market.max_position if side is _BUY else None
+        return min(_INFINITE if own is None else own, _INFINITE if venue is None else venue)
 
     def _exposure(self, side: Side) -> Decimal:
         """What this side's slots would hold if all of their opening orders filled and the other side's were closed."""

@@ -27,18 +27,36 @@ class Lack:
     cost: Decimal  # what it needs: base of a sell, quote of a buy
 
 
+def purse_of(state: State, market: MarketRules, slots: Sequence[InventorySlot]) -> "Purse":
+    """What is left for the slots' orders, as the state knows it."""
+    funds = present(state)
+    if funds is None and not market.max_orders:
+        return _UNLIMITED
+    return Purse(
+        None if funds is None else {Side.SELL: funds.base, Side.BUY: funds.quote},
+        market.max_orders - state.foreign.orders if market.max_orders else None,
+        market,
+        slots,
+    )
+
+
 class Purse:
     """What is left at one moment. Ask for closings first, then `reserve`, then for openings, the nearest first."""
 
-    def __init__(self, state: State, market: MarketRules, slots: Sequence[InventorySlot]) -> None:
+    def __init__(
+        self,
+        funds: dict[Side, Decimal] | None,
+        places: int | None,
+        market: MarketRules | None,
+        slots: Sequence[InventorySlot],
+    ) -> None:
         self.lacks: list[Lack] = []
         self.spare = dict.fromkeys(Side, ZERO)  # what closings have left over, too little for those that lack it
         self._market = market
         self._slots = slots
         self._poor: set[Side] = set()  # whose nearest opening has lacked something: none farther gets what is left
-        funds = present(state)
-        self._funds = None if funds is None else {Side.SELL: funds.base, Side.BUY: funds.quote}
-        self._places = market.max_orders - state.foreign.orders if market.max_orders else None
+        self._funds = funds
+        self._places = places
         if self._places is not None:
             self._places -= sum([slot.order is not None for slot in slots])
         if self._funds is not None:
@@ -78,7 +96,7 @@ class Purse:
         """
         if self._places is not None:
             self._places -= waiting
-        if self._funds is None:
+        if self._funds is None or self._market is None:
             return
         self.spare = {side: max(ZERO, left) for side, left in self._funds.items()}
         for slot in self._slots:
@@ -94,6 +112,9 @@ class Purse:
         if self._funds is not None and self._funds[side] < cost:
             return INSUFFICIENT_FUNDS
         return ORDER_PLACES if self._places is not None and self._places < 1 else ""
+
+
+_UNLIMITED = Purse(None, None, None, ())  # it notes nothing, so one will do for all
 
 
 def cost_of(side: Side, quantity: Decimal, price: Decimal) -> Decimal:
