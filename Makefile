@@ -6,7 +6,7 @@ SENTINEL := $(VENV)/.installed
 PROTOS := $(wildcard proto/gridwright/v1/*.proto)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo bench limits test test-pythons fuzz chaos chaos-all tapes lockstep compose-test lint format types proto proto-check clean
+.PHONY: help install demo bench limits test test-pythons fuzz chaos soak chaos-all tapes lockstep compose-test lint format types proto proto-check clean
 
 help: ## What there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ fuzz: $(SENTINEL) ## Sends a real simex all kinds of nonsense: MINUTES=10 SEED=1
 
 chaos: $(SENTINEL) ## Kills, stops, cuts off and lies at random, for MINUTES=10, from SEED=1 on, on DATABASE=sqlite or postgres
 	@$(BIN)/gridwright chaos --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED)) $(if $(DATABASE),--database $(DATABASE))
+
+soak: $(SENTINEL) ## The exchange changes rules, fees, keys, limits and funds all the time, nobody kills: MINUTES=30 SEED=1
+	@$(BIN)/gridwright chaos --soak $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED))
 
 CHAOS := $(BIN)/gridwright chaos --resume $(or $(RESULTS),.gridwright/chaos-all.jsonl)
 chaos-all: $(SENTINEL) ## The whole matrix, 1,000 random kills, broken databases; goes on where it was: RESULTS=file WRITE_DOCS=1

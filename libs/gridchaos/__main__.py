@@ -14,6 +14,7 @@ from gridchaos.matrix import Options, parse, play_in, playing_on, run_matrix
 from gridchaos.report import newest, table, write_into
 from gridchaos.results import ENGINE, ZEROS, Result, read
 from gridchaos.selection import Select
+from gridchaos.soak import run_soak
 from gridchaos.storms import Options as Storms
 from gridchaos.storms import run_storm, run_storms, storm_of
 from gridctl.arguments import add_chaos
@@ -35,17 +36,28 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         if arguments.storm or arguments.minutes or arguments.kills:
             return _storms(arguments)
-        if arguments.report:
-            return _report(arguments)
-        if arguments.databases:
-            return 0 if play_all(arguments.resume, _say) else 1
-        return _case(arguments) if arguments.case else _matrix(arguments)
+        return _play(arguments)
     except NotPermittedError as error:
         sys.stderr.write(f"gridwright chaos: {error}\n")
         return 1
     except ValueError as error:
         sys.stderr.write(f"gridwright chaos: {error}\n")
         return 2
+
+
+def _play(arguments: argparse.Namespace) -> int:
+    if arguments.soak:
+        return _soak(arguments)
+    if arguments.report:
+        return _report(arguments)
+    if arguments.databases:
+        return 0 if play_all(arguments.resume, _say) else 1
+    return _case(arguments) if arguments.case else _matrix(arguments)
+
+
+def _soak(arguments: argparse.Namespace) -> int:
+    seed = int(time.time()) if arguments.seed is None else arguments.seed
+    return 0 if run_soak(arguments.soak, seed, arguments.resume.parent / f"soak-{seed}.log", _say) else 1
 
 
 def _case(arguments: argparse.Namespace) -> int:

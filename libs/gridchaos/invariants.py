@@ -25,6 +25,7 @@ class Watch:
         self._prefix = id_prefix(bot, symbol)
         self._last = orchestrator_pb2.GetStateResponse()
         self._foreign: set[str] = set()
+        self._released: set[str] = set()
         self._halted: bool | None = None  # None: nobody has said so
         self.words = 0  # that were said about halts
 
@@ -37,6 +38,10 @@ class Watch:
         """The halt is about to be lifted."""
         self._halted = None
         self.words += 1
+
+    def expect_gone(self, exchange_order_id: str) -> None:
+        """The owner of a foreign order is about to cancel it."""
+        self._released.add(exchange_order_id)
 
     @property
     def halt_seen(self) -> bool:
@@ -92,7 +97,7 @@ class Watch:
             for order in truth.orders
             if not order.client_order_id.startswith(self._prefix)
         }
-        for exchange_order_id in sorted(self._foreign):
+        for exchange_order_id in sorted(self._foreign - self._released):
             order = foreign.get(exchange_order_id)
             if order is None or order.status != "NEW":
                 self.foreign_touched.add(exchange_order_id)

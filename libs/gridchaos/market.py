@@ -18,8 +18,9 @@ _QUANTITY = "5"  # takes whatever of ours it comes across
 class Market:
     """Beats for ever; a beat that a dead venue does not hear is a beat all the same."""
 
-    def __init__(self, wires: Wires, place: StormHouse, seed: int) -> None:
+    def __init__(self, wires: Wires, place: StormHouse, seed: int, beat_seconds: float = BEAT_SECONDS) -> None:
         self.beat = 0
+        self._beat_seconds = beat_seconds
         self._wires = wires
         self._place = place
         self._seed = seed
@@ -55,7 +56,7 @@ class Market:
         before = 0.0
         for place in walk(self._seed):
             await self._moves.wait()
-            pause = asyncio.create_task(asyncio.sleep(BEAT_SECONDS))
+            pause = asyncio.create_task(asyncio.sleep(self._beat_seconds))
             side = models_pb2.SIDE_BUY if place > before else models_pb2.SIDE_SELL
             request = simex_pb2.InjectTradeRequest(
                 symbol=self._place.house.symbols[0], price=self.price(place), quantity=_QUANTITY, side=side

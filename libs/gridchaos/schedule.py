@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeAlias
 
+from gridchaos.venue_changes import VenueChange, changes_for, draw_change
 from gridctl.house import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX
 
 POSTGRES, BACKEND = "postgres", "backend"
@@ -100,9 +101,9 @@ class ByHand:
     intervals: int
 
 
-Event: TypeAlias = Kill | Die | Snap | Stop | Partition | Fault | Clock | Halt | ByHand
+Event: TypeAlias = Kill | Die | Snap | Stop | Partition | Fault | Clock | Halt | ByHand | VenueChange
 _KINDS: Mapping[str, Callable[..., Event]] = {
-    kind.__name__: kind for kind in (Kill, Die, Snap, Stop, Partition, Fault, Clock, Halt, ByHand)
+    kind.__name__: kind for kind in (Kill, Die, Snap, Stop, Partition, Fault, Clock, Halt, ByHand, VenueChange)
 }
 
 
@@ -167,6 +168,22 @@ def draw(seed: int, database: str, wires: Sequence[str], *, kills: int) -> Sched
     return Schedule(seed, database, tuple(events))
 
 
+def draw_soak(seed: int, database: str, beats: int) -> Schedule:
+    """A storm without kills: the exchange changes all the time, and now and then a person does something."""
+    chance = random.Random(f"soak {seed} {database}")  # noqa: S311  # likewise
+    events: list[Event] = []
+    for change in changes_for(chance, beats):
+        events.append(change)
+        if chance.random() < _PEOPLE:
+            people = (
+                Halt(0, chance.randint(10, 40)),
+                ByHand(0, chance.choice(("buy", "sell")), chance.randint(40, 90)),
+            )
+            events.append(chance.choice(people))
+    return Schedule(seed, database, tuple(events))
+
+
+_PEOPLE = 0.1
 _KILLING = 3  # so many of the makers, the first ones, make kills
 _GAP_BEATS = (0, 8)
 _TASTES = (0, 1, 1, 3)
@@ -190,6 +207,7 @@ def _makers(
         (lambda after: Clock(after, chance.choice((0, 0, -4_000, -900, 700, 5_000))), 5),
         (lambda after: Halt(after, chance.randint(10, 40)), 4),
         (lambda after: ByHand(after, chance.choice(("buy", "sell")), chance.randint(40, 90)), 3),
+        (lambda after: draw_change(chance, after), 8),
     ]
 
 

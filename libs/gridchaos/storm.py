@@ -16,11 +16,12 @@ import grpc
 from gridchaos.asking import answered
 from gridchaos.invariants import guesses, late, strays, unasked
 from gridchaos.keeping import GaveUpError, Kept, KeptPostgres
-from gridchaos.market import Market
+from gridchaos.market import BEAT_SECONDS, Market
 from gridchaos.results import Result
 from gridchaos.schedule import ByHand, Die, Kill, Schedule, Snap
 from gridchaos.storm_house import StormHouse, storm_house
 from gridchaos.trouble import Trouble
+from gridchaos.venue_player import Log, NoLog, VenuePlayer
 from gridchaos.watching import Watcher
 from gridcore.ids import id_prefix
 from gridctl.audit import AuditReport, audit
@@ -65,7 +66,16 @@ class StuckError(Exception):
 class Storm:
     """One storm at play."""
 
-    def __init__(self, schedule: Schedule, place: StormHouse, stack: Stack, database: Database) -> None:
+    def __init__(
+        self,
+        schedule: Schedule,
+        place: StormHouse,
+        stack: Stack,
+        database: Database,
+        *,
+        beat_seconds: float = BEAT_SECONDS,
+        log: Log | None = None,
+    ) -> None:
         self._schedule = schedule
         self._house = place.house
         self._wires = stack.wires
@@ -75,8 +85,9 @@ class Storm:
         self._postgres = None
         if database.server is not None:
             self._postgres = KeptPostgres(database.server, database.name, self._restarted)
-        self._market = Market(stack.wires, place, schedule.seed)
-        self._trouble = Trouble(stack.wires, place, self._kept, self._postgres, self._market, self._watcher)
+        self._market = Market(stack.wires, place, schedule.seed, beat_seconds)
+        venue = VenuePlayer(stack.wires, place, self._market, log or NoLog(), self._watcher.watch.expect_gone)
+        self._trouble = Trouble(stack.wires, place, self._kept, self._postgres, self._market, self._watcher, venue)
         self._report: AuditReport | None = None
         self._guessed: list[str] = []
 

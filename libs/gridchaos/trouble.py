@@ -15,6 +15,8 @@ from gridchaos.people import Operator, by_hand
 from gridchaos.proxy import Trap, Weather
 from gridchaos.schedule import BACKEND, POSTGRES, ByHand, Clock, Die, Event, Fault, Halt, Kill, Partition, Snap, Stop
 from gridchaos.storm_house import TO_VENUE, StormHouse
+from gridchaos.venue_changes import EFFECTS, VenueChange
+from gridchaos.venue_player import VenuePlayer
 from gridchaos.watching import Watcher
 from gridctl.wires import Wires
 from gridwright.v1 import simex_pb2
@@ -34,6 +36,7 @@ class Trouble:
         postgres: KeptPostgres | None,
         market: Market,
         watcher: Watcher,
+        venue: VenuePlayer,
     ) -> None:
         self._wires = wires
         self._place = place
@@ -41,6 +44,7 @@ class Trouble:
         self._postgres = postgres
         self._market = market
         self._watcher = watcher
+        self._venue = venue
         self._operator = Operator(wires, place, market, watcher)
         self._spans: set[asyncio.Task[None]] = set()
 
@@ -53,20 +57,27 @@ class Trouble:
                 await self._die(event)
             case Snap():
                 await self._snap(event)
-            case Stop():
-                self._span(self._stop(event))
-            case Partition():
-                self._span(self._part(event))
             case Fault():
                 await self._add(event)
             case Clock():
                 await self._set_clock(event.offset_ms)
-            case Halt():
-                self._span(self._operator.halt(event.beats))
             case ByHand():
                 await by_hand(self._place, self._market, event)
+            case Stop() | Partition() | Halt() | VenueChange():
+                self._span(self._last(event))
             case _:
                 assert_never(event)
+
+    async def _last(self, event: Stop | Partition | Halt | VenueChange) -> None:
+        match event:
+            case Stop():
+                await self._stop(event)
+            case Partition():
+                await self._part(event)
+            case Halt():
+                await self._operator.halt(event.beats)
+            case VenueChange():
+                await self._change(event)
 
     async def clear(self) -> None:
         """Returns once nothing is out of order any more."""
@@ -118,6 +129,11 @@ class Trouble:
         proxy.set_trap(None)
         if not sprung.is_set():  # nobody places an order: then now
             await kept.kill()
+
+    async def _change(self, event: VenueChange) -> None:
+        waits = EFFECTS[event.change].closings_wait
+        with self._watcher.disorder() if waits else contextlib.nullcontext():
+            await self._venue.play(event)
 
     async def _stop(self, event: Stop) -> None:
         kept = self._postgres if event.service == POSTGRES else self._kept[event.service]

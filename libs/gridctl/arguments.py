@@ -50,6 +50,7 @@ def add_chaos(chaos: argparse.ArgumentParser) -> None:
     what.add_argument("--databases", action="store_true", help="databases that go wrong while an order fills: all db/…")
     what.add_argument("--minutes", type=_positive, metavar="N", help="storms of random kills for so long")
     what.add_argument("--kills", type=_count, metavar="N", help="storms of so many random kills; see --resume")
+    what.add_argument("--soak", type=_positive, metavar="MINUTES", help="no kills: the exchange changes all the time")
     what.add_argument("--report", action="store_true", help="the table of what --resume holds; see --write-docs")
     what.add_argument("--storm", metavar="SEED", help="one storm, by its seed, or by a file of a storm that failed")
     add = chaos.add_argument

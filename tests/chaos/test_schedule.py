@@ -70,7 +70,7 @@ def test_all_kinds_of_events_happen_and_a_database_only_where_there_is_one() -> 
     stopped = [{event.service for event in each if isinstance(event, Stop)} for each in both]
     cut = [{event.wire for event in each if isinstance(event, Partition)} for each in both]
     assert kinds[0] == kinds[1]
-    assert len(kinds[0]) == 9
+    assert len(kinds[0]) == 10
     assert killed[0] == stopped[0] == {"orchestrator", "executor", "pricemon", "simex"}
     assert killed[1] - killed[0] == {POSTGRES, BACKEND}
     assert stopped[1] - stopped[0] == {POSTGRES}
@@ -78,7 +78,7 @@ def test_all_kinds_of_events_happen_and_a_database_only_where_there_is_one() -> 
 
 
 def test_storms_differ_in_what_they_lack() -> None:
-    lacking = [9 - len({type(event) for event in draw(seed, "sqlite", WIRES, kills=400).events}) for seed in range(20)]
+    lacking = [10 - len({type(event) for event in draw(seed, "sqlite", WIRES, kills=400).events}) for seed in range(20)]
     assert min(lacking) < max(lacking)
 
 
