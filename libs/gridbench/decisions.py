@@ -87,8 +87,11 @@ async def measure_decisions(folder: Path) -> Decisions:
         )
         desk.market = rules(_CASE.symbol)
         loop = SymbolLoop(desk, _Committer(keeper))
-        await loop.step(first_price(now_ms()))
-        await loop.step(PriceChanged(now_ms(), PRICE))  # asks for nothing, and so finds the band
+        plan = await loop.step(first_price(now_ms()))
+        while not plan.empty:  # the grid opens in portions; the step that asks for nothing finds the band
+            plan = await loop.step(PriceChanged(now_ms(), PRICE))
+        while not desk.inbox.empty:
+            await desk.inbox.take()  # the ticks by which a loop that runs goes on after a portion
         desk.trading = True
         with _statements() as seen:
             inside = _inside(loop, desk)
