@@ -106,6 +106,11 @@ class FakeVenue:
         self._released = asyncio.Event()
 
     @property
+    def markets_interval_ms(self) -> int:
+        """As an exchange whose list is long."""
+        return 60_000
+
+    @property
     def request_window_ms(self) -> int | None:
         """How long a request is accepted after its timestamp."""
         return self.window_ms

@@ -1,7 +1,6 @@
 """A venue behind ccxt. What is particular to Binance is said so; every error goes through `ccxt_outcomes`."""
 
 import asyncio
-import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from decimal import Decimal
@@ -12,10 +11,10 @@ import ccxt  # noqa: TID251  # one of the adapter's modules
 from executor import ccxt_convert as convert
 from executor import ccxt_outcomes as outcomes
 from executor.ccxt_fees import FeeReader
+from executor.ccxt_markets import MarketReader
 from executor.ccxt_meter import install_meter
 from executor.ccxt_rules import market_rules
 from executor.ccxt_stream import hints
-from executor.ccxt_tolerance import UNREADABLE
 from executor.clock import unix_ms
 from executor.market_rules import EVERY_MS, SOME_EVERY_MS, RulesAge
 from executor.ports import (
@@ -56,6 +55,7 @@ class CcxtVenue:
         self._pages_by_id = str(client.id).startswith("binance")
         self._fees = FeeReader(client)
         self._rules_age = RulesAge(SOME_EVERY_MS if self._pages_by_id else EVERY_MS)
+        self._markets = MarketReader(client, self._ask)
         self._followed: set[str] = set()  # whose rules are asked for
         self._reading = asyncio.Lock()
 
@@ -70,6 +70,11 @@ class CcxtVenue:
         return self._pages_by_id
 
     @property
+    def markets_interval_ms(self) -> int:
+        """As the reader of the markets says."""
+        return self._markets.interval_ms
+
+    @property
     def name(self) -> str:
         """ccxt's id."""
         return str(self._client.id)
@@ -77,22 +82,14 @@ class CcxtVenue:
     async def connect(self, symbols: tuple[str, ...], *, anew: bool = False) -> Mapping[str, str]:
         """Loads the markets, anew where there are none: ccxt remembers also what it made of a reply that was none."""
         if anew and self._client.markets:
-            await self._read_markets()
+            await self._markets.read(symbols)
         else:
             await self._ask(self._client.load_markets, not self._client.markets)
-        if not self._client.markets:
-            raise ReadFailedError("a list of markets without any")
+            if not self._client.markets:
+                raise ReadFailedError("a list of markets without any")
         self._rules_age.read(unix_ms())
         missing = [symbol for symbol in symbols if symbol not in self._client.markets]
         return {symbol: self._never_listed(symbol) for symbol in missing}
-
-    async def _read_markets(self) -> None:
-        """Replaces the markets by those that the venue has now; a reply without any replaces nothing."""
-        markets = await self._ask(self._client.fetch_markets)
-        if not markets:
-            raise ReadFailedError("a list of markets without any")
-        self._client.set_markets(markets)
-        self._rules_age.read(unix_ms())
 
     async def _read_markets_if_due(self, symbol: str) -> None:
         self._followed.add(symbol)
@@ -102,30 +99,11 @@ class CcxtVenue:
                 return
             self._rules_age.read(now_ms)  # also where it fails: what was read last counts until the next time
             try:
-                await (self._read_followed() if self._pages_by_id else self._read_markets())
+                await self._markets.read(sorted(self._followed))
             except ReadFailedError as error:
                 if error.blocked_until_ms:
                     raise
                 _log.warning("the markets could not be read again, the rules of before count: %s", error)
-
-    async def _read_followed(self) -> None:
-        """Of Binance's list, the markets that are traded here; one that has gone makes it refuse, and all be read."""
-        known = sorted(self._followed & self._client.markets.keys())
-        ids = json.dumps(
-            [self._client.market_id(symbol) for symbol in known], ensure_ascii=False, separators=(",", ":")
-        )
-        try:
-            reply = await self._client.public_get_exchangeinfo({"symbols": ids})
-            found = [self._client.parse_market(raw) for raw in reply["symbols"]]
-        except ccxt.BadSymbol:
-            await self._read_markets()
-            return
-        except Exception as error:  # ccxt's parsers raise anything at a reply that is none
-            raise outcomes.of_read(error, unix_ms(), self._retry_after_ms()) from error
-        for market in found:
-            if market.get("symbol") in self._followed and not market.get(UNREADABLE):
-                before = self._client.markets[market["symbol"]]
-                self._client.markets[market["symbol"]] = self._client.deep_extend(before, market)
 
     def _never_listed(self, symbol: str) -> str:
         remedy = did_you_mean(symbol, self._client.markets, "write it as ccxt does, such as BTC/USDT")

@@ -164,6 +164,11 @@ class Venue(Protocol):
     """
 
     @property
+    def markets_interval_ms(self) -> int:
+        """How often its list of markets may be read again: what it changes there is noticed that soon."""
+        ...
+
+    @property
     def request_window_ms(self) -> int | None:
         """How long after its timestamp a request can still be accepted; None where the venue sets no such limit."""
         ...

@@ -64,7 +64,7 @@ class Pace:
     resolve_pause_ms: int = 250  # before the second look at an UNKNOWN order; it doubles from there
     close_grace_seconds: float = 3.0
     order_gone_after_ms: int = 3_600_000  # how long the venue has to deny an open order before a person may end it
-    markets_interval_ms: int = 300_000  # between two readings of the venue's list of markets
+    markets_interval_ms: int = 0  # between two readings of the venue's list of markets; 0: as the venue allows
     listing_interval_ms: int = 10_000  # the same while a symbol is missing in it, or its polls fail
     weight_share_percent: int = DEFAULT_SHARE
     rate_limits: tuple[RateLimit, ...] = ()
@@ -255,12 +255,13 @@ class Executor:
 
     async def _keep_list(self) -> None:
         """Reads the venue's list of markets every so often, and soon where a symbol's standing is in doubt."""
-        since_ms = 0
+        interval_ms = self._pace.markets_interval_ms or self.venue.markets_interval_ms
+        pause_ms, since_ms = min(interval_ms, self._pace.listing_interval_ms), 0
         while True:
-            await asyncio.sleep(self._pace.listing_interval_ms / 1000)
-            since_ms += self._pace.listing_interval_ms
+            await asyncio.sleep(pause_ms / 1000)
+            since_ms += pause_ms
             doubted = self.listing.refused or any(watch.failing for watch in self.watches)
-            if not doubted and since_ms < self._pace.markets_interval_ms:
+            if not doubted and since_ms < interval_ms:
                 continue
             try:
                 await self._look_at_list()
