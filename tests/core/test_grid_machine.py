@@ -1,6 +1,7 @@
 """The core against a venue that answers, fills, forgets and is slow, in any order that Hypothesis finds."""
 
 from collections import Counter
+from dataclasses import replace
 from decimal import Decimal
 
 from hypothesis import settings
@@ -10,16 +11,18 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from gridcore.actions import Outcome, PlaceOrder
 from gridcore.config import GridMode, RiskConfig
 from gridcore.decide import decide
+from gridcore.funds import present
 from gridcore.ids import id_prefix
 from gridcore.modes import MODE_TRANSITIONS
 from gridcore.money import ZERO
 from gridcore.orders import OrderStatus, Role, Side
+from gridcore.purse import cost_of
 from gridcore.quiet_band import quiet_band
 from gridcore.reconcile import live_openings
 from gridcore.settle import settle
 from gridcore.slots import PositionStatus
-from gridcore.state import Mode, Rule, State
-from gridcore.triggers import ModeChanged, OrdersUpdated, PriceChanged, Ticked, Trigger
+from gridcore.state import Foreign, Funds, Mode, Rule, State
+from gridcore.triggers import ConditionsSeen, ModeChanged, OrdersUpdated, PriceChanged, Ticked, Trigger
 from gridtesting.grids import MARKET, grid
 from gridtesting.venue_model import VenueModel
 
@@ -41,6 +44,7 @@ class GridMachine(RuleBasedStateMachine):
     def start(self, mode: GridMode) -> None:
         self.config = grid(mode, risk=RiskConfig(max_position=MAX_POSITION, max_jump=Decimal("0.5")))
         self.state = State(symbol=MARKET.symbol, birth_id="s", grid=self.config.geometry)
+        self.market = MARKET
         self.venue = VenueModel(MARKET)
         self.price = Decimal("60050.5")
         self.now_ms = 1_000_000
@@ -85,10 +89,25 @@ class GridMachine(RuleBasedStateMachine):
         mode = data.draw(st.sampled_from(sorted(set(MODE_TRANSITIONS[self.state.risk.mode].values()), key=str)))
         self.step(ModeChanged(self.now_ms, mode, Rule.OPERATOR, "a drill", "test"), [Outcome.ACCEPTED])
 
+    @rule(
+        others=st.sampled_from([0, 3]),
+        places=st.sampled_from([0, 8, 9]),
+        funds=st.sampled_from([None, ("0", "150"), ("0.003", "0"), ("0.002", "420")]),
+        halted=st.booleans(),
+    )
+    def the_venue_sets_other_conditions(
+        self, others: int, places: int, funds: tuple[str, str] | None, *, halted: bool
+    ) -> None:
+        self.market = replace(MARKET, max_orders=places, halted=halted)
+        totals = self.state.totals
+        kept = funds and Funds(Decimal(funds[0]) - totals.position, Decimal(funds[1]) - totals.quote_flow)
+        self.step(ConditionsSeen(self.now_ms, Foreign(others), kept, self.market), [Outcome.ACCEPTED])
+
     def step(self, trigger: Trigger, answers: list[Outcome]) -> None:
+        self.is_trigger_of_updates = isinstance(trigger, OrdersUpdated)  # then orders have ended since the state
         names = {"request_id": f"r{self.state.seq + 1}", "epoch": 1, "prefix": PREFIX}
-        plan = decide(self.state, trigger, MARKET, self.config, **names)
-        assert plan == decide(self.state, trigger, MARKET, self.config, **names), "decide is a function"
+        plan = decide(self.state, trigger, self.market, self.config, **names)
+        assert plan == decide(self.state, trigger, self.market, self.config, **names), "decide is a function"
         if plan.empty or plan.procedure is not None:
             return
         places = [action for action in plan.actions if isinstance(action, PlaceOrder)]
@@ -96,8 +115,25 @@ class GridMachine(RuleBasedStateMachine):
             assert all(place.role is Role.CLOSING for place in places), "a halted grid opens nothing"
         if self.state.risk.mode is Mode.PAUSED:
             assert not plan.actions
+        self.check_scarce(places)
         self.placed += [place.client_order_id for place in places]
-        self.state = settle(self.state, plan, self.venue.answer(plan, answers), MARKET)
+        self.state = settle(self.state, plan, self.venue.answer(plan, answers), self.market)
+
+    def check_scarce(self, places: list[PlaceOrder]) -> None:
+        """Nothing is tried that the venue takes no orders for, has no place for, or that the account cannot pay."""
+        assert not (places and self.market.halted)
+        orders = [slot.order for slot in self.state.slots.values() if slot.order is not None]
+        if self.market.max_orders and places and not self.is_trigger_of_updates:
+            assert len(orders) + len(places) + self.state.foreign.orders <= self.market.max_orders
+        funds = present(self.state)
+        if funds is None or self.is_trigger_of_updates:
+            return
+        for side, has in ((Side.BUY, funds.quote), (Side.SELL, funds.base)):
+            new = [cost_of(side, each.quantity, each.price) for each in places if each.side is side]
+            bound = [
+                cost_of(side, order.quantity - order.executed, order.price) for order in orders if order.side is side
+            ]
+            assert not new or sum(bound, ZERO) + sum(new, ZERO) <= has
 
     def caught_up(self) -> bool:
         return self.state.event_offset == len(self.venue.log)
@@ -164,22 +200,23 @@ class GridMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_quiet_band_is_quiet(self) -> None:
-        band = quiet_band(self.state, MARKET, self.config)
+        band = quiet_band(self.state, self.market, self.config)
         if band is None:
             return
         low, high = band
-        for share in (Decimal("0.001"), Decimal("0.3"), Decimal("0.77"), Decimal("0.999")):
-            trigger = PriceChanged(self.now_ms, low + (high - low) * share)
-            plan = decide(self.state, trigger, MARKET, self.config, request_id="q", epoch=1, prefix=PREFIX)
-            assert plan.empty, (band, trigger, plan)
-            assert plan.procedure is None, (band, trigger, plan)
+        for later_ms in (0, 3_600_000):  # also once every slot that rests has rested
+            for share in (Decimal("0.001"), Decimal("0.3"), Decimal("0.77"), Decimal("0.999")):
+                trigger = PriceChanged(self.now_ms + later_ms, low + (high - low) * share)
+                plan = decide(self.state, trigger, self.market, self.config, request_id="q", epoch=1, prefix=PREFIX)
+                assert plan.empty, (band, trigger, plan)
+                assert plan.procedure is None, (band, trigger, plan)
 
     @invariant()
     def safe_mode_is_reached(self) -> None:
         if self.state.risk.mode is Mode.ENTERING and self.caught_up() and not self.venue.unresolved():
             resting = [slot for slot in self.state.slots.values() if slot.retry_after_ms > self.now_ms]
             trigger = Ticked(self.now_ms, None, 0)
-            plan = decide(self.state, trigger, MARKET, self.config, request_id="q", epoch=1, prefix=PREFIX)
+            plan = decide(self.state, trigger, self.market, self.config, request_id="q", epoch=1, prefix=PREFIX)
             assert resting or len(plan.actions) == len(live_openings(self.state)), "each opening gets its cancel"
 
 

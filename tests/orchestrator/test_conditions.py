@@ -1,11 +1,12 @@
 """Orders of others in the market: seen before the first price, noted durably, and counted against the budget."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
-from gridcore.state import Foreign
-from gridtesting.orchestrator import BTC, World, eventually, run_inside
+from gridcore.state import Foreign, Funds
+from gridtesting.orchestrator import BTC, Running, World, eventually, run_inside
 from gridtesting.waiting import until
 from gridwright.v1 import executor_pb2, models_pb2
 
@@ -56,3 +57,56 @@ async def test_without_others_no_step_is_made_of_them(world: World) -> None:
         first = await orchestrator.client.explain(1)
     assert first.plan.trigger.WhichOneof("kind") == "price_change"
     assert len(world.opening()) == 3
+
+
+async def test_what_the_account_cannot_pay_is_not_tried_and_is_opened_once_it_can(world: World) -> None:
+    world.grid_options.pop("budget")
+    world.executor.markets[BTC].funds = Funds(Decimal(0), Decimal(250))
+    async with run_inside(world) as orchestrator:
+        await until(lambda: len(world.opening()) == 2, "what 250 can pay")
+        await eventually(lambda: has_trouble(orchestrator, "INSUFFICIENT_FUNDS"), "the want of funds is shown")
+        seq = orchestrator.desk().state.seq
+        world.executor.markets[BTC].funds = Funds(Decimal(0), Decimal(10_000))
+
+        await until(lambda: len(world.opening()) == 3, "the rest of the grid")
+        await eventually(lambda: has_none(orchestrator), "and nothing more is withheld")
+
+        assert orchestrator.desk().state.seq == seq + 2, "a step of the funds, and one of the order"
+        assert orchestrator.desk().state.funds is None, "ample again"
+
+
+async def test_rules_that_the_grid_cannot_live_under_halt_it_for_as_long_as_they_hold(world: World) -> None:
+    world.risk_options["calm_ms"] = "200"
+    market = world.executor.markets[BTC].venue
+    async with run_inside(world) as orchestrator:
+        await until(lambda: len(world.opening()) == 3, "the grid")
+        usual = market.market
+        market.market = replace(usual, min_notional=Decimal(500))
+
+        await orchestrator.client.until_mode(models_pb2.MODE_SAFE)
+        state = (await orchestrator.client.state()).state
+        assert (state.risk.rule, state.rules.min_notional) == ("RULES_UNFIT", "500")
+        assert world.opening() == []
+        await eventually(lambda: has_trouble(orchestrator, "SYMBOL_REFUSED"), "it is shown")
+
+        market.market = usual
+        await orchestrator.client.until_mode(models_pb2.MODE_RUNNING)
+        await until(lambda: len(world.opening()) == 3, "the grid again")
+        await eventually(lambda: has_none(orchestrator), "and nothing is withheld any more")
+
+
+async def test_the_fees_of_the_settings_stand_above_the_venues(world: World) -> None:
+    world.grid_options["maker_fee"] = '"0.0002"'
+    async with run_inside(world) as orchestrator:
+        await orchestrator.until_seq(1)
+        assert orchestrator.desk().market.maker_fee == Decimal("0.0002")
+        first = await orchestrator.client.explain(1)
+    assert first.plan.trigger.WhichOneof("kind") == "price_change", "no change of rules"
+
+
+async def has_trouble(orchestrator: Running, kind: str) -> bool:
+    return kind in {trouble.kind for trouble in await orchestrator.client.troubles()}
+
+
+async def has_none(orchestrator: Running) -> bool:
+    return not await orchestrator.client.troubles()
