@@ -39,6 +39,7 @@ REFUSALS: Final[tuple[tuple[type[ccxt.BaseError], Refusal], ...]] = (
 """Classes that mean "not placed", the first that fits counts. What is not here is unknown."""
 
 _DUPLICATE = re.compile(r"duplicate", re.IGNORECASE)  # -2010 "Duplicate order sent." comes as InvalidOrder
+_PLACES = re.compile(r"MAX_NUM_ORDERS|too many open orders", re.IGNORECASE)
 _KEY_CODE = re.compile(r'"code":\s*-2015')
 _BANNED_UNTIL = re.compile(r"until (\d{13})")
 _SILENCE_MS = 5_000  # after a 429 or 418 that does not say how long
@@ -93,6 +94,8 @@ def _refusal(error: Exception, now_ms: int, retry_after_ms: int) -> RefusedError
     window_ms = order_window_ms(str(error))
     if window_ms is not None:
         return RefusedError(Refusal.ORDER_LIMIT, sentence(error), order_window_ms=window_ms)
+    if isinstance(error, ccxt.InvalidOrder | ccxt.BadRequest) and _PLACES.search(str(error)):
+        return RefusedError(Refusal.ORDER_PLACES, sentence(error))
     for kind, reason in REFUSALS:
         if isinstance(error, kind):
             if reason is Refusal.RATE_LIMITED and _KEY_CODE.search(str(error)):

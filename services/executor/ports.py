@@ -75,6 +75,7 @@ class Refusal(Enum):
     INVALID_ORDER = "INVALID_ORDER"  # steps, minimums, filters
     RATE_LIMITED = "RATE_LIMITED"  # the address: its request weight, or a ban
     ORDER_LIMIT = "ORDER_LIMIT"  # the account's count of orders: places only
+    ORDER_PLACES = "ORDER_PLACES"  # the account's open orders, of the market or of all, are at their maximum
     CLOCK_SKEW = "CLOCK_SKEW"  # the timestamp was out of the venue's window
     KEY_REFUSED = "KEY_REFUSED"
     MARKET_CLOSED = "MARKET_CLOSED"

@@ -26,7 +26,9 @@ GRACE_MS = 5_000
 _FORGET_TRADING_MS = 900_000  # after this long without another refused order nobody trades any more
 _LIMITS = (Kind.RATE_LIMITED, Kind.BANNED)
 _BANNED = re.compile(r"\bbanned\b|\b418\b", re.IGNORECASE)
-_SIGNATURE_TAKEN = frozenset({Refusal.INSUFFICIENT_FUNDS, Refusal.WOULD_MATCH, Refusal.MARKET_CLOSED})
+_SIGNATURE_TAKEN = frozenset(
+    {Refusal.INSUFFICIENT_FUNDS, Refusal.WOULD_MATCH, Refusal.MARKET_CLOSED, Refusal.ORDER_PLACES}
+)
 _TRADING = "trading"
 
 _KEYS = (

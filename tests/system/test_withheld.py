@@ -112,10 +112,12 @@ class Trial:
 
 
 @asynccontextmanager
-async def trial(folder: Path, balances: dict[str, str] | None = None, **grid: Any) -> AsyncIterator[Trial]:
+async def trial(
+    folder: Path, balances: dict[str, str] | None = None, max_orders: int = 200, **grid: Any
+) -> AsyncIterator[Trial]:
     """The demo's house at 60000, standing still, with changes of its grid and of the account."""
     values = tomllib.loads(example("demo.toml"))
-    values["simex"]["markets"][0] |= {"running": False, "queue": "front"}
+    values["simex"]["markets"][0] |= {"running": False, "queue": "front", "max_orders": max_orders}
     values["simex"]["limits"] = {"enabled": False}
     values["simex"]["balances"] = balances or {"USDT": "100000"}
     values["executor"]["poll_interval_ms"] = 300
@@ -226,3 +228,28 @@ async def test_a_fee_of_the_account_and_symbol_is_the_one_that_counts(tmp_path: 
         await run.stack["orchestrator"].start()
         assert await run.stack["orchestrator"].ended(DEADLINE_SECONDS) == 2
         assert "after two maker fees of 0.2 %" in run.stack["orchestrator"].output
+
+
+async def test_a_window_of_240_opens_in_portions_and_safe_mode_takes_all_of_it_down(tmp_path: Path) -> None:
+    many = {"max_orders": 2_000, "buy_window": 240, "quote_per_slot": "50", "upper": "61000"}
+    async with trial(tmp_path, **many) as run:
+
+        async def begun() -> bool:
+            return (await run.sides())[0] >= 40
+
+        await run.until(begun, "the first portions")
+        await run.trade("59810")
+        began = time.monotonic()
+        await run.until(run.has_sell, "the counter order of a fill amid the openings", 20)
+        waited, (buys, _) = time.monotonic() - began, await run.sides()
+        assert buys < 240, f"it waited {waited:.1f} s, for all of the openings"
+
+        async def whole() -> bool:
+            return (await run.sides())[0] == 240
+
+        await run.until(whole, "the whole window", 90)
+        request = orchestrator_pb2.OperatorRequest(request_id="halt", symbol=BTC, who="test", why="a drill")
+        await run.stack.wires.orchestrator.EnterSafeMode(request)
+        await run.until(lambda: run.is_in(models_pb2.MODE_SAFE), "in safe mode", 90)
+        assert (await run.sides())[0] == 0
+        assert await run.refused() == 0
