@@ -46,12 +46,16 @@ _UNFIT = frozenset({Kind.INVALID_ORDER, Kind.SYMBOL_REFUSED, Kind.FEES_DIFFER})
 EFFECTS = {
     TICK: Effect(possible=_UNFIT),
     MINIMUM: Effect(closings_wait=True, certain=Kind.SYMBOL_REFUSED, possible=_UNFIT),
-    FEES: Effect(certain=Kind.SYMBOL_REFUSED, possible=_UNFIT),
+    FEES: Effect(possible=_UNFIT),  # noticed by the first fill that carries them
     BREAK: Effect(closings_wait=True, certain=Kind.MARKET_CLOSED),
-    DELISTED: Effect(closings_wait=True, certain=Kind.SYMBOL_REFUSED, possible=frozenset({Kind.MARKET_CLOSED})),
+    DELISTED: Effect(
+        closings_wait=True,
+        certain=Kind.SYMBOL_REFUSED,
+        possible=frozenset({Kind.MARKET_CLOSED, Kind.INVALID_ORDER, Kind.VENUE_UNREACHABLE, Kind.FEED_STALE}),
+    ),
     KEYS: Effect(closings_wait=True, certain=Kind.KEY_REFUSED, possible=frozenset({Kind.VENUE_UNREACHABLE})),
     ORDER_LIMIT: Effect(closings_wait=True, possible=frozenset({Kind.ORDER_LIMIT, Kind.RATE_LIMITED})),
-    ORDER_PLACES: Effect(possible=frozenset({Kind.ORDER_PLACES, Kind.INVALID_ORDER})),
+    ORDER_PLACES: Effect(certain=Kind.SYMBOL_REFUSED, possible=frozenset({Kind.ORDER_PLACES, Kind.INVALID_ORDER})),
     COINS: Effect(closings_wait=True, possible=frozenset({Kind.INSUFFICIENT_FUNDS})),
     QUOTE: Effect(possible=frozenset({Kind.INSUFFICIENT_FUNDS})),
     FOREIGN_STOP: Effect(),

@@ -22,12 +22,15 @@ _SHARE_STEP = Decimal("1e-12")
 _FILLED = {Role.OPENING: SlotEvent.OPENING_FILLED, Role.CLOSING: SlotEvent.CLOSING_FILLED}
 
 
-def absorb(state: State, updates: tuple[OrderUpdate, ...], market: MarketRules, *, retry_at_ms: int = 0) -> State:
+def absorb(
+    state: State, updates: tuple[OrderUpdate, ...], market: MarketRules, *, retry_at_ms: int = 0, pause_ms: int = 0
+) -> State:
     """The state after the updates. Raises LogMismatchError for a gap in the offsets or an order it has never known.
 
     A fill of an order that no slot has any more is booked on the slot that its name tells, and remembered as stray. A
     slot whose order ended as nobody here asked for (taken down by the venue or by the user's hand, or never placed)
-    rests until `retry_at_ms`. Slots that lacked what fills and ends may have freed wait no longer.
+    rests until `retry_at_ms`. Slots that lacked what fills and ends may have freed wait no longer,
+    but for `pause_ms` after their last refusal.
     """
     slots, totals, offset, stray = dict(state.slots), state.totals, state.event_offset, state.risk.stray_order
     for update in updates:
@@ -48,7 +51,7 @@ def absorb(state: State, updates: tuple[OrderUpdate, ...], market: MarketRules, 
                 case OrderStatus() as status:
                     slots[key], totals = _moved(slot, order, update, status, totals, retry_at_ms)
         offset = update.offset
-    slots.update(at_once(slots, FREED_BY_UPDATES))
+    slots.update(at_once(slots, FREED_BY_UPDATES, pause_ms))
     risk = state.risk if stray == state.risk.stray_order else replace(state.risk, stray_order=stray)
     return replace(state, slots=slots, totals=totals, event_offset=offset, risk=risk)
 

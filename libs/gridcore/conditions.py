@@ -26,7 +26,7 @@ def with_conditions(state: State, seen: ConditionsSeen) -> State:
     if seen.rules is not None:
         slots.update(forgiven(slots, _OF_RULES))
     if seen.foreign.orders < state.foreign.orders:
-        slots.update(at_once(slots, _OF_PLACES))
+        slots.update(at_once(slots, _OF_PLACES, 0))
     slots.update(_funded(slots, state.funds, seen.funds))
     rules = state.rules if seen.rules is None else seen.rules
     return replace(state, slots=slots, foreign=seen.foreign, funds=seen.funds, rules=rules)
@@ -37,7 +37,7 @@ def _funded(slots: Mapping[str, InventorySlot], before: Funds | None, after: Fun
     if after is None:
         return forgiven(slots, _OF_FUNDS) if before is not None else {}
     if before is None or after.base > before.base or after.quote > before.quote:
-        return at_once(slots, _OF_FUNDS)
+        return at_once(slots, _OF_FUNDS, 0)
     return {}
 
 

@@ -57,7 +57,7 @@ def decide(
         case OrdersUpdated():
             revived = slots_to_revive(state, trigger.updates, ladder(config, market))
             state = replace(state, slots={**state.slots, **{slot.key: slot for slot in revived}}) if revived else state
-            state = absorb(state, trigger.updates, market, retry_at_ms=plan.retry_at_ms)
+            state = absorb(state, trigger.updates, market, retry_at_ms=plan.retry_at_ms, pause_ms=config.retry_after_ms)
             plan = replace(plan, risk=state.risk, new_slots=revived, changes=True)
         case ModeChanged():
             return replace(plan, risk=_mode_changed(state.risk, trigger), changes=True)

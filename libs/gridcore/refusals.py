@@ -91,18 +91,23 @@ def refused(slot: InventorySlot, reason: str, message: str, *, role: Role, at_ms
     """The slot after an order of it, or a cancel (role CLOSING), was refused at `at_ms`."""
     before = slot.refusal
     if before is None or before.reason != reason:
-        before = SlotRefusal(reason, 0, at_ms, "")
-    refusal = replace(before, count=before.count + 1, message=message[:_LONGEST_MESSAGE])
+        before = SlotRefusal(reason, 0, at_ms, "", at_ms)
+    refusal = replace(before, count=before.count + 1, message=message[:_LONGEST_MESSAGE], last_ms=at_ms)
     wait_ms = pause_ms(reason, role, refusal.count, base_ms)
     return replace(slot, refusal=refusal, retry_after_ms=at_ms + wait_ms)
 
 
-def at_once(slots: Mapping[str, InventorySlot], reasons: frozenset[str]) -> dict[str, InventorySlot]:
-    """The slots that wait for one of these reasons, waiting no longer. How often they were refused stays counted."""
+def at_once(slots: Mapping[str, InventorySlot], reasons: frozenset[str], pause_ms: int) -> dict[str, InventorySlot]:
+    """The slots that wait for one of these reasons, tried `pause_ms` after their last refusal: at once, as a rule.
+
+    How often they were refused stays counted. Without the pause, whatever frees something would hammer the venue.
+    """
     return {
-        key: replace(slot, retry_after_ms=0)
+        key: replace(slot, retry_after_ms=slot.refusal.last_ms + pause_ms)
         for key, slot in slots.items()
-        if slot.retry_after_ms and slot.refusal is not None and slot.refusal.reason in reasons
+        if slot.refusal is not None
+        and slot.refusal.reason in reasons
+        and slot.retry_after_ms > slot.refusal.last_ms + pause_ms
     }
 
 

@@ -56,7 +56,13 @@ def settle(state: State, plan: Plan, results: Sequence[ActionResult], market: Ma
     slots = dict(state.slots)
     slots.update({slot.key: slot for slot in plan.new_slots if slot.key not in slots})
     if isinstance(plan.trigger, OrdersUpdated):
-        state = absorb(replace(state, slots=slots), plan.trigger.updates, market, retry_at_ms=plan.retry_at_ms)
+        state = absorb(
+            replace(state, slots=slots),
+            plan.trigger.updates,
+            market,
+            retry_at_ms=plan.retry_at_ms,
+            pause_ms=plan.retry_at_ms - plan.trigger.at_ms,
+        )
         slots = dict(state.slots)
     slots.update({key: retired(slots[key]) for key in plan.flipped_slots if key in slots})
     for index, action in enumerate(plan.actions):

@@ -116,6 +116,7 @@ class SlotRefusal:
     count: int
     since_ms: int  # of the first
     message: str  # of the last
+    last_ms: int = 0  # when that was
 
 
 @dataclass(frozen=True, slots=True)

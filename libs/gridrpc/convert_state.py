@@ -166,12 +166,16 @@ def slot_from_proto(message: models_pb2.InventorySlot, field: str = "slot") -> I
 
 def _refusal_to_proto(refusal: SlotRefusal) -> models_pb2.SlotRefusal:
     return models_pb2.SlotRefusal(
-        reason=refusal.reason, count=refusal.count, since_ms=refusal.since_ms, message=refusal.message
+        reason=refusal.reason,
+        count=refusal.count,
+        since_ms=refusal.since_ms,
+        message=refusal.message,
+        last_ms=refusal.last_ms,
     )
 
 
 def _refusal_from_proto(message: models_pb2.SlotRefusal) -> SlotRefusal:
-    return SlotRefusal(message.reason, message.count, message.since_ms, message.message)
+    return SlotRefusal(message.reason, message.count, message.since_ms, message.message, message.last_ms)
 
 
 def _order_to_proto(order: SlotOrder) -> models_pb2.SlotOrder:

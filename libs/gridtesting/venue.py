@@ -105,6 +105,9 @@ class FakeVenue:
         self._streams: list[asyncio.Queue[Hint | None]] = []
         self._released = asyncio.Event()
 
+    def doubt_fees(self, symbol: str) -> None:
+        """Its fees are what the test says."""
+
     @property
     def markets_interval_ms(self) -> int:
         """As an exchange whose list is long."""

@@ -16,6 +16,7 @@ from executor.ccxt_convert import money
 from gridcore.money import ZERO
 
 FRESH_MS = 3_600_000  # fees follow the volume of a month, so they are no news of a minute
+DOUBTED_MS = 5_000  # while fills contradict them, or a grid cannot live with them
 _log = logging.getLogger(__name__)
 
 
@@ -33,13 +34,16 @@ class FeeReader:
     def __init__(self, client: Any) -> None:
         self._client = client
         self._known: dict[str, tuple[int, Fees]] = {}
+        self._doubted: set[str] = set()
         self._said: set[str] = set()
 
     async def read(self, symbol: str, now_ms: int) -> Fees:
         """The account's fees in a market. Raises what ccxt raises, and ValueError where nobody tells them."""
         known = self._known.get(symbol)
-        if known is not None and now_ms - known[0] < FRESH_MS:
+        fresh_ms = DOUBTED_MS if symbol in self._doubted else FRESH_MS
+        if known is not None and now_ms - known[0] < fresh_ms:
             return known[1]
+        self._doubted.discard(symbol)
         try:
             fees = await self._ask(symbol)
         except ccxt.NetworkError:
@@ -49,9 +53,9 @@ class FeeReader:
         self._known[symbol] = (now_ms, fees)
         return fees
 
-    def doubt(self) -> None:
-        """Has the fees asked for again: fills carry others than these."""
-        self._known.clear()
+    def doubt(self, symbol: str) -> None:
+        """Has the fees of a market asked for again, some seconds after the last time."""
+        self._doubted.add(symbol)
 
     async def _ask(self, symbol: str) -> Fees:
         for told in (self._commission, self._trading_fee):

@@ -32,8 +32,9 @@ REFUSALS: Final[tuple[tuple[type[ccxt.BaseError], Refusal], ...]] = (
     (ccxt.RateLimitExceeded, Refusal.RATE_LIMITED),  # no subclass of the other
     (ccxt.AuthenticationError, Refusal.KEY_REFUSED),  # PermissionDenied and AccountSuspended are its subclasses
     (ccxt.MarketClosed, Refusal.MARKET_CLOSED),
+    (ccxt.BadSymbol, Refusal.SYMBOL_REFUSED),
     (ccxt.InvalidOrder, Refusal.INVALID_ORDER),  # steps and filters; OrderNotFound is looked at before
-    (ccxt.BadRequest, Refusal.INVALID_ORDER),  # BadSymbol is its subclass
+    (ccxt.BadRequest, Refusal.INVALID_ORDER),
     (ccxt.ArgumentsRequired, Refusal.INVALID_ORDER),  # ccxt's own, before the wire
 )
 """Classes that mean "not placed", the first that fits counts. What is not here is unknown."""

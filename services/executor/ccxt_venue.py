@@ -56,6 +56,7 @@ class CcxtVenue:
         self._fees = FeeReader(client)
         self._rules_age = RulesAge(SOME_EVERY_MS if self._pages_by_id else EVERY_MS)
         self._markets = MarketReader(client, self._ask)
+        self._connected = False  # whether the list has ever been read
         self._followed: set[str] = set()  # whose rules are asked for
         self._reading = asyncio.Lock()
 
@@ -81,12 +82,13 @@ class CcxtVenue:
 
     async def connect(self, symbols: tuple[str, ...], *, anew: bool = False) -> Mapping[str, str]:
         """Loads the markets, anew where there are none: ccxt remembers also what it made of a reply that was none."""
-        if anew and self._client.markets:
+        if anew and self._connected:
             await self._markets.read(symbols)
         else:
             await self._ask(self._client.load_markets, not self._client.markets)
             if not self._client.markets:
                 raise ReadFailedError("a list of markets without any")
+            self._connected = True
         self._rules_age.read(unix_ms())
         missing = [symbol for symbol in symbols if symbol not in self._client.markets]
         return {symbol: self._never_listed(symbol) for symbol in missing}
@@ -242,6 +244,10 @@ class CcxtVenue:
     def set_skew(self, skew_ms: int) -> None:
         """ccxt subtracts timeDifference from the local clock where no timestamp is given."""
         self._client.options["timeDifference"] = -skew_ms
+
+    def doubt_fees(self, symbol: str) -> None:
+        """The fees of the symbol are asked for again soon."""
+        self._fees.doubt(symbol)
 
     def pay_from(self, throttle: Throttle) -> None:
         """Puts the meter between ccxt and the wire."""

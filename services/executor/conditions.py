@@ -37,8 +37,10 @@ class ConditionsReader:
         self._reader = reader
         self._books = books
 
-    async def read(self, symbol: str) -> Conditions:
+    async def read(self, symbol: str, *, fees_doubted: bool = False) -> Conditions:
         """Raises ReadFailedError where the venue does not answer."""
+        if fees_doubted:
+            self._venue.doubt_fees(symbol)
         rules = await self._reader.read(partial(self._venue.market_rules, symbol))
         # Read one after the other, and not from the venue's book: that may be some seconds old, and an order that it
         # does not have yet would look like money that has gone.

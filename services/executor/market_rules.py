@@ -8,7 +8,7 @@ from executor.ports import Refusal
 EVERY_MS = 60_000  # the whole list, which is megabytes on a large exchange
 SOME_EVERY_MS = 6_000  # where one may ask for the symbols that are traded here alone
 SOON_MS = 3_000  # after a refusal
-DOUBTFUL = frozenset({Refusal.INVALID_ORDER, Refusal.MARKET_CLOSED, Refusal.ORDER_PLACES})
+DOUBTFUL = frozenset({Refusal.INVALID_ORDER, Refusal.MARKET_CLOSED, Refusal.ORDER_PLACES, Refusal.SYMBOL_REFUSED})
 
 
 class RulesAge:

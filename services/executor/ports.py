@@ -79,6 +79,7 @@ class Refusal(Enum):
     CLOCK_SKEW = "CLOCK_SKEW"  # the timestamp was out of the venue's window
     KEY_REFUSED = "KEY_REFUSED"
     MARKET_CLOSED = "MARKET_CLOSED"
+    SYMBOL_REFUSED = "SYMBOL_REFUSED"  # it is not listed
     VENUE_UNREACHABLE = "VENUE_UNREACHABLE"  # no connection was ever made
 
 
@@ -247,6 +248,10 @@ class Venue(Protocol):
 
     async def market_rules(self, symbol: str) -> MarketRules:
         """Steps, minimums, and the account's fees."""
+        ...
+
+    def doubt_fees(self, symbol: str) -> None:
+        """Fills contradict the symbol's fees, or a grid cannot live with them: they are to be read again soon."""
         ...
 
     async def time_ms(self) -> int:

@@ -242,7 +242,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         self._executor.standing.check_ready()
         self._executor.listing.check(symbol)
         try:
-            found = await self._executor.conditions.read(symbol)
+            found = await self._executor.conditions.read(symbol, fees_doubted=request.fees_doubted)
         except ReadFailedError as error:
             raise Unavailable(f"the venue did not answer: {error}", reason="VENUE_UNREACHABLE") from error
         return executor_pb2.Conditions(

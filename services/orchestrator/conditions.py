@@ -8,10 +8,11 @@ import asyncio
 from gridcore.conditions import news
 from gridcore.fees import assumed
 from gridcore.funds import steady, to_record
-from gridcore.state import Funds
+from gridcore.state import Funds, Rule
 from gridcore.triggers import ConditionsSeen
 from orchestrator.clock import now_ms
 from orchestrator.desk import Desk
+from orchestrator.fee_watch import FeeWatch
 from orchestrator.loop import SymbolLoop
 
 
@@ -19,6 +20,7 @@ class ConditionsWatch:
     """Looks at the conditions of one symbol."""
 
     def __init__(self, desk: Desk, loop: SymbolLoop) -> None:
+        self.fees = FeeWatch(desk)
         self._desk = desk
         self._loop = loop
         self._looked = False
@@ -31,7 +33,8 @@ class ConditionsWatch:
         the log show a fill at different moments.
         """
         desk = self._desk
-        seen = await desk.executor.conditions(desk.symbol)
+        unfit = desk.state.risk.rule is Rule.RULES_UNFIT
+        seen = await desk.executor.conditions(desk.symbol, fees_doubted=unfit or bool(self.fees.says()))
         rules = assumed(seen.rules, desk.config)
         found = to_record(desk.state, rules, desk.config, seen.funds)
         funds = steady(desk.state.funds, self._last, found) if self._looked else found

@@ -204,9 +204,9 @@ class ExecutorClient:
             answer.end_offset,
         )
 
-    async def conditions(self, symbol: str) -> Conditions:
-        """What the venue sets for the symbol at present."""
-        request = executor_pb2.GetConditionsRequest(symbol=symbol)
+    async def conditions(self, symbol: str, *, fees_doubted: bool = False) -> Conditions:
+        """What the venue sets for the symbol at present; with `fees_doubted` it is asked for the fees again soon."""
+        request = executor_pb2.GetConditionsRequest(symbol=symbol, fees_doubted=fees_doubted)
         asked_ms = steady_ms()
         answer = await self._repeat("GetConditions", lambda: self._stub.GetConditions(request, timeout=_READ_SECONDS))
         self.clock.heard(answer.time_ms, asked_ms)

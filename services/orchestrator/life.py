@@ -205,10 +205,9 @@ class SymbolLife:
         except BrokenBondError as broken:
             end_offset = await rebuild_state(desk, broken)
         crash_point("orchestrator.start.cleared")
-        fees = FeeWatch(desk)
         self._spawn(team.loop.run())
-        self._spawn(self._follow_updates(fees))
-        self._spawn(TroubleWatch(desk, fees, self._house.troubles).watch())
+        self._spawn(self._follow_updates(team.conditions.fees))
+        self._spawn(TroubleWatch(desk, team.conditions.fees, self._house.troubles).watch())
         await self._resume_procedures(own, abandoned=abandoned)
         desk.ready.set()
         await start.drain(desk, end_offset)

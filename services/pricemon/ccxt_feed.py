@@ -129,6 +129,8 @@ class CcxtFeed:
                 if _concerns_all(lost):
                     break
                 self._alone.add(symbol)
+        if last is not None and isinstance(last.__cause__, ccxt_rest.BadSymbol):
+            return found  # not listed: no loss of the venue, whoever else is listed
         if last is not None and not found and some and (_concerns_all(last) or len(symbols) >= len(self._symbols)):
             raise last
         return found

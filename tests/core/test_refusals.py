@@ -188,10 +188,25 @@ def test_an_order_that_has_ended_leaves_its_place_to_who_waits_for_one() -> None
     run.price = D("60100")
     refuse(run, run.plan(Ticked(run.now_ms, run.price, run.now_ms)), "ORDER_PLACES", taken=1)
     assert run.tick(1_000).empty
+    run.now_ms += run.config.retry_after_ms
     (order,) = run.venue.live()
     run.venue.end(order.place.client_order_id, OrderStatus.CANCELED)
 
     assert "OPENING BUY 59700" in told(run.hear())
+
+
+def test_what_frees_a_place_again_and_again_makes_nobody_hammer_the_venue() -> None:
+    run = GridDriver(grid(buy_window=2))
+    run.price = D("60100")
+    refuse(run, run.plan(Ticked(run.now_ms, run.price, run.now_ms)), "ORDER_PLACES", taken=1)
+    (order,) = run.venue.live()
+    run.venue.end(order.place.client_order_id, OrderStatus.CANCELED)
+
+    run.hear()
+
+    assert (
+        run.state.slots["59700"].retry_after_ms == run.state.slots["59700"].refusal.last_ms + run.config.retry_after_ms
+    )
 
 
 def refuse_closing(run: GridDriver, reason: str) -> None:

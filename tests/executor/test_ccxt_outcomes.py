@@ -176,7 +176,7 @@ REFUSALS = [
     pytest.param(refused(-2010, "Filter failure: EXCHANGE_MAX_NUM_ORDERS"), Refusal.ORDER_PLACES, id="all markets"),
     pytest.param(refused(-1111, "Precision is over the maximum"), Refusal.INVALID_ORDER, id="-1111"),
     pytest.param(refused(-1102, "Mandatory parameter 'price' was not sent"), Refusal.INVALID_ORDER, id="-1102"),
-    pytest.param(refused(-1121, "Invalid symbol."), Refusal.INVALID_ORDER, id="-1121"),
+    pytest.param(refused(-1121, "Invalid symbol."), Refusal.SYMBOL_REFUSED, id="-1121"),
 ]
 UNKNOWN = [
     pytest.param(Answer(cut="reset"), id="reset-after-reading"),

@@ -56,7 +56,8 @@ SLOTS = st.builds(
     round=COUNTS,
     retry_after_ms=COUNTS,
     retiring=st.booleans(),
-    refusal=st.none() | st.builds(SlotRefusal, reason=TEXT, count=st.integers(0, 2**31), since_ms=COUNTS, message=TEXT),
+    refusal=st.none()
+    | st.builds(SlotRefusal, reason=TEXT, count=st.integers(0, 2**31), since_ms=COUNTS, message=TEXT, last_ms=COUNTS),
 )
 RISKS = st.builds(
     RiskFlags,

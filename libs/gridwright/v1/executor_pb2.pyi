@@ -799,15 +799,19 @@ class GetConditionsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SYMBOL_FIELD_NUMBER: _builtins.int
+    FEES_DOUBTED_FIELD_NUMBER: _builtins.int
     symbol: _builtins.str
+    fees_doubted: _builtins.bool
+    """fills carry others than these, or the grid cannot live with them: read again soon"""
     def __init__(
         self,
         *,
         symbol: _builtins.str = ...,
+        fees_doubted: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["symbol", b"symbol"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fees_doubted", b"fees_doubted", "symbol", b"symbol"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -688,6 +688,7 @@ class SlotRefusal(_message.Message):
     COUNT_FIELD_NUMBER: _builtins.int
     SINCE_MS_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
+    LAST_MS_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
     """as ActionResult.reason"""
     count: _builtins.int
@@ -695,6 +696,8 @@ class SlotRefusal(_message.Message):
     """of the first of them"""
     message: _builtins.str
     """of the last"""
+    last_ms: _builtins.int
+    """when that was"""
     def __init__(
         self,
         *,
@@ -702,10 +705,11 @@ class SlotRefusal(_message.Message):
         count: _builtins.int = ...,
         since_ms: _builtins.int = ...,
         message: _builtins.str = ...,
+        last_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "message", b"message", "reason", b"reason", "since_ms", b"since_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "last_ms", b"last_ms", "message", b"message", "reason", b"reason", "since_ms", b"since_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
