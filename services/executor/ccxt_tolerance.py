@@ -13,14 +13,25 @@ UNREADABLE = "unreadable"
 
 _IDS = ("orderId", "order_id", "ordId", "id", "i")
 _CLIENT_IDS = ("clientOrderId", "client_order_id", "origClientOrderId", "clOrdId", "cl_ord_id", "c")
+_SYMBOLS = ("symbol", "instId", "currency_pair", "s")
 _TIMES = ("time", "timestamp", "transactTime", "updateTime", "T")
 
 
 def tolerate(client: Any) -> None:
     """Takes the client's parsers of orders, trades and markets one element at a time."""
-    client.parse_order = _sortable(_each(client.parse_order))
-    client.parse_trade = _sortable(_each(client.parse_trade))
-    client.parse_market = _each(client.parse_market)
+
+    def symbol_of(fields: Mapping[str, Any]) -> str | None:
+        name = _first(fields, _SYMBOLS)
+        if not isinstance(name, str):
+            return None
+        try:
+            return str(client.safe_symbol(name, None, None, "spot"))
+        except Exception:  # noqa: BLE001  # as the parsers
+            return None
+
+    client.parse_order = _sortable(_each(client.parse_order, symbol_of))
+    client.parse_trade = _sortable(_each(client.parse_trade, symbol_of))
+    client.parse_market = _each(client.parse_market, lambda _: None)
     fetch_markets = client.fetch_markets
 
     async def readable_markets(*arguments: Any, **named: Any) -> list[Any]:
@@ -31,13 +42,16 @@ def tolerate(client: Any) -> None:
         client.parse_balance_custom = _of_numbers(client.parse_balance_custom)
 
 
-def _each(parse: Callable[..., Any]) -> Callable[..., Any]:
+def _each(parse: Callable[..., Any], symbol_of: Callable[[Mapping[str, Any]], str | None]) -> Callable[..., Any]:
     def parse_or_husk(raw: Any, market: Any = None, *rest: Any) -> Any:
         try:
             # A market's parser takes nothing besides; an order's and a trade's take the market.
             return parse(raw) if market is None and not rest else parse(raw, market, *rest)
         except Exception as error:  # noqa: BLE001  # parsers raise whatever a reply of another shape makes them
-            return _husk(raw, market, f"{type(error).__name__}: {error}")
+            fields: Mapping[str, Any] = raw if isinstance(raw, Mapping) else {}
+            # In a list of the whole account no market is known but the one that the element itself names.
+            symbol = market["symbol"] if market else symbol_of(fields)
+            return _husk(raw, fields, symbol, f"{type(error).__name__}: {error}")
 
     return parse_or_husk
 
@@ -70,8 +84,7 @@ def _is_balance(asset: Any) -> bool:
         return False
 
 
-def _husk(raw: Any, market: Any, why: str) -> dict[str, Any]:
-    fields: Mapping[str, Any] = raw if isinstance(raw, Mapping) else {}
+def _husk(raw: Any, fields: Mapping[str, Any], symbol: str | None, why: str) -> dict[str, Any]:
     number = _first(fields, _IDS)
     time = _first(fields, _TIMES)
     return {
@@ -80,7 +93,7 @@ def _husk(raw: Any, market: Any, why: str) -> dict[str, Any]:
         "id": None if number is None else str(number),
         "order": None if number is None else str(number),
         "clientOrderId": _first(fields, _CLIENT_IDS),
-        "symbol": market["symbol"] if market else None,
+        "symbol": symbol,
         "timestamp": int(time) if isinstance(time, int) or str(time).isdecimal() else None,
     }
 

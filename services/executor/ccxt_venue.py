@@ -153,13 +153,17 @@ class CcxtVenue:
         return [convert.listed_order(raw) for raw in await self._ask(self._client.fetch_open_orders, symbol)]
 
     async def open_orders_of(self, symbols: tuple[str, ...]) -> Books:
-        """One call for the whole account where that weighs less than one for each symbol."""
+        """One call for the whole account where that weighs less than one for each symbol.
+
+        An order that does not say in which market it is may be in any, so each book has it.
+        """
         if not self._asks_for_all(len(symbols)):
             return await books_one_by_one(symbols, self.open_orders)
         found: dict[str, list[VenueOrder]] = {symbol: [] for symbol in symbols}
         for raw in await self._ask(self._client.fetch_open_orders):
-            if raw.get("symbol") in found:
-                found[raw["symbol"]].append(convert.listed_order(raw))
+            for symbol in [raw["symbol"]] if raw.get("symbol") else symbols:
+                if symbol in found:
+                    found[symbol].append(convert.listed_order({**raw, "symbol": symbol}))
         return found
 
     def weight_of_open_orders(self, count: int) -> int:

@@ -16,6 +16,7 @@ from gridrpc.settings import MISSING, ConfigError, Table
 DEFAULT_DATA_DIR = ".gridwright/executor"
 _KEY, _SECRET = "GRIDWRIGHT_API_KEY", "GRIDWRIGHT_API_SECRET"  # names of variables
 _LOCAL_LAG_MS, _REAL_LAG_MS = 2_000, 10_000
+_LOCAL_GONE_AFTER_MS, _REAL_GONE_AFTER_MS = 10_000, 60_000  # the least that may be set
 _REQUESTS_PER_SECOND = 10
 
 
@@ -89,7 +90,7 @@ def read_settings(config: Table, environment: Mapping[str, str]) -> Settings:
         weight_share_percent=_weight_share(executor),
         keep_finished_ms=executor.integer("keep_finished_hours", 72, least=1) * 3_600_000,
         symbols=_symbols(config),
-        order_gone_after_ms=executor.integer("order_gone_after_ms", 3_600_000, least=60_000),
+        order_gone_after_ms=executor.integer("order_gone_after_ms", 3_600_000, least=_least_gone_after_ms(venue)),
         metrics=executor.optional_address("metrics"),
     )
     venue.refuse_unread()
@@ -103,6 +104,12 @@ def _requests_per_second(executor: Table, venue: VenueSettings) -> int | None:
     if venue.weights and name not in executor.names():
         return None
     return executor.integer(name, _REQUESTS_PER_SECOND, least=1)
+
+
+def _least_gone_after_ms(venue: Table) -> int:
+    """A venue on this machine is a simex, which forgets an order when it is told to."""
+    local = is_loopback(urlsplit(venue.text("base_url", "")).hostname or "")
+    return _LOCAL_GONE_AFTER_MS if local else _REAL_GONE_AFTER_MS
 
 
 def _weight_share(executor: Table) -> int:

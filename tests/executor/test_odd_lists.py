@@ -10,7 +10,8 @@ import pytest
 from executor.ccxt_client import make_client
 from executor.ccxt_venue import CcxtVenue
 from executor.config import Credentials, VenueSettings
-from executor.ports import ReadFailedError, TradeCursor, UnreadableError
+from executor.ports import ReadFailedError, TradeCursor, UnreadableError, VenueOrder
+from executor.request_weights import RequestWeights
 from gridcore.orders import OrderStatus
 from gridtesting.canned import CannedServer, canned
 
@@ -75,9 +76,8 @@ async def server() -> AsyncIterator[CannedServer]:
 
 
 @pytest.fixture
-async def binance(server: CannedServer) -> AsyncIterator[CcxtVenue]:
-    """The real adapter over the real ccxt, with the canned replies."""
-    settings = VenueSettings(
+def settings(server: CannedServer) -> VenueSettings:
+    return VenueSettings(
         exchange="binance",
         base_url=server.url,
         sandbox=False,
@@ -87,6 +87,11 @@ async def binance(server: CannedServer) -> AsyncIterator[CcxtVenue]:
         request_timeout_ms=2_000,
         credentials=Credentials("a-key", "a-secret"),
     )
+
+
+@pytest.fixture
+async def binance(settings: VenueSettings) -> AsyncIterator[CcxtVenue]:
+    """The real adapter over the real ccxt, with the canned replies."""
     venue = CcxtVenue(make_client(settings), settings.request_window_ms)
     yield venue
     await venue.close()
@@ -143,6 +148,39 @@ async def test_an_element_that_is_no_order_at_all_hides_no_other(
     assert [order.exchange_order_id for order in await binance.open_orders(SYMBOL) if not order.unreadable] == ["28"]
     trades = await binance.trades_after(SYMBOL, TradeCursor("1", 0))
     assert [trade.fill.trade_id for trade in trades if not trade.unreadable] == ["7"]
+
+
+async def test_in_a_list_of_the_whole_account_an_unreadable_order_counts_in_the_market_that_it_names(
+    server: CannedServer, settings: VenueSettings
+) -> None:
+    other = MARKET | {"symbol": "ETHUSDT", "baseAsset": "ETH"}
+    elsewhere = MARKET | {"symbol": "XRPUSDT", "baseAsset": "XRP"}
+    server.replies["GET /api/v3/exchangeInfo"] = {"symbols": [MARKET, other, elsewhere]}
+    odd: dict[str, Any] = {"side": None, "price": "much", "clientOrderId": "app"}
+    server.replies["GET /api/v3/openOrders"] = [
+        odd | {"orderId": 30, "symbol": "ETHUSDT"},
+        odd | {"orderId": 31, "symbol": "XRPUSDT"},
+        odd | {"orderId": 32, "symbol": "GONE"},
+        odd | {"orderId": 33},
+        OURS,
+    ]
+    weights = {"GET openOrders": 80, "GET openOrders with symbol": 6, "GET openOrders without symbol": 1}
+    venue = CcxtVenue(make_client(settings), settings.request_window_ms, RequestWeights(weights))
+    try:
+        await venue.connect((SYMBOL, "ETH/USDT"))
+        books = await venue.open_orders_of((SYMBOL, "ETH/USDT"))
+    finally:
+        await venue.close()
+    assert {symbol: ids(book) for symbol, book in books.items()} == {
+        SYMBOL: [("28", ""), ("33", SYMBOL)],
+        "ETH/USDT": [("30", "ETH/USDT"), ("33", "ETH/USDT")],
+    }
+
+
+def ids(book: list[VenueOrder] | ReadFailedError) -> list[tuple[str, str]]:
+    """Each order's id, with the symbol of those that cannot be read."""
+    assert not isinstance(book, ReadFailedError)
+    return sorted((order.exchange_order_id, order.symbol if order.unreadable else "") for order in book)
 
 
 async def test_a_fill_without_a_fee_has_no_asset_and_an_absent_value_is_not_the_text_none(
