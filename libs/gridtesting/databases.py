@@ -70,7 +70,7 @@ class Database:
 
     def workflows_url(self, folder: Path) -> str:
         """What DBOS's own tools are told."""
-        return self.url or f"sqlite:///{sqlite_path(folder)}"
+        return self.url or sa.URL.create("sqlite", database=str(sqlite_path(folder))).render_as_string()
 
     def back_up(self, folder: Path) -> "Callable[[], Database]":
         """Copies everything while nobody uses it. What is returned puts it back, and says where it is then."""

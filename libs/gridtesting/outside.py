@@ -19,9 +19,10 @@ from typing import Any
 
 from gridcore.ids import id_prefix
 from gridctl import status
+from gridctl.examples import example
 from gridctl.hand import Hand
 from gridctl.house import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX
-from gridctl.stage import Stage, example, set_stage
+from gridctl.stage import Stage, set_stage
 from gridctl.toml import to_toml
 from gridctl.troubles import ShownTrouble
 from gridrpc.channel import open_sync_channel
@@ -62,7 +63,15 @@ class Outside:
         """Starts the three services, and returns once all serve and every grid trades."""
         await self.start(PRICEMON, EXECUTOR, ORCHESTRATOR)
         for symbol in self.stack.house.symbols:
-            await self.until(f"{symbol} trades", lambda symbol=symbol: self._trades(symbol))
+            await self.trading(symbol)
+
+    async def trading(self, symbol: str = SYMBOL) -> None:
+        """Returns once the grid trades and has an order on the exchange."""
+
+        async def trades() -> bool:
+            return (await self.answer(symbol)).trading and bool(await self.ours(symbol))
+
+        await self.until(f"{symbol} trades", trades)
 
     async def start(self, *names: str) -> None:
         """Starts services, and returns once they serve."""
@@ -88,6 +97,12 @@ class Outside:
         """Changes what the exchange asks of orders in a symbol."""
         rules = simex_pb2.VenueRules(**changes)
         await self.simex.SetMarketRules(simex_pb2.SetMarketRulesRequest(symbol=symbol, rules=rules, reset=reset))
+
+    async def fee(self, symbol: str, maker: str) -> None:
+        """What the account pays in a symbol from now on, as a fraction."""
+        standard = simex_pb2.CommissionRates(maker=maker, taker=maker)
+        commission = simex_pb2.Commission(standard=standard)
+        await self.simex.SetCommission(simex_pb2.SetCommissionRequest(symbol=symbol, commission=commission))
 
     async def deposit(self, asset: str, amount: str) -> None:
         """Money from outside; below 0 it goes there."""
@@ -199,10 +214,6 @@ class Outside:
         while not await condition():
             assert time.monotonic() < ends, f"not within {seconds:g} s: {what}\n{self.stack.outputs()}"
             await asyncio.sleep(0.1)
-
-    async def _trades(self, symbol: str) -> bool:
-        answer = await self.answer(symbol)
-        return answer.trading and bool(await self.ours(symbol))
 
 
 @contextlib.asynccontextmanager

@@ -16,7 +16,7 @@ from executor.ledger import acceptance, codec, cursors, fences, moves, orders, r
 from executor.ledger.life import TRANSITIONS, ActionEvent, ActionStatus, ImpossibleActionError, advance
 from executor.ledger.requests import LedgerAction, LedgerRequest, NewRequest, Signed
 from executor.ledger.schema import metadata
-from executor.ledger.store import open_ledger, sqlite_url
+from executor.ledger.store import ledger_file, open_ledger, sqlite_url
 from executor.ledger.writer import LeaseTakenError, Writer
 from executor.ports import TradeCursor, VenueOrder, VenueTrade
 from gridcore.actions import Action, ActionResult, CancelOrder, Fill, Outcome, PlaceOrder
@@ -34,6 +34,14 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return sqlite_url(tmp_path)
     found: str = request.getfixturevalue("postgres_url")
     return found
+
+
+def test_a_folder_may_have_any_signs_in_its_name(tmp_path: Path) -> None:
+    folder = tmp_path / "100%E5 of?a b#c"
+    for now_ms in (1, 2):
+        with open_ledger(sqlite_url(folder), now_ms) as ledger:
+            assert ledger.born_ms == 1
+    assert ledger_file(folder).stat().st_size > 0
 
 
 def seen_as(place: PlaceOrder, status: OrderStatus, executed: str = "0") -> VenueOrder:

@@ -79,3 +79,6 @@ def test_two_symbols_without_a_latin_letter_open_side_by_side(tmp_path: Path) ->
         assert set(stores.by_symbol) == {LIFE, COMING}
     with open_stores(tmp_path, None, (COMING, LIFE)) as stores:
         assert all(store.load_state() is None for store in stores.by_symbol.values())
+    kept = {path.name for path in tmp_path.glob("state-*.sqlite")}
+    assert kept == {state_path(tmp_path, symbol).name for symbol in (LIFE, COMING)}, "where they are looked for"
+    assert all(state_path(tmp_path, symbol).stat().st_size > 0 for symbol in (LIFE, COMING))

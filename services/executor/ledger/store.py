@@ -55,7 +55,7 @@ class Ledger:
 def sqlite_url(data_dir: Path) -> str:
     """The ledger's file in a data folder, which is made where it is missing."""
     data_dir.mkdir(parents=True, exist_ok=True)
-    return f"sqlite:///{ledger_file(data_dir)}"
+    return sa.URL.create("sqlite", database=str(ledger_file(data_dir))).render_as_string()
 
 
 def ledger_file(data_dir: Path) -> Path:

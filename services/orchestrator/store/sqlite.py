@@ -294,7 +294,8 @@ class SqliteStore:
 
 
 def _open(path: Path) -> sa.Connection:
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"check_same_thread": False})
+    url = sa.URL.create("sqlite", database=str(path))  # in a text, %E5 would be a sign of another name
+    engine = sa.create_engine(url, connect_args={"check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def set_up(connection: sa.engine.interfaces.DBAPIConnection, _record: object) -> None:
