@@ -34,6 +34,7 @@ SYMBOL = "BTC/USDT"
 DEADLINE_SECONDS = 60.0
 _LIVE = frozenset({"NEW", "PARTIALLY_FILLED"})
 _ORDER_REFUSALS = frozenset({-1013, -1015, -2010})
+_KEY_REFUSALS = frozenset({-2014, -2015})
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,18 +150,15 @@ class Outside:
 
     async def received(self, endpoint: str) -> list[simex_pb2.ReceivedRequest]:
         """The requests of a kind that have reached simex."""
-        found: list[simex_pb2.ReceivedRequest] = []
-        after = 0
-        while True:
-            page = await self.simex.ListReceived(simex_pb2.ListReceivedRequest(after_seq=after))
-            if not page.requests:
-                return [each for each in found if each.endpoint == endpoint]
-            found += page.requests
-            after = page.requests[-1].seq
+        return [each for each in await self._all_received() if each.endpoint == endpoint]
 
     async def refusals(self) -> list[simex_pb2.ReceivedRequest]:
         """The orders that simex has refused, by filters, funds or limits."""
         return [each for each in await self.received("POST order") if each.code in _ORDER_REFUSALS]
+
+    async def refused_keys(self) -> list[simex_pb2.ReceivedRequest]:
+        """The requests that simex has refused for their keys."""
+        return [each for each in await self._all_received() if each.code in _KEY_REFUSALS]
 
     async def status(self) -> status.HouseStatus:
         """What `gridwright status` would find."""
@@ -214,6 +212,14 @@ class Outside:
         while not await condition():
             assert time.monotonic() < ends, f"not within {seconds:g} s: {what}\n{self.stack.outputs()}"
             await asyncio.sleep(0.1)
+
+    async def _all_received(self) -> list[simex_pb2.ReceivedRequest]:
+        found: list[simex_pb2.ReceivedRequest] = []
+        while page := (
+            await self.simex.ListReceived(simex_pb2.ListReceivedRequest(after_seq=found[-1].seq if found else 0))
+        ).requests:
+            found += page
+        return found
 
 
 @contextlib.asynccontextmanager

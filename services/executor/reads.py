@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from executor.ports import ClockRefusedError, ReadFailedError, UnreadableError
+from executor.ports import ClockRefusedError, KeysRefusedError, ReadFailedError, UnreadableError
 from executor.throttle import Throttle
 
 T = TypeVar("T")
@@ -29,7 +29,8 @@ class Reader:
     async def read(self, ask: Callable[[], Awaitable[T]]) -> T:
         """The answer, after up to three attempts. Raises ReadFailedError where there is none.
 
-        A question that no budget has room for is not repeated, nor one after which the venue wants silence.
+        A question that no budget has room for is not repeated, nor one after which the venue wants silence, nor one
+        whose keys it refuses.
         """
         attempts = AsyncRetrying(
             stop=stop_after_attempt(_ATTEMPTS),
@@ -51,7 +52,7 @@ class Reader:
 
 
 def _may_pass(error: BaseException) -> bool:
-    """Whether asking again may help: not where no budget had room, nor for what cannot be read."""
-    if not isinstance(error, ReadFailedError) or isinstance(error, UnreadableError):
+    """Whether asking again at once may help: not with refused keys, without room in a budget, nor for an odd answer."""
+    if not isinstance(error, ReadFailedError) or isinstance(error, UnreadableError | KeysRefusedError):
         return False
     return not error.unpaid and not error.blocked_until_ms
