@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from gridcore.jumps import left_alone
 from gridcore.market import MarketRules
 from gridcore.refusals import INSUFFICIENT_FUNDS, INVALID_ORDER, MARKET_CLOSED, ORDER_PLACES, at_once, forgiven
 from gridcore.slots import InventorySlot
@@ -17,7 +18,9 @@ _OF_PLACES = frozenset({ORDER_PLACES})
 def changes_conditions(state: State, seen: ConditionsSeen) -> bool:
     """Whether the state would be another with what was seen."""
     rules = state.rules if seen.rules is None else seen.rules
-    return (state.foreign, state.funds, state.rules) != (seen.foreign, seen.funds, rules)
+    anchors = left_alone(state.risk.anchors, seen.looked_until_ms)
+    before = (state.foreign, state.funds, state.rules, state.risk.anchors)
+    return before != (seen.foreign, seen.funds, rules, anchors)
 
 
 def with_conditions(state: State, seen: ConditionsSeen) -> State:
@@ -42,11 +45,18 @@ def _funded(slots: Mapping[str, InventorySlot], before: Funds | None, after: Fun
 
 
 def news(
-    state: State, market: MarketRules, *, at_ms: int, rules: MarketRules, foreign: Foreign, funds: Funds | None
+    state: State,
+    market: MarketRules,
+    *,
+    at_ms: int,
+    rules: MarketRules,
+    foreign: Foreign,
+    funds: Funds | None,
+    looked_until_ms: int = 0,
 ) -> ConditionsSeen | None:
     """The trigger to step with; None where nothing differs from the state, and from the rules that it trades under.
 
     `funds` as a state has them: `funds.to_record` makes them of what the venue shows.
     """
-    seen = ConditionsSeen(at_ms, foreign, funds, None if rules == market else rules)
+    seen = ConditionsSeen(at_ms, foreign, funds, None if rules == market else rules, looked_until_ms)
     return seen if changes_conditions(state, seen) else None

@@ -10,6 +10,7 @@ from gridcore.checks import unfit_now
 from gridcore.conditions import changes_conditions
 from gridcore.config import GridConfig
 from gridcore.ids import client_order_id
+from gridcore.jumps import left_alone
 from gridcore.ladder import ladder
 from gridcore.market import MarketRules
 from gridcore.modes import advance_mode
@@ -62,7 +63,8 @@ def decide(
         case ModeChanged():
             return replace(plan, risk=_mode_changed(state.risk, trigger), changes=True)
         case ConditionsSeen():
-            return replace(plan, changes=changes_conditions(state, trigger))
+            risk = replace(state.risk, anchors=left_alone(state.risk.anchors, trigger.looked_until_ms))
+            return replace(plan, risk=risk, changes=changes_conditions(state, trigger))
         case _:
             assert_never(trigger)
     price, heard_ms = _price_of(trigger)

@@ -5,6 +5,9 @@ so a new anchor is kept only when the price has left the newest by more than a t
 between two anchors the price lay within that tolerance of the older one, and the tolerance counts against the limit,
 once for where the jump began and once for what the anchor stands for. So no jump of `max_jump` is missed, and one of
 three quarters of it can already stop the grid.
+
+The newest anchor stands until the price leaves it, which only one who looks can see. So where nobody has looked for
+longer than the window, it stands until the last look, and the next price begins the memory anew.
 """
 
 from dataclasses import replace
@@ -43,12 +46,25 @@ def remembered(anchors: Anchors, at_ms: int, price: Decimal, config: RiskConfig)
     allowed = _tolerance(config)
     if allowed is None:
         return anchors
-    if anchors and abs(price - anchors[-1].price) <= allowed * anchors[-1].price:
+    stands = bool(anchors) and anchors[-1].until_ms == 0
+    if stands and abs(price - anchors[-1].price) <= allowed * anchors[-1].price:
         return anchors
-    closed = (*anchors[:-1], replace(anchors[-1], until_ms=at_ms)) if anchors else ()
+    closed = left_alone(anchors, at_ms)
     start_ms = at_ms - config.jump_window_ms
     recent = [anchor for anchor in closed if anchor.until_ms > start_ms]
     return (*_extremes(recent), PriceAnchor(price, 0))
+
+
+def unwatched_since(looked_ms: int, at_ms: int, config: RiskConfig) -> int:
+    """When the last look at a price was, if that is no less than a window ago by now; else 0, as where nobody knows."""
+    return looked_ms if looked_ms and at_ms - looked_ms >= config.jump_window_ms else 0
+
+
+def left_alone(anchors: Anchors, looked_until_ms: int) -> Anchors:
+    """The memory where the newest anchor is known to have stood until then, and not since. 0: nothing is known."""
+    if not looked_until_ms or not anchors or anchors[-1].until_ms:
+        return anchors
+    return (*anchors[:-1], replace(anchors[-1], until_ms=looked_until_ms))
 
 
 def steady(anchors: Anchors, config: RiskConfig) -> tuple[Decimal, Decimal | None] | None:
@@ -56,8 +72,8 @@ def steady(anchors: Anchors, config: RiskConfig) -> tuple[Decimal, Decimal | Non
     allowed = _tolerance(config)
     if config.max_jump is None or allowed is None:
         return ZERO, None
-    if not anchors:
-        return None
+    if not anchors or anchors[-1].until_ms:
+        return None  # the next price is remembered, whatever it is
     limit = _limit(config.max_jump, allowed)
     reaches = [(anchor.price, limit) for anchor in anchors] + [(anchors[-1].price, allowed)]
     return max(price * (1 - reach) for price, reach in reaches), min(price * (1 + reach) for price, reach in reaches)

@@ -56,12 +56,13 @@ class ModeChanged:
 
 @dataclass(frozen=True, slots=True)
 class ConditionsSeen:
-    """What the venue sets has changed. It is recorded; what it asks for, the next price or tick does."""
+    """What the venue sets has changed, or been out of sight. It is recorded; what it asks for, the next price does."""
 
     at_ms: int
     foreign: Foreign  # the open orders of others
     funds: Funds | None = None  # what the account can give; None: more than the grid could ever need
     rules: MarketRules | None = None  # None: as they were
+    looked_until_ms: int = 0  # until when prices were looked at, where nobody has since for the jump window; else 0
 
 
 Trigger = PriceChanged | Ticked | OrdersUpdated | ModeChanged | ConditionsSeen

@@ -112,6 +112,7 @@ def _conditions_to_proto(seen: ConditionsSeen) -> models_pb2.ConditionsSeen:
         foreign=foreign_to_proto(seen.foreign),
         funds=None if seen.funds is None else funds_to_proto(seen.funds),
         rules=None if seen.rules is None else rules_to_proto(seen.rules),
+        looked_until_ms=seen.looked_until_ms,
     )
 
 
@@ -121,6 +122,7 @@ def _conditions_from_proto(message: models_pb2.ConditionsSeen, field: str) -> Co
         foreign=foreign_from_proto(message.foreign, f"{field}.foreign"),
         funds=funds_from_proto(message.funds, f"{field}.funds") if message.HasField("funds") else None,
         rules=rules_from_proto(message.rules, f"{field}.rules") if message.HasField("rules") else None,
+        looked_until_ms=message.looked_until_ms,
     )
 
 

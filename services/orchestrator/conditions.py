@@ -8,11 +8,13 @@ import asyncio
 from gridcore.conditions import news
 from gridcore.fees import assumed
 from gridcore.funds import steady, to_record
+from gridcore.jumps import unwatched_since
 from gridcore.state import Funds, Rule
 from gridcore.triggers import ConditionsSeen
 from orchestrator.clock import now_ms
 from orchestrator.desk import Desk
 from orchestrator.fee_watch import FeeWatch
+from orchestrator.looks import last_look
 from orchestrator.loop import SymbolLoop
 
 
@@ -25,6 +27,26 @@ class ConditionsWatch:
         self._loop = loop
         self._looked = False
         self._last: Funds | None = None  # what the last look found
+        self._looked_until_ms = 0  # where nobody has looked at prices since, for longer than the jump window
+
+    async def look_first(self) -> None:
+        """The look of the start, before any price is acted on: it is journalled when this returns.
+
+        Where nobody has looked at prices for longer than the jump window, the memory of prices learns it here.
+        """
+        desk = self._desk
+        at_ms = now_ms()
+        looked_ms = await asyncio.to_thread(last_look, desk)
+        self._looked_until_ms = unwatched_since(looked_ms, at_ms, desk.config.risk)
+        await self.look()
+        taken = asyncio.Event()
+
+        async def take() -> None:
+            taken.set()
+
+        desk.inbox.put_command(take)
+        await taken.wait()
+        self._looked_until_ms = 0
 
     async def look(self) -> None:
         """Asks the executor; a change is in the inbox when this returns, before any price that comes later.
@@ -39,7 +61,15 @@ class ConditionsWatch:
         found = to_record(desk.state, rules, desk.config, seen.funds)
         funds = steady(desk.state.funds, self._last, found) if self._looked else found
         self._looked, self._last = True, found
-        change = news(desk.state, desk.market, at_ms=now_ms(), rules=rules, foreign=seen.foreign, funds=funds)
+        change = news(
+            desk.state,
+            desk.market,
+            at_ms=now_ms(),
+            rules=rules,
+            foreign=seen.foreign,
+            funds=funds,
+            looked_until_ms=self._looked_until_ms,
+        )
         if change is not None:
             desk.inbox.put_command(lambda: self._step(change))
 

@@ -30,6 +30,7 @@ from orchestrator.executor_client import ExecutorClient
 from orchestrator.keeper import Keeper
 from orchestrator.left import StoredGrid, tell_left
 from orchestrator.life import SymbolLife, combined
+from orchestrator.looks import note_looks
 from orchestrator.price_client import PriceClient, PriceHeard
 from orchestrator.requests import HaltRequest, LiftRequest
 from orchestrator.retention import prune_forever
@@ -89,6 +90,7 @@ class DbosEngine:
         if self._settings.tick_interval_ms:
             self._spawn(self._tick())
         self._spawn(self._watch_clocks())
+        self._spawn(note_looks(self._desks))
         self._spawn(prune_forever(self._desks, self._settings.retention_hours))
         self._lives.update({team.desk.symbol: SymbolLife(team, self, self._settings) for team in self.teams.values()})
         for life in self._lives.values():

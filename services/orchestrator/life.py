@@ -214,7 +214,7 @@ class SymbolLife:
         crash_point("orchestrator.start.drained")
         await start.agree_with_venue(desk, self._settings.reconcile_timeout_ms / 1000)
         crash_point("orchestrator.start.agreed")
-        await team.conditions.look()
+        await team.conditions.look_first()
         team.loop.begin_trading()
         self._spawn(team.conditions.watch(self._settings.conditions_interval_ms / 1000))
         log.info("%s trades at step %d under epoch %d", desk.symbol, desk.state.seq, desk.epoch)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gridcore.config import RiskConfig
+from gridcore.jumps import left_alone, unwatched_since
 from gridcore.orders import OrderStatus, Role, Side
 from gridcore.passed import extremes
 from gridcore.risk import Verdict, check_risk, fresh, quiet_prices
@@ -97,6 +98,52 @@ def test_no_jump_is_missed_by_one_that_looks_now_and_then(
             assert largest_move(prices[:count], WINDOW_MS) < max_jump, "a jump was missed"
         if looked >= len(prices):
             return
+
+
+@settings(max_examples=500)
+@given(
+    before=walks,
+    after=walks,
+    down_ms=st.integers(min_value=0, max_value=3 * WINDOW_MS),
+    late_ms=st.integers(min_value=0, max_value=WINDOW_MS),
+    max_jump=limits,
+)
+def test_no_jump_is_missed_over_a_downtime_and_none_is_made_of_a_longer_move(
+    before: list[tuple[int, int]], after: list[tuple[int, int]], down_ms: int, late_ms: int, max_jump: Decimal
+) -> None:
+    """`late_ms`: how long the look that a start knows of may have been before the last one that there was."""
+    config = RiskConfig(max_jump=max_jump, jump_window_ms=WINDOW_MS)
+    prices, risk = path(before + after, max_jump * 10), RiskFlags()
+    # Quiet prices went on for `late_ms` after the last one of before; what is on record reaches as far or farther.
+    looked_ms = prices[len(before) - 1][0] + late_ms
+    gap_ms, lapses = late_ms + down_ms, down_ms >= WINDOW_MS
+    prices = [(at_ms if n < len(before) else at_ms + gap_ms, price) for n, (at_ms, price) in enumerate(prices)]
+    held = list[tuple[int, int, Decimal]]()  # until when each price was seen to hold, until when it counts, the price
+
+    for number, (at_ms, price) in enumerate(prices):
+        if number == len(before):
+            until_ms = unwatched_since(looked_ms, at_ms, config)
+            risk = replace(risk, anchors=left_alone(risk.anchors, until_ms))
+        seen = [abs(price - old) / old for seen_ms, _, old in held if seen_ms > at_ms - WINDOW_MS]
+        counted = [abs(price - old) / old for _, counts_ms, old in held if counts_ms > at_ms - WINDOW_MS]
+        verdict = check(risk, D(0), PriceChanged(at_ms, price), config)
+        if verdict.procedure is not None:
+            assert max(counted, default=D(0)) >= max_jump * (D("0.75") - max_jump / 4), "an innocent move"
+            return
+        assert max(seen, default=D(0)) < max_jump, "a jump was missed"
+        risk = verdict.risk
+        later_ms = prices[number + 1][0] if number + 1 < len(prices) else at_ms
+        seen_ms = looked_ms if number == len(before) - 1 else later_ms
+        held.append((seen_ms, seen_ms if lapses else later_ms, price))
+
+
+def test_after_a_downtime_the_next_price_is_remembered_however_little_it_moved() -> None:
+    risk = RiskFlags(anchors=left_alone((PriceAnchor(D(100), 0),), 5_000))
+    assert quiet_prices(risk, D(0), JUMPY) is None
+
+    verdict = check(risk, D(0), PriceChanged(9_000, D("100.1")), JUMPY)
+    assert verdict.risk.anchors == (PriceAnchor(D("100.1"), 0),)
+    assert check(verdict.risk, D(0), PriceChanged(9_500, D("111.5")), JUMPY).procedure is not None
 
 
 @given(prices=st.lists(st.integers(min_value=1, max_value=1_000).map(Decimal), min_size=1, max_size=30))

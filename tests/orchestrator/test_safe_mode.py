@@ -10,6 +10,7 @@ import pytest
 
 from gridcore.actions import Outcome
 from gridcore.state import Mode, Rule
+from gridcore.triggers import ConditionsSeen
 from gridtesting.orchestrator import BTC, Child, Client, World, eventually, run_inside, spawn, trading
 from gridtesting.waiting import until
 from gridwright.v1 import models_pb2, orchestrator_pb2
@@ -96,6 +97,30 @@ async def test_the_halt_raises_the_fence_above_all_that_was_decided_before(jumpy
 
         assert jumpy.executor.markets[BTC].fence == before + 1
         assert orchestrator.desk().epoch == before + 1
+
+
+@pytest.mark.parametrize("hours", [0, 2])
+async def test_a_move_while_nobody_looked_is_a_jump_only_after_a_downtime_shorter_than_its_window(
+    jumpy: World, hours: int
+) -> None:
+    async with run_inside(jumpy) as orchestrator:
+        await orchestrator.until_seq(1)
+        store = orchestrator.desk().keeper.store
+        await until(lambda: store.last_look() > 0, "a note of the look")
+        store.note_look(store.last_look() - hours * 3_600_000)
+    await jumpy.prices.set_price(BTC, JUMPED)
+
+    async with run_inside(jumpy) as orchestrator:
+        await until(lambda: orchestrator.desk().state.last_price == JUMPED or not jumpy.opening(), "a first look")
+        if not hours:
+            await orchestrator.client.until_mode(SAFE)
+            return
+        assert orchestrator.desk().state.risk.mode is Mode.RUNNING
+        steps = [row.plan.trigger for row in orchestrator.desk().keeper.last_steps(10)]
+        assert [step.looked_until_ms > 0 for step in steps if isinstance(step, ConditionsSeen)] == [True]
+        await jumpy.prices.set_price(BTC, BACK)  # and what it sees itself is a jump as ever
+        await orchestrator.client.until_mode(SAFE)
+        assert orchestrator.desk().state.risk.rule is Rule.PRICE_JUMP
 
 
 async def test_closing_orders_stay_in_safe_mode_and_their_fills_are_counted(jumpy: World) -> None:

@@ -182,6 +182,15 @@ def test_the_ledger_cursor_survives(store: Store, open_store: Open) -> None:
     assert open_store().ledger_cursor() == 17
 
 
+def test_the_last_look_at_a_price_survives_and_follows_a_clock_that_is_set_back(store: Store, open_store: Open) -> None:
+    assert store.last_look() == 0
+    store.note_look(2_000)
+    store.note_look(1_000)
+    store.close()
+
+    assert open_store().last_look() == 1_000
+
+
 def test_sqlite_keeps_the_specifications_single_row(tmp_path: Path) -> None:
     store = SqliteStore(state_path(tmp_path, BTC))
     store.take_lease()

@@ -162,7 +162,14 @@ TRIGGERS = (
         by=TEXT,
         clears_itself=st.booleans(),
     )
-    | st.builds(ConditionsSeen, at_ms=COUNTS, foreign=FOREIGN, funds=st.none() | FUNDS, rules=st.none() | RULES)
+    | st.builds(
+        ConditionsSeen,
+        at_ms=COUNTS,
+        foreign=FOREIGN,
+        funds=st.none() | FUNDS,
+        rules=st.none() | RULES,
+        looked_until_ms=COUNTS,
+    )
     | REBUILT
 )
 PLACES = st.builds(

@@ -1374,7 +1374,10 @@ class ConditionsSeen(_message.Message):
     FOREIGN_FIELD_NUMBER: _builtins.int
     FUNDS_FIELD_NUMBER: _builtins.int
     RULES_FIELD_NUMBER: _builtins.int
+    LOOKED_UNTIL_MS_FIELD_NUMBER: _builtins.int
     at_ms: _builtins.int
+    looked_until_ms: _builtins.int
+    """until when prices were looked at, where nobody has since for longer than the jump window"""
     @_builtins.property
     def foreign(self) -> Global___Foreign: ...
     @_builtins.property
@@ -1392,10 +1395,11 @@ class ConditionsSeen(_message.Message):
         foreign: Global___Foreign | None = ...,
         funds: Global___Funds | None = ...,
         rules: Global___MarketRules | None = ...,
+        looked_until_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["foreign", b"foreign", "funds", b"funds", "rules", b"rules"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "foreign", b"foreign", "funds", b"funds", "rules", b"rules"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "foreign", b"foreign", "funds", b"funds", "looked_until_ms", b"looked_until_ms", "rules", b"rules"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -85,6 +85,14 @@ class Store(Protocol):
         """Remembers it for the next start."""
         ...
 
+    def last_look(self) -> int:
+        """When prices were last noted to be looked at, Unix ms; 0 if never."""
+        ...
+
+    def note_look(self, at_ms: int) -> None:
+        """Notes it, whatever was noted before: a clock may have been set back."""
+        ...
+
     def prune(self, before_ms: int) -> int:
         """Removes journal rows committed before, keeps the newest, and returns how many went.
 

@@ -184,6 +184,14 @@ class PostgresStore:
         with around("orchestrator.cursor"):
             self._write(lambda connection: tables.move_ledger_cursor(connection, self._symbol, accepted_seq))
 
+    def last_look(self) -> int:
+        """The time of the newest note."""
+        return self._read(lambda connection: tables.last_look(connection, self._symbol))
+
+    def note_look(self, at_ms: int) -> None:
+        """Keeps it for the next start."""
+        self._write(lambda connection: tables.note_look(connection, self._symbol, at_ms))
+
     def prune(self, before_ms: int) -> int:
         """Deletes older rows but for the newest one."""
         with around("orchestrator.prune"):

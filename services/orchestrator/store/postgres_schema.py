@@ -56,3 +56,10 @@ ledger_cursors = Table(
     Column("symbol", Text, primary_key=True),
     Column("accepted_seq", BigInteger, nullable=False),
 )
+
+looks = Table(
+    "looks",
+    metadata,
+    Column("symbol", Text, primary_key=True),
+    Column("looked_ms", BigInteger, nullable=False),
+)

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from gridcore.state import State
 from orchestrator.journal import JournalRow, Phase
-from orchestrator.store.postgres_schema import leases, ledger_cursors, slots, states, trading_steps
+from orchestrator.store.postgres_schema import leases, ledger_cursors, looks, slots, states, trading_steps
 from orchestrator.store.prepared import PostgresStatement
 from orchestrator.store.rows import journal_row, phases_json, row_values
 from orchestrator.store.state_pieces import StatePieces
@@ -201,6 +201,19 @@ def move_ledger_cursor(connection: sa.Connection, symbol: str, accepted_seq: int
     row = {"symbol": symbol, "accepted_seq": accepted_seq}
     moved = insert(ledger_cursors).values(row)
     connection.execute(moved.on_conflict_do_update(index_elements=[ledger_cursors.c.symbol], set_=row))
+
+
+def last_look(connection: sa.Connection, symbol: str) -> int:
+    """The time that is remembered, 0 at first."""
+    query = sa.select(looks.c.looked_ms).where(looks.c.symbol == symbol)
+    return connection.execute(query).scalar_one_or_none() or 0
+
+
+def note_look(connection: sa.Connection, symbol: str, at_ms: int) -> None:
+    """Remembers it."""
+    row = {"symbol": symbol, "looked_ms": at_ms}
+    noted = insert(looks).values(row)
+    connection.execute(noted.on_conflict_do_update(index_elements=[looks.c.symbol], set_=row))
 
 
 def _columns(state: State, pieces: StatePieces) -> dict[str, object]:

@@ -35,6 +35,7 @@ from orchestrator.store.state_pieces import NOTHING, StatePieces, pieces_of
 
 _EPOCH = "epoch"
 _LEDGER_CURSOR = "ledger_cursor"
+_LOOKED_MS = "looked_ms"
 
 _STORED_SEQ = sa.func.json_extract(state_table.c.data, "$.seq")
 
@@ -242,6 +243,19 @@ class SqliteStore:
         with around("orchestrator.cursor"), self._transaction() as connection:
             self._check_lease(connection)
             _set_meta(connection, _LEDGER_CURSOR, accepted_seq)
+
+    @_patient
+    def last_look(self) -> int:
+        """The time of the newest note."""
+        with self._transaction() as connection:
+            return _meta(connection, _LOOKED_MS)
+
+    @_patient
+    def note_look(self, at_ms: int) -> None:
+        """Keeps it for the next start."""
+        with self._transaction() as connection:
+            self._check_lease(connection)
+            _set_meta(connection, _LOOKED_MS, at_ms)
 
     @_patient
     def prune(self, before_ms: int) -> int:
