@@ -16,7 +16,7 @@ from gridwright.v1 import simex_pb2
 
 pytestmark = pytest.mark.system
 
-GRID = {"buy_window": 4, "sell_window": 4}
+GRID = {"buy_window": 4, "sell_window": 4, "risk": {"calm_ms": 1_000}}
 ODD = {"symbol": "BTCUSDT", "orderId": 990_001, "clientOrderId": "app_1", "status": "ODD", "type": {}, "price": "soon"}
 ODD_ELSEWHERE = {"orderId": 990_002, "clientOrderId": "app_2", "price": None}
 OF_THE_USER = 6  # two stop orders, two of an OTO, two of an OCO; the two above are in the proxy's answers only

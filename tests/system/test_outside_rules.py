@@ -12,7 +12,7 @@ from gridtesting.outside import Outside, Plan, outside
 pytestmark = pytest.mark.system
 
 LIFE, HORSE = "币安人生/USDT", "我踏马来了/USDT"
-GRID = {"buy_window": 4, "sell_window": 4}
+GRID = {"buy_window": 4, "sell_window": 4, "risk": {"calm_ms": 1_000}}
 
 
 @pytest.fixture
@@ -66,6 +66,31 @@ async def on_step(house: Outside, symbol: str, step: Decimal) -> bool:
 
 async def sells(house: Outside, symbol: str, count: int) -> bool:
     return len(await house.resting("SELL", symbol)) == count
+
+
+async def test_a_filter_refuses_the_grid_or_lets_a_slot_wait_before_an_order_is_ever_sent(house: Outside) -> None:
+    await house.rules(HORSE, max_quantity="0.001")
+    await house.rules(LIFE, bid_multiplier_down="0.992")
+    await house.start(PRICEMON, EXECUTOR, ORCHESTRATOR)
+    await house.until("the grid of too large orders is refused", lambda: refused(house, HORSE, "maximum of 0.001"))
+    await house.shown("SYMBOL_REFUSED", HORSE)
+    await house.rests("BUY", ["59820"], LIFE)
+    await house.rules(HORSE, max_quantity="9000")
+    await house.trading(HORSE)
+    assert await house.resting("BUY", LIFE) == [Decimal(59820)], "the others are too far from the price"
+    await house.rules(LIFE, bid_multiplier_down="0.2")
+    await house.rests("BUY", ["59820", "59640", "59460", "59280"], LIFE)
+
+    await house.rests("BUY", ["59820", "59640", "59460", "59280"], HORSE)
+    await house.rules(HORSE, max_orders=8)
+    assert "allows 8" in (await house.shown("SYMBOL_REFUSED", HORSE)).message
+    await house.mode("SAFE", HORSE)
+    await house.rules(HORSE, max_orders=200)
+    await house.mode("RUNNING", HORSE)
+    await house.in_order()
+    assert await house.refusals() == []
+    report = await house.stack.audit()
+    assert report.clean, report
 
 
 async def test_the_fee_that_the_account_pays_in_a_symbol_decides_in_both_directions(house: Outside) -> None:
