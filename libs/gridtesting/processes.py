@@ -24,6 +24,7 @@ from gridctl.health import until_serving
 from gridctl.house import SIMEX, House
 from gridctl.stage import Stage, set_stage
 from gridctl.wires import Wires
+from gridservice.silence import FOLDER_VARIABLE
 from gridtesting.forked import start_forked
 from gridtesting.stopped import EndedWithUs
 from gridwright.v1 import simex_pb2
@@ -63,7 +64,9 @@ class Process:
         """Starts it, with something added to our environment. It may take a moment until it serves."""
         assert self._child is None or self._child.returncode is not None, f"{self.service.name} runs already"
         self._let_go()  # of the run before, which may have ended while it was stopped
-        self._child = await self._begin(self.service, self._log, environment)
+        # A ban that one run has brought on must not silence the next run at the same address.
+        silences = {FOLDER_VARIABLE: str(self._log.parent / "silences")}
+        self._child = await self._begin(self.service, self._log, {**silences, **environment})
 
     async def serving(self) -> None:
         """Returns once its health says SERVING. Raises AssertionError where it ends, or does not in time."""
