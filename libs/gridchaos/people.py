@@ -43,12 +43,15 @@ class Operator:
             await self._until(self._lifted, "no end of safe mode")
 
     async def _until(self, true: Callable[[], Awaitable[bool]], otherwise: str) -> None:
-        try:
-            async with asyncio.timeout(_SAFE_SECONDS):
-                while not await true():  # noqa: ASYNC110  # the other side is a process
-                    await asyncio.sleep(_PAUSE_SECONDS)
-        except TimeoutError:
-            self._watcher.watch.problems.append(f"P5: {otherwise} {_SAFE_SECONDS:g} s after an operator's word")
+        """While something is out of order on purpose, such as keys that are refused, no time passes."""
+        clock, waited = asyncio.get_running_loop().time, 0.0
+        while not await true():
+            began = clock()
+            await asyncio.sleep(_PAUSE_SECONDS)
+            waited += 0.0 if self._watcher.disordered else clock() - began
+            if waited > _SAFE_SECONDS:
+                self._watcher.watch.problems.append(f"P5: {otherwise} {_SAFE_SECONDS:g} s after an operator's word")
+                return
 
     async def _say(self, rpc: str) -> None:
         self._words += 1

@@ -53,6 +53,11 @@ class Watcher:
         self._after_restart = restart or self._after_restart
         self._heard_of = None
 
+    @property
+    def disordered(self) -> bool:
+        """Whether something is out of order on purpose."""
+        return self._disorders > 0
+
     @contextlib.contextmanager
     def disorder(self) -> Iterator[None]:
         """Something is out of order on purpose for the block: nothing is timed before it is over."""
