@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 from gridrpc.settings import ConfigError
 
 _MARK = "gridwright_retrieves"
+_UNREADABLE = "gridwright_unreadable"
 
 
 def load_spot_only(client: Any) -> None:
@@ -24,6 +25,22 @@ def load_spot_only(client: Any) -> None:
         client.options["fetchMarkets"] = {**option, "types": {name: name == "spot" for name in types}}
     elif isinstance(types, list | tuple):
         client.options["fetchMarkets"] = {**option, "types": ["spot"]}
+
+
+def read_each_market(client: Any) -> None:
+    """Leaves out the markets that ccxt cannot parse: at a single odd one it would lose the list, and nobody trades."""
+    parse_market, fetch_markets = client.parse_market, client.fetch_markets
+
+    def parse_or_mark(raw: Any, *rest: Any) -> Any:
+        try:
+            return parse_market(raw, *rest)
+        except Exception as error:  # noqa: BLE001  # parsers raise whatever an entry of another shape makes them
+            return {_UNREADABLE: f"{type(error).__name__}: {error}", "info": raw}
+
+    async def readable_markets(*arguments: Any, **named: Any) -> list[Any]:
+        return [market for market in await fetch_markets(*arguments, **named) if _UNREADABLE not in market]
+
+    client.parse_market, client.fetch_markets = parse_or_mark, readable_markets
 
 
 def enter_sandbox(client: Any) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from gridrpc.venue_client import read_each_market
+
 UNREADABLE = "unreadable"
 """The key of a husk under which it is said why it is one."""
 
@@ -31,13 +33,7 @@ def tolerate(client: Any) -> None:
 
     client.parse_order = _sortable(_each(client.parse_order, symbol_of))
     client.parse_trade = _sortable(_each(client.parse_trade, symbol_of))
-    client.parse_market = _each(client.parse_market, lambda _: None)
-    fetch_markets = client.fetch_markets
-
-    async def readable_markets(*arguments: Any, **named: Any) -> list[Any]:
-        return [market for market in await fetch_markets(*arguments, **named) if not market.get(UNREADABLE)]
-
-    client.fetch_markets = readable_markets
+    read_each_market(client)
     if client.id.startswith("binance"):
         client.parse_balance_custom = _of_numbers(client.parse_balance_custom)
 
@@ -45,8 +41,7 @@ def tolerate(client: Any) -> None:
 def _each(parse: Callable[..., Any], symbol_of: Callable[[Mapping[str, Any]], str | None]) -> Callable[..., Any]:
     def parse_or_husk(raw: Any, market: Any = None, *rest: Any) -> Any:
         try:
-            # A market's parser takes nothing besides; an order's and a trade's take the market.
-            return parse(raw) if market is None and not rest else parse(raw, market, *rest)
+            return parse(raw, market, *rest)
         except Exception as error:  # noqa: BLE001  # parsers raise whatever a reply of another shape makes them
             fields: Mapping[str, Any] = raw if isinstance(raw, Mapping) else {}
             # In a list of the whole account no market is known but the one that the element itself names.

@@ -15,7 +15,7 @@ import ccxt.async_support as ccxt_rest  # noqa: TID251 – this is the adapter
 import ccxt.pro as ccxt_pro  # noqa: TID251 – this is the adapter
 
 from gridrpc.settings import ConfigError
-from gridrpc.venue_client import enter_sandbox, load_spot_only, rebased, retrieve_rejections
+from gridrpc.venue_client import enter_sandbox, load_spot_only, read_each_market, rebased, retrieve_rejections
 from gridservice.silence import SharedSilence, address_of
 from pricemon.config import Venue
 from pricemon.ports import FeedLost, Observation, Part, Quote, Ticker, Trade, not_listed
@@ -247,6 +247,7 @@ def build_exchange(venue: Venue) -> Any:
     exchange.number = str  # before the first parse: prices keep the venue's digits, and every market can be loaded
     if name in ccxt_pro.exchanges:
         retrieve_rejections(exchange)
+    read_each_market(exchange)
     exchange.options = {**exchange.options, "fetchCurrencies": False, "fetchMargins": False}
     if venue.sandbox:
         enter_sandbox(exchange)

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.system
 GRID = {"buy_window": 4, "sell_window": 4, "risk": {"calm_ms": 1_000}}
 ODD = {"symbol": "BTCUSDT", "orderId": 990_001, "clientOrderId": "app_1", "status": "ODD", "type": {}, "price": "soon"}
 ODD_ELSEWHERE = {"orderId": 990_002, "clientOrderId": "app_2", "price": None}
+OTHER_LISTS = {"allOrders": "", "myTrades": "", "account": "balances", "exchangeInfo": "symbols"}
 OF_THE_USER = 6  # two stop orders, two of an OTO, two of an OCO; the two above are in the proxy's answers only
 
 
@@ -33,6 +34,9 @@ async def test_odd_orders_of_the_user_are_counted_and_left_alone_whatever_the_bo
     oto = list(house.hand.place_oto("buy", SYMBOL, "0.001", "31000", "90000"))
     assert "PENDING_NEW" in oto[1]
     house.proxy.rewrite("GET", "openOrders", with_odd_ones)
+    for path, field in OTHER_LISTS.items():
+        house.proxy.rewrite("GET", path, with_odd_elements(field))
+    house.proxy.rewrite_events(odd_events_of_others)
     await house.open()
     house.hand.place("buy", SYMBOL, "0.001", "", stopPrice="91000", type="STOP_LOSS")
     list(house.hand.place_oco("sell", SYMBOL, "0.001", "92000", "32000"))
@@ -41,7 +45,8 @@ async def test_odd_orders_of_the_user_are_counted_and_left_alone_whatever_the_bo
     await house.rests("SELL", ["60000"])
     await house.until("all of the user's orders are counted", lambda: foreign(house, OF_THE_USER + 2))
 
-    await house.restart(EXECUTOR, ORCHESTRATOR)
+    await house.restart(PRICEMON, EXECUTOR, ORCHESTRATOR)
+    house.proxy.rewrite("GET", "openOrders", lambda answered: answered.with_body({}), times=2)
     await house.trade("59640")
     await house.booked(2)
     await house.rests("SELL", ["60000", "59820"])
@@ -138,6 +143,26 @@ async def order_at(house: Outside, price: str) -> str:
 def with_odd_ones(answered: Answered) -> Answered:
     assert isinstance(answered.body, list), answered
     return answered.with_body([ODD, *answered.body, ODD_ELSEWHERE])
+
+
+def with_odd_elements(field: str) -> Callable[[Answered], Answered]:
+    """A rewrite of a list, or of the list in a field, that has elements of no known shape at either end."""
+
+    def rewrite(answered: Answered) -> Answered:
+        if answered.status != 200:
+            return answered
+        whole = answered.body[field] if field else answered.body
+        odd = [None, *whole, {"symbol": "BTCUSDT", "asset": None, "free": "much"}, 7]
+        return answered.with_body({**answered.body, field: odd} if field else odd)
+
+    return rewrite
+
+
+def odd_events_of_others(event: dict[str, Any]) -> dict[str, Any]:
+    """What the stream tells of the user's orders, without a price."""
+    if event.get("e") == "executionReport" and event.get("o") != "LIMIT":
+        return {**event, "p": None, "P": None, "S": None, "X": "ODD"}
+    return event
 
 
 def garbled(client_order_id: str) -> Callable[[Answered], Answered]:
