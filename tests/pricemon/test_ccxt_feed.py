@@ -239,7 +239,7 @@ async def test_a_symbol_that_left_the_list_and_came_back_is_seen_both_times(venu
     assert await feed.open([BTC, ETH], anew=True) == {}
 
 
-@pytest.mark.parametrize("odd", [{}, {"symbol": "X", "filters": 7}, "text", None])
+@pytest.mark.parametrize("odd", [{}, {"symbol": None, "filters": None}, "text", None])
 async def test_a_market_that_cannot_be_read_hides_no_other(venue: TapeServer, exchange: Any, odd: object) -> None:
     assert isinstance(venue.exchange_info, dict)
     venue.exchange_info = {**venue.exchange_info, "symbols": [odd, *venue.exchange_info["symbols"], odd]}

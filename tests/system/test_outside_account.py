@@ -20,7 +20,9 @@ MOST_A_SECOND = 4  # requests with keys that are known to be refused, of polls, 
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[Outside]:
-    async with outside(tmp_path, Plan({SYMBOL: {"buy_window": 5, "sell_window": 5}})) as house:
+    folder = tmp_path / "100%E5 of?a b#c 币"  # whatever a user's folder is called
+    folder.mkdir()
+    async with outside(folder, Plan({SYMBOL: {"buy_window": 5, "sell_window": 5}})) as house:
         await house.open()
         yield house
 
