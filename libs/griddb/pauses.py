@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-_FIRST_SECONDS = 0.05
-_LONGEST_SECONDS = 1.0
+FIRST_SECONDS = 0.05
+LONGEST_SECONDS = 1.0
 
 
 def pauses() -> Iterator[float]:
     """Seconds, twice as many each time up to one, for ever: what waits is one process or two, no crowd."""
-    pause = _FIRST_SECONDS
+    pause = FIRST_SECONDS
     while True:
         yield pause
-        pause = min(pause * 2, _LONGEST_SECONDS)
+        pause = min(pause * 2, LONGEST_SECONDS)

@@ -16,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 from griddb.errors import SchemaError
 from gridrpc.crash import around
 from orchestrator import workflows
+from orchestrator.dbos_pauses import shorten_pauses
 from orchestrator.dbos_schema import DbosSchema
 from orchestrator.errors import UnfinishableError
 from orchestrator.workflow_database import WorkflowDatabase, read
@@ -85,6 +86,7 @@ def launch(database: WorkflowDatabase) -> None:
     # With a handler of its own in place DBOS adds none: its lines come out as ours do.
     logging.getLogger("dbos").addHandler(logging.NullHandler())
     logging.getLogger("dbos").addFilter(_tells_no_outage)
+    shorten_pauses()
     database.unbroken(lambda: _begin(config))
 
 

@@ -1,7 +1,8 @@
 """The database of the workflows as DBOS is given it: an engine that waits, so that DBOS meets outages that are over.
 
-Left alone, DBOS tries a lost connection again after up to a minute and a half, a locked file likewise, and gives up on
-a disk that is full, which would end a workflow that has not ended. What broke is rolled back before DBOS is told.
+Left alone, DBOS tries a lost connection again after up to a minute and a half, a locked file likewise (`dbos_pauses`
+shortens that), and gives up on a disk that is full, which would end a workflow that has not ended. What broke is rolled
+back before DBOS is told.
 """
 
 import logging

@@ -1,6 +1,7 @@
 """Postgres goes away under a running orchestrator: it waits, says so, and goes on as if nothing had happened."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
@@ -8,7 +9,9 @@ from pathlib import Path
 import grpc
 import psycopg
 import pytest
+import sqlalchemy as sa
 
+from gridchaos.database_wire import DatabaseWire
 from gridctl.health import serves
 from gridctl.ports import free_ports
 from gridtesting.databases import POSTGRES, Database, make_template
@@ -111,6 +114,33 @@ async def test_connections_that_are_cut_are_opened_again(world: World) -> None:
     assert world.query_state("SELECT epoch FROM leases") == [(1,)], "it is still the same lease"
 
 
+_STEPS = 5
+_STEPS_SECONDS = 12.0  # by itself DBOS pauses for one second, two, four after each commit that it hears nothing of
+
+
+async def test_a_step_takes_a_second_or_two_while_every_second_commit_loses_its_connection(tmp_path: Path) -> None:
+    with running_postgres(durable=True) as server:
+        template = make_template(server)
+        async with DatabaseWire(server.port) as wire:
+            url = sa.make_url(server.url(template)).set(port=wire.port).render_as_string(hide_password=False)
+            async with (
+                serving_world(tmp_path / "data", Database(POSTGRES, url, server)) as world,
+                spawn(world) as child,
+            ):
+                await trading(child.client)
+                await until_step(child.client, 1)
+                wire.every, wire.commits_only = 2, True
+                began = time.monotonic()
+                for seq in range(2, 2 + _STEPS):
+                    await world.prices.set_price(BTC, Decimal(60050 + 500 * seq))
+                    await until_step(child.client, seq)
+                took_seconds = time.monotonic() - began
+                wire.every = 0
+                assert await child.stop() == 0
+    assert wire.lost + wire.lost_before >= 2 * _STEPS
+    assert took_seconds < _STEPS_SECONDS
+
+
 async def test_one_whose_lease_another_has_had_meanwhile_exits_with_4(world: World) -> None:
     async with spawn(world) as child:
         await trading(child.client)
@@ -135,6 +165,10 @@ async def test_a_start_without_a_database_ends_with_6_and_a_sentence(world: Worl
 
 async def at_step(client: Client, seq: int) -> bool:
     return (await client.state()).state.seq >= seq
+
+
+async def until_step(client: Client, seq: int) -> None:
+    await eventually(lambda: at_step(client, seq), f"step {seq}")
 
 
 async def succeeded(client: Client, workflow_id: str) -> bool:
