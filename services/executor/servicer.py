@@ -231,6 +231,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         symbol = self._symbol(request.symbol)
         self._executor.standing.check_ready()
         self._executor.listing.check(symbol)
+        self._executor.venue.doubt_fees(symbol)  # asked for at starts: a grid may have been refused for those of before
         return convert_orders.rules_to_proto(await self._ask(lambda: self._executor.venue.market_rules(symbol)))
 
     async def GetConditions(  # noqa: N802
