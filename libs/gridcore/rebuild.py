@@ -4,9 +4,12 @@ The log may be the one that the state has followed, or one that was written anew
 state has applied is told by its orders and its step, never by an offset: of an order that it holds, what it counts as
 executed; of another one that a step up to its own has placed, everything. Steps follow one another by epoch and seq: a
 rebuilt state goes on under an epoch above all that were, so its seq may begin anew.
+
+Of a log whose beginning was pruned there is a checkpoint: an earlier state of the same grid, and the log after it. A
+state that is older goes on from the checkpoint; of one that is newer, what the checkpoint had is not looked for.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -32,16 +35,26 @@ class RebuildRefusedError(CoreError):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a ledger holds of one symbol at one moment: its whole log, and the orders that have no end in it."""
+    """What a ledger holds of one symbol at one moment: its log, and the orders that have no end in it.
+
+    The log is whole, or what comes after the checkpoint's `event_offset`.
+    """
 
     log: Sequence[OrderUpdate]
     live: Sequence[SlotOrder]
+    checkpoint: State | None = None
+
+    @property
+    def end_offset(self) -> int:
+        """Of the log."""
+        return (0 if self.checkpoint is None else self.checkpoint.event_offset) + len(self.log)
 
     @property
     def highest_epoch(self) -> int:
         """The highest that an order's name tells of."""
         names = [update.client_order_id for update in self.log] + [order.client_order_id for order in self.live]
-        return max((name.epoch for name in map(parse_client_order_id, names) if name is not None), default=0)
+        least = 0 if self.checkpoint is None else self.checkpoint.epoch
+        return max((name.epoch for name in map(parse_client_order_id, names) if name is not None), default=least)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +71,69 @@ def rebuild(state: State, evidence: Evidence, config: GridConfig, market: Market
     Raises RebuildRefusedError where the orders are not of this config's grid, or two of them live in one slot, and
     LogMismatchError where the log breaks its contract.
     """
-    work = _Rebuilding(state, config, market)
+    checkpoint = evidence.checkpoint
+    if checkpoint is None or (checkpoint.epoch, checkpoint.seq) <= _step(state):
+        work = _Rebuilding(state, config, market, _step(state), _executed(state, checkpoint))
+    else:
+        work = _Rebuilding(_taken_up(state, checkpoint, config), config, market, _NO_STEP, {})
     for update in evidence.log:
         work.take(update)
-    return Rebuilt(work.finish(evidence.live, len(evidence.log)), tuple(work.lost))
+    return Rebuilt(work.finish(evidence.live, evidence.end_offset), tuple(work.lost))
+
+
+_NO_STEP = (0, 0)
+
+
+def _step(state: State) -> tuple[int, int]:
+    return (state.epoch, state.seq) if state.seq else _NO_STEP  # before its first step a state has nothing
+
+
+def _executed(state: State, checkpoint: State | None) -> dict[str, Decimal]:
+    """By order that the state holds: what it has applied of it since the checkpoint, which it has come from."""
+    executed = {order.client_order_id: order.executed for order in _orders(state)}
+    for order in () if checkpoint is None else _orders(checkpoint):
+        if order.client_order_id in executed:
+            executed[order.client_order_id] -= order.executed
+    return executed
+
+
+def _orders(state: State) -> list[SlotOrder]:
+    return [slot.order for slot in state.slots.values() if slot.order is not None]
+
+
+def _taken_up(state: State, checkpoint: State, config: GridConfig) -> State:
+    """The state with what only the log tells, as the checkpoint has it."""
+    slots = checkpoint.slots
+    if checkpoint.grid != config.geometry:
+        if any(slot.order is not None or slot.position != 0 for slot in slots.values()):
+            raise RebuildRefusedError(
+                f"the grid of {state.symbol} was {checkpoint.grid} and the config says {config.geometry}, with orders "
+                "or positions open: put the config back under which it was traded, or give a new grid another `bot` "
+                "name"
+            )
+        slots = {}
+    return replace(state, slots=slots, totals=checkpoint.totals, event_offset=checkpoint.event_offset)
 
 
 class _Rebuilding:
-    def __init__(self, state: State, config: GridConfig, market: MarketRules) -> None:
+    """`applied` is what has been applied of each order, `step` up to which step all of any other order has been."""
+
+    def __init__(
+        self,
+        state: State,
+        config: GridConfig,
+        market: MarketRules,
+        step: tuple[int, int],
+        applied: Mapping[str, Decimal],
+    ) -> None:
         self.lost: list[str] = []
         self._state = state
         self._before = state
         self._market = market
         self._config = config
         self._ladder = ladder(config, market)
-        held = (slot.order for slot in state.slots.values() if slot.order is not None)
-        self._step = (state.epoch, state.seq) if state.seq else (0, 0)  # before its first step a state has nothing
-        self._applied = {order.client_order_id: order.executed for order in held}  # and still to be passed over
+        self._step = step
+        self._applied = dict(applied)  # and still to be passed over
 
     def take(self, update: OrderUpdate) -> None:
         name = self._name(update.client_order_id)

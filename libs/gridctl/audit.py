@@ -26,11 +26,15 @@ _ENDED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """What we hold to be true of one symbol: the state, every step of its journal, the executor's whole update log."""
+    """What we hold to be true of one symbol: the state, every step of its journal, the executor's update log.
+
+    The log is whole, or lacks what was pruned: the entries up to `floor`.
+    """
 
     state: models_pb2.State
     steps: Sequence[orchestrator_pb2.TradingStep]
     log: Sequence[models_pb2.OrderUpdate]
+    floor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class AuditReport:
     twice: tuple[str, ...]  # trades applied or logged more than once
     position_diff: Mapping[str, Decimal]  # by base asset: the venue's change of it less the state's; 0 left out
     quote_diff: Mapping[str, Decimal]  # the same for the assets that are no grid's base
+    unchecked: tuple[str, ...] = ()  # a sentence for each thing that could not be held against anything: no finding
 
     @property
     def clean(self) -> bool:
@@ -75,6 +80,7 @@ def audit(bot: str, truth: simex_pb2.Truth, books: Sequence[Books]) -> AuditRepo
         twice=tuple(_twice(books)),
         position_diff=position_diff,
         quote_diff=quote_diff,
+        unchecked=tuple(_unchecked(books)),
     )
 
 
@@ -123,8 +129,13 @@ def _orphans(orders: Sequence[simex_pb2.TrueOrder], books: Sequence[Books]) -> I
 
 def _missing(trades: Sequence[simex_pb2.TrueTrade], books: Sequence[Books]) -> Iterator[str]:
     applied = {(book.state.symbol, trade_id) for book in books for trade_id in [*_applied(book), *_rebuilt(book)]}
+    pruned = {book.state.symbol: _pruned_fills(book) for book in books}
     for trade in trades:
-        if (trade.symbol, trade.trade_id) not in applied:
+        if (trade.symbol, trade.trade_id) in applied:
+            continue
+        if pruned.get(trade.symbol, 0) > 0:  # the oldest: they were rebuilt from, and their news have been pruned
+            pruned[trade.symbol] -= 1
+        else:
             yield f"trade {trade.trade_id} of {trade.symbol} ({trade.fill.quantity} at {trade.fill.price}) in no step"
 
 
@@ -152,6 +163,27 @@ def _rebuilt(book: Books) -> Iterator[str]:
     for update in book.log:
         if update.HasField("fill") and update.offset <= book.state.rebuilt.end_offset:
             yield update.fill.trade_id
+
+
+def _pruned_fills(book: Books) -> int:
+    """How many trades a rebuilt state counts whose news are pruned: neither a step nor the log tells their ids."""
+    if not book.floor or not book.state.HasField("rebuilt"):
+        return 0
+    return max(0, book.state.totals.fills - len({*_applied(book), *_rebuilt(book)}))
+
+
+def _unchecked(books: Sequence[Books]) -> Iterator[str]:
+    for book in books:
+        if book.floor:
+            yield (
+                f"the update log of {book.state.symbol} is pruned up to {book.floor}: that no trade is logged twice "
+                "was looked at from there on"
+            )
+        if (pruned := _pruned_fills(book)) > 0:
+            yield (
+                f"{pruned} trades of {book.state.symbol} that the state was rebuilt with are in no journal and no log "
+                "any more: they were counted and held against the balances, not one by one"
+            )
 
 
 def _differences(

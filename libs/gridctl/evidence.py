@@ -112,7 +112,8 @@ async def _books(wires: Wires, symbol: str) -> Books:
     request = orchestrator_pb2.GetStateRequest(symbol=symbol)
     answer = await wires.orchestrator.GetState(request, timeout=_CALL_SECONDS, wait_for_ready=True)
     steps = [await _step(wires, symbol, seq) for seq in range(1, answer.state.seq + 1)]
-    return Books(answer.state, steps, await _log(wires, symbol, answer.state.event_offset))
+    floor = await _floor(wires, symbol)
+    return Books(answer.state, steps, await _log(wires, symbol, floor, answer.state.event_offset), floor)
 
 
 async def _step(wires: Wires, symbol: str, seq: int) -> orchestrator_pb2.TradingStep:
@@ -120,16 +121,22 @@ async def _step(wires: Wires, symbol: str, seq: int) -> orchestrator_pb2.Trading
     return await wires.orchestrator.Explain(request, timeout=_CALL_SECONDS, wait_for_ready=True)
 
 
-async def _log(wires: Wires, symbol: str, least: int) -> list[models_pb2.OrderUpdate]:
-    """The executor's log from its first entry to its end, which is at `least` or beyond."""
+async def _floor(wires: Wires, symbol: str) -> int:
+    """The offset up to which the executor's log has been pruned, 0 where it is whole."""
+    request = executor_pb2.GetLedgerRequest(symbol=symbol)
+    return (await wires.executor.GetLedger(request, timeout=_CALL_SECONDS, wait_for_ready=True)).floor_offset
+
+
+async def _log(wires: Wires, symbol: str, floor: int, least: int) -> list[models_pb2.OrderUpdate]:
+    """The executor's log from what was not pruned to its end, which is at `least` or beyond."""
     opened = await wires.executor.ListOpenOrders(
         executor_pb2.ListOpenOrdersRequest(symbol=symbol), timeout=_CALL_SECONDS, wait_for_ready=True
     )
     end = max(least, opened.end_offset)
-    if end == 0:
+    if end == floor:
         return []
     updates: list[models_pb2.OrderUpdate] = []
-    request = executor_pb2.StreamOrderUpdatesRequest(symbol=symbol, after_offset=0)
+    request = executor_pb2.StreamOrderUpdatesRequest(symbol=symbol, after_offset=floor)
     call = wires.executor.StreamOrderUpdates(request, timeout=_CALL_SECONDS, wait_for_ready=True)
     async for update in call:
         updates.append(update)

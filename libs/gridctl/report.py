@@ -37,6 +37,8 @@ def print_summary(screen: Screen, summary: Summary, seed: int) -> None:
     screen.show(audit_table(summary.report))
     for finding in findings(summary.report)[:_FINDINGS_SHOWN]:
         screen.say(f"  {finding}")
+    for sentence in summary.report.unchecked:
+        screen.say(f"  not checked: {sentence}")
     screen.say(summary.report.line())
 
 

@@ -26,6 +26,8 @@ WRITES: Mapping[str, str] = {
     "executor.word": "an operator's word on an order that was UNKNOWN, with what it ends",
     "executor.cursor": "how far the poll has read the venue's trades",
     "executor.prune": "the floor, and finished requests gone",
+    "executor.acknowledge": "the state that has applied the update log so far",
+    "executor.prune_log": "the update log's floor, and what lay below it gone",
     # The venue, which remembers too.
     "executor.place": "an order on the venue",
     "executor.cancel": "an order's end on the venue",

@@ -67,6 +67,8 @@ class Market:
     news: asyncio.Condition = field(default_factory=asyncio.Condition)
     foreign: list[executor_pb2.VenueOrder] = field(default_factory=list[executor_pb2.VenueOrder])  # others' orders
     followers: int = 0  # streams of orchestrators
+    checkpoint: models_pb2.State | None = None
+    floor_offset: int = 0  # the log counts as pruned up to here
     funds: Funds = field(default_factory=lambda: Funds(Decimal(10**9), Decimal(10**9)))
 
 
@@ -164,6 +166,8 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
             state_birth_id=market.state_birth_id,
             epoch=market.fence,
             end_offset=len(market.venue.log),
+            floor_offset=market.floor_offset,
+            checkpoint=market.checkpoint,
             live=[_ledger_order(request.symbol, order) for order in market.venue.live()]
             + [
                 _ledger_order(request.symbol, ModelOrder(place, Decimal(0), OrderStatus.UNKNOWN))
@@ -192,6 +196,8 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
         offset = request.after_offset
         if offset > len(market.venue.log):
             raise OutOfRange(f"after_offset = {offset}: the log ends at {len(market.venue.log)}")
+        if offset < market.floor_offset:
+            raise OutOfRange(f"after_offset = {offset}: pruned up to {market.floor_offset}", reason="BELOW_FLOOR")
         market.followers += request.epoch > 0
         try:
             while True:
@@ -203,6 +209,16 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
                         await market.news.wait()
         finally:
             market.followers -= request.epoch > 0
+
+    async def AckUpdates(  # noqa: N802
+        self, request: executor_pb2.AckUpdatesRequest, context: Context
+    ) -> executor_pb2.AckUpdatesResponse:
+        """Keeps the state as the checkpoint."""
+        market = self._market(request.symbol)
+        if request.epoch < market.fence:
+            raise FailedPrecondition(f"epoch = {request.epoch}: the fence is at {market.fence}", reason="FENCED")
+        market.checkpoint = request.state
+        return executor_pb2.AckUpdatesResponse(offset=request.state.event_offset, floor_offset=market.floor_offset)
 
     async def GetBatch(self, request: executor_pb2.GetBatchRequest, context: Context) -> executor_pb2.Batch:  # noqa: N802
         """A request of the ledger."""

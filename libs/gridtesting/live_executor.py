@@ -22,8 +22,10 @@ from executor.ports import Venue
 from executor.service import Executor, Pace
 from executor.servicer import ExecutorServicer
 from gridcore.actions import Action, ActionResult, OrderUpdate
+from gridcore.state import State
 from gridrpc import convert_orders as convert
 from gridrpc.channel import open_channel
+from gridrpc.convert_state import state_to_proto
 from gridrpc.server import start_server
 from gridtesting.databases import SQLITE, Database
 from gridwright.v1 import executor_pb2, executor_pb2_grpc
@@ -177,6 +179,15 @@ class LiveExecutor:
     async def fence_for_rebuild(self, epoch: int, prefix: str = "gtest0") -> Any:
         """Raises the fence over whatever state the ledger belongs to."""
         return await self.stub.Fence(executor_pb2.FenceRequest(symbol=SYMBOL, epoch=epoch, prefix=prefix, rebuild=True))
+
+    async def acknowledge(
+        self, offset: int, *, epoch: int = 1, seq: int = 1, state_birth_id: str = "state"
+    ) -> executor_pb2.AckUpdatesResponse:
+        """Says that a state has applied the log up to an offset."""
+        state = State(SYMBOL, state_birth_id, "", seq=seq, epoch=epoch, event_offset=offset)
+        return await self.stub.AckUpdates(
+            executor_pb2.AckUpdatesRequest(symbol=SYMBOL, epoch=epoch, state=state_to_proto(state))
+        )
 
     async def ledger(self) -> executor_pb2.Ledger:
         """What it is, and what lives."""

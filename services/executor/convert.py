@@ -1,5 +1,6 @@
 """The ledger's records as the contract's messages."""
 
+from executor.ledger.checkpoints import Checkpoint
 from executor.ledger.requests import LedgerRequest
 from executor.ledger.stories import LedgerView, OrderStory
 from executor.ledger.words import Evidence, GivenWord, Word
@@ -7,6 +8,7 @@ from executor.ports import VenueOrder
 from gridcore.money import canonical
 from gridrpc.convert_orders import ORDER_STATUSES, ROLES, SIDES, EnumMap, action_to_proto, result_to_proto
 from gridrpc.faults import InvalidArgument
+from gridrpc.protojson import from_json
 from gridwright.v1 import executor_pb2, models_pb2
 
 EVIDENCES = EnumMap(Evidence, executor_pb2.Evidence, "EVIDENCE")
@@ -59,7 +61,14 @@ def ledger_to_proto(symbol: str, birth_id: str, view: LedgerView) -> executor_pb
         floor_seq=0 if fence is None else fence.floor_seq,
         end_offset=view.end_offset,
         live=[story_to_proto(story) for story in view.live],
+        floor_offset=0 if view.checkpoint is None else view.checkpoint.floor_offset,
+        checkpoint=None if view.checkpoint is None else checkpoint_to_proto(view.checkpoint),
     )
+
+
+def checkpoint_to_proto(checkpoint: Checkpoint) -> models_pb2.State:
+    """The state that was acknowledged, as it came."""
+    return from_json(checkpoint.state, models_pb2.State(), "checkpoint")
 
 
 def word_from_proto(request: executor_pb2.ResolveOrderRequest) -> Word:

@@ -298,8 +298,10 @@ class Executor:
                 while more:
                     with around("executor.prune"):
                         more = await self.ledger.writer.run(pruning.prune, before_ms) > 0
+                    with around("executor.prune_log"):
+                        more |= await self.ledger.writer.run(pruning.prune_log, before_ms) > 0
             except Exception:  # noqa: BLE001  # a ledger that is away comes back
-                _log.exception("old requests could not be pruned")
+                _log.exception("old requests and news could not be pruned")
             await asyncio.sleep(_HOUSE_SECONDS)
 
     async def _keep_time(self) -> None:

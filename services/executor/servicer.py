@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import grpc
 
 from executor import convert
-from executor.ledger import fences, requests, stories, updates
+from executor.ledger import checkpoints, fences, requests, stories, updates
 from executor.ledger.requests import NewRequest
 from executor.ports import ReadFailedError, VenueOrder
 from executor.service import Executor
@@ -160,6 +160,23 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
                     offset = update.offset
                 if not page:
                     await sound.wait()
+
+    async def AckUpdates(  # noqa: N802
+        self, request: executor_pb2.AckUpdatesRequest, context: _Context
+    ) -> executor_pb2.AckUpdatesResponse:
+        """Keeps the state that has applied the log so far."""
+        del context
+        symbol = self._symbol(request.symbol)
+        state = convert_state.state_from_proto(request.state)
+        if state.symbol != symbol or not state.seq:
+            raise InvalidArgument(
+                f"state is of {state.symbol!r} at step {state.seq}: give one of {symbol} that has been committed"
+            )
+        self._executor.standing.check_ready()
+        now_ms = self._executor.clock.local_ms()
+        with around("executor.acknowledge"):
+            kept = await self._run(checkpoints.acknowledge, symbol, request.epoch, state, now_ms)
+        return executor_pb2.AckUpdatesResponse(offset=kept.offset, floor_offset=kept.floor_offset)
 
     async def GetOrder(  # noqa: N802
         self, request: executor_pb2.GetOrderRequest, context: _Context

@@ -36,6 +36,15 @@ def refuse_broken(symbol: str, state: State, epoch: int, ledger: LedgerSeen) -> 
     if ledger.floor > (state.epoch, state.seq):
         sentence = "the ledger has forgotten requests of steps that this state has not seen"
         raise BrokenBondError(f"{symbol}: {sentence}: the state is from an old backup")
+    known = ledger.checkpoint
+    if known is not None and (known.epoch, known.seq) > (state.epoch, state.seq):
+        sentence = f"step {known.seq} has acknowledged the ledger's log, and this state has come to {state.seq}"
+        raise BrokenBondError(f"{symbol}: {sentence}: the state is from a backup")
+    if state.event_offset < ledger.floor_offset:
+        sentence = (
+            f"the log is pruned up to {ledger.floor_offset}, and this state has applied {state.event_offset} of it"
+        )
+        raise BrokenBondError(f"{symbol}: {sentence}: the state is from an old backup")
 
 
 async def refuse_forgetful(desk: Desk, ledger: LedgerSeen) -> None:
@@ -54,6 +63,8 @@ async def refuse_forgetful(desk: Desk, ledger: LedgerSeen) -> None:
         if isinstance(plan.trigger, OrdersUpdated) and not news_asked:
             news_asked = True
             last = plan.trigger.updates[-1]
+            if last.offset <= ledger.floor_offset:
+                continue  # it knew that once
             (there,) = await desk.executor.updates_until(desk.symbol, last.offset - 1, last.offset)
             if (there.client_order_id, there.news) != (last.client_order_id, last.news):
                 raise _forgetful(desk, f"its log has other news at {last.offset} than step {plan.seq} has applied")

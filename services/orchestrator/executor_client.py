@@ -16,7 +16,7 @@ from gridcore.actions import Action, ActionResult, OrderUpdate, Outcome
 from gridcore.market import MarketRules
 from gridcore.reconcile import VenueSnapshot
 from gridcore.slots import SlotOrder
-from gridcore.state import Foreign, Funds
+from gridcore.state import Foreign, Funds, State
 from gridrpc.convert_orders import (
     action_from_proto,
     order_from_ledger,
@@ -24,12 +24,12 @@ from gridrpc.convert_orders import (
     rules_from_proto,
     update_from_proto,
 )
-from gridrpc.convert_state import foreign_from_proto, funds_from_proto
+from gridrpc.convert_state import foreign_from_proto, funds_from_proto, state_from_proto, state_to_proto
 from gridrpc.faults import Fault, NotFound, OutOfRange, Unavailable, fault_of
 from gridservice.steady import steady_ms
 from gridwright.v1 import executor_pb2, executor_pb2_grpc
 from orchestrator.backoff import backoff_seconds
-from orchestrator.errors import SymbolRefusedError, UnfinishableError
+from orchestrator.errors import BrokenBondError, SymbolRefusedError, UnfinishableError
 from orchestrator.host_clock import HostClock
 from orchestrator.peer import Peer
 
@@ -39,6 +39,7 @@ T = TypeVar("T")
 _READ_SECONDS = 15.0
 _ADOPT_SECONDS = 120.0  # it waits for a request's window and the venue's lag, and reads the whole history
 _PAGE = 100
+BELOW_FLOOR = "BELOW_FLOOR"  # the executor's reason: the log has been pruned beyond that
 SYMBOL_REFUSED = "SYMBOL_REFUSED"  # the executor's reason: the venue does not list it
 
 
@@ -61,6 +62,8 @@ class LedgerSeen:
     floor: tuple[int, int]  # epoch and seq up to which requests may have been forgotten
     end_offset: int
     live: tuple[SlotOrder, ...]
+    floor_offset: int = 0  # the log has been pruned up to here
+    checkpoint: State | None = None  # that has applied the log up to its offset, which is the floor's or beyond
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +128,16 @@ class ExecutorClient:
         ledger = await self._repeat("GetLedger", lambda: self._stub.GetLedger(request, timeout=_READ_SECONDS))
         live = tuple(order_from_ledger(order, f"live[{number}]") for number, order in enumerate(ledger.live))
         floor = (ledger.floor_epoch, ledger.floor_seq)
-        return LedgerSeen(ledger.birth_id, ledger.state_birth_id, ledger.epoch, floor, ledger.end_offset, live)
+        return LedgerSeen(
+            ledger.birth_id,
+            ledger.state_birth_id,
+            ledger.epoch,
+            floor,
+            ledger.end_offset,
+            live,
+            ledger.floor_offset,
+            state_from_proto(ledger.checkpoint) if ledger.HasField("checkpoint") else None,
+        )
 
     async def fence(
         self, symbol: str, epoch: int, state_birth_id: str, prefix: str, *, rebuild: bool = False
@@ -230,7 +242,8 @@ class ExecutorClient:
     ) -> AsyncGenerator[OrderUpdate, None]:
         """The log from after an offset on, for ever, each entry once. With an epoch, as the symbol's orchestrator.
 
-        Raises UnfinishableError where the log ends before the offset: it is another ledger's.
+        Raises UnfinishableError where the log ends before the offset: it is another ledger's; BrokenBondError where it
+        is pruned beyond the offset: the state is from an old backup.
         """
         pauses = backoff_seconds()
         while True:
@@ -243,6 +256,8 @@ class ExecutorClient:
                     yield update_from_proto(message)
             except grpc.aio.AioRpcError as error:
                 fault = fault_of(error)
+                if isinstance(fault, OutOfRange) and fault.reason == BELOW_FLOOR:
+                    raise BrokenBondError(f"{symbol}: {fault.message}") from fault
                 if isinstance(fault, OutOfRange):
                     raise UnfinishableError(
                         f"{symbol}: the executor's log ends before offset {after_offset}, which this state has applied "
@@ -253,6 +268,14 @@ class ExecutorClient:
                     raise UnfinishableError(f"{symbol}: the executor refuses its log: {fault.message}") from fault
                 self._peer.lost("StreamOrderUpdates", error.code())
             await asyncio.sleep(next(pauses))
+
+    async def acknowledge(self, symbol: str, epoch: int, state: State) -> int:
+        """Tells that a committed state has applied the log up to its offset; returns the checkpoint's offset.
+
+        Asked once, since it is asked again later. Raises AioRpcError where it is not taken.
+        """
+        request = executor_pb2.AckUpdatesRequest(symbol=symbol, epoch=epoch, state=state_to_proto(state))
+        return (await self._stub.AckUpdates(request, timeout=_READ_SECONDS)).offset
 
     async def _repeat(self, name: str, call: Callable[[], Awaitable[T]]) -> T:
         for pause in backoff_seconds():

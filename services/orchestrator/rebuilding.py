@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from gridcore.actions import OrderUpdate
 from gridcore.errors import CoreError
 from gridcore.orders import Role
 from gridcore.rebuild import Evidence, Rebuilt, rebuild
@@ -43,11 +42,11 @@ async def rebuild_state(desk: Desk, broken: BrokenBondError) -> int:
     log.warning("%s; it is rebuilt", broken)
     await asyncio.to_thread(check_geometry, desk)
     lost = await _adopt(desk) if broken.ledger_lost else ()
-    ledger, updates = await _read(desk, [])
-    await _raise_epoch(desk, max(ledger.epoch, Evidence(updates, ledger.live).highest_epoch))
+    ledger, evidence = await _read(desk)
+    await _raise_epoch(desk, max(ledger.epoch, evidence.highest_epoch))
     await _cut(desk)
-    ledger, updates = await _read(desk, updates)  # behind the fence: nothing older is under way any more
-    rebuilt = await asyncio.to_thread(_rebuilt, desk, Evidence(updates, ledger.live))
+    ledger, evidence = await _read(desk, evidence)  # behind the fence: nothing older is under way any more
+    rebuilt = await asyncio.to_thread(_rebuilt, desk, evidence)
     rebuilt = replace(rebuilt, lost=lost + rebuilt.lost)
     await _store(desk, _finished(desk, rebuilt, ledger, str(broken)), from_first=broken.ledger_lost)
     with around("orchestrator.tie"):
@@ -55,9 +54,13 @@ async def rebuild_state(desk: Desk, broken: BrokenBondError) -> int:
     return ledger.end_offset
 
 
-async def _read(desk: Desk, known: list[OrderUpdate]) -> tuple[LedgerSeen, list[OrderUpdate]]:
+async def _read(desk: Desk, known: Evidence | None = None) -> tuple[LedgerSeen, Evidence]:
+    """What the ledger has; of the log only what is not known yet."""
     ledger = await desk.executor.ledger(desk.symbol)
-    return ledger, known + await desk.executor.updates_until(desk.symbol, len(known), ledger.end_offset)
+    begin = Evidence((), ledger.live, ledger.checkpoint)
+    log = list(known.log) if known is not None and known.checkpoint == ledger.checkpoint else []
+    log += await desk.executor.updates_until(desk.symbol, begin.end_offset + len(log), ledger.end_offset)
+    return ledger, replace(begin, log=log)
 
 
 async def _raise_epoch(desk: Desk, above: int) -> None:

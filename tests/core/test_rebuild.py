@@ -113,6 +113,53 @@ def test_a_state_of_any_age_catches_up_with_a_log_that_was_kept_or_written_anew(
             assert substance(rebuilt.state) == substance(replace(run.state, event_offset=len(log)))
 
 
+@pytest.mark.parametrize("mode", GridMode)
+def test_a_state_of_any_age_or_none_comes_back_from_any_checkpoint_and_the_log_after_it(
+    mode: GridMode, seed: int
+) -> None:
+    config = replace(GRID, mode=mode)
+    steps = ran(mode, seed, 1_500)
+    run = next(steps)
+    known = [run.state]
+    for number, run in enumerate(steps):  # the same run, after each of its events
+        if number % 150 == 0:
+            known.append(run.state)
+    log = list(run.updates)
+    assert len({state.event_offset for state in known}) > 5
+
+    for checkpoint in known:
+        evidence = Evidence(log[checkpoint.event_offset :], live(run.state), checkpoint)
+        for before in [empty(run.state), *known]:
+            rebuilt = rebuild(before, evidence, config, RULES_OF_MARKET)
+            assert rebuilt.lost == ()
+            assert substance(rebuilt.state) == substance(run.state)
+            assert (rebuilt.state.birth_id, rebuilt.state.seq) == (before.birth_id, before.seq)
+
+
+def test_a_fill_that_the_checkpoint_has_is_not_looked_for_in_the_log_after_it() -> None:
+    run = GridDriver()
+    run.price_to("60100")
+    order = live(run.state)[0]
+    first, second = order.quantity / 4, order.quantity / 2
+    run.fill(order.client_order_id, first)
+    checkpoint = run.state
+    backup = checkpoint  # as old as the checkpoint: it counts a quarter as executed, and the log shows another fill
+    run.fill(order.client_order_id, second)
+
+    log = run.venue.log[checkpoint.event_offset :]
+    rebuilt = rebuild(backup, Evidence(log, live(run.state), checkpoint), grid(), MARKET)
+
+    assert substance(rebuilt.state) == substance(run.state)
+
+
+def test_a_checkpoint_of_another_grid_is_refused_while_something_is_open() -> None:
+    run = GridDriver()
+    run.price_to("60100")
+    other = grid(interval=D(600))
+    with pytest.raises(RebuildRefusedError, match="put the config back"):
+        rebuild(State(MARKET.symbol, "new", other.geometry), Evidence([], [], run.state), other, MARKET)
+
+
 def test_to_rebuild_again_changes_nothing(seed: int) -> None:
     *_, run = ran(GridMode.LONG, seed, 500)
     evidence = Evidence(list(run.updates), live(run.state))

@@ -198,3 +198,23 @@ def test_two_grids_that_share_a_coin_are_added_up() -> None:
     case.truth.balances.append(simex_pb2.TrueBalance(asset="EUR", free="0", locked="0", at_start="20000"))
     report = audit(BOT, case.truth, [Books(case.state, case.steps, case.log), Books(other, [], [])])
     assert report.clean
+
+
+def test_a_pruned_log_is_told_and_finds_nothing_wrongly() -> None:
+    case = Case()
+    report = audit(BOT, case.truth, [Books(case.state, case.steps, case.log[2:], floor=2)])
+    assert report.clean
+    assert len(report.unchecked) == 1
+    assert "pruned up to 2" in report.unchecked[0]
+
+
+def test_what_a_rebuilt_state_counts_and_nothing_tells_any_more_is_counted_and_no_more_than_that() -> None:
+    case = Case()
+    case.state.rebuilt.end_offset = 3
+    books = [Books(case.state, [], case.log[1:], floor=1)]
+    pruned = audit(BOT, case.truth, books)
+    assert pruned.clean
+    assert "1 trades of BTC/USDT" in pruned.unchecked[1]
+
+    case.truth.trades.append(_trade("9", DONE))
+    assert len(audit(BOT, case.truth, books).missing) == 1

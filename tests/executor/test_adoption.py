@@ -9,7 +9,7 @@ import grpc
 import pytest
 import sqlalchemy as sa
 
-from executor.ledger import acceptance
+from executor.ledger import acceptance, pruning
 from executor.ledger.requests import NewRequest
 from gridcore.actions import Fill, OrderUpdate, Outcome, PlaceOrder
 from gridcore.ids import client_order_id, id_prefix
@@ -233,3 +233,22 @@ async def test_while_an_orchestrator_follows_the_log_nothing_is_adopted(
     fault = fault_of(refused.value)
     assert fault is not None
     assert fault.reason == "FOLLOWED"
+
+
+async def test_what_the_ledger_has_pruned_is_not_taken_over_again(
+    tmp_path: Path, venue: FakeVenue, clock: ManualClock, place: MakePlace
+) -> None:
+    first, second = place(1), place(2)
+    async with running_executor(tmp_path, venue, clock) as live:
+        await live.fence(1, prefix=PREFIX)
+        await live.batch(f"bot/{SYMBOL}/1/1", [first])
+        venue.fill(first.client_order_id)
+        await live.log(2)
+        await live.batch(f"bot/{SYMBOL}/1/2", [second])
+        clock.advance(60_000)
+        await live.executor.ledger.writer.run(pruning.prune, clock())
+        adopted = await adopt(live, clock)
+        ledger = await live.ledger()
+    assert (adopted.orders, adopted.trades) == (0, 0)
+    assert [order.client_order_id for order in ledger.live] == [second.client_order_id]
+    assert ledger.end_offset == 2

@@ -204,6 +204,8 @@ class Ledger(_message.Message):
     FLOOR_SEQ_FIELD_NUMBER: _builtins.int
     END_OFFSET_FIELD_NUMBER: _builtins.int
     LIVE_FIELD_NUMBER: _builtins.int
+    FLOOR_OFFSET_FIELD_NUMBER: _builtins.int
+    CHECKPOINT_FIELD_NUMBER: _builtins.int
     symbol: _builtins.str
     birth_id: _builtins.str
     state_birth_id: _builtins.str
@@ -215,9 +217,15 @@ class Ledger(_message.Message):
     floor_seq: _builtins.int
     end_offset: _builtins.int
     """of the update log"""
+    floor_offset: _builtins.int
+    """the update log has been pruned up to here; 0: it is whole"""
     @_builtins.property
     def live(self) -> _containers.RepeatedCompositeFieldContainer[Global___LedgerOrder]:
         """orders that have no end in the log"""
+
+    @_builtins.property
+    def checkpoint(self) -> _models_pb2.State:
+        """that was acknowledged last: it has applied the log up to its event_offset; absent before"""
 
     def __init__(
         self,
@@ -230,10 +238,12 @@ class Ledger(_message.Message):
         floor_seq: _builtins.int = ...,
         end_offset: _builtins.int = ...,
         live: _abc.Iterable[Global___LedgerOrder] | None = ...,
+        floor_offset: _builtins.int = ...,
+        checkpoint: _models_pb2.State | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["birth_id", b"birth_id", "end_offset", b"end_offset", "epoch", b"epoch", "floor_epoch", b"floor_epoch", "floor_seq", b"floor_seq", "live", b"live", "state_birth_id", b"state_birth_id", "symbol", b"symbol"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["birth_id", b"birth_id", "checkpoint", b"checkpoint", "end_offset", b"end_offset", "epoch", b"epoch", "floor_epoch", b"floor_epoch", "floor_offset", b"floor_offset", "floor_seq", b"floor_seq", "live", b"live", "state_birth_id", b"state_birth_id", "symbol", b"symbol"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -411,6 +421,59 @@ class StreamOrderUpdatesRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StreamOrderUpdatesRequest: _TypeAlias = StreamOrderUpdatesRequest  # noqa: Y015
+
+@_typing.final
+class AckUpdatesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SYMBOL_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    symbol: _builtins.str
+    epoch: _builtins.int
+    """of the orchestrator"""
+    @_builtins.property
+    def state(self) -> _models_pb2.State:
+        """committed"""
+
+    def __init__(
+        self,
+        *,
+        symbol: _builtins.str = ...,
+        epoch: _builtins.int = ...,
+        state: _models_pb2.State | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["state", b"state"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "state", b"state", "symbol", b"symbol"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AckUpdatesRequest: _TypeAlias = AckUpdatesRequest  # noqa: Y015
+
+@_typing.final
+class AckUpdatesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OFFSET_FIELD_NUMBER: _builtins.int
+    FLOOR_OFFSET_FIELD_NUMBER: _builtins.int
+    offset: _builtins.int
+    """of the checkpoint that is kept now"""
+    floor_offset: _builtins.int
+    """of the log"""
+    def __init__(
+        self,
+        *,
+        offset: _builtins.int = ...,
+        floor_offset: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["floor_offset", b"floor_offset", "offset", b"offset"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AckUpdatesResponse: _TypeAlias = AckUpdatesResponse  # noqa: Y015
 
 @_typing.final
 class GetBatchRequest(_message.Message):

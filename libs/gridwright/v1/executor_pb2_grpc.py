@@ -65,6 +65,11 @@ class ExecutorStub:
                 request_serializer=gridwright_dot_v1_dot_executor__pb2.StreamOrderUpdatesRequest.SerializeToString,
                 response_deserializer=gridwright_dot_v1_dot_models__pb2.OrderUpdate.FromString,
                 _registered_method=True)
+        self.AckUpdates = channel.unary_unary(
+                '/gridwright.v1.Executor/AckUpdates',
+                request_serializer=gridwright_dot_v1_dot_executor__pb2.AckUpdatesRequest.SerializeToString,
+                response_deserializer=gridwright_dot_v1_dot_executor__pb2.AckUpdatesResponse.FromString,
+                _registered_method=True)
         self.GetBatch = channel.unary_unary(
                 '/gridwright.v1.Executor/GetBatch',
                 request_serializer=gridwright_dot_v1_dot_executor__pb2.GetBatchRequest.SerializeToString,
@@ -162,7 +167,18 @@ class ExecutorServicer:
 
     def StreamOrderUpdates(self, request, context):
         """The symbol's log of order updates after an offset, then each new one as it is recorded. May be repeated from any
-        offset. OUT_OF_RANGE if the offset lies beyond the end (the reader belongs to another ledger).
+        offset from the floor on. OUT_OF_RANGE if the offset lies beyond the end (BEYOND_END: the reader belongs to another
+        ledger) or below the floor (BELOW_FLOOR: what it wants has been pruned, it goes on from the checkpoint).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AckUpdates(self, request, context):
+        """The orchestrator acknowledges the log: this committed state has applied it up to its event_offset. The ledger keeps
+        it as the symbol's checkpoint, which a lost state is rebuilt from, and prunes what lies before it once that is old
+        (executor.keep_finished_hours). May be repeated; an older state than the one that is kept changes nothing.
+        FAILED_PRECONDITION for an epoch below the fence, or a state that the ledger does not belong to.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -209,7 +225,7 @@ class ExecutorServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListFills(self, request, context):
-        """Recorded fills of our orders, by offset. May be repeated.
+        """Recorded fills of our orders, by offset. May be repeated. OUT_OF_RANGE below the log's floor.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -269,6 +285,11 @@ def add_ExecutorServicer_to_server(servicer, server):
                     servicer.StreamOrderUpdates,
                     request_deserializer=gridwright_dot_v1_dot_executor__pb2.StreamOrderUpdatesRequest.FromString,
                     response_serializer=gridwright_dot_v1_dot_models__pb2.OrderUpdate.SerializeToString,
+            ),
+            'AckUpdates': grpc.unary_unary_rpc_method_handler(
+                    servicer.AckUpdates,
+                    request_deserializer=gridwright_dot_v1_dot_executor__pb2.AckUpdatesRequest.FromString,
+                    response_serializer=gridwright_dot_v1_dot_executor__pb2.AckUpdatesResponse.SerializeToString,
             ),
             'GetBatch': grpc.unary_unary_rpc_method_handler(
                     servicer.GetBatch,
@@ -478,6 +499,33 @@ class Executor:
             '/gridwright.v1.Executor/StreamOrderUpdates',
             gridwright_dot_v1_dot_executor__pb2.StreamOrderUpdatesRequest.SerializeToString,
             gridwright_dot_v1_dot_models__pb2.OrderUpdate.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AckUpdates(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gridwright.v1.Executor/AckUpdates',
+            gridwright_dot_v1_dot_executor__pb2.AckUpdatesRequest.SerializeToString,
+            gridwright_dot_v1_dot_executor__pb2.AckUpdatesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -58,7 +58,14 @@ class ExecutorStub:
     """Accepted requests in the order of acceptance, for recovery. May be repeated."""
     StreamOrderUpdates: _grpc.UnaryStreamMultiCallable[_executor_pb2.StreamOrderUpdatesRequest, _models_pb2.OrderUpdate]
     """The symbol's log of order updates after an offset, then each new one as it is recorded. May be repeated from any
-    offset. OUT_OF_RANGE if the offset lies beyond the end (the reader belongs to another ledger).
+    offset from the floor on. OUT_OF_RANGE if the offset lies beyond the end (BEYOND_END: the reader belongs to another
+    ledger) or below the floor (BELOW_FLOOR: what it wants has been pruned, it goes on from the checkpoint).
+    """
+    AckUpdates: _grpc.UnaryUnaryMultiCallable[_executor_pb2.AckUpdatesRequest, _executor_pb2.AckUpdatesResponse]
+    """The orchestrator acknowledges the log: this committed state has applied it up to its event_offset. The ledger keeps
+    it as the symbol's checkpoint, which a lost state is rebuilt from, and prunes what lies before it once that is old
+    (executor.keep_finished_hours). May be repeated; an older state than the one that is kept changes nothing.
+    FAILED_PRECONDITION for an epoch below the fence, or a state that the ledger does not belong to.
     """
     GetBatch: _grpc.UnaryUnaryMultiCallable[_executor_pb2.GetBatchRequest, _executor_pb2.Batch]
     """A request as the ledger knows it. Sends nothing. May be repeated."""
@@ -77,7 +84,7 @@ class ExecutorStub:
     GetBalances: _grpc.UnaryUnaryMultiCallable[_executor_pb2.GetBalancesRequest, _executor_pb2.GetBalancesResponse]
     """The account's balances. Asks the venue. May be repeated."""
     ListFills: _grpc.UnaryUnaryMultiCallable[_executor_pb2.ListFillsRequest, _executor_pb2.ListFillsResponse]
-    """Recorded fills of our orders, by offset. May be repeated."""
+    """Recorded fills of our orders, by offset. May be repeated. OUT_OF_RANGE below the log's floor."""
     GetMarketRules: _grpc.UnaryUnaryMultiCallable[_executor_pb2.GetMarketRulesRequest, _models_pb2.MarketRules]
     """The venue's rules for a symbol: steps, minimum, fees. May be repeated."""
     GetConditions: _grpc.UnaryUnaryMultiCallable[_executor_pb2.GetConditionsRequest, _executor_pb2.Conditions]
@@ -116,7 +123,14 @@ class ExecutorAsyncStub(ExecutorStub):
     """Accepted requests in the order of acceptance, for recovery. May be repeated."""
     StreamOrderUpdates: _aio.UnaryStreamMultiCallable[_executor_pb2.StreamOrderUpdatesRequest, _models_pb2.OrderUpdate]  # type: ignore[assignment]
     """The symbol's log of order updates after an offset, then each new one as it is recorded. May be repeated from any
-    offset. OUT_OF_RANGE if the offset lies beyond the end (the reader belongs to another ledger).
+    offset from the floor on. OUT_OF_RANGE if the offset lies beyond the end (BEYOND_END: the reader belongs to another
+    ledger) or below the floor (BELOW_FLOOR: what it wants has been pruned, it goes on from the checkpoint).
+    """
+    AckUpdates: _aio.UnaryUnaryMultiCallable[_executor_pb2.AckUpdatesRequest, _executor_pb2.AckUpdatesResponse]  # type: ignore[assignment]
+    """The orchestrator acknowledges the log: this committed state has applied it up to its event_offset. The ledger keeps
+    it as the symbol's checkpoint, which a lost state is rebuilt from, and prunes what lies before it once that is old
+    (executor.keep_finished_hours). May be repeated; an older state than the one that is kept changes nothing.
+    FAILED_PRECONDITION for an epoch below the fence, or a state that the ledger does not belong to.
     """
     GetBatch: _aio.UnaryUnaryMultiCallable[_executor_pb2.GetBatchRequest, _executor_pb2.Batch]  # type: ignore[assignment]
     """A request as the ledger knows it. Sends nothing. May be repeated."""
@@ -135,7 +149,7 @@ class ExecutorAsyncStub(ExecutorStub):
     GetBalances: _aio.UnaryUnaryMultiCallable[_executor_pb2.GetBalancesRequest, _executor_pb2.GetBalancesResponse]  # type: ignore[assignment]
     """The account's balances. Asks the venue. May be repeated."""
     ListFills: _aio.UnaryUnaryMultiCallable[_executor_pb2.ListFillsRequest, _executor_pb2.ListFillsResponse]  # type: ignore[assignment]
-    """Recorded fills of our orders, by offset. May be repeated."""
+    """Recorded fills of our orders, by offset. May be repeated. OUT_OF_RANGE below the log's floor."""
     GetMarketRules: _aio.UnaryUnaryMultiCallable[_executor_pb2.GetMarketRulesRequest, _models_pb2.MarketRules]  # type: ignore[assignment]
     """The venue's rules for a symbol: steps, minimum, fees. May be repeated."""
     GetConditions: _aio.UnaryUnaryMultiCallable[_executor_pb2.GetConditionsRequest, _executor_pb2.Conditions]  # type: ignore[assignment]
@@ -207,7 +221,20 @@ class ExecutorServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_models_pb2.OrderUpdate], _abc.AsyncIterator[_models_pb2.OrderUpdate]]:
         """The symbol's log of order updates after an offset, then each new one as it is recorded. May be repeated from any
-        offset. OUT_OF_RANGE if the offset lies beyond the end (the reader belongs to another ledger).
+        offset from the floor on. OUT_OF_RANGE if the offset lies beyond the end (BEYOND_END: the reader belongs to another
+        ledger) or below the floor (BELOW_FLOOR: what it wants has been pruned, it goes on from the checkpoint).
+        """
+
+    @_abc_1.abstractmethod
+    def AckUpdates(
+        self,
+        request: _executor_pb2.AckUpdatesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_executor_pb2.AckUpdatesResponse, _abc.Awaitable[_executor_pb2.AckUpdatesResponse]]:
+        """The orchestrator acknowledges the log: this committed state has applied it up to its event_offset. The ledger keeps
+        it as the symbol's checkpoint, which a lost state is rebuilt from, and prunes what lies before it once that is old
+        (executor.keep_finished_hours). May be repeated; an older state than the one that is kept changes nothing.
+        FAILED_PRECONDITION for an epoch below the fence, or a state that the ledger does not belong to.
         """
 
     @_abc_1.abstractmethod
@@ -262,7 +289,7 @@ class ExecutorServicer(metaclass=_abc_1.ABCMeta):
         request: _executor_pb2.ListFillsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_executor_pb2.ListFillsResponse, _abc.Awaitable[_executor_pb2.ListFillsResponse]]:
-        """Recorded fills of our orders, by offset. May be repeated."""
+        """Recorded fills of our orders, by offset. May be repeated. OUT_OF_RANGE below the log's floor."""
 
     @_abc_1.abstractmethod
     def GetMarketRules(

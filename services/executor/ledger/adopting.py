@@ -24,10 +24,15 @@ def adopt(
 ) -> tuple[int, int]:
     """Takes over our orders and their trades, oldest first; how many of each the ledger did not know.
 
-    Orders that ended without a trade leave nothing to know. An order in the log has its end there only once all of its
-    trades are: what lacks one stays open here, and the poll finds out.
+    Orders that ended without a trade leave nothing to know, nor do those that the ledger has pruned. An order has its
+    end in the log only once all of its trades are there: what lacks one stays open here, and the poll finds out.
     """
-    by_id = {order.exchange_order_id: order for order in seen if order.executed > 0 or not order.status.ended}
+    forgotten = _forgotten(connection, seen, trades)
+    by_id = {
+        order.exchange_order_id: order
+        for order in seen
+        if (order.executed > 0 or not order.status.ended) and order.exchange_order_id not in forgotten
+    }
     new_orders = sum(_take(connection, order, now_ms) for order in by_id.values())
     left = Counter(trade.exchange_order_id for trade in trades)
     new_trades = 0
@@ -40,6 +45,19 @@ def adopt(
         if owner.status.ended and not left[trade.exchange_order_id]:
             updates.append_end(connection, owner.client_order_id, owner, now_ms)
     return new_orders, new_trades
+
+
+def _forgotten(connection: sa.Connection, seen: Sequence[VenueOrder], trades: Sequence[VenueTrade]) -> set[str]:
+    """Exchange ids of orders that have ended and are not the ledger's any more, while all of their trades are."""
+    ended = [order for order in seen if order.status.ended]
+    unknown = [order for order in ended if orders.by_client_id(connection, order.client_order_id) is None]
+    shown = Counter(trade.exchange_order_id for trade in trades)
+    logged = Counter(trade.exchange_order_id for trade in trades if updates.has_trade(connection, trade))
+    return {
+        order.exchange_order_id
+        for order in unknown
+        if shown[order.exchange_order_id] == logged[order.exchange_order_id] > 0
+    }
 
 
 def _take(connection: sa.Connection, seen: VenueOrder, now_ms: int) -> bool:

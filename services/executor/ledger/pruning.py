@@ -1,10 +1,15 @@
-"""Retention: finished requests go after a while; a floor stays, so that a forgotten one is refused and never run."""
+"""Retention: finished requests and acknowledged news go after a while, and each leaves a floor.
+
+So that a forgotten request is refused and never run, and a reader of forgotten news is told.
+"""
+
+import itertools
 
 import sqlalchemy as sa
 
 from executor.ledger import fences
 from executor.ledger.life import ActionStatus
-from executor.ledger.schema import actions, orders, requests
+from executor.ledger.schema import actions, checkpoints, orders, requests, updates
 from executor.ledger.schema import fences as fences_table
 
 _MOST_AT_ONCE = 200  # so that no answer waits long behind it
@@ -14,7 +19,7 @@ def prune(connection: sa.Connection, before_ms: int) -> int:
     """Deletes requests accepted before a local time whose actions are done and whose orders have ended by then.
 
     Returns how many. A symbol's newest request stays, however old: its caller may be down and may not have collected
-    the answers, while the next request proves that it has. The update log stays whole: readers resume from any offset.
+    the answers, while the next request proves that it has.
     """
     later = requests.alias()
     newest = sa.select(sa.func.max(later.c.accepted_seq)).where(later.c.symbol == requests.c.symbol).scalar_subquery()
@@ -37,3 +42,27 @@ def prune(connection: sa.Connection, before_ms: int) -> int:
         connection.execute(sa.delete(orders).where(orders.c.request_id == row.request_id))
         connection.execute(sa.delete(requests).where(requests.c.accepted_seq == row.accepted_seq))
     return len(rows)
+
+
+def prune_log(connection: sa.Connection, before_ms: int) -> int:
+    """Deletes the beginning of each update log: what its checkpoint has applied and is from before a local time.
+
+    Returns how many entries. The keys of the fills stay, so that no trade is ever logged again.
+    """
+    marks = connection.execute(sa.select(checkpoints.c.symbol, checkpoints.c.offset)).all()
+    return sum(_prune_beginning(connection, mark.symbol, mark.offset, before_ms) for mark in marks)
+
+
+def _prune_beginning(connection: sa.Connection, symbol: str, acknowledged: int, before_ms: int) -> int:
+    rows = connection.execute(
+        sa.select(updates.c.offset, updates.c.recorded_ms)
+        .where(updates.c.symbol == symbol, updates.c.offset <= acknowledged)
+        .order_by(updates.c.offset)
+        .limit(_MOST_AT_ONCE)
+    ).all()
+    old = list(itertools.takewhile(lambda row: row.recorded_ms < before_ms, rows))  # clocks jump; gaps are not made
+    if old:
+        floor = old[-1].offset
+        connection.execute(sa.update(checkpoints).where(checkpoints.c.symbol == symbol).values(floor_offset=floor))
+        connection.execute(sa.delete(updates).where(updates.c.symbol == symbol, updates.c.offset <= floor))
+    return len(old)

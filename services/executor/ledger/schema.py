@@ -93,6 +93,18 @@ updates = sa.Table(
     sa.Column("news", sa.Text, nullable=False),  # JSON of a fill or a status
 )
 
+checkpoints = sa.Table(  # one for each symbol whose orchestrator has acknowledged its log
+    "checkpoints",
+    metadata,
+    sa.Column("symbol", sa.Text, primary_key=True),
+    sa.Column("offset", sa.BigInteger, nullable=False),  # up to which the state has applied the log
+    sa.Column("epoch", sa.BigInteger, nullable=False),  # of the state's last step,
+    sa.Column("seq", sa.BigInteger, nullable=False),  # with this
+    sa.Column("state", sa.Text, nullable=False),  # JSON of the whole state
+    sa.Column("floor_offset", sa.BigInteger, nullable=False),  # entries up to it have been pruned; at most `offset`
+    sa.Column("recorded_ms", sa.BigInteger, nullable=False),
+)
+
 cursors = sa.Table(
     "cursors",
     metadata,

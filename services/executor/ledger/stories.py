@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from executor.ledger import fences, orders, requests, updates, words
+from executor.ledger import checkpoints, fences, orders, requests, updates, words
+from executor.ledger.checkpoints import Checkpoint
 from executor.ledger.fences import FenceRecord
 from executor.ledger.orders import OrderRecord
 from executor.ledger.words import GivenWord
@@ -25,18 +26,27 @@ class OrderStory:
 
 @dataclass(frozen=True, slots=True)
 class LedgerView:
-    """A symbol's ledger at one moment. `fence` is None before the first; `live` are orders without a recorded end."""
+    """A symbol's ledger at one moment. `fence` is None before the first; `live` are orders without a recorded end.
+
+    `checkpoint` is None until an orchestrator has acknowledged the log.
+    """
 
     fence: FenceRecord | None
     end_offset: int
     live: list[OrderStory]
+    checkpoint: Checkpoint | None
 
 
 def view(connection: sa.Connection, symbol: str) -> LedgerView:
     """What a state of this symbol has to agree with. Orders that were never sent are no part of it."""
     doubted = [order for order in orders.in_flight(connection, symbol) if order.status is OrderStatus.UNKNOWN]
     live = [_story(connection, order) for order in [*orders.on_venue(connection, symbol), *doubted]]
-    return LedgerView(fences.read(connection, symbol), updates.end_offset(connection, symbol), live)
+    return LedgerView(
+        fences.read(connection, symbol),
+        updates.end_offset(connection, symbol),
+        live,
+        checkpoints.read(connection, symbol),
+    )
 
 
 def find(connection: sa.Connection, client_order_id: str) -> OrderStory | None:

@@ -1,5 +1,7 @@
 """The update log: one per symbol, append-only, offsets from 1 without gaps, each trade once for ever.
 
+Its beginning may have been pruned, up to its floor; the keys of its trades and its offsets outlive that.
+
 There is one writer, so the next offset is the last one plus one, and offsets are given in commit order.
 """
 
@@ -8,18 +10,20 @@ from typing import Any
 import sqlalchemy as sa
 
 from executor.ledger import codec, orders
-from executor.ledger.schema import fills, updates
+from executor.ledger.schema import checkpoints, fills, updates
 from executor.ledger.schema import orders as orders_table
 from executor.ports import VenueOrder, VenueTrade
 from gridcore.actions import Fill, OrderUpdate
 from gridcore.money import canonical
 from gridcore.orders import OrderStatus, Side
+from gridrpc.faults import OutOfRange
+
+BELOW_FLOOR = "BELOW_FLOOR"  # the reason where what is asked for has been pruned
 
 
 def append_trade(connection: sa.Connection, trade: VenueTrade, client_order_id: str, now_ms: int) -> bool:
     """Appends the trade of an order of ours unless it is in the log. Returns whether it was new."""
-    key = (fills.c.symbol == trade.symbol, fills.c.trade_id == trade.fill.trade_id)
-    if connection.execute(sa.select(fills.c.offset).where(*key)).first() is not None:
+    if has_trade(connection, trade):
         return False
     order = orders.by_client_id(connection, client_order_id)
     assert order is not None
@@ -32,6 +36,12 @@ def append_trade(connection: sa.Connection, trade: VenueTrade, client_order_id: 
         .values(executed=canonical(order.executed + trade.fill.quantity))
     )
     return True
+
+
+def has_trade(connection: sa.Connection, trade: VenueTrade) -> bool:
+    """Whether the trade has been logged, be its entry there or pruned."""
+    key = (fills.c.symbol == trade.symbol, fills.c.trade_id == trade.fill.trade_id)
+    return connection.execute(sa.select(fills.c.offset).where(*key)).first() is not None
 
 
 def append_end(connection: sa.Connection, client_order_id: str, seen: VenueOrder, now_ms: int) -> bool:
@@ -76,26 +86,34 @@ def append_gone(connection: sa.Connection, order: orders.OrderRecord, now_ms: in
 
 
 def end_offset(connection: sa.Connection, symbol: str) -> int:
-    """The last offset of the symbol's log, 0 where it is empty."""
-    found: int = connection.execute(
-        sa.select(sa.func.coalesce(sa.func.max(updates.c.offset), 0)).where(updates.c.symbol == symbol)
-    ).scalar_one()
+    """The last offset that the symbol's log gave, 0 before the first; also where all of it has been pruned."""
+    newest = sa.select(sa.func.max(updates.c.offset)).where(updates.c.symbol == symbol).scalar_subquery()
+    found: int = connection.execute(sa.select(sa.func.coalesce(newest, _floor_of(symbol), 0))).scalar_one()
+    return found
+
+
+def floor_offset(connection: sa.Connection, symbol: str) -> int:
+    """The last offset that has been pruned, 0 where the log is whole."""
+    found: int = connection.execute(sa.select(sa.func.coalesce(_floor_of(symbol), 0))).scalar_one()
     return found
 
 
 def page(connection: sa.Connection, symbol: str, after_offset: int, limit: int) -> list[OrderUpdate]:
-    """Entries after an offset, in offset order."""
+    """Entries after an offset, in offset order. Raises OutOfRange where some of them have been pruned."""
     rows = connection.execute(
         sa.select(updates)
         .where(updates.c.symbol == symbol, updates.c.offset > after_offset)
         .order_by(updates.c.offset)
         .limit(limit)
     ).all()
+    if not rows or rows[0].offset != after_offset + 1:  # the log has no gaps
+        _refuse_below_floor(connection, symbol, after_offset)
     return [_update(row) for row in rows]
 
 
 def fills_page(connection: sa.Connection, symbol: str, after_offset: int, limit: int) -> list[OrderUpdate]:
-    """The fills among the entries after an offset, in offset order."""
+    """The fills among the entries after an offset, in offset order. Raises OutOfRange where some have been pruned."""
+    _refuse_below_floor(connection, symbol, after_offset)
     rows = connection.execute(
         sa.select(updates)
         .join(fills, sa.and_(fills.c.symbol == updates.c.symbol, fills.c.offset == updates.c.offset))
@@ -104,6 +122,21 @@ def fills_page(connection: sa.Connection, symbol: str, after_offset: int, limit:
         .limit(limit)
     ).all()
     return [_update(row) for row in rows]
+
+
+def _floor_of(symbol: str) -> sa.ScalarSelect[int]:
+    return sa.select(checkpoints.c.floor_offset).where(checkpoints.c.symbol == symbol).scalar_subquery()
+
+
+def _refuse_below_floor(connection: sa.Connection, symbol: str, after_offset: int) -> None:
+    floor = floor_offset(connection, symbol)
+    if after_offset < floor:
+        raise OutOfRange(
+            f"after_offset = {after_offset}: the log of {symbol} is pruned up to {floor}; the reader is from an older "
+            "backup, or has never read: begin with the checkpoint that GetLedger tells",
+            reason=BELOW_FLOOR,
+            floor_offset=str(floor),
+        )
 
 
 def _append(
