@@ -20,6 +20,7 @@ ELSEWHERE: Mapping[str, str] = {
     "orchestrator.hand_over": "tests/orchestrator/test_upgrade.py: a workflow of an earlier contract",
     "executor.word": "tests/system/test_unknown.py: an operator's word, on a venue whose requests never expire",
     "executor.adopt": "tests/system/test_rebuild.py: the rebuild of a lost ledger",
+    "executor.acknowledge": "tests/executor/test_pruning.py: the orchestrator asks for it each ten minutes",
     "orchestrator.cut": "tests/orchestrator/test_rebuild.py: the rebuild of a lost state",
     "orchestrator.tie": "tests/orchestrator/test_rebuild.py: the same",
 }

@@ -141,13 +141,14 @@ def test_a_fill_that_the_checkpoint_has_is_not_looked_for_in_the_log_after_it() 
     run.price_to("60100")
     order = live(run.state)[0]
     first, second = order.quantity / 4, order.quantity / 2
-    run.fill(order.client_order_id, first)
-    checkpoint = run.state
-    backup = checkpoint  # as old as the checkpoint: it counts a quarter as executed, and the log shows another fill
-    run.fill(order.client_order_id, second)
+    run.venue.fill(order.client_order_id, first)
+    run.hear()
+    checkpoint = run.state  # counts a quarter as executed, and the log after it shows another fill
+    run.venue.fill(order.client_order_id, second)
+    run.hear()
 
     log = run.venue.log[checkpoint.event_offset :]
-    rebuilt = rebuild(backup, Evidence(log, live(run.state), checkpoint), grid(), MARKET)
+    rebuilt = rebuild(checkpoint, Evidence(log, live(run.state), checkpoint), grid(), MARKET)
 
     assert substance(rebuilt.state) == substance(run.state)
 

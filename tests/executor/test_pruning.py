@@ -10,10 +10,15 @@ import pytest
 
 from executor.ledger import pruning
 from gridcore.actions import OrderUpdate, Outcome, PlaceOrder
+from gridcore.state import State, Totals
+from gridrpc.channel import open_channel
 from gridrpc.faults import fault_of
 from gridtesting.live_executor import STEPWISE, SYMBOL, CrashError, CrashPoint, LiveExecutor, running_executor
 from gridtesting.venue import FakeVenue, Fault, ManualClock
 from gridwright.v1 import executor_pb2
+from orchestrator.errors import BrokenBondError
+from orchestrator.executor_client import ExecutorClient
+from orchestrator.peer import Peer
 
 MakePlace = Callable[..., PlaceOrder]
 
@@ -160,6 +165,27 @@ async def test_death_while_it_prunes_loses_nothing_that_is_not_acknowledged(
     assert (ledger.floor_offset, ledger.end_offset) == (2, len(log))
 
 
+@pytest.mark.parametrize("after_commit", [False, True], ids=["before-commit", "after-commit"])
+async def test_death_while_it_is_told_leaves_the_acknowledgement_or_nothing(
+    tmp_path: Path, venue: FakeVenue, clock: ManualClock, make_place: MakePlace, after_commit: bool
+) -> None:
+    crash = CrashPoint(after_commit=after_commit)
+    place = make_place()
+    async with running_executor(tmp_path, venue, clock, pace=STEPWISE, crash=crash) as live:
+        await live.fence(1)
+        await live.batch(f"bot/{SYMBOL}/1/1", [place])
+        venue.fill(place.client_order_id)
+        await live.executor.watches[0].poll_once()
+        crash.at = crash.commits
+        with pytest.raises(grpc.aio.AioRpcError):
+            await live.acknowledge(2)
+    async with running_executor(tmp_path, venue, clock) as live:
+        ledger = await live.ledger()
+        assert ledger.HasField("checkpoint") == after_commit
+        assert await prune_log(live, clock() + 1) == (2 if after_commit else 0)
+        assert (await live.acknowledge(2)).offset == 2  # as after a broken call
+
+
 async def test_a_reader_below_the_floor_is_told(
     tmp_path: Path, venue: FakeVenue, clock: ManualClock, make_place: MakePlace
 ) -> None:
@@ -213,3 +239,20 @@ async def test_the_service_prunes_the_log_by_itself(
         while (ledger := await live.ledger()).floor_offset < 2:
             assert asyncio.get_running_loop().time() < deadline
     assert (ledger.floor_offset, ledger.end_offset) == (2, 2)
+
+
+async def test_the_orchestrator_gets_its_checkpoint_back_and_is_sent_to_it_from_below_the_floor(
+    tmp_path: Path, venue: FakeVenue, clock: ManualClock, make_place: MakePlace
+) -> None:
+    state = State(SYMBOL, "state", "the grid", seq=5, epoch=1, event_offset=2, totals=Totals(fills=1))
+    async with running_executor(tmp_path, venue, clock) as live, open_channel(live.address) as channel:
+        client = ExecutorClient(channel, Peer("executor"))
+        log = await traded(live, venue, [make_place(), make_place()])
+        assert await client.acknowledge(SYMBOL, 1, state) == 2
+        await prune_log(live, clock() + 1)
+        ledger = await client.ledger(SYMBOL)
+        with pytest.raises(BrokenBondError, match="pruned up to 2"):
+            await client.updates_until(SYMBOL, 1, 4)
+        assert await client.updates_until(SYMBOL, 2, 4) == log[2:]
+    assert ledger.checkpoint == state
+    assert (ledger.floor_offset, ledger.end_offset) == (2, 4)

@@ -7,12 +7,16 @@ from decimal import Decimal
 
 import pytest
 
+from gridcore.orders import Role
 from gridcore.slots import PositionStatus
 from gridcore.state import Mode, State
+from gridrpc.convert_state import state_from_proto
 from gridrpc.crash import CRASH
 from gridtesting.orchestrator import BTC, Running, World, run_inside, run_to_end, spawn
 from gridtesting.waiting import until
 from gridwright.v1 import executor_pb2
+from orchestrator import retention
+from orchestrator.retention import acknowledge
 
 LOW, HIGH = Decimal(59650), Decimal(60150)
 
@@ -82,6 +86,62 @@ async def test_it_is_rebuilt_once_and_goes_on_from_there(world: World) -> None:
     assert again.rebuilt == first.rebuilt
     assert again.seq >= late.state.seq
     assert names(world) == moved
+
+
+async def more(world: World, orchestrator: Running) -> State:
+    """Fills what is left of the partly filled order, and another; the state at rest after it."""
+    market = world.executor.markets[BTC].venue
+    for order in sorted(world.executor.orders(BTC, Role.OPENING), key=lambda order: -order.place.price)[:2]:
+        await world.executor.fill(BTC, order.place.client_order_id)
+    await until(lambda: orchestrator.desk().state.event_offset == len(market.log), "the fills")
+    await until(lambda: not orchestrator.desk().busy and orchestrator.desk().inbox.empty, "rest")
+    return orchestrator.desk().state
+
+
+@pytest.mark.parametrize("lost", ["all of it", "a backup from before the floor", "a backup from after it"])
+async def test_a_state_comes_back_from_the_checkpoint_where_the_log_before_it_was_pruned(
+    world: World, lost: str
+) -> None:
+    async with run_inside(world) as orchestrator:
+        await orchestrator.until_seq(1)
+    restore = world.database.back_up(world.folder) if lost == "a backup from before the floor" else None
+    async with run_inside(world) as orchestrator:
+        acknowledged = await trade(world, orchestrator)
+        await acknowledge(orchestrator.desk())
+    restore = world.database.back_up(world.folder) if lost == "a backup from after it" else restore
+    async with run_inside(world) as orchestrator:
+        before = await more(world, orchestrator)
+    placed = names(world)
+    market = world.executor.markets[BTC]
+    assert before.event_offset > acknowledged.event_offset > 0
+    market.floor_offset = acknowledged.event_offset
+    if restore is None:
+        world.database.lose_state(world.folder)
+    else:
+        world.database = restore()
+
+    async with run_inside(world) as orchestrator:
+        await until(lambda: orchestrator.desk().price is not None and orchestrator.desk().inbox.empty, "the price")
+        state = orchestrator.desk().state
+
+    assert substance(state) == substance(before)
+    assert names(world) == placed
+    assert state.rebuilt is not None
+    async with run_inside(world) as orchestrator:
+        assert orchestrator.desk().state.rebuilt == state.rebuilt  # once
+
+
+async def test_a_running_orchestrator_acknowledges_the_log(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "_EVERY_SECONDS", 0.05)
+    market = world.executor.markets[BTC]
+    async with run_inside(world) as orchestrator:
+        state = await trade(world, orchestrator)
+        await until(lambda: market.checkpoint is not None and market.checkpoint.seq == state.seq, "the acknowledgement")
+        assert market.checkpoint is not None
+        assert state_from_proto(market.checkpoint) == orchestrator.desk().state
+    market.floor_offset = state.event_offset  # news that its journal tells last are pruned too
+    async with run_inside(world) as orchestrator:
+        assert orchestrator.desk().state.rebuilt is None
 
 
 async def test_a_state_from_a_backup_catches_up_with_the_ledger(world: World) -> None:

@@ -83,6 +83,11 @@ def after(method: str, mode: str) -> Callable[[Any], Request]:
 _FAULT = {"kind": "FAULT_KIND_CUT_BODY", "endpoint": "GET depth", "skip": "1000000"}  # nobody here will meet it
 
 
+def acknowledged(up: Any) -> Request:
+    state = up.state()
+    return {"symbol": SYMBOL, "epoch": state["epoch"], "state": state}
+
+
 def after_a_fault(up: Any) -> Request:
     up.grpcurl.call(*up.target("simex.AddFault"), {"fault": _FAULT})
     return {}
@@ -109,6 +114,7 @@ CALLS = {
     "executor.Adopt": Call({"symbol": SYMBOL, "prefix": "gdemo0"}, "stop it first", refused=True),
     "executor.GetLedger": Call(_OF_SYMBOL, "state_birth_id"),
     "executor.ListRequests": Call(_OF_SYMBOL, "accepted_seq"),
+    "executor.AckUpdates": Call(acknowledged, "offset"),
     "executor.StreamOrderUpdates": Call(_OF_SYMBOL, "offset", endless=True),
     "executor.GetBatch": Call(lambda up: {"request_id": a_step(up)}, "accepted_seq"),
     "executor.GetOrder": Call(lambda up: {"client_order_id": an_order(up)}, "exchange_order_id"),
