@@ -11,17 +11,17 @@ from decimal import Decimal
 from gridcore.money import ZERO
 from gridcore.orders import OrderStatus, Role, Side
 from gridcore.purse import Lack, Purse, cost_of
-from gridcore.refusals import INSUFFICIENT_FUNDS, ORDER_PLACES
+from gridcore.refusals import INSUFFICIENT_FUNDS, ORDER_PLACES, waits
 from gridcore.slots import InventorySlot
 
 
 def giving_way(
-    slots: Sequence[InventorySlot], purse: Purse, price: Decimal, gone: Collection[str], at_ms: int
+    slots: Sequence[InventorySlot], purse: Purse, price: Decimal, gone: Collection[str], at_ms: int, base_ms: int
 ) -> list[InventorySlot]:
-    """The slots whose opening orders give way, besides those that are `gone` anyway."""
+    """The slots whose opening orders give way, besides those that are `gone` anyway. `base_ms`: as `waits` has it."""
     openings = [slot for slot in slots if slot.order is not None and slot.order.role is Role.OPENING]
     leaving = [slot for slot in openings if slot.key in gone or _leaves(slot)]
-    standing = [slot for slot in openings if slot.key not in gone and _can_leave(slot, at_ms)]
+    standing = [slot for slot in openings if slot.key not in gone and _can_leave(slot, at_ms, base_ms)]
     standing.sort(key=lambda slot: ((price - slot.price) * slot.opening_side.sign, slot.price), reverse=True)
     lacks = purse.lacks
     closings = [lack for lack in lacks if lack.role is Role.CLOSING]
@@ -40,8 +40,9 @@ def _leaves(slot: InventorySlot) -> bool:
     return slot.order is not None and slot.order.status is OrderStatus.CANCELING
 
 
-def _can_leave(slot: InventorySlot, at_ms: int) -> bool:
-    return slot.order is not None and slot.order.status is OrderStatus.OPEN and slot.retry_after_ms <= at_ms
+def _can_leave(slot: InventorySlot, at_ms: int, base_ms: int) -> bool:
+    is_open = slot.order is not None and slot.order.status is OrderStatus.OPEN
+    return is_open and not waits(slot, Role.CLOSING, at_ms, base_ms)
 
 
 def _binding(

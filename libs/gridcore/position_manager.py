@@ -19,6 +19,7 @@ from gridcore.market import MarketRules
 from gridcore.money import ZERO
 from gridcore.orders import OrderStatus, Role, Side
 from gridcore.purse import Lack, Purse, purse_of
+from gridcore.refusals import waits
 from gridcore.slots import InventorySlot, PositionStatus, SlotOrder
 from gridcore.state import Mode, State
 
@@ -66,6 +67,7 @@ class PositionManager:
         self._config = config
         self._price = price
         self._at_ms = at_ms
+        self._base_ms = config.retry_after_ms
         self._halted = market.halted  # the venue takes no orders: none is tried until it does again
         self._may_place = fresh and price is not None and not market.halted
         self._running = state.risk.mode is Mode.RUNNING
@@ -87,7 +89,7 @@ class PositionManager:
         openings = list(self._openings(taken, purse)) if self._may_place else []
         if purse.lacks:
             gone = {slot.key for slot in cancelled}
-            cancelled += giving_way(self._slots, purse, self._known_price(), gone, self._at_ms)
+            cancelled += giving_way(self._slots, purse, self._known_price(), gone, self._at_ms, self._base_ms)
         return Adjustment(
             cancels=tuple(slot.order for slot in cancelled if slot.order is not None),
             keys=tuple(slot.key for slot in cancelled),
@@ -100,14 +102,14 @@ class PositionManager:
             lacks=tuple(purse.lacks),
         )
 
-    def _resting(self, slot: InventorySlot) -> bool:
-        return slot.retry_after_ms > self._at_ms
+    def _resting(self, slot: InventorySlot, role: Role) -> bool:
+        return slot.retry_after_ms > self._at_ms and waits(slot, role, self._at_ms, self._base_ms)
 
     # -- cancels
 
     def _must_cancel(self, slot: InventorySlot, wanted: bool) -> bool:  # noqa: FBT001  asked of each slot at each step
         order = slot.order
-        if order is None or order.status is not _OPEN or slot.retry_after_ms > self._at_ms:
+        if order is None or order.status is not _OPEN or self._resting(slot, Role.CLOSING):
             return False
         if order.role is _OPENING and not self._running:
             return True
@@ -163,7 +165,7 @@ class PositionManager:
             limit = self._closing_limit(side, slot.closing_price, price)
             if self._rank(side, limit, price) > self._window(side):
                 continue
-            if self._resting(slot) or not self._reaches(side, limit):
+            if self._resting(slot, Role.CLOSING) or not self._reaches(side, limit):
                 waiting += 1
             else:
                 due.append(Placement(slot, Role.CLOSING, side, limit, quantity))
@@ -221,7 +223,7 @@ class PositionManager:
             if cost > left or exposed > limits[side] or not self._reaches(side, slot.price):
                 continue
             # A slot that rests takes from the purse all the same: what it will need, none farther may have.
-            if not purse.take(_OPENING, side, quantity, slot.price) or self._resting(slot):
+            if not purse.take(_OPENING, side, quantity, slot.price) or self._resting(slot, _OPENING):
                 continue
             exposure[side], left = exposed, left - cost
             yield Placement(slot, _OPENING, side, slot.price, quantity)

@@ -10,7 +10,7 @@ from decimal import Decimal
 from gridcore.funds import present
 from gridcore.market import MarketRules
 from gridcore.money import ZERO
-from gridcore.orders import Role, Side
+from gridcore.orders import OrderStatus, Role, Side
 from gridcore.refusals import INSUFFICIENT_FUNDS, ORDER_PLACES
 from gridcore.slots import InventorySlot
 from gridcore.state import State
@@ -25,6 +25,7 @@ class Lack:
     side: Side
     price: Decimal
     cost: Decimal  # what it needs: base of a sell, quote of a buy
+    in_doubt: bool = False  # there is enough if orders whose outcome is UNKNOWN bind nothing, or have filled by now
 
 
 def purse_of(state: State, market: MarketRules, slots: Sequence[InventorySlot]) -> "Purse":
@@ -57,13 +58,17 @@ class Purse:
         self._poor: set[Side] = set()  # whose nearest opening has lacked something: none farther gets what is left
         self._funds = funds
         self._places = places
+        self._unknown: dict[Side, Decimal] = {}  # what UNKNOWN orders count for, less what was in doubt for their sake
         if self._places is not None:
             self._places -= sum([slot.order is not None for slot in slots])
         if self._funds is not None:
             for slot in slots:
                 if slot.order is not None:
-                    left = slot.order.quantity - slot.order.executed
-                    self._funds[slot.order.side] -= cost_of(slot.order.side, left, slot.order.price)
+                    side, left = slot.order.side, slot.order.quantity - slot.order.executed
+                    bound = cost_of(side, left, slot.order.price)
+                    self._funds[side] -= bound
+                    if slot.order.status is OrderStatus.UNKNOWN:
+                        self._unknown[side] = self._unknown.get(side, ZERO) + bound
 
     @property
     def unlimited(self) -> bool:
@@ -79,7 +84,7 @@ class Purse:
         if not reason and role is Role.OPENING and side in self._poor:
             reason = INSUFFICIENT_FUNDS
         if reason:
-            self.lacks.append(Lack(reason, role, side, price, cost))
+            self.lacks.append(Lack(reason, role, side, price, cost, self._in_doubt(reason, side, cost)))
             if role is Role.OPENING:
                 self._poor.add(side)
             return False
@@ -107,6 +112,14 @@ class Purse:
                 held = max(ZERO, held - (slot.order.quantity - slot.order.executed))
             side = slot.opening_side.opposite
             self._funds[side] -= cost_of(side, held, slot.closing_price)
+
+    def _in_doubt(self, reason: str, side: Side, cost: Decimal) -> bool:
+        # The balance may show already what an order has done of which we hear later: it would count twice.
+        if reason != INSUFFICIENT_FUNDS or self._funds is None or side not in self._unknown:
+            return False
+        enough = self._funds[side] + self._unknown[side] >= cost
+        self._unknown[side] -= cost
+        return enough
 
     def _wanting(self, side: Side, cost: Decimal) -> str:
         if self._funds is not None and self._funds[side] < cost:

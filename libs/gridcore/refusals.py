@@ -2,8 +2,8 @@
 
 A slot waits for `retry_after_ms` after the first refusal and twice as long after each further one for the same reason,
 up to the cap that its reason has for its role. Closings and cancels have the shorter cap: they take risk off. What ends
-a wait early: a change of conditions (`conditions`), an order update that frees what lacked, and, for what the venue
-refuses the whole account or symbol, a place of any slot that was taken.
+a wait early: a clock that is set back, a change of conditions (`conditions`), an order update that frees what lacked,
+and, for what the venue refuses the whole account or symbol, a place of any slot that was taken.
 """
 
 from collections.abc import Mapping
@@ -81,10 +81,25 @@ def pace(reason: str) -> Pace:
 
 def pause_ms(reason: str, role: Role, count: int, base_ms: int) -> int:
     """How long a slot waits after `count` refusals in a row for this reason. `base_ms`: after the first."""
-    cap_ms = pace(reason).opening_cap_ms if role is Role.OPENING else pace(reason).closing_cap_ms
     if count == 1:
         return base_ms
-    return min(max(base_ms, 1) << min(count - 1, 32), max(base_ms, cap_ms))
+    return min(max(base_ms, 1) << min(count - 1, 32), _longest_ms(reason, role, base_ms))
+
+
+def waits(slot: InventorySlot, role: Role, at_ms: int, base_ms: int) -> bool:
+    """Whether it is too early to try an order of this role in the slot, or a cancel (role CLOSING).
+
+    A wait that would last longer than the longest of its reason was begun before the clock was set back: it is over.
+    """
+    if slot.retry_after_ms <= at_ms:
+        return False
+    reason = "" if slot.refusal is None else slot.refusal.reason
+    return slot.retry_after_ms - at_ms <= _longest_ms(reason, role, base_ms)
+
+
+def _longest_ms(reason: str, role: Role, base_ms: int) -> int:
+    paced = pace(reason)
+    return max(base_ms, paced.opening_cap_ms if role is Role.OPENING else paced.closing_cap_ms)
 
 
 def refused(slot: InventorySlot, reason: str, message: str, *, role: Role, at_ms: int, base_ms: int) -> InventorySlot:

@@ -94,6 +94,8 @@ def _lacks(state: State, market: MarketRules, lacks: Sequence[Lack]) -> Iterator
     funds = present(state)
     groups: dict[tuple[str, Role, Side], list[Lack]] = defaultdict(list)
     for lack in lacks:
+        if lack.in_doubt:
+            continue  # what became of an order decides whether anything is wanting: that it is UNKNOWN is shown
         groups[lack.reason, lack.role, lack.side].append(lack)
     for (reason, role, side), those in groups.items():
         orders = f"{len(those)} {role.value.lower()} {side.value.lower()} orders wait"

@@ -7,9 +7,10 @@ from itertools import pairwise
 import pytest
 
 from gridcore.actions import ActionResult, Outcome
-from gridcore.orders import OrderStatus, Role
-from gridcore.refusals import PACES, RefusalClass, pace, pause_ms
+from gridcore.orders import OrderStatus, Role, Side
+from gridcore.refusals import PACES, RefusalClass, pace, pause_ms, waits
 from gridcore.settle import settle
+from gridcore.slots import InventorySlot, SlotRefusal
 from gridcore.state import Foreign, Funds, Mode, Rule
 from gridcore.triggers import ConditionsSeen, EnterSafeMode, OrdersUpdated, Plan, Ticked
 from gridtesting.driver import GridDriver, places, told
@@ -50,6 +51,34 @@ def bought() -> GridDriver:
     run.venue.fill(order.place.client_order_id, order.remaining)
     run.price = D("60010")
     return run
+
+
+@pytest.mark.parametrize("back_ms", [3_600_000, 30 * 86_400_000])
+@pytest.mark.parametrize("reason", ["WOULD_MATCH", "INSUFFICIENT_FUNDS", "SOMETHING_NEW"])
+def test_a_clock_that_is_set_back_makes_no_slot_wait_longer_than_its_reason_does(reason: str, back_ms: int) -> None:
+    """At once, or as long as the longest pause: never until the clock is again where it was."""
+    run = GridDriver()
+    refused_until(run, reason, run.now_ms + 1_800_000)
+
+    run.now_ms -= back_ms
+    back_at_ms = run.now_ms
+    tried = refused_until(run, reason, back_at_ms + 1_300_000)
+
+    cap_ms = max(BASE_MS, pace(reason).opening_cap_ms)
+    assert tried[0] == back_at_ms
+    assert all(later - earlier <= cap_ms for earlier, later in pairwise(tried)), tried
+    assert len(tried) >= 2
+
+
+def test_a_cancel_waits_no_longer_than_its_own_cap_after_a_clock_was_set_back() -> None:
+    slot = replace(InventorySlot(D(60000), 0, Side.BUY, D(60300)), retry_after_ms=100_000)
+    refused = replace(slot, refusal=SlotRefusal("INSUFFICIENT_FUNDS", 9, 1, ""))
+
+    assert waits(refused, Role.CLOSING, 40_000, BASE_MS)
+    assert not waits(refused, Role.CLOSING, 39_999, BASE_MS)
+    assert waits(refused, Role.OPENING, 39_999, BASE_MS)
+    assert not waits(refused, Role.OPENING, 100_000, BASE_MS)
+    assert not waits(refused, Role.OPENING, -500_001, BASE_MS)
 
 
 @pytest.mark.parametrize("reason", [*PACES, "SOMETHING_NEW"])

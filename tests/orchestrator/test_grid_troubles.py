@@ -6,6 +6,9 @@ from decimal import Decimal
 import pytest
 
 from gridcore.actions import Outcome
+from gridcore.orders import OrderStatus
+from gridcore.position_manager import PositionManager
+from gridcore.purse import Lack
 from gridcore.refusals import PACES
 from gridcore.settle import settle
 from gridcore.state import Foreign, Funds, Mode, Rule
@@ -88,6 +91,40 @@ def test_openings_that_cannot_be_paid_are_shown_with_the_numbers() -> None:
 
     assert trouble.message.startswith("4 opening buy orders wait: they need 39")
     assert "of the 250 USDT that the account can give" in trouble.message
+
+
+def test_an_order_whose_outcome_is_unknown_makes_no_funds_look_lacking() -> None:
+    """The venue has filled it, as the balance shows, and we have not heard: its coins must not count twice."""
+    run = GridDriver(grid(buy_window=2))
+    run.price_to("60100")
+    buy(run, "60000", Outcome.UNKNOWN)
+    sold = run.slot("60000")
+    assert sold.order is not None
+    assert sold.order.status is OrderStatus.UNKNOWN
+    run.step(ConditionsSeen(run.now_ms, Foreign(), Funds(-sold.position, D(1_000) + sold.cost)))
+    buy(run, "59700", Outcome.REJECTED)
+    assert run.slot("59700").position
+    assert run.slot("59700").order is None
+    assert [lack.in_doubt for lack in lacks(run)] == [True]
+    assert (Kind.INSUFFICIENT_FUNDS, "closing sell") not in shown(run)
+
+    told = replace(sold, order=replace(sold.order, status=OrderStatus.OPEN))  # one that surely rests has its coins
+    run.state = replace(run.state, slots={**run.state.slots, sold.key: told})
+
+    assert (Kind.INSUFFICIENT_FUNDS, "closing sell") in shown(run)
+
+
+def buy(run: GridDriver, level: str, *outcomes: Outcome) -> None:
+    """The buy of a level fills; `outcomes` are those of what its news ask for."""
+    (order,) = [each for each in run.venue.live() if each.place.price == D(level)]
+    run.venue.fill(order.place.client_order_id, order.remaining)
+    run.price = D(level) - 10
+    run.hear(*outcomes)
+
+
+def lacks(run: GridDriver) -> tuple[Lack, ...]:
+    manager = PositionManager(run.state, run.market, run.config, price=run.price, at_ms=run.now_ms, fresh=True)
+    return manager.adjust().lacks
 
 
 def test_want_of_order_places_a_halt_and_unfit_rules_are_shown() -> None:
