@@ -41,6 +41,7 @@ WRITES: Mapping[str, str] = {
     "orchestrator.bind": "the ledger's birth id in the state",
     "orchestrator.commit": "a step: state, changed slots and journal row",
     "orchestrator.cursor": "how far the ledger's requests are settled",
+    "orchestrator.note_look": "when prices were last looked at",
     "orchestrator.prune": "old journal rows gone",
     # DBOS: what is between is a workflow from its record to its outcome, or a step up to its checkpoint.
     "orchestrator.launch": "DBOS's tables, and the recovered workflows on its queue",

@@ -24,7 +24,7 @@ def last_look(desk: Desk) -> int:
 
 
 async def note_looks(desks_now: Callable[[], Sequence[Desk]]) -> None:
-    """Notes the looks of all symbols that trade and have a jump rule, one after another, each every ten seconds."""
+    """Notes the looks of all symbols that trade, one after another, each every ten seconds."""
     noted: dict[str, int] = {}
     while True:
         for desk in desks_now():
@@ -36,8 +36,8 @@ async def note_looks(desks_now: Callable[[], Sequence[Desk]]) -> None:
 
 
 def _looked_ms(desk: Desk) -> int:
-    """When the newest price was proved current; 0 where no rule needs to know, or nobody acts on it."""
-    if desk.config.risk.max_jump is None or not desk.trading or desk.price is None or desk.keeper.store.away:
+    """When the newest price was proved current; 0 where nobody acts on it, or it cannot be noted."""
+    if not desk.trading or desk.price is None or desk.keeper.store.away:
         return 0
     return desk.price_heard_ms(now_ms())
 

@@ -190,7 +190,8 @@ class PostgresStore:
 
     def note_look(self, at_ms: int) -> None:
         """Keeps it for the next start."""
-        self._write(lambda connection: tables.note_look(connection, self._symbol, at_ms))
+        with around("orchestrator.note_look"):
+            self._write(lambda connection: tables.note_look(connection, self._symbol, at_ms))
 
     def prune(self, before_ms: int) -> int:
         """Deletes older rows but for the newest one."""

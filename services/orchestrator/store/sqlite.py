@@ -253,7 +253,7 @@ class SqliteStore:
     @_patient
     def note_look(self, at_ms: int) -> None:
         """Keeps it for the next start."""
-        with self._transaction() as connection:
+        with around("orchestrator.note_look"), self._transaction() as connection:
             self._check_lease(connection)
             _set_meta(connection, _LOOKED_MS, at_ms)
 
