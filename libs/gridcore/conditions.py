@@ -53,10 +53,13 @@ def news(
     foreign: Foreign,
     funds: Funds | None,
     looked_until_ms: int = 0,
+    fits: bool = True,
 ) -> ConditionsSeen | None:
     """The trigger to step with; None where nothing differs from the state, and from the rules that it trades under.
 
+    Rules that a grid found at its start and that do not fit it are news too: they have changed since it began.
     `funds` as a state has them: `funds.to_record` makes them of what the venue shows.
     """
-    seen = ConditionsSeen(at_ms, foreign, funds, None if rules == market else rules, looked_until_ms)
+    known = rules == market and (fits or state.rules is not None)
+    seen = ConditionsSeen(at_ms, foreign, funds, None if known else rules, looked_until_ms)
     return seen if changes_conditions(state, seen) else None

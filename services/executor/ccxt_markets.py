@@ -30,10 +30,13 @@ class MarketReader:
 
     async def read(self, symbols: Sequence[str]) -> None:
         """Reads the markets of these symbols, or all. Raises ReadFailedError, with the markets as they were."""
-        known = [symbol for symbol in symbols if symbol in self._client.markets]
-        if not self._by_name or not (known or self._gone):
+        if not self._by_name:
             await self._read_all()
             return
+        known = [symbol for symbol in symbols if symbol in self._client.markets]
+        for symbol in symbols:
+            if symbol not in self._client.markets:  # since before this process began: Binance's ids are the two assets
+                self._gone.setdefault(symbol, symbol.replace("/", ""))
         ids = {symbol: str(self._client.markets[symbol]["id"]) for symbol in known}
         if known and not await self._read_some(list(ids.values())):
             await self._read_all(without=known)

@@ -5,6 +5,7 @@ Orders of others are never touched (P6). What all of it means for the grid, `gri
 
 import asyncio
 
+from gridcore.checks import unfit
 from gridcore.conditions import news
 from gridcore.fees import assumed
 from gridcore.funds import steady, to_record
@@ -55,8 +56,8 @@ class ConditionsWatch:
         the log show a fill at different moments.
         """
         desk = self._desk
-        unfit = desk.state.risk.rule is Rule.RULES_UNFIT
-        seen = await desk.executor.conditions(desk.symbol, fees_doubted=unfit or bool(self.fees.says()))
+        doubted = desk.state.risk.rule is Rule.RULES_UNFIT or bool(self.fees.says())
+        seen = await desk.executor.conditions(desk.symbol, fees_doubted=doubted)
         rules = assumed(seen.rules, desk.config)
         found = to_record(desk.state, rules, desk.config, seen.funds)
         funds = steady(desk.state.funds, self._last, found) if self._looked else found
@@ -69,6 +70,7 @@ class ConditionsWatch:
             foreign=seen.foreign,
             funds=funds,
             looked_until_ms=self._looked_until_ms,
+            fits=desk.state.rules is not None or not unfit(desk.config, rules),
         )
         if change is not None:
             desk.inbox.put_command(lambda: self._step(change))

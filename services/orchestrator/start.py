@@ -14,6 +14,7 @@ from gridcore.checks import check_grid
 from gridcore.errors import GridRefusedError
 from gridcore.fees import assumed
 from gridcore.reconcile import Discrepancies, reconcile
+from gridcore.state import State
 from gridcore.triggers import Plan
 from gridrpc.crash import around, crash_point
 from gridrpc.faults import FailedPrecondition, InvalidArgument, NotFound
@@ -196,7 +197,9 @@ def _in_both(before: Discrepancies, after: Discrepancies) -> Discrepancies:
 async def check_config(desk: Desk) -> None:
     """Learns the market's rules and holds the grid against them. Raises ConfigRefusedError.
 
-    It comes before the symbol's fence is raised: a config that is refused disturbs nobody.
+    It comes before the symbol's fence is raised: a config that is refused disturbs nobody. A grid that has something
+    open is not refused for rules that have changed since: the risk check leads it into safe mode, where its openings
+    are cancelled and its closings go on.
     """
     try:
         desk.market = rules = assumed(await desk.executor.market_rules(desk.symbol), desk.config)
@@ -208,7 +211,13 @@ async def check_config(desk: Desk) -> None:
     try:
         check_grid(desk.config, rules)  # those of now, whatever the state has recorded of an earlier time
     except GridRefusedError as error:
-        raise ConfigRefusedError(f"{desk.symbol}: {error}") from error
+        if desk.state.grid != desk.config.geometry or not _holds(desk.state):
+            raise ConfigRefusedError(f"{desk.symbol}: {error}") from error
+        log.warning("%s has something open, so it begins, and goes into safe mode: %s", desk.symbol, error)
+
+
+def _holds(state: State) -> bool:
+    return any(slot.order is not None or slot.position != 0 for slot in state.slots.values())
 
 
 def check_geometry(desk: Desk) -> None:
@@ -216,7 +225,7 @@ def check_geometry(desk: Desk) -> None:
     state = desk.state
     if state.grid == desk.config.geometry:
         return
-    if any(slot.order is not None or slot.position != 0 for slot in state.slots.values()):
+    if _holds(state):
         raise UnfinishableError(
             f"{desk.symbol}: the grid was {state.grid} and the config now says {desk.config.geometry}, with orders or "
             "positions open: put the old mode, anchor, spacing and interval back"

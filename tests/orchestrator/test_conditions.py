@@ -95,6 +95,19 @@ async def test_rules_that_the_grid_cannot_live_under_halt_it_for_as_long_as_they
         await eventually(lambda: has_none(orchestrator), "and nothing is withheld any more")
 
 
+async def test_a_grid_that_finds_such_rules_at_a_start_and_has_something_open_begins_and_takes_its_openings_back(
+    world: World,
+) -> None:
+    async with run_inside(world):
+        await until(lambda: len(world.opening()) == 3, "the grid")
+    market = world.executor.markets[BTC].venue
+    market.market = replace(market.market, min_notional=Decimal(500))
+    async with run_inside(world) as orchestrator:
+        await orchestrator.client.until_mode(models_pb2.MODE_SAFE)
+        assert (await orchestrator.client.state()).state.risk.rule == "RULES_UNFIT"
+    assert world.opening() == []
+
+
 async def test_the_fees_of_the_settings_stand_above_the_venues(world: World) -> None:
     world.grid_options["maker_fee"] = '"0.0002"'
     async with run_inside(world) as orchestrator:

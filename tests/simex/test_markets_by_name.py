@@ -66,6 +66,18 @@ async def test_one_that_is_listed_again_is_read_again(simex: SimexHandle, venue:
     assert (await venue.market_rules(ETH)).base == "ETH"
 
 
+async def test_one_that_was_not_listed_when_the_process_began_is_read_once_it_is(simex: SimexHandle) -> None:
+    keys = {"GRIDWRIGHT_API_KEY": simex.api_key, "GRIDWRIGHT_API_SECRET": simex.api_secret}
+    late = CcxtVenue(make_client(read_venue(Table({"exchange": "binance", "base_url": simex.http_url}), keys)), 5_000)
+    await simex.set_rules(ETH, listed=False)
+    assert list(await late.connect(BOTH)) == [ETH]
+    assert list(await late.connect(BOTH, anew=True)) == [ETH]
+    await simex.set_rules(ETH, listed=True)
+    assert await late.connect(BOTH, anew=True) == {}
+    assert (await late.market_rules(ETH)).base == "ETH"
+    await late.close()
+
+
 async def test_all_may_be_gone_at_once(simex: SimexHandle, venue: CcxtVenue) -> None:
     for symbol in BOTH:
         await simex.set_rules(symbol, listed=False)
