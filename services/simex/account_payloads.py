@@ -176,12 +176,12 @@ def commission(symbol: str, it: Commission) -> Json:
 
 def order_commission(it: Commission, side: Side) -> Json:
     """POST order/test with computeCommissionRates: what buyers or sellers pay is in both rates already."""
-    return {
-        f"{kind}CommissionForOrder": {
+    found: Json = {"discount": _discount(it.discount)}
+    for kind, rates in (("standard", it.standard), ("special", it.special), ("tax", it.tax)):
+        found[f"{kind}CommissionForOrder"] = {
             "maker": amount(rates.of(side, maker=True)), "taker": amount(rates.of(side, maker=False)),
-        }
-        for kind, rates in (("standard", it.standard), ("special", it.special), ("tax", it.tax))
-    } | {"discount": _discount(it.discount)}  # fmt: skip
+        }  # fmt: skip
+    return found
 
 
 def _rates(it: Rates) -> dict[str, str]:
