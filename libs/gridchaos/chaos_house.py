@@ -27,6 +27,8 @@ def still_house(folder: Path) -> House:
     }  # fmt: skip
     values[EXECUTOR]["poll_interval_ms"] = 200
     values[ORCHESTRATOR] |= {"tick_interval_ms": 250, "reconcile_timeout_ms": 2_500}
+    for grid in values["grids"]:
+        grid["risk"] |= {"stale_price_ms": 15_000}  # a ban of the address silences pricemon too
     house.config.write_text(to_toml(values), encoding="utf-8")
     return house
 

@@ -15,6 +15,7 @@ _UNANSWERED_MS = REQUEST_TIMEOUT_MS + 2_000
 _LATE_MS = REQUEST_TIMEOUT_MS + 300
 _TOO_LATE_MS = RECV_WINDOW_MS + 200
 _HIDDEN_MS = 1_200  # an order that was sent is in doubt for longer than that
+_BAN_MS = 11_000  # longer than a cancel waits, shorter than a price may be old; a restart keeps it
 _SILENT_MS = 2_000
 
 
@@ -169,8 +170,8 @@ _TABLE: dict[VenueFault, _Row] = {
         "not cancelled, answered 502", simex.Fault(kind=simex.FAULT_KIND_STATUS, status=502)
     ),
     VenueFault.CANCEL_BANNED: _cancel(
-        "not cancelled, the address is banned for minutes",
-        simex.Fault(kind=simex.FAULT_KIND_ERROR_CODE, code=-1003, status=418),
+        "not cancelled, the address is banned for longer than a cancel waits",
+        simex.Fault(kind=simex.FAULT_KIND_ERROR_CODE, code=-1003, status=418, delay_ms=_BAN_MS),
     ),
     VenueFault.CANCEL_CROSSES: _Row(
         "filled just before its cancel arrives",

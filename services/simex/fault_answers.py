@@ -38,20 +38,21 @@ _BAN_MS, _MINUTE_MS = 120_000, 60_000
 def error(fault: Fault, now_ms: int) -> Answer:
     """The error that an ERROR_CODE answers, in Binance's words unless it has its own."""
     status, message = _SAYS.get(fault.code, (400, "An unknown error occurred while processing the request."))
+    ban_ms = fault.delay_ms or _BAN_MS
     if fault.status == 418 and fault.code == -1003:
-        message = f"Way too much request weight used; IP banned until {now_ms + _BAN_MS}. {_ADVICE} bans."
+        message = f"Way too much request weight used; IP banned until {now_ms + ban_ms}. {_ADVICE} bans."
     body = {"code": fault.code, "msg": fault.message or message}
-    wait = None if fault.code == _TOO_MANY_ORDERS else _wait(fault.status or status, now_ms)
+    wait = None if fault.code == _TOO_MANY_ORDERS else _wait(fault.status or status, now_ms, ban_ms)
     return Answer(fault.status or status, body, wait=wait)
 
 
-def _wait(status: int, now_ms: int) -> Wait | None:
+def _wait(status: int, now_ms: int, ban_ms: int) -> Wait | None:
     """What a client that has asked too much is told to wait: to the end of the minute, or of its ban."""
     match status:
         case 429:
             return Wait(now_ms, now_ms - now_ms % _MINUTE_MS + _MINUTE_MS)
         case 418:
-            return Wait(now_ms, now_ms + _BAN_MS)
+            return Wait(now_ms, now_ms + ban_ms)
         case _:
             return None
 

@@ -136,7 +136,7 @@ FORMS: dict[Kind, Form] = {
     Kind.EMPTY_200: _request(),
     Kind.HTML_200: _request(),
     Kind.STATUS: _request("done", needs=["status"]),
-    Kind.ERROR_CODE: _request("done", "status", "message", needs=["code"]),
+    Kind.ERROR_CODE: _request("done", "status", "message", "delay_ms", needs=["code"]),
     Kind.LATE_ARRIVAL: _request("lost", "hold_ms", needs=["delay_ms"]),
     Kind.SLOW_ANSWER: _request(needs=["delay_ms"]),
     Kind.MAINTENANCE: _request(),

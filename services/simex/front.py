@@ -126,7 +126,8 @@ class Front:
         if fault.kind is Kind.LATE_ARRIVAL:
             return self._arrive_late(fault, arrival)
         reply = self._spoilt(fault, arrival)
-        return self._held(reply, fault.hold_ms if reply.wire is Wire.NOTHING else fault.delay_ms)
+        late_ms = 0 if fault.kind is Kind.ERROR_CODE else fault.delay_ms  # there it is the length of a ban
+        return self._held(reply, fault.hold_ms if reply.wire is Wire.NOTHING else late_ms)
 
     async def close(self, _app: object = None) -> None:
         """Lets go of what is being held: nothing more is done."""

@@ -117,7 +117,7 @@ async def test_what_was_found_is_shown_and_is_what_simex_does(
         "insufficient balance": ("InsufficientFunds", "INSUFFICIENT_FUNDS"),
         "price off the tick": ("InvalidOrder", "INVALID_ORDER"),
         "LIMIT_MAKER that would trade": ("OrderImmediatelyFillable", "WOULD_MATCH"),
-        "unknown symbol": ("BadSymbol", "INVALID_ORDER"),
+        "unknown symbol": ("BadSymbol", "SYMBOL_REFUSED"),
         "wrong signature": ("AuthenticationError", "KEY_REFUSED"),
         "signed a minute ago": ("InvalidNonce", "CLOCK_SKEW"),
         "signed 3 s ahead": ("InvalidNonce", "CLOCK_SKEW"),

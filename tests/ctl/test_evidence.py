@@ -46,6 +46,9 @@ class Grid(
     async def ListOpenOrders(self, request: Any, context: Any) -> executor_pb2.ListOpenOrdersResponse:  # noqa: N802
         return executor_pb2.ListOpenOrdersResponse()
 
+    async def GetLedger(self, request: Any, context: Any) -> executor_pb2.Ledger:  # noqa: N802
+        return executor_pb2.Ledger()
+
     def _names(self) -> Iterator[str]:
         return (f"order-{seq}" for seq in range(1, self.seq + 1))
 

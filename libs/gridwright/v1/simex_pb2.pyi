@@ -1245,7 +1245,7 @@ class Fault(_message.Message):
     until_ms: _builtins.int
     """and before this; 0: no end"""
     delay_ms: _builtins.int
-    """how late, how long hidden, how long silent"""
+    """how late, how long hidden, silent or (418) banned"""
     hold_ms: _builtins.int
     """how long a connection without answer is kept open; 0: 30 s"""
     status: _builtins.int
