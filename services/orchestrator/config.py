@@ -61,7 +61,7 @@ def load_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Se
         tick_interval_ms=own.integer("tick_interval_ms", 1_000, least=0),
         retention_hours=own.integer("retention_hours", 168, least=1),
         max_update_batch=own.integer("max_update_batch", 100, least=1),
-        conditions_interval_ms=own.integer("conditions_interval_ms", 3_000, least=100),
+        conditions_interval_ms=own.integer("conditions_interval_ms", 2_000, least=100),
         reconcile_timeout_ms=own.integer("reconcile_timeout_ms", 10_000, least=0),
         grids=tuple(_grid(table) for table in root.tables("grids")),
         engine=own.choice("engine", EngineKind, EngineKind.DBOS),
