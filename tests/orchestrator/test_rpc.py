@@ -29,7 +29,8 @@ async def test_explain_tells_what_a_step_saw_decided_sent_and_got_back(world: Wo
 
     assert by_id == step
     assert step.request_id == "test/BTC/USDT/1/1"
-    assert step.plan.trigger.price_change.price == "60150"
+    trigger = step.plan.trigger  # on a slow machine the first tick may come before the price, with it
+    assert (trigger.price_change.price or trigger.tick.price) == "60150"
     assert len(step.plan.actions) == len(step.results) == 3
     assert [phase.name for phase in step.phases] == ["decide", "record", "execute", "commit"]
     assert all(phase.started_time_ns > 0 and phase.duration_ns >= 0 for phase in step.phases)

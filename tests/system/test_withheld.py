@@ -227,6 +227,7 @@ async def test_a_fee_of_the_account_and_symbol_is_the_one_that_counts(tmp_path: 
         await run.stack["executor"].stop()
         await run.stack["executor"].start()
         await run.stack["orchestrator"].start()
+        await run.stack["orchestrator"].serving()
         await run.until(lambda: run.is_in(models_pb2.MODE_SAFE), "in safe mode, with what it holds", 90)
         assert "after two maker fees of 0.2 %" in (await run.state()).risk.reason
 
