@@ -98,8 +98,9 @@ async def test_rules_that_the_grid_cannot_live_under_halt_it_for_as_long_as_they
 async def test_a_grid_that_finds_such_rules_at_a_start_and_has_something_open_begins_and_takes_its_openings_back(
     world: World,
 ) -> None:
-    async with run_inside(world):
+    async with run_inside(world) as orchestrator:
         await until(lambda: len(world.opening()) == 3, "the grid")
+        await orchestrator.until_seq(1)
     market = world.executor.markets[BTC].venue
     market.market = replace(market.market, min_notional=Decimal(500))
     async with run_inside(world) as orchestrator:
