@@ -1,13 +1,17 @@
-"""Requests whose bytes are no message of the RPC: answered INVALID_ARGUMENT, logged in one line at a bounded rate."""
+"""Rejects requests that no servicer can use: bytes that do not decode, and numbers that no database can hold.
+
+Both are answered INVALID_ARGUMENT; undecodable bytes are logged in one line at a bounded rate.
+"""
 
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from gridrpc.faults import InvalidArgument
+from gridrpc.number_range import check_numbers
 
 _log = logging.getLogger(__name__)
 
@@ -44,14 +48,16 @@ class Gate:
         self._unlogged = 0
 
     def check(self, method: str, request: object, peer: str) -> None:
-        """Raises InvalidArgument for a request that could not be decoded."""
+        """Raises InvalidArgument for a request that could not be decoded, or that has a uint64 above 2^63 - 1."""
         if not isinstance(request, Malformed):
+            if isinstance(request, Message):
+                check_numbers(request)
             return
         self._log(method, request, peer)
         raise InvalidArgument(f"{method}: {request.reason}; send the request message of the contract")
 
     async def checked(self, method: str, requests: AsyncIterator[object], peer: str) -> AsyncIterator[object]:
-        """The requests of a stream. Raises InvalidArgument at the first that could not be decoded."""
+        """The requests of a stream. Raises InvalidArgument at the first that `check` rejects."""
         async for request in requests:
             self.check(method, request, peer)
             yield request

@@ -13,6 +13,7 @@ from gridwright.v1 import simex_pb2
 from simex.payloads import STEP
 from simex.truth import plain
 
+_LARGEST = Decimal(10) ** 18  # above every limit that an exchange publishes; `%` needs a bound
 _STATUS = "TRADING_STATUS_"
 # Fields of the message by where they are kept, with the attribute's name where it is another one.
 _OF_SYMBOL = ("tick_size", "lot_size", "min_notional", "maker_fee", "taker_fee", "max_orders")
@@ -84,11 +85,17 @@ def _decimal(name: str, text: str) -> Decimal:
         value = Decimal(text)
     except InvalidOperation:
         value = Decimal("NaN")
-    least = Decimal(0) if name not in _STEPS else STEP
-    if not value.is_finite() or value < least or (name in _STEPS and value % STEP) or (name in _FEES and value >= 1):
+    if not value.is_finite() or value > _LARGEST or not _suits(name, value):
         remedies = dict.fromkeys(_STEPS, "above 0 with at most 8 decimals") | dict.fromkeys(_FEES, "from 0 to below 1")
-        raise InvalidArgument(f"rules.{name} = {text!r}: give a decimal {remedies.get(name, 'of at least 0')}")
+        remedy = remedies.get(name, "of at least 0")
+        raise InvalidArgument(f"rules.{name} = {text[:40]!r}: give a decimal {remedy}, not above {_LARGEST:f}")
     return value.normalize()
+
+
+def _suits(name: str, value: Decimal) -> bool:
+    if name in _STEPS:
+        return value >= STEP and not value % STEP
+    return 0 <= value < 1 if name in _FEES else value >= 0
 
 
 def _status(value: simex_pb2.TradingStatus.ValueType) -> TradingStatus:
