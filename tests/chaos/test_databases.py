@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from gridchaos.chaos_house import still_house
-from gridchaos.database_cases import CASES, play
-from gridchaos.grid import DEADLINE_SECONDS, Grid
+from gridchaos.databases.cases import CASES, play
+from gridchaos.harness.deployment import still_house
+from gridchaos.harness.grid_driver import DEADLINE_SECONDS, Grid
 from gridctl.house import EXECUTOR, ORCHESTRATOR
 from gridrpc.settings import read_toml
 from gridtesting.disks import NotPermittedError

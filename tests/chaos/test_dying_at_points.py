@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from gridchaos.case import Case, Phase
-from gridchaos.player import NotPassedError, play
-from gridchaos.selection import Surveyed, essentials, matrix
-from gridchaos.surveying import carry_out, put_together, tasks, unpassed
+from gridchaos.matrix.case import Case, Phase
+from gridchaos.matrix.player import NotPassedError, play
+from gridchaos.matrix.selection import Surveyed, essentials, matrix
+from gridchaos.matrix.survey import carry_out, put_together, tasks, unpassed
 from gridtesting.databases import Database
 
 pytestmark = pytest.mark.system

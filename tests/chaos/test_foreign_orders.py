@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gridchaos.matrix import parse
-from gridchaos.restarts import Restarts, play_restarts
+from gridchaos.matrix.matrix import parse
+from gridchaos.matrix.restart_cases import Restarts, play_restarts
 
 pytestmark = pytest.mark.system
 

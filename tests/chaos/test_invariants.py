@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from gridchaos.invariants import Watch, doubles, guesses, late, strays, unasked
-from gridchaos.protection import unprotected
+from gridchaos.judge.invariants import Watch, doubles, guesses, late, strays, unasked
+from gridchaos.judge.protection import unprotected
 from gridcore.ids import client_order_id, id_prefix
 from gridcore.orders import Role
 from gridctl.audit import Books

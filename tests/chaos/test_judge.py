@@ -2,7 +2,7 @@
 
 import pytest
 
-from gridchaos.judge import Ledger, applied_beyond, guesses, protected_after_ms, touched, unknown_ms
+from gridchaos.judge.audit_extras import Ledger, applied_beyond, guesses, protected_after_ms, touched, unknown_ms
 from gridcore.ids import client_order_id, id_prefix
 from gridcore.orders import Role
 from gridctl.audit import Books

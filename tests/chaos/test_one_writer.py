@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from gridchaos.case import Phase
-from gridchaos.matrix import parse
-from gridchaos.selection import Surveyed
-from gridchaos.stops import Stop, play_stop, stops
+from gridchaos.matrix.case import Phase
+from gridchaos.matrix.matrix import parse
+from gridchaos.matrix.paused_process import Stop, play_stop, stops
+from gridchaos.matrix.selection import Surveyed
 from gridtesting.databases import Database
 
 pytestmark = pytest.mark.system

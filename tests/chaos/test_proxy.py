@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from gridchaos.proxy import Proxy, Trap, Weather
+from gridchaos.storms.proxy import Proxy, Trap, Weather
 
 ORDER = b"POST /api/v3/order HTTP/1.1\r\n\r\n"
 SHORT, LONG = 0.1, 10.0

@@ -5,7 +5,8 @@ from itertools import islice
 
 import pytest
 
-from gridchaos.schedule import (
+from gridchaos.storms.deployment import DATABASE_WIRES, WIRES
+from gridchaos.storms.schedule import (
     BACKEND,
     POSTGRES,
     Die,
@@ -20,8 +21,7 @@ from gridchaos.schedule import (
     kills_of,
     walk,
 )
-from gridchaos.shrinking import reruns, shrink
-from gridchaos.storm_house import DATABASE_WIRES, WIRES
+from gridchaos.storms.shrinking import reruns, shrink
 from gridwright.v1 import simex_pb2
 
 P1, P2 = frozenset({"P1"}), frozenset({"P2"})

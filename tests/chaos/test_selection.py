@@ -2,9 +2,9 @@
 
 from itertools import product
 
-from gridchaos.case import Case, Phase
-from gridchaos.faults import VenueFault
-from gridchaos.selection import STANDING, STRIKES, Select, Surveyed, essentials, matrix, pairs, selected
+from gridchaos.harness.venue_faults import VenueFault
+from gridchaos.matrix.case import Case, Phase
+from gridchaos.matrix.selection import STANDING, STRIKES, Select, Surveyed, essentials, matrix, pairs, selected
 
 PASSES = {
     "executor.accept.after": 1, "executor.place.before": 5, "executor.place.after": 5, "executor.cancel.after": 2,

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from gridchaos.schedule import (
+from gridchaos.storms.deployment import TO_EXECUTOR, TO_VENUE
+from gridchaos.storms.schedule import (
     ByHand,
     Clock,
     Die,
@@ -16,8 +17,7 @@ from gridchaos.schedule import (
     Snap,
     Stop,
 )
-from gridchaos.storm import play
-from gridchaos.storm_house import TO_EXECUTOR, TO_VENUE
+from gridchaos.storms.storm import play
 from gridtesting.databases import SQLITE, Database
 
 pytestmark = pytest.mark.system

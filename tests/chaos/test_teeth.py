@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gridchaos.case import Case
-from gridchaos.player import play
+from gridchaos.matrix.case import Case
+from gridchaos.matrix.player import play
 from gridrpc.settings import ConfigError
 from gridtesting.mutant import WITHOUT, Rule, rules_of
 

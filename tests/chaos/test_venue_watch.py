@@ -2,9 +2,9 @@
 
 import pytest
 
-from gridchaos.schedule import Schedule, draw_soak
-from gridchaos.venue_changes import BREAK, EFFECTS, FEES, KEYS, VenueChange
-from gridchaos.venue_watch import FASTEST_MS, Refused, Repetitions, Shown, Starving
+from gridchaos.storms.schedule import Schedule, draw_soak
+from gridchaos.venue_changes.changes import BREAK, EFFECTS, FEES, KEYS, VenueChange
+from gridchaos.venue_changes.watcher import FASTEST_MS, Refused, Repetitions, Shown, Starving
 from gridservice.troubles import Kind
 
 KEYS_REFUSED = VenueChange(0, KEYS, 50)

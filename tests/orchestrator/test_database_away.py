@@ -11,7 +11,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from gridchaos.database_wire import DatabaseWire
+from gridchaos.databases.lossy_proxy import DatabaseWire
 from gridctl.health import serves
 from gridctl.ports import free_ports
 from gridtesting.databases import POSTGRES, Database, make_template

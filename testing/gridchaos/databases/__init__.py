@@ -1,0 +1,1 @@
+"""Broken databases: full disks, lost commits, cut connections, while an order fills."""

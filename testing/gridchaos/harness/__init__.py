@@ -1,0 +1,1 @@
+"""The services that chaos plays with, and how it drives and asks them."""

@@ -1,0 +1,45 @@
+"""The house of the matrix: the demo's, on a market that stands still and is moved by hand."""
+
+import os
+import tomllib
+from pathlib import Path
+
+from gridchaos.harness.venue_faults import LAG_MS, RECV_WINDOW_MS, REQUEST_TIMEOUT_MS
+from gridctl.house import EXECUTOR, ORCHESTRATOR, SIMEX, House
+from gridctl.stage import Stage, set_stage
+from gridctl.toml import to_toml
+from gridrpc.settings import read_toml
+
+_MONTH_MS = 31 * 86_400_000
+INTERVAL = 180
+"""Between two slots, in the quote currency: the example's."""
+
+
+def still_house(folder: Path) -> House:
+    """Its config in the folder. Whoever comes to simex first is first in the queue, and doubts are over in seconds."""
+    house = set_stage(Stage(), folder)
+    values = tomllib.loads(house.config.read_text(encoding="utf-8"))
+    for market in values[SIMEX]["markets"]:
+        market |= {"running": False, "queue": "front"}
+    values[SIMEX]["limits"] = {"enabled": False}
+    values["venue"] |= {
+        "recv_window_ms": RECV_WINDOW_MS, "visibility_lag_ms": LAG_MS, "request_timeout_ms": REQUEST_TIMEOUT_MS,
+    }  # fmt: skip
+    values[EXECUTOR]["poll_interval_ms"] = 200
+    values[ORCHESTRATOR] |= {"tick_interval_ms": 250, "reconcile_timeout_ms": 2_500}
+    for grid in values["grids"]:
+        grid["risk"] |= {"stale_price_ms": 15_000}  # a ban of the address silences pricemon too
+    house.config.write_text(to_toml(values), encoding="utf-8")
+    return house
+
+
+def age_workflows(house: House) -> None:
+    """Makes every workflow on record a month older, as if the house had stood still for so long. Its journal stays."""
+    from gridtesting.databases import Database  # it brings the drivers of both databases along
+
+    data = read_toml(house.config).table(ORCHESTRATOR).text("data_dir")
+    url = os.environ.get("DATABASE_URL", "")
+    Database("postgres" if url else "sqlite", url).query_workflows(
+        Path(data),
+        f"UPDATE workflow_status SET completed_at = completed_at - {_MONTH_MS}",  # noqa: S608  # ours
+    )

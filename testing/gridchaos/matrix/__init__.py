@@ -1,0 +1,1 @@
+"""Crash points × phases × venue faults: each case kills one process at one point."""

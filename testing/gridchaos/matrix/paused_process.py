@@ -1,0 +1,247 @@
+"""One writer: a second process is started while the first one is stopped at a crash point, then the first one goes on.
+
+In files a stopped process keeps its lock: the second one is refused, and the first goes on as if nothing had been. On
+Postgres the server ends the sessions of a host that is silent, so the second one takes over; then the first may place
+nothing, record nothing, and has to end saying why.
+"""
+
+import asyncio
+import contextlib
+import os
+import time
+import tomllib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from gridchaos.harness.deployment import still_house
+from gridchaos.harness.grid_driver import DEADLINE_SECONDS, GaveUpError, Grid
+from gridchaos.harness.venue_faults import VenueFault
+from gridchaos.judge.verdict import Verdict, judge
+from gridchaos.matrix.case import Phase, service_of
+from gridchaos.matrix.phases import act, begin, come_to_rest, go_on
+from gridchaos.matrix.selection import Surveyed
+from gridchaos.matrix.sigstop import cut_off, until_stopped
+from gridchaos.results import Result
+from gridctl.house import EXECUTOR, ORCHESTRATOR, House, read_house
+from gridctl.ports import free_ports
+from gridctl.toml import to_toml
+from gridrpc.crash import CRASH, STOP
+from gridrpc.crash_points import CRASH_POINTS
+from gridtesting.processes import Process, Stack
+from gridwright.v1 import executor_pb2, models_pb2
+
+KIND = "stop"
+LEASE_LOST = 4
+"""The exit code of a service that another one has taken over from."""
+_TICKS_MS = 600  # a tick or two of the still house
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """`point` is a crash point, or one and its n-th pass."""
+
+    point: str
+    phase: Phase
+
+    @property
+    def id(self) -> str:
+        """By which it is played again: `stop/executor.place.before:2/fill`."""
+        return f"{KIND}/{self.point}/{self.phase.value}"
+
+    @property
+    def service(self) -> str:
+        """Who stops."""
+        return service_of(self.point)
+
+    @classmethod
+    def parse(cls, text: str) -> "Stop":
+        """The stop of an id. Raises ValueError, with a sentence, for what is none."""
+        kind, _, rest = text.partition("/")
+        point, _, phase = rest.partition("/")
+        if kind != KIND or point.partition(":")[0] not in CRASH_POINTS:
+            raise ValueError(f"{text!r} is no stop: give stop/point/phase, such as stop/executor.place.before/fill")
+        try:
+            return cls(point, Phase(phase))
+        except ValueError:
+            known = ", ".join(each.value for each in Phase)
+            raise ValueError(f"{phase!r} is no phase: give one of {known}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """How it went: what is wrong, as sentences, beside what the verdict tells, and who had to give way."""
+
+    gave_way: Process
+    problems: tuple[str, ...]
+    verdict: Verdict
+
+    @property
+    def said(self) -> str:
+        """The last line of who had to give way."""
+        return _last_line(self.gave_way)
+
+
+def stops(surveyed: Surveyed) -> list[Stop]:
+    """Every point that is passed, once, in the first phase that passes it."""
+    found = {point: phase for phase in reversed(Phase) for point in surveyed.phases.get(phase, {})}
+    return [Stop(point, phase) for point, phase in sorted(found.items())]
+
+
+async def result_of_stop(stop: Stop, folder: Path, database: str) -> Result:
+    """As a line of results, a case among the others. What hangs is a problem and no exception."""
+    began = time.monotonic()
+    problems: tuple[str, ...]
+    measures: dict[str, Any] = {"faults": 0, "fills": 0}
+    try:
+        stopped = await play_stop(stop, folder)
+    except AssertionError as error:
+        problems = (str(error),)
+    else:
+        problems = (*stopped.problems, *stopped.verdict.problems)
+        measures = stopped.verdict.measures
+    return Result(
+        "case", stop.id, database, 0, seconds=round(time.monotonic() - began, 2), problems=problems, **measures
+    )
+
+
+async def play_stop(stop: Stop, folder: Path) -> Stopped:
+    """On Postgres where DATABASE_URL names one, else in files. Raises AssertionError for a hang."""
+    url = os.environ.get("DATABASE_URL", "")
+    async with staged(still_house(folder), folder / "logs") as first:
+        victim = first.stack[stop.service]
+        await begin(first, stop.phase, VenueFault.NONE, {stop.service: {CRASH: f"{STOP}{stop.point}"}})
+        victim.end_with_us()
+        async with _acting(first, stop.phase):
+            await until_stopped(victim.pid, DEADLINE_SECONDS)
+        async with staged(_elsewhere(first.stack.house, stop.service), folder / "second") as second:
+            second.by_hand = first.by_hand
+            if url:
+                return await _taken_over(stop, url, first, second)
+            return await _refused(stop, first, second)
+
+
+async def _refused(stop: Stop, first: Grid, second: Grid) -> Stopped:
+    """In files: the second one ends at once, the first goes on."""
+    waiting = second.stack[stop.service]
+    await waiting.start()
+    code = await waiting.ended(DEADLINE_SECONDS)
+    first.stack[stop.service].thaw()
+    await go_on(first, stop.phase)
+    await come_to_rest(first, stop.phase)
+    verdict = await judge(first, 0)
+    return Stopped(waiting, tuple(_ended(waiting, code)), verdict)
+
+
+async def _taken_over(stop: Stop, url: str, first: Grid, second: Grid) -> Stopped:
+    """On Postgres: the second one works, and what the first one does when it goes on changes nothing."""
+    zombie = first.stack[stop.service]
+    cut_off(zombie.pid, url)
+    await second.stack[stop.service].start()
+    if stop.service == EXECUTOR:  # the orchestrator is told where the new one is
+        await first.stack[ORCHESTRATOR].kill()
+        await second.stack[ORCHESTRATOR].start()
+    await second.stack[stop.service].serving()
+    await go_on(second, stop.phase)
+    await second.until("slots that wait no longer", lambda: _no_slot_waits(second))
+    await come_to_rest(second, stop.phase)
+    before = await _record(second)
+    zombie.thaw()
+    code = await zombie.ended(DEADLINE_SECONDS)
+    problems = [*_ended(zombie, code), *_changed(before, await _record(second))]
+    await second.stack[ORCHESTRATOR].kill()  # what the zombie may have left is in nobody's way
+    await second.stack[ORCHESTRATOR].start()
+    await come_to_rest(second, stop.phase)
+    return Stopped(zombie, tuple(problems), await judge(second, 0))
+
+
+async def _no_slot_waits(grid: Grid) -> bool:
+    """Whether no slot rests after a refusal: it would be placed for by the second one while the first is watched."""
+    now_ms = time.time_ns() // 1_000_000
+    return all(slot.retry_after_ms + _TICKS_MS <= now_ms for slot in (await grid.state()).slots.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """What there is on the venue, in the state and in the ledger."""
+
+    orders: Mapping[str, tuple[str, str]]
+    seq: int
+    epoch: int
+    end_offset: int
+    requests: Mapping[str, executor_pb2.Batch]
+
+
+async def _record(grid: Grid) -> _Record:
+    state, wires = await grid.state(), grid.stack.wires
+    opened = await wires.executor.ListOpenOrders(executor_pb2.ListOpenOrdersRequest(symbol=grid.symbol))
+    listed = await wires.executor.ListRequests(executor_pb2.ListRequestsRequest(symbol=grid.symbol, limit=1000))
+    return _Record(
+        orders={order.client_order_id: (order.status, order.executed) for order in (await grid.truth()).orders},
+        seq=state.seq,
+        epoch=state.epoch,
+        end_offset=opened.end_offset,
+        requests={batch.request_id: batch for batch in listed.batches},
+    )
+
+
+def _changed(before: _Record, after: _Record) -> list[str]:
+    """What the first one has done. A late request of it is on record, and ends NOT_SENT."""
+    found = [
+        f"order {name} was placed or changed" for name in after.orders if after.orders[name] != before.orders.get(name)
+    ]
+    if (before.seq, before.epoch, before.end_offset) != (after.seq, after.epoch, after.end_offset):
+        found.append(f"state or log went from {before.seq}, {before.end_offset} to {after.seq}, {after.end_offset}")
+    for name in after.requests.keys() - before.requests.keys():
+        outcomes = {result.outcome for result in after.requests[name].results}
+        if not after.requests[name].complete or outcomes != {models_pb2.OUTCOME_NOT_SENT}:
+            found.append(f"request {name} ended {outcomes}")
+    found += [f"request {name} changed" for name, batch in before.requests.items() if after.requests[name] != batch]
+    return found
+
+
+def _ended(process: Process, code: int) -> list[str]:
+    name, said = process.service.name, _last_line(process)
+    right = code == LEASE_LOST and said.startswith(f"{name}: ")
+    return [] if right else [f"the {name} that had to give way ended with {code}: {said}"]
+
+
+def _last_line(process: Process) -> str:
+    lines = process.output.strip().splitlines()
+    return lines[-1] if lines else ""
+
+
+def _elsewhere(house: House, service: str) -> House:
+    """The same house for a second process of a service: its address is another one."""
+    values = tomllib.loads(house.config.read_text(encoding="utf-8"))
+    taken = set(house.addresses.values())  # the first one may have been stopped before it took its port
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(len(taken) + 1)]
+    values[service]["address"] = next(address for address in addresses if address not in taken)
+    config = house.config.with_name("second.toml")
+    config.write_text(to_toml(values), encoding="utf-8")
+    return read_house(config)
+
+
+@contextlib.asynccontextmanager
+async def staged(house: House, logs: Path) -> AsyncIterator[Grid]:
+    """A house's grid with its services to be started by hand, all gone at the end of the block."""
+    stack = Stack(house, logs, forked=True)
+    try:
+        async with stack.wires:
+            yield Grid(stack)
+    finally:
+        await stack.end()
+
+
+@contextlib.asynccontextmanager
+async def _acting(grid: Grid, phase: Phase) -> AsyncIterator[None]:
+    acting = asyncio.create_task(act(grid, phase))
+    try:
+        yield
+    finally:
+        acting.cancel()
+        with contextlib.suppress(asyncio.CancelledError, grpc.aio.AioRpcError, GaveUpError):
+            await acting

@@ -1,0 +1,70 @@
+"""The market of a storm: it moves by one trade a beat, along a walk that follows from the seed."""
+
+import asyncio
+import contextlib
+
+import grpc
+
+from gridchaos.storms.deployment import StormHouse
+from gridchaos.storms.schedule import walk
+from gridctl.wires import Wires
+from gridwright.v1 import models_pb2, simex_pb2
+
+BEAT_SECONDS = 0.1
+_CALL_SECONDS = 0.5
+_QUANTITY = "5"  # takes whatever of ours it comes across
+
+
+class Market:
+    """Beats for ever; a beat that a dead venue does not hear is a beat all the same."""
+
+    def __init__(self, wires: Wires, place: StormHouse, seed: int, beat_seconds: float = BEAT_SECONDS) -> None:
+        self.beat = 0
+        self._beat_seconds = beat_seconds
+        self._wires = wires
+        self._place = place
+        self._seed = seed
+        self._moves = asyncio.Event()
+        self._moves.set()
+        self._beaten = asyncio.Condition()
+
+    @property
+    def still(self) -> bool:
+        """Whether it stands still, and with it all time."""
+        return not self._moves.is_set()
+
+    def hold(self) -> None:
+        """Stands still from now on."""
+        self._moves.clear()
+
+    def go_on(self) -> None:
+        """Moves again."""
+        self._moves.set()
+
+    async def passed(self, beats: int) -> None:
+        """Returns so many beats later."""
+        until = self.beat + beats
+        async with self._beaten:
+            await self._beaten.wait_for(lambda: self.beat >= until)
+
+    def price(self, intervals: float) -> str:
+        """So many intervals from the grid's anchor."""
+        return f"{self._place.anchor + self._place.interval * intervals:.2f}"
+
+    async def run(self) -> None:
+        """For ever."""
+        before = 0.0
+        for place in walk(self._seed):
+            await self._moves.wait()
+            pause = asyncio.create_task(asyncio.sleep(self._beat_seconds))
+            side = models_pb2.SIDE_BUY if place > before else models_pb2.SIDE_SELL
+            request = simex_pb2.InjectTradeRequest(
+                symbol=self._place.house.symbols[0], price=self.price(place), quantity=_QUANTITY, side=side
+            )
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                await self._wires.simex.InjectTrade(request, timeout=_CALL_SECONDS)
+            await pause
+            before = place
+            async with self._beaten:
+                self.beat += 1
+                self._beaten.notify_all()

@@ -1,0 +1,100 @@
+"""The people around a grid in a storm: one halts it and lets it go on, one trades by hand on the same account."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import grpc
+
+from gridchaos.storms.deployment import StormHouse
+from gridchaos.storms.market import Market
+from gridchaos.storms.schedule import ByHand
+from gridchaos.storms.watcher import Watcher
+from gridctl.hand import Hand, HandError
+from gridctl.wires import Wires
+from gridwright.v1 import models_pb2, orchestrator_pb2
+
+_PAUSE_SECONDS = 0.05
+_SAFE_SECONDS = 40.0
+_AGAIN = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN,
+          grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.FAILED_PRECONDITION}  # fmt: skip
+_CALL_SECONDS = 5.0
+
+
+class Operator:
+    """Says a word again and again until it is answered."""
+
+    def __init__(self, wires: Wires, place: StormHouse, market: Market, watcher: Watcher) -> None:
+        self._wires = wires
+        self._symbol = place.house.symbols[0]
+        self._market = market
+        self._watcher = watcher
+        self._alone = asyncio.Lock()
+        self._words = 0
+
+    async def halt(self, beats: int) -> None:
+        """Safe mode for so many beats."""
+        async with self._alone:
+            await self._say("EnterSafeMode")
+            self._watcher.watch.expect_halt()
+            await self._market.passed(beats)
+            await self._until(self._safe, "no safe mode")
+            self._watcher.watch.expect_nothing()
+            await self._say("ExitSafeMode")
+            await self._until(self._lifted, "no end of safe mode")
+
+    async def _until(self, true: Callable[[], Awaitable[bool]], otherwise: str) -> None:
+        """While something is out of order on purpose, such as keys that are refused, no time passes."""
+        clock, waited = asyncio.get_running_loop().time, 0.0
+        while not await true():
+            began = clock()
+            await asyncio.sleep(_PAUSE_SECONDS)
+            waited += 0.0 if self._watcher.disordered else clock() - began
+            if waited > _SAFE_SECONDS:
+                self._watcher.watch.problems.append(f"P5: {otherwise} {_SAFE_SECONDS:g} s after an operator's word")
+                return
+
+    async def _say(self, rpc: str) -> None:
+        self._words += 1
+        request = orchestrator_pb2.OperatorRequest(
+            request_id=f"storm-{self._words}", symbol=self._symbol, who="operator", why="a storm"
+        )
+        while True:
+            try:
+                await getattr(self._wires.orchestrator, rpc)(request, timeout=_CALL_SECONDS)
+            except grpc.aio.AioRpcError as error:
+                if error.code() not in _AGAIN:
+                    raise
+                if (
+                    error.code() is grpc.StatusCode.FAILED_PRECONDITION
+                    and (await self._risk()).mode == models_pb2.MODE_RUNNING
+                ):
+                    return
+                await asyncio.sleep(_PAUSE_SECONDS)
+            else:
+                return
+
+    async def _safe(self) -> bool:
+        return self._watcher.watch.halt_seen and (await self._risk()).mode == models_pb2.MODE_SAFE
+
+    async def _lifted(self) -> bool:
+        """A word is on record when it is answered, and carried out later. A rule may halt the grid again at once."""
+        risk = await self._risk()
+        return risk.mode != models_pb2.MODE_UNSPECIFIED and (risk.mode, risk.by) != (models_pb2.MODE_SAFE, "operator")
+
+    async def _risk(self) -> models_pb2.RiskFlags:
+        request = orchestrator_pb2.GetStateRequest(symbol=self._symbol)
+        try:
+            answer = await self._wires.orchestrator.GetState(request, timeout=_CALL_SECONDS, wait_for_ready=True)
+        except grpc.aio.AioRpcError:
+            return models_pb2.RiskFlags()
+        return answer.state.risk
+
+
+async def by_hand(place: StormHouse, market: Market, event: ByHand) -> None:
+    """Places it; a venue that fails or is down takes none, or takes it without saying so."""
+    price = market.price(-event.intervals if event.side == "buy" else event.intervals)
+    hand = Hand(place.venue_url)
+    try:
+        await asyncio.to_thread(hand.place, event.side, place.house.symbols[0], "0.001", price)
+    except HandError:
+        return
