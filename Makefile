@@ -42,12 +42,12 @@ fuzz: $(SENTINEL) ## Sends a real simex all kinds of nonsense: MINUTES=10 SEED=1
 	FUZZ_MINUTES=$(or $(MINUTES),10) FUZZ_SEED=$(or $(SEED),$(shell date +%s)) $(BIN)/pytest tests/simex/test_fuzz.py -s
 
 chaos: $(SENTINEL) ## Kills, stops, cuts off and lies at random, for MINUTES=10, from SEED=1 on, on DATABASE=sqlite or postgres
-	@$(BIN)/gridwright chaos --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED)) $(if $(DATABASE),--database $(DATABASE))
+	@$(BIN)/python -m gridchaos --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED)) $(if $(DATABASE),--database $(DATABASE))
 
 soak: $(SENTINEL) ## The exchange changes rules, fees, keys, limits and funds all the time, nobody kills: MINUTES=30 SEED=1
-	@$(BIN)/gridwright chaos --soak $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED))
+	@$(BIN)/python -m gridchaos --soak $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED))
 
-CHAOS := $(BIN)/gridwright chaos --resume $(or $(RESULTS),.gridwright/chaos-all.jsonl)
+CHAOS := $(BIN)/python -m gridchaos --resume $(or $(RESULTS),.gridwright/chaos-all.jsonl)
 chaos-all: $(SENTINEL) ## The whole matrix, 1,000 random kills, broken databases; goes on where it was: RESULTS=file WRITE_DOCS=1
 	-@MACHINE_EXAMPLES=100 $(BIN)/pytest tests/executor/test_machine.py tests/chaos/test_step_machine.py -q -n 2
 	-@printf '%s\n' --databases --matrix | xargs -n 1 -P 2 $(CHAOS)  # at once: broken databases are mostly waited for

@@ -186,12 +186,6 @@ def _said(command: Callable[[], str], console: Console) -> int:
     return 0
 
 
-def _chaos(arguments: argparse.Namespace, _console: Console) -> int:
-    from gridchaos.__main__ import run as run_chaos  # it brings every service along, which no other command needs
-
-    return run_chaos(arguments)
-
-
 _COMMANDS = {
     "demo": _demo,
     "up": _up,
@@ -205,7 +199,6 @@ _COMMANDS = {
     **{verb.value: _operation for verb in Verb},
     "resolve-order": _resolve_order,
     "settle-workflow": _settle_workflow,
-    "chaos": _chaos,
 }
 
 

@@ -38,46 +38,11 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_config(settle)
     settle.add_argument("workflow", nargs="+", metavar="WORKFLOW", help="its id, as the start names it")
-    add_chaos(commands.add_parser("chaos", help="kill services at their crash points, and audit what is left"))
     return root
 
 
-def add_chaos(chaos: argparse.ArgumentParser) -> None:
-    """What chaos may be told; `python -m gridchaos` takes the same words."""
-    what = chaos.add_mutually_exclusive_group(required=True)
-    what.add_argument("--case", metavar="ID", help="one case: point/phase/fault, stop/…, restarts/…, db/…")
-    what.add_argument("--matrix", action="store_true", help="crash points × phases × faults of a venue")
-    what.add_argument("--databases", action="store_true", help="databases that go wrong while an order fills: all db/…")
-    what.add_argument("--minutes", type=_positive, metavar="N", help="storms of random kills for so long")
-    what.add_argument("--kills", type=_count, metavar="N", help="storms of so many random kills; see --resume")
-    what.add_argument("--soak", type=_positive, metavar="MINUTES", help="no kills: the exchange changes all the time")
-    what.add_argument("--report", action="store_true", help="the table of what --resume holds; see --write-docs")
-    what.add_argument("--storm", metavar="SEED", help="one storm, by its seed, or by a file of a storm that failed")
-    add = chaos.add_argument
-    add("--seed", type=int, metavar="N", help="of the first storm; default: 1, and with --minutes new each time")
-    add("--database", choices=("sqlite", "postgres"), default="sqlite", help="default: sqlite")
-    add("--engine", choices=("dbos",), default="dbos", help="what keeps the orchestrator's steps; default: dbos")
-    add("--select", choices=("all", "pairwise", "covering"), default="all", help="of the matrix; default: all")
-    add(
-        "--jobs",
-        type=_count,
-        default=4,
-        metavar="N",
-        help="cases at a time, or storms by half; default: 4, for two cores",
-    )
-    add("--limit", type=_count, metavar="N", help="stop after so many cases; the same command goes on with the next")
-    add(
-        "--resume",
-        type=Path,
-        default=Path(".gridwright/chaos.jsonl"),
-        metavar="FILE",
-        help="of results: what it holds is not played again; default: .gridwright/chaos.jsonl",
-    )
-    add("--write-docs", type=Path, metavar="PAGE", help="where --report puts its table, between the page's marks")
-
-
 def _add_demo(demo: argparse.ArgumentParser) -> None:
-    demo.add_argument("--duration", type=_positive, metavar="SECONDS", help="default: 60, or the tape's length")
+    demo.add_argument("--duration", type=positive, metavar="SECONDS", help="default: 60, or the tape's length")
     demo.add_argument("--kill", action="store_true", help="SIGKILL one of the services every few seconds")
     demo.add_argument(
         "--replay", type=Path, metavar="TAPE", help="a recorded market: .csv or .csv.gz of trades, quotes or 1m candles"
@@ -85,7 +50,7 @@ def _add_demo(demo: argparse.ArgumentParser) -> None:
     demo.add_argument("--symbol", default="", metavar="SYMBOL", help="the tape's, where its name does not tell it")
     for step in ("--tick-size", "--lot-size"):
         demo.add_argument(step, default="", metavar="STEP", help="of the tape's market; default: the tape's decimals")
-    demo.add_argument("--speed", type=_positive, metavar="N", help="market seconds per second")
+    demo.add_argument("--speed", type=positive, metavar="N", help="market seconds per second")
     demo.add_argument(
         "--seed", type=int, metavar="N", help="of the simulated market and of the kills; default: new each time"
     )
@@ -116,7 +81,7 @@ def _add_conformance(conformance: argparse.ArgumentParser) -> None:
     add("--mainnet", action="store_true", help="its real market: this trades real money")
     add("--yes", action="store_true", help="trade, after saying what it may cost at worst; simex needs no yes")
     add("--symbol", default="BTC/USDT", help="default: BTC/USDT")
-    add("--samples", type=_count, default=10, metavar="N", help="orders that the look-ups are timed with; default: 10")
+    add("--samples", type=count, default=10, metavar="N", help="orders that the look-ups are timed with; default: 10")
     add("--out", type=Path, metavar="FILE", help="of the row; default: .gridwright/venues/NAME.toml")
 
 
@@ -211,14 +176,16 @@ def _balance(text: str) -> tuple[str, str]:
     return asset, amount
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
+    """A whole number above 0. Raises ArgumentTypeError for anything else."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
     return value
 
 
-def _positive(text: str) -> float:
+def positive(text: str) -> float:
+    """A finite number above 0. Raises ArgumentTypeError for anything else."""
     value = float(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a number above 0")

@@ -21,7 +21,7 @@ A name that does not exist ends the start with exit code 2. This page is drawn f
 `python -m gridtesting.crash_page`. Tests walk the source: every transaction that writes, every call that places or
 cancels, and all that DBOS records lies between crash points, and every name is used once.
 
-A case of the matrix has an id, `point/phase/fault`, and is played by `gridwright chaos --case ID`. In
+A case of the matrix has an id, `point/phase/fault`, and is played by `python -m gridchaos --case ID`. In
 `executor.place.after:2/fill/none` an order is filled, and the executor dies after its second place from there.
 Then it is started again, the grid goes on, and the venue's book is held against state, journal and update log.
 Points of one service that a `+` joins kill it at the first, then at the next while it recovers.

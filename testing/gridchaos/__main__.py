@@ -1,4 +1,4 @@
-"""`python -m gridchaos`, which is `gridwright chaos`: plays a case, the matrix or storms, and says what it found.
+"""`python -m gridchaos`: plays a case, the matrix or storms, and says what it found.
 
 0: every promise held. 1: one did not. 2: the words cannot be used.
 """
@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+from gridchaos.cli import parser
 from gridchaos.databases.cases import PREFIX, play_all, play_one
 from gridchaos.matrix.matrix import Options, parse, play_in, playing_on, run_matrix
 from gridchaos.matrix.selection import Select
@@ -17,15 +18,12 @@ from gridchaos.results import ENGINE, ZEROS, Result, read
 from gridchaos.soak import run_soak
 from gridchaos.storms.runner import Options as Storms
 from gridchaos.storms.runner import run_storm, run_storms, storm_of
-from gridctl.arguments import add_chaos
 from gridtesting.disks import NotPermittedError
 
 
 def main() -> int:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m gridchaos", description="Kill it anywhere.")
-    add_chaos(parser)
-    return run(parser.parse_args())
+    return run(parser().parse_args())
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -38,10 +36,10 @@ def run(arguments: argparse.Namespace) -> int:
             return _storms(arguments)
         return _play(arguments)
     except NotPermittedError as error:
-        sys.stderr.write(f"gridwright chaos: {error}\n")
+        sys.stderr.write(f"python -m gridchaos: {error}\n")
         return 1
     except ValueError as error:
-        sys.stderr.write(f"gridwright chaos: {error}\n")
+        sys.stderr.write(f"python -m gridchaos: {error}\n")
         return 2
 
 

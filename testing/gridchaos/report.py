@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gridchaos.results import ZEROS, Result, Sums, sums
 
-BEGIN, END = "<!-- chaos: gridwright chaos --report --write-docs -->", "<!-- end of chaos -->"
+BEGIN, END = "<!-- chaos: python -m gridchaos --report --write-docs -->", "<!-- end of chaos -->"
 _NAMES = {"case": "the matrix", "storm": "storms", "database": "databases that go wrong"}
 _HEAD = ("", "database", "engine", "played", "kills", "faults", "fills", *(name.replace("_", " ") for name in ZEROS))
 _TIMES = ("protected after, median", "worst", "UNKNOWN, longest", "undisturbed", "machine time")

@@ -29,7 +29,7 @@ class Result:
     """One case or one chunk. `problems` are sentences; without any, every promise held and everything was reached."""
 
     kind: str  # "case", "database" or "storm"
-    id: str  # plays it again: `gridwright chaos --case ID`, or a storm's seed
+    id: str  # plays it again: `python -m gridchaos --case ID`, or a storm's seed
     database: str  # "sqlite" or "postgres"
     kills: int
     faults: int  # of the venue, that struck

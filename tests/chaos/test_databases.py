@@ -1,6 +1,6 @@
 """Databases that go wrong under real services while an order fills; and files that are found torn at the start.
 
-Here are those that take seconds. All others: `gridwright chaos --databases`.
+Here are those that take seconds. All others: `python -m gridchaos --databases`.
 """
 
 from collections.abc import Callable, Mapping

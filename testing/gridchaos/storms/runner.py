@@ -163,7 +163,7 @@ def _look_into(schedule: Schedule, result: Result, options: Options, workers: Ex
             say(f"    {event}")
     path = _beside(options.results, result, "json")
     path.write_text(schedule.to_json(), encoding="utf-8")
-    say(f"  played again by: gridwright chaos --storm {path}")
+    say(f"  played again by: python -m gridchaos --storm {path}")
 
 
 def promises(result: Result) -> frozenset[str]:
