@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from gridtesting.databases import POSTGRES, SQLITE, Database, make_template
-from gridtesting.postgres import PostgresServer, running_postgres
+from gridtesting.live.databases import POSTGRES, SQLITE, Database, make_template
+from gridtesting.live.postgres import PostgresServer, running_postgres
 
 settings.register_profile("shared", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared")

@@ -19,7 +19,7 @@ from gridbench.simex_load import measure_orders
 from gridbench.simex_stream import EVERYTHING, measure_stream
 from gridbench.steps import Results, measure_steps
 from gridbench.targets import targets
-from gridtesting.postgres import running_postgres
+from gridtesting.live.postgres import running_postgres
 
 FEWEST_ROUNDS = 10
 

@@ -19,7 +19,7 @@ import psycopg
 from gridbench.case import Case
 from gridbench.process import Turn, Worker
 from gridbench.usage import fine_cpu_seconds_of, with_children
-from gridtesting.postgres import PostgresServer, running_postgres
+from gridtesting.live.postgres import PostgresServer, running_postgres
 
 _REPORT_SECONDS = 1.1  # a session of Postgres reports what it did once a second, at the end of a transaction
 _ATTACH_SECONDS = 10.0

@@ -23,7 +23,7 @@ from gridctl.examples import example
 from gridctl.house import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX
 from gridctl.stage import Stage
 from gridctl.toml import to_toml
-from gridtesting.processes import Stack, running_stack
+from gridtesting.live.processes import Stack, running_stack
 from gridwright.v1 import models_pb2, simex_pb2
 
 SAMPLES = 50  # of tick-to-order

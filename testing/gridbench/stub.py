@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator
 from gridbench.case import CASES, accepted, rules
 from gridrpc.convert_orders import result_to_proto
 from gridrpc.server import start_server
-from gridtesting.executor import Context, FakeExecutor
-from gridtesting.prices import FakePrices
+from gridtesting.fakes.executor import Context, FakeExecutor
+from gridtesting.fakes.pricemon import FakePrices
 from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2, pricemon_pb2, pricemon_pb2_grpc
 
 

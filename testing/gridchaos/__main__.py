@@ -18,7 +18,7 @@ from gridchaos.results import ENGINE, ZEROS, Result, read
 from gridchaos.soak import run_soak
 from gridchaos.storms.runner import Options as Storms
 from gridchaos.storms.runner import run_storm, run_storms, storm_of
-from gridtesting.disks import NotPermittedError
+from gridtesting.live.disks import NotPermittedError
 
 
 def main() -> int:

@@ -17,8 +17,8 @@ from gridchaos.storms.deployment import storm_house
 from gridchaos.storms.schedule import draw_soak
 from gridchaos.storms.storm import Storm
 from gridchaos.venue_changes.watcher import VenueWatch
-from gridtesting.databases import SQLITE, Database
-from gridtesting.processes import Stack
+from gridtesting.live.databases import SQLITE, Database
+from gridtesting.live.processes import Stack
 
 BEAT_SECONDS = 0.5
 Say = Callable[[str], None]

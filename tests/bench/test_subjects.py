@@ -9,7 +9,7 @@ import pytest
 from gridbench.case import BY_SLOTS
 from gridbench.process import BenchError, stub_executor, worker
 from gridbench.steps import ENGINE, FLOOR, PER_ACTION, SUBJECTS
-from gridtesting.databases import Database
+from gridtesting.live.databases import Database
 
 CASE = BY_SLOTS[0]
 STEPS = 2

@@ -13,8 +13,8 @@ from gridchaos.harness.deployment import still_house
 from gridchaos.harness.grid_driver import DEADLINE_SECONDS, Grid
 from gridctl.house import EXECUTOR, ORCHESTRATOR
 from gridrpc.settings import read_toml
-from gridtesting.disks import NotPermittedError
-from gridtesting.processes import Stack
+from gridtesting.live.disks import NotPermittedError
+from gridtesting.live.processes import Stack
 from gridwright.v1 import models_pb2
 
 pytestmark = pytest.mark.system

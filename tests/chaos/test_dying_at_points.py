@@ -11,7 +11,7 @@ from gridchaos.matrix.case import Case, Phase
 from gridchaos.matrix.player import NotPassedError, play
 from gridchaos.matrix.selection import Surveyed, essentials, matrix
 from gridchaos.matrix.survey import carry_out, put_together, tasks, unpassed
-from gridtesting.databases import Database
+from gridtesting.live.databases import Database
 
 pytestmark = pytest.mark.system
 

@@ -17,7 +17,7 @@ FREEZE = """
 import asyncio, sys
 from pathlib import Path
 from gridctl.child import Child, Service
-from gridtesting.processes import Process
+from gridtesting.live.processes import Process
 
 async def main():
     process = Process(Service("sleeper", "sleeper", Path("x"), "h:1"), Path("log"))

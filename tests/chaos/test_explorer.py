@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gridtesting.explorer import DEAD_END, BrokenPromiseError, Explored, TooManyStatesError, explore
+from gridtesting.model.explorer import DEAD_END, BrokenPromiseError, Explored, TooManyStatesError, explore
 
 Jugs = tuple[int, int]
 

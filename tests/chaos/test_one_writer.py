@@ -8,7 +8,7 @@ from gridchaos.matrix.case import Phase
 from gridchaos.matrix.matrix import parse
 from gridchaos.matrix.paused_process import Stop, play_stop, stops
 from gridchaos.matrix.selection import Surveyed
-from gridtesting.databases import Database
+from gridtesting.live.databases import Database
 
 pytestmark = pytest.mark.system
 

@@ -5,11 +5,11 @@ from dataclasses import fields, replace
 
 import pytest
 
-from gridtesting.explorer import BrokenPromiseError, explore
-from gridtesting.protocol.model import explore_protocol, protocol
-from gridtesting.protocol.promises import PROMISES, nothing_older_under_way
-from gridtesting.protocol.rules import Bounds, Rules
-from gridtesting.protocol.world import World
+from gridtesting.model.explorer import BrokenPromiseError, explore
+from gridtesting.model.model import explore_protocol, protocol
+from gridtesting.model.promises import PROMISES, nothing_older_under_way
+from gridtesting.model.rules import Bounds, Rules
+from gridtesting.model.world import World
 
 KILLED = Bounds(actions=1, epochs=2, executor_kills=1)
 THREE_STARTS = Bounds(actions=1, epochs=3, executor_kills=0)

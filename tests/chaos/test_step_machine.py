@@ -1,7 +1,7 @@
 """The step machine against a venue with all faults: decide, record, execute, commit, in any mixture with deaths of
 either side, takeovers while the old one only sleeps, halts, fills, late requests and time.
 
-What is real and what is modelled, [the world](../../libs/gridtesting/step_world.py) says.
+What is real and what is modelled, [the world](../../testing/gridtesting/steps/world.py) says.
 """
 
 import asyncio
@@ -24,9 +24,9 @@ from gridcore.market import MarketRules
 from gridcore.state import Mode, Rule, State
 from gridcore.triggers import OrdersUpdated, Plan, PriceChanged, Ticked
 from gridrpc.convert_plan import plan_from_json
-from gridtesting.step_promises import StepPromises
-from gridtesting.step_world import StepWorld
-from gridtesting.venue import Fault
+from gridtesting.fakes.venue import Fault
+from gridtesting.steps.promises import StepPromises
+from gridtesting.steps.world import StepWorld
 from orchestrator.activities import Activities, RequestBelowFloorError
 from orchestrator.bridge import Bridge
 from orchestrator.desk import Desk

@@ -18,7 +18,7 @@ from gridchaos.storms.schedule import (
     Stop,
 )
 from gridchaos.storms.storm import play
-from gridtesting.databases import SQLITE, Database
+from gridtesting.live.databases import SQLITE, Database
 
 pytestmark = pytest.mark.system
 

@@ -14,7 +14,7 @@ from gridcore.quiet_band import quiet_band
 from gridcore.settle import settle
 from gridcore.state import Foreign
 from gridcore.triggers import ConditionsSeen
-from gridtesting.driver import GridDriver, told
+from gridtesting.fakes.grid_driver import GridDriver, told
 from gridtesting.grids import MARKET, grid
 
 D = Decimal

@@ -10,7 +10,7 @@ from gridcore.funds import needed, present, steady, to_record
 from gridcore.orders import Role
 from gridcore.state import Foreign, Funds, Mode, Rule
 from gridcore.triggers import ConditionsSeen, EnterSafeMode, ExitSafeMode
-from gridtesting.driver import GridDriver, cancels, told
+from gridtesting.fakes.grid_driver import GridDriver, cancels, told
 from gridtesting.grids import MARKET, grid
 
 D = Decimal

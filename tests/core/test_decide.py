@@ -12,7 +12,7 @@ from gridcore.orders import OrderStatus, OrderType, Role
 from gridcore.slots import PositionStatus
 from gridcore.state import Mode, Rule
 from gridcore.triggers import EnterSafeMode, ModeChanged, OrdersUpdated, Ticked
-from gridtesting.driver import PREFIX, GridDriver, cancels, places, told
+from gridtesting.fakes.grid_driver import PREFIX, GridDriver, cancels, places, told
 from gridtesting.grids import MARKET, grid
 
 D = Decimal

@@ -23,8 +23,8 @@ from gridcore.settle import settle
 from gridcore.slots import PositionStatus
 from gridcore.state import Foreign, Funds, Mode, Rule, State
 from gridcore.triggers import ConditionsSeen, ModeChanged, OrdersUpdated, PriceChanged, Ticked, Trigger
+from gridtesting.fakes.venue_model import VenueModel
 from gridtesting.grids import MARKET, grid
-from gridtesting.venue_model import VenueModel
 
 PREFIX = id_prefix("bot", MARKET.symbol)
 MAX_POSITION = Decimal("0.004")

@@ -11,8 +11,8 @@ from gridcore.orders import Role
 from gridcore.settle import settle
 from gridcore.state import State
 from gridcore.triggers import OrdersUpdated, Plan, PriceChanged, Trigger
+from gridtesting.fakes.venue_model import VenueModel
 from gridtesting.grids import MARKET, grid
-from gridtesting.venue_model import VenueModel
 
 D = Decimal
 

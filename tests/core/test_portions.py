@@ -8,7 +8,7 @@ from gridcore.orders import Role
 from gridcore.portions import MOST_ACTIONS, MOST_OPENINGS, is_full
 from gridcore.state import Mode
 from gridcore.triggers import Plan
-from gridtesting.driver import GridDriver, cancels, places
+from gridtesting.fakes.grid_driver import GridDriver, cancels, places
 from gridtesting.grids import MARKET, grid
 
 D = Decimal

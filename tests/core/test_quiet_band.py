@@ -13,7 +13,7 @@ from gridcore.ladder import ladder
 from gridcore.quiet_band import quiet_band
 from gridcore.state import Mode
 from gridcore.triggers import PriceChanged
-from gridtesting.driver import GridDriver
+from gridtesting.fakes.grid_driver import GridDriver
 from gridtesting.grids import MARKET, grid
 
 D = Decimal

@@ -22,7 +22,7 @@ from gridsim.market import MarketEvent
 from gridsim.paper import market_rules
 from gridsim.rules import SymbolRules
 from gridsim.simulation import Simulation
-from gridtesting.driver import GridDriver
+from gridtesting.fakes.grid_driver import GridDriver
 from gridtesting.grids import MARKET, grid
 
 D = Decimal

@@ -6,7 +6,7 @@ import pytest
 
 from gridcore.actions import Outcome
 from gridcore.reconcile import Discrepancies, VenueSnapshot, live_openings, reconcile
-from gridtesting.driver import GridDriver
+from gridtesting.fakes.grid_driver import GridDriver
 from gridtesting.grids import grid
 
 

@@ -13,7 +13,7 @@ from gridcore.settle import settle
 from gridcore.slots import InventorySlot, SlotRefusal
 from gridcore.state import Foreign, Funds, Mode, Rule
 from gridcore.triggers import ConditionsSeen, EnterSafeMode, OrdersUpdated, Plan, Ticked
-from gridtesting.driver import GridDriver, places, told
+from gridtesting.fakes.grid_driver import GridDriver, places, told
 from gridtesting.grids import MARKET, grid
 
 D = Decimal

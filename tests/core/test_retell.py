@@ -15,7 +15,7 @@ from gridcore.retell import retell
 from gridcore.settle import settle
 from gridcore.state import State
 from gridcore.triggers import OrdersUpdated, Plan, PriceChanged
-from gridtesting.driver import GridDriver
+from gridtesting.fakes.grid_driver import GridDriver
 from gridtesting.grids import MARKET, grid
 
 

@@ -15,7 +15,7 @@ from gridcore.orders import OrderStatus, Role
 from gridcore.slots import PositionStatus, SlotStatus
 from gridcore.state import Mode
 from gridsim.chance import bits
-from gridtesting.driver import GridDriver
+from gridtesting.fakes.grid_driver import GridDriver
 from gridtesting.grids import MARKET, grid
 
 D = Decimal

@@ -17,7 +17,7 @@ from gridcore.orders import OrderStatus, Role, Side
 from gridcore.quiet_band import quiet_band
 from gridcore.state import Foreign, Funds
 from gridcore.triggers import ConditionsSeen, PriceChanged
-from gridtesting.driver import GridDriver, cancels, told
+from gridtesting.fakes.grid_driver import GridDriver, cancels, told
 from gridtesting.grids import MARKET, grid
 
 D = Decimal

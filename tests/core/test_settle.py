@@ -15,7 +15,7 @@ from gridcore.settle import settle
 from gridcore.slots import PositionStatus, SlotStatus
 from gridcore.state import Mode
 from gridcore.triggers import Plan, PriceChanged
-from gridtesting.driver import GridDriver, places
+from gridtesting.fakes.grid_driver import GridDriver, places
 from gridtesting.grids import MARKET, grid
 
 D = Decimal

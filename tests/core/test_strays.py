@@ -14,7 +14,7 @@ from gridcore.orders import OrderStatus, Role
 from gridcore.slots import PositionStatus
 from gridcore.state import Mode, RiskFlags, Rule, unrealised_pnl
 from gridcore.triggers import EnterSafeMode, PriceChanged
-from gridtesting.driver import GridDriver, cancels, places, told
+from gridtesting.fakes.grid_driver import GridDriver, cancels, places, told
 from gridtesting.grids import grid
 
 D = Decimal

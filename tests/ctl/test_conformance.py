@@ -22,7 +22,7 @@ from gridcore.orders import OrderType, Role, Side
 from gridctl.conformance import Options, run_conformance
 from gridctl.screen import Screen
 from gridrpc.settings import ConfigError, Table
-from gridtesting.simex import SimexHandle, running_simex
+from gridtesting.live.simex import SimexHandle, running_simex
 
 LIVE = {"NEW", "PARTIALLY_FILLED"}
 REGENERATE = (

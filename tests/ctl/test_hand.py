@@ -11,7 +11,7 @@ from rich.console import Console
 from gridctl.__main__ import run
 from gridctl.arguments import parser
 from gridsim.rules import SymbolRules
-from gridtesting.simex import STILL_MARKET, SimexHandle, running_simex
+from gridtesting.live.simex import STILL_MARKET, SimexHandle, running_simex
 from simex.config import MarketSettings
 
 OTHER = MarketSettings(SymbolRules("ETH/USDT"), running=False, seed=7)

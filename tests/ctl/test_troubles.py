@@ -16,7 +16,7 @@ from gridctl.wires import Wires
 from gridrpc.channel import open_sync_channel
 from gridrpc.server import start_server
 from gridservice.troubles import Kind, Troubles
-from gridtesting.orchestrator import eventually
+from gridtesting.live.orchestrator import eventually
 from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2
 
 DESCRIPTOR = executor_pb2.DESCRIPTOR.services_by_name["Executor"]

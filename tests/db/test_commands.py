@@ -19,8 +19,8 @@ from gridctl.arguments import parser
 from griddb.errors import SchemaError
 from griddb.schemas import Schema, begin_at_once
 from griddb.session import open_engine
-from gridtesting.databases import Database
-from gridtesting.postgres import PASSWORD, PostgresServer, binaries
+from gridtesting.live.databases import Database
+from gridtesting.live.postgres import PASSWORD, PostgresServer, binaries
 from orchestrator.errors import UnfinishableError
 from orchestrator.store.naming import state_path
 from orchestrator.store.opening import OpenStores, open_stores

@@ -10,7 +10,7 @@ import pytest
 
 from griddb.errors import DamagedError, UnreachableError
 from griddb.files import PatientFile
-from gridtesting.disks import NotPermittedError, SmallDisk, small_disk, unwritable
+from gridtesting.live.disks import NotPermittedError, SmallDisk, small_disk, unwritable
 from gridtesting.waiting import until
 
 ROWS = 200

@@ -9,7 +9,7 @@ from executor.ledger import cursors
 from executor.ledger.store import open_ledger
 from executor.ledger.writer import LeaseTakenError
 from executor.ports import TradeCursor
-from gridtesting.databases import Database
+from gridtesting.live.databases import Database
 
 
 def cut_all_connections(database: Database) -> None:

@@ -15,8 +15,8 @@ from griddb.errors import CommitUnknownError, DamagedError, UnreachableError
 from griddb.reach import until_reachable
 from griddb.session import Session, lock_key
 from griddb.urls import parse_url
-from gridtesting.databases import Database
-from gridtesting.postgres import PASSWORD, PostgresServer, running_postgres
+from gridtesting.live.databases import Database
+from gridtesting.live.postgres import PASSWORD, PostgresServer, running_postgres
 from gridtesting.waiting import until
 
 KEY = lock_key("test")

@@ -8,9 +8,9 @@ import pytest
 
 from gridcore.actions import PlaceOrder
 from gridcore.orders import OrderType, Role, Side
-from gridtesting.databases import POSTGRES, SQLITE, Database
-from gridtesting.live_executor import ledgers_in
-from gridtesting.venue import FakeVenue, ManualClock
+from gridtesting.fakes.venue import FakeVenue, ManualClock
+from gridtesting.live.databases import POSTGRES, SQLITE, Database
+from gridtesting.live.executor import ledgers_in
 
 MakePlace = Callable[..., PlaceOrder]
 

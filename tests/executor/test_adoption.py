@@ -15,8 +15,8 @@ from gridcore.actions import Fill, OrderUpdate, Outcome, PlaceOrder
 from gridcore.ids import client_order_id, id_prefix
 from gridcore.orders import OrderStatus, OrderType, Role, Side
 from gridrpc.faults import fault_of
-from gridtesting.live_executor import SYMBOL, LiveExecutor, running_executor
-from gridtesting.venue import FakeVenue, Fault, ManualClock
+from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
+from gridtesting.live.executor import SYMBOL, LiveExecutor, running_executor
 from gridtesting.waiting import until
 from gridwright.v1 import executor_pb2
 

@@ -15,8 +15,8 @@ from gridrpc import convert_orders as convert
 from gridrpc.channel import open_channel
 from gridrpc.faults import Fault as RpcFault
 from gridrpc.faults import fault_of
-from gridtesting.live_executor import STEPWISE, SYMBOL, running_executor
-from gridtesting.venue import FakeVenue, Fault, ManualClock
+from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
+from gridtesting.live.executor import STEPWISE, SYMBOL, running_executor
 from gridtesting.waiting import until
 from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2
 

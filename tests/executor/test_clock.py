@@ -3,7 +3,7 @@
 import pytest
 
 from executor.clock import VenueClock
-from gridtesting.venue import FakeVenue, ManualClock
+from gridtesting.fakes.venue import FakeVenue, ManualClock
 
 TRIP_MS = 600
 

@@ -19,7 +19,7 @@ from executor.venue_row import ClientIds, Repeat
 from gridcore.actions import PlaceOrder
 from gridcore.ids import LENGTH, parse_client_order_id
 from gridcore.orders import OrderStatus
-from gridtesting.venue import RULES, FakeVenue, Fault, ManualClock
+from gridtesting.fakes.venue import RULES, FakeVenue, Fault, ManualClock
 
 SYMBOL = "BTC/USDT"
 STAKES = Stakes(RULES, ask=Decimal(60_000), free_quote=Decimal(1_000))

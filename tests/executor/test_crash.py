@@ -12,8 +12,8 @@ import pytest
 
 from gridcore.actions import Action, ActionResult, CancelOrder, Fill, OrderUpdate, Outcome, PlaceOrder
 from gridcore.orders import OrderStatus
-from gridtesting.live_executor import STEPWISE, SYMBOL, CrashPoint, LiveExecutor, running_executor
-from gridtesting.venue import FakeVenue, Fault, ManualClock
+from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
+from gridtesting.live.executor import STEPWISE, SYMBOL, CrashPoint, LiveExecutor, running_executor
 from gridwright.v1 import executor_pb2
 
 MakePlace = Callable[..., PlaceOrder]

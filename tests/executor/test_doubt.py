@@ -16,8 +16,8 @@ from executor.ports import VenueOrder
 from gridcore.actions import OrderUpdate, Outcome, PlaceOrder
 from gridcore.orders import OrderStatus
 from gridrpc.faults import fault_of
-from gridtesting.live_executor import QUICK, SYMBOL, LiveExecutor, running_executor
-from gridtesting.venue import FakeVenue, Fault, ManualClock
+from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
+from gridtesting.live.executor import QUICK, SYMBOL, LiveExecutor, running_executor
 from gridtesting.waiting import until
 from gridwright.v1 import executor_pb2
 

@@ -16,8 +16,8 @@ from executor.ports import (
 )
 from gridcore.actions import PlaceOrder
 from gridcore.orders import OrderStatus
-from gridtesting.live_executor import SYMBOL
-from gridtesting.venue import FakeVenue, Fault, ManualClock
+from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
+from gridtesting.live.executor import SYMBOL
 
 MakePlace = Callable[..., PlaceOrder]
 

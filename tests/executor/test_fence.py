@@ -9,8 +9,8 @@ import pytest
 
 from gridcore.actions import Outcome, PlaceOrder
 from gridrpc.faults import fault_of
-from gridtesting.live_executor import SYMBOL, CrashPoint, running_executor
-from gridtesting.venue import FakeVenue, Fault, ManualClock
+from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
+from gridtesting.live.executor import SYMBOL, CrashPoint, running_executor
 from gridtesting.waiting import until
 from gridwright.v1 import executor_pb2
 

@@ -12,8 +12,8 @@ from gridcore.actions import Fill, OrderUpdate, PlaceOrder
 from gridcore.orders import OrderStatus, Side
 from gridrpc.faults import Fault as Refusal
 from gridrpc.faults import fault_of
-from gridtesting.live_executor import STEPWISE, SYMBOL, LiveExecutor, running_executor
-from gridtesting.venue import FakeVenue, ManualClock
+from gridtesting.fakes.venue import FakeVenue, ManualClock
+from gridtesting.live.executor import STEPWISE, SYMBOL, LiveExecutor, running_executor
 from gridwright.v1 import executor_pb2, models_pb2
 
 MakePlace = Callable[..., PlaceOrder]

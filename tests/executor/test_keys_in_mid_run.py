@@ -10,9 +10,9 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from gridrpc.channel import open_channel
-from gridtesting.orchestrator import eventually
-from gridtesting.processes import start_listening
-from gridtesting.simex import SimexHandle, running_simex
+from gridtesting.live.orchestrator import eventually
+from gridtesting.live.processes import start_listening
+from gridtesting.live.simex import SimexHandle, running_simex
 from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2, simex_pb2
 
 pytestmark = pytest.mark.system

@@ -16,8 +16,8 @@ from gridcore.actions import Fill, OrderUpdate, PlaceOrder
 from gridcore.orders import OrderStatus
 from gridrpc.faults import Fault as Refusal
 from gridrpc.faults import fault_of
-from gridtesting.live_executor import STEPWISE, SYMBOL, CrashPoint, LiveExecutor, running_executor
-from gridtesting.venue import FakeVenue, Fault, ManualClock
+from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
+from gridtesting.live.executor import STEPWISE, SYMBOL, CrashPoint, LiveExecutor, running_executor
 from gridtesting.waiting import until
 from gridwright.v1 import executor_pb2, models_pb2
 

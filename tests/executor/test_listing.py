@@ -12,8 +12,8 @@ from executor.ports import UnknownSymbolError
 from gridcore.actions import Outcome, PlaceOrder
 from gridrpc.convert_orders import action_to_proto, result_from_proto
 from gridrpc.faults import FailedPrecondition, fault_of
-from gridtesting.live_executor import QUICK, SYMBOL, LiveExecutor, running_executor
-from gridtesting.venue import FakeVenue, ManualClock
+from gridtesting.fakes.venue import FakeVenue, ManualClock
+from gridtesting.live.executor import QUICK, SYMBOL, LiveExecutor, running_executor
 from gridtesting.waiting import until
 from gridwright.v1 import executor_pb2, models_pb2
 

@@ -13,8 +13,8 @@ from executor.rate_limit import Budget
 from executor.reads import Reader
 from executor.throttle import Throttle
 from gridcore.actions import PlaceOrder
-from gridtesting.live_executor import SYMBOL
-from gridtesting.venue import FakeVenue, ManualClock
+from gridtesting.fakes.venue import FakeVenue, ManualClock
+from gridtesting.live.executor import SYMBOL
 
 MakePlace = Callable[..., PlaceOrder]
 

@@ -29,8 +29,8 @@ from executor.service import Executor
 from gridcore.actions import Action, ActionResult, CancelOrder, Fill, OrderUpdate, Outcome, PlaceOrder
 from gridcore.orders import OrderStatus, OrderType, Role, Side
 from gridrpc.faults import AlreadyExists, FailedPrecondition
-from gridtesting.live_executor import STEPWISE, SYMBOL, CrashError, CrashPoint, fresh_ledger, mortal
-from gridtesting.venue import FakeVenue, Fault, ManualClock
+from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
+from gridtesting.live.executor import STEPWISE, SYMBOL, CrashError, CrashPoint, fresh_ledger, mortal
 
 PLACE_FAULTS = st.lists(st.none() | st.sampled_from([fault for fault in Fault if fault is not Fault.HANG]), max_size=4)
 PICKS = st.integers(0, 1_000)

@@ -13,7 +13,7 @@ from executor.config import Credentials, VenueSettings
 from executor.ports import ReadFailedError, TradeCursor, UnreadableError, VenueOrder
 from executor.request_weights import RequestWeights
 from gridcore.orders import OrderStatus
-from gridtesting.canned import CannedServer, canned
+from gridtesting.fakes.canned_server import CannedServer, canned
 
 SYMBOL = "BTC/USDT"
 NOW_MS = 1_763_000_000_000

@@ -5,8 +5,8 @@ from typing import Any
 
 from executor.ports import Refusal, RefusedError, VenueOrder
 from gridcore.actions import CancelOrder, Outcome, PlaceOrder
-from gridtesting.live_executor import STEPWISE, running_executor
-from gridtesting.venue import FakeVenue, ManualClock
+from gridtesting.fakes.venue import FakeVenue, ManualClock
+from gridtesting.live.executor import STEPWISE, running_executor
 from gridtesting.waiting import until
 from gridwright.v1 import executor_pb2, models_pb2
 

@@ -19,9 +19,9 @@ from gridctl.child import Child
 from gridrpc import convert_orders as convert
 from gridrpc.channel import open_channel
 from gridrpc.faults import fault_of
-from gridtesting.databases import POSTGRES, SQLITE, Database
-from gridtesting.processes import run_to_end, start_listening
-from gridtesting.simex import SimexHandle, running_simex
+from gridtesting.live.databases import POSTGRES, SQLITE, Database
+from gridtesting.live.processes import run_to_end, start_listening
+from gridtesting.live.simex import SimexHandle, running_simex
 from gridwright.v1 import executor_pb2, executor_pb2_grpc, simex_pb2
 
 pytestmark = pytest.mark.system

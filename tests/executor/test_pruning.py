@@ -13,8 +13,8 @@ from gridcore.actions import OrderUpdate, Outcome, PlaceOrder
 from gridcore.state import State, Totals
 from gridrpc.channel import open_channel
 from gridrpc.faults import fault_of
-from gridtesting.live_executor import STEPWISE, SYMBOL, CrashError, CrashPoint, LiveExecutor, running_executor
-from gridtesting.venue import FakeVenue, Fault, ManualClock
+from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
+from gridtesting.live.executor import STEPWISE, SYMBOL, CrashError, CrashPoint, LiveExecutor, running_executor
 from gridwright.v1 import executor_pb2
 from orchestrator.errors import BrokenBondError
 from orchestrator.executor_client import ExecutorClient

@@ -8,8 +8,8 @@ import pytest
 
 from gridcore.actions import Outcome, PlaceOrder
 from gridrpc.faults import FailedPrecondition, fault_of
-from gridtesting.live_executor import SYMBOL, LiveExecutor, running_executor
-from gridtesting.venue import FakeVenue, Fault, ManualClock
+from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
+from gridtesting.live.executor import SYMBOL, LiveExecutor, running_executor
 from gridtesting.waiting import until
 from gridwright.v1 import executor_pb2, models_pb2
 

@@ -6,7 +6,7 @@ import pytest
 
 from executor.rate_limit import Budget, LimitKind, Need, Priority, RateLimit, Reason, TokenBucket
 from executor.throttle import BlockedError, Throttle, Ticket, in_background
-from gridtesting.venue import ManualClock
+from gridtesting.fakes.venue import ManualClock
 from gridtesting.waiting import until
 
 MINUTE = RateLimit(LimitKind.WEIGHT, 60_000, 100)

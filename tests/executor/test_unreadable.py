@@ -7,8 +7,8 @@ import pytest
 
 from gridcore.actions import Fill, OrderUpdate, Outcome, PlaceOrder
 from gridcore.orders import OrderStatus, Side
-from gridtesting.live_executor import QUICK, SYMBOL, LiveExecutor, running_executor
-from gridtesting.venue import FakeVenue, Fault, ManualClock
+from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
+from gridtesting.live.executor import QUICK, SYMBOL, LiveExecutor, running_executor
 from gridtesting.waiting import until
 from gridwright.v1 import executor_pb2, models_pb2
 

@@ -13,8 +13,8 @@ from executor.ports import Hint
 from gridcore.actions import Fill, OrderUpdate, PlaceOrder
 from gridcore.orders import OrderStatus
 from gridrpc.faults import fault_of
-from gridtesting.live_executor import STEPWISE, SYMBOL, running_executor
-from gridtesting.venue import FakeVenue, ManualClock
+from gridtesting.fakes.venue import FakeVenue, ManualClock
+from gridtesting.live.executor import STEPWISE, SYMBOL, running_executor
 from gridwright.v1 import executor_pb2
 
 MakePlace = Callable[..., PlaceOrder]

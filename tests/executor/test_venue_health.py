@@ -18,7 +18,7 @@ from executor.ports import (
 from executor.standing import Standing
 from executor.venue_health import GRACE_MS, VenueHealth
 from gridservice.troubles import Kind, Troubles
-from gridtesting.venue import ManualClock
+from gridtesting.fakes.venue import ManualClock
 
 SECRET = "s3cret"
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gridtesting.databases import Database
-from gridtesting.orchestrator import World, serving_world
+from gridtesting.live.databases import Database
+from gridtesting.live.orchestrator import World, serving_world
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from gridcore.actions import PlaceOrder
 from gridservice.steady import steady_ms
-from gridtesting.orchestrator import Client, World, eventually, run_inside
+from gridtesting.live.orchestrator import Client, World, eventually, run_inside
 from gridtesting.waiting import until
 from gridwright.v1 import models_pb2
 from orchestrator.clock import now_ms

@@ -14,10 +14,10 @@ import sqlalchemy as sa
 from gridchaos.databases.lossy_proxy import DatabaseWire
 from gridctl.health import serves
 from gridctl.ports import free_ports
-from gridtesting.databases import POSTGRES, Database, make_template
+from gridtesting.live.databases import POSTGRES, Database, make_template
+from gridtesting.live.orchestrator import BTC, Client, World, eventually, run_to_end, serving_world, spawn, trading
+from gridtesting.live.postgres import PASSWORD, PostgresServer, running_postgres
 from gridtesting.metrics import scrape
-from gridtesting.orchestrator import BTC, Client, World, eventually, run_to_end, serving_world, spawn, trading
-from gridtesting.postgres import PASSWORD, PostgresServer, running_postgres
 from gridtesting.waiting import until
 
 

@@ -7,7 +7,7 @@ import grpc
 import pytest
 
 from gridrpc.faults import Unavailable, fault_of
-from gridtesting.orchestrator import BTC, START, Running, World, eventually, run_inside
+from gridtesting.live.orchestrator import BTC, START, Running, World, eventually, run_inside
 from gridtesting.waiting import until
 from gridwright.v1 import models_pb2, orchestrator_pb2
 

@@ -6,8 +6,8 @@ from gridcore.actions import Outcome, PlaceOrder
 from gridcore.orders import OrderStatus
 from gridcore.slots import SlotStatus
 from gridcore.state import State
+from gridtesting.live.orchestrator import BTC, World, run_inside
 from gridtesting.metrics import scrape
-from gridtesting.orchestrator import BTC, World, run_inside
 from gridtesting.waiting import until
 from orchestrator.clock import now_ms
 

@@ -8,7 +8,7 @@ import pytest
 
 from gridcore.actions import Outcome
 from gridrpc.channel import open_channel
-from gridtesting.orchestrator import BTC, World
+from gridtesting.live.orchestrator import BTC, World
 from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2, pricemon_pb2, pricemon_pb2_grpc
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from gridrpc.channel import open_channel
 from gridrpc.faults import NotFound, fault_of
-from gridtesting.gates import gates_before
-from gridtesting.orchestrator import BTC, START, World, run_inside
+from gridtesting.live.orchestrator import BTC, START, World, run_inside
+from gridtesting.lockstep.gates import gates_before
 from gridtesting.waiting import until
 from gridwright.v1 import executor_pb2, executor_pb2_grpc, pricemon_pb2, pricemon_pb2_grpc
 from orchestrator.views import state_view

@@ -14,7 +14,7 @@ from gridcore.settle import settle
 from gridcore.state import Foreign, Funds, Mode, Rule
 from gridcore.triggers import ConditionsSeen, Ticked
 from gridservice.troubles import CLASS_OF, Kind, TroubleClass
-from gridtesting.driver import GridDriver
+from gridtesting.fakes.grid_driver import GridDriver
 from gridtesting.grids import MARKET, grid
 from orchestrator.grid_troubles import GridTrouble, grid_troubles
 

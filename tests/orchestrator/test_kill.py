@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from gridcore.orders import Role
-from gridtesting.orchestrator import BTC, Client, World, eventually, spawn, trading
+from gridtesting.live.orchestrator import BTC, Client, World, eventually, spawn, trading
 from gridtesting.waiting import until
 from gridwright.v1 import orchestrator_pb2
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from gridtesting.databases import Database
+from gridtesting.live.databases import Database
 from orchestrator import dbos_runtime
 from orchestrator.dbos_schema import DbosSchema
 from orchestrator.errors import UnfinishableError

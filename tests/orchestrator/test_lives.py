@@ -12,8 +12,8 @@ from gridcore.ids import client_order_id, id_prefix
 from gridcore.orders import OrderStatus, OrderType, Role, Side
 from gridcore.state import State
 from gridrpc.faults import FailedPrecondition, fault_of
-from gridtesting.orchestrator import BTC, ETH, START, Running, World, eventually, run_inside, run_to_end
-from gridtesting.venue_model import ModelOrder
+from gridtesting.fakes.venue_model import ModelOrder
+from gridtesting.live.orchestrator import BTC, ETH, START, Running, World, eventually, run_inside, run_to_end
 from gridtesting.waiting import until
 from gridwright.v1 import orchestrator_pb2
 from orchestrator.errors import StopError

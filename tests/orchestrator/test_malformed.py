@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from gridtesting.orchestrator import BTC, START, World, run_inside, spawn
+from gridtesting.live.orchestrator import BTC, START, World, run_inside, spawn
 from gridtesting.waiting import until
 from gridwright.v1 import models_pb2
 

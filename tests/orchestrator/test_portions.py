@@ -3,7 +3,7 @@
 import pytest
 
 from gridcore.portions import MOST_ACTIONS
-from gridtesting.orchestrator import BTC, World, eventually, run_inside
+from gridtesting.live.orchestrator import BTC, World, eventually, run_inside
 from gridtesting.waiting import until
 from gridwright.v1 import models_pb2
 

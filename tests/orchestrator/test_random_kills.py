@@ -9,7 +9,7 @@ import grpc
 
 from gridcore.actions import Fill
 from gridrpc.convert_state import state_from_proto
-from gridtesting.orchestrator import BTC, Child, World, eventually, spawn, trading
+from gridtesting.live.orchestrator import BTC, Child, World, eventually, spawn, trading
 
 KILLS = int(os.environ.get("GRIDWRIGHT_KILLS", "5"))
 

@@ -12,7 +12,7 @@ from gridcore.slots import PositionStatus
 from gridcore.state import Mode, State
 from gridrpc.convert_state import state_from_proto
 from gridrpc.crash import CRASH
-from gridtesting.orchestrator import BTC, Running, World, run_inside, run_to_end, spawn
+from gridtesting.live.orchestrator import BTC, Running, World, run_inside, run_to_end, spawn
 from gridtesting.waiting import until
 from gridwright.v1 import executor_pb2
 from orchestrator import retention

@@ -13,7 +13,7 @@ from gridrpc.convert_orders import result_from_proto
 from gridrpc.convert_plan import plan_from_proto
 from gridrpc.convert_state import digest, state_from_proto
 from gridtesting.grids import MARKET
-from gridtesting.orchestrator import BTC, ETH, Client, Running, World, run_inside
+from gridtesting.live.orchestrator import BTC, ETH, Client, Running, World, run_inside
 from gridtesting.waiting import until
 from gridwright.v1 import orchestrator_pb2
 from orchestrator import retention

@@ -11,7 +11,7 @@ import pytest
 from gridcore.actions import Outcome
 from gridcore.state import Mode, Rule
 from gridcore.triggers import ConditionsSeen
-from gridtesting.orchestrator import BTC, Child, Client, World, eventually, run_inside, spawn, trading
+from gridtesting.live.orchestrator import BTC, Child, Client, World, eventually, run_inside, spawn, trading
 from gridtesting.waiting import until
 from gridwright.v1 import models_pb2, orchestrator_pb2
 from orchestrator.price_client import PriceHeard

@@ -13,10 +13,21 @@ from gridcore.ids import client_order_id, id_prefix
 from gridcore.orders import OrderStatus, OrderType, Role, Side
 from gridrpc.convert_plan import plan_from_json, plan_json
 from gridrpc.faults import FailedPrecondition
-from gridtesting.databases import SQLITE
-from gridtesting.executor import Request
-from gridtesting.orchestrator import BTC, ETH, START, Client, World, eventually, run_inside, run_to_end, spawn, trading
-from gridtesting.venue_model import ModelOrder
+from gridtesting.fakes.executor import Request
+from gridtesting.fakes.venue_model import ModelOrder
+from gridtesting.live.databases import SQLITE
+from gridtesting.live.orchestrator import (
+    BTC,
+    ETH,
+    START,
+    Client,
+    World,
+    eventually,
+    run_inside,
+    run_to_end,
+    spawn,
+    trading,
+)
 from gridtesting.waiting import until
 from gridwright.v1 import executor_pb2
 from orchestrator.errors import UnfinishableError

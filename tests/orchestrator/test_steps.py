@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from gridtesting.orchestrator import BTC, World, eventually, run_inside
+from gridtesting.live.orchestrator import BTC, World, eventually, run_inside
 from gridtesting.waiting import until
 from orchestrator.bridge import Bridge
 from orchestrator.errors import Abandoned, StopError

@@ -15,7 +15,7 @@ from gridcore.actions import ActionResult, CancelOrder, Outcome
 from gridcore.state import RiskFlags, State
 from gridcore.triggers import Plan, PriceChanged
 from gridrpc.convert_state import digest
-from gridtesting.databases import POSTGRES, SQLITE, Database
+from gridtesting.live.databases import POSTGRES, SQLITE, Database
 from orchestrator.errors import ConflictError, LeaseLostError, UnfinishableError
 from orchestrator.journal import Phase
 from orchestrator.store import Store

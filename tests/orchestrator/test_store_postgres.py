@@ -14,7 +14,7 @@ from gridcore.slots import InventorySlot, SlotOrder
 from gridcore.state import RiskFlags, State
 from gridcore.triggers import Plan, Ticked
 from gridrpc.convert_state import digest, state_json
-from gridtesting.databases import Database
+from gridtesting.live.databases import Database
 from orchestrator.errors import LeaseLostError, UnfinishableError
 from orchestrator.store.postgres import PostgresStore
 from orchestrator.store.state_pieces import pieces_of, state_from_pieces

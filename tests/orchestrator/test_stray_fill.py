@@ -2,7 +2,7 @@
 
 from gridcore.actions import Outcome
 from gridcore.state import Mode, Rule
-from gridtesting.orchestrator import BTC, World, run_inside
+from gridtesting.live.orchestrator import BTC, World, run_inside
 from gridtesting.waiting import until
 from gridwright.v1 import models_pb2
 

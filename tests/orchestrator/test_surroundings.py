@@ -1,6 +1,6 @@
 """A service that does not answer, and a price that is not current, are troubles of the orchestrator."""
 
-from gridtesting.orchestrator import BTC, Running, World, eventually, run_inside, trading
+from gridtesting.live.orchestrator import BTC, Running, World, eventually, run_inside, trading
 from gridwright.v1 import models_pb2
 
 

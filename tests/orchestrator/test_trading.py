@@ -6,7 +6,7 @@ from decimal import Decimal
 from gridcore.actions import Outcome
 from gridcore.orders import OrderStatus
 from gridcore.slots import PositionStatus, SlotStatus
-from gridtesting.orchestrator import BTC, ETH, World, run_inside
+from gridtesting.live.orchestrator import BTC, ETH, World, run_inside
 from gridtesting.waiting import until
 from gridwright.v1 import orchestrator_pb2
 from orchestrator.price_client import PriceHeard

@@ -19,10 +19,10 @@ from gridctl.arguments import parser
 from gridctl.child import Child, Service
 from gridctl.ports import free_ports
 from gridrpc.crash import CRASH
-from gridtesting.databases import POSTGRES, SQLITE
-from gridtesting.forked import start_forked
-from gridtesting.orchestrator import BTC, Client, World, client_of, eventually, run_inside, trading
-from gridtesting.other_contract import CONTRACT_FILE
+from gridtesting.live.databases import POSTGRES, SQLITE
+from gridtesting.live.forked import start_forked
+from gridtesting.live.orchestrator import BTC, Client, World, client_of, eventually, run_inside, trading
+from gridtesting.live.other_contract import CONTRACT_FILE
 from gridwright.v1 import models_pb2
 from orchestrator.errors import UnfinishableError
 
@@ -37,7 +37,7 @@ async def forked(world: World, contract: str = "", crash: str = "") -> AsyncIter
     """An orchestrator of a contract (of ours by default) that may be told to die, and a client; gone afterwards."""
     (port,) = free_ports(1)
     world.options["address"] = f'"127.0.0.1:{port}"'
-    module = "gridtesting.other_contract" if contract else "orchestrator"
+    module = "gridtesting.live.other_contract" if contract else "orchestrator"
     environment = {CRASH: crash} if crash else {}
     if contract:
         environment[CONTRACT_FILE] = str(CONTRACTS / f"{contract}.py")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from gridtesting.databases import Database
+from gridtesting.live.databases import Database
 from orchestrator.dbos_schema import DbosSchema
 from orchestrator.workflow_database import open_workflow_database, read
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gridrpc.channel import open_channel
-from gridtesting.feed import ScriptedFeed
+from gridtesting.fakes.feed import ScriptedFeed
 from gridwright.v1 import pricemon_pb2_grpc
 from pricemon.config import Patience, Settings, Venue
 from pricemon.service import Pricemon, running

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gridrpc.venue_client import rebased
-from gridtesting.tape_server import Frame, TapeServer, read_frames
+from gridtesting.fakes.tape_server import Frame, TapeServer, read_frames
 from gridtesting.waiting import until
 from pricemon.ccxt_feed import CcxtFeed, build_exchange, number
 from pricemon.config import Settings, Venue

@@ -8,8 +8,8 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from gridrpc.channel import open_channel
-from gridtesting.feed import ScriptedFeed
-from gridtesting.orchestrator import eventually
+from gridtesting.fakes.feed import ScriptedFeed
+from gridtesting.live.orchestrator import eventually
 from gridtesting.waiting import until
 from gridwright.v1 import models_pb2, pricemon_pb2, pricemon_pb2_grpc
 from pricemon.clock import Moment, system_clock

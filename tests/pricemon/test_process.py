@@ -16,8 +16,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from gridctl.child import Child
 from gridrpc.channel import open_channel
 from gridrpc.faults import Unavailable, fault_of
-from gridtesting.processes import run_to_end, start_listening
-from gridtesting.tape_server import TapeServer
+from gridtesting.fakes.tape_server import TapeServer
+from gridtesting.live.processes import run_to_end, start_listening
 from gridtesting.waiting import until
 from gridwright.v1 import pricemon_pb2, pricemon_pb2_grpc
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from gridtesting.feed import ScriptedFeed
+from gridtesting.fakes.feed import ScriptedFeed
 from gridtesting.waiting import until
 from pricemon.ports import FeedLost, Observation, Part, PriceFeed, Quote, Ticker, Trade
 

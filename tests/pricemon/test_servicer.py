@@ -10,7 +10,7 @@ import pytest
 
 from gridrpc.channel import open_channel
 from gridrpc.faults import InvalidArgument, NotFound, Unavailable, fault_of
-from gridtesting.feed import ScriptedFeed
+from gridtesting.fakes.feed import ScriptedFeed
 from gridtesting.metrics import scrape
 from gridtesting.waiting import until
 from gridwright.v1 import models_pb2, pricemon_pb2, pricemon_pb2_grpc

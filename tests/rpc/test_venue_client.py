@@ -17,7 +17,7 @@ from executor.ccxt_venue import CcxtVenue
 from executor.config import Settings as ExecutorSettings
 from executor.config import read_settings as read_executor_settings
 from gridrpc.settings import ConfigError, Table, read_toml
-from gridtesting.canned import CannedServer, Dropped, canned
+from gridtesting.fakes.canned_server import CannedServer, Dropped, canned
 from pricemon.ccxt_feed import CcxtFeed, build_exchange
 from pricemon.config import Venue
 from pricemon.config import read_settings as read_pricemon_settings

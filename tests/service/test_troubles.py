@@ -10,7 +10,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from gridrpc.channel import open_channel
 from gridrpc.server import start_server
 from gridservice.troubles import CLASS_OF, HEALTH_NAME, Kind, Troubles, publish_health
-from gridtesting.orchestrator import eventually
+from gridtesting.live.orchestrator import eventually
 from gridwright.v1 import models_pb2
 
 NOW_MS = 1_700_000_000_000

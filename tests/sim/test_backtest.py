@@ -18,7 +18,7 @@ from gridsim.market import MarketEvent, MarketTrade
 from gridsim.orders import Side
 from gridsim.rules import SymbolRules
 from gridsim.simulation import Simulation
-from gridtesting.lockstep_compare import backtest_fills, difference, first_difference, standing_of
+from gridtesting.lockstep.compare import backtest_fills, difference, first_difference, standing_of
 
 D = Decimal
 RULES = SymbolRules("BTC/USDT")

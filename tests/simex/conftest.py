@@ -17,7 +17,7 @@ import ccxt.async_support  # noqa: TID251  the client that simex is made for
 import ccxt.pro  # noqa: TID251
 import pytest
 
-from gridtesting.simex import SimexHandle, running_simex
+from gridtesting.live.simex import SimexHandle, running_simex
 
 
 def _local(urls: Any, address: str) -> Any:

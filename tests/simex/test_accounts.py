@@ -11,7 +11,7 @@ import ccxt.async_support  # noqa: TID251  the client that simex is made for
 import pytest
 
 from gridrpc.settings import ConfigError, Table
-from gridtesting.simex import SimexHandle, running_simex
+from gridtesting.live.simex import SimexHandle, running_simex
 from simex.config import read_settings
 from simex.keys import ApiKey
 

@@ -11,7 +11,7 @@ import ccxt.pro  # noqa: TID251  the client that simex is made for
 import pytest
 
 from gridsim.orders import Side
-from gridtesting.simex import SimexHandle, running_simex
+from gridtesting.live.simex import SimexHandle, running_simex
 
 BTC = "BTC/USDT"
 CROSSED = "The relationship of the prices for the orders is not correct."

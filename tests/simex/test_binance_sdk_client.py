@@ -25,7 +25,7 @@ from pydantic import BaseModel
 
 from gridsim.orders import Side
 from gridtesting.endpoints import every_endpoint
-from gridtesting.simex import SimexHandle
+from gridtesting.live.simex import SimexHandle
 from gridtesting.waiting import until
 
 # It gives aiohttp a time-out in a form that aiohttp is about to leave.

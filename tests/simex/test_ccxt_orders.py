@@ -9,7 +9,7 @@ import ccxt  # noqa: TID251  the client that simex is made for
 import pytest
 
 from gridsim.orders import Side
-from gridtesting.simex import SimexHandle
+from gridtesting.live.simex import SimexHandle
 
 BTC = "BTC/USDT"
 

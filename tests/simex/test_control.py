@@ -12,7 +12,7 @@ import pytest
 from gridrpc.faults import InvalidArgument, NotFound, fault_of
 from gridsim.orders import Side
 from gridsim.rules import SymbolRules
-from gridtesting.simex import STILL_MARKET, SimexHandle, running_simex
+from gridtesting.live.simex import STILL_MARKET, SimexHandle, running_simex
 from gridtesting.waiting import until
 from gridwright.v1 import models_pb2, simex_pb2
 from simex import control

@@ -4,7 +4,7 @@ import asyncio
 from decimal import Decimal
 from typing import Any
 
-from gridtesting.simex import SimexHandle
+from gridtesting.live.simex import SimexHandle
 
 Local = dict[str, dict[str, str]]
 DEADLINE = 10  # below the 20 s between pings, each of which would begin it anew

@@ -19,8 +19,8 @@ from executor.ccxt_venue import CcxtVenue
 from executor.config import Credentials, VenueSettings
 from gridcore.actions import Action, ActionResult, CancelOrder, Fill, Outcome, PlaceOrder
 from gridcore.orders import OrderStatus, OrderType, Role, Side
-from gridtesting.live_executor import QUICK, SYMBOL, LiveExecutor, running_executor
-from gridtesting.simex import SimexHandle, running_simex
+from gridtesting.live.executor import QUICK, SYMBOL, LiveExecutor, running_executor
+from gridtesting.live.simex import SimexHandle, running_simex
 from gridwright.v1 import executor_pb2, simex_pb2
 from simex.clock import VenueClock, wall_clock_ms
 

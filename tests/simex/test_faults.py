@@ -14,7 +14,7 @@ import pytest
 from gridrpc.faults import InvalidArgument, fault_of
 from gridrpc.settings import ConfigError
 from gridsim.market import Liquidity
-from gridtesting.simex import STILL_MARKET, SimexHandle, running_simex
+from gridtesting.live.simex import STILL_MARKET, SimexHandle, running_simex
 from gridwright.v1 import simex_pb2
 from simex.faults import Fault, Kind
 

@@ -25,7 +25,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from gridtesting.endpoints import endpoints_of_sockets, every_endpoint
-from gridtesting.simex import running_simex
+from gridtesting.live.simex import running_simex
 from simex.call import Endpoint, Security
 
 T = TypeVar("T")

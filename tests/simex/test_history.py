@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gridtesting.simex import SimexHandle
+from gridtesting.live.simex import SimexHandle
 
 DAY = 86_400_000
 

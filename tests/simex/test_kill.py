@@ -17,7 +17,7 @@ import pytest
 from gridrpc.channel import open_channel
 from gridsim.rules import SymbolRules
 from gridsim.simulation import Simulation
-from gridtesting.simex import running_simex
+from gridtesting.live.simex import running_simex
 from gridtesting.waiting import until
 from gridwright.v1 import models_pb2, simex_pb2, simex_pb2_grpc
 

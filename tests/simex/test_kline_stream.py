@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 
 from gridsim.orders import Side
-from gridtesting.simex import running_simex
+from gridtesting.live.simex import running_simex
 
 START = 1_732_233_600_000
 DEADLINE = 10

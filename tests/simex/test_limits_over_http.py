@@ -11,7 +11,7 @@ import aiohttp
 import ccxt.async_support  # noqa: TID251  the client whose back-off is asked for
 import pytest
 
-from gridtesting.simex import SimexHandle, running_simex
+from gridtesting.live.simex import SimexHandle, running_simex
 from simex.limits import LimitSettings
 
 T0 = 20_000 * 86_400_000  # a day begins

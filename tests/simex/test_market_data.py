@@ -12,7 +12,7 @@ import pytest
 from gridsim.candles import DAY_MS, HOUR_MS, MINUTE_MS
 from gridsim.orders import Side
 from gridsim.rules import SymbolRules
-from gridtesting.simex import STILL_MARKET, SimexHandle, running_simex
+from gridtesting.live.simex import STILL_MARKET, SimexHandle, running_simex
 from simex.config import MarketSettings
 
 START = 1_732_233_600_000  # 2024-11-22, a Friday's midnight

@@ -12,7 +12,7 @@ from executor.ccxt_venue import CcxtVenue
 from executor.config import read_venue
 from gridrpc.settings import Table
 from gridsim.rules import SymbolRules
-from gridtesting.simex import STILL_MARKET, SimexHandle, running_simex
+from gridtesting.live.simex import STILL_MARKET, SimexHandle, running_simex
 
 BTC, ETH = "BTC/USDT", "ETH/USDT"
 BOTH = (BTC, ETH)

@@ -19,7 +19,7 @@ from jsonschema.exceptions import ValidationError
 
 from gridsim.orders import Side
 from gridtesting.endpoints import every_endpoint
-from gridtesting.simex import SimexHandle
+from gridtesting.live.simex import SimexHandle
 from simex.call import Security
 
 OPENAPI = Path(__file__).resolve().parents[3] / "shared/data/binance_payloads/binance_spot_api_openapi.yaml"

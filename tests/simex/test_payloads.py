@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gridtesting.simex import SimexHandle
+from gridtesting.live.simex import SimexHandle
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 EXCHANGE_INFO = DATA / "binance_payloads" / "binance_exchangeInfo_20250807_gct_subset.json"

@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 
 from gridrpc.channel import open_channel
-from gridtesting.processes import run_to_end
+from gridtesting.live.processes import run_to_end
 from gridwright.v1 import simex_pb2, simex_pb2_grpc
 
 pytestmark = pytest.mark.system

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import pytest
 
 from gridsim.orders import Side
-from gridtesting.simex import SimexHandle
+from gridtesting.live.simex import SimexHandle
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 FRAMES = DATA / "binance_ws" / "hftbacktest_binance_spot_btcusdt_20240808.ws.gz"

@@ -14,7 +14,7 @@ from binance_sdk_spot.websocket_api.models import ExecutionReport
 
 from gridsim.orders import Side
 from gridtesting.endpoints import every_endpoint
-from gridtesting.simex import SimexHandle
+from gridtesting.live.simex import SimexHandle
 
 BTC = {"symbol": "BTCUSDT"}
 MINUTES = BTC | {"interval": "1m"}

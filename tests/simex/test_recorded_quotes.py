@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from gridsim.rules import SymbolRules
-from gridtesting.simex import running_simex
+from gridtesting.live.simex import running_simex
 from simex.config import MarketSettings, SourceKind
 
 LINES = (

@@ -9,8 +9,8 @@ import ccxt.async_support  # noqa: TID251  the client that goes through it
 import ccxt.pro  # noqa: TID251
 import pytest
 
-from gridtesting.rewriting_proxy import DROP, RewritingProxy, rewriting_proxy
-from gridtesting.simex import SimexHandle
+from gridtesting.live.rewriting_proxy import DROP, RewritingProxy, rewriting_proxy
+from gridtesting.live.simex import SimexHandle
 
 BTC = "BTC/USDT"
 DENIED = {"code": -2015, "msg": "Invalid API-key, IP, or permissions for action."}

@@ -11,7 +11,7 @@ import aiohttp
 import ccxt  # noqa: TID251  the client that simex is made for
 import pytest
 
-from gridtesting.simex import SimexHandle
+from gridtesting.live.simex import SimexHandle
 from gridwright.v1 import simex_pb2
 
 BTC = "BTC/USDT"

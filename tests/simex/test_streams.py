@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from gridsim.orders import Side
-from gridtesting.simex import SimexHandle, running_simex
+from gridtesting.live.simex import SimexHandle, running_simex
 
 BTC = "BTC/USDT"
 

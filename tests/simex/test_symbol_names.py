@@ -12,7 +12,7 @@ import pytest
 from gridrpc.settings import ConfigError, Table
 from gridsim.market import Liquidity, Queue
 from gridsim.rules import SymbolRules
-from gridtesting.simex import running_simex
+from gridtesting.live.simex import running_simex
 from gridwright.v1 import simex_pb2
 from simex.config import MarketSettings, read_settings
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gridsim.market import Liquidity
-from gridtesting.simex import STILL_MARKET, SimexHandle, running_simex
+from gridtesting.live.simex import STILL_MARKET, SimexHandle, running_simex
 from simex.limits import LimitSettings
 
 UNKNOWN = {"code": -2011, "msg": "Unknown order sent."}

@@ -14,7 +14,7 @@ import grpc
 import pytest
 
 from gridsim.market import Liquidity
-from gridtesting.simex import STILL_MARKET, SimexHandle, running_simex
+from gridtesting.live.simex import STILL_MARKET, SimexHandle, running_simex
 
 SUBSCRIBE = "userDataStream.subscribe.signature"
 MARKET: dict[str, object] = {"type": "MARKET", "timeInForce": None, "price": None}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gridtesting.simex import SimexHandle
+from gridtesting.live.simex import SimexHandle
 from simex.connection import framed
 
 

@@ -12,7 +12,7 @@ import pytest
 from gridrpc.faults import FailedPrecondition, InvalidArgument, NotFound, fault_of
 from gridsim.orders import Side
 from gridsim.rules import SymbolRules
-from gridtesting.simex import BALANCES, NO_LIMITS, STILL_MARKET, SimexHandle, running_simex
+from gridtesting.live.simex import BALANCES, NO_LIMITS, STILL_MARKET, SimexHandle, running_simex
 from simex.config import MarketSettings
 
 ETH = MarketSettings(SymbolRules("ETH/USDT"), running=False, seed=3, start_price=Decimal(3000))

@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from gridtesting.simex import SimexHandle
+from gridtesting.live.simex import SimexHandle
 
 BTC = "BTC/USDT"
 ORDER = {

@@ -17,8 +17,8 @@ import pytest
 from gridctl.health import until_serving
 from gridctl.house import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX, House
 from gridctl.stage import Stage, set_stage
-from gridtesting.by_hand import Services
 from gridtesting.grpcurl import Grpcurl
+from gridtesting.live.manual_services import Services
 from gridwright.v1 import executor_pb2, orchestrator_pb2, pricemon_pb2, simex_pb2
 
 DEADLINE_SECONDS = 60.0

@@ -23,7 +23,8 @@ from gridctl.ports import free_ports
 from gridctl.stage import Stage, set_stage
 from gridctl.toml import to_toml
 from gridrpc.channel import open_sync_channel
-from gridtesting.by_hand import (
+from gridtesting.live.forked import fork
+from gridtesting.live.manual_services import (
     DEADLINE_SECONDS,
     SECRET,
     Services,
@@ -35,9 +36,8 @@ from gridtesting.by_hand import (
     the_sentence,
     until,
 )
-from gridtesting.forked import fork
-from gridtesting.orchestrator import eventually
-from gridtesting.processes import Stack, running_stack
+from gridtesting.live.orchestrator import eventually
+from gridtesting.live.processes import Stack, running_stack
 from gridwright.v1 import orchestrator_pb2, simex_pb2, simex_pb2_grpc
 
 pytestmark = [pytest.mark.system, pytest.mark.xdist_group("bad_input")]  # one house for all

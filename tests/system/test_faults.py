@@ -13,7 +13,7 @@ import pytest
 
 from gridctl.stage import Stage, example
 from gridctl.toml import to_toml
-from gridtesting.processes import Stack, running_stack
+from gridtesting.live.processes import Stack, running_stack
 from gridwright.v1 import orchestrator_pb2, simex_pb2
 
 pytestmark = pytest.mark.system

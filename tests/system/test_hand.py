@@ -12,7 +12,7 @@ import pytest
 
 from gridcore.ids import id_prefix
 from gridctl.stage import Stage
-from gridtesting.processes import Stack, running_stack
+from gridtesting.live.processes import Stack, running_stack
 from gridwright.v1 import models_pb2, orchestrator_pb2, simex_pb2
 
 pytestmark = pytest.mark.system

@@ -13,7 +13,7 @@ import grpc
 import pytest
 
 from gridctl.stage import Stage
-from gridtesting.processes import Stack, running_stack
+from gridtesting.live.processes import Stack, running_stack
 from gridwright.v1 import executor_pb2, orchestrator_pb2
 from gridwright.v1.orchestrator_pb2 import Workflow
 

@@ -18,10 +18,10 @@ from gridsim.account import Balance
 from gridsim.backtest import Backtest
 from gridsim.rules import SymbolRules
 from gridsim.simulation import Simulation
-from gridtesting.databases import Database
-from gridtesting.lockstep_compare import backtest_fills, difference, first_difference, standing_of
-from gridtesting.lockstep_stage import lockstep_over
-from gridtesting.tapes import cut_tape
+from gridtesting.fakes.tapes import cut_tape
+from gridtesting.live.databases import Database
+from gridtesting.lockstep.compare import backtest_fills, difference, first_difference, standing_of
+from gridtesting.lockstep.setup import lockstep_over
 
 WHOLE = os.environ.get("LOCKSTEP") == "whole"
 TRX = "trades_binance_spot_TRXUSDT_20250304T0000.csv.gz"

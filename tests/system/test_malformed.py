@@ -8,8 +8,8 @@ import pytest
 from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor, ServiceDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
-from gridtesting.nonsense import Chance, fresh_chance, random_bytes, random_message
-from gridtesting.processes import Stack, running_stack
+from gridtesting.live.processes import Stack, running_stack
+from gridtesting.random_messages import Chance, fresh_chance, random_bytes, random_message
 from gridwright.v1 import executor_pb2, orchestrator_pb2, pricemon_pb2, simex_pb2
 
 pytestmark = pytest.mark.system

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gridctl.house import EXECUTOR
-from gridtesting.outside import SYMBOL, Outside, Plan, outside
+from gridtesting.live.exchange_stack import SYMBOL, Outside, Plan, outside
 from gridwright.v1 import simex_pb2
 
 pytestmark = pytest.mark.system

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from gridctl.house import EXECUTOR, ORCHESTRATOR, PRICEMON
-from gridtesting.outside import SYMBOL, Outside, Plan, outside
-from gridtesting.rewriting_proxy import Answered
+from gridtesting.live.exchange_stack import SYMBOL, Outside, Plan, outside
+from gridtesting.live.rewriting_proxy import Answered
 from gridwright.v1 import simex_pb2
 
 pytestmark = pytest.mark.system

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gridctl.house import EXECUTOR, ORCHESTRATOR, PRICEMON
-from gridtesting.outside import Outside, Plan, outside
+from gridtesting.live.exchange_stack import Outside, Plan, outside
 
 pytestmark = pytest.mark.system
 

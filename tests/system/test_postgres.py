@@ -12,8 +12,8 @@ import psycopg
 import pytest
 
 from gridctl.stage import Stage
-from gridtesting.postgres import PASSWORD, PostgresServer, running_postgres
-from gridtesting.processes import Stack, running_stack
+from gridtesting.live.postgres import PASSWORD, PostgresServer, running_postgres
+from gridtesting.live.processes import Stack, running_stack
 from gridwright.v1 import orchestrator_pb2
 
 pytestmark = pytest.mark.system

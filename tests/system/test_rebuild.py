@@ -14,9 +14,9 @@ from gridctl.examples import example
 from gridctl.house import EXECUTOR, ORCHESTRATOR
 from gridctl.stage import Stage
 from gridrpc.crash import CRASH
-from gridtesting.databases import Database
-from gridtesting.losses import back_up, lose
-from gridtesting.processes import Stack, running_stack
+from gridtesting.live.databases import Database
+from gridtesting.live.losses import back_up, lose
+from gridtesting.live.processes import Stack, running_stack
 from gridwright.v1 import models_pb2, orchestrator_pb2, simex_pb2
 
 pytestmark = [pytest.mark.system]

@@ -27,9 +27,9 @@ from gridctl.tapes import tape_info
 from gridctl.toml import to_toml
 from gridrpc.settings import read_toml
 from gridsim.market import MarketEvent
-from gridtesting.databases import POSTGRES, SQLITE, Database
-from gridtesting.forked import start_forked
-from gridtesting.tapes import cut_tape
+from gridtesting.fakes.tapes import cut_tape
+from gridtesting.live.databases import POSTGRES, SQLITE, Database
+from gridtesting.live.forked import start_forked
 from orchestrator.config import load_settings
 from pricemon.config import read_settings as read_pricemon
 from simex.config import read_settings as read_simex

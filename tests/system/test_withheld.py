@@ -15,7 +15,7 @@ from gridctl.examples import example
 from gridctl.hand import Hand
 from gridctl.stage import Stage
 from gridctl.toml import to_toml
-from gridtesting.processes import Stack, running_stack
+from gridtesting.live.processes import Stack, running_stack
 from gridwright.v1 import models_pb2, orchestrator_pb2, simex_pb2
 
 pytestmark = pytest.mark.system

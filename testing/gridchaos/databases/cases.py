@@ -25,9 +25,9 @@ from gridctl.health import serves
 from gridctl.house import EXECUTOR, ORCHESTRATOR, SIMEX, House, read_house
 from gridctl.status import why_not_serving
 from gridctl.toml import to_toml
-from gridtesting.disks import NotPermittedError, SmallDisk, small_disk
-from gridtesting.postgres import running_postgres
-from gridtesting.processes import Stack
+from gridtesting.live.disks import NotPermittedError, SmallDisk, small_disk
+from gridtesting.live.postgres import running_postgres
+from gridtesting.live.processes import Stack
 from gridwright.v1 import models_pb2
 
 PREFIX = "db/"

@@ -13,8 +13,8 @@ import psycopg
 from gridchaos.databases.lossy_proxy import DatabaseWire
 from gridctl.house import House
 from gridrpc.settings import read_toml
-from gridtesting.disks import SmallDisk, black_hole, unwritable
-from gridtesting.postgres import PostgresServer
+from gridtesting.live.disks import SmallDisk, black_hole, unwritable
+from gridtesting.live.postgres import PostgresServer
 
 _CUTS = 15
 _CUT_PAUSE_SECONDS = 0.1

@@ -35,7 +35,7 @@ def still_house(folder: Path) -> House:
 
 def age_workflows(house: House) -> None:
     """Makes every workflow on record a month older, as if the house had stood still for so long. Its journal stays."""
-    from gridtesting.databases import Database  # it brings the drivers of both databases along
+    from gridtesting.live.databases import Database  # it brings the drivers of both databases along
 
     data = read_toml(house.config).table(ORCHESTRATOR).text("data_dir")
     url = os.environ.get("DATABASE_URL", "")

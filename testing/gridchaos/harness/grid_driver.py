@@ -17,7 +17,7 @@ from gridctl.evidence import Evidence, gather_at_rest, until_settled
 from gridctl.hand import Hand
 from gridctl.house import EXECUTOR, ORCHESTRATOR, SIMEX
 from gridrpc.settings import read_toml
-from gridtesting.processes import Stack
+from gridtesting.live.processes import Stack
 from gridwright.v1 import models_pb2, orchestrator_pb2, simex_pb2
 
 DEADLINE_SECONDS = 20.0

@@ -139,8 +139,8 @@ def playing_on(database: str) -> Iterator[Place]:
         if database == SQLITE:
             yield Place(Path(shared))
             return
-        from gridtesting.databases import make_template  # a matrix on files needs no Postgres
-        from gridtesting.postgres import running_postgres
+        from gridtesting.live.databases import make_template  # a matrix on files needs no Postgres
+        from gridtesting.live.postgres import running_postgres
 
         with running_postgres() as server:
             yield Place(Path(shared), server.url(), make_template(server))

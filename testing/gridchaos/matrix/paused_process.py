@@ -31,7 +31,7 @@ from gridctl.ports import free_ports
 from gridctl.toml import to_toml
 from gridrpc.crash import CRASH, STOP
 from gridrpc.crash_points import CRASH_POINTS
-from gridtesting.processes import Process, Stack
+from gridtesting.live.processes import Process, Stack
 from gridwright.v1 import executor_pb2, models_pb2
 
 KIND = "stop"

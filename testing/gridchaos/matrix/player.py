@@ -26,7 +26,7 @@ from gridchaos.results import Result
 from gridctl.hand import HandError
 from gridctl.house import EXECUTOR, ORCHESTRATOR
 from gridrpc.crash import CRASH, TRACE
-from gridtesting.processes import Process, Stack, StillRunsError
+from gridtesting.live.processes import Process, Stack, StillRunsError
 
 _MOVE_SECONDS = 1.0
 LONGEST_PROBLEM = 10_000  # characters: a hang tells all that the services have said

@@ -16,7 +16,7 @@ from gridchaos.harness.grid_driver import Grid
 from gridchaos.matrix.case import Phase
 from gridchaos.matrix.phases import BEGINNINGS, bring_to_rest
 from gridctl.house import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX
-from gridtesting.processes import Stack
+from gridtesting.live.processes import Stack
 
 
 @dataclass(frozen=True, slots=True)

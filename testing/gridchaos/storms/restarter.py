@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable
 import psycopg
 
 from gridrpc.crash import ANY, CRASH
-from gridtesting.forked import TELL
-from gridtesting.postgres import PostgresServer
-from gridtesting.processes import Process
+from gridtesting.live.forked import TELL
+from gridtesting.live.postgres import PostgresServer
+from gridtesting.live.processes import Process
 
 _FOR_EVER = 1e9
 # Port, lease and database may be held or away for a moment; a supervisor starts those again after a pause. Every other

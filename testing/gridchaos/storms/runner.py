@@ -17,8 +17,8 @@ from gridchaos.storms.schedule import POSTGRES, Schedule, draw
 from gridchaos.storms.shrinking import RERUNS, reruns, shrink
 from gridchaos.storms.storm import Played, play
 from gridchaos.workers import working
-from gridtesting.databases import SQLITE, Database
-from gridtesting.postgres import running_postgres
+from gridtesting.live.databases import SQLITE, Database
+from gridtesting.live.postgres import running_postgres
 
 KIND = "storm"
 KILLS = 40

@@ -26,8 +26,8 @@ from gridchaos.venue_changes.player import Log, NoLog, VenuePlayer
 from gridcore.ids import id_prefix
 from gridctl.audit import AuditReport, audit
 from gridctl.evidence import Evidence, gather_at_rest
-from gridtesting.databases import Database
-from gridtesting.processes import Stack
+from gridtesting.live.databases import Database
+from gridtesting.live.processes import Stack
 
 RECOVERY_SECONDS = 45.0
 _SETTLE_SECONDS = 60.0

@@ -1,7 +1,0 @@
-"""The orchestrator as it would be with another contract: `python -m gridtesting.other_contract`.
-
-GRIDWRIGHT_CONTRACT names a file: a module of workflows that takes the place of `orchestrator.workflows`. All else is
-the orchestrator's own.
-"""
-
-CONTRACT_FILE = "GRIDWRIGHT_CONTRACT"

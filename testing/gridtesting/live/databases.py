@@ -1,0 +1,117 @@
+"""A database of a test's own, SQLite or Postgres, as the services' configs name it and as tests look into it.
+
+On Postgres it is a copy of a template that has all tables, made once per session.
+"""
+
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from dbos import run_dbos_database_migrations
+
+from executor.ledger.store import open_ledger
+from griddb.urls import parse_url
+from gridtesting.live.postgres import PostgresServer
+from orchestrator.dbos_runtime import sqlite_path
+from orchestrator.store.naming import state_path
+from orchestrator.store.opening import open_stores
+
+SQLITE, POSTGRES = "sqlite", "postgres"
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Where a test's services keep what they know. `url` is empty for SQLite, which lies in the services' folders."""
+
+    kind: str
+    url: str = ""
+    server: PostgresServer | None = None
+
+    @property
+    def name(self) -> str:
+        """Of the database on its server."""
+        return str(sa.make_url(self.url).database)
+
+    @property
+    def sa_url(self) -> sa.URL | None:
+        """As the services have it."""
+        return parse_url(self.url, "url") if self.url else None
+
+    @property
+    def sa_url_text(self) -> str:
+        """The same as text, with its password."""
+        return "" if self.sa_url is None else self.sa_url.render_as_string(hide_password=False)
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """What a service's section of a config says of it, as TOML."""
+        return {"database_url": f'"{self.url}"'} if self.url else {}
+
+    def query_state(self, folder: Path, symbol: str, statement: str) -> list[tuple[Any, ...]]:
+        """Runs SQL where the orchestrator keeps state and journal; on Postgres in its schema."""
+        if self.url:
+            return self._on_postgres("orchestrator", statement)
+        return _on_sqlite(state_path(folder, symbol), statement)
+
+    def query_workflows(self, folder: Path, statement: str) -> list[tuple[Any, ...]]:
+        """The same where DBOS keeps its workflows."""
+        return self._on_postgres("dbos", statement) if self.url else _on_sqlite(sqlite_path(folder), statement)
+
+    def query_ledger(self, folder: Path, statement: str) -> list[tuple[Any, ...]]:
+        """The same where the executor keeps its ledger."""
+        return self._on_postgres("executor", statement) if self.url else _on_sqlite(folder / "ledger.sqlite", statement)
+
+    def workflows_url(self, folder: Path) -> str:
+        """What DBOS's own tools are told."""
+        return self.url or sa.URL.create("sqlite", database=str(sqlite_path(folder))).render_as_string()
+
+    def back_up(self, folder: Path) -> "Callable[[], Database]":
+        """Copies everything while nobody uses it. What is returned puts it back, and says where it is then."""
+        if self.server is not None:
+            copy = Database(POSTGRES, self.server.url(self.server.create(self.name)), self.server)
+            return lambda: copy
+        backup = Path(tempfile.mkdtemp(dir=folder.parent, prefix="backup-"))
+        shutil.copytree(folder, backup, dirs_exist_ok=True)
+
+        def restore() -> Database:
+            shutil.rmtree(folder)
+            shutil.copytree(backup, folder)
+            return self
+
+        return restore
+
+    def lose_state(self, folder: Path) -> None:
+        """Removes state and journal of all symbols; the workflows stay."""
+        if self.url:
+            self._on_postgres("orchestrator", "DROP SCHEMA orchestrator CASCADE")
+        for file in folder.glob("state-*"):
+            file.unlink()
+
+    def _on_postgres(self, schema: str, statement: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.url, options=f"-csearch_path={schema}") as connection:
+            found = connection.execute(statement.encode())
+            return [] if found.description is None else found.fetchall()
+
+
+def make_template(server: PostgresServer) -> str:
+    """A database with all tables and nothing in them; its name."""
+    name = server.create()
+    url = parse_url(server.url(name), "template")
+    with tempfile.TemporaryDirectory() as folder, open_stores(Path(folder), url, []):
+        run_dbos_database_migrations(server.url(name))
+    with open_ledger(url.render_as_string(hide_password=False), 0):
+        pass
+    Database(POSTGRES, server.url(name)).query_ledger(Path(), "DELETE FROM meta")  # each ledger has a birth of its own
+    return name
+
+
+def _on_sqlite(path: Path, statement: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(path)) as file, file:
+        return file.execute(statement).fetchall()

@@ -1,0 +1,22 @@
+"""The `dbos` command, able to write files of any SQLite: `python -m gridtesting.live.dbos_command …`.
+
+DBOS's own command makes its own connections, so below SQLite 3.42 and from Python 3.12 on it can only read.
+"""
+
+import sqlite3
+
+import sqlalchemy as sa
+from dbos.cli.cli import app
+from sqlalchemy import event
+
+from orchestrator.dbos_sqlite import supply_unixepoch
+
+
+def _supply(connection: object, _record: object) -> None:
+    if isinstance(connection, sqlite3.Connection):
+        supply_unixepoch(connection)
+
+
+if __name__ == "__main__":
+    event.listen(sa.Engine, "connect", _supply)
+    app()

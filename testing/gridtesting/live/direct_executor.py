@@ -1,0 +1,133 @@
+"""A real executor of this process, called without a wire: what clients send, its servicer gets, also across its death.
+
+For state machines that make thousands of steps: ledger, servicer and client are the real ones, and a call that an
+executor's death broke is made again once it is back, as the clients do. Time stands still unless the test moves it.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from executor.clock import VenueClock
+from executor.ledger import updates
+from executor.ledger.store import Ledger, open_ledger
+from executor.service import Executor, Pace
+from executor.servicer import ExecutorServicer
+from gridcore.actions import ActionResult, OrderUpdate
+from gridcore.triggers import Plan
+from gridrpc.convert_orders import action_to_proto, result_from_proto
+from gridtesting.fakes.venue import FakeVenue, ManualClock
+from gridtesting.live.executor import STEPWISE, SYMBOL, CrashError, CrashPoint, fresh_ledger, mortal
+from gridwright.v1 import executor_pb2
+from orchestrator.executor_client import ExecutorClient
+from orchestrator.peer import Peer
+
+T = TypeVar("T")
+
+
+class DirectExecutor:
+    """Opens, dies and comes back over one ledger. `crash` says at which of its coming transactions it dies."""
+
+    def __init__(self, folder: Path, clock: ManualClock, venue: FakeVenue, pace: Pace = STEPWISE) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._venue = venue
+        self._pace = pace
+
+    async def open(self) -> None:
+        """Recovers its ledger and serves."""
+        self.crash = CrashPoint()
+        self._stack = contextlib.ExitStack()
+        url = fresh_ledger(self._folder, self._clock())
+        opened = self._stack.enter_context(open_ledger(url, self._clock()))
+        self.ledger: Ledger = mortal(opened, self.crash)
+        self.executor = Executor(self.ledger, self._venue, (SYMBOL,), self._pace, VenueClock(self._clock))
+        self.servicer = ExecutorServicer(self.executor)
+        await self.executor.start()
+
+    async def close(self) -> None:
+        """What it has in flight is left to the next opening, where it is dead."""
+        await self.executor.close()
+        self._stack.close()
+
+    async def reopen(self) -> None:
+        """Dies, if it has not, and comes back while the venue answers reads."""
+        self._venue.reads_to_fail = 0
+        await self.close()
+        await self.open()
+
+    def die_after(self, transactions: int, *, after_commit: bool) -> None:
+        """At the so-many-th from now, just before or just after its commit."""
+        self.crash.at, self.crash.after_commit = self.crash.commits + transactions, after_commit
+
+    async def through(self, call: Callable[[], Awaitable[T]]) -> T:
+        """The call's answer, asked for again for as often as the executor dies over it."""
+        while True:
+            try:
+                return await call()
+            except CrashError:
+                await self.reopen()
+
+    async def poll(self) -> None:
+        """Its own poll of the venue, once."""
+
+        async def call() -> None:
+            await self.executor.watches[0].poll_once()  # of the executor that there is by then
+
+        await self.through(call)
+
+    async def log(self, after_offset: int = 0, limit: int = 100_000) -> list[OrderUpdate]:
+        """The update log."""
+        return await self.through(lambda: self.ledger.writer.run(updates.page, SYMBOL, after_offset, limit))
+
+    async def execute(self, plan: Plan) -> tuple[ActionResult, ...]:
+        """BatchExecute for a plan, as the orchestrator's client calls it."""
+        request = executor_pb2.BatchExecuteRequest(
+            request_id=plan.request_id,
+            symbol=plan.symbol,
+            epoch=plan.epoch,
+            actions=[action_to_proto(action) for action in plan.actions],
+        )
+
+        async def call() -> Sequence[ActionResult]:
+            answers = self.servicer.BatchExecute(request, _NOBODY)
+            return [result_from_proto(message) async for message in answers]
+
+        return tuple(sorted(await self.through(call), key=lambda result: result.index))
+
+    def client(self) -> ExecutorClient:
+        """The orchestrator's client to it."""
+        channel: Any = _Channel(self)
+        return ExecutorClient(channel, Peer("executor"))
+
+
+_NOBODY: Any = None  # the servicer asks nothing of its caller
+
+
+class _Channel:
+    """What a stub needs of a channel."""
+
+    def __init__(self, house: DirectExecutor) -> None:
+        self._house = house
+
+    def unary_unary(self, method: str, **_: object) -> Callable[..., Awaitable[Any]]:
+        name = method.rpartition("/")[2]
+
+        async def call(request: object, timeout: float | None = None) -> Any:  # noqa: ASYNC109  # the stub's signature
+            del timeout
+            return await self._house.through(lambda: getattr(self._house.servicer, name)(request, _NOBODY))
+
+        return call
+
+    def unary_stream(self, method: str, **_: object) -> Callable[..., AsyncIterator[Any]]:
+        name = method.rpartition("/")[2]
+
+        async def stream(request: object) -> AsyncIterator[Any]:
+            try:
+                async for message in getattr(self._house.servicer, name)(request, _NOBODY):
+                    yield message
+            except CrashError:
+                await self._house.reopen()  # the stream ends, and its reader opens another
+
+        return stream

@@ -1,0 +1,169 @@
+"""A house whose services a test stops and starts again with bad input, and what they have on record meanwhile."""
+
+import contextlib
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+from gridctl.house import EXECUTOR, ORCHESTRATOR, House
+from gridctl.toml import to_toml
+from gridrpc.channel import open_sync_channel
+from gridrpc.probe import health
+from gridtesting.live.forked import fork
+
+DEADLINE_SECONDS = 45.0
+SECRET = "hunter2hunter2"  # noqa: S105  # stands for every secret that a test gives, and may be said nowhere
+
+Values = dict[str, Any]
+Rows = dict[str, list[tuple[Any, ...]]]
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a service is started with: by its command line, or `forked` as one that has its imports behind it."""
+
+    config: Path
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    forked: bool = True
+
+
+class Services:
+    """The processes of a house, each started and stopped by hand."""
+
+    def __init__(self, house: House, folder: Path) -> None:
+        self.house = house
+        self.folder = folder
+        self._running: dict[str, ForkServerProcess] = {}
+
+    def start(self, *names: str) -> None:
+        """Returns once all of them serve."""
+        for name in names:
+            self._running[name] = fork(name, self.house.config, self.folder / f"{name}.log")
+        for name in names:
+            until(partial(self._serves, name), partial(self._said, name))
+
+    def stop(self, *names: str) -> None:
+        """Cleanly."""
+        for name in names:
+            self._running[name].terminate()
+        for name in names:
+            process = self._running.pop(name)
+            assert exit_code(process) == 0, self._said(name)
+
+    @contextlib.contextmanager
+    def started_after(self, *names: str) -> Iterator[None]:
+        """The block, and these serve again at its end, whatever happens in it."""
+        try:
+            yield
+        finally:
+            self.start(*names)
+
+    def refused(self, name: str, start: Start) -> tuple[int, str]:
+        """Starts it with bad input: exit code and what it says."""
+        if start.forked:
+            log = self.folder / "refused.log"
+            log.unlink(missing_ok=True)
+            code = exit_code(fork(name, start.config, log, start.environment))
+            return code, log.read_text(encoding="utf-8")
+        ended = subprocess.run(  # noqa: S603  # our own words
+            [sys.executable, "-m", name, "--config", str(start.config)],
+            env={**os.environ, **start.environment},
+            check=False, capture_output=True, text=True, timeout=DEADLINE_SECONDS,
+        )  # fmt: skip
+        return ended.returncode, ended.stderr
+
+    def edited(self, change: Callable[[Values], None]) -> Path:
+        """The house's config with something changed, in a file of its own."""
+        values = tomllib.loads(self.house.config.read_text(encoding="utf-8"))
+        change(values)
+        path = self.folder / "edited.toml"
+        path.write_text(to_toml(values), encoding="utf-8")
+        return path
+
+    def database(self, name: str) -> Path:
+        """Where a service keeps what it knows."""
+        return self.folder / name / {EXECUTOR: "ledger.sqlite", ORCHESTRATOR: "state-BTC-USDT.sqlite"}[name]
+
+    def goes_on(self) -> None:
+        """Returns once the grid has made another step."""
+        newest = "SELECT coalesce(max(seq), 0) FROM trading_steps"
+        [(before,)] = query(self.database(ORCHESTRATOR), newest)
+        until(lambda: query(self.database(ORCHESTRATOR), newest)[0][0] >= before + 1, lambda: "another step")
+
+    def end(self) -> None:
+        """Nothing is left."""
+        for process in self._running.values():
+            process.kill()
+            process.join()
+
+    def _serves(self, name: str) -> bool:
+        assert self._running[name].is_alive(), self._said(name)
+        with open_sync_channel(self.house.addresses[name]) as channel:
+            return health(channel) == "SERVING"
+
+    def _said(self, name: str) -> str:
+        """For the message of a failed test."""
+        return (self.folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+
+
+def exit_code(process: ForkServerProcess) -> int:
+    """Of a process that ends by itself. Raises AssertionError where it does not in time."""
+    process.join(DEADLINE_SECONDS)
+    if process.exitcode is None:
+        process.kill()
+        raise AssertionError(f"{process.name} still runs after {DEADLINE_SECONDS:g} s")
+    return process.exitcode
+
+
+def until(condition: Callable[[], bool], what: Callable[[], str]) -> None:
+    """Returns once the condition holds. Raises AssertionError telling `what` did not come in time."""
+    ends = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        assert time.monotonic() < ends, f"waited {DEADLINE_SECONDS:g} s for {what()}"
+        time.sleep(0.02)
+
+
+def query(database: Path, statement: str) -> list[tuple[Any, ...]]:
+    """Runs SQL on a file, beside whoever has it open."""
+    with contextlib.closing(sqlite3.connect(database, timeout=DEADLINE_SECONDS)) as connection, connection:
+        return connection.execute(statement).fetchall()
+
+
+def rows(folder: Path) -> Rows:
+    """All that is on record in a folder, but for what every start writes of itself: who opened it, and how often.
+
+    Of DBOS's own tables only which workflows there are: a start counts its attempts to resume them.
+    """
+    found: Rows = {}
+    for file in sorted(folder.glob("*.sqlite")):
+        if file.name == "dbos.sqlite":
+            found[file.name] = query(file, "SELECT workflow_uuid, name, inputs FROM workflow_status ORDER BY 1")
+            continue
+        for (table,) in query(file, "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"):
+            found[f"{file.name}:{table}"] = query(file, f'SELECT * FROM "{table}"')  # noqa: S608  # a table's name
+    for name, found_rows in found.items():
+        if name == "ledger.sqlite:meta":
+            found[name] = [row[:3] for row in found_rows]  # without the holder
+        if name.startswith("state-") and name.endswith(":meta"):
+            found[name] = [row for row in found_rows if row[0] != "epoch"]
+    return found
+
+
+def the_sentence(stderr: str, service: str) -> str:
+    """The last line of stderr, which must be one sentence of the service's, with nothing of Python before it."""
+    last = stderr.strip().splitlines()[-1]
+    assert "Traceback" not in stderr, stderr
+    assert last.startswith(f"{service}: "), stderr
+    assert not re.search(r"[.?!] [A-Z]", last), f"more than one sentence: {last}"
+    assert SECRET not in stderr
+    return last

@@ -1,0 +1,252 @@
+"""The real services as OS processes, for the tests that kill them: each started, killed, frozen and stopped by hand.
+
+Nothing is restarted by itself here; that is gridctl's supervisor, which has tests of its own.
+"""
+
+import asyncio
+import contextlib
+import os
+import re
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import TypeVar
+
+import grpc
+from google.protobuf.message import Message
+
+from gridctl.audit import AuditReport, audit
+from gridctl.child import Child, Service
+from gridctl.evidence import gather_at_rest
+from gridctl.health import until_serving
+from gridctl.house import SIMEX, House
+from gridctl.stage import Stage, set_stage
+from gridctl.wires import Wires
+from gridservice.silence import FOLDER_VARIABLE
+from gridtesting.live.forked import start_forked
+from gridtesting.live.stopped_processes import EndedWithUs
+from gridwright.v1 import simex_pb2
+
+START_SECONDS = 30.0
+STOP_SECONDS = 10.0
+SETTLE_SECONDS = 40.0
+
+T = TypeVar("T")
+
+
+class StillRunsError(AssertionError):
+    """A process was to end by itself and did not."""
+
+
+class Process:
+    """One service, run after run. Whatever does not happen in time fails with what the service has said."""
+
+    def __init__(self, service: Service, log: Path, *, forked: bool = False) -> None:
+        self.service = service
+        self._begin = start_forked if forked else Child.start
+        self._log = log
+        self._child: Child | None = None
+        self._watch: EndedWithUs | None = None  # while it is stopped
+
+    @property
+    def output(self) -> str:
+        """Everything that it has printed, over all runs."""
+        return self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
+
+    @property
+    def pid(self) -> int:
+        """Of the present run."""
+        return self._running().pid
+
+    async def start(self, environment: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Starts it, with something added to our environment. It may take a moment until it serves."""
+        assert self._child is None or self._child.returncode is not None, f"{self.service.name} runs already"
+        self._let_go()  # of the run before, which may have ended while it was stopped
+        # A ban that one run has brought on must not silence the next run at the same address.
+        silences = {FOLDER_VARIABLE: str(self._log.parent / "silences")}
+        self._child = await self._begin(self.service, self._log, {**silences, **environment})
+
+    async def serving(self) -> None:
+        """Returns once its health says SERVING. Raises AssertionError where it ends, or does not in time."""
+        child = self._running()
+        waiting = {asyncio.create_task(until_serving(self.service.address)), asyncio.create_task(child.wait())}
+        done, late = await asyncio.wait(waiting, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        for task in late:
+            task.cancel()
+        assert done, f"{self.service.name} does not serve after {START_SECONDS:g} s:\n{self.output}"
+        assert child.returncode is None, f"{self.service.name} ended with {child.returncode}:\n{self.output}"
+
+    async def kill(self) -> None:
+        """SIGKILL, and the process is gone."""
+        child = self._running()
+        child.send(signal.SIGKILL)
+        await child.wait()
+        self._let_go()
+
+    async def stop(self) -> int:
+        """SIGTERM. Its exit code; below 0 where it took SIGKILL to end it."""
+        return await self._running().stop(STOP_SECONDS)
+
+    async def ended(self, deadline_seconds: float) -> int:
+        """Its exit code, once it has ended by itself. Raises StillRunsError where it does not in time."""
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                return await self._running().wait()
+        except TimeoutError:
+            raise StillRunsError(f"{self.service.name} still runs:\n{self.output}") from None
+
+    def freeze(self) -> None:
+        """SIGSTOP: it is there and answers nobody, from when this returns."""
+        self.end_with_us()
+        self._running().send(signal.SIGSTOP)
+        _until_stopped(self.pid)
+
+    def thaw(self) -> None:
+        """SIGCONT."""
+        self._running().send(signal.SIGCONT)
+        self._let_go()
+
+    def end_with_us(self) -> None:
+        """From now on it ends when this process does, even while it is stopped; until it is thawed or gone."""
+        self._let_go()
+        self._watch = EndedWithUs(self.pid)
+
+    def _let_go(self) -> None:
+        if self._watch is not None:
+            self._watch.release()
+            self._watch = None
+
+    @property
+    def ended_already(self) -> bool:
+        """Whether the present run is over, by itself or otherwise."""
+        return self._running().returncode is not None
+
+    async def end(self) -> None:
+        """Makes sure that it is gone, frozen or not."""
+        if self._child is not None and self._child.returncode is None:
+            await self.kill()
+        self._let_go()
+
+    def _running(self) -> Child:
+        assert self._child is not None, f"{self.service.name} was never started"
+        return self._child
+
+
+class Stack:
+    """All services of a config, with channels to them. `stack["executor"]` is a process.
+
+    `configs` names files of their own for those that are to read another one than the rest. `forked` starts them in
+    milliseconds, from a process that has imported them.
+    """
+
+    def __init__(
+        self, house: House, logs: Path, configs: Mapping[str, Path] = MappingProxyType({}), *, forked: bool = False
+    ) -> None:
+        self.house = house
+        self.wires = Wires(house)
+        services = [replace(each, config=configs.get(each.name, each.config)) for each in house.services]
+        self._processes = {
+            service.name: Process(service, logs / f"{service.name}.log", forked=forked) for service in services
+        }
+
+    def __getitem__(self, name: str) -> Process:
+        return self._processes[name]
+
+    async def start(self) -> None:
+        """Starts all, simex first, and returns once all serve."""
+        simex, *others = self._processes.values()
+        assert simex.service.name == SIMEX
+        await simex.start()
+        await simex.serving()
+        for process in others:
+            await process.start()
+        for process in others:
+            await process.serving()
+
+    async def answer(self, call: Callable[..., Awaitable[T]], request: Message) -> T:
+        """Of a service that may just be starting. Fails with what all have said where it does not come in time."""
+        try:
+            return await call(request, timeout=START_SECONDS, wait_for_ready=True)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                raise AssertionError(f"no answer after {START_SECONDS:g} s:\n{self.outputs()}") from None
+            raise
+
+    async def audit(self) -> AuditReport:
+        """Stops the market, waits until all is settled, and compares venue and records. Services must be running."""
+        await self.wires.simex.SetRunning(simex_pb2.SetRunningRequest(running=False))
+        evidence = await gather_at_rest(self.wires, self.house.bot, self.house.symbols, SETTLE_SECONDS)
+        assert evidence.settled, f"not settled after {SETTLE_SECONDS:g} s:\n{self.outputs()}"
+        return audit(self.house.bot, evidence.truth, evidence.books)
+
+    def outputs(self) -> str:
+        """What every service has said, for the message of a failed test."""
+        return "\n".join(f"--- {name}\n{process.output}" for name, process in self._processes.items())
+
+    async def end(self) -> None:
+        """Makes sure that all are gone."""
+        for process in reversed(self._processes.values()):
+            await process.end()
+
+
+@contextlib.asynccontextmanager
+async def running_stack(folder: Path, stage: Stage | None = None, *, forked: bool = False) -> AsyncIterator[Stack]:
+    """The services of a demo's stage at work, gone at the end of the block whatever happens in it."""
+    stack = Stack(set_stage(stage or Stage(), folder), folder / "logs", forked=forked)
+    try:
+        async with stack.wires:
+            await stack.start()
+            yield stack
+    finally:
+        await stack.end()
+
+
+async def start_listening(module: str, config: Path, log: Path, *, forked: bool = True) -> tuple[Child, str]:
+    """A service by itself, and where it says that it listens. Raises AssertionError where it ends before that.
+
+    Not `forked` it is the real command line, started as gridctl starts it.
+    """
+    begins = _size(log)
+    child = await _begin(module, config, log, forked=forked)
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            while (found := re.search(rf"^{module} listening (\S+)\n", _said(log, begins), re.MULTILINE)) is None:
+                assert child.returncode is None, f"{module} ended with {child.returncode}:\n{_said(log, begins)}"
+                await asyncio.sleep(0.01)
+    except BaseException:
+        await child.stop(0)
+        raise
+    return child, found[1]
+
+
+async def run_to_end(module: str, config: Path, log: Path, *, forked: bool = True) -> tuple[int, str]:
+    """A service by itself until it ends: its exit code, and all that it has said."""
+    begins = _size(log)
+    child = await _begin(module, config, log, forked=forked)
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            return await child.wait(), _said(log, begins)
+    finally:
+        await child.stop(0)
+
+
+async def _begin(module: str, config: Path, log: Path, *, forked: bool) -> Child:
+    return await (start_forked if forked else Child.start)(Service(module, module, config, ""), log)
+
+
+def _size(log: Path) -> int:
+    return log.stat().st_size if log.exists() else 0
+
+
+def _said(log: Path, begins: int) -> str:
+    return log.read_bytes()[begins:].decode() if log.exists() else ""
+
+
+def _until_stopped(pid: int) -> None:
+    try:
+        os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOWAIT)
+    except ChildProcessError:  # a forked one is the fork server's child
+        while Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(") ")[2][0] != "T":
+            os.sched_yield()

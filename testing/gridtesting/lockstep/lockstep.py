@@ -1,0 +1,124 @@
+"""Lockstep: the real services, one event of a recorded market at a time, held against gridcore over gridsim.
+
+simex moves only by `Advance`. After each event the services are waited for until they have settled: the price is
+handled, no workflow is in flight, and the state's offset is the end of a log that has all that the venue's book shows.
+Then state and backtest must stand alike, slot by slot; in the end the venue's fills must be the backtest's, one by one.
+
+Two things are left to chance when the services run free:
+- Of an event's price and its order updates either may be heard first. A gate holds the updates until the price is done.
+- How many updates make a batch. It is left to chance here too, for it cannot matter: once the price is decided on, what
+  one slot does depends on no other while max_position does not bind. tests/sim/test_backtest.py holds the core to that.
+
+A stretch of events with which the grid has nothing to do (no fill, no action: prices inside the quiet band), as the
+backtest tells beforehand, may be advanced past at once, together with the next event that concerns it.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+
+from gridcore.state import State
+from gridrpc.convert_state import state_from_proto
+from gridsim.backtest import Backtest
+from gridsim.market import MarketEvent
+from gridtesting.live.processes import Stack
+from gridtesting.lockstep.compare import backtest_fills, difference, first_difference, standing_of, venue_fills
+from gridtesting.lockstep.gates import Gates
+from gridtesting.waiting import until
+from gridwright.v1 import executor_pb2, orchestrator_pb2, simex_pb2
+
+SETTLE_SECONDS = 60.0
+_LOOK_SECONDS = 0.003
+
+
+class Lockstep:
+    """A run over a stack whose market stands still. `events` have happened, `stops` comparisons have been made."""
+
+    def __init__(self, stack: Stack, gates: Gates, backtest: Backtest, events: Iterator[MarketEvent]) -> None:
+        self.stack = stack
+        self.backtest = backtest
+        self.events = 0
+        self.stops = 0
+        self._gates = gates
+        self._symbol = stack.house.symbols[0]
+        self._ahead = events
+
+    async def begin(self) -> None:
+        """Lets the services hear the opening price; they must come to stand as the backtest begins."""
+        await self._settle_and_compare(self.backtest.price)
+
+    async def advance(self, events: int | None = None, *, each: bool = False) -> None:
+        """Goes on by `events`, to the end of the tape where None, and compares after each that concerns the grid.
+
+        With `each` it stops at those that do not, too. Raises AssertionError for the first difference.
+        """
+        for stride in self._strides(events, each=each):
+            request = simex_pb2.AdvanceRequest(symbol=self._symbol, events=stride)
+            status = await self.stack.wires.simex.Advance(request)
+            self.events += stride
+            assert status.events_done == self.events, f"simex is at event {status.events_done}, not {self.events}"
+            await self._settle_and_compare(Decimal(status.price))
+
+    async def compare_fills(self) -> int:
+        """Holds every fill of the venue against the backtest's, one by one; how many there are."""
+        truth = await self.stack.wires.simex.GetTruth(simex_pb2.GetTruthRequest())
+        found = venue_fills(truth)
+        unlike = first_difference(found, backtest_fills(self.backtest))
+        assert not unlike, unlike
+        return len(found)
+
+    def _strides(self, events: int | None, *, each: bool) -> Iterator[int]:
+        """How many events to let happen at once. The backtest is always that far ahead."""
+        stride = 0
+        for done, event in enumerate(self._ahead, start=1):
+            concerned = self.backtest.step(event)
+            stride += 1
+            if concerned or each or done == events:
+                yield stride
+                stride = 0
+            if done == events:
+                return
+        if stride:
+            yield stride
+
+    async def _settle_and_compare(self, price: Decimal) -> None:
+        assert price == self.backtest.price, f"event {self.events} is at {price}, in the backtest {self.backtest.price}"
+        await until(lambda: self._gates.prices.heard == price, f"pricemon's word of {price}", SETTLE_SECONDS)
+        await self._gates.prices.let_through(price)
+        state = await self._settled(price)
+        unlike = difference(standing_of(state), standing_of(self.backtest.state))
+        assert not unlike, f"after event {self.events} at {price}:\n{unlike}"
+        self.stops += 1
+
+    async def _settled(self, price: Decimal) -> State:
+        """The state once nothing of the event is under way any more."""
+        deadline = time.monotonic() + SETTLE_SECONDS
+        state = await self._at_rest(price, 0, deadline)
+        while True:
+            request = executor_pb2.ListOpenOrdersRequest(symbol=self._symbol)
+            book = await self.stack.wires.executor.ListOpenOrders(request)
+            await self._gates.updates.let_through(book.end_offset)
+            state = await self._at_rest(price, book.end_offset, deadline)
+            if _agree(state, book):
+                return state
+            await asyncio.sleep(_LOOK_SECONDS)
+            assert time.monotonic() < deadline, f"after event {self.events}: venue {book}\nstate {state}"
+
+    async def _at_rest(self, price: Decimal, offset: int, deadline: float) -> State:
+        """The state once the orchestrator has handled the price, and the updates up to the offset, and does nothing."""
+        request = orchestrator_pb2.GetStateRequest(symbol=self._symbol)
+        while True:
+            told = await self.stack.wires.orchestrator.GetState(request)
+            if told.price and Decimal(told.price) == price and not told.busy and told.state.event_offset >= offset:
+                return state_from_proto(told.state)
+            await asyncio.sleep(_LOOK_SECONDS)
+            assert time.monotonic() < deadline, f"not at rest after event {self.events}:\n{self.stack.outputs()}"
+
+
+def _agree(state: State, book: executor_pb2.ListOpenOrdersResponse) -> bool:
+    """Whether the state has all of the log, and the log all that the venue's book shows."""
+    waiting = [slot.order for slot in state.slots.values() if slot.order is not None]
+    expected = {order.client_order_id: order.executed for order in waiting}
+    found = {order.client_order_id: Decimal(order.executed) for order in book.orders if order.ours}
+    return not book.in_flight and state.event_offset == book.end_offset and expected == found

@@ -1,0 +1,65 @@
+"""Sets the stage of a lockstep run: an example's services as processes that move only when told to, gates, backtest."""
+
+import contextlib
+import tomllib
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+from gridctl.house import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX
+from gridctl.stage import Stage, set_stage
+from gridctl.tapes import tape_info
+from gridctl.toml import to_toml
+from gridrpc.settings import read_toml
+from gridsim.backtest import Backtest
+from gridsim.market import MarketEvent
+from gridtesting.live.processes import Stack
+from gridtesting.lockstep.gates import gates_before
+from gridtesting.lockstep.lockstep import Lockstep
+from orchestrator.config import load_settings
+from simex.config import read_settings
+from simex.sources import open_source
+
+
+@contextlib.asynccontextmanager
+async def lockstep_over(tape: Path, folder: Path) -> AsyncIterator[Lockstep]:
+    """The services of the example that plays the tape, settled before its first event."""
+    house = set_stage(Stage(tape=tape_info(tape)), folder)
+    values = tomllib.loads(house.config.read_text(encoding="utf-8"))
+    _hold_still(values)
+    house.config.write_text(to_toml(values), encoding="utf-8")
+    async with gates_before(house.symbols[0], house.addresses[PRICEMON], house.addresses[EXECUTOR]) as gates:
+        gated = folder / "orchestrator.toml"
+        gated.write_text(to_toml(_pointed_at(values, gates.address)), encoding="utf-8")
+        stack = Stack(house, folder / "logs", {ORCHESTRATOR: gated}, forked=True)
+        backtest, events = backtest_of(house.config)
+        try:
+            async with stack.wires:
+                await stack.start()
+                run = Lockstep(stack, gates, backtest, events)
+                await run.begin()
+                yield run
+        finally:
+            await stack.end()
+
+
+def backtest_of(config: Path) -> tuple[Backtest, Iterator[MarketEvent]]:
+    """The config's first grid over its first market, and the market's events."""
+    grid, simex = load_settings(config).grids[0], read_settings(read_toml(config).table(SIMEX))
+    market, source = simex.markets[0], open_source(simex.markets[0])
+    opening = source.opening()
+    backtest = Backtest(grid, market.rules, opening, simex.balances, liquidity=market.liquidity)
+    return backtest, source.after(opening)
+
+
+def _hold_still(values: dict[str, Any]) -> None:
+    """No clock but the driver's. How often the venue is asked is no part of the grid: it only has to be quick."""
+    for market in values[SIMEX]["markets"]:
+        market["running"] = False
+    values[ORCHESTRATOR]["tick_interval_ms"] = 0
+    values[EXECUTOR] |= {"requests_per_second": 2_000, "poll_interval_ms": 500}
+
+
+def _pointed_at(values: dict[str, Any], gate: str) -> dict[str, Any]:
+    """The orchestrator's copy of the config, in which its neighbours are the gates."""
+    return {**values, PRICEMON: {**values[PRICEMON], "address": gate}, EXECUTOR: {**values[EXECUTOR], "address": gate}}

@@ -1,0 +1,321 @@
+"""Orchestrators over one executor, each step of theirs in as many pieces as it has durable states.
+
+Between any two pieces one may die, or fall asleep while another takes over. Real are the core, Keeper and SqliteStore,
+the steps of a workflow, the start path and the whole executor with its ledger; modelled are the venue and what DBOS
+remembers, which is a list of plans. Tests take a rule out by a subclass.
+"""
+
+import asyncio
+import itertools
+import tempfile
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from executor.ports import VenueOrder
+from gridcore.actions import ActionResult, OrderUpdate, PlaceOrder
+from gridcore.config import RiskConfig
+from gridcore.decide import decide
+from gridcore.errors import CoreError
+from gridcore.ids import OrderName, parse_client_order_id
+from gridcore.orders import Role
+from gridcore.reconcile import live_openings
+from gridcore.state import Mode, Rule, State
+from gridcore.triggers import EnterSafeMode, ExitSafeMode, Plan, Trigger
+from gridrpc.convert_plan import plan_from_json, plan_json
+from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
+from gridtesting.grids import MARKET, grid
+from gridtesting.live.direct_executor import DirectExecutor
+from orchestrator import start
+from orchestrator.bridge import Bridge
+from orchestrator.desk import Desk
+from orchestrator.errors import StopError
+from orchestrator.halting import Halting
+from orchestrator.keeper import Keeper
+from orchestrator.requests import HaltRequest, LiftRequest
+from orchestrator.store.sqlite import SqliteStore
+from orchestrator.team import Team, gather
+
+T = TypeVar("T")
+
+CONFIG = grid(
+    order_ttl_ms=6_000, retry_after_ms=50, risk=RiskConfig(unknown_too_old_ms=9_000, calm_ms=1_000, max_rejects=12)
+)
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # files of a machine that itself never dies
+
+
+def order_name(order: VenueOrder) -> OrderName:
+    """What the order's name tells; every order of this venue is ours."""
+    name = parse_client_order_id(order.client_order_id)
+    assert name is not None
+    return name
+
+
+class JudgingVenue(FakeVenue):
+    """Knows how high the fence is, and remembers what was sent below it."""
+
+    fence = 0
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(clock)
+        self.sent_below: list[str] = []
+
+    async def place(self, symbol: str, order: PlaceOrder, timestamp_ms: int) -> VenueOrder:
+        """As the fake does."""
+        name = parse_client_order_id(order.client_order_id)
+        if name is None or name.epoch < self.fence:
+            self.sent_below.append(order.client_order_id)
+        return await super().place(symbol, order, timestamp_ms)
+
+
+class Process:
+    """An orchestrator's memory: a team, and the step that it is in the middle of."""
+
+    def __init__(self, team: Team, store: SqliteStore) -> None:
+        self.team = team
+        self.store = store
+        self.step: Iterator[str] | None = None
+
+    @property
+    def desk(self) -> Desk:
+        """The team's."""
+        return self.team.desk
+
+    @property
+    def state(self) -> State:
+        """What it has committed, or read at its start."""
+        return self.desk.state
+
+    def forget(self) -> None:
+        """It is dead."""
+        self.desk.thread.shutdown()
+        self.store.close()
+
+
+class StepWorld:
+    """`present` holds the lease; `sleepers` had it, and do not know that they have lost it."""
+
+    def __init__(self) -> None:
+        self.runner = asyncio.Runner()
+        self.folder = tempfile.TemporaryDirectory(dir=_SHARED_MEMORY if _SHARED_MEMORY.is_dir() else None)
+        self.path = Path(self.folder.name) / "state.sqlite"
+        self.clock = ManualClock()
+        self.venue = JudgingVenue(self.clock)
+        self.executor = DirectExecutor(Path(self.folder.name) / "executor", self.clock, self.venue)
+        self.run(self.executor.open())
+        self.records: list[str] = []  # what DBOS has: plans in the order in which they were put on record
+        self.halt: HaltRequest | None = None  # and the halt that is on record, with the steps of it that are
+        self.halt_steps = 0
+        self.halt_epoch = 0
+        self.numbers = itertools.count(1)
+        self.answers: dict[str, tuple[ActionResult, ...]] = {}
+        self.sleepers: list[Process] = []
+        self.present = self.opened()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """The work's outcome, on the loop that all of it shares."""
+        return self.runner.run(work)
+
+    def close(self) -> None:
+        """Nothing of it is left."""
+        for who in [self.present, *self.sleepers]:
+            who.forget()
+        self.run(self.executor.close())
+        self.runner.close()
+        self.folder.cleanup()
+
+    # -- a process, from its start to its end
+
+    def opened(self) -> Process:
+        """A process that has taken the lease, whoever has it."""
+        self.path.with_suffix(".lock").unlink(missing_ok=True)  # a sleeper's lease goes without its knowledge
+        store = self.store()
+        epoch = store.take_lease()
+        state = store.load_state()
+        if state is None:
+            state = State(MARKET.symbol, "state", CONFIG.geometry, epoch=epoch)
+            store.save_state(state)
+        stop: Any = self.stopped
+        desk = Desk(
+            "bot",
+            CONFIG,
+            self.keeper(store, state),
+            self.executor.client(),
+            epoch=epoch,
+            max_update_batch=100,
+            stop=stop,
+        )
+        desk.market = MARKET
+        process = Process(self.team(desk), store)
+        self.run(self._open_by_the_path(desk))
+        return process
+
+    def die(self) -> None:
+        """The one that has the lease dies, and another is started."""
+        self.present.forget()
+        self.present = self.opened()
+
+    def fall_asleep(self) -> None:
+        """The one that has the lease is stopped, and another takes over."""
+        self.sleepers.append(self.present)
+        self.present = self.opened()
+
+    def team(self, desk: Desk) -> Team:
+        """Everyone at work for the desk's symbol."""
+        executor_and_launcher: Any = self
+        return gather(desk, executor_and_launcher, executor_and_launcher, Bridge(self.runner.get_loop()))
+
+    def store(self) -> SqliteStore:
+        """Where a process keeps its state."""
+        return SqliteStore(self.path)
+
+    def keeper(self, store: SqliteStore, state: State) -> Keeper:
+        """Who commits for it."""
+        return Keeper(store, state)
+
+    async def _open_by_the_path(self, desk: Desk) -> None:
+        await self.take_over(desk)
+        newest_first = [plan_from_json(text) for text in reversed(self.records)]
+        await self.settle(desk, newest_first)
+        desk.ready.set()
+        if desk.state.risk.mode is Mode.ENTERING and self.halt is None:
+            risk = desk.state.risk
+            self.begin_halt(risk.rule, risk.reason, clears_itself=risk.clears_itself)
+
+    async def take_over(self, desk: Desk) -> None:
+        """The start's fence and its answer."""
+        await start.take_over(desk)
+        self.venue.fence = desk.epoch
+
+    async def settle(self, desk: Desk, newest_first: list[Plan]) -> None:
+        """What was in flight when the one before died."""
+        await start.settle_requests(desk, start.plans_beyond(desk.keeper, newest_first), self.execute)
+
+    def stopped(self, error: StopError) -> None:
+        """A task gave up. Raises AssertionError."""
+        raise AssertionError(f"the one that has the lease must not stop: {error}")
+
+    def execute(self, plan: Plan) -> tuple[ActionResult, ...]:
+        """The batch client of all orchestrators; called on a thread while the loop runs."""
+        answer = asyncio.run_coroutine_threadsafe(self.executor.execute(plan), self.runner.get_loop()).result()
+        assert self.answers.setdefault(plan.request_id, answer) == answer, "the same request has the same answer"
+        return answer
+
+    # -- a step, in as many pieces as it has durable states
+
+    def act(self, pick: int, trigger: Trigger, pieces: int, faults: list[Fault | None]) -> None:
+        """So many pieces of what the picked one does for the trigger, or of the step that it is in."""
+        who = self.pick(pick)
+        self.venue.faults.extend(faults)
+        if who.step is None:
+            who.step = self._stepping(who, trigger)
+        self.advance(who, pieces)
+        self.venue.faults.clear()
+
+    def pick(self, pick: int) -> Process:
+        """One of those that live; mostly the present one."""
+        everyone = [self.present, self.present, *self.sleepers]
+        return everyone[pick % len(everyone)]
+
+    def advance(self, who: Process, pieces: int) -> None:
+        """So many pieces of its step; a sleeper that finds itself overtaken is gone."""
+        for _ in range(pieces):
+            try:
+                if who.step is None or next(who.step, None) is None:
+                    who.step = None
+                    return
+            except (StopError, CoreError) as error:  # a sleeper may hear of orders that it has never sent
+                if who is self.present:
+                    raise AssertionError("the one that has the lease must not stop") from error
+                self.sleepers.remove(who)
+                who.forget()
+                return
+
+    def _stepping(self, who: Process, trigger: Trigger) -> Iterator[str]:
+        desk, names = who.desk, {"request_id": who.desk.next_request_id(), "prefix": who.desk.prefix}
+        plan = decide(desk.state, trigger, MARKET, CONFIG, epoch=desk.epoch, **names)
+        if isinstance(plan.procedure, EnterSafeMode) and self.halt is None:
+            self.begin_halt(plan.procedure.rule, plan.procedure.reason, clears_itself=plan.procedure.clears_itself)
+        elif isinstance(plan.procedure, ExitSafeMode):
+            self.release(who)
+        elif plan.procedure is None and plan.actions:
+            yield "decided"
+            text = plan_json(plan)
+            self.records.append(text)
+            yield "recorded"
+            self.run(asyncio.to_thread(who.team.activities.execute, plan_from_json(text)))
+            yield "executed"
+            self.run(asyncio.to_thread(who.team.activities.commit, plan))
+        elif plan.procedure is None and not plan.empty:
+            yield "decided"
+            desk.keeper.commit(plan, (), MARKET)
+
+    # -- halts: procedures of which each step may run again
+
+    def begin_halt(self, rule: Rule, reason: str, *, clears_itself: bool) -> None:
+        """A halt is put on record."""
+        self.halt = HaltRequest(f"halt{next(self.numbers)}", MARKET.symbol, rule, reason, "test", clears_itself)
+        self.halt_steps = 0
+
+    def release(self, who: Process) -> None:
+        """The present one leaves safe mode; a sleeper's word does not arrive."""
+        lift = LiftRequest(f"lift{next(self.numbers)}", MARKET.symbol, "well again", "test", who.state.risk.since_ms)
+        if who is self.present:
+            self.run(self._through_the_inbox(who.team.halting.lift(lift)))
+
+    def go_on_halting(self, steps: int, *, forget: bool) -> None:
+        """So many steps of the halt on record; of the last one the record gets lost, so that it runs again."""
+        for _ in range(steps):
+            if self.halt is None:
+                return
+            step = self._halt_step(self.present.team.halting, self.halt)
+            if not self.run(self._through_the_inbox(step)):
+                return
+            self.halt_steps += 1
+        self.halt_steps -= forget and self.halt is not None
+
+    async def _through_the_inbox(self, work: Coroutine[Any, Any, T]) -> T:
+        inbox, task = self.present.desk.inbox, asyncio.ensure_future(work)
+        while not task.done():
+            await asyncio.sleep(0)
+            if not inbox.empty and callable(item := await inbox.take()):
+                await item()
+        return await task
+
+    async def _halt_step(self, halting: Halting, halt: HaltRequest) -> bool:
+        """The next step; whether it could be done."""
+        match self.halt_steps:
+            case 0:
+                self.halt_epoch = await halting.open(halt)
+            case 1:
+                await halting.fence(self.halt_epoch)
+                self.venue.fence = max(self.venue.fence, self.halt_epoch)
+            case 2:
+                await halting.cancel()
+            case 3:
+                if live_openings(self.present.state) or await self._openings_shown():
+                    return False
+                await halting.verify()
+            case _:
+                await halting.close(halt)
+                self.halt = None
+        return True
+
+    async def _openings_shown(self) -> bool:
+        snapshot = (await self.present.desk.executor.open_orders(MARKET.symbol)).snapshot
+        names = map(parse_client_order_id, snapshot.ours | snapshot.in_flight)
+        return any(name is not None and name.role is Role.OPENING for name in names)
+
+    # -- what there is to see
+
+    def live(self) -> list[VenueOrder]:
+        """The venue's orders that have not ended."""
+        return [order for order in self.venue.orders.values() if not order.status.ended]
+
+    def held(self) -> set[str]:
+        """The names of the orders that the committed state has."""
+        return {slot.order.client_order_id for slot in self.present.state.slots.values() if slot.order is not None}
+
+    def log(self) -> list[OrderUpdate]:
+        """The executor's whole update log."""
+        return self.run(self.executor.log())
