@@ -16,8 +16,8 @@ from rich.console import Console
 
 from gridctl.demo import DemoOptions, run_demo
 from gridctl.screen import Look, Screen
-from gridctl.stage import Stage
 from gridctl.view import draw
+from griddeploy.demo.config import Stage
 
 _SHOTS = (((80, 24), 24.0), ((120, 40), 9.0))  # width and height of the terminal, and the seconds before each shot
 _DURATION_SECONDS = 40.0

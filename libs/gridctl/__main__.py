@@ -19,15 +19,15 @@ from gridctl.arguments import parser
 from gridctl.auditing import run_audit
 from gridctl.demo import DemoOptions, run_demo
 from gridctl.hand import DEEDS, Hand, HandError
-from gridctl.house import EXECUTOR, ORCHESTRATOR, read_house
 from gridctl.ops import OperationError, Order, Verb, Word, operate, resolve_order
 from gridctl.screen import Screen
-from gridctl.stage import Stage
 from gridctl.status import ask, bystanders, doubts, grids_tables, reasons, rebuilds, services_tables
-from gridctl.tapes import TapeInfo, is_step, tape_info
 from gridctl.troubles import lines
 from gridctl.up import only, run_up, run_watch
 from griddb.errors import DatabaseError
+from griddeploy.demo.config import Stage
+from griddeploy.demo.tapes import TapeInfo, is_step, tape_info
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, read_house
 from gridrpc.channel import open_sync_channel
 from gridrpc.settings import ConfigError
 
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 def _demo(arguments: argparse.Namespace, console: Console) -> int:
     if {"DATABASE_URL", "DATABASE_URL_FILE"} & os.environ.keys():
-        from gridctl.demo_database import own_database  # a demo in files needs no Postgres driver
+        from griddeploy.demo.database import own_database  # a demo in files needs no Postgres driver
 
         own_database(os.environ)
     stage = Stage(

@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator
 
 import grpc
 
-from gridctl.audit import audit
 from gridctl.demo import SETTLE_SECONDS
-from gridctl.evidence import gather_at_rest
-from gridctl.house import SIMEX, House
 from gridctl.report import Summary, print_summary
 from gridctl.screen import Screen
-from gridctl.wires import Wires
+from griddeploy.audit.audit import audit
+from griddeploy.audit.gather import gather_at_rest
+from griddeploy.channels import Wires
+from griddeploy.deployment import SIMEX, House
 from gridrpc.settings import MISSING, ConfigError
 from gridwright.v1 import simex_pb2
 

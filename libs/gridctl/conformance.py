@@ -22,12 +22,12 @@ from executor.ports import UnknownSymbolError, VenueError
 from executor.venue_page import FACTS, worst
 from executor.venue_policy import SIMEX, row_name
 from executor.venue_row import VenueRow, row_values
-from gridctl.child import Child, Service, last_line
-from gridctl.health import until_serving
-from gridctl.interrupts import until_interrupted
-from gridctl.ports import free_ports
 from gridctl.screen import Screen
-from gridctl.toml import to_toml
+from griddeploy.free_ports import free_ports
+from griddeploy.process.child import Child, Service, last_line
+from griddeploy.process.health import until_serving
+from griddeploy.process.interrupts import until_interrupted
+from griddeploy.toml import to_toml
 from gridrpc.settings import MISSING, ConfigError, Table
 
 _START_SECONDS = 30.0

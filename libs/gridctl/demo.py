@@ -9,18 +9,18 @@ from pathlib import Path
 
 import grpc
 
-from gridctl.audit import audit
-from gridctl.child import Child, Start
-from gridctl.evidence import Evidence, gather_at_rest
-from gridctl.house import EXECUTOR, ORCHESTRATOR, PRICEMON
-from gridctl.interrupts import first, until_interrupted
-from gridctl.killer import keep_killing
 from gridctl.report import Summary, print_summary
 from gridctl.run import START_SECONDS, Run
 from gridctl.screen import Screen
-from gridctl.stage import Stage, set_stage
-from gridctl.supervisor import ServiceGaveUpError
-from gridctl.workspace import fresh_folder
+from griddeploy.audit.audit import audit
+from griddeploy.audit.gather import Evidence, gather_at_rest
+from griddeploy.demo.config import Stage, set_stage
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON
+from griddeploy.process.child import Child, Start
+from griddeploy.process.interrupts import first, until_interrupted
+from griddeploy.process.random_kills import keep_killing
+from griddeploy.process.supervisor import ServiceGaveUpError
+from griddeploy.run_folder import fresh_folder
 from gridwright.v1 import simex_pb2
 
 DEFAULT_DURATION_SECONDS = 60.0

@@ -6,9 +6,9 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from gridctl.examples import example, example_of_tape
-from gridctl.tape_scan import guess_steps
-from gridctl.tapes import known_rules, lines_of, tape_symbol
+from griddeploy.demo.examples import example, example_of_tape
+from griddeploy.demo.tape_scan import guess_steps
+from griddeploy.demo.tapes import known_rules, lines_of, tape_symbol
 from gridrpc.settings import ConfigError, Table, read_toml
 from simex.__main__ import run_simex
 from simex.config import Settings, read_settings

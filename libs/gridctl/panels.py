@@ -7,7 +7,7 @@ from rich.text import Text
 
 from gridctl import words
 from gridctl.picture import Picture
-from gridctl.supervisor import Died, GaveUp, Incident, Killed, Phase, Returned, ServiceStatus
+from griddeploy.process.supervisor import Died, GaveUp, Incident, Killed, Phase, Returned, ServiceStatus
 
 HEAD_ROWS = 4
 _WIDE = 100  # columns from which there is room for the fees, which the profit has in it already

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
-from gridctl.supervisor import Incident, ServiceStatus
+from griddeploy.process.supervisor import Incident, ServiceStatus
 from gridwright.v1 import models_pb2, orchestrator_pb2
 
 

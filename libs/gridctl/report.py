@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from rich.table import Table
 
 from gridctl import words
-from gridctl.audit import AuditReport, difference
 from gridctl.screen import Screen
-from gridctl.supervisor import Died, Incident, Returned, ServiceStatus
+from griddeploy.audit.audit import AuditReport, difference
+from griddeploy.process.supervisor import Died, Incident, Returned, ServiceStatus
 from gridwright.v1 import models_pb2
 
 _FINDINGS_SHOWN = 10

@@ -4,14 +4,14 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from gridctl.child import Child, Start
-from gridctl.house import ORCHESTRATOR, SIMEX, House
 from gridctl.picture import Picture
 from gridctl.screen import Screen
-from gridctl.supervisor import Incident, Supervisor
 from gridctl.trouble_watch import TroubleWatch
 from gridctl.watcher import Watcher, following
-from gridctl.wires import Wires
+from griddeploy.channels import Wires
+from griddeploy.deployment import ORCHESTRATOR, SIMEX, House
+from griddeploy.process.child import Child, Start
+from griddeploy.process.supervisor import Incident, Supervisor
 
 START_SECONDS = 45.0
 _INCIDENTS_SHOWN = 16

@@ -11,8 +11,8 @@ from rich.live import Live
 from gridctl.panels import incident_text
 from gridctl.picture import Picture
 from gridctl.plain import plain_line
-from gridctl.supervisor import Incident
 from gridctl.view import draw
+from griddeploy.process.supervisor import Incident
 
 Look = Callable[[], Sequence[Picture]]
 """One picture per grid, at this moment."""

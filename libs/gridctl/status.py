@@ -10,11 +10,11 @@ from rich.text import Text
 
 from gridctl import words
 from gridctl.columns import Cell, fitting
-from gridctl.health import CHECK
-from gridctl.house import ORCHESTRATOR, House
 from gridctl.ops import code_of
 from gridctl.picture import number
 from gridctl.troubles import ShownTrouble, ask_troubles
+from griddeploy.deployment import ORCHESTRATOR, House
+from griddeploy.process.health import CHECK
 from gridrpc.channel import open_sync_channel
 from gridrpc.faults import Unavailable, fault_of
 from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2, orchestrator_pb2, orchestrator_pb2_grpc

@@ -12,7 +12,7 @@ from gridctl.troubles import ShownTrouble, gathered
 from gridwright.v1 import models_pb2
 
 if TYPE_CHECKING:
-    from gridctl.wires import AsksTroubles
+    from griddeploy.channels import AsksTroubles
 
 _EVERY_SECONDS = 1.0
 _ANSWER_SECONDS = 2.0

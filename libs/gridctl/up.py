@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from gridctl.house import House
-from gridctl.interrupts import first, until_interrupted
 from gridctl.picture import Picture
 from gridctl.run import Run
 from gridctl.screen import Screen
-from gridctl.supervisor import ServiceGaveUpError
 from gridctl.trouble_watch import TroubleWatch
 from gridctl.watcher import Watcher, following
-from gridctl.wires import Wires
+from griddeploy.channels import Wires
+from griddeploy.deployment import House
+from griddeploy.process.interrupts import first, until_interrupted
+from griddeploy.process.supervisor import ServiceGaveUpError
 from gridrpc.settings import ConfigError
 
 _LOOK_SECONDS = 0.5

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 import grpc
 
 from gridctl.picture import FillLine, Picture, fills_of
-from gridctl.supervisor import Incident, ServiceStatus
+from griddeploy.process.supervisor import Incident, ServiceStatus
 from gridwright.v1 import orchestrator_pb2, orchestrator_pb2_grpc
 
 _STEPS = 24  # asked for with each answer: enough for the view, and to miss no fill between two answers

@@ -54,7 +54,7 @@ class OrderLoad:
 async def measure_orders(folder: Path, orders: int = ORDERS) -> OrderLoad:
     """Fills a book, ends its exchange, and starts it again on the same disk."""
     config, log = _config(folder), folder / "simex.log"
-    async with spawned(log, "gridctl.leash", str(log), "simex", "--config", str(config)) as simex:
+    async with spawned(log, "griddeploy.process.parent_watch", str(log), "simex", "--config", str(config)) as simex:
         address = _address(await read_line(simex, _SECONDS, log))
         empty_mb, began_cpu_s = memory_of(simex.pid).now_mb, cpu_seconds_of(simex.pid)
         began = time.perf_counter()
@@ -63,7 +63,7 @@ async def measure_orders(folder: Path, orders: int = ORDERS) -> OrderLoad:
         took_s = time.perf_counter() - began
         full_mb, cpu_s = memory_of(simex.pid).now_mb, cpu_seconds_of(simex.pid) - began_cpu_s
     began = time.perf_counter()
-    async with spawned(log, "gridctl.leash", str(log), "simex", "--config", str(config)) as simex:
+    async with spawned(log, "griddeploy.process.parent_watch", str(log), "simex", "--config", str(config)) as simex:
         address = _address(await read_line(simex, _SECONDS, log))
         recovery_s = time.perf_counter() - began
         await _place(address, orders, 1)

@@ -53,7 +53,7 @@ async def measure_stream(
 ) -> StreamLoad:
     """Lets a simulated market run as fast as it can before one subscriber; `streams` must have its trades."""
     config, log = _config(folder), folder / "simex.log"
-    async with spawned(log, "gridctl.leash", str(log), "simex", "--config", str(config)) as simex:
+    async with spawned(log, "griddeploy.process.parent_watch", str(log), "simex", "--config", str(config)) as simex:
         line = await read_line(simex, _SECONDS, log)
         addresses = dict(word.split("=") for word in line.split() if "=" in word)
         url = f"http://{addresses['http']}/stream?streams={'/'.join(streams)}"

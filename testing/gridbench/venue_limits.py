@@ -19,10 +19,10 @@ from pathlib import Path
 import aiohttp
 
 from gridbench.live import percentile
-from gridctl.examples import example
-from gridctl.house import EXECUTOR, SIMEX
-from gridctl.stage import Stage
-from gridctl.toml import to_toml
+from griddeploy.demo.config import Stage
+from griddeploy.demo.examples import example
+from griddeploy.deployment import EXECUTOR, SIMEX
+from griddeploy.toml import to_toml
 from gridtesting.live.processes import Stack, running_stack
 from gridwright.v1 import models_pb2, simex_pb2
 

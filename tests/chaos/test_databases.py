@@ -11,7 +11,7 @@ import pytest
 from gridchaos.databases.cases import CASES, play
 from gridchaos.harness.deployment import still_house
 from gridchaos.harness.grid_driver import DEADLINE_SECONDS, Grid
-from gridctl.house import EXECUTOR, ORCHESTRATOR
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR
 from gridrpc.settings import read_toml
 from gridtesting.live.disks import NotPermittedError
 from gridtesting.live.processes import Stack

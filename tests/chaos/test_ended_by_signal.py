@@ -16,7 +16,7 @@ from gridtesting.waiting import until
 FREEZE = """
 import asyncio, sys
 from pathlib import Path
-from gridctl.child import Child, Service
+from griddeploy.process.child import Child, Service
 from gridtesting.live.processes import Process
 
 async def main():

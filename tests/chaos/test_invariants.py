@@ -9,7 +9,7 @@ from gridchaos.judge.invariants import Watch, doubles, guesses, late, strays, un
 from gridchaos.judge.protection import unprotected
 from gridcore.ids import client_order_id, id_prefix
 from gridcore.orders import Role
-from gridctl.audit import Books
+from griddeploy.audit.audit import Books
 from gridwright.v1 import models_pb2, orchestrator_pb2, simex_pb2
 
 BOT, SYMBOL = "bot", "BTC/USDT"

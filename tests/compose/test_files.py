@@ -13,8 +13,8 @@ import yaml
 import executor.config
 import orchestrator.config
 import pricemon.config
-from gridctl.house import read_house
-from gridctl.stage import example
+from griddeploy.demo.config import example
+from griddeploy.deployment import read_house
 from gridrpc.settings import read_toml
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gridctl.toml import to_toml
+from griddeploy.toml import to_toml
 from gridtesting.metrics import scrape
 
 pytestmark = pytest.mark.compose

@@ -13,8 +13,8 @@ import grpc_testing
 import pytest
 from grpc_health.v1 import health_pb2
 
-from gridctl.child import Service
-from gridctl.ports import free_ports
+from griddeploy.free_ports import free_ports
+from griddeploy.process.child import Service
 from gridwright.v1 import executor_pb2, orchestrator_pb2, pricemon_pb2
 
 TOY = '''

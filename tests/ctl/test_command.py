@@ -8,7 +8,7 @@ from rich.console import Console
 
 from gridctl.__main__ import run
 from gridctl.arguments import parser
-from gridctl.stage import example
+from griddeploy.demo.config import example
 
 
 def command(*words: str) -> int:

@@ -16,8 +16,8 @@ import executor.config
 import orchestrator.config
 import pricemon.config
 import simex.config
-from gridctl.stage import example
-from gridctl.toml import to_toml
+from griddeploy.demo.config import example
+from griddeploy.toml import to_toml
 from gridrpc.settings import ConfigError, read_toml
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from gridctl.evidence import gather_at_rest
-from gridctl.house import EXECUTOR, ORCHESTRATOR, SIMEX, House
-from gridctl.wires import Wires
+from griddeploy.audit.gather import gather_at_rest
+from griddeploy.channels import Wires
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, SIMEX, House
 from gridrpc.server import start_server
 from gridwright.v1 import (
     executor_pb2,

@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from gridctl.tape_scan import guess_steps
+from griddeploy.demo.tape_scan import guess_steps
 from gridrpc.channel import open_channel
 from gridwright.v1 import simex_pb2, simex_pb2_grpc
 

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 
 from gridcore.checks import check_grid
 from gridcore.market import MarketRules
-from gridctl.house import read_house
-from gridctl.killer import victims
-from gridctl.ports import free_ports
-from gridctl.stage import Stage, example, set_stage
-from gridctl.tape_scan import Scan, scan
-from gridctl.tapes import tape_info
-from gridctl.toml import to_toml
-from gridctl.workspace import MARKER, fresh_folder
+from griddeploy.demo.config import Stage, example, set_stage
+from griddeploy.demo.tape_scan import Scan, scan
+from griddeploy.demo.tapes import tape_info
+from griddeploy.deployment import read_house
+from griddeploy.free_ports import free_ports
+from griddeploy.process.random_kills import victims
+from griddeploy.run_folder import MARKER, fresh_folder
+from griddeploy.toml import to_toml
 from gridrpc.settings import ConfigError, Table
 from orchestrator.config import load_settings
 from pricemon.config import read_settings as read_pricemon

@@ -9,9 +9,9 @@ import pytest
 from grpc_health.v1 import health_pb2
 from rich.console import Console
 
-from gridctl.house import House
 from gridctl.status import HouseStatus, ask, doubts, grids_tables, reasons, rebuilds, services_tables
 from gridctl.troubles import gathered, lines
+from griddeploy.deployment import House
 from gridtesting.pictures import grid_answer
 from gridwright.v1 import models_pb2, orchestrator_pb2
 

@@ -8,8 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from gridctl.child import Child, Service, last_line
-from gridctl.supervisor import Died, GaveUp, Incident, Killed, Phase, Returned, ServiceGaveUpError, Supervisor
+from griddeploy.process.child import Child, Service, last_line
+from griddeploy.process.supervisor import (
+    Died,
+    GaveUp,
+    Incident,
+    Killed,
+    Phase,
+    Returned,
+    ServiceGaveUpError,
+    Supervisor,
+)
 from gridtesting.waiting import until
 
 SECONDS = 20.0
@@ -111,7 +120,7 @@ async def test_services_that_were_not_started_are_left_alone(toy: Toy, tmp_path:
 async def test_a_child_ends_when_its_starter_is_killed(toy: Toy, tmp_path: Path, python: str) -> None:
     service = toy()
     starter_code = (
-        "import asyncio, sys\nfrom pathlib import Path\nfrom gridctl.child import Child, Service\n"
+        "import asyncio, sys\nfrom pathlib import Path\nfrom griddeploy.process.child import Child, Service\n"
         "async def main():\n"
         f"    child = await Child.start(Service('toy', 'toy_service', Path({str(service.config)!r}), ''), "
         f"Path({str(tmp_path / 'toy.log')!r}))\n"
@@ -141,7 +150,7 @@ async def test_a_child_that_ignores_the_request_to_end_is_made_to(tmp_path: Path
 
 async def test_a_log_is_rotated_by_the_service_that_writes_it_and_no_line_is_lost(tmp_path: Path, toy: Toy) -> None:
     (tmp_path / "chatty.py").write_text(
-        "import sys\nfrom pathlib import Path\nfrom gridctl.log_rotation import rotate_if_large\n"
+        "import sys\nfrom pathlib import Path\nfrom griddeploy.process.log_rotation import rotate_if_large\n"
         f"log = Path({str(tmp_path / 'chatty.log')!r})\n"
         "for number in range(1000):\n"
         "    print(f'line {number}', file=(sys.stdout, sys.stderr)[number % 2], flush=True)\n"

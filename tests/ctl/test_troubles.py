@@ -8,11 +8,11 @@ from typing import Any
 import grpc
 import pytest
 
-from gridctl.house import House
-from gridctl.ports import free_ports
 from gridctl.status import ask
 from gridctl.trouble_watch import TroubleWatch
-from gridctl.wires import Wires
+from griddeploy.channels import Wires
+from griddeploy.deployment import House
+from griddeploy.free_ports import free_ports
 from gridrpc.channel import open_sync_channel
 from gridrpc.server import start_server
 from gridservice.troubles import Kind, Troubles

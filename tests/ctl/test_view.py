@@ -10,8 +10,8 @@ from rich.console import Console
 from gridctl.ladder import clip
 from gridctl.picture import Picture, fills_of
 from gridctl.plain import plain_line
-from gridctl.supervisor import GaveUp
 from gridctl.view import draw
+from griddeploy.process.supervisor import GaveUp
 from gridtesting.pictures import grid_answer, grid_picture
 from gridwright.v1 import models_pb2, orchestrator_pb2
 

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from executor.ledger.store import open_ledger, sqlite_url
 from gridcore.actions import Action, ActionResult, CancelOrder, Outcome, PlaceOrder
 from gridcore.orders import OrderStatus, OrderType, Role, Side
-from gridctl.child import Child
+from griddeploy.process.child import Child
 from gridrpc import convert_orders as convert
 from gridrpc.channel import open_channel
 from gridrpc.faults import fault_of

@@ -25,7 +25,7 @@ from executor.venue_row import (
 )
 from gridcore.ids import ALPHABET, LENGTH, client_order_id, id_prefix
 from gridcore.orders import Role
-from gridctl.toml import to_toml
+from griddeploy.toml import to_toml
 from gridrpc.settings import ConfigError, Table
 from simex.limits import LimitSettings
 from simex.params import Params

@@ -12,8 +12,8 @@ import pytest
 import sqlalchemy as sa
 
 from gridchaos.databases.lossy_proxy import DatabaseWire
-from gridctl.health import serves
-from gridctl.ports import free_ports
+from griddeploy.free_ports import free_ports
+from griddeploy.process.health import serves
 from gridtesting.live.databases import POSTGRES, Database, make_template
 from gridtesting.live.orchestrator import BTC, Client, World, eventually, run_to_end, serving_world, spawn, trading
 from gridtesting.live.postgres import PASSWORD, PostgresServer, running_postgres

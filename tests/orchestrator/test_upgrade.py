@@ -16,8 +16,8 @@ from rich.console import Console
 
 from gridctl.__main__ import run
 from gridctl.arguments import parser
-from gridctl.child import Child, Service
-from gridctl.ports import free_ports
+from griddeploy.free_ports import free_ports
+from griddeploy.process.child import Child, Service
 from gridrpc.crash import CRASH
 from gridtesting.live.databases import POSTGRES, SQLITE
 from gridtesting.live.forked import start_forked

@@ -13,7 +13,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from gridctl.child import Child
+from griddeploy.process.child import Child
 from gridrpc.channel import open_channel
 from gridrpc.faults import Unavailable, fault_of
 from gridtesting.fakes.tape_server import TapeServer

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from gridctl.ports import free_ports
+from griddeploy.free_ports import free_ports
 from gridrpc.probe import main
 from gridrpc.server import start_server
 from gridwright.v1 import pricemon_pb2, pricemon_pb2_grpc

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from gridctl.health import until_serving
-from gridctl.house import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX, House
-from gridctl.stage import Stage, set_stage
+from griddeploy.demo.config import Stage, set_stage
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX, House
+from griddeploy.process.health import until_serving
 from gridtesting.grpcurl import Grpcurl
 from gridtesting.live.manual_services import Services
 from gridwright.v1 import executor_pb2, orchestrator_pb2, pricemon_pb2, simex_pb2

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gridctl.stage import Stage, example, set_stage
+from griddeploy.demo.config import Stage, example, set_stage
 
 pytestmark = [pytest.mark.system, pytest.mark.xdist_group("audit")]  # one house for all
 

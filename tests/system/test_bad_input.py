@@ -17,11 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from gridctl.examples import example
-from gridctl.house import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX
-from gridctl.ports import free_ports
-from gridctl.stage import Stage, set_stage
-from gridctl.toml import to_toml
+from griddeploy.demo.config import Stage, set_stage
+from griddeploy.demo.examples import example
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX
+from griddeploy.free_ports import free_ports
+from griddeploy.toml import to_toml
 from gridrpc.channel import open_sync_channel
 from gridtesting.live.forked import fork
 from gridtesting.live.manual_services import (

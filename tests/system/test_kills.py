@@ -12,7 +12,7 @@ from typing import TypeVar
 import grpc
 import pytest
 
-from gridctl.stage import Stage
+from griddeploy.demo.config import Stage
 from gridtesting.live.processes import Stack, running_stack
 from gridwright.v1 import executor_pb2, orchestrator_pb2
 from gridwright.v1.orchestrator_pb2 import Workflow

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gridctl.house import EXECUTOR
+from griddeploy.deployment import EXECUTOR
 from gridtesting.live.exchange_stack import SYMBOL, Outside, Plan, outside
 from gridwright.v1 import simex_pb2
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gridctl.house import EXECUTOR, ORCHESTRATOR, PRICEMON
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON
 from gridtesting.live.exchange_stack import SYMBOL, Outside, Plan, outside
 from gridtesting.live.rewriting_proxy import Answered
 from gridwright.v1 import simex_pb2

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gridctl.house import EXECUTOR, ORCHESTRATOR, PRICEMON
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON
 from gridtesting.live.exchange_stack import Outside, Plan, outside
 
 pytestmark = pytest.mark.system

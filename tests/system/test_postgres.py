@@ -11,7 +11,7 @@ import grpc
 import psycopg
 import pytest
 
-from gridctl.stage import Stage
+from griddeploy.demo.config import Stage
 from gridtesting.live.postgres import PASSWORD, PostgresServer, running_postgres
 from gridtesting.live.processes import Stack, running_stack
 from gridwright.v1 import orchestrator_pb2

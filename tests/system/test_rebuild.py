@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from gridcore.ids import id_prefix
-from gridctl.evidence import until_settled
-from gridctl.examples import example
-from gridctl.house import EXECUTOR, ORCHESTRATOR
-from gridctl.stage import Stage
+from griddeploy.audit.gather import until_settled
+from griddeploy.demo.config import Stage
+from griddeploy.demo.examples import example
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR
 from gridrpc.crash import CRASH
 from gridtesting.live.databases import Database
 from gridtesting.live.losses import back_up, lose

@@ -11,8 +11,8 @@ from rich.console import Console
 
 from gridctl.__main__ import run
 from gridctl.arguments import parser
-from gridctl.stage import Stage, example
-from gridctl.toml import to_toml
+from griddeploy.demo.config import Stage, example
+from griddeploy.toml import to_toml
 from gridtesting.live.processes import Stack, running_stack
 from gridwright.v1 import orchestrator_pb2, simex_pb2
 

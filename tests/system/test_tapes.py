@@ -20,11 +20,11 @@ from rich.console import Console
 
 from gridcore.config import Spacing
 from gridctl.demo import DemoOptions, run_demo
-from gridctl.examples import example, example_of_tape, examples
 from gridctl.screen import Screen
-from gridctl.stage import Stage
-from gridctl.tapes import tape_info
-from gridctl.toml import to_toml
+from griddeploy.demo.config import Stage
+from griddeploy.demo.examples import example, example_of_tape, examples
+from griddeploy.demo.tapes import tape_info
+from griddeploy.toml import to_toml
 from gridrpc.settings import read_toml
 from gridsim.market import MarketEvent
 from gridtesting.fakes.tapes import cut_tape

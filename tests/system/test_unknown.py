@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from gridctl.stage import Stage, example
-from gridctl.toml import to_toml
+from griddeploy.demo.config import Stage, example
+from griddeploy.toml import to_toml
 from gridtesting.live.processes import Stack, running_stack
 from gridwright.v1 import executor_pb2, models_pb2, orchestrator_pb2, simex_pb2
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gridctl.stage import Stage, example, set_stage
+from griddeploy.demo.config import Stage, example, set_stage
 
 pytestmark = [pytest.mark.system, pytest.mark.xdist_group("up")]  # one house for all
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from gridctl.examples import example
 from gridctl.hand import Hand
-from gridctl.stage import Stage
-from gridctl.toml import to_toml
+from griddeploy.demo.config import Stage
+from griddeploy.demo.examples import example
+from griddeploy.toml import to_toml
 from gridtesting.live.processes import Stack, running_stack
 from gridwright.v1 import models_pb2, orchestrator_pb2, simex_pb2
 

@@ -21,10 +21,10 @@ from gridchaos.harness.grid_driver import Grid
 from gridchaos.judge.verdict import judge
 from gridchaos.matrix.matrix import POSTGRES, SQLITE
 from gridchaos.results import Result, append, played
-from gridctl.health import serves
-from gridctl.house import EXECUTOR, ORCHESTRATOR, SIMEX, House, read_house
 from gridctl.status import why_not_serving
-from gridctl.toml import to_toml
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, SIMEX, House, read_house
+from griddeploy.process.health import serves
+from griddeploy.toml import to_toml
 from gridtesting.live.disks import NotPermittedError, SmallDisk, small_disk
 from gridtesting.live.postgres import running_postgres
 from gridtesting.live.processes import Stack

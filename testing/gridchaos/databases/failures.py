@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 
 from gridchaos.databases.lossy_proxy import DatabaseWire
-from gridctl.house import House
+from griddeploy.deployment import House
 from gridrpc.settings import read_toml
 from gridtesting.live.disks import SmallDisk, black_hole, unwritable
 from gridtesting.live.postgres import PostgresServer

@@ -5,9 +5,9 @@ import tomllib
 from pathlib import Path
 
 from gridchaos.harness.venue_faults import LAG_MS, RECV_WINDOW_MS, REQUEST_TIMEOUT_MS
-from gridctl.house import EXECUTOR, ORCHESTRATOR, SIMEX, House
-from gridctl.stage import Stage, set_stage
-from gridctl.toml import to_toml
+from griddeploy.demo.config import Stage, set_stage
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, SIMEX, House
+from griddeploy.toml import to_toml
 from gridrpc.settings import read_toml
 
 _MONTH_MS = 31 * 86_400_000

@@ -13,9 +13,9 @@ from gridchaos.harness.calls import answered, while_down
 from gridchaos.harness.deployment import INTERVAL
 from gridchaos.harness.venue_faults import VenueFault
 from gridcore.ids import id_prefix
-from gridctl.evidence import Evidence, gather_at_rest, until_settled
 from gridctl.hand import Hand
-from gridctl.house import EXECUTOR, ORCHESTRATOR, SIMEX
+from griddeploy.audit.gather import Evidence, gather_at_rest, until_settled
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, SIMEX
 from gridrpc.settings import read_toml
 from gridtesting.live.processes import Stack
 from gridwright.v1 import models_pb2, orchestrator_pb2, simex_pb2

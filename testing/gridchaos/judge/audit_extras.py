@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from gridcore.ids import parse_client_order_id
 from gridcore.orders import Role
-from gridctl.audit import Books
+from griddeploy.audit.audit import Books
 from gridwright.v1 import executor_pb2, models_pb2, simex_pb2
 
 _LIVE = frozenset({"NEW", "PARTIALLY_FILLED", "PENDING_NEW"})

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from gridcore.ids import OrderName, id_prefix, parse_client_order_id
 from gridcore.orders import Role
-from gridctl.audit import Books
+from griddeploy.audit.audit import Books
 from gridwright.v1 import models_pb2, orchestrator_pb2, simex_pb2
 
 LIVE = frozenset({"NEW", "PARTIALLY_FILLED", "PENDING_NEW"})  # in Binance's words

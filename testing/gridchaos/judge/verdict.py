@@ -14,7 +14,7 @@ from gridchaos.judge.audit_extras import (
     touched,
     unknown_ms,
 )
-from gridctl.audit import AuditReport, audit
+from griddeploy.audit.audit import AuditReport, audit
 from gridwright.v1 import executor_pb2, models_pb2
 
 _CALL_SECONDS = 15.0

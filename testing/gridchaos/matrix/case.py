@@ -5,7 +5,7 @@ from enum import Enum
 from typing import TypeVar
 
 from gridchaos.harness.venue_faults import VenueFault
-from gridctl.house import EXECUTOR, ORCHESTRATOR
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR
 from gridrpc.crash_points import CRASH_POINTS
 
 _E = TypeVar("_E", bound=Enum)

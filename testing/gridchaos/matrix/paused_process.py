@@ -26,9 +26,9 @@ from gridchaos.matrix.phases import act, begin, come_to_rest, go_on
 from gridchaos.matrix.selection import Surveyed
 from gridchaos.matrix.sigstop import cut_off, until_stopped
 from gridchaos.results import Result
-from gridctl.house import EXECUTOR, ORCHESTRATOR, House, read_house
-from gridctl.ports import free_ports
-from gridctl.toml import to_toml
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, House, read_house
+from griddeploy.free_ports import free_ports
+from griddeploy.toml import to_toml
 from gridrpc.crash import CRASH, STOP
 from gridrpc.crash_points import CRASH_POINTS
 from gridtesting.live.processes import Process, Stack

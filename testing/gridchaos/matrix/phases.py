@@ -9,7 +9,7 @@ from gridchaos.harness.grid_driver import BUYS, Grid
 from gridchaos.harness.venue_faults import VenueFault
 from gridchaos.matrix.case import Phase
 from gridchaos.matrix.selection import STANDING
-from gridctl.house import EXECUTOR, ORCHESTRATOR, PRICEMON
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON
 from gridwright.v1 import models_pb2
 
 Environments = Mapping[str, Mapping[str, str]]

@@ -24,7 +24,7 @@ from gridchaos.matrix.case import Case, Phase
 from gridchaos.matrix.phases import OF_THE_MARKET, act, begin, come_to_rest, go_on
 from gridchaos.results import Result
 from gridctl.hand import HandError
-from gridctl.house import EXECUTOR, ORCHESTRATOR
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR
 from gridrpc.crash import CRASH, TRACE
 from gridtesting.live.processes import Process, Stack, StillRunsError
 

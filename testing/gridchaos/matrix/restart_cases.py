@@ -15,8 +15,8 @@ from gridchaos.harness.grid_driver import BUYS, DEADLINE_SECONDS, Grid
 from gridchaos.judge.verdict import Verdict, judge
 from gridchaos.matrix.paused_process import staged
 from gridchaos.results import Result
-from gridctl.house import ORCHESTRATOR, SIMEX, House, read_house
-from gridctl.toml import to_toml
+from griddeploy.deployment import ORCHESTRATOR, SIMEX, House, read_house
+from griddeploy.toml import to_toml
 from gridrpc.crash import ANY, CRASH
 from gridwright.v1 import models_pb2, simex_pb2
 

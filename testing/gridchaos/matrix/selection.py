@@ -12,7 +12,7 @@ from enum import Enum
 
 from gridchaos.harness.venue_faults import Strikes, VenueFault
 from gridchaos.matrix.case import Case, Phase
-from gridctl.house import EXECUTOR, ORCHESTRATOR
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR
 
 Passes = Mapping[Phase, Mapping[str, int]]
 """How often each point is passed in each phase."""

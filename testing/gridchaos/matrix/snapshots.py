@@ -15,7 +15,7 @@ from gridchaos.harness.deployment import still_house
 from gridchaos.harness.grid_driver import Grid
 from gridchaos.matrix.case import Phase
 from gridchaos.matrix.phases import BEGINNINGS, bring_to_rest
-from gridctl.house import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX
 from gridtesting.live.processes import Stack
 
 

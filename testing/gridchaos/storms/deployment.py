@@ -10,9 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from gridchaos.storms.proxy import Proxy
-from gridctl.house import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX, House
-from gridctl.stage import Stage, set_stage
-from gridctl.toml import to_toml
+from griddeploy.demo.config import Stage, set_stage
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX, House
+from griddeploy.toml import to_toml
 
 TO_EXECUTOR, TO_PRICEMON = "orchestrator-executor", "orchestrator-pricemon"
 TO_VENUE, FEED = "executor-venue", "pricemon-venue"

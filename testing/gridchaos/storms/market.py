@@ -7,7 +7,7 @@ import grpc
 
 from gridchaos.storms.deployment import StormHouse
 from gridchaos.storms.schedule import walk
-from gridctl.wires import Wires
+from griddeploy.channels import Wires
 from gridwright.v1 import models_pb2, simex_pb2
 
 BEAT_SECONDS = 0.1

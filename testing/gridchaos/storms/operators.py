@@ -10,7 +10,7 @@ from gridchaos.storms.market import Market
 from gridchaos.storms.schedule import ByHand
 from gridchaos.storms.watcher import Watcher
 from gridctl.hand import Hand, HandError
-from gridctl.wires import Wires
+from griddeploy.channels import Wires
 from gridwright.v1 import models_pb2, orchestrator_pb2
 
 _PAUSE_SECONDS = 0.05

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeAlias
 
 from gridchaos.venue_changes.changes import VenueChange, changes_for, draw_change
-from gridctl.house import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX
 
 POSTGRES, BACKEND = "postgres", "backend"
 SERVICES = (ORCHESTRATOR, EXECUTOR, PRICEMON, SIMEX)

@@ -24,8 +24,8 @@ from gridchaos.storms.schedule import ByHand, Die, Kill, Schedule, Snap
 from gridchaos.storms.watcher import Watcher
 from gridchaos.venue_changes.player import Log, NoLog, VenuePlayer
 from gridcore.ids import id_prefix
-from gridctl.audit import AuditReport, audit
-from gridctl.evidence import Evidence, gather_at_rest
+from griddeploy.audit.audit import AuditReport, audit
+from griddeploy.audit.gather import Evidence, gather_at_rest
 from gridtesting.live.databases import Database
 from gridtesting.live.processes import Stack
 

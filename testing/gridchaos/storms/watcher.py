@@ -12,8 +12,8 @@ from gridchaos.judge.invariants import Watch
 from gridchaos.judge.protection import unprotected
 from gridchaos.storms.deployment import LAG_MS, WINDOW_MS
 from gridcore.ids import id_prefix
-from gridctl.house import House
-from gridctl.wires import Wires
+from griddeploy.channels import Wires
+from griddeploy.deployment import House
 from gridwright.v1 import models_pb2, orchestrator_pb2, simex_pb2
 
 UNKNOWN_MS = WINDOW_MS + LAG_MS + 10_000

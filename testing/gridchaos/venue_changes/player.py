@@ -27,7 +27,7 @@ from gridchaos.venue_changes.changes import (
     VenueChange,
 )
 from gridctl.hand import Hand, HandError
-from gridctl.wires import Wires
+from griddeploy.channels import Wires
 from gridwright.v1 import simex_pb2
 
 _RULES = {

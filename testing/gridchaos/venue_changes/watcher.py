@@ -16,8 +16,8 @@ import grpc
 from gridchaos.judge.protection import unprotected
 from gridchaos.venue_changes.changes import EFFECTS, VenueChange
 from gridcore.ids import id_prefix, parse_client_order_id
-from gridctl.house import House
-from gridctl.wires import Wires
+from griddeploy.channels import Wires
+from griddeploy.deployment import House
 from gridservice.troubles import Kind
 from gridwright.v1 import models_pb2, orchestrator_pb2, simex_pb2
 

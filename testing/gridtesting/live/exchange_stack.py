@@ -19,12 +19,12 @@ from typing import Any
 
 from gridcore.ids import id_prefix
 from gridctl import status
-from gridctl.examples import example
 from gridctl.hand import Hand
-from gridctl.house import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX
-from gridctl.stage import Stage, set_stage
-from gridctl.toml import to_toml
 from gridctl.troubles import ShownTrouble
+from griddeploy.demo.config import Stage, set_stage
+from griddeploy.demo.examples import example
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX
+from griddeploy.toml import to_toml
 from gridrpc.channel import open_sync_channel
 from gridtesting.live.processes import Stack
 from gridtesting.live.rewriting_proxy import RewritingProxy, rewriting_proxy

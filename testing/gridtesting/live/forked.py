@@ -18,7 +18,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from types import MappingProxyType
 
-from gridctl.child import Child, Service
+from griddeploy.process.child import Child, Service
 from gridtesting.mutant import mutate, rules_of
 
 TELL = signal.SIGUSR2

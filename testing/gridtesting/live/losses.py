@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psycopg
 
-from gridctl.house import EXECUTOR, ORCHESTRATOR
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR
 from gridtesting.live.databases import Database
 
 _SCHEMAS = {ORCHESTRATOR: ("orchestrator", "dbos"), EXECUTOR: ("executor",)}

@@ -15,8 +15,8 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-from gridctl.house import EXECUTOR, ORCHESTRATOR, House
-from gridctl.toml import to_toml
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, House
+from griddeploy.toml import to_toml
 from gridrpc.channel import open_sync_channel
 from gridrpc.probe import health
 from gridtesting.live.forked import fork

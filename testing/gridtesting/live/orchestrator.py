@@ -18,8 +18,8 @@ import grpc
 
 from gridcore.orders import Role
 from gridcore.state import State
-from gridctl.child import Child as Process
-from gridctl.ports import free_ports
+from griddeploy.free_ports import free_ports
+from griddeploy.process.child import Child as Process
 from gridrpc.channel import open_channel
 from gridrpc.server import Server
 from gridtesting.fakes.executor import FakeExecutor, serve_executor

@@ -17,13 +17,13 @@ from typing import TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from gridctl.audit import AuditReport, audit
-from gridctl.child import Child, Service
-from gridctl.evidence import gather_at_rest
-from gridctl.health import until_serving
-from gridctl.house import SIMEX, House
-from gridctl.stage import Stage, set_stage
-from gridctl.wires import Wires
+from griddeploy.audit.audit import AuditReport, audit
+from griddeploy.audit.gather import gather_at_rest
+from griddeploy.channels import Wires
+from griddeploy.demo.config import Stage, set_stage
+from griddeploy.deployment import SIMEX, House
+from griddeploy.process.child import Child, Service
+from griddeploy.process.health import until_serving
 from gridservice.silence import FOLDER_VARIABLE
 from gridtesting.live.forked import start_forked
 from gridtesting.live.stopped_processes import EndedWithUs

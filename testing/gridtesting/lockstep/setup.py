@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-from gridctl.house import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX
-from gridctl.stage import Stage, set_stage
-from gridctl.tapes import tape_info
-from gridctl.toml import to_toml
+from griddeploy.demo.config import Stage, set_stage
+from griddeploy.demo.tapes import tape_info
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX
+from griddeploy.toml import to_toml
 from gridrpc.settings import read_toml
 from gridsim.backtest import Backtest
 from gridsim.market import MarketEvent

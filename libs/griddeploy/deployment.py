@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from gridctl.child import Service
+from griddeploy.process.child import Service
 from gridrpc.settings import MISSING, ConfigError, Table, read_toml
 
 SIMEX, PRICEMON, EXECUTOR, ORCHESTRATOR = "simex", "pricemon", "executor", "orchestrator"

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from gridcore.money import canonical
-from gridctl.examples import example, example_of_tape
-from gridctl.house import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX, House, read_house
-from gridctl.ports import free_ports
-from gridctl.tape_grid import suggest
-from gridctl.tape_scan import scan
-from gridctl.tapes import TapeInfo, lines_of
-from gridctl.toml import to_toml
+from griddeploy.demo.examples import example, example_of_tape
+from griddeploy.demo.tape_grid import suggest
+from griddeploy.demo.tape_scan import scan
+from griddeploy.demo.tapes import TapeInfo, lines_of
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX, House, read_house
+from griddeploy.free_ports import free_ports
+from griddeploy.toml import to_toml
 from gridrpc.settings import MISSING, ConfigError
 
 CONFIG_NAME = "grid.toml"

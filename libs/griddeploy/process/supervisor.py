@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from gridctl.child import Child, Service, Start, last_line
-from gridctl.health import until_serving
+from griddeploy.process.child import Child, Service, Start, last_line
+from griddeploy.process.health import until_serving
 
 STOP_GRACE_SECONDS = 10.0
 _FIRST_PAUSE_SECONDS = 0.5

@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from functools import partial
 from pathlib import Path
 
-from gridctl.tape_scan import scan
+from griddeploy.demo.tape_scan import scan
 from gridrpc.settings import ConfigError
 from gridsim.rules import SymbolRules
 from gridsim.tape import Tape

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from gridcore.money import canonical
-from gridctl.tape_scan import Scan
-from gridctl.tapes import TapeInfo
+from griddeploy.demo.tape_scan import Scan
+from griddeploy.demo.tapes import TapeInfo
 
 _LEVELS = 12  # intervals in the tape's range
 _NARROWEST, _WIDEST = Decimal("0.003"), Decimal("0.02")  # the demo's fees are 0.1 % a side

@@ -12,8 +12,8 @@ from decimal import Decimal
 import grpc
 
 from gridcore.ids import id_prefix
-from gridctl.audit import Books
-from gridctl.wires import Wires
+from griddeploy.audit.audit import Books
+from griddeploy.channels import Wires
 from gridwright.v1 import executor_pb2, models_pb2, orchestrator_pb2, simex_pb2
 
 _CALL_SECONDS = 15.0

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
+_PARENT_WATCH = "griddeploy.process.parent_watch"
 _TAIL_BYTES = 65_536  # a log may have many megabytes, and its last line is asked for
 
 
@@ -59,7 +60,7 @@ class Child:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "gridctl.leash", str(log), service.module, "--config", str(service.config),
+                sys.executable, "-m", _PARENT_WATCH, str(log), service.module, "--config", str(service.config),
                 stdin=asyncio.subprocess.PIPE, stdout=output, stderr=output, start_new_session=True,
                 env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
             )  # fmt: skip

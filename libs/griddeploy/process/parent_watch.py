@@ -1,4 +1,4 @@
-"""Runs a service on a leash: a `python -m gridctl.leash LOG NAME …` is a `python -m NAME …` that ends with its starter.
+"""Runs a service that ends with its starter: `python -m griddeploy.process.parent_watch LOG NAME …` runs module NAME.
 
 Its output goes to the file LOG, which it rotates.
 
@@ -15,7 +15,7 @@ import time
 import traceback
 from pathlib import Path
 
-from gridctl.log_rotation import rotate_for_ever
+from griddeploy.process.log_rotation import rotate_for_ever
 from gridrpc.logs import without_secrets
 
 GRACE_SECONDS = 10.0  # for the service's own clean stop

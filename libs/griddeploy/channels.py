@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 import grpc
 
-from gridctl.house import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX, House
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX, House
 from gridrpc.channel import open_channel
 from gridwright.v1 import executor_pb2_grpc, models_pb2, orchestrator_pb2_grpc, pricemon_pb2_grpc, simex_pb2_grpc
 

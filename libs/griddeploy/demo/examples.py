@@ -6,7 +6,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from gridctl.tapes import tape_kind
+from griddeploy.demo.tapes import tape_kind
 
 
 def example(name: str) -> str:
@@ -35,5 +35,5 @@ def _tapes_of(name: str) -> Iterator[str]:
 
 
 def _folder() -> Traversable:
-    packaged = files("gridctl") / "examples"
-    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "examples"
+    packaged = files("griddeploy") / "examples"
+    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "examples"

@@ -1,0 +1,1 @@
+"""Starts, supervises and audits the services of one config file."""

@@ -1,0 +1,1 @@
+"""Compares state, ledger and exchange: every order, fill and total must agree."""

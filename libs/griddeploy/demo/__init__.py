@@ -1,0 +1,1 @@
+"""What a demo is made of: its config, its database, its tapes and the examples."""

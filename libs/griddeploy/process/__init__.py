@@ -1,0 +1,1 @@
+"""One service as a child process: started, watched, restarted, ended with its parent."""
