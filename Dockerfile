@@ -21,6 +21,7 @@ FROM base AS wheel
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY libs libs
 COPY services services
+COPY cli cli
 COPY examples examples
 RUN pip wheel --no-deps --wheel-dir /dist .
 

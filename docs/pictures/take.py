@@ -14,9 +14,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from gridctl.demo import DemoOptions, run_demo
-from gridctl.screen import Look, Screen
-from gridctl.view import draw
+from gridctl.commands.demo import DemoOptions, run_demo
+from gridctl.view.layout import draw
+from gridctl.view.screen import Look, Screen
 from griddeploy.demo.config import Stage
 
 _SHOTS = (((80, 24), 24.0), ((120, 40), 9.0))  # width and height of the terminal, and the seconds before each shot

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from gridctl.arguments import count, positive
+from gridctl.cli import count, positive
 
 
 def parser() -> argparse.ArgumentParser:

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from gridcore.money import canonical
-from gridctl.picture import FillLine, Picture
+from gridctl.view.snapshot import FillLine, Picture
 from griddeploy.process.supervisor import Incident, Killed, Phase, Returned, ServiceStatus
 from gridwright.v1 import models_pb2 as models
 from gridwright.v1 import orchestrator_pb2

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from gridctl.__main__ import run
-from gridctl.arguments import parser
+from gridctl.cli import parser
 from griddeploy.demo.config import example
 
 

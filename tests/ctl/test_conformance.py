@@ -19,8 +19,8 @@ from executor.config import read_venue
 from executor.venue_row import Repeat, Source, VenueRow, packaged_row, read_row
 from gridcore.actions import PlaceOrder
 from gridcore.orders import OrderType, Role, Side
-from gridctl.conformance import Options, run_conformance
-from gridctl.screen import Screen
+from gridctl.commands.conformance import Options, run_conformance
+from gridctl.view.screen import Screen
 from gridrpc.settings import ConfigError, Table
 from gridtesting.live.simex import SimexHandle, running_simex
 

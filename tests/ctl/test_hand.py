@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from gridctl.__main__ import run
-from gridctl.arguments import parser
+from gridctl.cli import parser
 from gridsim.rules import SymbolRules
 from gridtesting.live.simex import STILL_MARKET, SimexHandle, running_simex
 from simex.config import MarketSettings

@@ -6,7 +6,7 @@ import grpc
 import pytest
 from grpc_status import rpc_status
 
-from gridctl.ops import OperationError, Order, Verb, Word, operate, resolve_order
+from gridctl.commands.operator import OperationError, Order, Verb, Word, operate, resolve_order
 from gridrpc.faults import FailedPrecondition, status_of
 from gridwright.v1 import executor_pb2, models_pb2, orchestrator_pb2
 

@@ -9,8 +9,8 @@ import pytest
 from grpc_health.v1 import health_pb2
 from rich.console import Console
 
-from gridctl.status import HouseStatus, ask, doubts, grids_tables, reasons, rebuilds, services_tables
-from gridctl.troubles import gathered, lines
+from gridctl.commands.status import HouseStatus, ask, doubts, grids_tables, reasons, rebuilds, services_tables
+from gridctl.view.troubles import gathered, lines
 from griddeploy.deployment import House
 from gridtesting.pictures import grid_answer
 from gridwright.v1 import models_pb2, orchestrator_pb2

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gridctl.surroundings import OLDEST_SQLITE, package_unmet, python_unmet, sqlite_unmet, unmet
+from gridctl.environment_check import OLDEST_SQLITE, package_unmet, python_unmet, sqlite_unmet, unmet
 
 
 def test_what_this_runs_on_will_do() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import grpc
 import pytest
 
-from gridctl.status import ask
-from gridctl.trouble_watch import TroubleWatch
+from gridctl.commands.status import ask
+from gridctl.view.trouble_watcher import TroubleWatch
 from griddeploy.channels import Wires
 from griddeploy.deployment import House
 from griddeploy.free_ports import free_ports

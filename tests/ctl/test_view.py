@@ -7,10 +7,10 @@ from decimal import Decimal
 import pytest
 from rich.console import Console
 
-from gridctl.ladder import clip
-from gridctl.picture import Picture, fills_of
-from gridctl.plain import plain_line
-from gridctl.view import draw
+from gridctl.view.ladder import clip
+from gridctl.view.layout import draw
+from gridctl.view.plain import plain_line
+from gridctl.view.snapshot import Picture, fills_of
 from griddeploy.process.supervisor import GaveUp
 from gridtesting.pictures import grid_answer, grid_picture
 from gridwright.v1 import models_pb2, orchestrator_pb2

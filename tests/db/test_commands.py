@@ -15,7 +15,7 @@ from rich.console import Console
 
 from executor.ledger.store import SCHEMA, open_ledger, sqlite_url
 from gridctl import __main__ as command
-from gridctl.arguments import parser
+from gridctl.cli import parser
 from griddb.errors import SchemaError
 from griddb.schemas import Schema, begin_at_once
 from griddb.session import open_engine

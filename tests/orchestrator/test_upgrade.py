@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 
 from gridctl.__main__ import run
-from gridctl.arguments import parser
+from gridctl.cli import parser
 from griddeploy.free_ports import free_ports
 from griddeploy.process.child import Child, Service
 from gridrpc.crash import CRASH

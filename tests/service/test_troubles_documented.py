@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gridctl.troubles import MANUAL, gathered
+from gridctl.view.troubles import MANUAL, gathered
 from gridservice.troubles import Kind
 from gridwright.v1 import models_pb2
 

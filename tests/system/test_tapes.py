@@ -19,8 +19,8 @@ import pytest
 from rich.console import Console
 
 from gridcore.config import Spacing
-from gridctl.demo import DemoOptions, run_demo
-from gridctl.screen import Screen
+from gridctl.commands.demo import DemoOptions, run_demo
+from gridctl.view.screen import Screen
 from griddeploy.demo.config import Stage
 from griddeploy.demo.examples import example, example_of_tape, examples
 from griddeploy.demo.tapes import tape_info

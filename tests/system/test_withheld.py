@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gridctl.hand import Hand
+from gridctl.commands.trade import Hand
 from griddeploy.demo.config import Stage
 from griddeploy.demo.examples import example
 from griddeploy.toml import to_toml

@@ -21,7 +21,7 @@ from gridchaos.harness.grid_driver import Grid
 from gridchaos.judge.verdict import judge
 from gridchaos.matrix.matrix import POSTGRES, SQLITE
 from gridchaos.results import Result, append, played
-from gridctl.status import why_not_serving
+from gridctl.commands.status import why_not_serving
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, SIMEX, House, read_house
 from griddeploy.process.health import serves
 from griddeploy.toml import to_toml

@@ -23,7 +23,7 @@ from gridchaos.judge.verdict import Verdict, judge
 from gridchaos.matrix.case import Case, Phase
 from gridchaos.matrix.phases import OF_THE_MARKET, act, begin, come_to_rest, go_on
 from gridchaos.results import Result
-from gridctl.hand import HandError
+from gridctl.commands.trade import HandError
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR
 from gridrpc.crash import CRASH, TRACE
 from gridtesting.live.processes import Process, Stack, StillRunsError

@@ -9,7 +9,7 @@ from gridchaos.storms.deployment import StormHouse
 from gridchaos.storms.market import Market
 from gridchaos.storms.schedule import ByHand
 from gridchaos.storms.watcher import Watcher
-from gridctl.hand import Hand, HandError
+from gridctl.commands.trade import Hand, HandError
 from griddeploy.channels import Wires
 from gridwright.v1 import models_pb2, orchestrator_pb2
 

@@ -26,7 +26,7 @@ from gridchaos.venue_changes.changes import (
     TICK,
     VenueChange,
 )
-from gridctl.hand import Hand, HandError
+from gridctl.commands.trade import Hand, HandError
 from griddeploy.channels import Wires
 from gridwright.v1 import simex_pb2
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from gridcore.ids import id_prefix
-from gridctl import status
-from gridctl.hand import Hand
-from gridctl.troubles import ShownTrouble
+from gridctl.commands import status
+from gridctl.commands.trade import Hand
+from gridctl.view.troubles import ShownTrouble
 from griddeploy.demo.config import Stage, set_stage
 from griddeploy.demo.examples import example
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX

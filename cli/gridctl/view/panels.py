@@ -5,8 +5,8 @@ from datetime import datetime
 from rich.table import Table
 from rich.text import Text
 
-from gridctl import words
-from gridctl.picture import Picture
+from gridctl.view import formatting
+from gridctl.view.snapshot import Picture
 from griddeploy.process.supervisor import Died, GaveUp, Incident, Killed, Phase, Returned, ServiceStatus
 
 HEAD_ROWS = 4
@@ -23,8 +23,8 @@ def draw_head(picture: Picture, width: int) -> list[Text]:
         waiting = Text("waiting for the orchestrator …", style="yellow")
         lines = [_title(picture, Text("")), waiting, Text(""), Text("")]
     else:
-        mode = words.standing(picture.answer)
-        badge = Text(f" {mode} ", style=f"{words.MODE_STYLES.get(mode, 'bold')} reverse")
+        mode = formatting.standing(picture.answer)
+        badge = Text(f" {mode} ", style=f"{formatting.MODE_STYLES.get(mode, 'bold')} reverse")
         wide = width >= _WIDE
         lines = [_title(picture, badge), _price_line(picture), _profit_line(picture, wide=wide)]
         lines.append(_reason_line(picture, mode))
@@ -43,8 +43,9 @@ def _price_line(picture: Picture) -> Text:
     age_ms = answer.price_age_ms + int(picture.answer_age_s * 1000) if answer.price_age_ms >= 0 else -1
     old = age_ms < 0 or age_ms > _OLD_PRICE_MS
     return Text.assemble(
-        "price ", (words.amount(answer.price), "bold"), "  age ", (words.age(age_ms), "yellow" if old else ""),
-        f"   position {words.amount(answer.state.totals.position)} {_base(picture)}",
+        "price ", (formatting.amount(answer.price), "bold"),
+        "  age ", (formatting.age(age_ms), "yellow" if old else ""),
+        f"   position {formatting.amount(answer.state.totals.position)} {_base(picture)}",
         f"   fills {answer.state.totals.fills}   rounds {answer.state.totals.rounds}",
     )  # fmt: skip
 
@@ -52,10 +53,10 @@ def _price_line(picture: Picture) -> Text:
 def _profit_line(picture: Picture, *, wide: bool) -> Text:
     assert picture.answer is not None
     realised, unrealised = picture.answer.state.totals.realised_pnl, picture.answer.unrealised_pnl
-    fees = ", ".join(f"{words.amount(fee, 6)} {asset}" for asset, fee in sorted(_fees(picture)))
+    fees = ", ".join(f"{formatting.amount(fee, 6)} {asset}" for asset, fee in sorted(_fees(picture)))
     return Text.assemble(
-        "after fees: realised ", (words.pnl(realised), words.pnl_style(realised)),
-        "  unrealised ", (words.pnl(unrealised), words.pnl_style(unrealised)), f" {_quote(picture)}",
+        "after fees: realised ", (formatting.pnl(realised), formatting.pnl_style(realised)),
+        "  unrealised ", (formatting.pnl(unrealised), formatting.pnl_style(unrealised)), f" {_quote(picture)}",
         (f"   fees {fees}" if fees and wide else "", "dim"),
     )  # fmt: skip
 
@@ -65,10 +66,10 @@ def _reason_line(picture: Picture, mode: str) -> Text:
     if not picture.connected:
         return Text(f"no answer from the orchestrator for {picture.answer_age_s:.1f} s; this was its last", "bold red")
     if picture.answer.refused:
-        return Text(f"refused: {picture.answer.refused}", style=words.MODE_STYLES["REFUSED"])
+        return Text(f"refused: {picture.answer.refused}", style=formatting.MODE_STYLES["REFUSED"])
     if mode != "RUNNING":
         risk = picture.answer.state.risk
-        return Text(f"{risk.rule} by {risk.by or 'the risk check'}: {risk.reason}", style=words.MODE_STYLES[mode])
+        return Text(f"{risk.rule} by {risk.by or 'the risk check'}: {risk.reason}", style=formatting.MODE_STYLES[mode])
     if not picture.answer.trading:
         return Text("starting: settling what was in flight before it listens to prices", style="yellow")
     unreachable = [
@@ -79,7 +80,7 @@ def _reason_line(picture: Picture, mode: str) -> Text:
         )
         if not reached
     ]
-    said = f"{' and '.join(unreachable)} out of reach" if unreachable else words.doubt(picture.answer)
+    said = f"{' and '.join(unreachable)} out of reach" if unreachable else formatting.doubt(picture.answer)
     return Text(said, style="yellow")
 
 
@@ -98,10 +99,10 @@ def draw_fills(picture: Picture, rows: int, width: int) -> Table:
     for fill in list(reversed(picture.fills))[:rows]:
         table.add_row(
             datetime.fromtimestamp(fill.time_ms / 1000).astimezone().strftime("%H:%M:%S"),
-            Text(fill.side, style=words.SIDE_STYLES[fill.side]),
-            words.amount(fill.quantity),
-            words.amount(fill.price),
-            Text(words.amount(fill.fee, 6), style="dim"),
+            Text(fill.side, style=formatting.SIDE_STYLES[fill.side]),
+            formatting.amount(fill.quantity),
+            formatting.amount(fill.price),
+            Text(formatting.amount(fill.fee, 6), style="dim"),
             *([fill.fee_asset, "maker" if fill.maker else "taker"] if wide else []),
         )
     return table
@@ -113,15 +114,15 @@ def draw_steps(picture: Picture, rows: int) -> Table:
     table.add_column("step", justify="right", no_wrap=True)
     table.add_column("by", no_wrap=True, min_width=5)
     table.add_column("n", justify="right", no_wrap=True)
-    for phase in words.PHASES:
+    for phase in formatting.PHASES:
         table.add_column(phase, justify="right", no_wrap=True)
     if picture.answer is None:
         return table
     for step in picture.answer.last_steps[:rows]:
-        times = words.phase_times(step)
+        times = formatting.phase_times(step)
         actions = len(step.plan.actions)
-        row = [times.get(phase, "") for phase in words.PHASES]
-        table.add_row(str(step.seq), words.trigger(step), str(actions) if actions else "", *row)
+        row = [times.get(phase, "") for phase in formatting.PHASES]
+        table.add_row(str(step.seq), formatting.trigger(step), str(actions) if actions else "", *row)
     return table
 
 

@@ -5,7 +5,7 @@ Only the standard library is imported here.
 
 import sys
 
-from gridctl.surroundings import unmet
+from gridctl.environment_check import unmet
 
 _UNUSABLE = 2  # as for a command or a config that cannot be used
 

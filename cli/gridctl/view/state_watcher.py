@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import grpc
 
-from gridctl.picture import FillLine, Picture, fills_of
+from gridctl.view.snapshot import FillLine, Picture, fills_of
 from griddeploy.process.supervisor import Incident, ServiceStatus
 from gridwright.v1 import orchestrator_pb2, orchestrator_pb2_grpc
 

@@ -1,7 +1,7 @@
 """The same as the live view for a place that is no terminal: one line per second."""
 
-from gridctl import words
-from gridctl.picture import Picture
+from gridctl.view import formatting
+from gridctl.view.snapshot import Picture
 from gridwright.v1 import orchestrator_pb2
 
 
@@ -13,14 +13,14 @@ def plain_line(picture: Picture) -> str:
     parts = [
         picture.symbol,
         picture.headline,
-        words.standing(answer),
-        f"price {words.amount(answer.price)} age {words.age(answer.price_age_ms)}",
-        f"position {words.amount(totals.position)}",
-        f"realised {words.pnl(totals.realised_pnl)} unrealised {words.pnl(answer.unrealised_pnl)}",
+        formatting.standing(answer),
+        f"price {formatting.amount(answer.price)} age {formatting.age(answer.price_age_ms)}",
+        f"position {formatting.amount(totals.position)}",
+        f"realised {formatting.pnl(totals.realised_pnl)} unrealised {formatting.pnl(answer.unrealised_pnl)}",
         f"fills {totals.fills} rounds {totals.rounds}",
     ]
     if answer.unknown_orders:
-        parts.append(words.doubt(answer))
+        parts.append(formatting.doubt(answer))
     if picture.troubles:
         parts.append("; ".join(picture.troubles))
     if not picture.connected:
@@ -31,5 +31,5 @@ def plain_line(picture: Picture) -> str:
 
 
 def _step(step: orchestrator_pb2.TradingStep) -> str:
-    times = " ".join(f"{name} {text}" for name, text in words.phase_times(step).items())
-    return f"step {step.seq} by {words.trigger(step)} {times} ms".replace("  ", " ")
+    times = " ".join(f"{name} {text}" for name, text in formatting.phase_times(step).items())
+    return f"step {step.seq} by {formatting.trigger(step)} {times} ms".replace("  ", " ")

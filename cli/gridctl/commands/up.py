@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from gridctl.picture import Picture
-from gridctl.run import Run
-from gridctl.screen import Screen
-from gridctl.trouble_watch import TroubleWatch
-from gridctl.watcher import Watcher, following
+from gridctl.commands.live_run import Run
+from gridctl.view.screen import Screen
+from gridctl.view.snapshot import Picture
+from gridctl.view.state_watcher import Watcher, following
+from gridctl.view.trouble_watcher import TroubleWatch
 from griddeploy.channels import Wires
 from griddeploy.deployment import House
 from griddeploy.process.interrupts import first, until_interrupted

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from gridcore.money import canonical
-from gridctl.picture import number
+from gridctl.view.snapshot import number
 from gridwright.v1 import models_pb2, orchestrator_pb2
 
 MODE_STYLES = {

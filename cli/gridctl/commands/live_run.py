@@ -4,10 +4,10 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from gridctl.picture import Picture
-from gridctl.screen import Screen
-from gridctl.trouble_watch import TroubleWatch
-from gridctl.watcher import Watcher, following
+from gridctl.view.screen import Screen
+from gridctl.view.snapshot import Picture
+from gridctl.view.state_watcher import Watcher, following
+from gridctl.view.trouble_watcher import TroubleWatch
 from griddeploy.channels import Wires
 from griddeploy.deployment import ORCHESTRATOR, SIMEX, House
 from griddeploy.process.child import Child, Start

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import grpc
 
-from gridctl.troubles import ShownTrouble, gathered
+from gridctl.view.troubles import ShownTrouble, gathered
 from gridwright.v1 import models_pb2
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from rich.table import Table
 from rich.text import Text
 
-from gridctl import words
-from gridctl.picture import Picture, number
+from gridctl.view import formatting
+from gridctl.view.snapshot import Picture, number
 from gridwright.v1 import models_pb2
 
 _WIDE = 48  # columns from which there is room for the position and the rounds
@@ -54,7 +54,7 @@ def draw_ladder(picture: Picture, rows: int, width: int) -> Table:
         table.add_row(*_row(slot, wide=wide))
     beyond = ((shown.hidden_above, "▲"), (shown.hidden_below, "▼"))
     hidden = " ".join(f"+{count}{arrow}" for count, arrow in beyond if count)
-    price = words.amount(picture.answer.price)
+    price = formatting.amount(picture.answer.price)
     line = [Text(price, style="bold reverse"), Text("◀ price", style="bold"), Text(""), Text(hidden, style="dim")]
     table.add_row(*line, *(["", ""] if wide else []))
     for slot in shown.below:
@@ -63,22 +63,22 @@ def draw_ladder(picture: Picture, rows: int, width: int) -> Table:
 
 
 def _row(slot: models_pb2.InventorySlot, *, wide: bool) -> list[Text]:
-    status, holds = words.slot_status(slot), words.position_status(slot)
+    status, holds = formatting.slot_status(slot), formatting.position_status(slot)
     row = [
-        Text(words.amount(slot.price), style="dim" if slot.retiring else ""),
-        Text(status, style=words.STATUS_STYLES.get(status, "")),
-        Text(holds, style=words.POSITION_STYLES.get(holds, "")),
+        Text(formatting.amount(slot.price), style="dim" if slot.retiring else ""),
+        Text(status, style=formatting.STATUS_STYLES.get(status, "")),
+        Text(holds, style=formatting.POSITION_STYLES.get(holds, "")),
         _order(slot),
     ]
     if wide:
         quantity = slot.order.quantity if slot.HasField("order") else slot.position
-        row += [Text(words.amount(quantity) if quantity else ""), Text(str(slot.round), style="dim")]
+        row += [Text(formatting.amount(quantity) if quantity else ""), Text(str(slot.round), style="dim")]
     return row
 
 
 def _order(slot: models_pb2.InventorySlot) -> Text:
     if not slot.HasField("order"):
         return Text("retiring" if slot.retiring else "", style="dim")
-    side = words.side(slot.order.side)
+    side = formatting.side(slot.order.side)
     partly = "~" if (number(slot.order.executed) or 0) > 0 else " "  # partly filled
-    return Text(f"{side:4}{partly}{words.amount(slot.order.price)}", style=words.SIDE_STYLES[side])
+    return Text(f"{side:4}{partly}{formatting.amount(slot.order.price)}", style=formatting.SIDE_STYLES[side])

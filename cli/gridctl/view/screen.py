@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from gridctl.panels import incident_text
-from gridctl.picture import Picture
-from gridctl.plain import plain_line
-from gridctl.view import draw
+from gridctl.view.layout import draw
+from gridctl.view.panels import incident_text
+from gridctl.view.plain import plain_line
+from gridctl.view.snapshot import Picture
 from griddeploy.process.supervisor import Incident
 
 Look = Callable[[], Sequence[Picture]]

@@ -7,7 +7,7 @@ from itertools import groupby
 
 import grpc
 
-from gridctl import words
+from gridctl.view import formatting
 from gridwright.v1 import executor_pb2_grpc, models_pb2, orchestrator_pb2_grpc, pricemon_pb2_grpc
 
 MANUAL = "docs/operations.md"
@@ -35,11 +35,11 @@ class ShownTrouble:
 
     def line(self, now_ms: int) -> str:
         """Kind, symbol, class, since when, how often, and when it is tried again."""
-        facts = [f"for {words.age(max(0, now_ms - self.since_ms))}"]
+        facts = [f"for {formatting.age(max(0, now_ms - self.since_ms))}"]
         if self.count > 1:
             facts.append(f"{self.count} times")
         if self.retry_at_ms > now_ms:
-            facts.append(f"next try in {words.age(self.retry_at_ms - now_ms)}")
+            facts.append(f"next try in {formatting.age(self.retry_at_ms - now_ms)}")
         about = " ".join(filter(None, [self.kind, self.symbol, self._named()]))
         return f"{about}: {self.trouble_class}, {', '.join(facts)} ({self.service})"
 

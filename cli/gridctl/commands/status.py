@@ -8,11 +8,11 @@ from grpc_health.v1 import health_pb2
 from rich.table import Table
 from rich.text import Text
 
-from gridctl import words
-from gridctl.columns import Cell, fitting
-from gridctl.ops import code_of
-from gridctl.picture import number
-from gridctl.troubles import ShownTrouble, ask_troubles
+from gridctl.commands.operator import code_of
+from gridctl.view import formatting
+from gridctl.view.columns import Cell, fitting
+from gridctl.view.snapshot import number
+from gridctl.view.troubles import ShownTrouble, ask_troubles
 from griddeploy.deployment import ORCHESTRATOR, House
 from griddeploy.process.health import CHECK
 from gridrpc.channel import open_sync_channel
@@ -45,7 +45,7 @@ class HouseStatus:
         """Whether every service serves, every grid is running or paused, and nothing is withheld from them."""
         return (
             all(health == "SERVING" for health in self.healths.values())
-            and all(answer is not None and words.standing(answer) in _IN_ORDER for answer in self.answers.values())
+            and all(answer is not None and formatting.standing(answer) in _IN_ORDER for answer in self.answers.values())
             and not any(self.troubles.values())
         )
 
@@ -132,20 +132,20 @@ def reasons(status: HouseStatus) -> list[str]:
     return [f"{name}: {why}" for name, why in status.whys.items() if why] + [
         f"{symbol}: {_why(answer)}"
         for symbol, answer in status.answers.items()
-        if answer is not None and words.standing(answer) != "RUNNING"
+        if answer is not None and formatting.standing(answer) != "RUNNING"
     ]
 
 
 def _why(answer: orchestrator_pb2.GetStateResponse) -> str:
     if answer.refused:
         return f"refused: {answer.refused}"
-    return f"{words.mode(answer.state)} by {answer.state.risk.rule}: {answer.state.risk.reason}"
+    return f"{formatting.mode(answer.state)} by {answer.state.risk.rule}: {answer.state.risk.reason}"
 
 
 def bystanders(status: HouseStatus) -> list[str]:
     """The orders of others in the grids' markets. They are left alone."""
     return [
-        f"{symbol}: {words.foreign(answer.state)}"
+        f"{symbol}: {formatting.foreign(answer.state)}"
         for symbol, answer in status.answers.items()
         if answer is not None and answer.state.HasField("foreign")
     ]
@@ -157,7 +157,7 @@ def rebuilds(status: HouseStatus) -> list[str]:
     for symbol, answer in status.answers.items():
         if answer is not None and answer.state.HasField("rebuilt"):
             rebuilt = answer.state.rebuilt
-            found.append(f"{symbol}: rebuilt {words.when(rebuilt.at_ms)}, since {rebuilt.why}")
+            found.append(f"{symbol}: rebuilt {formatting.when(rebuilt.at_ms)}, since {rebuilt.why}")
             found += [f"  not rebuilt: {sentence}" for sentence in rebuilt.lost]
     return found
 
@@ -168,9 +168,9 @@ def doubts(status: HouseStatus) -> list[str]:
     for symbol, answer in status.answers.items():
         if answer is None or not answer.unknown_orders:
             continue
-        found.append(f"{symbol}: {words.doubt(answer)}")
+        found.append(f"{symbol}: {formatting.doubt(answer)}")
         found += [
-            f"  slot {slot.price}: {words.side(slot.order.side)} {slot.order.quantity} at {slot.order.price}, "
+            f"  slot {slot.price}: {formatting.side(slot.order.side)} {slot.order.quantity} at {slot.order.price}, "
             f"order {slot.order.client_order_id}"
             for slot in sorted(answer.state.slots.values(), key=lambda slot: number(slot.price) or 0)
             if slot.order.status == models_pb2.ORDER_STATUS_UNKNOWN
@@ -179,16 +179,16 @@ def doubts(status: HouseStatus) -> list[str]:
 
 
 def _grid(symbol: str, answer: orchestrator_pb2.GetStateResponse) -> list[Cell]:
-    state, mode = answer.state, words.standing(answer)
+    state, mode = answer.state, formatting.standing(answer)
     working = sum(slot.HasField("order") for slot in state.slots.values())
     return [
         symbol,
-        Text(mode, style=words.MODE_STYLES.get(mode, "bold")),
-        words.amount(answer.price),
-        words.age(answer.price_age_ms),
+        Text(mode, style=formatting.MODE_STYLES.get(mode, "bold")),
+        formatting.amount(answer.price),
+        formatting.age(answer.price_age_ms),
         str(len(state.slots)),
         str(working),
-        words.amount(state.totals.position),
-        words.pnl(state.totals.realised_pnl),
-        words.pnl(answer.unrealised_pnl),
+        formatting.amount(state.totals.position),
+        formatting.pnl(state.totals.realised_pnl),
+        formatting.pnl(answer.unrealised_pnl),
     ]

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 
 import grpc
 
-from gridctl.demo import SETTLE_SECONDS
-from gridctl.report import Summary, print_summary
-from gridctl.screen import Screen
+from gridctl.commands.demo import SETTLE_SECONDS
+from gridctl.view.report import Summary, print_summary
+from gridctl.view.screen import Screen
 from griddeploy.audit.audit import audit
 from griddeploy.audit.gather import gather_at_rest
 from griddeploy.channels import Wires

@@ -4,8 +4,8 @@ import argparse
 import getpass
 from pathlib import Path
 
-from gridctl.hand import TYPES
-from gridctl.ops import Verb
+from gridctl.commands.operator import Verb
+from gridctl.commands.trade import TYPES
 
 _HELP = {
     Verb.PAUSE: "place nothing new; what rests on the venue stays",

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import grpc
 
-from gridctl.report import Summary, print_summary
-from gridctl.run import START_SECONDS, Run
-from gridctl.screen import Screen
+from gridctl.commands.live_run import START_SECONDS, Run
+from gridctl.view.report import Summary, print_summary
+from gridctl.view.screen import Screen
 from griddeploy.audit.audit import audit
 from griddeploy.audit.gather import Evidence, gather_at_rest
 from griddeploy.demo.config import Stage, set_stage

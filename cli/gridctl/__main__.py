@@ -15,15 +15,15 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from gridctl.arguments import parser
-from gridctl.auditing import run_audit
-from gridctl.demo import DemoOptions, run_demo
-from gridctl.hand import DEEDS, Hand, HandError
-from gridctl.ops import OperationError, Order, Verb, Word, operate, resolve_order
-from gridctl.screen import Screen
-from gridctl.status import ask, bystanders, doubts, grids_tables, reasons, rebuilds, services_tables
-from gridctl.troubles import lines
-from gridctl.up import only, run_up, run_watch
+from gridctl.cli import parser
+from gridctl.commands.audit import run_audit
+from gridctl.commands.demo import DemoOptions, run_demo
+from gridctl.commands.operator import OperationError, Order, Verb, Word, operate, resolve_order
+from gridctl.commands.status import ask, bystanders, doubts, grids_tables, reasons, rebuilds, services_tables
+from gridctl.commands.trade import DEEDS, Hand, HandError
+from gridctl.commands.up import only, run_up, run_watch
+from gridctl.view.screen import Screen
+from gridctl.view.troubles import lines
 from griddb.errors import DatabaseError
 from griddeploy.demo.config import Stage
 from griddeploy.demo.tapes import TapeInfo, is_step, tape_info
@@ -106,7 +106,10 @@ def _audit(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _conformance(arguments: argparse.Namespace, console: Console) -> int:
-    from gridctl.conformance import Options, run_conformance  # it brings ccxt along, which no other command needs
+    from gridctl.commands.conformance import (  # it brings ccxt along, which no other command needs
+        Options,
+        run_conformance,
+    )
 
     names = ("exchange", "url", "sandbox", "symbol", "samples", "yes", "mainnet", "out")
     options = Options(**{name: getattr(arguments, name) for name in names})
@@ -114,7 +117,7 @@ def _conformance(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _db(arguments: argparse.Namespace, console: Console) -> int:
-    from gridctl import db  # it brings the services' databases along, which no other command needs
+    from gridctl.commands import db  # it brings the services' databases along, which no other command needs
 
     found = db.holdings(arguments.config)
     if arguments.action == "begin-anew":
@@ -123,13 +126,13 @@ def _db(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _settle_workflow(arguments: argparse.Namespace, console: Console) -> int:
-    from gridctl.db import settle_workflows  # as above
+    from gridctl.commands.db import settle_workflows  # as above
 
     return settle_workflows(arguments.config, arguments.workflow, console)
 
 
 def _simex(arguments: argparse.Namespace, _console: Console) -> int:
-    from gridctl.lone_simex import run_lone  # it brings an exchange along, which no other command needs
+    from gridctl.commands.simex import run_lone  # it brings an exchange along, which no other command needs
 
     return run_lone(arguments)
 

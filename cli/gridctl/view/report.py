@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
-from gridctl import words
-from gridctl.screen import Screen
+from gridctl.view import formatting
+from gridctl.view.screen import Screen
 from griddeploy.audit.audit import AuditReport, difference
 from griddeploy.process.supervisor import Died, Incident, Returned, ServiceStatus
 from gridwright.v1 import models_pb2
@@ -70,8 +70,9 @@ def _earnings(state: models_pb2.State) -> str:
     totals, (base, _, quote) = state.totals, state.symbol.partition("/")
     return (
         f"{state.symbol}: {totals.fills} fills, {totals.rounds} rounds, "
-        f"realised {words.pnl(totals.realised_pnl)} {quote} after fees\n"
-        f"{state.symbol}: position {words.amount(totals.position)} {base}, {state.seq} steps, mode {words.mode(state)}"
+        f"realised {formatting.pnl(totals.realised_pnl)} {quote} after fees\n"
+        f"{state.symbol}: position {formatting.amount(totals.position)} {base}, "
+        f"{state.seq} steps, mode {formatting.mode(state)}"
     )
 
 

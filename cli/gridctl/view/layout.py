@@ -5,8 +5,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from gridctl.ladder import draw_ladder
-from gridctl.panels import (
+from gridctl.view.ladder import draw_ladder
+from gridctl.view.panels import (
     HEAD_ROWS,
     draw_fills,
     draw_head,
@@ -15,7 +15,7 @@ from gridctl.panels import (
     draw_steps,
     draw_troubles,
 )
-from gridctl.picture import Picture
+from gridctl.view.snapshot import Picture
 
 _LADDER_SHARE = 0.46  # of the width
 _LEFT_WIDTH = 37  # what the ladder needs

@@ -22,7 +22,7 @@ from executor.ports import UnknownSymbolError, VenueError
 from executor.venue_page import FACTS, worst
 from executor.venue_policy import SIMEX, row_name
 from executor.venue_row import VenueRow, row_values
-from gridctl.screen import Screen
+from gridctl.view.screen import Screen
 from griddeploy.free_ports import free_ports
 from griddeploy.process.child import Child, Service, last_line
 from griddeploy.process.health import until_serving

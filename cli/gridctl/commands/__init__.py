@@ -1,0 +1,1 @@
+"""The commands of `gridwright`, one module each."""

@@ -1,0 +1,1 @@
+"""What the command line draws: the live view, lines, tables and reports."""
