@@ -4,23 +4,23 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import assert_never
 
-from gridcore.accounting import absorb
-from gridcore.actions import Action, CancelOrder, PlaceOrder
-from gridcore.checks import unfit_now
-from gridcore.conditions import changes_conditions
-from gridcore.config import GridConfig
-from gridcore.ids import client_order_id
-from gridcore.jumps import left_alone
-from gridcore.ladder import ladder
-from gridcore.market import MarketRules
-from gridcore.modes import advance_mode
-from gridcore.orders import OrderType
-from gridcore.portions import portion
-from gridcore.position_manager import Adjustment, Placement, PositionManager
-from gridcore.risk import calm, check_risk, fresh
-from gridcore.state import Mode, RiskFlags, Rule, State
-from gridcore.strays import slots_to_revive
-from gridcore.triggers import ConditionsSeen, ModeChanged, OrdersUpdated, Plan, PriceChanged, Ticked, Trigger
+from gridcore.bookkeeping.accounting import absorb
+from gridcore.bookkeeping.conditions import changes_conditions
+from gridcore.bookkeeping.stray_fills import slots_to_revive
+from gridcore.grid.grid_checks import unfit_now
+from gridcore.grid.ladder import ladder
+from gridcore.grid.portions import portion
+from gridcore.grid.position_manager import Adjustment, Placement, PositionManager
+from gridcore.model.actions import Action, CancelOrder, PlaceOrder
+from gridcore.model.config import GridConfig
+from gridcore.model.events import ConditionsSeen, ModeChanged, OrdersUpdated, Plan, PriceChanged, Ticked, Trigger
+from gridcore.model.ids import client_order_id
+from gridcore.model.market_rules import MarketRules
+from gridcore.model.modes import advance_mode
+from gridcore.model.orders import OrderType
+from gridcore.model.state import Mode, RiskFlags, Rule, State
+from gridcore.risk.price_jump import left_alone
+from gridcore.risk.rules import calm, check_risk, fresh
 
 _HALTED = frozenset({Mode.ENTERING, Mode.SAFE})
 

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from typing import TypeVar
 
-from gridcore.modes import MODE_TRANSITIONS
-from gridcore.orders import ENDED, TRANSITIONS, OrderStatus
-from gridcore.slots import POSITION_TRANSITIONS, SLOT_TRANSITIONS, PositionStatus, SlotStatus
-from gridcore.state import Mode
+from gridcore.model.modes import MODE_TRANSITIONS
+from gridcore.model.orders import ENDED, TRANSITIONS, OrderStatus
+from gridcore.model.slots import POSITION_TRANSITIONS, SLOT_TRANSITIONS, PositionStatus, SlotStatus
+from gridcore.model.state import Mode
 
 _PAGE = """\
 # The life cycles

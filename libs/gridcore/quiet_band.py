@@ -7,13 +7,13 @@ memory tolerates.
 
 from decimal import Decimal
 
-from gridcore.checks import unfit_now
-from gridcore.config import GridConfig
-from gridcore.ladder import Ladder, ladder
-from gridcore.market import MarketRules
-from gridcore.position_manager import PositionManager
-from gridcore.risk import quiet_prices
-from gridcore.state import State
+from gridcore.grid.grid_checks import unfit_now
+from gridcore.grid.ladder import Ladder, ladder
+from gridcore.grid.position_manager import PositionManager
+from gridcore.model.config import GridConfig
+from gridcore.model.market_rules import MarketRules
+from gridcore.model.state import State
+from gridcore.risk.rules import quiet_prices
 
 # How many cells a band is widened by on each side. Beyond, a price is decided in full, and that is only slower.
 _REACH = 16

@@ -8,11 +8,11 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, Generic, TypeVar, assert_never
 
-from gridcore.actions import Action, ActionResult, CancelOrder, Fill, OrderUpdate, Outcome, PlaceOrder
-from gridcore.market import MarketRules, PriceRange
-from gridcore.money import canonical
-from gridcore.orders import OrderStatus, OrderType, Role, Side
-from gridcore.slots import SlotOrder
+from gridcore.model.actions import Action, ActionResult, CancelOrder, Fill, OrderUpdate, Outcome, PlaceOrder
+from gridcore.model.market_rules import MarketRules, PriceRange
+from gridcore.model.money import canonical
+from gridcore.model.orders import OrderStatus, OrderType, Role, Side
+from gridcore.model.slots import SlotOrder
 from gridrpc.faults import InvalidArgument
 from gridwright.v1 import executor_pb2, models_pb2
 

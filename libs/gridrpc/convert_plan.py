@@ -10,10 +10,10 @@ from typing import assert_never
 
 from google.protobuf import json_format
 
-from gridcore.actions import ActionResult
-from gridcore.money import canonical
-from gridcore.state import StateRebuilt
-from gridcore.triggers import Cause, ConditionsSeen, ModeChanged, OrdersUpdated, Plan, PriceChanged, Ticked
+from gridcore.model.actions import ActionResult
+from gridcore.model.events import Cause, ConditionsSeen, ModeChanged, OrdersUpdated, Plan, PriceChanged, Ticked
+from gridcore.model.money import canonical
+from gridcore.model.state import StateRebuilt
 from gridrpc.convert_orders import (
     action_from_proto,
     action_to_proto,

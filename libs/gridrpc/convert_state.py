@@ -6,9 +6,9 @@ and value.
 
 import hashlib
 
-from gridcore.money import canonical
-from gridcore.slots import InventorySlot, PositionStatus, SlotOrder, SlotRefusal, SlotStatus
-from gridcore.state import Foreign, Funds, Mode, PriceAnchor, RiskFlags, Rule, State, StateRebuilt, Totals
+from gridcore.model.money import canonical
+from gridcore.model.slots import InventorySlot, PositionStatus, SlotOrder, SlotRefusal, SlotStatus
+from gridcore.model.state import Foreign, Funds, Mode, PriceAnchor, RiskFlags, Rule, State, StateRebuilt, Totals
 from gridrpc.convert_orders import (
     ORDER_STATUSES,
     ROLES,

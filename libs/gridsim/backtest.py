@@ -9,16 +9,13 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import assert_never
 
-from gridcore.actions import OrderUpdate
-from gridcore.checks import check_grid
-from gridcore.config import GridConfig
+from gridcore.bookkeeping.settle import settle
 from gridcore.decide import decide
-from gridcore.ids import id_prefix
-from gridcore.portions import is_full
-from gridcore.quiet_band import quiet_band
-from gridcore.settle import settle
-from gridcore.state import Mode, Rule, State
-from gridcore.triggers import (
+from gridcore.grid.grid_checks import check_grid
+from gridcore.grid.portions import is_full
+from gridcore.model.actions import OrderUpdate
+from gridcore.model.config import GridConfig
+from gridcore.model.events import (
     EnterSafeMode,
     ExitSafeMode,
     ModeChanged,
@@ -29,6 +26,9 @@ from gridcore.triggers import (
     Ticked,
     Trigger,
 )
+from gridcore.model.ids import id_prefix
+from gridcore.model.state import Mode, Rule, State
+from gridcore.quiet_band import quiet_band
 from gridsim.account import MAIN, Account, Balance
 from gridsim.book import Book
 from gridsim.exchange import Exchange

@@ -3,10 +3,10 @@
 It answers as the executor answers for simex when nothing goes wrong; what goes wrong on the way there is not simulated.
 """
 
-from gridcore.actions import Action, ActionResult, CancelOrder, Fill, OrderUpdate, Outcome, PlaceOrder
-from gridcore.market import MarketRules
-from gridcore.orders import OrderStatus, Side
-from gridcore.triggers import Plan
+from gridcore.model.actions import Action, ActionResult, CancelOrder, Fill, OrderUpdate, Outcome, PlaceOrder
+from gridcore.model.events import Plan
+from gridcore.model.market_rules import MarketRules
+from gridcore.model.orders import OrderStatus, Side
 from gridsim.account import MAIN
 from gridsim.exchange import Exchange
 from gridsim.market import MarketEvent

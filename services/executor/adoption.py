@@ -13,8 +13,8 @@ from executor.ports import UnreadableError, Venue, VenueOrder, VenueTrade
 from executor.reads import Reader
 from executor.recorder import Recorder
 from executor.standing import Standing
-from gridcore.ids import parse_client_order_id
-from gridcore.money import ZERO, canonical
+from gridcore.model.ids import parse_client_order_id
+from gridcore.model.money import ZERO, canonical
 from gridrpc.crash import around
 from gridrpc.faults import FailedPrecondition
 

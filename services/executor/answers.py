@@ -6,8 +6,8 @@ from executor.ledger import fences, moves, orders
 from executor.ledger.life import ActionEvent, ActionStatus
 from executor.ledger.moves import fenced_message
 from executor.ledger.requests import LedgerAction, Signed, read_action
-from gridcore.actions import ActionResult, Outcome, PlaceOrder
-from gridcore.orders import OrderStatus
+from gridcore.model.actions import ActionResult, Outcome, PlaceOrder
+from gridcore.model.orders import OrderStatus
 
 _ORDER_STATUS = {Outcome.ACCEPTED: OrderStatus.OPEN, Outcome.REJECTED: OrderStatus.REJECTED}
 """What the answer makes of a place's order; with any other it stays as it is."""

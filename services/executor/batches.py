@@ -13,7 +13,7 @@ from executor.ledger.store import Ledger
 from executor.rate_limit import Priority
 from executor.sender import Sender, need_of
 from executor.throttle import PATIENCE_MS
-from gridcore.actions import ActionResult
+from gridcore.model.actions import ActionResult
 from gridrpc.crash import around
 
 _MOST_IN_FLIGHT = 8  # of one batch: enough to hide the round trip, few enough for any venue's burst limit

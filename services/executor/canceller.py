@@ -23,8 +23,8 @@ from executor.reads import Reader
 from executor.recorder import Recorder
 from executor.throttle import Throttle
 from executor.verdict import Verdict
-from gridcore.actions import CancelOrder, Outcome
-from gridcore.orders import OrderStatus
+from gridcore.model.actions import CancelOrder, Outcome
+from gridcore.model.orders import OrderStatus
 from gridrpc.crash import around
 
 _log = logging.getLogger(__name__)

@@ -13,9 +13,9 @@ from executor.ports import (
     VenueOrder,
     VenueTrade,
 )
-from gridcore.actions import Fill
-from gridcore.money import ZERO
-from gridcore.orders import OrderStatus, Side
+from gridcore.model.actions import Fill
+from gridcore.model.money import ZERO
+from gridcore.model.orders import OrderStatus, Side
 
 STATUSES = {
     "open": OrderStatus.OPEN,

@@ -13,7 +13,7 @@ from typing import Any
 import ccxt  # noqa: TID251  # one of the adapter's modules
 
 from executor.ccxt_convert import money
-from gridcore.money import ZERO
+from gridcore.model.money import ZERO
 
 FRESH_MS = 3_600_000  # fees follow the volume of a month, so they are no news of a minute
 DOUBTED_MS = 5_000  # while fills contradict them, or a grid cannot live with them

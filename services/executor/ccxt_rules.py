@@ -9,7 +9,7 @@ from typing import Any
 
 from executor.ccxt_convert import money
 from executor.ccxt_fees import Fees
-from gridcore.market import MarketRules, PriceRange
+from gridcore.model.market_rules import MarketRules, PriceRange
 
 _TRADING = "TRADING"
 

@@ -32,10 +32,10 @@ from executor.ports import (
 from executor.request_weights import RequestWeights
 from executor.shared_read import Fresh
 from executor.throttle import Throttle
-from gridcore.actions import PlaceOrder
-from gridcore.market import MarketRules
-from gridcore.money import canonical
-from gridcore.orders import OrderType
+from gridcore.model.actions import PlaceOrder
+from gridcore.model.market_rules import MarketRules
+from gridcore.model.money import canonical
+from gridcore.model.orders import OrderType
 from gridrpc.settings import did_you_mean
 
 T = TypeVar("T")

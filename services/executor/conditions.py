@@ -11,10 +11,10 @@ from executor.ledger.orders import OrderRecord
 from executor.ledger.store import Ledger
 from executor.ports import Venue, VenueBalance, VenueOrder
 from executor.reads import Reader
-from gridcore.market import MarketRules
-from gridcore.money import ZERO
-from gridcore.orders import Side
-from gridcore.state import Foreign, Funds
+from gridcore.model.market_rules import MarketRules
+from gridcore.model.money import ZERO
+from gridcore.model.orders import Side
+from gridcore.model.state import Foreign, Funds
 
 _BOOK_AGE_SECONDS = 12.0  # the last poll's book will do; polls are ten seconds apart while the stream is proven
 

@@ -5,7 +5,7 @@ from executor.ledger.requests import LedgerRequest
 from executor.ledger.stories import LedgerView, OrderStory
 from executor.ledger.words import Evidence, GivenWord, Word
 from executor.ports import VenueOrder
-from gridcore.money import canonical
+from gridcore.model.money import canonical
 from gridrpc.convert_orders import ORDER_STATUSES, ROLES, SIDES, EnumMap, action_to_proto, result_to_proto
 from gridrpc.faults import InvalidArgument
 from gridrpc.protojson import from_json

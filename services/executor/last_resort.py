@@ -19,9 +19,9 @@ from executor.lookup import Absence, LookUp, Misfit
 from executor.ports import ReadFailedError, Venue, VenueOrder
 from executor.reads import Reader
 from executor.resolver import Resolver
-from gridcore.actions import PlaceOrder
-from gridcore.money import ZERO
-from gridcore.orders import OrderStatus
+from gridcore.model.actions import PlaceOrder
+from gridcore.model.money import ZERO
+from gridcore.model.orders import OrderStatus
 from gridrpc.crash import around
 from gridrpc.faults import FailedPrecondition, NotFound, Unavailable
 

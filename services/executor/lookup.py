@@ -12,8 +12,8 @@ from executor.clock import VenueClock
 from executor.ledger.requests import Signed
 from executor.ports import ReadFailedError, TradeCursor, UnreadableError, Venue, VenueOrder
 from executor.reads import Reader
-from gridcore.actions import PlaceOrder
-from gridcore.money import canonical
+from gridcore.model.actions import PlaceOrder
+from gridcore.model.money import canonical
 from gridrpc.crash import around
 
 _LONGEST_WINDOW_MS = 60_000  # Binance's longest recvWindow: for a request whose own was not recorded

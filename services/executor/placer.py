@@ -18,7 +18,7 @@ from executor.ports import (
 from executor.standing import Standing
 from executor.throttle import Throttle
 from executor.verdict import Verdict
-from gridcore.actions import Outcome, PlaceOrder
+from gridcore.model.actions import Outcome, PlaceOrder
 from gridrpc.crash import around
 
 _log = logging.getLogger(__name__)

@@ -11,9 +11,9 @@ from enum import Enum
 from typing import Protocol
 
 from executor.throttle import Throttle
-from gridcore.actions import Fill, PlaceOrder
-from gridcore.market import MarketRules
-from gridcore.orders import OrderStatus, Side
+from gridcore.model.actions import Fill, PlaceOrder
+from gridcore.model.market_rules import MarketRules
+from gridcore.model.orders import OrderStatus, Side
 
 
 @dataclass(frozen=True, slots=True)

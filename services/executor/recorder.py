@@ -14,7 +14,7 @@ from executor.ledger.store import Ledger
 from executor.ports import ReadFailedError, TradeCursor, UnreadableError, Venue, VenueOrder, VenueTrade
 from executor.reads import Reader
 from executor.standing import Standing
-from gridcore.orders import OrderStatus
+from gridcore.model.orders import OrderStatus
 from gridrpc.crash import around
 
 _log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from executor.ports import ReadFailedError, Venue, VenueOrder
 from executor.reads import Reader
 from executor.recorder import Recorder
 from executor.standing import Standing
-from gridcore.actions import PlaceOrder
+from gridcore.model.actions import PlaceOrder
 from gridrpc.crash import around
 
 _log = logging.getLogger(__name__)

@@ -18,8 +18,8 @@ from executor.rate_limit import Need, Priority, Reason
 from executor.resolver import Resolver
 from executor.throttle import BlockedError, Throttle, Ticket
 from executor.verdict import Verdict
-from gridcore.actions import Action, ActionResult, CancelOrder, Outcome, PlaceOrder
-from gridcore.orders import Role
+from gridcore.model.actions import Action, ActionResult, CancelOrder, Outcome, PlaceOrder
+from gridcore.model.orders import Role
 from gridrpc.crash import around
 
 _log = logging.getLogger(__name__)

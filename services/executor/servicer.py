@@ -10,7 +10,7 @@ from executor.ledger import checkpoints, fences, requests, stories, updates
 from executor.ledger.requests import NewRequest
 from executor.ports import ReadFailedError, VenueOrder
 from executor.service import Executor
-from gridcore.money import canonical
+from gridcore.model.money import canonical
 from gridrpc import convert_orders, convert_state
 from gridrpc.crash import around, crash_point
 from gridrpc.faults import InvalidArgument, NotFound, OutOfRange, Unavailable

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from executor.rate_limit import RateLimit
 from executor.venue_row import VenueRow, packaged_row, packaged_rows, read_row
-from gridcore.ids import ALPHABET, LENGTH
+from gridcore.model.ids import ALPHABET, LENGTH
 from gridrpc.settings import ConfigError
 
 ROW_FIELD = "executor.venue_row"

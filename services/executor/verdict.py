@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gridcore.actions import Outcome
+from gridcore.model.actions import Outcome
 
 
 @dataclass(frozen=True, slots=True)

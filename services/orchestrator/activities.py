@@ -1,7 +1,7 @@
 """The two steps of a trading step: execute the plan, commit what came of it. Both may run any number of times."""
 
-from gridcore.actions import ActionResult
-from gridcore.triggers import Plan
+from gridcore.model.actions import ActionResult
+from gridcore.model.events import Plan
 from orchestrator.batch_client import BatchClient
 from orchestrator.bridge import Bridge
 from orchestrator.desk import Desk

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import grpc
 
-from gridcore.actions import ActionResult, Outcome
-from gridcore.triggers import Plan
+from gridcore.model.actions import ActionResult, Outcome
+from gridcore.model.events import Plan
 from gridrpc.convert_orders import action_to_proto, result_from_proto
 from gridrpc.crash import around, crash_point
 from gridrpc.faults import Fault, InvalidArgument, Unavailable, fault_of

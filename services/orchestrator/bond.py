@@ -4,9 +4,9 @@ A ledger from a backup has the same birth id as the one that it came from. What 
 know the last request that the state's journal has, or has other news at the offset that the state has come to.
 """
 
-from gridcore.actions import Outcome
-from gridcore.state import State, StateRebuilt
-from gridcore.triggers import OrdersUpdated
+from gridcore.model.actions import Outcome
+from gridcore.model.events import OrdersUpdated
+from gridcore.model.state import State, StateRebuilt
 from orchestrator.desk import Desk
 from orchestrator.errors import BrokenBondError
 from orchestrator.executor_client import LedgerSeen

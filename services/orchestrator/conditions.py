@@ -5,13 +5,13 @@ Orders of others are never touched (P6). What all of it means for the grid, `gri
 
 import asyncio
 
-from gridcore.checks import unfit
-from gridcore.conditions import news
-from gridcore.fees import assumed
-from gridcore.funds import steady, to_record
-from gridcore.jumps import unwatched_since
-from gridcore.state import Funds, Rule
-from gridcore.triggers import ConditionsSeen
+from gridcore.bookkeeping.conditions import news
+from gridcore.bookkeeping.fees import assumed
+from gridcore.grid.funds import steady, to_record
+from gridcore.grid.grid_checks import unfit
+from gridcore.model.events import ConditionsSeen
+from gridcore.model.state import Funds, Rule
+from gridcore.risk.price_jump import unwatched_since
 from orchestrator.clock import now_ms
 from orchestrator.desk import Desk
 from orchestrator.fee_watch import FeeWatch

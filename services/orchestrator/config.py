@@ -7,8 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from gridcore.config import GridConfig, GridMode, RiskConfig, Spacing
-from gridcore.money import ZERO, canonical
+from gridcore.model.config import GridConfig, GridMode, RiskConfig, Spacing
+from gridcore.model.money import ZERO, canonical
 from griddb.urls import DatabaseSettings, read_database
 from gridrpc.settings import MISSING, ConfigError, Table, read_toml
 from orchestrator.engine import EngineKind

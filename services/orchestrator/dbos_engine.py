@@ -12,10 +12,10 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from functools import partial
 from typing import Any
 
-from gridcore.actions import OrderUpdate
-from gridcore.config import GridConfig
-from gridcore.state import State
-from gridcore.triggers import OrdersUpdated, Plan
+from gridcore.model.actions import OrderUpdate
+from gridcore.model.config import GridConfig
+from gridcore.model.events import OrdersUpdated, Plan
+from gridcore.model.state import State
 from griddb.errors import DatabaseError
 from gridrpc.convert_plan import plan_json
 from gridservice.troubles import Kind, Troubles

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
-from gridcore.actions import ActionResult
-from gridcore.config import GridConfig
-from gridcore.ids import id_prefix
-from gridcore.market import MarketRules
-from gridcore.state import State
+from gridcore.model.actions import ActionResult
+from gridcore.model.config import GridConfig
+from gridcore.model.ids import id_prefix
+from gridcore.model.market_rules import MarketRules
+from gridcore.model.state import State
 from gridservice.steady import steady_ms
 from orchestrator.errors import StopError
 from orchestrator.executor_client import ExecutorClient

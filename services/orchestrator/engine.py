@@ -3,7 +3,7 @@
 from enum import Enum
 from typing import Protocol
 
-from gridcore.actions import OrderUpdate
+from gridcore.model.actions import OrderUpdate
 from orchestrator.price_client import PriceHeard
 
 

@@ -12,11 +12,11 @@ from typing import TypeVar
 
 import grpc
 
-from gridcore.actions import Action, ActionResult, OrderUpdate, Outcome
-from gridcore.market import MarketRules
-from gridcore.reconcile import VenueSnapshot
-from gridcore.slots import SlotOrder
-from gridcore.state import Foreign, Funds, State
+from gridcore.bookkeeping.reconcile import VenueSnapshot
+from gridcore.model.actions import Action, ActionResult, OrderUpdate, Outcome
+from gridcore.model.market_rules import MarketRules
+from gridcore.model.slots import SlotOrder
+from gridcore.model.state import Foreign, Funds, State
 from gridrpc.convert_orders import (
     action_from_proto,
     order_from_ledger,

@@ -1,7 +1,7 @@
 """Whether the fills of one symbol carry the fees that were assumed: the last that does not is a trouble."""
 
-from gridcore.actions import Fill, OrderUpdate
-from gridcore.fees import carried_fee, is_other, says_of
+from gridcore.bookkeeping.fees import carried_fee, is_other, says_of
+from gridcore.model.actions import Fill, OrderUpdate
 from orchestrator.desk import Desk
 
 

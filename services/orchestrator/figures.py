@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from gridcore.risk import unknown_orders
-from gridcore.slots import SlotStatus
-from gridcore.state import Mode
+from gridcore.model.slots import SlotStatus
+from gridcore.model.state import Mode
+from gridcore.risk.rules import unknown_orders
 from griddb.health import Watched
 from gridrpc.metrics import Figure
 from gridservice.troubles import Troubles

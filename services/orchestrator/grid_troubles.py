@@ -8,16 +8,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from gridcore.config import GridConfig
-from gridcore.funds import present
-from gridcore.market import MarketRules
-from gridcore.money import ZERO, canonical
-from gridcore.orders import Role, Side
-from gridcore.position_manager import PositionManager
-from gridcore.purse import Lack
-from gridcore.refusals import INSUFFICIENT_FUNDS, ORDER_PLACES, WOULD_MATCH
-from gridcore.slots import InventorySlot
-from gridcore.state import Mode, Rule, State
+from gridcore.grid.allocation import Lack
+from gridcore.grid.funds import present
+from gridcore.grid.position_manager import PositionManager
+from gridcore.model.config import GridConfig
+from gridcore.model.market_rules import MarketRules
+from gridcore.model.money import ZERO, canonical
+from gridcore.model.orders import Role, Side
+from gridcore.model.refusals import INSUFFICIENT_FUNDS, ORDER_PLACES, WOULD_MATCH
+from gridcore.model.slots import InventorySlot
+from gridcore.model.state import Mode, Rule, State
 from gridservice.troubles import Kind
 
 _OF_THE_EXECUTOR = frozenset(

@@ -7,11 +7,11 @@ up order updates.
 import asyncio
 import logging
 
-from gridcore.ids import parse_client_order_id
-from gridcore.orders import Role
-from gridcore.reconcile import live_openings
-from gridcore.state import Mode, Rule, State
-from gridcore.triggers import ModeChanged
+from gridcore.bookkeeping.reconcile import live_openings
+from gridcore.model.events import ModeChanged
+from gridcore.model.ids import parse_client_order_id
+from gridcore.model.orders import Role
+from gridcore.model.state import Mode, Rule, State
 from gridrpc.faults import FailedPrecondition
 from orchestrator.backoff import backoff_seconds
 from orchestrator.clock import now_ms

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from gridcore.actions import OrderUpdate
-from gridcore.passed import extremes
+from gridcore.model.actions import OrderUpdate
+from gridcore.risk.passed_prices import extremes
 
 Command = Callable[[], Awaitable[None]]
 

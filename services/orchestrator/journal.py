@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from gridcore.actions import ActionResult
-from gridcore.triggers import Plan
+from gridcore.model.actions import ActionResult
+from gridcore.model.events import Plan
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 
-from gridcore.actions import ActionResult
-from gridcore.errors import CoreError
-from gridcore.market import MarketRules
-from gridcore.settle import settle
-from gridcore.state import State
-from gridcore.triggers import Plan
+from gridcore.bookkeeping.settle import settle
+from gridcore.model.actions import ActionResult
+from gridcore.model.errors import CoreError
+from gridcore.model.events import Plan
+from gridcore.model.market_rules import MarketRules
+from gridcore.model.state import State
 from orchestrator.clock import now_ns
 from orchestrator.errors import UnfinishableError
 from orchestrator.journal import JournalRow, Phase

@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gridcore.money import ZERO, canonical
-from gridcore.state import State
+from gridcore.model.money import ZERO, canonical
+from gridcore.model.state import State
 from gridservice.troubles import Kind, Troubles
 from orchestrator.dbos_runtime import WorkflowRecord
 

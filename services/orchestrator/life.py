@@ -9,9 +9,9 @@ import logging
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from typing import Any, Protocol, TypeVar
 
-from gridcore.money import ZERO, canonical
-from gridcore.state import Mode, State
-from gridcore.triggers import Plan
+from gridcore.model.events import Plan
+from gridcore.model.money import ZERO, canonical
+from gridcore.model.state import Mode, State
 from griddb.errors import DatabaseError
 from gridrpc.crash import crash_point
 from gridrpc.faults import Fault

@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Protocol, TypeVar
 
-from gridcore.actions import OrderUpdate
 from gridcore.decide import decide
-from gridcore.errors import CoreError
-from gridcore.portions import is_full
+from gridcore.grid.portions import is_full
+from gridcore.model.actions import OrderUpdate
+from gridcore.model.errors import CoreError
+from gridcore.model.events import EnterSafeMode, ExitSafeMode, OrdersUpdated, Plan, PriceChanged, Ticked, Trigger
+from gridcore.model.state import Mode
 from gridcore.quiet_band import quiet_band
-from gridcore.risk import fresh
-from gridcore.state import Mode
-from gridcore.triggers import EnterSafeMode, ExitSafeMode, OrdersUpdated, Plan, PriceChanged, Ticked, Trigger
+from gridcore.risk.rules import fresh
 from gridservice.steady import steady_ms
 from orchestrator.clock import now_ms
 from orchestrator.desk import Desk

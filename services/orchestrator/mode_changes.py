@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
-from gridcore.state import State
-from gridcore.triggers import ModeChanged
+from gridcore.model.events import ModeChanged
+from gridcore.model.state import State
 from gridrpc.faults import Fault, Unavailable
 from orchestrator.desk import Desk
 from orchestrator.journal import JournalRow

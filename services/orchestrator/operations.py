@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
-from gridcore.state import Mode, Rule, State
-from gridcore.triggers import ModeChanged
+from gridcore.model.events import ModeChanged
+from gridcore.model.state import Mode, Rule, State
 from gridrpc.faults import AlreadyExists, FailedPrecondition, Unavailable
 from orchestrator.clock import now_ms
 from orchestrator.journal import JournalRow

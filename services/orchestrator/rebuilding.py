@@ -1,4 +1,4 @@
-"""The state rebuilt where it and the ledger are not of one time. What comes of what is known, `gridcore.rebuild` says.
+"""Rebuilds the state where it and the ledger do not match; `gridcore.bookkeeping.rebuild` computes the new state.
 
 First the bond is cut in the ledger: until it is tied again every start comes back here, so that one which dies on the
 way leaves nothing half done. Nothing is sent to the venue.
@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from gridcore.errors import CoreError
-from gridcore.orders import Role
-from gridcore.rebuild import Evidence, Rebuilt, rebuild
-from gridcore.risk import unknown_orders
-from gridcore.state import Mode, RiskFlags, Rule, State, StateRebuilt
-from gridcore.triggers import Plan
+from gridcore.bookkeeping.rebuild import Evidence, Rebuilt, rebuild
+from gridcore.model.errors import CoreError
+from gridcore.model.events import Plan
+from gridcore.model.orders import Role
+from gridcore.model.state import Mode, RiskFlags, Rule, State, StateRebuilt
+from gridcore.risk.rules import unknown_orders
 from gridrpc.crash import around
 from gridrpc.faults import FailedPrecondition
 from orchestrator.backoff import backoff_seconds

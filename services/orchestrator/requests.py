@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 
-from gridcore.state import Rule
+from gridcore.model.state import Rule
 
 
 @dataclass(frozen=True, slots=True)

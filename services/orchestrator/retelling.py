@@ -1,13 +1,13 @@
 """A step that is on record and cannot be read, told again from the executor's ledger and its update log.
 
-What a step is, `gridcore.retell` says. Here it is asked for.
+What a step is, `gridcore.bookkeeping.recover_plan` says. Here it is asked for.
 """
 
 from dataclasses import dataclass
 
-from gridcore.errors import CoreError
-from gridcore.retell import retell
-from gridcore.triggers import Plan
+from gridcore.bookkeeping.recover_plan import retell
+from gridcore.model.errors import CoreError
+from gridcore.model.events import Plan
 from orchestrator.desk import Desk
 from orchestrator.errors import UnfinishableError
 

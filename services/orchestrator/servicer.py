@@ -7,7 +7,7 @@ from typing import Any
 
 import grpc
 
-from gridcore.state import Mode
+from gridcore.model.state import Mode
 from griddb.health import Watched
 from gridrpc.convert_state import MODES, slot_to_proto
 from gridrpc.faults import FailedPrecondition, InvalidArgument, NotFound, Unavailable

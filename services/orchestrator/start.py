@@ -9,13 +9,13 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from gridcore.actions import ActionResult
-from gridcore.checks import check_grid
-from gridcore.errors import GridRefusedError
-from gridcore.fees import assumed
-from gridcore.reconcile import Discrepancies, reconcile
-from gridcore.state import State
-from gridcore.triggers import Plan
+from gridcore.bookkeeping.fees import assumed
+from gridcore.bookkeeping.reconcile import Discrepancies, reconcile
+from gridcore.grid.grid_checks import check_grid
+from gridcore.model.actions import ActionResult
+from gridcore.model.errors import GridRefusedError
+from gridcore.model.events import Plan
+from gridcore.model.state import State
 from gridrpc.crash import around, crash_point
 from gridrpc.faults import FailedPrecondition, InvalidArgument, NotFound
 from orchestrator.backoff import backoff_seconds

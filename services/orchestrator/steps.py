@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import Any, TypeVar
 
-from gridcore.triggers import Plan
+from gridcore.model.events import Plan
 from gridrpc.convert_plan import plan_from_json, results_json
 from orchestrator.activities import RequestBelowFloorError
 from orchestrator.errors import Abandoned, StopError

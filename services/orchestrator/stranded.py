@@ -7,8 +7,8 @@ anew, and a halt of whatever contract stays one. Anything else stops the start, 
 from collections.abc import Iterable
 from dataclasses import replace
 
-from gridcore.state import Rule
-from gridcore.triggers import Plan
+from gridcore.model.events import Plan
+from gridcore.model.state import Rule
 from gridrpc.convert_plan import plan_from_json
 from orchestrator.dbos_runtime import DEAD, HALT, LIFT, STEP_WORKFLOWS, WorkflowRecord
 from orchestrator.errors import UnfinishableError

@@ -2,9 +2,9 @@
 
 from decimal import Decimal
 
-from gridcore.money import canonical
-from gridcore.risk import unknown_orders
-from gridcore.state import unrealised_pnl
+from gridcore.model.money import canonical
+from gridcore.model.state import unrealised_pnl
+from gridcore.risk.rules import unknown_orders
 from gridrpc.convert_orders import result_to_proto
 from gridrpc.convert_plan import plan_to_proto
 from gridrpc.convert_state import state_to_proto

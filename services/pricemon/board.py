@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from gridcore.passed import extremes
+from gridcore.risk.passed_prices import extremes
 from pricemon.clock import Moment
 from pricemon.ports import Observation
 from pricemon.price import Price, observe

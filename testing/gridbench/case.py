@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from gridcore.actions import ActionResult, OrderUpdate, Outcome
-from gridcore.config import GridConfig, GridMode
+from gridcore.bookkeeping.settle import settle
 from gridcore.decide import decide
-from gridcore.market import MarketRules
-from gridcore.orders import OrderStatus, Side
-from gridcore.settle import settle
-from gridcore.state import State
-from gridcore.triggers import OrdersUpdated, Plan, PriceChanged
+from gridcore.model.actions import ActionResult, OrderUpdate, Outcome
+from gridcore.model.config import GridConfig, GridMode
+from gridcore.model.events import OrdersUpdated, Plan, PriceChanged
+from gridcore.model.market_rules import MarketRules
+from gridcore.model.orders import OrderStatus, Side
+from gridcore.model.state import State
 
 BOT = "bench"
 PREFIX = "gwbench"

@@ -18,8 +18,8 @@ from sqlalchemy import event
 
 from gridbench.case import BOT, PREFIX, PRICE, Case, accepted, first_price, rules
 from gridcore.decide import decide
-from gridcore.state import State
-from gridcore.triggers import Plan, PriceChanged
+from gridcore.model.events import Plan, PriceChanged
+from gridcore.model.state import State
 from gridrpc.channel import open_channel
 from orchestrator.clock import now_ms
 from orchestrator.desk import Desk

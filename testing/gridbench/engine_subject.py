@@ -8,8 +8,8 @@ from typing import Any
 
 from gridbench.case import BOT, Case, first_price, some_ended
 from gridbench.place import Place
-from gridcore.portions import MOST_OPENINGS
-from gridcore.triggers import Trigger
+from gridcore.grid.portions import MOST_OPENINGS
+from gridcore.model.events import Trigger
 from griddb.urls import DatabaseSettings
 from orchestrator.clock import now_ms
 from orchestrator.config import Settings

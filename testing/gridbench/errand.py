@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from gridbench.case import Case, Sample, sample
 from gridbench.plain_store import Errand
-from gridcore.actions import ActionResult
+from gridcore.model.actions import ActionResult
 from gridrpc.convert_orders import result_from_proto
 from gridrpc.convert_plan import plan_json, results_json
 from gridrpc.convert_state import state_json

@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
-from gridcore.config import GridConfig, GridMode, RiskConfig
-from gridcore.market import MarketRules
+from gridcore.model.config import GridConfig, GridMode, RiskConfig
+from gridcore.model.market_rules import MarketRules
 
 D = Decimal
 

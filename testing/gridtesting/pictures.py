@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from gridcore.money import canonical
+from gridcore.model.money import canonical
 from gridctl.view.snapshot import FillLine, Picture
 from griddeploy.process.supervisor import Incident, Killed, Phase, Returned, ServiceStatus
 from gridwright.v1 import models_pb2 as models

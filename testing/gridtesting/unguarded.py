@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from gridcore.actions import Fill
-from gridcore.state import State
-from gridcore.triggers import OrdersUpdated, Plan
+from gridcore.model.actions import Fill
+from gridcore.model.events import OrdersUpdated, Plan
+from gridcore.model.state import State
 
 
 def as_if_new(plan: Plan, state: State) -> tuple[Plan, State]:

@@ -4,7 +4,7 @@ import pytest
 
 from gridbench.case import BY_ACTIONS, BY_SLOTS, CASES, Case, rules, sample, some_ended
 from gridbench.errand import errand, errands_of_actions, named
-from gridcore.checks import check_grid
+from gridcore.grid.grid_checks import check_grid
 from gridrpc.convert_plan import plan_from_json, results_from_json
 from gridrpc.convert_state import state_from_json
 

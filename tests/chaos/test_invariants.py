@@ -7,8 +7,8 @@ import pytest
 
 from gridchaos.judge.invariants import Watch, doubles, guesses, late, strays, unasked
 from gridchaos.judge.protection import unprotected
-from gridcore.ids import client_order_id, id_prefix
-from gridcore.orders import Role
+from gridcore.model.ids import client_order_id, id_prefix
+from gridcore.model.orders import Role
 from griddeploy.audit.audit import Books
 from gridwright.v1 import models_pb2, orchestrator_pb2, simex_pb2
 

@@ -3,8 +3,8 @@
 import pytest
 
 from gridchaos.judge.audit_extras import Ledger, applied_beyond, guesses, protected_after_ms, touched, unknown_ms
-from gridcore.ids import client_order_id, id_prefix
-from gridcore.orders import Role
+from gridcore.model.ids import client_order_id, id_prefix
+from gridcore.model.orders import Role
 from griddeploy.audit.audit import Books
 from gridwright.v1 import executor_pb2, models_pb2, simex_pb2
 

@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from executor.ports import ReadFailedError
-from gridcore.actions import ActionResult
-from gridcore.market import MarketRules
-from gridcore.state import Mode, Rule, State
-from gridcore.triggers import OrdersUpdated, Plan, PriceChanged, Ticked
+from gridcore.model.actions import ActionResult
+from gridcore.model.events import OrdersUpdated, Plan, PriceChanged, Ticked
+from gridcore.model.market_rules import MarketRules
+from gridcore.model.state import Mode, Rule, State
 from gridrpc.convert_plan import plan_from_json
 from gridtesting.fakes.venue import Fault
 from gridtesting.steps.promises import StepPromises

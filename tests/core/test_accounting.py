@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gridcore.accounting import absorb
-from gridcore.actions import Fill, OrderUpdate
-from gridcore.errors import ImpossibleTransitionError, LogMismatchError
-from gridcore.money import ZERO
-from gridcore.orders import OrderStatus, Role, Side
-from gridcore.slots import InventorySlot, PositionStatus, SlotOrder
-from gridcore.state import State, unrealised_pnl
+from gridcore.bookkeeping.accounting import absorb
+from gridcore.model.actions import Fill, OrderUpdate
+from gridcore.model.errors import ImpossibleTransitionError, LogMismatchError
+from gridcore.model.money import ZERO
+from gridcore.model.orders import OrderStatus, Role, Side
+from gridcore.model.slots import InventorySlot, PositionStatus, SlotOrder
+from gridcore.model.state import State, unrealised_pnl
 from gridtesting.grids import MARKET
 
 D = Decimal

@@ -5,15 +5,15 @@ from decimal import Decimal
 
 import pytest
 
-from gridcore.actions import Outcome
-from gridcore.budget import budget_left
-from gridcore.checks import check_grid
-from gridcore.config import GridConfig, GridMode
-from gridcore.errors import GridRefusedError
+from gridcore.bookkeeping.settle import settle
+from gridcore.grid.budget import budget_left
+from gridcore.grid.grid_checks import check_grid
+from gridcore.model.actions import Outcome
+from gridcore.model.config import GridConfig, GridMode
+from gridcore.model.errors import GridRefusedError
+from gridcore.model.events import ConditionsSeen
+from gridcore.model.state import Foreign
 from gridcore.quiet_band import quiet_band
-from gridcore.settle import settle
-from gridcore.state import Foreign
-from gridcore.triggers import ConditionsSeen
 from gridtesting.fakes.grid_driver import GridDriver, told
 from gridtesting.grids import MARKET, grid
 

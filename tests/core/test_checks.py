@@ -6,11 +6,11 @@ from decimal import Decimal
 
 import pytest
 
-from gridcore.checks import check_grid, round_trip_profit
-from gridcore.config import GridConfig, GridMode, RiskConfig, Spacing
-from gridcore.errors import GridRefusedError
-from gridcore.ladder import Ladder
-from gridcore.market import MarketRules
+from gridcore.grid.grid_checks import check_grid, round_trip_profit
+from gridcore.grid.ladder import Ladder
+from gridcore.model.config import GridConfig, GridMode, RiskConfig, Spacing
+from gridcore.model.errors import GridRefusedError
+from gridcore.model.market_rules import MarketRules
 from gridtesting.grids import MARKET, grid
 
 D = Decimal

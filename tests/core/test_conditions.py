@@ -5,11 +5,11 @@ from decimal import Decimal
 
 import pytest
 
-from gridcore.conditions import news
-from gridcore.funds import needed, present, steady, to_record
-from gridcore.orders import Role
-from gridcore.state import Foreign, Funds, Mode, Rule
-from gridcore.triggers import ConditionsSeen, EnterSafeMode, ExitSafeMode
+from gridcore.bookkeeping.conditions import news
+from gridcore.grid.funds import needed, present, steady, to_record
+from gridcore.model.events import ConditionsSeen, EnterSafeMode, ExitSafeMode
+from gridcore.model.orders import Role
+from gridcore.model.state import Foreign, Funds, Mode, Rule
 from gridtesting.fakes.grid_driver import GridDriver, cancels, told
 from gridtesting.grids import MARKET, grid
 

@@ -5,13 +5,13 @@ from decimal import Decimal
 
 import pytest
 
-from gridcore.actions import Outcome
-from gridcore.config import GridMode, RiskConfig
-from gridcore.ids import parse_client_order_id
-from gridcore.orders import OrderStatus, OrderType, Role
-from gridcore.slots import PositionStatus
-from gridcore.state import Mode, Rule
-from gridcore.triggers import EnterSafeMode, ModeChanged, OrdersUpdated, Ticked
+from gridcore.model.actions import Outcome
+from gridcore.model.config import GridMode, RiskConfig
+from gridcore.model.events import EnterSafeMode, ModeChanged, OrdersUpdated, Ticked
+from gridcore.model.ids import parse_client_order_id
+from gridcore.model.orders import OrderStatus, OrderType, Role
+from gridcore.model.slots import PositionStatus
+from gridcore.model.state import Mode, Rule
 from gridtesting.fakes.grid_driver import PREFIX, GridDriver, cancels, places, told
 from gridtesting.grids import MARKET, grid
 

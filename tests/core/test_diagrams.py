@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from gridcore.diagrams import page
-from gridcore.modes import MODE_TRANSITIONS
-from gridcore.orders import TRANSITIONS, OrderStatus
-from gridcore.slots import POSITION_TRANSITIONS, SLOT_TRANSITIONS
+from gridcore.model.modes import MODE_TRANSITIONS
+from gridcore.model.orders import TRANSITIONS, OrderStatus
+from gridcore.model.slots import POSITION_TRANSITIONS, SLOT_TRANSITIONS
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "states.md"
 

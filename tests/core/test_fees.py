@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from gridcore.actions import Fill
-from gridcore.fees import assumed, carried_fee, is_other, says_of
+from gridcore.bookkeeping.fees import assumed, carried_fee, is_other, says_of
+from gridcore.model.actions import Fill
 from gridtesting.grids import MARKET, grid
 
 D = Decimal

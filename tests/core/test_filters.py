@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from gridcore.checks import check_grid
-from gridcore.config import GridMode, Spacing
-from gridcore.errors import GridRefusedError
+from gridcore.grid.grid_checks import check_grid
+from gridcore.model.config import GridMode, Spacing
+from gridcore.model.errors import GridRefusedError
 from gridtesting.grids import MARKET, grid
 
 D = Decimal

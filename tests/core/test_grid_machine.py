@@ -8,21 +8,21 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from gridcore.actions import Outcome, PlaceOrder
-from gridcore.config import GridMode, RiskConfig
+from gridcore.bookkeeping.reconcile import live_openings
+from gridcore.bookkeeping.settle import settle
 from gridcore.decide import decide
-from gridcore.funds import present
-from gridcore.ids import id_prefix
-from gridcore.modes import MODE_TRANSITIONS
-from gridcore.money import ZERO
-from gridcore.orders import OrderStatus, Role, Side
-from gridcore.purse import cost_of
+from gridcore.grid.allocation import cost_of
+from gridcore.grid.funds import present
+from gridcore.model.actions import Outcome, PlaceOrder
+from gridcore.model.config import GridMode, RiskConfig
+from gridcore.model.events import ConditionsSeen, ModeChanged, OrdersUpdated, PriceChanged, Ticked, Trigger
+from gridcore.model.ids import id_prefix
+from gridcore.model.modes import MODE_TRANSITIONS
+from gridcore.model.money import ZERO
+from gridcore.model.orders import OrderStatus, Role, Side
+from gridcore.model.slots import PositionStatus
+from gridcore.model.state import Foreign, Funds, Mode, Rule, State
 from gridcore.quiet_band import quiet_band
-from gridcore.reconcile import live_openings
-from gridcore.settle import settle
-from gridcore.slots import PositionStatus
-from gridcore.state import Foreign, Funds, Mode, Rule, State
-from gridcore.triggers import ConditionsSeen, ModeChanged, OrdersUpdated, PriceChanged, Ticked, Trigger
 from gridtesting.fakes.venue_model import VenueModel
 from gridtesting.grids import MARKET, grid
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gridcore.errors import CoreError
-from gridcore.ids import LENGTH, PREFIX_LENGTH, OrderName, client_order_id, id_prefix, parse_client_order_id
-from gridcore.orders import Role
+from gridcore.model.errors import CoreError
+from gridcore.model.ids import LENGTH, PREFIX_LENGTH, OrderName, client_order_id, id_prefix, parse_client_order_id
+from gridcore.model.orders import Role
 
 PREFIX = id_prefix("bot", "BTC/USDT")
 

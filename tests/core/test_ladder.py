@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gridcore.config import GridConfig, GridMode, Spacing
-from gridcore.ladder import Ladder
-from gridcore.orders import Side
+from gridcore.grid.ladder import Ladder
+from gridcore.model.config import GridConfig, GridMode, Spacing
+from gridcore.model.orders import Side
 from gridtesting.grids import MARKET, grid
 
 D = Decimal

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gridcore.money import canonical
+from gridcore.model.money import canonical
 from gridtesting.grids import MARKET
 
 D = Decimal

@@ -4,13 +4,13 @@ from decimal import Decimal
 
 import pytest
 
-from gridcore.actions import CancelOrder, Outcome, PlaceOrder
-from gridcore.config import GridMode
+from gridcore.bookkeeping.settle import settle
 from gridcore.decide import decide
-from gridcore.orders import Role
-from gridcore.settle import settle
-from gridcore.state import State
-from gridcore.triggers import OrdersUpdated, Plan, PriceChanged, Trigger
+from gridcore.model.actions import CancelOrder, Outcome, PlaceOrder
+from gridcore.model.config import GridMode
+from gridcore.model.events import OrdersUpdated, Plan, PriceChanged, Trigger
+from gridcore.model.orders import Role
+from gridcore.model.state import State
 from gridtesting.fakes.venue_model import VenueModel
 from gridtesting.grids import MARKET, grid
 

@@ -5,10 +5,10 @@ import itertools
 import pytest
 
 from gridcore.decide import decide
-from gridcore.errors import ImpossibleTransitionError
-from gridcore.modes import MODE_TRANSITIONS, advance_mode
-from gridcore.state import Mode, RiskFlags, Rule, State
-from gridcore.triggers import ModeChanged
+from gridcore.model.errors import ImpossibleTransitionError
+from gridcore.model.events import ModeChanged
+from gridcore.model.modes import MODE_TRANSITIONS, advance_mode
+from gridcore.model.state import Mode, RiskFlags, Rule, State
 from gridtesting.grids import MARKET, grid
 
 WAYS = {(mode, then) for mode, row in MODE_TRANSITIONS.items() for then in row.values()}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gridcore.errors import ImpossibleTransitionError
-from gridcore.orders import ENDED, EVENT_OF_STATUS, TRANSITIONS, OrderEvent, OrderStatus, Side, advance
+from gridcore.model.errors import ImpossibleTransitionError
+from gridcore.model.orders import ENDED, EVENT_OF_STATUS, TRANSITIONS, OrderEvent, OrderStatus, Side, advance
 
 E, S = OrderEvent, OrderStatus
 

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from gridcore.actions import CancelOrder, PlaceOrder
-from gridcore.orders import Role
-from gridcore.portions import MOST_ACTIONS, MOST_OPENINGS, is_full
-from gridcore.state import Mode
-from gridcore.triggers import Plan
+from gridcore.grid.portions import MOST_ACTIONS, MOST_OPENINGS, is_full
+from gridcore.model.actions import CancelOrder, PlaceOrder
+from gridcore.model.events import Plan
+from gridcore.model.orders import Role
+from gridcore.model.state import Mode
 from gridtesting.fakes.grid_driver import GridDriver, cancels, places
 from gridtesting.grids import MARKET, grid
 

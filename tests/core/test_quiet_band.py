@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gridcore.actions import Outcome
-from gridcore.config import GridMode, RiskConfig, Spacing
-from gridcore.ladder import ladder
+from gridcore.grid.ladder import ladder
+from gridcore.model.actions import Outcome
+from gridcore.model.config import GridMode, RiskConfig, Spacing
+from gridcore.model.events import PriceChanged
+from gridcore.model.state import Mode
 from gridcore.quiet_band import quiet_band
-from gridcore.state import Mode
-from gridcore.triggers import PriceChanged
 from gridtesting.fakes.grid_driver import GridDriver
 from gridtesting.grids import MARKET, grid
 

@@ -5,11 +5,11 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gridcore.config import GridMode, Spacing
-from gridcore.orders import OrderStatus, Role, Side
-from gridcore.position_manager import PositionManager
-from gridcore.slots import InventorySlot, SlotOrder
-from gridcore.state import State
+from gridcore.grid.position_manager import PositionManager
+from gridcore.model.config import GridMode, Spacing
+from gridcore.model.orders import OrderStatus, Role, Side
+from gridcore.model.slots import InventorySlot, SlotOrder
+from gridcore.model.state import State
 from gridtesting.grids import MARKET, grid
 
 ARITHMETIC = (Spacing.ARITHMETIC, Decimal(300))

@@ -8,14 +8,14 @@ from itertools import islice
 
 import pytest
 
-from gridcore.actions import Fill, OrderUpdate
-from gridcore.config import GridConfig, GridMode
-from gridcore.errors import CoreError
-from gridcore.ids import client_order_id, id_prefix
-from gridcore.orders import ENDED, OrderStatus, Role, Side
-from gridcore.rebuild import Evidence, RebuildRefusedError, rebuild
-from gridcore.slots import PositionStatus, SlotOrder
-from gridcore.state import State
+from gridcore.bookkeeping.rebuild import Evidence, RebuildRefusedError, rebuild
+from gridcore.model.actions import Fill, OrderUpdate
+from gridcore.model.config import GridConfig, GridMode
+from gridcore.model.errors import CoreError
+from gridcore.model.ids import client_order_id, id_prefix
+from gridcore.model.orders import ENDED, OrderStatus, Role, Side
+from gridcore.model.slots import PositionStatus, SlotOrder
+from gridcore.model.state import State
 from gridsim.account import Balance
 from gridsim.backtest import Backtest
 from gridsim.market import MarketEvent

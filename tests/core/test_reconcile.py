@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from gridcore.actions import Outcome
-from gridcore.reconcile import Discrepancies, VenueSnapshot, live_openings, reconcile
+from gridcore.bookkeeping.reconcile import Discrepancies, VenueSnapshot, live_openings, reconcile
+from gridcore.model.actions import Outcome
 from gridtesting.fakes.grid_driver import GridDriver
 from gridtesting.grids import grid
 

@@ -6,13 +6,13 @@ from itertools import pairwise
 
 import pytest
 
-from gridcore.actions import ActionResult, Outcome
-from gridcore.orders import OrderStatus, Role, Side
-from gridcore.refusals import PACES, RefusalClass, pace, pause_ms, waits
-from gridcore.settle import settle
-from gridcore.slots import InventorySlot, SlotRefusal
-from gridcore.state import Foreign, Funds, Mode, Rule
-from gridcore.triggers import ConditionsSeen, EnterSafeMode, OrdersUpdated, Plan, Ticked
+from gridcore.bookkeeping.settle import settle
+from gridcore.model.actions import ActionResult, Outcome
+from gridcore.model.events import ConditionsSeen, EnterSafeMode, OrdersUpdated, Plan, Ticked
+from gridcore.model.orders import OrderStatus, Role, Side
+from gridcore.model.refusals import PACES, RefusalClass, pace, pause_ms, waits
+from gridcore.model.slots import InventorySlot, SlotRefusal
+from gridcore.model.state import Foreign, Funds, Mode, Rule
 from gridtesting.fakes.grid_driver import GridDriver, places, told
 from gridtesting.grids import MARKET, grid
 

@@ -7,14 +7,14 @@ from random import Random  # noqa: TID251  # seeded, and told
 
 import pytest
 
-from gridcore.accounting import absorb
-from gridcore.actions import ActionResult, OrderUpdate, Outcome
-from gridcore.config import GridMode
-from gridcore.errors import CoreError
-from gridcore.retell import retell
-from gridcore.settle import settle
-from gridcore.state import State
-from gridcore.triggers import OrdersUpdated, Plan, PriceChanged
+from gridcore.bookkeeping.accounting import absorb
+from gridcore.bookkeeping.recover_plan import retell
+from gridcore.bookkeeping.settle import settle
+from gridcore.model.actions import ActionResult, OrderUpdate, Outcome
+from gridcore.model.config import GridMode
+from gridcore.model.errors import CoreError
+from gridcore.model.events import OrdersUpdated, Plan, PriceChanged
+from gridcore.model.state import State
 from gridtesting.fakes.grid_driver import GridDriver
 from gridtesting.grids import MARKET, grid
 

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gridcore.config import RiskConfig
-from gridcore.jumps import left_alone, unwatched_since
-from gridcore.orders import OrderStatus, Role, Side
-from gridcore.passed import extremes
-from gridcore.risk import Verdict, check_risk, fresh, quiet_prices
-from gridcore.slots import InventorySlot, SlotOrder
-from gridcore.state import Mode, PriceAnchor, RiskFlags, Rule, State, Totals
-from gridcore.triggers import EnterSafeMode, ExitSafeMode, PriceChanged, Ticked
+from gridcore.model.config import RiskConfig
+from gridcore.model.events import EnterSafeMode, ExitSafeMode, PriceChanged, Ticked
+from gridcore.model.orders import OrderStatus, Role, Side
+from gridcore.model.slots import InventorySlot, SlotOrder
+from gridcore.model.state import Mode, PriceAnchor, RiskFlags, Rule, State, Totals
+from gridcore.risk.passed_prices import extremes
+from gridcore.risk.price_jump import left_alone, unwatched_since
+from gridcore.risk.rules import Verdict, check_risk, fresh, quiet_prices
 
 D = Decimal
 WINDOW_MS = 1_000

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gridcore.actions import Fill, Outcome
-from gridcore.config import GridMode, RiskConfig, Spacing
-from gridcore.market import MarketRules
-from gridcore.money import ZERO
-from gridcore.orders import OrderStatus, Role
-from gridcore.slots import PositionStatus, SlotStatus
-from gridcore.state import Mode
+from gridcore.model.actions import Fill, Outcome
+from gridcore.model.config import GridMode, RiskConfig, Spacing
+from gridcore.model.market_rules import MarketRules
+from gridcore.model.money import ZERO
+from gridcore.model.orders import OrderStatus, Role
+from gridcore.model.slots import PositionStatus, SlotStatus
+from gridcore.model.state import Mode
 from gridsim.chance import bits
 from gridtesting.fakes.grid_driver import GridDriver
 from gridtesting.grids import MARKET, grid

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gridcore.actions import Outcome
-from gridcore.config import GridMode
-from gridcore.ladder import ladder
-from gridcore.market import PriceRange
-from gridcore.money import ZERO
-from gridcore.orders import OrderStatus, Role, Side
+from gridcore.grid.ladder import ladder
+from gridcore.model.actions import Outcome
+from gridcore.model.config import GridMode
+from gridcore.model.events import ConditionsSeen, PriceChanged
+from gridcore.model.market_rules import PriceRange
+from gridcore.model.money import ZERO
+from gridcore.model.orders import OrderStatus, Role, Side
+from gridcore.model.state import Foreign, Funds
 from gridcore.quiet_band import quiet_band
-from gridcore.state import Foreign, Funds
-from gridcore.triggers import ConditionsSeen, PriceChanged
 from gridtesting.fakes.grid_driver import GridDriver, cancels, told
 from gridtesting.grids import MARKET, grid
 

@@ -6,15 +6,15 @@ from decimal import Decimal
 import pytest
 
 from executor.ports import Refusal
-from gridcore.actions import ActionResult, Outcome
-from gridcore.config import GridMode
-from gridcore.errors import CoreError, ImpossibleTransitionError, LogMismatchError
-from gridcore.orders import OrderStatus
-from gridcore.refusals import PACES
-from gridcore.settle import settle
-from gridcore.slots import PositionStatus, SlotStatus
-from gridcore.state import Mode
-from gridcore.triggers import Plan, PriceChanged
+from gridcore.bookkeeping.settle import settle
+from gridcore.model.actions import ActionResult, Outcome
+from gridcore.model.config import GridMode
+from gridcore.model.errors import CoreError, ImpossibleTransitionError, LogMismatchError
+from gridcore.model.events import Plan, PriceChanged
+from gridcore.model.orders import OrderStatus
+from gridcore.model.refusals import PACES
+from gridcore.model.slots import PositionStatus, SlotStatus
+from gridcore.model.state import Mode
 from gridtesting.fakes.grid_driver import GridDriver, places
 from gridtesting.grids import MARKET, grid
 

@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from gridcore.errors import ImpossibleTransitionError
-from gridcore.money import ZERO
-from gridcore.orders import OrderStatus, Role, Side
-from gridcore.slots import (
+from gridcore.model.errors import ImpossibleTransitionError
+from gridcore.model.money import ZERO
+from gridcore.model.orders import OrderStatus, Role, Side
+from gridcore.model.slots import (
     POSITION_TRANSITIONS,
     SLOT_TRANSITIONS,
     InventorySlot,

@@ -5,15 +5,15 @@ from decimal import Decimal
 
 import pytest
 
-from gridcore.actions import Fill, OrderUpdate, Outcome
-from gridcore.config import GridMode
-from gridcore.errors import LogMismatchError
-from gridcore.ids import parse_client_order_id
-from gridcore.money import ZERO
-from gridcore.orders import OrderStatus, Role
-from gridcore.slots import PositionStatus
-from gridcore.state import Mode, RiskFlags, Rule, unrealised_pnl
-from gridcore.triggers import EnterSafeMode, PriceChanged
+from gridcore.model.actions import Fill, OrderUpdate, Outcome
+from gridcore.model.config import GridMode
+from gridcore.model.errors import LogMismatchError
+from gridcore.model.events import EnterSafeMode, PriceChanged
+from gridcore.model.ids import parse_client_order_id
+from gridcore.model.money import ZERO
+from gridcore.model.orders import OrderStatus, Role
+from gridcore.model.slots import PositionStatus
+from gridcore.model.state import Mode, RiskFlags, Rule, unrealised_pnl
 from gridtesting.fakes.grid_driver import GridDriver, cancels, places, told
 from gridtesting.grids import grid
 

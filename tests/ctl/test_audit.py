@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from gridcore.ids import client_order_id, id_prefix
-from gridcore.orders import Role
+from gridcore.model.ids import client_order_id, id_prefix
+from gridcore.model.orders import Role
 from griddeploy.audit.audit import AuditReport, Books, audit
 from gridwright.v1 import models_pb2 as models
 from gridwright.v1 import orchestrator_pb2, simex_pb2

@@ -17,8 +17,8 @@ from executor.ccxt_venue import CcxtVenue
 from executor.clock import unix_ms
 from executor.config import read_venue
 from executor.venue_row import Repeat, Source, VenueRow, packaged_row, read_row
-from gridcore.actions import PlaceOrder
-from gridcore.orders import OrderType, Role, Side
+from gridcore.model.actions import PlaceOrder
+from gridcore.model.orders import OrderType, Role, Side
 from gridctl.commands.conformance import Options, run_conformance
 from gridctl.view.screen import Screen
 from gridrpc.settings import ConfigError, Table

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gridcore.checks import check_grid
-from gridcore.market import MarketRules
+from gridcore.grid.grid_checks import check_grid
+from gridcore.model.market_rules import MarketRules
 from griddeploy.demo.config import Stage, example, set_stage
 from griddeploy.demo.tape_scan import Scan, scan
 from griddeploy.demo.tapes import tape_info

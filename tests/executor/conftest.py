@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from gridcore.actions import PlaceOrder
-from gridcore.orders import OrderType, Role, Side
+from gridcore.model.actions import PlaceOrder
+from gridcore.model.orders import OrderType, Role, Side
 from gridtesting.fakes.venue import FakeVenue, ManualClock
 from gridtesting.live.databases import POSTGRES, SQLITE, Database
 from gridtesting.live.executor import ledgers_in

@@ -9,8 +9,8 @@ from pathlib import Path
 import grpc
 import pytest
 
-from gridcore.actions import CancelOrder, Outcome, PlaceOrder
-from gridcore.orders import OrderStatus
+from gridcore.model.actions import CancelOrder, Outcome, PlaceOrder
+from gridcore.model.orders import OrderStatus
 from gridrpc import convert_orders as convert
 from gridrpc.channel import open_channel
 from gridrpc.faults import Fault as RpcFault

@@ -21,8 +21,8 @@ from executor.ports import (
     UnknownOrderError,
     VenueError,
 )
-from gridcore.actions import PlaceOrder
-from gridcore.orders import OrderType, Role, Side
+from gridcore.model.actions import PlaceOrder
+from gridcore.model.orders import OrderType, Role, Side
 
 NOW_MS = 1_763_000_000_000
 

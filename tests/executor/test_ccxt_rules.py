@@ -10,7 +10,7 @@ from executor.ccxt_fees import FRESH_MS, FeeReader, Fees, of_commission
 from executor.ccxt_rules import market_rules
 from executor.market_rules import EVERY_MS, SOON_MS, RulesAge
 from executor.ports import Refusal
-from gridcore.market import PriceRange
+from gridcore.model.market_rules import PriceRange
 
 D = Decimal
 FEES = Fees(D("0.001"), D("0.002"))

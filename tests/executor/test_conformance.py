@@ -16,9 +16,9 @@ from executor.conformance.names import Names
 from executor.conformance.stakes import Stakes
 from executor.ports import OutcomeUnknownError, ReadFailedError, Refusal, RefusedError, VenueOrder
 from executor.venue_row import ClientIds, Repeat
-from gridcore.actions import PlaceOrder
-from gridcore.ids import LENGTH, parse_client_order_id
-from gridcore.orders import OrderStatus
+from gridcore.model.actions import PlaceOrder
+from gridcore.model.ids import LENGTH, parse_client_order_id
+from gridcore.model.orders import OrderStatus
 from gridtesting.fakes.venue import RULES, FakeVenue, Fault, ManualClock
 
 SYMBOL = "BTC/USDT"

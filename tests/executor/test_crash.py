@@ -10,8 +10,8 @@ from pathlib import Path
 import grpc
 import pytest
 
-from gridcore.actions import Action, ActionResult, CancelOrder, Fill, OrderUpdate, Outcome, PlaceOrder
-from gridcore.orders import OrderStatus
+from gridcore.model.actions import Action, ActionResult, CancelOrder, Fill, OrderUpdate, Outcome, PlaceOrder
+from gridcore.model.orders import OrderStatus
 from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
 from gridtesting.live.executor import STEPWISE, SYMBOL, CrashPoint, LiveExecutor, running_executor
 from gridwright.v1 import executor_pb2

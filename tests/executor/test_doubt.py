@@ -13,8 +13,8 @@ from executor.figures import figures
 from executor.ledger import requests
 from executor.ledger.life import ActionStatus
 from executor.ports import VenueOrder
-from gridcore.actions import OrderUpdate, Outcome, PlaceOrder
-from gridcore.orders import OrderStatus
+from gridcore.model.actions import OrderUpdate, Outcome, PlaceOrder
+from gridcore.model.orders import OrderStatus
 from gridrpc.faults import fault_of
 from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
 from gridtesting.live.executor import QUICK, SYMBOL, LiveExecutor, running_executor

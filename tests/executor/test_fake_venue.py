@@ -14,8 +14,8 @@ from executor.ports import (
     TradeCursor,
     UnknownOrderError,
 )
-from gridcore.actions import PlaceOrder
-from gridcore.orders import OrderStatus
+from gridcore.model.actions import PlaceOrder
+from gridcore.model.orders import OrderStatus
 from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
 from gridtesting.live.executor import SYMBOL
 

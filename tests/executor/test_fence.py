@@ -7,7 +7,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from gridcore.actions import Outcome, PlaceOrder
+from gridcore.model.actions import Outcome, PlaceOrder
 from gridrpc.faults import fault_of
 from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
 from gridtesting.live.executor import SYMBOL, CrashPoint, running_executor

@@ -8,8 +8,8 @@ import grpc
 import pytest
 
 from executor.ports import ReadFailedError
-from gridcore.actions import Fill, OrderUpdate, PlaceOrder
-from gridcore.orders import OrderStatus, Side
+from gridcore.model.actions import Fill, OrderUpdate, PlaceOrder
+from gridcore.model.orders import OrderStatus, Side
 from gridrpc.faults import Fault as Refusal
 from gridrpc.faults import fault_of
 from gridtesting.fakes.venue import FakeVenue, ManualClock

@@ -12,8 +12,8 @@ import pytest
 from executor.ledger import requests
 from executor.ledger.life import ActionStatus
 from executor.ports import TradeCursor, VenueOrder, VenueTrade
-from gridcore.actions import Fill, OrderUpdate, PlaceOrder
-from gridcore.orders import OrderStatus
+from gridcore.model.actions import Fill, OrderUpdate, PlaceOrder
+from gridcore.model.orders import OrderStatus
 from gridrpc.faults import Fault as Refusal
 from gridrpc.faults import fault_of
 from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock

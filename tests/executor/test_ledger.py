@@ -19,8 +19,8 @@ from executor.ledger.schema import metadata
 from executor.ledger.store import ledger_file, open_ledger, sqlite_url
 from executor.ledger.writer import LeaseTakenError, Writer
 from executor.ports import TradeCursor, VenueOrder, VenueTrade
-from gridcore.actions import Action, ActionResult, CancelOrder, Fill, Outcome, PlaceOrder
-from gridcore.orders import OrderStatus, Side
+from gridcore.model.actions import Action, ActionResult, CancelOrder, Fill, Outcome, PlaceOrder
+from gridcore.model.orders import OrderStatus, Side
 from griddb.session import open_engine
 
 MakePlace = Callable[..., PlaceOrder]

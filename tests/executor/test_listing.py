@@ -9,7 +9,7 @@ import pytest
 
 from executor.listing import SYMBOL_REFUSED
 from executor.ports import UnknownSymbolError
-from gridcore.actions import Outcome, PlaceOrder
+from gridcore.model.actions import Outcome, PlaceOrder
 from gridrpc.convert_orders import action_to_proto, result_from_proto
 from gridrpc.faults import FailedPrecondition, fault_of
 from gridtesting.fakes.venue import FakeVenue, ManualClock

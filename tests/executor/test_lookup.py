@@ -12,7 +12,7 @@ from executor.ports import VenueOrder
 from executor.rate_limit import Budget
 from executor.reads import Reader
 from executor.throttle import Throttle
-from gridcore.actions import PlaceOrder
+from gridcore.model.actions import PlaceOrder
 from gridtesting.fakes.venue import FakeVenue, ManualClock
 from gridtesting.live.executor import SYMBOL
 

@@ -12,7 +12,7 @@ from executor.ccxt_venue import CcxtVenue
 from executor.config import Credentials, VenueSettings
 from executor.ports import ReadFailedError, TradeCursor, UnreadableError, VenueOrder
 from executor.request_weights import RequestWeights
-from gridcore.orders import OrderStatus
+from gridcore.model.orders import OrderStatus
 from gridtesting.fakes.canned_server import CannedServer, canned
 
 SYMBOL = "BTC/USDT"

@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import text
 
 from executor.ledger.store import open_ledger, sqlite_url
-from gridcore.actions import Action, ActionResult, CancelOrder, Outcome, PlaceOrder
-from gridcore.orders import OrderStatus, OrderType, Role, Side
+from gridcore.model.actions import Action, ActionResult, CancelOrder, Outcome, PlaceOrder
+from gridcore.model.orders import OrderStatus, OrderType, Role, Side
 from griddeploy.process.child import Child
 from gridrpc import convert_orders as convert
 from gridrpc.channel import open_channel

@@ -9,8 +9,8 @@ import grpc
 import pytest
 
 from executor.ledger import pruning
-from gridcore.actions import OrderUpdate, Outcome, PlaceOrder
-from gridcore.state import State, Totals
+from gridcore.model.actions import OrderUpdate, Outcome, PlaceOrder
+from gridcore.model.state import State, Totals
 from gridrpc.channel import open_channel
 from gridrpc.faults import fault_of
 from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gridcore.actions import Fill, OrderUpdate, Outcome, PlaceOrder
-from gridcore.orders import OrderStatus, Side
+from gridcore.model.actions import Fill, OrderUpdate, Outcome, PlaceOrder
+from gridcore.model.orders import OrderStatus, Side
 from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
 from gridtesting.live.executor import QUICK, SYMBOL, LiveExecutor, running_executor
 from gridtesting.waiting import until

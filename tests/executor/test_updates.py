@@ -10,8 +10,8 @@ import grpc
 import pytest
 
 from executor.ports import Hint
-from gridcore.actions import Fill, OrderUpdate, PlaceOrder
-from gridcore.orders import OrderStatus
+from gridcore.model.actions import Fill, OrderUpdate, PlaceOrder
+from gridcore.model.orders import OrderStatus
 from gridrpc.faults import fault_of
 from gridtesting.fakes.venue import FakeVenue, ManualClock
 from gridtesting.live.executor import STEPWISE, SYMBOL, running_executor

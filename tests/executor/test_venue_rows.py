@@ -23,8 +23,8 @@ from executor.venue_row import (
     read_row,
     row_values,
 )
-from gridcore.ids import ALPHABET, LENGTH, client_order_id, id_prefix
-from gridcore.orders import Role
+from gridcore.model.ids import ALPHABET, LENGTH, client_order_id, id_prefix
+from gridcore.model.orders import Role
 from griddeploy.toml import to_toml
 from gridrpc.settings import ConfigError, Table
 from simex.limits import LimitSettings

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gridcore.actions import PlaceOrder
+from gridcore.model.actions import PlaceOrder
 from gridservice.steady import steady_ms
 from gridtesting.live.orchestrator import Client, World, eventually, run_inside
 from gridtesting.waiting import until

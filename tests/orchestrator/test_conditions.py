@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from gridcore.state import Foreign, Funds
+from gridcore.model.state import Foreign, Funds
 from gridtesting.live.orchestrator import BTC, Running, World, eventually, run_inside
 from gridtesting.waiting import until
 from gridwright.v1 import executor_pb2, models_pb2

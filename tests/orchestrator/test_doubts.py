@@ -2,10 +2,10 @@
 
 from decimal import Decimal
 
-from gridcore.actions import Outcome, PlaceOrder
-from gridcore.orders import OrderStatus
-from gridcore.slots import SlotStatus
-from gridcore.state import State
+from gridcore.model.actions import Outcome, PlaceOrder
+from gridcore.model.orders import OrderStatus
+from gridcore.model.slots import SlotStatus
+from gridcore.model.state import State
 from gridtesting.live.orchestrator import BTC, World, run_inside
 from gridtesting.metrics import scrape
 from gridtesting.waiting import until

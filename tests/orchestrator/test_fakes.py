@@ -6,7 +6,7 @@ from typing import Any
 import grpc
 import pytest
 
-from gridcore.actions import Outcome
+from gridcore.model.actions import Outcome
 from gridrpc.channel import open_channel
 from gridtesting.live.orchestrator import BTC, World
 from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2, pricemon_pb2, pricemon_pb2_grpc

@@ -5,14 +5,14 @@ from decimal import Decimal
 
 import pytest
 
-from gridcore.actions import Outcome
-from gridcore.orders import OrderStatus
-from gridcore.position_manager import PositionManager
-from gridcore.purse import Lack
-from gridcore.refusals import PACES
-from gridcore.settle import settle
-from gridcore.state import Foreign, Funds, Mode, Rule
-from gridcore.triggers import ConditionsSeen, Ticked
+from gridcore.bookkeeping.settle import settle
+from gridcore.grid.allocation import Lack
+from gridcore.grid.position_manager import PositionManager
+from gridcore.model.actions import Outcome
+from gridcore.model.events import ConditionsSeen, Ticked
+from gridcore.model.orders import OrderStatus
+from gridcore.model.refusals import PACES
+from gridcore.model.state import Foreign, Funds, Mode, Rule
 from gridservice.troubles import CLASS_OF, Kind, TroubleClass
 from gridtesting.fakes.grid_driver import GridDriver
 from gridtesting.grids import MARKET, grid

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from gridcore.orders import Role
+from gridcore.model.orders import Role
 from gridtesting.live.orchestrator import BTC, Client, World, eventually, spawn, trading
 from gridtesting.waiting import until
 from gridwright.v1 import orchestrator_pb2

@@ -7,10 +7,10 @@ from decimal import Decimal
 import grpc
 import pytest
 
-from gridcore.actions import PlaceOrder
-from gridcore.ids import client_order_id, id_prefix
-from gridcore.orders import OrderStatus, OrderType, Role, Side
-from gridcore.state import State
+from gridcore.model.actions import PlaceOrder
+from gridcore.model.ids import client_order_id, id_prefix
+from gridcore.model.orders import OrderStatus, OrderType, Role, Side
+from gridcore.model.state import State
 from gridrpc.faults import FailedPrecondition, fault_of
 from gridtesting.fakes.venue_model import ModelOrder
 from gridtesting.live.orchestrator import BTC, ETH, START, Running, World, eventually, run_inside, run_to_end

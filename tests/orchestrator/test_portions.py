@@ -2,7 +2,7 @@
 
 import pytest
 
-from gridcore.portions import MOST_ACTIONS
+from gridcore.grid.portions import MOST_ACTIONS
 from gridtesting.live.orchestrator import BTC, World, eventually, run_inside
 from gridtesting.waiting import until
 from gridwright.v1 import models_pb2

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import grpc
 
-from gridcore.actions import Fill
+from gridcore.model.actions import Fill
 from gridrpc.convert_state import state_from_proto
 from gridtesting.live.orchestrator import BTC, Child, World, eventually, spawn, trading
 

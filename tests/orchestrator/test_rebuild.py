@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from gridcore.orders import Role
-from gridcore.slots import PositionStatus
-from gridcore.state import Mode, State
+from gridcore.model.orders import Role
+from gridcore.model.slots import PositionStatus
+from gridcore.model.state import Mode, State
 from gridrpc.convert_state import state_from_proto
 from gridrpc.crash import CRASH
 from gridtesting.live.orchestrator import BTC, Running, World, run_inside, run_to_end, spawn

@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 import pytest
 
-from gridcore.settle import settle
+from gridcore.bookkeeping.settle import settle
 from gridrpc.convert_orders import result_from_proto
 from gridrpc.convert_plan import plan_from_proto
 from gridrpc.convert_state import digest, state_from_proto

@@ -8,9 +8,9 @@ from decimal import Decimal
 import grpc
 import pytest
 
-from gridcore.actions import Outcome
-from gridcore.state import Mode, Rule
-from gridcore.triggers import ConditionsSeen
+from gridcore.model.actions import Outcome
+from gridcore.model.events import ConditionsSeen
+from gridcore.model.state import Mode, Rule
 from gridtesting.live.orchestrator import BTC, Child, Client, World, eventually, run_inside, spawn, trading
 from gridtesting.waiting import until
 from gridwright.v1 import models_pb2, orchestrator_pb2

@@ -8,9 +8,9 @@ from decimal import Decimal
 import grpc
 import pytest
 
-from gridcore.actions import ActionResult, Outcome, PlaceOrder
-from gridcore.ids import client_order_id, id_prefix
-from gridcore.orders import OrderStatus, OrderType, Role, Side
+from gridcore.model.actions import ActionResult, Outcome, PlaceOrder
+from gridcore.model.ids import client_order_id, id_prefix
+from gridcore.model.orders import OrderStatus, OrderType, Role, Side
 from gridrpc.convert_plan import plan_from_json, plan_json
 from gridrpc.faults import FailedPrecondition
 from gridtesting.fakes.executor import Request

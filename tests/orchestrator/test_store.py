@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from gridcore.actions import ActionResult, CancelOrder, Outcome
-from gridcore.state import RiskFlags, State
-from gridcore.triggers import Plan, PriceChanged
+from gridcore.model.actions import ActionResult, CancelOrder, Outcome
+from gridcore.model.events import Plan, PriceChanged
+from gridcore.model.state import RiskFlags, State
 from gridrpc.convert_state import digest
 from gridtesting.live.databases import POSTGRES, SQLITE, Database
 from orchestrator.errors import ConflictError, LeaseLostError, UnfinishableError

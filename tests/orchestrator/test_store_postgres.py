@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gridcore.orders import OrderStatus, Role, Side
-from gridcore.slots import InventorySlot, SlotOrder
-from gridcore.state import RiskFlags, State
-from gridcore.triggers import Plan, Ticked
+from gridcore.model.events import Plan, Ticked
+from gridcore.model.orders import OrderStatus, Role, Side
+from gridcore.model.slots import InventorySlot, SlotOrder
+from gridcore.model.state import RiskFlags, State
 from gridrpc.convert_state import digest, state_json
 from gridtesting.live.databases import Database
 from orchestrator.errors import LeaseLostError, UnfinishableError

@@ -1,7 +1,7 @@
 """An order that an operator said was never placed fills after all: booked, closed, and the grid halts for a person."""
 
-from gridcore.actions import Outcome
-from gridcore.state import Mode, Rule
+from gridcore.model.actions import Outcome
+from gridcore.model.state import Mode, Rule
 from gridtesting.live.orchestrator import BTC, World, run_inside
 from gridtesting.waiting import until
 from gridwright.v1 import models_pb2

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from gridcore.actions import Outcome
-from gridcore.orders import OrderStatus
-from gridcore.slots import PositionStatus, SlotStatus
+from gridcore.model.actions import Outcome
+from gridcore.model.orders import OrderStatus
+from gridcore.model.slots import PositionStatus, SlotStatus
 from gridtesting.live.orchestrator import BTC, ETH, World, run_inside
 from gridtesting.waiting import until
 from gridwright.v1 import orchestrator_pb2

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gridcore.actions import Action, ActionResult, CancelOrder, Fill, OrderUpdate, Outcome, PlaceOrder
-from gridcore.market import MarketRules
-from gridcore.orders import OrderStatus, OrderType, Role, Side
+from gridcore.model.actions import Action, ActionResult, CancelOrder, Fill, OrderUpdate, Outcome, PlaceOrder
+from gridcore.model.market_rules import MarketRules
+from gridcore.model.orders import OrderStatus, OrderType, Role, Side
 from gridrpc import convert_orders as convert
 from gridrpc.faults import InvalidArgument
 from gridwright.v1 import models_pb2

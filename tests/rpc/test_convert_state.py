@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gridcore.actions import ActionResult, CancelOrder, Fill, OrderUpdate, Outcome, PlaceOrder
-from gridcore.market import MarketRules, PriceRange
-from gridcore.orders import OrderStatus, OrderType, Role, Side
-from gridcore.slots import InventorySlot, PositionStatus, SlotOrder, SlotRefusal
-from gridcore.state import Foreign, Funds, Mode, PriceAnchor, RiskFlags, Rule, State, StateRebuilt, Totals
-from gridcore.triggers import ConditionsSeen, ModeChanged, OrdersUpdated, Plan, PriceChanged, Ticked
+from gridcore.model.actions import ActionResult, CancelOrder, Fill, OrderUpdate, Outcome, PlaceOrder
+from gridcore.model.events import ConditionsSeen, ModeChanged, OrdersUpdated, Plan, PriceChanged, Ticked
+from gridcore.model.market_rules import MarketRules, PriceRange
+from gridcore.model.orders import OrderStatus, OrderType, Role, Side
+from gridcore.model.slots import InventorySlot, PositionStatus, SlotOrder, SlotRefusal
+from gridcore.model.state import Foreign, Funds, Mode, PriceAnchor, RiskFlags, Rule, State, StateRebuilt, Totals
 from gridrpc.convert_plan import (
     plan_from_json,
     plan_from_proto,

@@ -7,11 +7,11 @@ from itertools import islice
 
 import pytest
 
-from gridcore.actions import Fill
-from gridcore.config import GridConfig, GridMode, RiskConfig, Spacing
-from gridcore.errors import GridRefusedError
-from gridcore.orders import Role
-from gridcore.state import Mode, Rule
+from gridcore.model.actions import Fill
+from gridcore.model.config import GridConfig, GridMode, RiskConfig, Spacing
+from gridcore.model.errors import GridRefusedError
+from gridcore.model.orders import Role
+from gridcore.model.state import Mode, Rule
 from gridsim.account import Balance
 from gridsim.backtest import Backtest
 from gridsim.market import MarketEvent, MarketTrade

@@ -17,8 +17,8 @@ import pytest
 from executor.ccxt_client import make_client
 from executor.ccxt_venue import CcxtVenue
 from executor.config import Credentials, VenueSettings
-from gridcore.actions import Action, ActionResult, CancelOrder, Fill, Outcome, PlaceOrder
-from gridcore.orders import OrderStatus, OrderType, Role, Side
+from gridcore.model.actions import Action, ActionResult, CancelOrder, Fill, Outcome, PlaceOrder
+from gridcore.model.orders import OrderStatus, OrderType, Role, Side
 from gridtesting.live.executor import QUICK, SYMBOL, LiveExecutor, running_executor
 from gridtesting.live.simex import SimexHandle, running_simex
 from gridwright.v1 import executor_pb2, simex_pb2

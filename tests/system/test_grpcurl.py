@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from gridcore.ids import parse_client_order_id
-from gridcore.orders import Role
+from gridcore.model.ids import parse_client_order_id
+from gridcore.model.orders import Role
 from gridwright.v1 import executor_pb2, orchestrator_pb2, pricemon_pb2, simex_pb2
 
 pytestmark = [pytest.mark.system, pytest.mark.xdist_group("grpcurl")]  # one house for all

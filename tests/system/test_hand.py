@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gridcore.ids import id_prefix
+from gridcore.model.ids import id_prefix
 from griddeploy.demo.config import Stage
 from gridtesting.live.processes import Stack, running_stack
 from gridwright.v1 import models_pb2, orchestrator_pb2, simex_pb2

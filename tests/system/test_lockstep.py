@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from gridcore.config import GridConfig, GridMode
-from gridcore.state import Mode
+from gridcore.model.config import GridConfig, GridMode
+from gridcore.model.state import Mode
 from gridsim.account import Balance
 from gridsim.backtest import Backtest
 from gridsim.rules import SymbolRules

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gridcore.ids import id_prefix
+from gridcore.model.ids import id_prefix
 from griddeploy.audit.gather import until_settled
 from griddeploy.demo.config import Stage
 from griddeploy.demo.examples import example

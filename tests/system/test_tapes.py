@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from gridcore.config import Spacing
+from gridcore.model.config import Spacing
 from gridctl.commands.demo import DemoOptions, run_demo
 from gridctl.view.screen import Screen
 from griddeploy.demo.config import Stage

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from gridcore.money import canonical
+from gridcore.model.money import canonical
 from gridctl.view.snapshot import number
 from gridwright.v1 import models_pb2, orchestrator_pb2
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from gridcore.ids import id_prefix, parse_client_order_id
-from gridcore.money import ZERO, canonical
+from gridcore.model.ids import id_prefix, parse_client_order_id
+from gridcore.model.money import ZERO, canonical
 from gridwright.v1 import models_pb2, orchestrator_pb2, simex_pb2
 
 _LIVE = frozenset({"NEW", "PARTIALLY_FILLED", "PENDING_NEW"})  # in Binance's words

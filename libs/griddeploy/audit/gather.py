@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import grpc
 
-from gridcore.ids import id_prefix
+from gridcore.model.ids import id_prefix
 from griddeploy.audit.audit import Books
 from griddeploy.channels import Wires
 from gridwright.v1 import executor_pb2, models_pb2, orchestrator_pb2, simex_pb2

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gridcore.money import canonical
+from gridcore.model.money import canonical
 from griddeploy.demo.examples import example, example_of_tape
 from griddeploy.demo.tape_grid import suggest
 from griddeploy.demo.tape_scan import scan

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from gridcore.money import canonical
+from gridcore.model.money import canonical
 from griddeploy.demo.tape_scan import Scan
 from griddeploy.demo.tapes import TapeInfo
 

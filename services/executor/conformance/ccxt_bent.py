@@ -10,7 +10,7 @@ from executor.ccxt_convert import money
 from executor.ccxt_venue import CcxtVenue
 from executor.clock import unix_ms
 from executor.ports import ReadFailedError, VenueOrder
-from gridcore.actions import PlaceOrder
+from gridcore.model.actions import PlaceOrder
 
 VERSION: str = ccxt.__version__
 _HOUR_MS = 3_600_000

@@ -18,9 +18,9 @@ from executor.ports import (
     VenueError,
     VenueOrder,
 )
-from gridcore.actions import PlaceOrder
-from gridcore.ids import LENGTH
-from gridcore.orders import OrderType, Role, Side
+from gridcore.model.actions import PlaceOrder
+from gridcore.model.ids import LENGTH
+from gridcore.model.orders import OrderType, Role, Side
 
 Send = Callable[[str, PlaceOrder, int], Awaitable[VenueOrder]]
 """Places, as `Venue.place` does."""

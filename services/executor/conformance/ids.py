@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 from executor.conformance.hand import Hand
 from executor.ports import DuplicateError, RefusedError, VenueError, VenueOrder
 from executor.venue_row import ClientIds, Repeat
-from gridcore.ids import LENGTH
+from gridcore.model.ids import LENGTH
 
 LENGTHS = (1, 8, 16, 20, 24, 28, 32, 36, 40, 48, 64)
 """What is tried first; the longest is then narrowed down."""

@@ -16,8 +16,8 @@ from executor.conformance.refusals import Bent, refusals
 from executor.conformance.stakes import Stakes
 from executor.ports import ReadFailedError, TradeCursor, UnknownSymbolError, VenueError, VenueOrder
 from executor.venue_row import Delay, RepeatedId, Source, VenueRow
-from gridcore.money import canonical
-from gridcore.orders import OrderStatus
+from gridcore.model.money import canonical
+from gridcore.model.orders import OrderStatus
 from gridrpc.settings import ConfigError
 
 _FILL_MS = 10_000

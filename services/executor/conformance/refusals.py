@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from executor.conformance.hand import Hand, Send
 from executor.ports import DuplicateError, RefusedError, UnknownOrderError, VenueError
 from executor.venue_row import RefusalSeen
-from gridcore.actions import PlaceOrder
-from gridcore.ids import LENGTH
-from gridcore.orders import OrderType
+from gridcore.model.actions import PlaceOrder
+from gridcore.model.ids import LENGTH
+from gridcore.model.orders import OrderType
 
 _AHEAD_MS = 3_000
 _LATE_MS = 60_000

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from gridcore.market import MarketRules
-from gridcore.money import canonical
+from gridcore.model.market_rules import MarketRules
+from gridcore.model.money import canonical
 
 _ABOVE_MINIMUM = Decimal("1.1")
 _FAR = Decimal("0.9")  # of the price: out of the market's reach for a minute, and within the venues' price filters

@@ -10,8 +10,8 @@ from executor.ledger.life import ActionStatus
 from executor.ledger.moves import fenced_message, withdraw
 from executor.ledger.requests import LedgerRequest, NewRequest, find
 from executor.ledger.schema import actions, orders, requests
-from gridcore.actions import Action, CancelOrder, Outcome, PlaceOrder
-from gridcore.money import canonical
+from gridcore.model.actions import Action, CancelOrder, Outcome, PlaceOrder
+from gridcore.model.money import canonical
 from gridrpc.faults import AlreadyExists, FailedPrecondition, InvalidArgument
 
 INTENT_ORDER = "INTENT"  # an order's status before it is sent, besides those of OrderStatus

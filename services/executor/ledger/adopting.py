@@ -13,10 +13,10 @@ from executor.ledger import moves, orders, requests, updates
 from executor.ledger.life import ActionEvent
 from executor.ledger.schema import orders as orders_table
 from executor.ports import VenueOrder, VenueTrade
-from gridcore.actions import ActionResult, Outcome
-from gridcore.ids import parse_client_order_id
-from gridcore.money import canonical
-from gridcore.orders import OrderStatus, Role
+from gridcore.model.actions import ActionResult, Outcome
+from gridcore.model.ids import parse_client_order_id
+from gridcore.model.money import canonical
+from gridcore.model.orders import OrderStatus, Role
 
 
 def adopt(

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from executor.ledger import fences, updates
 from executor.ledger.schema import checkpoints
-from gridcore.state import State
+from gridcore.model.state import State
 from gridrpc.convert_state import state_json
 from gridrpc.faults import FailedPrecondition, OutOfRange
 

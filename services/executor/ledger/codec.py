@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, assert_never
 
-from gridcore.actions import Action, ActionResult, CancelOrder, Fill, Outcome, PlaceOrder
-from gridcore.money import canonical
-from gridcore.orders import OrderStatus, OrderType, Role, Side
+from gridcore.model.actions import Action, ActionResult, CancelOrder, Fill, Outcome, PlaceOrder
+from gridcore.model.money import canonical
+from gridcore.model.orders import OrderStatus, OrderType, Role, Side
 
 
 def write_action(action: Action) -> str:

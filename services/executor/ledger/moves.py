@@ -6,7 +6,7 @@ from executor.ledger import codec
 from executor.ledger.life import ActionEvent, ActionStatus, advance
 from executor.ledger.requests import LedgerAction, Signed, read_action, row_to_action
 from executor.ledger.schema import actions, orders, requests
-from gridcore.actions import ActionResult, Outcome, PlaceOrder
+from gridcore.model.actions import ActionResult, Outcome, PlaceOrder
 
 
 def move(

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from executor.ledger.acceptance import INTENT_ORDER
 from executor.ledger.schema import orders
-from gridcore.orders import ENDED, OrderStatus, Role, Side
+from gridcore.model.orders import ENDED, OrderStatus, Role, Side
 
 _ENDED_VALUES = {status.value for status in ENDED}
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from executor.ledger import codec
 from executor.ledger.life import ActionStatus
 from executor.ledger.schema import actions, requests
-from gridcore.actions import Action, ActionResult, PlaceOrder
+from gridcore.model.actions import Action, ActionResult, PlaceOrder
 
 
 @dataclass(frozen=True, slots=True)

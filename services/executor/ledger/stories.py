@@ -12,7 +12,7 @@ from executor.ledger.checkpoints import Checkpoint
 from executor.ledger.fences import FenceRecord
 from executor.ledger.orders import OrderRecord
 from executor.ledger.words import GivenWord
-from gridcore.orders import OrderStatus
+from gridcore.model.orders import OrderStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from executor.ledger import codec, orders
 from executor.ledger.schema import checkpoints, fills, updates
 from executor.ledger.schema import orders as orders_table
 from executor.ports import VenueOrder, VenueTrade
-from gridcore.actions import Fill, OrderUpdate
-from gridcore.money import canonical
-from gridcore.orders import OrderStatus, Side
+from gridcore.model.actions import Fill, OrderUpdate
+from gridcore.model.money import canonical
+from gridcore.model.orders import OrderStatus, Side
 from gridrpc.faults import OutOfRange
 
 BELOW_FLOOR = "BELOW_FLOOR"  # the reason where what is asked for has been pruned

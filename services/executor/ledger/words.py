@@ -14,7 +14,7 @@ from executor.ledger.life import ActionStatus
 from executor.ledger.orders import OrderRecord
 from executor.ledger.requests import LedgerAction
 from executor.ledger.schema import words
-from gridcore.orders import OrderStatus
+from gridcore.model.orders import OrderStatus
 from gridrpc.faults import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 
 

@@ -6,9 +6,9 @@ A store of another database keeps the same promises; tests/orchestrator/test_sto
 from collections.abc import Sequence
 from typing import Protocol
 
-from gridcore.actions import ActionResult
-from gridcore.state import State
-from gridcore.triggers import Plan
+from gridcore.model.actions import ActionResult
+from gridcore.model.events import Plan
+from gridcore.model.state import State
 from orchestrator.journal import JournalRow, Phase
 
 

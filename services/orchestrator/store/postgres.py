@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 import psycopg
 import sqlalchemy as sa
 
-from gridcore.actions import ActionResult
-from gridcore.state import State
-from gridcore.triggers import Plan
+from gridcore.model.actions import ActionResult
+from gridcore.model.events import Plan
+from gridcore.model.state import State
 from griddb.errors import DatabaseError
 from griddb.session import Session, lock_key
 from gridrpc.crash import around, crash_point

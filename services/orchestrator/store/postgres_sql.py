@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from gridcore.state import State
+from gridcore.model.state import State
 from orchestrator.journal import JournalRow, Phase
 from orchestrator.store.postgres_schema import leases, ledger_cursors, looks, slots, states, trading_steps
 from orchestrator.store.prepared import PostgresStatement

@@ -4,8 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import Any, assert_never
 
-from gridcore.state import StateRebuilt
-from gridcore.triggers import Cause, ConditionsSeen, ModeChanged, OrdersUpdated, PriceChanged, Ticked
+from gridcore.model.events import Cause, ConditionsSeen, ModeChanged, OrdersUpdated, PriceChanged, Ticked
+from gridcore.model.state import StateRebuilt
 from gridrpc.convert_plan import plan_from_json, plan_json, results_from_json, results_json
 from orchestrator.journal import JournalRow, Phase
 

@@ -17,9 +17,9 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects.sqlite import insert
 
-from gridcore.actions import ActionResult
-from gridcore.state import State
-from gridcore.triggers import Plan
+from gridcore.model.actions import ActionResult
+from gridcore.model.events import Plan
+from gridcore.model.state import State
 from griddb.errors import DatabaseError
 from griddb.files import BUSY_MS, PatientFile
 from gridrpc.convert_state import state_from_json, state_json

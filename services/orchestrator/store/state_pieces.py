@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from gridcore.slots import InventorySlot
-from gridcore.state import State
+from gridcore.model.slots import InventorySlot
+from gridcore.model.state import State
 from gridrpc.convert_state import digest_of_json, slot_to_proto, state_from_json, state_to_proto
 from gridrpc.protojson import to_json
 

@@ -12,7 +12,7 @@ import grpc
 from gridchaos.harness.calls import answered, while_down
 from gridchaos.harness.deployment import INTERVAL
 from gridchaos.harness.venue_faults import VenueFault
-from gridcore.ids import id_prefix
+from gridcore.model.ids import id_prefix
 from gridctl.commands.trade import Hand
 from griddeploy.audit.gather import Evidence, gather_at_rest, until_settled
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, SIMEX

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from gridcore.ids import parse_client_order_id
-from gridcore.orders import Role
+from gridcore.model.ids import parse_client_order_id
+from gridcore.model.orders import Role
 from griddeploy.audit.audit import Books
 from gridwright.v1 import executor_pb2, models_pb2, simex_pb2
 

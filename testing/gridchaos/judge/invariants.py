@@ -7,8 +7,8 @@ audit; what is here is what the audit does not see, and what can be said while e
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from gridcore.ids import OrderName, id_prefix, parse_client_order_id
-from gridcore.orders import Role
+from gridcore.model.ids import OrderName, id_prefix, parse_client_order_id
+from gridcore.model.orders import Role
 from griddeploy.audit.audit import Books
 from gridwright.v1 import models_pb2, orchestrator_pb2, simex_pb2
 

@@ -23,7 +23,7 @@ from gridchaos.storms.restarter import GaveUpError, Kept, KeptPostgres
 from gridchaos.storms.schedule import ByHand, Die, Kill, Schedule, Snap
 from gridchaos.storms.watcher import Watcher
 from gridchaos.venue_changes.player import Log, NoLog, VenuePlayer
-from gridcore.ids import id_prefix
+from gridcore.model.ids import id_prefix
 from griddeploy.audit.audit import AuditReport, audit
 from griddeploy.audit.gather import Evidence, gather_at_rest
 from gridtesting.live.databases import Database

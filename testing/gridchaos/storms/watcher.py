@@ -11,7 +11,7 @@ import grpc
 from gridchaos.judge.invariants import Watch
 from gridchaos.judge.protection import unprotected
 from gridchaos.storms.deployment import LAG_MS, WINDOW_MS
-from gridcore.ids import id_prefix
+from gridcore.model.ids import id_prefix
 from griddeploy.channels import Wires
 from griddeploy.deployment import House
 from gridwright.v1 import models_pb2, orchestrator_pb2, simex_pb2

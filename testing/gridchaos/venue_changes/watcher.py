@@ -15,7 +15,7 @@ import grpc
 
 from gridchaos.judge.protection import unprotected
 from gridchaos.venue_changes.changes import EFFECTS, VenueChange
-from gridcore.ids import id_prefix, parse_client_order_id
+from gridcore.model.ids import id_prefix, parse_client_order_id
 from griddeploy.channels import Wires
 from griddeploy.deployment import House
 from gridservice.troubles import Kind

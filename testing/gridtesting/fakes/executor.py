@@ -13,12 +13,12 @@ from typing import Any
 
 import grpc
 
-from gridcore.actions import Action, ActionResult, Fill, Outcome, PlaceOrder
-from gridcore.market import MarketRules
-from gridcore.money import canonical
-from gridcore.orders import OrderStatus, Role, Side
-from gridcore.state import Foreign, Funds, RiskFlags
-from gridcore.triggers import Plan, Ticked
+from gridcore.model.actions import Action, ActionResult, Fill, Outcome, PlaceOrder
+from gridcore.model.events import Plan, Ticked
+from gridcore.model.market_rules import MarketRules
+from gridcore.model.money import canonical
+from gridcore.model.orders import OrderStatus, Role, Side
+from gridcore.model.state import Foreign, Funds, RiskFlags
 from gridrpc.convert_orders import (
     ORDER_STATUSES,
     ROLES,

@@ -3,15 +3,15 @@
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from gridcore.actions import CancelOrder, Outcome, PlaceOrder
-from gridcore.config import GridConfig
+from gridcore.bookkeeping.settle import settle
 from gridcore.decide import decide
-from gridcore.ids import id_prefix
-from gridcore.market import MarketRules
-from gridcore.settle import settle
-from gridcore.slots import InventorySlot
-from gridcore.state import Mode, Rule, State
-from gridcore.triggers import ModeChanged, OrdersUpdated, Plan, PriceChanged, Ticked, Trigger
+from gridcore.model.actions import CancelOrder, Outcome, PlaceOrder
+from gridcore.model.config import GridConfig
+from gridcore.model.events import ModeChanged, OrdersUpdated, Plan, PriceChanged, Ticked, Trigger
+from gridcore.model.ids import id_prefix
+from gridcore.model.market_rules import MarketRules
+from gridcore.model.slots import InventorySlot
+from gridcore.model.state import Mode, Rule, State
 from gridtesting.fakes.venue_model import ModelOrder, VenueModel
 from gridtesting.grids import MARKET, grid
 

@@ -29,9 +29,9 @@ from executor.ports import (
     books_one_by_one,
 )
 from executor.throttle import Throttle
-from gridcore.actions import Fill, PlaceOrder
-from gridcore.market import MarketRules
-from gridcore.orders import OrderStatus
+from gridcore.model.actions import Fill, PlaceOrder
+from gridcore.model.market_rules import MarketRules
+from gridcore.model.orders import OrderStatus
 
 RULES = MarketRules(
     symbol="BTC/USDT",

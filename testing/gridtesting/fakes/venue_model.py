@@ -7,10 +7,10 @@ have no gaps, an id names one order for ever.
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from gridcore.actions import Action, ActionResult, CancelOrder, Fill, OrderUpdate, Outcome, PlaceOrder
-from gridcore.market import MarketRules
-from gridcore.orders import OrderStatus, Side
-from gridcore.triggers import Plan
+from gridcore.model.actions import Action, ActionResult, CancelOrder, Fill, OrderUpdate, Outcome, PlaceOrder
+from gridcore.model.events import Plan
+from gridcore.model.market_rules import MarketRules
+from gridcore.model.orders import OrderStatus, Side
 
 LIVE = frozenset({OrderStatus.OPEN})
 

@@ -14,8 +14,8 @@ from executor.ledger import updates
 from executor.ledger.store import Ledger, open_ledger
 from executor.service import Executor, Pace
 from executor.servicer import ExecutorServicer
-from gridcore.actions import ActionResult, OrderUpdate
-from gridcore.triggers import Plan
+from gridcore.model.actions import ActionResult, OrderUpdate
+from gridcore.model.events import Plan
 from gridrpc.convert_orders import action_to_proto, result_from_proto
 from gridtesting.fakes.venue import FakeVenue, ManualClock
 from gridtesting.live.executor import STEPWISE, SYMBOL, CrashError, CrashPoint, fresh_ledger, mortal

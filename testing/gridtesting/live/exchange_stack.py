@@ -17,7 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from gridcore.ids import id_prefix
+from gridcore.model.ids import id_prefix
 from gridctl.commands import status
 from gridctl.commands.trade import Hand
 from gridctl.view.troubles import ShownTrouble

@@ -21,8 +21,8 @@ from executor.ledger.writer import Writer
 from executor.ports import Venue
 from executor.service import Executor, Pace
 from executor.servicer import ExecutorServicer
-from gridcore.actions import Action, ActionResult, OrderUpdate
-from gridcore.state import State
+from gridcore.model.actions import Action, ActionResult, OrderUpdate
+from gridcore.model.state import State
 from gridrpc import convert_orders as convert
 from gridrpc.channel import open_channel
 from gridrpc.convert_state import state_to_proto

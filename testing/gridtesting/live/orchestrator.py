@@ -16,8 +16,8 @@ from typing import Any
 
 import grpc
 
-from gridcore.orders import Role
-from gridcore.state import State
+from gridcore.model.orders import Role
+from gridcore.model.state import State
 from griddeploy.free_ports import free_ports
 from griddeploy.process.child import Child as Process
 from gridrpc.channel import open_channel

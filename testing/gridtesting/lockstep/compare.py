@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from gridcore.actions import Fill
-from gridcore.ids import parse_client_order_id
-from gridcore.money import ZERO
-from gridcore.orders import Role, Side
-from gridcore.slots import InventorySlot
-from gridcore.state import Mode, State, Totals
+from gridcore.model.actions import Fill
+from gridcore.model.ids import parse_client_order_id
+from gridcore.model.money import ZERO
+from gridcore.model.orders import Role, Side
+from gridcore.model.slots import InventorySlot
+from gridcore.model.state import Mode, State, Totals
 from gridrpc.convert_orders import SIDES
 from gridsim.backtest import Backtest
 from gridwright.v1 import simex_pb2

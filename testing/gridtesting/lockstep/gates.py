@@ -14,7 +14,7 @@ from typing import Any
 
 import grpc
 
-from gridcore.money import canonical
+from gridcore.model.money import canonical
 from gridrpc.channel import open_channel
 from gridrpc.faults import fault_of
 from gridrpc.server import start_server

@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator
 from decimal import Decimal
 
-from gridcore.state import State
+from gridcore.model.state import State
 from gridrpc.convert_state import state_from_proto
 from gridsim.backtest import Backtest
 from gridsim.market import MarketEvent

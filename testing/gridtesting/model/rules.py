@@ -19,7 +19,7 @@ class Rules:
     fence_waits: bool = True  # executor.flight, servicer.Fence, §4: it returns once nothing older is being sent
     seq_guard: bool = True  # orchestrator.keeper, store.commit, §6: a repetition does nothing, a mismatch stops
     epoch_guard: bool = True  # orchestrator.store: every commit looks at the lease's epoch, §9
-    offset_with_state: bool = True  # gridcore.settle, §6: updates and the offset they reach are one commit
+    offset_with_state: bool = True  # gridcore.bookkeeping.settle, §6: updates and the offset they reach are one commit
     settle_from_ledger: bool = True  # orchestrator.start.settle_requests, §6: not from what the workflow recorded
     newest_of_a_step: bool = True  # orchestrator.dbos_engine, §6: of two plans for one step the newer epoch's counts
 

@@ -1,4 +1,4 @@
-"""What a committed step makes of the state: gridcore.settle and gridcore.accounting.absorb, for one slot."""
+"""What a committed step makes of the state: `settle` and `accounting.absorb` of gridcore.bookkeeping, for one slot."""
 
 from gridtesting.model.world import ENDS, Act, Answer, Kept, News, Plan, Slot, World
 
@@ -34,7 +34,7 @@ def settled(world: World, kept: Kept, plan: Plan, answer: Answer) -> Kept:
 
 
 def _moved(order: tuple[int, int] | None, slot: Slot, news: News) -> tuple[tuple[int, int] | None, Slot]:
-    """gridcore.orders.TRANSITIONS."""
+    """gridcore.model.orders.TRANSITIONS."""
     if news in ENDS:
         return None, Slot.FREE
     return order, Slot.OPEN if slot is Slot.UNKNOWN else slot

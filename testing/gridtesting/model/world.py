@@ -28,7 +28,7 @@ class Status(StrEnum):
 
 
 class Answer(StrEnum):
-    """gridcore.actions.Outcome; EXPIRED is as NOT_SENT to everybody."""
+    """gridcore.model.actions.Outcome; EXPIRED is as NOT_SENT to everybody."""
 
     NONE = ""
     ACCEPTED = "ACCEPTED"
@@ -126,7 +126,7 @@ class Plan(NamedTuple):
 
 
 class Slot(StrEnum):
-    """gridcore.orders.OrderStatus, of the slot's order as the state sees it."""
+    """gridcore.model.orders.OrderStatus, of the slot's order as the state sees it."""
 
     FREE = ""
     OPEN = "OPEN"

@@ -2,11 +2,11 @@
 
 from collections import Counter
 
-from gridcore.actions import Fill, OrderUpdate
-from gridcore.money import ZERO
-from gridcore.orders import OrderStatus, Role
-from gridcore.reconcile import reconcile
-from gridcore.state import Mode
+from gridcore.bookkeeping.reconcile import reconcile
+from gridcore.model.actions import Fill, OrderUpdate
+from gridcore.model.money import ZERO
+from gridcore.model.orders import OrderStatus, Role
+from gridcore.model.state import Mode
 from gridrpc.convert_plan import plan_from_json
 from gridtesting.grids import MARKET
 from gridtesting.steps.world import StepWorld, order_name

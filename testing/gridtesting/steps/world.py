@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from executor.ports import VenueOrder
-from gridcore.actions import ActionResult, OrderUpdate, PlaceOrder
-from gridcore.config import RiskConfig
+from gridcore.bookkeeping.reconcile import live_openings
 from gridcore.decide import decide
-from gridcore.errors import CoreError
-from gridcore.ids import OrderName, parse_client_order_id
-from gridcore.orders import Role
-from gridcore.reconcile import live_openings
-from gridcore.state import Mode, Rule, State
-from gridcore.triggers import EnterSafeMode, ExitSafeMode, Plan, Trigger
+from gridcore.model.actions import ActionResult, OrderUpdate, PlaceOrder
+from gridcore.model.config import RiskConfig
+from gridcore.model.errors import CoreError
+from gridcore.model.events import EnterSafeMode, ExitSafeMode, Plan, Trigger
+from gridcore.model.ids import OrderName, parse_client_order_id
+from gridcore.model.orders import Role
+from gridcore.model.state import Mode, Rule, State
 from gridrpc.convert_plan import plan_from_json, plan_json
 from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
 from gridtesting.grids import MARKET, grid

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from gridcore.lookup import Word
-from gridcore.orders import OrderStatus, OrderType, Role, Side
+from gridcore.model.enums import Word
+from gridcore.model.orders import OrderStatus, OrderType, Role, Side
 
 
 @dataclass(frozen=True, slots=True)

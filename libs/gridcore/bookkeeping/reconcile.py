@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gridcore.orders import OrderStatus, Role
-from gridcore.state import State
+from gridcore.model.orders import OrderStatus, Role
+from gridcore.model.state import State
 
 
 @dataclass(frozen=True, slots=True)

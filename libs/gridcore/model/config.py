@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 
-from gridcore.money import canonical
+from gridcore.model.money import canonical
 
 
 class GridMode(Enum):

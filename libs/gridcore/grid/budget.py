@@ -2,11 +2,11 @@
 
 from decimal import Decimal
 
-from gridcore.config import GridConfig, GridMode
-from gridcore.money import ZERO
-from gridcore.orders import Role
-from gridcore.slots import InventorySlot
-from gridcore.state import Foreign, State
+from gridcore.model.config import GridConfig, GridMode
+from gridcore.model.money import ZERO
+from gridcore.model.orders import Role
+from gridcore.model.slots import InventorySlot
+from gridcore.model.state import Foreign, State
 
 
 def budget_left(state: State, config: GridConfig) -> Decimal | None:

@@ -13,10 +13,10 @@ longer than the window, it stands until the last look, and the next price begins
 from dataclasses import replace
 from decimal import Decimal
 
-from gridcore.config import RiskConfig
-from gridcore.money import ZERO, canonical
-from gridcore.state import PriceAnchor, Rule
-from gridcore.triggers import EnterSafeMode
+from gridcore.model.config import RiskConfig
+from gridcore.model.events import EnterSafeMode
+from gridcore.model.money import ZERO, canonical
+from gridcore.model.state import PriceAnchor, Rule
 
 TOLERANCE_SHARE = 8
 

@@ -8,9 +8,9 @@ closing order waits behind one of them at most.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gridcore.actions import Action, PlaceOrder
-from gridcore.orders import Role
-from gridcore.position_manager import Adjustment
+from gridcore.grid.position_manager import Adjustment
+from gridcore.model.actions import Action, PlaceOrder
+from gridcore.model.orders import Role
 
 MOST_ACTIONS = 50
 MOST_OPENINGS = 20

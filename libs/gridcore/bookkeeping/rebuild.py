@@ -13,17 +13,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from gridcore.accounting import absorb
-from gridcore.actions import Fill, OrderUpdate
-from gridcore.config import GridConfig
-from gridcore.errors import CoreError
-from gridcore.ids import OrderName, parse_client_order_id
-from gridcore.ladder import ladder
-from gridcore.market import MarketRules
-from gridcore.money import ZERO, canonical
-from gridcore.orders import OrderStatus, Role, Side
-from gridcore.slots import InventorySlot, PositionStatus, SlotOrder
-from gridcore.state import State
+from gridcore.bookkeeping.accounting import absorb
+from gridcore.grid.ladder import ladder
+from gridcore.model.actions import Fill, OrderUpdate
+from gridcore.model.config import GridConfig
+from gridcore.model.errors import CoreError
+from gridcore.model.ids import OrderName, parse_client_order_id
+from gridcore.model.market_rules import MarketRules
+from gridcore.model.money import ZERO, canonical
+from gridcore.model.orders import OrderStatus, Role, Side
+from gridcore.model.slots import InventorySlot, PositionStatus, SlotOrder
+from gridcore.model.state import State
 
 # More than a fee in base can make a closing order's fills exceed what the slot holds.
 _TOO_MUCH = Decimal("1.01")

@@ -7,13 +7,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from gridcore.funds import present
-from gridcore.market import MarketRules
-from gridcore.money import ZERO
-from gridcore.orders import OrderStatus, Role, Side
-from gridcore.refusals import INSUFFICIENT_FUNDS, ORDER_PLACES
-from gridcore.slots import InventorySlot
-from gridcore.state import State
+from gridcore.grid.funds import present
+from gridcore.model.market_rules import MarketRules
+from gridcore.model.money import ZERO
+from gridcore.model.orders import OrderStatus, Role, Side
+from gridcore.model.refusals import INSUFFICIENT_FUNDS, ORDER_PLACES
+from gridcore.model.slots import InventorySlot
+from gridcore.model.state import State
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,18 +10,18 @@ from decimal import Decimal
 from itertools import compress
 from operator import attrgetter
 
-from gridcore.budget import budget_left
-from gridcore.checks import refusal
-from gridcore.config import GridConfig
-from gridcore.giving_way import giving_way
-from gridcore.ladder import Ladder, ladder
-from gridcore.market import MarketRules
-from gridcore.money import ZERO
-from gridcore.orders import OrderStatus, Role, Side
-from gridcore.purse import Lack, Purse, purse_of
-from gridcore.refusals import waits
-from gridcore.slots import InventorySlot, PositionStatus, SlotOrder
-from gridcore.state import Mode, State
+from gridcore.grid.allocation import Lack, Purse, purse_of
+from gridcore.grid.budget import budget_left
+from gridcore.grid.grid_checks import refusal
+from gridcore.grid.ladder import Ladder, ladder
+from gridcore.grid.preemption import giving_way
+from gridcore.model.config import GridConfig
+from gridcore.model.market_rules import MarketRules
+from gridcore.model.money import ZERO
+from gridcore.model.orders import OrderStatus, Role, Side
+from gridcore.model.refusals import waits
+from gridcore.model.slots import InventorySlot, PositionStatus, SlotOrder
+from gridcore.model.state import Mode, State
 
 _INFINITE = Decimal("Infinity")
 _OPEN, _OPENING, _BUY = OrderStatus.OPEN, Role.OPENING, Side.BUY  # each slot, each step: an enum's attribute is slow

@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from gridcore.actions import Fill, OrderUpdate
-from gridcore.errors import LogMismatchError
-from gridcore.market import MarketRules
-from gridcore.money import ZERO
-from gridcore.orders import EVENT_OF_STATUS, OrderEvent, OrderStatus, Role, Side, advance
-from gridcore.refusals import FREED_BY_UPDATES, at_once
-from gridcore.slots import InventorySlot, PositionStatus, SlotEvent, SlotOrder, passed, with_position
-from gridcore.state import State, Totals
-from gridcore.strays import slot_of
+from gridcore.bookkeeping.stray_fills import slot_of
+from gridcore.model.actions import Fill, OrderUpdate
+from gridcore.model.errors import LogMismatchError
+from gridcore.model.market_rules import MarketRules
+from gridcore.model.money import ZERO
+from gridcore.model.orders import EVENT_OF_STATUS, OrderEvent, OrderStatus, Role, Side, advance
+from gridcore.model.refusals import FREED_BY_UPDATES, at_once
+from gridcore.model.slots import InventorySlot, PositionStatus, SlotEvent, SlotOrder, passed, with_position
+from gridcore.model.state import State, Totals
 
 _SHARE_STEP = Decimal("1e-12")
 _FILLED = {Role.OPENING: SlotEvent.OPENING_FILLED, Role.CLOSING: SlotEvent.CLOSING_FILLED}

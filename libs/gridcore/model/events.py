@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from gridcore.actions import Action, OrderUpdate
-from gridcore.market import MarketRules
-from gridcore.slots import InventorySlot
-from gridcore.state import Foreign, Funds, Mode, RiskFlags, Rule, StateRebuilt
+from gridcore.model.actions import Action, OrderUpdate
+from gridcore.model.market_rules import MarketRules
+from gridcore.model.slots import InventorySlot
+from gridcore.model.state import Foreign, Funds, Mode, RiskFlags, Rule, StateRebuilt
 
 
 @dataclass(frozen=True, slots=True)

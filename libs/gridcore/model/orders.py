@@ -4,8 +4,8 @@ Fills do not end an order; its recorded end does, and that comes only after all 
 ENDED_FILLED, never by arithmetic here. The ugly rows are real and say why they exist.
 """
 
-from gridcore.errors import ImpossibleTransitionError
-from gridcore.lookup import Word
+from gridcore.model.enums import Word
+from gridcore.model.errors import ImpossibleTransitionError
 
 
 class Side(Word):

@@ -8,18 +8,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from gridcore.accounting import absorb
-from gridcore.actions import Action, ActionResult, CancelOrder, Outcome, PlaceOrder
-from gridcore.conditions import with_conditions
-from gridcore.errors import CoreError, LogMismatchError
-from gridcore.market import MarketRules
-from gridcore.money import ZERO
-from gridcore.orders import OrderEvent, OrderStatus, Role, advance
-from gridcore.position_manager import retired
-from gridcore.refusals import FENCED, SHARED, forgiven, most_refusals, refused
-from gridcore.slots import InventorySlot, PositionStatus, SlotEvent, SlotOrder, passed
-from gridcore.state import Mode, RiskFlags, State, StateRebuilt
-from gridcore.triggers import ConditionsSeen, ModeChanged, OrdersUpdated, Plan
+from gridcore.bookkeeping.accounting import absorb
+from gridcore.bookkeeping.conditions import with_conditions
+from gridcore.grid.position_manager import retired
+from gridcore.model.actions import Action, ActionResult, CancelOrder, Outcome, PlaceOrder
+from gridcore.model.errors import CoreError, LogMismatchError
+from gridcore.model.events import ConditionsSeen, ModeChanged, OrdersUpdated, Plan
+from gridcore.model.market_rules import MarketRules
+from gridcore.model.money import ZERO
+from gridcore.model.orders import OrderEvent, OrderStatus, Role, advance
+from gridcore.model.refusals import FENCED, SHARED, forgiven, most_refusals, refused
+from gridcore.model.slots import InventorySlot, PositionStatus, SlotEvent, SlotOrder, passed
+from gridcore.model.state import Mode, RiskFlags, State, StateRebuilt
 
 _CANCEL_EVENTS: dict[Outcome, OrderEvent] = {
     Outcome.CANCELLED: OrderEvent.CANCEL_TAKEN,

@@ -3,14 +3,14 @@
 from decimal import Decimal
 from functools import lru_cache
 
-from gridcore.config import GridConfig, Spacing
-from gridcore.errors import GridRefusedError
-from gridcore.ladder import Ladder, ladder
-from gridcore.market import MarketRules
-from gridcore.money import canonical
-from gridcore.orders import Side
-from gridcore.slots import InventorySlot
-from gridcore.state import State
+from gridcore.grid.ladder import Ladder, ladder
+from gridcore.model.config import GridConfig, Spacing
+from gridcore.model.errors import GridRefusedError
+from gridcore.model.market_rules import MarketRules
+from gridcore.model.money import canonical
+from gridcore.model.orders import Side
+from gridcore.model.slots import InventorySlot
+from gridcore.model.state import State
 
 
 def check_grid(config: GridConfig, market: MarketRules) -> None:

@@ -3,12 +3,12 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from gridcore.actions import Fill
-from gridcore.checks import round_trip_profit
-from gridcore.config import GridConfig
-from gridcore.ladder import ladder
-from gridcore.market import MarketRules
-from gridcore.money import ZERO, canonical
+from gridcore.grid.grid_checks import round_trip_profit
+from gridcore.grid.ladder import ladder
+from gridcore.model.actions import Fill
+from gridcore.model.config import GridConfig
+from gridcore.model.market_rules import MarketRules
+from gridcore.model.money import ZERO, canonical
 
 _TOLERANCE = Decimal("0.1")  # of the fee that was assumed
 _QUANTUM = Decimal("1e-8")  # venues cut fees to it, which is much of a small fee

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from gridcore.jumps import left_alone
-from gridcore.market import MarketRules
-from gridcore.refusals import INSUFFICIENT_FUNDS, INVALID_ORDER, MARKET_CLOSED, ORDER_PLACES, at_once, forgiven
-from gridcore.slots import InventorySlot
-from gridcore.state import Foreign, Funds, State
-from gridcore.triggers import ConditionsSeen
+from gridcore.model.events import ConditionsSeen
+from gridcore.model.market_rules import MarketRules
+from gridcore.model.refusals import INSUFFICIENT_FUNDS, INVALID_ORDER, MARKET_CLOSED, ORDER_PLACES, at_once, forgiven
+from gridcore.model.slots import InventorySlot
+from gridcore.model.state import Foreign, Funds, State
+from gridcore.risk.price_jump import left_alone
 
 _OF_RULES = frozenset({INVALID_ORDER, MARKET_CLOSED, ORDER_PLACES, "SYMBOL_REFUSED"})
 _OF_FUNDS = frozenset({INSUFFICIENT_FUNDS})

@@ -9,10 +9,10 @@ import math
 from decimal import Decimal
 from functools import lru_cache
 
-from gridcore.config import GridConfig, GridMode, Spacing
-from gridcore.market import MarketRules
-from gridcore.orders import Side
-from gridcore.slots import InventorySlot
+from gridcore.model.config import GridConfig, GridMode, Spacing
+from gridcore.model.market_rules import MarketRules
+from gridcore.model.orders import Side
+from gridcore.model.slots import InventorySlot
 
 
 class Ladder:

@@ -12,8 +12,8 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from gridcore.errors import CoreError
-from gridcore.orders import Role
+from gridcore.model.errors import CoreError
+from gridcore.model.orders import Role
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _LEVEL_OFFSET = 36**5 // 2

@@ -6,8 +6,8 @@ in the table is a mistake of ours, and stops the process instead of setting a ha
 
 from enum import Enum
 
-from gridcore.errors import ImpossibleTransitionError
-from gridcore.state import Mode
+from gridcore.model.errors import ImpossibleTransitionError
+from gridcore.model.state import Mode
 
 
 class ModeEvent(Enum):

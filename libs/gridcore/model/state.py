@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from gridcore.lookup import Word
-from gridcore.market import MarketRules
-from gridcore.money import ZERO
-from gridcore.slots import InventorySlot
+from gridcore.model.enums import Word
+from gridcore.model.market_rules import MarketRules
+from gridcore.model.money import ZERO
+from gridcore.model.slots import InventorySlot
 
 
 class Mode(Word):

@@ -9,9 +9,9 @@ and, for what the venue refuses the whole account or symbol, a place of any slot
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from gridcore.lookup import Word
-from gridcore.orders import Role
-from gridcore.slots import InventorySlot, SlotRefusal
+from gridcore.model.enums import Word
+from gridcore.model.orders import Role
+from gridcore.model.slots import InventorySlot, SlotRefusal
 
 
 class RefusalClass(Word):

@@ -7,11 +7,11 @@ may follow; what is not in it is an error.
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from gridcore.errors import ImpossibleTransitionError
-from gridcore.lookup import Word
-from gridcore.market import MarketRules
-from gridcore.money import ZERO, canonical
-from gridcore.orders import OrderStatus, Role, Side
+from gridcore.model.enums import Word
+from gridcore.model.errors import ImpossibleTransitionError
+from gridcore.model.market_rules import MarketRules
+from gridcore.model.money import ZERO, canonical
+from gridcore.model.orders import OrderStatus, Role, Side
 
 
 class SlotStatus(Word):

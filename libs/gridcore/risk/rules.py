@@ -7,13 +7,13 @@ halted is kept for the time after, or becomes the halt's reason. The memory of p
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from gridcore.config import RiskConfig
-from gridcore.jumps import Anchors, jumped, remembered, steady
-from gridcore.money import ZERO, canonical
-from gridcore.orders import OrderStatus
-from gridcore.slots import SlotOrder
-from gridcore.state import Mode, RiskFlags, Rule, State
-from gridcore.triggers import EnterSafeMode, ExitSafeMode, PriceChanged, Procedure, Ticked
+from gridcore.model.config import RiskConfig
+from gridcore.model.events import EnterSafeMode, ExitSafeMode, PriceChanged, Procedure, Ticked
+from gridcore.model.money import ZERO, canonical
+from gridcore.model.orders import OrderStatus
+from gridcore.model.slots import SlotOrder
+from gridcore.model.state import Mode, RiskFlags, Rule, State
+from gridcore.risk.price_jump import Anchors, jumped, remembered, steady
 
 
 @dataclass(frozen=True, slots=True)

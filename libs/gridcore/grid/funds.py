@@ -8,12 +8,12 @@ somebody else's doing. Where the account has more than the grid could ever need,
 from dataclasses import replace
 from decimal import Decimal
 
-from gridcore.config import GridConfig, GridMode
-from gridcore.ladder import ladder
-from gridcore.market import MarketRules
-from gridcore.money import ZERO
-from gridcore.orders import Side
-from gridcore.state import Funds, State
+from gridcore.grid.ladder import ladder
+from gridcore.model.config import GridConfig, GridMode
+from gridcore.model.market_rules import MarketRules
+from gridcore.model.money import ZERO
+from gridcore.model.orders import Side
+from gridcore.model.state import Funds, State
 
 _AMPLE_AGAIN = Decimal("1.1")  # of what is needed: funds at the very limit would come and go with each look
 

@@ -8,11 +8,11 @@ price.
 from collections.abc import Collection, Iterator, Sequence
 from decimal import Decimal
 
-from gridcore.money import ZERO
-from gridcore.orders import OrderStatus, Role, Side
-from gridcore.purse import Lack, Purse, cost_of
-from gridcore.refusals import INSUFFICIENT_FUNDS, ORDER_PLACES, waits
-from gridcore.slots import InventorySlot
+from gridcore.grid.allocation import Lack, Purse, cost_of
+from gridcore.model.money import ZERO
+from gridcore.model.orders import OrderStatus, Role, Side
+from gridcore.model.refusals import INSUFFICIENT_FUNDS, ORDER_PLACES, waits
+from gridcore.model.slots import InventorySlot
 
 
 def giving_way(

@@ -8,17 +8,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import takewhile
 
-from gridcore.accounting import absorb
-from gridcore.actions import Action, OrderUpdate, PlaceOrder
-from gridcore.config import GridConfig
-from gridcore.errors import CoreError
-from gridcore.ids import parse_client_order_id
-from gridcore.ladder import ladder
-from gridcore.market import MarketRules
-from gridcore.slots import InventorySlot
-from gridcore.state import State
-from gridcore.strays import slots_to_revive
-from gridcore.triggers import OrdersUpdated, Plan, Ticked
+from gridcore.bookkeeping.accounting import absorb
+from gridcore.bookkeeping.stray_fills import slots_to_revive
+from gridcore.grid.ladder import ladder
+from gridcore.model.actions import Action, OrderUpdate, PlaceOrder
+from gridcore.model.config import GridConfig
+from gridcore.model.errors import CoreError
+from gridcore.model.events import OrdersUpdated, Plan, Ticked
+from gridcore.model.ids import parse_client_order_id
+from gridcore.model.market_rules import MarketRules
+from gridcore.model.slots import InventorySlot
+from gridcore.model.state import State
 
 
 def retell(

@@ -5,13 +5,13 @@ That takes a wrong word on record, an operator's or the venue's. The order's nam
 
 from collections.abc import Iterable, Mapping
 
-from gridcore.actions import Fill, OrderUpdate
-from gridcore.errors import LogMismatchError
-from gridcore.ids import parse_client_order_id
-from gridcore.ladder import Ladder
-from gridcore.orders import Role, Side
-from gridcore.slots import InventorySlot
-from gridcore.state import State
+from gridcore.grid.ladder import Ladder
+from gridcore.model.actions import Fill, OrderUpdate
+from gridcore.model.errors import LogMismatchError
+from gridcore.model.ids import parse_client_order_id
+from gridcore.model.orders import Role, Side
+from gridcore.model.slots import InventorySlot
+from gridcore.model.state import State
 
 
 def slot_of(slots: Iterable[InventorySlot], seq: int, update: OrderUpdate) -> tuple[str, Role]:

@@ -1,0 +1,1 @@
+"""What happened, written into the state: results, updates, rebuilds and changed conditions."""
