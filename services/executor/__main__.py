@@ -23,8 +23,8 @@ from executor.servicer import ExecutorServicer
 from executor.throttle import share_silence
 from executor.venue_health import Ability
 from griddb.errors import DatabaseError
+from griddb.first_connection import until_reachable
 from griddb.health import tell_health
-from griddb.reach import until_reachable
 from gridrpc.crash import arm
 from gridrpc.logs import announce_listening, configure_logging
 from gridrpc.metrics import told_at

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from executor.config import DEFAULT_DATA_DIR
 from executor.ledger.store import LOCK_KEY, SCHEMA, ledger_file, lock_file
-from griddb.units import Holding, Unit, file_holding, schema_holding
+from griddb.inventory import Holding, Unit, file_holding, schema_holding
 from griddb.urls import read_database
 from gridrpc.settings import Table
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from griddb.errors import DatabaseError
+from griddb.first_connection import until_reachable
 from griddb.health import tell_health
-from griddb.reach import until_reachable
 from gridrpc.crash import arm
 from gridrpc.folders import usable_folder
 from gridrpc.logs import announce_listening, configure_logging

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from griddb.units import Holding, Unit, file_holding, schema_holding
+from griddb.inventory import Holding, Unit, file_holding, schema_holding
 from griddb.urls import read_database
 from gridrpc.settings import Table
 from orchestrator.config import DEFAULT_DATA_DIR

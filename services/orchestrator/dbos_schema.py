@@ -11,14 +11,14 @@ from dbos._migration import get_dbos_migrations, sqlite_migrations
 from dbos._sys_db import SystemDatabase
 
 from griddb.errors import SchemaError
-from griddb.schemas import is_newer, needs_upgrade
+from griddb.migrations import is_newer, needs_upgrade
 from orchestrator.dbos_sqlite import dbos_engine
 
 TABLE = "dbos_migrations"
 
 
 class DbosSchema:
-    """As `griddb.units.Versions`. A version is a number."""
+    """As `griddb.inventory.Versions`. A version is a number."""
 
     name = "dbos"
 

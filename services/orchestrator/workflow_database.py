@@ -21,9 +21,9 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from griddb.errors import DamagedError, DatabaseError
-from griddb.files import BUSY_MS, PatientFile
 from griddb.pauses import pauses
-from griddb.session import first_line, is_damage, is_passing, open_engine
+from griddb.postgres_session import first_line, is_damage, is_passing, open_engine
+from griddb.sqlite_file import BUSY_MS, PatientFile
 from griddb.urls import shown
 from orchestrator.dbos_sqlite import create_dbos_engine
 from orchestrator.errors import DatabaseStopError

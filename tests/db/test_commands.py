@@ -17,8 +17,8 @@ from executor.ledger.store import SCHEMA, open_ledger, sqlite_url
 from gridctl import __main__ as command
 from gridctl.cli import parser
 from griddb.errors import SchemaError
-from griddb.schemas import Schema, begin_at_once
-from griddb.session import open_engine
+from griddb.migrations import Schema, begin_at_once
+from griddb.postgres_session import open_engine
 from gridtesting.live.databases import Database
 from gridtesting.live.postgres import PASSWORD, PostgresServer, binaries
 from orchestrator.errors import UnfinishableError

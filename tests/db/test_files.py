@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from griddb.errors import DamagedError, UnreachableError
-from griddb.files import PatientFile
+from griddb.sqlite_file import PatientFile
 from gridtesting.live.disks import NotPermittedError, SmallDisk, small_disk, unwritable
 from gridtesting.waiting import until
 

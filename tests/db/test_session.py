@@ -12,8 +12,8 @@ import pytest
 import sqlalchemy as sa
 
 from griddb.errors import CommitUnknownError, DamagedError, UnreachableError
-from griddb.reach import until_reachable
-from griddb.session import Session, lock_key
+from griddb.first_connection import until_reachable
+from griddb.postgres_session import Session, lock_key
 from griddb.urls import parse_url
 from gridtesting.live.databases import Database
 from gridtesting.live.postgres import PASSWORD, PostgresServer, running_postgres

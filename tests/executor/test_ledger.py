@@ -21,7 +21,7 @@ from executor.ledger.writer import LeaseTakenError, Writer
 from executor.ports import TradeCursor, VenueOrder, VenueTrade
 from gridcore.model.actions import Action, ActionResult, CancelOrder, Fill, Outcome, PlaceOrder
 from gridcore.model.orders import OrderStatus, Side
-from griddb.session import open_engine
+from griddb.postgres_session import open_engine
 
 MakePlace = Callable[..., PlaceOrder]
 

@@ -15,8 +15,8 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from executor.databases import holding as executor_holding
-from griddb.reach import until_reachable
-from griddb.units import Holding, UnitStatus
+from griddb.first_connection import until_reachable
+from griddb.inventory import Holding, UnitStatus
 from gridrpc.settings import read_toml
 from orchestrator.databases import holding as orchestrator_holding
 from orchestrator.databases import workflows

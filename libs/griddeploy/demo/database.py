@@ -8,7 +8,7 @@ from collections.abc import MutableMapping
 import psycopg
 from psycopg import sql
 
-from griddb.reach import until_reachable
+from griddb.first_connection import until_reachable
 from griddb.urls import VARIABLE, read_database, shown
 from gridrpc.settings import ConfigError, Table
 

@@ -15,9 +15,9 @@ from sqlalchemy import event
 
 from executor.ledger.schema import meta
 from executor.ledger.writer import LeaseTakenError, Transactions, Writer
-from griddb.files import BUSY_MS, PatientFile
-from griddb.schemas import Schema
-from griddb.session import Session, lock_key
+from griddb.migrations import Schema
+from griddb.postgres_session import Session, lock_key
+from griddb.sqlite_file import BUSY_MS, PatientFile
 from gridrpc.crash import around
 
 SCHEMA = Schema("executor", "executor:migrations")

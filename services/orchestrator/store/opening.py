@@ -10,7 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from griddb.errors import DatabaseError
-from griddb.session import Session, lock_key
+from griddb.postgres_session import Session, lock_key
 from gridrpc.crash import around
 from orchestrator.dbos_runtime import sqlite_path
 from orchestrator.errors import DatabaseStopError, LeaseLostError, StopError

@@ -19,7 +19,7 @@ from gridcore.model.actions import ActionResult
 from gridcore.model.events import Plan
 from gridcore.model.state import State
 from griddb.errors import DatabaseError
-from griddb.session import Session, lock_key
+from griddb.postgres_session import Session, lock_key
 from gridrpc.crash import around, crash_point
 from gridrpc.faults import InvalidArgument
 from orchestrator.errors import ConflictError, DatabaseStopError, LeaseLostError, UnfinishableError

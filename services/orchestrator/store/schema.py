@@ -3,7 +3,7 @@
 from sqlalchemy import CheckConstraint, Column, Connection, Integer, MetaData, Table, Text
 
 from griddb.errors import SchemaError
-from griddb.schemas import Schema
+from griddb.migrations import Schema
 from orchestrator.errors import UnfinishableError
 
 SCHEMA = Schema("orchestrator", "orchestrator:migrations")

@@ -21,7 +21,7 @@ from gridcore.model.actions import ActionResult
 from gridcore.model.events import Plan
 from gridcore.model.state import State
 from griddb.errors import DatabaseError
-from griddb.files import BUSY_MS, PatientFile
+from griddb.sqlite_file import BUSY_MS, PatientFile
 from gridrpc.convert_state import state_from_json, state_json
 from gridrpc.crash import around, crash_point
 from gridrpc.faults import InvalidArgument

@@ -1,4 +1,4 @@
-"""What each session has committed last: it tells whether a commit was made whose answer was lost (griddb.marks)."""
+"""What each session has committed last: shows whether a commit was made whose reply was lost (griddb.commit_marks)."""
 
 from alembic import op
 

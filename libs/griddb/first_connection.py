@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 from griddb.errors import UnreachableError
-from griddb.session import first_line, open_engine
+from griddb.postgres_session import first_line, open_engine
 from griddb.urls import shown
 
 _PAUSE_SECONDS = 0.5

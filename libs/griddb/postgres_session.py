@@ -21,8 +21,8 @@ from psycopg.errors import LockNotAvailable
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from griddb.commit_marks import Mark
 from griddb.errors import DamagedError, UnreachableError
-from griddb.marks import Mark
 from griddb.pauses import pauses
 from griddb.urls import shown
 from gridrpc.logs import without_secrets

@@ -12,9 +12,9 @@ from typing import Protocol
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from griddb.dump import back_up_file, back_up_schema
+from griddb.backup import back_up_file, back_up_schema
 from griddb.errors import DatabaseError
-from griddb.session import Session, first_line, open_engine
+from griddb.postgres_session import Session, first_line, open_engine
 from griddb.urls import shown
 
 

@@ -17,7 +17,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import event
 
 from griddb.errors import SchemaError
-from griddb.session import lock_key, open_engine
+from griddb.postgres_session import lock_key, open_engine
 
 logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of each look, also where nothing is to do
 
