@@ -13,7 +13,7 @@ from gridcore.model.market_rules import MarketRules, PriceRange
 from gridcore.model.money import canonical
 from gridcore.model.orders import OrderStatus, OrderType, Role, Side
 from gridcore.model.slots import SlotOrder
-from gridrpc.faults import InvalidArgument
+from gridrpc.errors import InvalidArgument
 from gridwright.v1 import executor_pb2, models_pb2
 
 E = TypeVar("E", bound=Enum)

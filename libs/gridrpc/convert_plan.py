@@ -39,8 +39,8 @@ from gridrpc.convert_state import (
     slot_from_proto,
     slot_to_proto,
 )
-from gridrpc.faults import InvalidArgument
-from gridrpc.protojson import from_json, to_dict, to_json
+from gridrpc.errors import InvalidArgument
+from gridrpc.json_encoding import from_json, to_dict, to_json
 from gridwright.v1 import models_pb2
 
 

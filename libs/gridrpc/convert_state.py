@@ -18,8 +18,8 @@ from gridrpc.convert_orders import (
     rules_from_proto,
     rules_to_proto,
 )
-from gridrpc.faults import InvalidArgument
-from gridrpc.protojson import from_json, to_json
+from gridrpc.errors import InvalidArgument
+from gridrpc.json_encoding import from_json, to_json
 from gridwright.v1 import models_pb2
 
 SLOT_STATUSES = EnumMap(SlotStatus, models_pb2.SlotStatus, "SLOT_STATUS")

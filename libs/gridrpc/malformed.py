@@ -10,7 +10,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError, Message
 
-from gridrpc.faults import InvalidArgument
+from gridrpc.errors import InvalidArgument
 from gridrpc.number_range import check_numbers
 
 _log = logging.getLogger(__name__)

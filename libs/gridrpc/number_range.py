@@ -11,7 +11,7 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from gridrpc.faults import InvalidArgument
+from gridrpc.errors import InvalidArgument
 
 MAX_STORED = 2**63 - 1
 

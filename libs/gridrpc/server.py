@@ -14,7 +14,7 @@ from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 from grpc_status import rpc_status
 
-from gridrpc.faults import Fault, status_of
+from gridrpc.errors import Fault, status_of
 from gridrpc.malformed import Gate, tolerant
 
 GRACE_SECONDS = 2.0

@@ -24,8 +24,8 @@ from executor.throttle import share_silence
 from executor.venue_health import Ability
 from griddb.errors import DatabaseError
 from griddb.first_connection import until_reachable
-from griddb.health import tell_health
 from gridrpc.crash import arm
+from gridrpc.database_health import tell_health
 from gridrpc.logs import announce_listening, configure_logging
 from gridrpc.metrics import told_at
 from gridrpc.server import Server, start_server, until_signal

@@ -16,7 +16,7 @@ from executor.standing import Standing
 from gridcore.model.ids import parse_client_order_id
 from gridcore.model.money import ZERO, canonical
 from gridrpc.crash import around
-from gridrpc.faults import FailedPrecondition
+from gridrpc.errors import FailedPrecondition
 
 _log = logging.getLogger(__name__)
 

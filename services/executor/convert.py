@@ -7,8 +7,8 @@ from executor.ledger.words import Evidence, GivenWord, Word
 from executor.ports import VenueOrder
 from gridcore.model.money import canonical
 from gridrpc.convert_orders import ORDER_STATUSES, ROLES, SIDES, EnumMap, action_to_proto, result_to_proto
-from gridrpc.faults import InvalidArgument
-from gridrpc.protojson import from_json
+from gridrpc.errors import InvalidArgument
+from gridrpc.json_encoding import from_json
 from gridwright.v1 import executor_pb2, models_pb2
 
 EVIDENCES = EnumMap(Evidence, executor_pb2.Evidence, "EVIDENCE")

@@ -4,7 +4,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterator
 
-from gridrpc.faults import FailedPrecondition
+from gridrpc.errors import FailedPrecondition
 
 
 class Followers:

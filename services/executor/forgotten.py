@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from executor.ledger.orders import OrderRecord
 from executor.ports import VenueOrder, VenueTrade
-from gridrpc.faults import Unavailable
+from gridrpc.errors import Unavailable
 from gridservice.troubles import Kind, Troubles
 
 _SHOWN_AFTER_MS = 10_000  # not to be shown for a moment is a venue's lag

@@ -23,7 +23,7 @@ from gridcore.model.actions import PlaceOrder
 from gridcore.model.money import ZERO
 from gridcore.model.orders import OrderStatus
 from gridrpc.crash import around
-from gridrpc.faults import FailedPrecondition, NotFound, Unavailable
+from gridrpc.errors import FailedPrecondition, NotFound, Unavailable
 
 
 class LastResort:

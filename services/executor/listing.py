@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import sqlalchemy as sa
 
 from executor.ledger.schema import fences, orders
-from gridrpc.faults import FailedPrecondition, Unavailable
+from gridrpc.errors import FailedPrecondition, Unavailable
 from gridservice.troubles import Kind, Troubles
 
 SYMBOL_REFUSED = "SYMBOL_REFUSED"  # the reason word: this symbol is served once the venue lists it, the others are now

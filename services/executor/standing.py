@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 
-from gridrpc.faults import FailedPrecondition, Unavailable
+from gridrpc.errors import FailedPrecondition, Unavailable
 from gridservice.troubles import Kind, Troubles
 
 _log = logging.getLogger(__name__)

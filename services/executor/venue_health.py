@@ -19,7 +19,7 @@ from executor.ports import (
     RefusedError,
     UnknownOrderError,
 )
-from griddb.health import Watched
+from gridrpc.database_health import Watched
 from gridservice.troubles import Kind, Troubles
 
 GRACE_MS = 5_000
@@ -186,7 +186,7 @@ class VenueHealth:
 
 @dataclass(frozen=True, slots=True)
 class Ability:
-    """What the executor needs to do its work, as `griddb.health` watches it: the ledger's database, and the venue."""
+    """What the executor needs to work, as `gridrpc.database_health` watches it: the ledger's database and the venue."""
 
     database: Watched
     venue: VenueHealth

@@ -15,8 +15,8 @@ from typing import Any
 
 from griddb.errors import DatabaseError
 from griddb.first_connection import until_reachable
-from griddb.health import tell_health
 from gridrpc.crash import arm
+from gridrpc.database_health import tell_health
 from gridrpc.folders import usable_folder
 from gridrpc.logs import announce_listening, configure_logging
 from gridrpc.server import until_signal

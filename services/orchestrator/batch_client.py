@@ -12,7 +12,7 @@ from gridcore.model.actions import ActionResult, Outcome
 from gridcore.model.events import Plan
 from gridrpc.convert_orders import action_to_proto, result_from_proto
 from gridrpc.crash import around, crash_point
-from gridrpc.faults import Fault, InvalidArgument, Unavailable, fault_of
+from gridrpc.errors import Fault, InvalidArgument, Unavailable, fault_of
 from gridservice.steady import steady_ms
 from gridwright.v1 import executor_pb2, executor_pb2_grpc
 from orchestrator.backoff import FIRST_SECONDS, backoff_seconds

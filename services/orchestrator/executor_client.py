@@ -25,7 +25,7 @@ from gridrpc.convert_orders import (
     update_from_proto,
 )
 from gridrpc.convert_state import foreign_from_proto, funds_from_proto, state_from_proto, state_to_proto
-from gridrpc.faults import Fault, NotFound, OutOfRange, Unavailable, fault_of
+from gridrpc.errors import Fault, NotFound, OutOfRange, Unavailable, fault_of
 from gridservice.steady import steady_ms
 from gridwright.v1 import executor_pb2, executor_pb2_grpc
 from orchestrator.backoff import backoff_seconds

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from gridcore.model.slots import SlotStatus
 from gridcore.model.state import Mode
 from gridcore.risk.rules import unknown_orders
-from griddb.health import Watched
+from gridrpc.database_health import Watched
 from gridrpc.metrics import Figure
 from gridservice.troubles import Troubles
 from orchestrator.clock import now_ms

@@ -12,7 +12,7 @@ from gridcore.model.events import ModeChanged
 from gridcore.model.ids import parse_client_order_id
 from gridcore.model.orders import Role
 from gridcore.model.state import Mode, Rule, State
-from gridrpc.faults import FailedPrecondition
+from gridrpc.errors import FailedPrecondition
 from orchestrator.backoff import backoff_seconds
 from orchestrator.clock import now_ms
 from orchestrator.desk import Desk

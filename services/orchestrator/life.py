@@ -14,7 +14,7 @@ from gridcore.model.money import ZERO, canonical
 from gridcore.model.state import Mode, State
 from griddb.errors import DatabaseError
 from gridrpc.crash import crash_point
-from gridrpc.faults import Fault
+from gridrpc.errors import Fault
 from gridservice.troubles import Kind, Troubles
 from orchestrator import dbos_runtime, start, stranded
 from orchestrator.backoff import backoff_seconds

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from gridcore.model.events import ModeChanged
 from gridcore.model.state import State
-from gridrpc.faults import Fault, Unavailable
+from gridrpc.errors import Fault, Unavailable
 from orchestrator.desk import Desk
 from orchestrator.journal import JournalRow
 from orchestrator.loop import SymbolLoop

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from gridcore.model.events import ModeChanged
 from gridcore.model.state import Mode, Rule, State
-from gridrpc.faults import AlreadyExists, FailedPrecondition, Unavailable
+from gridrpc.errors import AlreadyExists, FailedPrecondition, Unavailable
 from orchestrator.clock import now_ms
 from orchestrator.journal import JournalRow
 from orchestrator.loop import Launcher

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import grpc
 
-from gridrpc.faults import fault_of
+from gridrpc.errors import fault_of
 from gridservice.troubles import Kind, Troubles
 from orchestrator.clock import now_ms
 from orchestrator.team import Team

@@ -9,7 +9,7 @@ from decimal import Decimal
 import grpc
 
 from gridrpc.convert_orders import parse_decimal
-from gridrpc.faults import fault_of
+from gridrpc.errors import fault_of
 from gridwright.v1 import models_pb2, pricemon_pb2, pricemon_pb2_grpc
 from orchestrator.backoff import backoff_seconds
 

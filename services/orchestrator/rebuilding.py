@@ -17,7 +17,7 @@ from gridcore.model.orders import Role
 from gridcore.model.state import Mode, RiskFlags, Rule, State, StateRebuilt
 from gridcore.risk.rules import unknown_orders
 from gridrpc.crash import around
-from gridrpc.faults import FailedPrecondition
+from gridrpc.errors import FailedPrecondition
 from orchestrator.backoff import backoff_seconds
 from orchestrator.clock import now_ms, now_ns
 from orchestrator.desk import Desk

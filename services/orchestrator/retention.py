@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import grpc
 
-from gridrpc.faults import Fault
+from gridrpc.errors import Fault
 from orchestrator import dbos_runtime
 from orchestrator.clock import now_ms
 from orchestrator.desk import Desk

@@ -8,9 +8,9 @@ from typing import Any
 import grpc
 
 from gridcore.model.state import Mode
-from griddb.health import Watched
 from gridrpc.convert_state import MODES, slot_to_proto
-from gridrpc.faults import FailedPrecondition, InvalidArgument, NotFound, Unavailable
+from gridrpc.database_health import Watched
+from gridrpc.errors import FailedPrecondition, InvalidArgument, NotFound, Unavailable
 from gridservice.troubles import Troubles
 from gridwright.v1 import models_pb2, orchestrator_pb2, orchestrator_pb2_grpc
 from orchestrator import dbos_runtime

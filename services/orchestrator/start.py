@@ -17,7 +17,7 @@ from gridcore.model.errors import GridRefusedError
 from gridcore.model.events import Plan
 from gridcore.model.state import State
 from gridrpc.crash import around, crash_point
-from gridrpc.faults import FailedPrecondition, InvalidArgument, NotFound
+from gridrpc.errors import FailedPrecondition, InvalidArgument, NotFound
 from orchestrator.backoff import backoff_seconds
 from orchestrator.bond import refuse_broken, refuse_forgetful
 from orchestrator.desk import Desk

@@ -5,7 +5,7 @@ from typing import Any
 
 import grpc
 
-from gridrpc.faults import FailedPrecondition, InvalidArgument, NotFound, Unavailable
+from gridrpc.errors import FailedPrecondition, InvalidArgument, NotFound, Unavailable
 from gridservice.troubles import Troubles
 from gridwright.v1 import models_pb2, pricemon_pb2, pricemon_pb2_grpc
 from pricemon.board import Outgoing, PriceBoard

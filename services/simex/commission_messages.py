@@ -2,7 +2,7 @@
 
 from decimal import Decimal, InvalidOperation
 
-from gridrpc.faults import InvalidArgument
+from gridrpc.errors import InvalidArgument
 from gridsim.fees import Commission, Discount, Rates
 from gridwright.v1 import simex_pb2
 

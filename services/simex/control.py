@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import grpc
 
-from gridrpc.faults import FailedPrecondition, Fault, InvalidArgument, NotFound
+from gridrpc.errors import FailedPrecondition, Fault, InvalidArgument, NotFound
 from gridsim.account import MAIN
 from gridsim.market import MarketTrade
 from gridsim.orders import Side as OrderSide

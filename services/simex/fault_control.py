@@ -2,7 +2,7 @@
 
 from decimal import Decimal, InvalidOperation
 
-from gridrpc.faults import InvalidArgument
+from gridrpc.errors import InvalidArgument
 from gridwright.v1 import simex_pb2
 from simex.clock import VenueClock
 from simex.fault_plan import FaultPlan

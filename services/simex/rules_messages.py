@@ -6,7 +6,7 @@ from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 
-from gridrpc.faults import InvalidArgument
+from gridrpc.errors import InvalidArgument
 from gridsim.filters import TradingStatus
 from gridsim.rules import SymbolRules
 from gridwright.v1 import simex_pb2

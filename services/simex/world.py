@@ -8,7 +8,7 @@ from typing import Any
 
 from google.protobuf.json_format import MessageToDict, ParseDict
 
-from gridrpc.faults import FailedPrecondition, InvalidArgument, NotFound
+from gridrpc.errors import FailedPrecondition, InvalidArgument, NotFound
 from gridsim.fees import EVERY
 from gridsim.rules import SymbolRules
 from gridwright.v1 import simex_pb2

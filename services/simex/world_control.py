@@ -1,6 +1,6 @@
 """The control RPC's half about what an exchange changes while its clients run: messages in, messages out."""
 
-from gridrpc.faults import InvalidArgument, NotFound
+from gridrpc.errors import InvalidArgument, NotFound
 from gridsim.account import MAIN
 from gridsim.rules import Refused
 from gridwright.v1 import simex_pb2

@@ -7,7 +7,7 @@ import pytest
 from grpc_status import rpc_status
 
 from gridctl.commands.operator import OperationError, Order, Verb, Word, operate, resolve_order
-from gridrpc.faults import FailedPrecondition, status_of
+from gridrpc.errors import FailedPrecondition, status_of
 from gridwright.v1 import executor_pb2, models_pb2, orchestrator_pb2
 
 PAUSE = Order(Verb.PAUSE, "BTC/USDT", "ann", "lunch", "r-1")

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
-from griddb import health
 from griddb.errors import UnreachableError
+from gridrpc import database_health
 
 
 class SlowToRefuse:
@@ -39,9 +39,9 @@ class Told:
 
 
 async def test_a_refusal_that_comes_while_nobody_waits_for_it_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "_EVERY_SECONDS", 0.05)
+    monkeypatch.setattr(database_health, "_EVERY_SECONDS", 0.05)
     database = SlowToRefuse()
     with pytest.raises(UnreachableError, match="refused"):
         async with asyncio.timeout(30):
-            await health.tell_health(Told(database), database)  # type: ignore[arg-type]  # of a server it needs this much
+            await database_health.tell_health(Told(database), database)  # type: ignore[arg-type]  # of a server it needs this much
     assert database.looks == 1

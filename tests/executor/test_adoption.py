@@ -14,7 +14,7 @@ from executor.ledger.requests import NewRequest
 from gridcore.model.actions import Fill, OrderUpdate, Outcome, PlaceOrder
 from gridcore.model.ids import client_order_id, id_prefix
 from gridcore.model.orders import OrderStatus, OrderType, Role, Side
-from gridrpc.faults import fault_of
+from gridrpc.errors import fault_of
 from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
 from gridtesting.live.executor import SYMBOL, LiveExecutor, running_executor
 from gridtesting.waiting import until

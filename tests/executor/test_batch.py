@@ -13,8 +13,8 @@ from gridcore.model.actions import CancelOrder, Outcome, PlaceOrder
 from gridcore.model.orders import OrderStatus
 from gridrpc import convert_orders as convert
 from gridrpc.channel import open_channel
-from gridrpc.faults import Fault as RpcFault
-from gridrpc.faults import fault_of
+from gridrpc.errors import Fault as RpcFault
+from gridrpc.errors import fault_of
 from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
 from gridtesting.live.executor import STEPWISE, SYMBOL, running_executor
 from gridtesting.waiting import until

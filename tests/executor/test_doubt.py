@@ -15,7 +15,7 @@ from executor.ledger.life import ActionStatus
 from executor.ports import VenueOrder
 from gridcore.model.actions import OrderUpdate, Outcome, PlaceOrder
 from gridcore.model.orders import OrderStatus
-from gridrpc.faults import fault_of
+from gridrpc.errors import fault_of
 from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
 from gridtesting.live.executor import QUICK, SYMBOL, LiveExecutor, running_executor
 from gridtesting.waiting import until

@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 from gridcore.model.actions import Outcome, PlaceOrder
-from gridrpc.faults import fault_of
+from gridrpc.errors import fault_of
 from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
 from gridtesting.live.executor import SYMBOL, CrashPoint, running_executor
 from gridtesting.waiting import until

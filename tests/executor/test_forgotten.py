@@ -10,8 +10,8 @@ import pytest
 from executor.ports import ReadFailedError
 from gridcore.model.actions import Fill, OrderUpdate, PlaceOrder
 from gridcore.model.orders import OrderStatus, Side
-from gridrpc.faults import Fault as Refusal
-from gridrpc.faults import fault_of
+from gridrpc.errors import Fault as Refusal
+from gridrpc.errors import fault_of
 from gridtesting.fakes.venue import FakeVenue, ManualClock
 from gridtesting.live.executor import STEPWISE, SYMBOL, LiveExecutor, running_executor
 from gridwright.v1 import executor_pb2, models_pb2

@@ -14,8 +14,8 @@ from executor.ledger.life import ActionStatus
 from executor.ports import TradeCursor, VenueOrder, VenueTrade
 from gridcore.model.actions import Fill, OrderUpdate, PlaceOrder
 from gridcore.model.orders import OrderStatus
-from gridrpc.faults import Fault as Refusal
-from gridrpc.faults import fault_of
+from gridrpc.errors import Fault as Refusal
+from gridrpc.errors import fault_of
 from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
 from gridtesting.live.executor import STEPWISE, SYMBOL, CrashPoint, LiveExecutor, running_executor
 from gridtesting.waiting import until

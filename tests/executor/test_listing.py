@@ -11,7 +11,7 @@ from executor.listing import SYMBOL_REFUSED
 from executor.ports import UnknownSymbolError
 from gridcore.model.actions import Outcome, PlaceOrder
 from gridrpc.convert_orders import action_to_proto, result_from_proto
-from gridrpc.faults import FailedPrecondition, fault_of
+from gridrpc.errors import FailedPrecondition, fault_of
 from gridtesting.fakes.venue import FakeVenue, ManualClock
 from gridtesting.live.executor import QUICK, SYMBOL, LiveExecutor, running_executor
 from gridtesting.waiting import until

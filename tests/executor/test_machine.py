@@ -28,7 +28,7 @@ from executor.sender import Sender
 from executor.service import Executor
 from gridcore.model.actions import Action, ActionResult, CancelOrder, Fill, OrderUpdate, Outcome, PlaceOrder
 from gridcore.model.orders import OrderStatus, OrderType, Role, Side
-from gridrpc.faults import AlreadyExists, FailedPrecondition
+from gridrpc.errors import AlreadyExists, FailedPrecondition
 from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
 from gridtesting.live.executor import STEPWISE, SYMBOL, CrashError, CrashPoint, fresh_ledger, mortal
 

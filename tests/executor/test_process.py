@@ -18,7 +18,7 @@ from gridcore.model.orders import OrderStatus, OrderType, Role, Side
 from griddeploy.process.child import Child
 from gridrpc import convert_orders as convert
 from gridrpc.channel import open_channel
-from gridrpc.faults import fault_of
+from gridrpc.errors import fault_of
 from gridtesting.live.databases import POSTGRES, SQLITE, Database
 from gridtesting.live.processes import run_to_end, start_listening
 from gridtesting.live.simex import SimexHandle, running_simex

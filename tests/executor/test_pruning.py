@@ -12,7 +12,7 @@ from executor.ledger import pruning
 from gridcore.model.actions import OrderUpdate, Outcome, PlaceOrder
 from gridcore.model.state import State, Totals
 from gridrpc.channel import open_channel
-from gridrpc.faults import fault_of
+from gridrpc.errors import fault_of
 from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
 from gridtesting.live.executor import STEPWISE, SYMBOL, CrashError, CrashPoint, LiveExecutor, running_executor
 from gridwright.v1 import executor_pb2

@@ -7,7 +7,7 @@ import grpc
 import pytest
 
 from gridcore.model.actions import Outcome, PlaceOrder
-from gridrpc.faults import FailedPrecondition, fault_of
+from gridrpc.errors import FailedPrecondition, fault_of
 from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
 from gridtesting.live.executor import SYMBOL, LiveExecutor, running_executor
 from gridtesting.waiting import until

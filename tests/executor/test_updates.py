@@ -12,7 +12,7 @@ import pytest
 from executor.ports import Hint
 from gridcore.model.actions import Fill, OrderUpdate, PlaceOrder
 from gridcore.model.orders import OrderStatus
-from gridrpc.faults import fault_of
+from gridrpc.errors import fault_of
 from gridtesting.fakes.venue import FakeVenue, ManualClock
 from gridtesting.live.executor import STEPWISE, SYMBOL, running_executor
 from gridwright.v1 import executor_pb2

@@ -6,7 +6,7 @@ from decimal import Decimal
 import grpc
 import pytest
 
-from gridrpc.faults import Unavailable, fault_of
+from gridrpc.errors import Unavailable, fault_of
 from gridtesting.live.orchestrator import BTC, START, Running, World, eventually, run_inside
 from gridtesting.waiting import until
 from gridwright.v1 import models_pb2, orchestrator_pb2

@@ -7,7 +7,7 @@ import grpc
 import pytest
 
 from gridrpc.channel import open_channel
-from gridrpc.faults import NotFound, fault_of
+from gridrpc.errors import NotFound, fault_of
 from gridtesting.live.orchestrator import BTC, START, World, run_inside
 from gridtesting.lockstep.gates import gates_before
 from gridtesting.waiting import until

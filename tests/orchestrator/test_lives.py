@@ -11,7 +11,7 @@ from gridcore.model.actions import PlaceOrder
 from gridcore.model.ids import client_order_id, id_prefix
 from gridcore.model.orders import OrderStatus, OrderType, Role, Side
 from gridcore.model.state import State
-from gridrpc.faults import FailedPrecondition, fault_of
+from gridrpc.errors import FailedPrecondition, fault_of
 from gridtesting.fakes.venue_model import ModelOrder
 from gridtesting.live.orchestrator import BTC, ETH, START, Running, World, eventually, run_inside, run_to_end
 from gridtesting.waiting import until

@@ -12,7 +12,7 @@ from gridcore.model.actions import ActionResult, Outcome, PlaceOrder
 from gridcore.model.ids import client_order_id, id_prefix
 from gridcore.model.orders import OrderStatus, OrderType, Role, Side
 from gridrpc.convert_plan import plan_from_json, plan_json
-from gridrpc.faults import FailedPrecondition
+from gridrpc.errors import FailedPrecondition
 from gridtesting.fakes.executor import Request
 from gridtesting.fakes.venue_model import ModelOrder
 from gridtesting.live.databases import SQLITE

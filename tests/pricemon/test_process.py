@@ -15,7 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from griddeploy.process.child import Child
 from gridrpc.channel import open_channel
-from gridrpc.faults import Unavailable, fault_of
+from gridrpc.errors import Unavailable, fault_of
 from gridtesting.fakes.tape_server import TapeServer
 from gridtesting.live.processes import run_to_end, start_listening
 from gridtesting.waiting import until

@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 from gridrpc.channel import open_channel
-from gridrpc.faults import InvalidArgument, NotFound, Unavailable, fault_of
+from gridrpc.errors import InvalidArgument, NotFound, Unavailable, fault_of
 from gridtesting.fakes.feed import ScriptedFeed
 from gridtesting.metrics import scrape
 from gridtesting.waiting import until

@@ -8,7 +8,7 @@ from gridcore.model.actions import Action, ActionResult, CancelOrder, Fill, Orde
 from gridcore.model.market_rules import MarketRules
 from gridcore.model.orders import OrderStatus, OrderType, Role, Side
 from gridrpc import convert_orders as convert
-from gridrpc.faults import InvalidArgument
+from gridrpc.errors import InvalidArgument
 from gridwright.v1 import models_pb2
 
 MONEY = st.decimals(min_value="0.00000001", max_value="1e12", places=8)

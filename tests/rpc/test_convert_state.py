@@ -23,7 +23,7 @@ from gridrpc.convert_plan import (
     results_json,
 )
 from gridrpc.convert_state import digest, state_from_json, state_from_proto, state_json, state_to_proto
-from gridrpc.faults import InvalidArgument
+from gridrpc.errors import InvalidArgument
 
 MONEY = st.decimals(min_value="0.00000001", max_value="1e12", places=8)
 SIGNED = st.decimals(min_value="-1e6", max_value="1e6", places=8)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gridrpc.faults import InvalidArgument
+from gridrpc.errors import InvalidArgument
 from gridrpc.number_range import MAX_STORED, check_numbers
 from gridwright.v1 import executor_pb2, models_pb2
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from griddeploy.free_ports import free_ports
-from gridrpc.probe import main
+from gridrpc.health_probe import main
 from gridrpc.server import start_server
 from gridwright.v1 import pricemon_pb2, pricemon_pb2_grpc
 
@@ -45,6 +45,6 @@ async def test_a_service_that_the_server_does_not_have_is_not_healthy(capsys: py
 def test_where_nothing_listens_the_process_ends_with_1_and_says_so() -> None:
     address = f"127.0.0.1:{free_ports(1)[0]}"
     done = subprocess.run(  # our own module
-        [sys.executable, "-m", "gridrpc.probe", address], check=False, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "gridrpc.health_probe", address], check=False, capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stdout) == (1, f"{address} server: UNAVAILABLE\n")

@@ -7,7 +7,7 @@ from google.protobuf import json_format
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-from gridrpc.protojson import from_json, to_dict, to_json
+from gridrpc.json_encoding import from_json, to_dict, to_json
 from gridwright.v1 import executor_pb2, models_pb2, orchestrator_pb2
 
 KINDS: list[type[Message]] = [

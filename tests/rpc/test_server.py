@@ -11,7 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from gridrpc.channel import open_channel, open_sync_channel
-from gridrpc.faults import (
+from gridrpc.errors import (
     AlreadyExists,
     FailedPrecondition,
     Fault,

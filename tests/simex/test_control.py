@@ -9,7 +9,7 @@ import aiohttp
 import grpc
 import pytest
 
-from gridrpc.faults import InvalidArgument, NotFound, fault_of
+from gridrpc.errors import InvalidArgument, NotFound, fault_of
 from gridsim.orders import Side
 from gridsim.rules import SymbolRules
 from gridtesting.live.simex import STILL_MARKET, SimexHandle, running_simex

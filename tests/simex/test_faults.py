@@ -11,7 +11,7 @@ import ccxt  # noqa: TID251  the client that simex is made for
 import grpc
 import pytest
 
-from gridrpc.faults import InvalidArgument, fault_of
+from gridrpc.errors import InvalidArgument, fault_of
 from gridrpc.settings import ConfigError
 from gridsim.market import Liquidity
 from gridtesting.live.simex import STILL_MARKET, SimexHandle, running_simex

@@ -9,7 +9,7 @@ import aiohttp
 import grpc
 import pytest
 
-from gridrpc.faults import FailedPrecondition, InvalidArgument, NotFound, fault_of
+from gridrpc.errors import FailedPrecondition, InvalidArgument, NotFound, fault_of
 from gridsim.orders import Side
 from gridsim.rules import SymbolRules
 from gridtesting.live.simex import BALANCES, NO_LIMITS, STILL_MARKET, SimexHandle, running_simex

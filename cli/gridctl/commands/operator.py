@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import grpc
 
-from gridrpc.faults import fault_of
+from gridrpc.errors import fault_of
 from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2, orchestrator_pb2, orchestrator_pb2_grpc
 
 T = TypeVar("T")

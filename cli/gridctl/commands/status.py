@@ -16,7 +16,7 @@ from gridctl.view.troubles import ShownTrouble, ask_troubles
 from griddeploy.deployment import ORCHESTRATOR, House
 from griddeploy.process.health import CHECK
 from gridrpc.channel import open_sync_channel
-from gridrpc.faults import Unavailable, fault_of
+from gridrpc.errors import Unavailable, fault_of
 from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2, orchestrator_pb2, orchestrator_pb2_grpc
 
 _CALL_SECONDS = 3.0

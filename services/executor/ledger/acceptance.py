@@ -12,7 +12,7 @@ from executor.ledger.requests import LedgerRequest, NewRequest, find
 from executor.ledger.schema import actions, orders, requests
 from gridcore.model.actions import Action, CancelOrder, Outcome, PlaceOrder
 from gridcore.model.money import canonical
-from gridrpc.faults import AlreadyExists, FailedPrecondition, InvalidArgument
+from gridrpc.errors import AlreadyExists, FailedPrecondition, InvalidArgument
 
 INTENT_ORDER = "INTENT"  # an order's status before it is sent, besides those of OrderStatus
 

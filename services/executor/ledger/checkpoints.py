@@ -11,7 +11,7 @@ from executor.ledger import fences, updates
 from executor.ledger.schema import checkpoints
 from gridcore.model.state import State
 from gridrpc.convert_state import state_json
-from gridrpc.faults import FailedPrecondition, OutOfRange
+from gridrpc.errors import FailedPrecondition, OutOfRange
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from executor.ledger import moves
 from executor.ledger.schema import fences
-from gridrpc.faults import FailedPrecondition
+from gridrpc.errors import FailedPrecondition
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from executor.ports import VenueOrder, VenueTrade
 from gridcore.model.actions import Fill, OrderUpdate
 from gridcore.model.money import canonical
 from gridcore.model.orders import OrderStatus, Side
-from gridrpc.faults import OutOfRange
+from gridrpc.errors import OutOfRange
 
 BELOW_FLOOR = "BELOW_FLOOR"  # the reason where what is asked for has been pruned
 

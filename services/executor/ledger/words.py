@@ -15,7 +15,7 @@ from executor.ledger.orders import OrderRecord
 from executor.ledger.requests import LedgerAction
 from executor.ledger.schema import words
 from gridcore.model.orders import OrderStatus
-from gridrpc.faults import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+from gridrpc.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 
 
 class Evidence(Enum):

@@ -24,7 +24,7 @@ from griddb.errors import DatabaseError
 from griddb.sqlite_file import BUSY_MS, PatientFile
 from gridrpc.convert_state import state_from_json, state_json
 from gridrpc.crash import around, crash_point
-from gridrpc.faults import InvalidArgument
+from gridrpc.errors import InvalidArgument
 from orchestrator.errors import ConflictError, DatabaseStopError, LeaseLostError, UnfinishableError
 from orchestrator.journal import JournalRow, Phase
 from orchestrator.store.locks import FileLock

@@ -11,7 +11,7 @@ from functools import cached_property
 from gridcore.model.slots import InventorySlot
 from gridcore.model.state import State
 from gridrpc.convert_state import digest_of_json, slot_to_proto, state_from_json, state_to_proto
-from gridrpc.protojson import to_json
+from gridrpc.json_encoding import to_json
 
 
 @dataclass(frozen=True)

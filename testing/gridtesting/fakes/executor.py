@@ -30,7 +30,7 @@ from gridrpc.convert_orders import (
     update_to_proto,
 )
 from gridrpc.convert_state import foreign_to_proto, funds_to_proto
-from gridrpc.faults import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, OutOfRange
+from gridrpc.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, OutOfRange
 from gridrpc.server import Server, start_server
 from gridtesting.fakes.venue_model import ModelOrder, VenueModel
 from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2

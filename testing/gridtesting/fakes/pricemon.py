@@ -11,7 +11,7 @@ from typing import Any
 import grpc
 
 from gridcore.model.money import canonical
-from gridrpc.faults import NotFound
+from gridrpc.errors import NotFound
 from gridrpc.server import Server, start_server
 from gridwright.v1 import models_pb2, pricemon_pb2, pricemon_pb2_grpc
 

@@ -18,7 +18,7 @@ from typing import Any
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, House
 from griddeploy.toml import to_toml
 from gridrpc.channel import open_sync_channel
-from gridrpc.probe import health
+from gridrpc.health_probe import health
 from gridtesting.live.forked import fork
 
 DEADLINE_SECONDS = 45.0

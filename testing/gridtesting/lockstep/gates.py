@@ -16,7 +16,7 @@ import grpc
 
 from gridcore.model.money import canonical
 from gridrpc.channel import open_channel
-from gridrpc.faults import fault_of
+from gridrpc.errors import fault_of
 from gridrpc.server import start_server
 from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2, pricemon_pb2, pricemon_pb2_grpc
 

@@ -13,7 +13,7 @@ from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from gridrpc.faults import InvalidArgument
+from gridrpc.errors import InvalidArgument
 
 M = TypeVar("M", bound=Message)
 _ToJson = Callable[[Any], object]

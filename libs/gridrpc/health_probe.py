@@ -1,4 +1,4 @@
-"""`python -m gridrpc.probe HOST:PORT [SERVICE]`: asks `grpc.health.v1` once. What a container calls its health check.
+"""`python -m gridrpc.health_probe HOST:PORT [SERVICE]`: asks `grpc.health.v1` once, as a container's health check.
 
 Exit codes: 0 it serves, 1 it does not, 2 the command cannot be used. One line says what was answered.
 """
@@ -19,7 +19,7 @@ _SECONDS = 3.0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Probes; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="gridrpc.probe", description="Asks a server for its health, once.")
+    parser = argparse.ArgumentParser(prog="gridrpc.health_probe", description="Asks a server for its health, once.")
     parser.add_argument("address", metavar="HOST:PORT")
     parser.add_argument("service", nargs="?", default="", help="full name of one service; default: the whole server")
     asked = parser.parse_args(arguments)
