@@ -29,7 +29,7 @@ from griddeploy.demo.config import Stage
 from griddeploy.demo.tapes import TapeInfo, is_step, tape_info
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, read_house
 from gridrpc.channel import open_sync_channel
-from gridrpc.settings import ConfigError
+from gridservice.config_file import ConfigError
 
 
 def main() -> None:

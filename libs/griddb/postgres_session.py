@@ -25,7 +25,7 @@ from griddb.commit_marks import Mark
 from griddb.errors import DamagedError, UnreachableError
 from griddb.pauses import pauses
 from griddb.urls import shown
-from gridrpc.logs import without_secrets
+from gridservice.logs import without_secrets
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

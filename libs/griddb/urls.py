@@ -7,7 +7,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError
 
-from gridrpc.settings import ConfigError, Table
+from gridservice.config_file import ConfigError, Table
 
 VARIABLE = "DATABASE_URL"
 _DRIVER = "postgresql+psycopg"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from griddeploy.process.child import Service
-from gridrpc.settings import MISSING, ConfigError, Table, read_toml
+from gridservice.config_file import MISSING, ConfigError, Table, read_toml
 
 SIMEX, PRICEMON, EXECUTOR, ORCHESTRATOR = "simex", "pricemon", "executor", "orchestrator"
 DEFAULT_BOT = "gridwright"

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from gridrpc.settings import ConfigError
+from gridservice.config_file import ConfigError
 
 MARKER = ".made-by-gridwright"
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from gridrpc.metrics import Figure
 from gridrpc.server import Server
+from gridservice.metrics import Figure
 from gridwright.v1 import models_pb2
 
 HEALTH_NAME = "gridwright.trouble-free"

@@ -24,12 +24,12 @@ from executor.throttle import share_silence
 from executor.venue_health import Ability
 from griddb.errors import DatabaseError
 from griddb.first_connection import until_reachable
-from gridrpc.crash import arm
 from gridrpc.database_health import tell_health
-from gridrpc.logs import announce_listening, configure_logging
-from gridrpc.metrics import told_at
 from gridrpc.server import Server, start_server, until_signal
-from gridrpc.settings import HIDDEN, ConfigError, read_toml
+from gridservice.config_file import HIDDEN, ConfigError, read_toml
+from gridservice.crash_point import arm
+from gridservice.logs import announce_listening, configure_logging
+from gridservice.metrics import told_at
 from gridservice.silence import SharedSilence, address_of
 from gridservice.troubles import publish_health
 from gridwright.v1 import executor_pb2, executor_pb2_grpc

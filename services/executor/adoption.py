@@ -15,8 +15,8 @@ from executor.recorder import Recorder
 from executor.standing import Standing
 from gridcore.model.ids import parse_client_order_id
 from gridcore.model.money import ZERO, canonical
-from gridrpc.crash import around
 from gridrpc.errors import FailedPrecondition
+from gridservice.crash_point import around
 
 _log = logging.getLogger(__name__)
 

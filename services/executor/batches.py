@@ -14,7 +14,7 @@ from executor.rate_limit import Priority
 from executor.sender import Sender, need_of
 from executor.throttle import PATIENCE_MS
 from gridcore.model.actions import ActionResult
-from gridrpc.crash import around
+from gridservice.crash_point import around
 
 _MOST_IN_FLIGHT = 8  # of one batch: enough to hide the round trip, few enough for any venue's burst limit
 

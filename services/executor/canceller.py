@@ -25,7 +25,7 @@ from executor.throttle import Throttle
 from executor.verdict import Verdict
 from gridcore.model.actions import CancelOrder, Outcome
 from gridcore.model.orders import OrderStatus
-from gridrpc.crash import around
+from gridservice.crash_point import around
 
 _log = logging.getLogger(__name__)
 

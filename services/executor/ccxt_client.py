@@ -7,8 +7,8 @@ import ccxt.pro  # noqa: TID251  # one of the adapter's modules
 
 from executor.ccxt_tolerance import tolerate
 from executor.config import VenueSettings
-from gridrpc.settings import ConfigError
-from gridrpc.venue_client import enter_sandbox, load_spot_only, rebased, retrieve_rejections, send_once
+from gridservice.config_file import ConfigError
+from gridservice.venue_client import enter_sandbox, load_spot_only, rebased, retrieve_rejections, send_once
 
 _BINANCE_ARRAYS = ("/openOrders", "/allOrders", "/myTrades")
 

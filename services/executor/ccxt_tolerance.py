@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from gridrpc.venue_client import read_each_market
+from gridservice.venue_client import read_each_market
 
 UNREADABLE = "unreadable"
 """The key of a husk under which it is said why it is one."""

@@ -36,7 +36,7 @@ from gridcore.model.actions import PlaceOrder
 from gridcore.model.market_rules import MarketRules
 from gridcore.model.money import canonical
 from gridcore.model.orders import OrderType
-from gridrpc.settings import did_you_mean
+from gridservice.config_file import did_you_mean
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)

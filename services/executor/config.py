@@ -10,8 +10,8 @@ from executor.ledger.store import sqlite_url
 from executor.rate_limit import DEFAULT_SHARE, LARGEST_SHARE, LEAST_SHARE, RateLimit
 from executor.venue_policy import find_row, policy, row_name
 from griddb.urls import DatabaseSettings, read_database
-from gridrpc.folders import usable_folder
-from gridrpc.settings import MISSING, ConfigError, Table
+from gridservice.config_file import MISSING, ConfigError, Table
+from gridservice.data_folder import usable_folder
 
 DEFAULT_DATA_DIR = ".gridwright/executor"
 _KEY, _SECRET = "GRIDWRIGHT_API_KEY", "GRIDWRIGHT_API_SECRET"  # names of variables

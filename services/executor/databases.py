@@ -9,7 +9,7 @@ from executor.config import DEFAULT_DATA_DIR
 from executor.ledger.store import LOCK_KEY, SCHEMA, ledger_file, lock_file
 from griddb.inventory import Holding, Unit, file_holding, schema_holding
 from griddb.urls import read_database
-from gridrpc.settings import Table
+from gridservice.config_file import Table
 
 SERVICE = "executor"
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from executor.service import Executor
-from gridrpc.metrics import Figure
+from gridservice.metrics import Figure
 
 
 def figures(executor: Executor) -> Iterator[Figure]:

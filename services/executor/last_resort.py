@@ -22,8 +22,8 @@ from executor.resolver import Resolver
 from gridcore.model.actions import PlaceOrder
 from gridcore.model.money import ZERO
 from gridcore.model.orders import OrderStatus
-from gridrpc.crash import around
 from gridrpc.errors import FailedPrecondition, NotFound, Unavailable
+from gridservice.crash_point import around
 
 
 class LastResort:

@@ -14,7 +14,7 @@ from executor.ports import ReadFailedError, TradeCursor, UnreadableError, Venue,
 from executor.reads import Reader
 from gridcore.model.actions import PlaceOrder
 from gridcore.model.money import canonical
-from gridrpc.crash import around
+from gridservice.crash_point import around
 
 _LONGEST_WINDOW_MS = 60_000  # Binance's longest recvWindow: for a request whose own was not recorded
 _AHEAD_MS = 1_000  # a venue accepts timestamps up to this far ahead of its clock

@@ -19,7 +19,7 @@ from executor.standing import Standing
 from executor.throttle import Throttle
 from executor.verdict import Verdict
 from gridcore.model.actions import Outcome, PlaceOrder
-from gridrpc.crash import around
+from gridservice.crash_point import around
 
 _log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from executor.ports import ReadFailedError, TradeCursor, UnreadableError, Venue,
 from executor.reads import Reader
 from executor.standing import Standing
 from gridcore.model.orders import OrderStatus
-from gridrpc.crash import around
+from gridservice.crash_point import around
 
 _log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from executor.reads import Reader
 from executor.recorder import Recorder
 from executor.standing import Standing
 from gridcore.model.actions import PlaceOrder
-from gridrpc.crash import around
+from gridservice.crash_point import around
 
 _log = logging.getLogger(__name__)
 

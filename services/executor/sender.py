@@ -20,7 +20,7 @@ from executor.throttle import BlockedError, Throttle, Ticket
 from executor.verdict import Verdict
 from gridcore.model.actions import Action, ActionResult, CancelOrder, Outcome, PlaceOrder
 from gridcore.model.orders import Role
-from gridrpc.crash import around
+from gridservice.crash_point import around
 
 _log = logging.getLogger(__name__)
 

@@ -41,7 +41,7 @@ from executor.throttle import Throttle, in_background
 from executor.unreadable import Unreadables
 from executor.venue_health import VenueHealth
 from executor.watch import Watch
-from gridrpc.crash import around, crash_point
+from gridservice.crash_point import around, crash_point
 from gridservice.troubles import Troubles
 
 _log = logging.getLogger(__name__)

@@ -12,9 +12,9 @@ from executor.ports import ReadFailedError, VenueOrder
 from executor.service import Executor
 from gridcore.model.money import canonical
 from gridrpc import convert_orders, convert_state
-from gridrpc.crash import around, crash_point
 from gridrpc.errors import InvalidArgument, NotFound, OutOfRange, Unavailable
-from gridrpc.settings import did_you_mean
+from gridservice.config_file import did_you_mean
+from gridservice.crash_point import around, crash_point
 from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2
 
 T = TypeVar("T")

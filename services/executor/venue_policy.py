@@ -12,7 +12,7 @@ from pathlib import Path
 from executor.rate_limit import RateLimit
 from executor.venue_row import VenueRow, packaged_row, packaged_rows, read_row
 from gridcore.model.ids import ALPHABET, LENGTH
-from gridrpc.settings import ConfigError
+from gridservice.config_file import ConfigError
 
 ROW_FIELD = "executor.venue_row"
 SIMEX = "simex"

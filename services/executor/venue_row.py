@@ -15,7 +15,7 @@ from typing import Any
 
 from executor.rate_limit import LimitKind, RateLimit
 from executor.request_weights import RequestWeights
-from gridrpc.settings import ConfigError, Table, read_toml
+from gridservice.config_file import ConfigError, Table, read_toml
 
 
 class Source(Enum):

@@ -18,7 +18,7 @@ from executor.reads import Reader
 from executor.recorder import Recorder
 from executor.stream_trust import StreamTrust
 from executor.unreadable import Unreadables, sentence
-from gridrpc.crash import around
+from gridservice.crash_point import around
 
 _log = logging.getLogger(__name__)
 

@@ -15,12 +15,12 @@ from typing import Any
 
 from griddb.errors import DatabaseError
 from griddb.first_connection import until_reachable
-from gridrpc.crash import arm
 from gridrpc.database_health import tell_health
-from gridrpc.folders import usable_folder
-from gridrpc.logs import announce_listening, configure_logging
 from gridrpc.server import until_signal
-from gridrpc.settings import ConfigError
+from gridservice.config_file import ConfigError
+from gridservice.crash_point import arm
+from gridservice.data_folder import usable_folder
+from gridservice.logs import announce_listening, configure_logging
 from orchestrator.config import Settings, load_settings
 from orchestrator.errors import StopError
 from orchestrator.service import running

@@ -11,11 +11,11 @@ import grpc
 from gridcore.model.actions import ActionResult, Outcome
 from gridcore.model.events import Plan
 from gridrpc.convert_orders import action_to_proto, result_from_proto
-from gridrpc.crash import around, crash_point
 from gridrpc.errors import Fault, InvalidArgument, Unavailable, fault_of
+from gridservice.backoff import FIRST_SECONDS, backoff_seconds
+from gridservice.crash_point import around, crash_point
 from gridservice.steady import steady_ms
 from gridwright.v1 import executor_pb2, executor_pb2_grpc
-from orchestrator.backoff import FIRST_SECONDS, backoff_seconds
 from orchestrator.bridge import Bridge
 from orchestrator.clock import now_ms
 from orchestrator.errors import UnfinishableError

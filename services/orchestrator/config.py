@@ -10,7 +10,7 @@ from typing import Any
 from gridcore.model.config import GridConfig, GridMode, RiskConfig, Spacing
 from gridcore.model.money import ZERO, canonical
 from griddb.urls import DatabaseSettings, read_database
-from gridrpc.settings import MISSING, ConfigError, Table, read_toml
+from gridservice.config_file import MISSING, ConfigError, Table, read_toml
 from orchestrator.engine import EngineKind
 
 DEFAULT_DATA_DIR = ".gridwright/orchestrator"

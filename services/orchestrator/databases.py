@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from griddb.inventory import Holding, Unit, file_holding, schema_holding
 from griddb.urls import read_database
-from gridrpc.settings import Table
+from gridservice.config_file import Table
 from orchestrator.config import DEFAULT_DATA_DIR
 from orchestrator.dbos_runtime import sqlite_path
 from orchestrator.dbos_schema import DbosSchema

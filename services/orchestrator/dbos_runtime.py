@@ -14,7 +14,7 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, Wo
 from sqlalchemy.exc import OperationalError
 
 from griddb.errors import SchemaError
-from gridrpc.crash import around
+from gridservice.crash_point import around
 from orchestrator import workflows
 from orchestrator.dbos_pauses import shorten_pauses
 from orchestrator.dbos_schema import DbosSchema

@@ -10,7 +10,7 @@ from typing import ParamSpec, TypeVar
 
 from dbos import DBOS
 
-from gridrpc.crash import around, crash_point
+from gridservice.crash_point import around, crash_point
 
 P = ParamSpec("P")
 T = TypeVar("T")

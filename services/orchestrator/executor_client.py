@@ -26,9 +26,9 @@ from gridrpc.convert_orders import (
 )
 from gridrpc.convert_state import foreign_from_proto, funds_from_proto, state_from_proto, state_to_proto
 from gridrpc.errors import Fault, NotFound, OutOfRange, Unavailable, fault_of
+from gridservice.backoff import backoff_seconds
 from gridservice.steady import steady_ms
 from gridwright.v1 import executor_pb2, executor_pb2_grpc
-from orchestrator.backoff import backoff_seconds
 from orchestrator.errors import BrokenBondError, SymbolRefusedError, UnfinishableError
 from orchestrator.host_clock import HostClock
 from orchestrator.peer import Peer

@@ -7,7 +7,7 @@ from gridcore.model.slots import SlotStatus
 from gridcore.model.state import Mode
 from gridcore.risk.rules import unknown_orders
 from gridrpc.database_health import Watched
-from gridrpc.metrics import Figure
+from gridservice.metrics import Figure
 from gridservice.troubles import Troubles
 from orchestrator.clock import now_ms
 from orchestrator.desk import Desk

@@ -13,7 +13,7 @@ from gridcore.model.ids import parse_client_order_id
 from gridcore.model.orders import Role
 from gridcore.model.state import Mode, Rule, State
 from gridrpc.errors import FailedPrecondition
-from orchestrator.backoff import backoff_seconds
+from gridservice.backoff import backoff_seconds
 from orchestrator.clock import now_ms
 from orchestrator.desk import Desk
 from orchestrator.mode_changes import ModeChanger

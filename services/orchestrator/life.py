@@ -13,11 +13,11 @@ from gridcore.model.events import Plan
 from gridcore.model.money import ZERO, canonical
 from gridcore.model.state import Mode, State
 from griddb.errors import DatabaseError
-from gridrpc.crash import crash_point
 from gridrpc.errors import Fault
+from gridservice.backoff import backoff_seconds
+from gridservice.crash_point import crash_point
 from gridservice.troubles import Kind, Troubles
 from orchestrator import dbos_runtime, start, stranded
-from orchestrator.backoff import backoff_seconds
 from orchestrator.config import Settings
 from orchestrator.dbos_runtime import WorkflowRecord
 from orchestrator.errors import (

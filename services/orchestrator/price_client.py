@@ -10,8 +10,8 @@ import grpc
 
 from gridrpc.convert_orders import parse_decimal
 from gridrpc.errors import fault_of
+from gridservice.backoff import backoff_seconds
 from gridwright.v1 import models_pb2, pricemon_pb2, pricemon_pb2_grpc
-from orchestrator.backoff import backoff_seconds
 
 log = logging.getLogger(__name__)
 

@@ -16,9 +16,9 @@ from gridcore.model.events import Plan
 from gridcore.model.orders import Role
 from gridcore.model.state import Mode, RiskFlags, Rule, State, StateRebuilt
 from gridcore.risk.rules import unknown_orders
-from gridrpc.crash import around
 from gridrpc.errors import FailedPrecondition
-from orchestrator.backoff import backoff_seconds
+from gridservice.backoff import backoff_seconds
+from gridservice.crash_point import around
 from orchestrator.clock import now_ms, now_ns
 from orchestrator.desk import Desk
 from orchestrator.errors import BrokenBondError, LeaseLostError, UnfinishableError

@@ -13,8 +13,8 @@ from typing import Any
 import grpc
 
 from gridrpc.channel import open_channel, open_sync_channel
-from gridrpc.metrics import told_at
 from gridrpc.server import Server, start_server
+from gridservice.metrics import told_at
 from gridservice.troubles import publish_health
 from gridwright.v1 import (
     executor_pb2_grpc,

@@ -16,9 +16,9 @@ from gridcore.model.actions import ActionResult
 from gridcore.model.errors import GridRefusedError
 from gridcore.model.events import Plan
 from gridcore.model.state import State
-from gridrpc.crash import around, crash_point
 from gridrpc.errors import FailedPrecondition, InvalidArgument, NotFound
-from orchestrator.backoff import backoff_seconds
+from gridservice.backoff import backoff_seconds
+from gridservice.crash_point import around, crash_point
 from orchestrator.bond import refuse_broken, refuse_forgetful
 from orchestrator.desk import Desk
 from orchestrator.errors import BrokenBondError, ConfigRefusedError, LeaseLostError, UnfinishableError

@@ -14,9 +14,9 @@ from typing import Any
 import ccxt.async_support as ccxt_rest  # noqa: TID251 – this is the adapter
 import ccxt.pro as ccxt_pro  # noqa: TID251 – this is the adapter
 
-from gridrpc.settings import ConfigError
-from gridrpc.venue_client import enter_sandbox, load_spot_only, read_each_market, rebased, retrieve_rejections
+from gridservice.config_file import ConfigError
 from gridservice.silence import SharedSilence, address_of
+from gridservice.venue_client import enter_sandbox, load_spot_only, read_each_market, rebased, retrieve_rejections
 from pricemon.config import Venue
 from pricemon.ports import FeedLost, Observation, Part, Quote, Ticker, Trade, not_listed
 from pricemon.silence import SilentError, check_silence, keep_silences

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from gridrpc.settings import ConfigError, Table, read_toml
+from gridservice.config_file import ConfigError, Table, read_toml
 
 
 @dataclass(frozen=True, slots=True)

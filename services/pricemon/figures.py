@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from gridrpc.metrics import Figure
+from gridservice.metrics import Figure
 from gridservice.troubles import Troubles
 from pricemon.board import PriceBoard
 from pricemon.clock import Clock

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
 
-from gridrpc.metrics import told_at
 from gridrpc.server import start_server
+from gridservice.metrics import told_at
 from gridservice.troubles import Troubles, publish_health
 from gridwright.v1 import pricemon_pb2, pricemon_pb2_grpc
 from pricemon.board import PriceBoard

@@ -10,9 +10,9 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from gridrpc.logs import configure_logging
 from gridrpc.server import until_signal
-from gridrpc.settings import ConfigError, read_toml
+from gridservice.config_file import ConfigError, read_toml
+from gridservice.logs import configure_logging
 from simex.config import Settings, read_settings
 from simex.server import Simex, serving
 from simex.store import BookInUse

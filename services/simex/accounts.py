@@ -4,7 +4,7 @@ import ipaddress
 import re
 from collections.abc import Collection, Mapping
 
-from gridrpc.settings import HIDDEN, ConfigError, Table
+from gridservice.config_file import HIDDEN, ConfigError, Table
 from gridsim.account import MAIN, ZERO, Balance
 from simex.keys import ApiKey
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import Enum
 from pathlib import Path
 
-from gridrpc.settings import ConfigError, Table
+from gridservice.config_file import ConfigError, Table
 from gridsim.account import MAIN, Balance
 from gridsim.market import Liquidity, Queue
 from gridsim.rules import SymbolRules

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from decimal import Decimal
 
-from gridrpc.settings import ConfigError, Table
+from gridservice.config_file import ConfigError, Table
 from simex.fault_plan import FaultPlan
 from simex.faults import ANY, HOLD_MS, BadFault, Fault, Kind, Places, check
 

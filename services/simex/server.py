@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from gridrpc.folders import usable_folder
 from gridrpc.server import start_server
+from gridservice.data_folder import usable_folder
 from gridwright.v1 import simex_pb2, simex_pb2_grpc
 from simex.clock import VenueClock, wall_clock_ms
 from simex.config import MarketSettings, Settings

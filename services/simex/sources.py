@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from gridrpc.settings import ConfigError
+from gridservice.config_file import ConfigError
 from gridsim.market import Source
 from gridsim.simulation import Simulation
 from gridsim.tape import Tape

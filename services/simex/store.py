@@ -12,7 +12,7 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
-from gridrpc.settings import ConfigError
+from gridservice.config_file import ConfigError
 from gridsim.account import Balance
 from gridsim.orders import Order, OrderList, Trade
 from gridsim.outcome import Outcome

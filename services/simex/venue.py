@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from gridrpc.settings import ConfigError
+from gridservice.config_file import ConfigError
 from gridsim.account import Account, Balance
 from gridsim.book import Book
 from gridsim.exchange import Exchange

@@ -15,7 +15,7 @@ from gridbench.case import CASES, Case
 from gridbench.engine_subject import engine
 from gridbench.place import OpenSubject, Place
 from gridbench.usage import bytes_written
-from gridrpc.logs import configure_logging
+from gridservice.logs import configure_logging
 
 SUBJECTS: Mapping[str, OpenSubject] = {
     "engine": lambda place: engine(place, CASES),

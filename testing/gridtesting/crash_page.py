@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator, Mapping
 
-from gridrpc.crash_points import MOMENTS, WRITES
+from gridservice.crash_point_names import MOMENTS, WRITES
 
 _HEAD = """# Crash points
 
@@ -17,9 +17,10 @@ that is off costs some 40 ns. They are for tests: a process that was told to die
 | | with `stop:` before it, where to stop, by SIGSTOP, until somebody sends SIGCONT: `stop:executor.told:3` |
 | `GRIDWRIGHT_CRASH_TRACE` | a file that gets the name of each pass, one a line; alone it only counts |
 
-A name that does not exist ends the start with exit code 2. This page is drawn from `libs/gridrpc/crash_points.py` by
-`python -m gridtesting.crash_page`. Tests walk the source: every transaction that writes, every call that places or
-cancels, and all that DBOS records lies between crash points, and every name is used once.
+A name that does not exist ends the start with exit code 2. This page is drawn from
+`libs/gridservice/crash_point_names.py` by `python -m gridtesting.crash_page`. Tests walk the source: every transaction
+that writes, every call that places or cancels, and all that DBOS records lies between crash points, and every name is
+used once.
 
 A case of the matrix has an id, `point/phase/fault`, and is played by `python -m gridchaos --case ID`. In
 `executor.place.after:2/fill/none` an order is filled, and the executor dies after its second place from there.

@@ -15,7 +15,7 @@ from dataclasses import replace
 from enum import Enum
 from typing import Any
 
-from gridrpc.settings import ConfigError
+from gridservice.config_file import ConfigError
 
 WITHOUT = "GRIDTESTING_WITHOUT"
 

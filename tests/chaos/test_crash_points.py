@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 import executor
-from gridrpc.crash import ANY, CRASH, TRACE, arm, around, crash_point
-from gridrpc.crash_points import CRASH_POINTS
-from gridrpc.settings import ConfigError
+from gridservice.config_file import ConfigError
+from gridservice.crash_point import ANY, CRASH, TRACE, arm, around, crash_point
+from gridservice.crash_point_names import CRASH_POINTS
 from gridtesting.crash_page import page
 from gridtesting.crash_scan import Scan, scan
 
@@ -119,7 +119,7 @@ def test_a_write_between_crash_points_and_a_read_are_in_order(tmp_path: Path) ->
     ("wanted", "remedy"),
     [
         pytest.param("executor.acept.before", "did you mean executor.accept.before", id="misspelt"),
-        pytest.param("nothing.like.it", "give a name of gridrpc.crash_points", id="unlike any"),
+        pytest.param("nothing.like.it", "give a name of gridservice.crash_point_names", id="unlike any"),
         pytest.param("executor.told:0", "whole number from 1", id="pass 0"),
         pytest.param("executor.told:often", "whole number from 1", id="pass no number"),
         pytest.param(f"{ANY}:", "whole number from 1", id="pass missing"),
@@ -159,7 +159,7 @@ def test_a_service_says_in_a_sentence_that_there_is_no_such_point(service: str, 
 def test_a_process_dies_at_the_pass_that_it_was_told(wanted: str, passed: list[str], tmp_path: Path) -> None:
     body = (
         "import os\n"
-        "from gridrpc.crash import arm, around, crash_point\n"
+        "from gridservice.crash_point import arm, around, crash_point\n"
         "arm(os.environ)\n"
         "for _ in range(3):\n"
         "    crash_point('executor.told')\n"
@@ -177,7 +177,7 @@ def test_a_process_dies_at_the_pass_that_it_was_told(wanted: str, passed: list[s
 def test_a_process_stops_at_the_point_that_it_was_told_and_goes_on_when_it_may(tmp_path: Path) -> None:
     body = (
         "import os\n"
-        "from gridrpc.crash import arm, crash_point\n"
+        "from gridservice.crash_point import arm, crash_point\n"
         "arm(os.environ)\n"
         "for _ in range(3):\n"
         "    crash_point('executor.told')\n"

@@ -12,7 +12,7 @@ from gridchaos.databases.cases import CASES, play
 from gridchaos.harness.deployment import still_house
 from gridchaos.harness.grid_driver import DEADLINE_SECONDS, Grid
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR
-from gridrpc.settings import read_toml
+from gridservice.config_file import read_toml
 from gridtesting.live.disks import NotPermittedError
 from gridtesting.live.processes import Stack
 from gridwright.v1 import models_pb2

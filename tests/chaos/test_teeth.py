@@ -9,7 +9,7 @@ import pytest
 
 from gridchaos.matrix.case import Case
 from gridchaos.matrix.player import play
-from gridrpc.settings import ConfigError
+from gridservice.config_file import ConfigError
 from gridtesting.mutant import WITHOUT, Rule, rules_of
 
 TEETH = {

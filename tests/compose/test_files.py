@@ -15,7 +15,7 @@ import orchestrator.config
 import pricemon.config
 from griddeploy.demo.config import example
 from griddeploy.deployment import read_house
-from gridrpc.settings import read_toml
+from gridservice.config_file import read_toml
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))

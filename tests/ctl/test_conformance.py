@@ -21,7 +21,7 @@ from gridcore.model.actions import PlaceOrder
 from gridcore.model.orders import OrderType, Role, Side
 from gridctl.commands.conformance import Options, run_conformance
 from gridctl.view.screen import Screen
-from gridrpc.settings import ConfigError, Table
+from gridservice.config_file import ConfigError, Table
 from gridtesting.live.simex import SimexHandle, running_simex
 
 LIVE = {"NEW", "PARTIALLY_FILLED"}

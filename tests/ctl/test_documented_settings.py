@@ -18,7 +18,7 @@ import pricemon.config
 import simex.config
 from griddeploy.demo.config import example
 from griddeploy.toml import to_toml
-from gridrpc.settings import ConfigError, read_toml
+from gridservice.config_file import ConfigError, read_toml
 
 DOCS = Path(__file__).parents[2] / "docs"
 DOCUMENTS = (DOCS / "configuration.md", DOCS / "simex.md", DOCS / "faults.md")

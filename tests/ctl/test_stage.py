@@ -22,7 +22,7 @@ from griddeploy.free_ports import free_ports
 from griddeploy.process.random_kills import victims
 from griddeploy.run_folder import MARKER, fresh_folder
 from griddeploy.toml import to_toml
-from gridrpc.settings import ConfigError, Table
+from gridservice.config_file import ConfigError, Table
 from orchestrator.config import load_settings
 from pricemon.config import read_settings as read_pricemon
 from simex.config import read_settings as read_simex

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from griddb.urls import DatabaseSettings, parse_url, read_database, shown
-from gridrpc.settings import ConfigError, Table
+from gridservice.config_file import ConfigError, Table
 
 OWN, SHARED, VARIABLE = "postgresql://h/own", "postgresql://h/shared", "postgresql://h/variable"
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from executor.config import Settings, read_settings
-from gridrpc.settings import ConfigError, Table
+from gridservice.config_file import ConfigError, Table
 
 KEYS = {"GRIDWRIGHT_API_KEY": "the-key", "GRIDWRIGHT_API_SECRET": "the-secret"}
 

@@ -26,7 +26,7 @@ from executor.venue_row import (
 from gridcore.model.ids import ALPHABET, LENGTH, client_order_id, id_prefix
 from gridcore.model.orders import Role
 from griddeploy.toml import to_toml
-from gridrpc.settings import ConfigError, Table
+from gridservice.config_file import ConfigError, Table
 from simex.limits import LimitSettings
 from simex.params import Params
 from simex.weights import WEIGHTS

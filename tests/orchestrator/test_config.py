@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gridrpc.settings import ConfigError
+from gridservice.config_file import ConfigError
 from orchestrator.config import load_settings
 from orchestrator.engine import EngineKind
 

@@ -11,7 +11,7 @@ from gridcore.model.orders import Role
 from gridcore.model.slots import PositionStatus
 from gridcore.model.state import Mode, State
 from gridrpc.convert_state import state_from_proto
-from gridrpc.crash import CRASH
+from gridservice.crash_point import CRASH
 from gridtesting.live.orchestrator import BTC, Running, World, run_inside, run_to_end, spawn
 from gridtesting.waiting import until
 from gridwright.v1 import executor_pb2

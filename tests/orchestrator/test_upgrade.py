@@ -18,7 +18,7 @@ from gridctl.__main__ import run
 from gridctl.cli import parser
 from griddeploy.free_ports import free_ports
 from griddeploy.process.child import Child, Service
-from gridrpc.crash import CRASH
+from gridservice.crash_point import CRASH
 from gridtesting.live.databases import POSTGRES, SQLITE
 from gridtesting.live.forked import start_forked
 from gridtesting.live.orchestrator import BTC, Client, World, client_of, eventually, run_inside, trading

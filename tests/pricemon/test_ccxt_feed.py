@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gridrpc.venue_client import rebased
+from gridservice.venue_client import rebased
 from gridtesting.fakes.tape_server import Frame, TapeServer, read_frames
 from gridtesting.waiting import until
 from pricemon.ccxt_feed import CcxtFeed, build_exchange, number

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gridrpc.settings import ConfigError
+from gridservice.config_file import ConfigError
 from pricemon.ccxt_feed import build_exchange
 from pricemon.config import Patience, Venue, read_settings
 

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from gridrpc.logs import LineFormatter, announce_listening, without_secrets
+from gridservice.logs import LineFormatter, announce_listening, without_secrets
 
 
 def record(message: str, *arguments: object, failure: BaseException | None = None) -> logging.LogRecord:

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from gridrpc.metrics import Figure, told_at
+from gridservice.metrics import Figure, told_at
 from gridtesting.metrics import scrape
 
 ANY = "127.0.0.1:0"

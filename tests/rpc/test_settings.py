@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gridrpc.settings import ConfigError, Table, read_toml
+from gridservice.config_file import ConfigError, Table, read_toml
 
 
 class Colour(Enum):

@@ -16,7 +16,7 @@ from executor.ccxt_client import make_client
 from executor.ccxt_venue import CcxtVenue
 from executor.config import Settings as ExecutorSettings
 from executor.config import read_settings as read_executor_settings
-from gridrpc.settings import ConfigError, Table, read_toml
+from gridservice.config_file import ConfigError, Table, read_toml
 from gridtesting.fakes.canned_server import CannedServer, Dropped, canned
 from pricemon.ccxt_feed import CcxtFeed, build_exchange
 from pricemon.config import Venue

@@ -10,7 +10,7 @@ import aiohttp
 import ccxt.async_support  # noqa: TID251  the client that simex is made for
 import pytest
 
-from gridrpc.settings import ConfigError, Table
+from gridservice.config_file import ConfigError, Table
 from gridtesting.live.simex import SimexHandle, running_simex
 from simex.config import read_settings
 from simex.keys import ApiKey

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gridrpc.settings import ConfigError
+from gridservice.config_file import ConfigError
 from gridsim.account import MAIN, Balance
 from gridsim.market import Liquidity, MarketTrade
 from gridsim.orders import NewOrder, OrderStatus, OrderType, Side

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from google.protobuf import json_format
 
-from gridrpc.settings import ConfigError, Table
+from gridservice.config_file import ConfigError, Table
 from gridwright.v1 import simex_pb2
 from simex.config import read_settings
 from simex.fault_control import fault_from_proto

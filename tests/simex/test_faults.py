@@ -12,7 +12,7 @@ import grpc
 import pytest
 
 from gridrpc.errors import InvalidArgument, fault_of
-from gridrpc.settings import ConfigError
+from gridservice.config_file import ConfigError
 from gridsim.market import Liquidity
 from gridtesting.live.simex import STILL_MARKET, SimexHandle, running_simex
 from gridwright.v1 import simex_pb2

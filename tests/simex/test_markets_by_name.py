@@ -10,7 +10,7 @@ import pytest
 from executor.ccxt_client import make_client
 from executor.ccxt_venue import CcxtVenue
 from executor.config import read_venue
-from gridrpc.settings import Table
+from gridservice.config_file import Table
 from gridsim.rules import SymbolRules
 from gridtesting.live.simex import STILL_MARKET, SimexHandle, running_simex
 

@@ -9,7 +9,7 @@ import aiohttp
 import ccxt.async_support  # noqa: TID251  the client that simex is made for
 import pytest
 
-from gridrpc.settings import ConfigError, Table
+from gridservice.config_file import ConfigError, Table
 from gridsim.market import Liquidity, Queue
 from gridsim.rules import SymbolRules
 from gridtesting.live.simex import running_simex

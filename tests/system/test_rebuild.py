@@ -13,7 +13,7 @@ from griddeploy.audit.gather import until_settled
 from griddeploy.demo.config import Stage
 from griddeploy.demo.examples import example
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR
-from gridrpc.crash import CRASH
+from gridservice.crash_point import CRASH
 from gridtesting.live.databases import Database
 from gridtesting.live.losses import back_up, lose
 from gridtesting.live.processes import Stack, running_stack

@@ -25,7 +25,7 @@ from griddeploy.demo.config import Stage
 from griddeploy.demo.examples import example, example_of_tape, examples
 from griddeploy.demo.tapes import tape_info
 from griddeploy.toml import to_toml
-from gridrpc.settings import read_toml
+from gridservice.config_file import read_toml
 from gridsim.market import MarketEvent
 from gridtesting.fakes.tapes import cut_tape
 from gridtesting.live.databases import POSTGRES, SQLITE, Database

@@ -12,7 +12,7 @@ from griddeploy.audit.audit import audit
 from griddeploy.audit.gather import gather_at_rest
 from griddeploy.channels import Wires
 from griddeploy.deployment import SIMEX, House
-from gridrpc.settings import MISSING, ConfigError
+from gridservice.config_file import MISSING, ConfigError
 from gridwright.v1 import simex_pb2
 
 _CALL_SECONDS = 5.0

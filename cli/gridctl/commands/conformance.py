@@ -28,7 +28,7 @@ from griddeploy.process.child import Child, Service, last_line
 from griddeploy.process.health import until_serving
 from griddeploy.process.interrupts import until_interrupted
 from griddeploy.toml import to_toml
-from gridrpc.settings import MISSING, ConfigError, Table
+from gridservice.config_file import MISSING, ConfigError, Table
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0

@@ -17,7 +17,7 @@ from rich.text import Text
 from executor.databases import holding as executor_holding
 from griddb.first_connection import until_reachable
 from griddb.inventory import Holding, UnitStatus
-from gridrpc.settings import read_toml
+from gridservice.config_file import read_toml
 from orchestrator.databases import holding as orchestrator_holding
 from orchestrator.databases import workflows
 from orchestrator.settling import NotSettledError, settle_workflow

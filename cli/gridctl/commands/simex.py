@@ -9,7 +9,7 @@ from typing import Any
 from griddeploy.demo.examples import example, example_of_tape
 from griddeploy.demo.tape_scan import guess_steps
 from griddeploy.demo.tapes import known_rules, lines_of, tape_symbol
-from gridrpc.settings import ConfigError, Table, read_toml
+from gridservice.config_file import ConfigError, Table, read_toml
 from simex.__main__ import run_simex
 from simex.config import Settings, read_settings
 from simex.server import Simex

@@ -13,7 +13,7 @@ from griddeploy.channels import Wires
 from griddeploy.deployment import House
 from griddeploy.process.interrupts import first, until_interrupted
 from griddeploy.process.supervisor import ServiceGaveUpError
-from gridrpc.settings import ConfigError
+from gridservice.config_file import ConfigError
 
 _LOOK_SECONDS = 0.5
 

@@ -14,7 +14,7 @@ from griddeploy.demo.tapes import TapeInfo, lines_of
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX, House, read_house
 from griddeploy.free_ports import free_ports
 from griddeploy.toml import to_toml
-from gridrpc.settings import MISSING, ConfigError
+from gridservice.config_file import MISSING, ConfigError
 
 CONFIG_NAME = "grid.toml"
 _LOOPBACK = "127.0.0.1"

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from griddb.first_connection import until_reachable
 from griddb.urls import VARIABLE, read_database, shown
-from gridrpc.settings import ConfigError, Table
+from gridservice.config_file import ConfigError, Table
 
 _MARKER = "made by gridwright demo, removed at the start of the next"
 _REACH_SECONDS = 30.0

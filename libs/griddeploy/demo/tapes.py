@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from griddeploy.demo.tape_scan import scan
-from gridrpc.settings import ConfigError
+from gridservice.config_file import ConfigError
 from gridsim.rules import SymbolRules
 from gridsim.tape import Tape
 from gridsim.tape_lines import TapeError

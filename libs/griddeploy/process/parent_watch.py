@@ -16,7 +16,7 @@ import traceback
 from pathlib import Path
 
 from griddeploy.process.log_rotation import rotate_for_ever
-from gridrpc.logs import without_secrets
+from gridservice.logs import without_secrets
 
 GRACE_SECONDS = 10.0  # for the service's own clean stop
 

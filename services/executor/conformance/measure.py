@@ -18,7 +18,7 @@ from executor.ports import ReadFailedError, TradeCursor, UnknownSymbolError, Ven
 from executor.venue_row import Delay, RepeatedId, Source, VenueRow
 from gridcore.model.money import canonical
 from gridcore.model.orders import OrderStatus
-from gridrpc.settings import ConfigError
+from gridservice.config_file import ConfigError
 
 _FILL_MS = 10_000
 _HOUR_MS = 3_600_000

@@ -18,7 +18,7 @@ from executor.ledger.writer import LeaseTakenError, Transactions, Writer
 from griddb.migrations import Schema
 from griddb.postgres_session import Session, lock_key
 from griddb.sqlite_file import BUSY_MS, PatientFile
-from gridrpc.crash import around
+from gridservice.crash_point import around
 
 SCHEMA = Schema("executor", "executor:migrations")
 LOCK_KEY = lock_key("executor")  # the advisory lock that guards the ledger of a database

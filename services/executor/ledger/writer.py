@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 
 from griddb.errors import DatabaseError
-from gridrpc.crash import crash_point
+from gridservice.crash_point import crash_point
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from griddb.errors import DatabaseError
 from griddb.postgres_session import Session, lock_key
-from gridrpc.crash import around
+from gridservice.crash_point import around
 from orchestrator.dbos_runtime import sqlite_path
 from orchestrator.errors import DatabaseStopError, LeaseLostError, StopError
 from orchestrator.left import StoredGrid

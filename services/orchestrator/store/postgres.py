@@ -20,8 +20,8 @@ from gridcore.model.events import Plan
 from gridcore.model.state import State
 from griddb.errors import DatabaseError
 from griddb.postgres_session import Session, lock_key
-from gridrpc.crash import around, crash_point
 from gridrpc.errors import InvalidArgument
+from gridservice.crash_point import around, crash_point
 from orchestrator.errors import ConflictError, DatabaseStopError, LeaseLostError, UnfinishableError
 from orchestrator.journal import JournalRow, Phase
 from orchestrator.store import postgres_sql as tables

@@ -23,8 +23,8 @@ from gridcore.model.state import State
 from griddb.errors import DatabaseError
 from griddb.sqlite_file import BUSY_MS, PatientFile
 from gridrpc.convert_state import state_from_json, state_json
-from gridrpc.crash import around, crash_point
 from gridrpc.errors import InvalidArgument
+from gridservice.crash_point import around, crash_point
 from orchestrator.errors import ConflictError, DatabaseStopError, LeaseLostError, UnfinishableError
 from orchestrator.journal import JournalRow, Phase
 from orchestrator.store.locks import FileLock

@@ -12,7 +12,7 @@ import psycopg
 
 from gridchaos.databases.lossy_proxy import DatabaseWire
 from griddeploy.deployment import House
-from gridrpc.settings import read_toml
+from gridservice.config_file import read_toml
 from gridtesting.live.disks import SmallDisk, black_hole, unwritable
 from gridtesting.live.postgres import PostgresServer
 

@@ -8,7 +8,7 @@ from gridchaos.harness.venue_faults import LAG_MS, RECV_WINDOW_MS, REQUEST_TIMEO
 from griddeploy.demo.config import Stage, set_stage
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, SIMEX, House
 from griddeploy.toml import to_toml
-from gridrpc.settings import read_toml
+from gridservice.config_file import read_toml
 
 _MONTH_MS = 31 * 86_400_000
 INTERVAL = 180

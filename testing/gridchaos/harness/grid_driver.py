@@ -16,7 +16,7 @@ from gridcore.model.ids import id_prefix
 from gridctl.commands.trade import Hand
 from griddeploy.audit.gather import Evidence, gather_at_rest, until_settled
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, SIMEX
-from gridrpc.settings import read_toml
+from gridservice.config_file import read_toml
 from gridtesting.live.processes import Stack
 from gridwright.v1 import models_pb2, orchestrator_pb2, simex_pb2
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from gridchaos.harness.venue_faults import VenueFault
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR
-from gridrpc.crash_points import CRASH_POINTS
+from gridservice.crash_point_names import CRASH_POINTS
 
 _E = TypeVar("_E", bound=Enum)
 

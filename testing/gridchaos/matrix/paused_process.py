@@ -29,8 +29,8 @@ from gridchaos.results import Result
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, House, read_house
 from griddeploy.free_ports import free_ports
 from griddeploy.toml import to_toml
-from gridrpc.crash import CRASH, STOP
-from gridrpc.crash_points import CRASH_POINTS
+from gridservice.crash_point import CRASH, STOP
+from gridservice.crash_point_names import CRASH_POINTS
 from gridtesting.live.processes import Process, Stack
 from gridwright.v1 import executor_pb2, models_pb2
 

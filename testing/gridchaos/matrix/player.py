@@ -25,7 +25,7 @@ from gridchaos.matrix.phases import OF_THE_MARKET, act, begin, come_to_rest, go_
 from gridchaos.results import Result
 from gridctl.commands.trade import HandError
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR
-from gridrpc.crash import CRASH, TRACE
+from gridservice.crash_point import CRASH, TRACE
 from gridtesting.live.processes import Process, Stack, StillRunsError
 
 _MOVE_SECONDS = 1.0

@@ -17,7 +17,7 @@ from gridchaos.matrix.paused_process import staged
 from gridchaos.results import Result
 from griddeploy.deployment import ORCHESTRATOR, SIMEX, House, read_house
 from griddeploy.toml import to_toml
-from gridrpc.crash import ANY, CRASH
+from gridservice.crash_point import ANY, CRASH
 from gridwright.v1 import models_pb2, simex_pb2
 
 KIND = "restarts"

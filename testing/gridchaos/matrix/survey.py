@@ -10,7 +10,7 @@ from pathlib import Path
 from gridchaos.matrix.case import Phase
 from gridchaos.matrix.player import survey
 from gridchaos.matrix.selection import MID_STEP, Surveyed
-from gridrpc.crash_points import CRASH_POINTS
+from gridservice.crash_point_names import CRASH_POINTS
 
 ELSEWHERE: Mapping[str, str] = {
     "executor.absent": "under the faults that lose a place",

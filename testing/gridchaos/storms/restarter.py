@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 
 import psycopg
 
-from gridrpc.crash import ANY, CRASH
+from gridservice.crash_point import ANY, CRASH
 from gridtesting.live.forked import TELL
 from gridtesting.live.postgres import PostgresServer
 from gridtesting.live.processes import Process

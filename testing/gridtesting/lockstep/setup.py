@@ -10,7 +10,7 @@ from griddeploy.demo.config import Stage, set_stage
 from griddeploy.demo.tapes import tape_info
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX
 from griddeploy.toml import to_toml
-from gridrpc.settings import read_toml
+from gridservice.config_file import read_toml
 from gridsim.backtest import Backtest
 from gridsim.market import MarketEvent
 from gridtesting.live.processes import Stack

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from gridrpc.settings import ConfigError
+from gridservice.config_file import ConfigError
 
 _MARK = "gridwright_retrieves"
 _UNREADABLE = "gridwright_unreadable"

@@ -13,8 +13,8 @@ import signal
 import threading
 from collections.abc import Callable, Mapping
 
-from gridrpc.crash_points import CRASH_POINTS
-from gridrpc.settings import ConfigError, did_you_mean
+from gridservice.config_file import ConfigError, did_you_mean
+from gridservice.crash_point_names import CRASH_POINTS
 
 CRASH, TRACE = "GRIDWRIGHT_CRASH", "GRIDWRIGHT_CRASH_TRACE"
 ANY = "*"
@@ -53,7 +53,9 @@ def around(name: str) -> contextlib.AbstractContextManager[None]:
 def _order(wanted: str) -> tuple[str, int]:
     name, colon, number = wanted.partition(":")
     if name != ANY and name not in CRASH_POINTS:
-        remedy = did_you_mean(name, [known.upper() for known in CRASH_POINTS], "give a name of gridrpc.crash_points")
+        remedy = did_you_mean(
+            name, [known.upper() for known in CRASH_POINTS], "give a name of gridservice.crash_point_names"
+        )
         raise ConfigError(CRASH, wanted, f"no such crash point; {remedy.lower()}")
     if colon and not (number.isdecimal() and int(number) > 0):
         raise ConfigError(CRASH, wanted, f"give the pass as a whole number from 1, such as {name}:3")

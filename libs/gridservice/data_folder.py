@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from gridrpc.settings import ConfigError
+from gridservice.config_file import ConfigError
 
 
 def usable_folder(path: Path, field: str) -> Path:
