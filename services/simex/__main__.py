@@ -14,8 +14,8 @@ from gridrpc.server import until_signal
 from gridservice.config_file import ConfigError, read_toml
 from gridservice.logs import configure_logging
 from simex.config import Settings, read_settings
+from simex.exchange.store import BookInUse
 from simex.server import Simex, serving
-from simex.store import BookInUse
 
 _FLAGS = ("address", "control_address", "data_dir", "ports_file")
 

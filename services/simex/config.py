@@ -11,11 +11,11 @@ from gridservice.config_file import ConfigError, Table
 from gridsim.account import MAIN, Balance
 from gridsim.market import Liquidity, Queue
 from gridsim.rules import SymbolRules
-from simex.accounts import read_accounts, read_balances, read_keys
-from simex.fault_config import read_faults
-from simex.faults import Fault
-from simex.keys import ApiKey
-from simex.limits import LimitSettings
+from simex.access.keys import ApiKey
+from simex.access.limits import LimitSettings
+from simex.account_config import read_accounts, read_balances, read_keys
+from simex.faults.config import read_faults
+from simex.faults.kinds import Fault
 
 _SYMBOL = re.compile(r"[^\W_a-z]{1,20}/[^\W_a-z]{1,20}")  # letters of any script: 币安人生/USDT
 _ZERO = Decimal(0)

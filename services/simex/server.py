@@ -10,39 +10,39 @@ from aiohttp import web
 from gridrpc.server import start_server
 from gridservice.data_folder import usable_folder
 from gridwright.v1 import simex_pb2, simex_pb2_grpc
+from simex.access.keys import Keys
+from simex.access.limits import Limits
+from simex.access.request_log import RequestLog
+from simex.api.endpoints import RETIRED, list_endpoints, private_endpoints, public_endpoints, trading_endpoints
+from simex.api.fault_gateway import Front
+from simex.api.gateway import Gateway
+from simex.api.list_api import ListApi
+from simex.api.middleware import edge
+from simex.api.private_api import PrivateApi
+from simex.api.public_api import PublicApi
+from simex.api.rest import Rest
+from simex.api.trading_api import TradingApi
+from simex.api.ws_api import WsApi
 from simex.clock import VenueClock, wall_clock_ms
 from simex.config import MarketSettings, Settings
-from simex.control import ControlServicer
-from simex.crossing import Crossing
-from simex.edge import edge
-from simex.endpoints import RETIRED, list_endpoints, private_endpoints, public_endpoints, trading_endpoints
-from simex.fault_config import put_in_force
-from simex.fault_control import FaultDesk
-from simex.fault_plan import FaultPlan
-from simex.faults import Occasion, Places
-from simex.front import Front
-from simex.gateway import Gateway
-from simex.keys import Keys
-from simex.limits import Limits
-from simex.list_api import ListApi
-from simex.private_api import PrivateApi
-from simex.public_api import PublicApi
-from simex.public_record import PublicRecord, first_update_id
-from simex.public_streams import PublicStreams
-from simex.pump import Pump
-from simex.request_log import RequestLog
-from simex.rest import Rest
-from simex.sources import identity, open_source
-from simex.store import Store
-from simex.stream_faults import StreamFaults
-from simex.trading_api import TradingApi
-from simex.user_stream import UserStream
-from simex.venue import Listing, Venue
-from simex.visibility import Visibility
-from simex.wiping import Wiping
-from simex.world import World
-from simex.world_control import WorldControl
-from simex.ws_api import WsApi
+from simex.control.exchange_control import WorldControl
+from simex.control.fault_control import FaultDesk
+from simex.control.servicer import ControlServicer
+from simex.exchange.changes import World
+from simex.exchange.market_clock import Pump
+from simex.exchange.reset import Wiping
+from simex.exchange.store import Store
+from simex.exchange.venue import Listing, Venue
+from simex.faults.cancel_race import Crossing
+from simex.faults.config import put_in_force
+from simex.faults.kinds import Occasion, Places
+from simex.faults.plan import FaultPlan
+from simex.faults.stream_faults import StreamFaults
+from simex.faults.visibility import Visibility
+from simex.market_data.record import PublicRecord, first_update_id
+from simex.market_sources import identity, open_source
+from simex.streams.public_streams import PublicStreams
+from simex.streams.user_stream import UserStream
 
 BOOK = "simex.sqlite"
 _GRACE_SECONDS = 1.0

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from simex.call import Endpoint
-from simex.endpoints import list_endpoints, private_endpoints, public_endpoints, trading_endpoints
-from simex.user_stream import UserStream
+from simex.api.endpoints import list_endpoints, private_endpoints, public_endpoints, trading_endpoints
+from simex.protocol.call import Endpoint
+from simex.streams.user_stream import UserStream
 
 
 class _Anything:

@@ -27,9 +27,9 @@ from gridcore.model.ids import ALPHABET, LENGTH, client_order_id, id_prefix
 from gridcore.model.orders import Role
 from griddeploy.toml import to_toml
 from gridservice.config_file import ConfigError, Table
-from simex.limits import LimitSettings
-from simex.params import Params
-from simex.weights import WEIGHTS
+from simex.access.limits import LimitSettings
+from simex.access.weights import WEIGHTS
+from simex.protocol.params import Params
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "venues.md"
 LIMITS = LimitSettings()

@@ -12,8 +12,8 @@ import pytest
 
 from gridservice.config_file import ConfigError, Table
 from gridtesting.live.simex import SimexHandle, running_simex
+from simex.access.keys import ApiKey
 from simex.config import read_settings
-from simex.keys import ApiKey
 
 ACCOUNTS = {"ann": {"BTC": Decimal(2), "USDT": Decimal(500)}, "bob": {"USDT": Decimal(5000)}}
 KEYS = (

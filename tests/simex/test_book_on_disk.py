@@ -13,8 +13,8 @@ from gridsim.market import Liquidity, MarketTrade
 from gridsim.orders import NewOrder, OrderStatus, OrderType, Side
 from gridsim.rules import SymbolRules
 from gridsim.simulation import Simulation
-from simex.store import BookInUse, Store
-from simex.venue import Listing, Venue
+from simex.exchange.store import BookInUse, Store
+from simex.exchange.venue import Listing, Venue
 
 BTC = "BTC/USDT"
 RULES = SymbolRules(BTC)

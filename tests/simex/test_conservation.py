@@ -21,8 +21,8 @@ from gridsim.market import Level, Liquidity, MarketDepth, MarketEvent, MarketPoi
 from gridsim.orders import FOLLOWS, ListKind, NewList, NewOrder, Order, OrderType, SelfTrade, Side, TimeInForce, Trade
 from gridsim.outcome import Outcome
 from gridsim.rules import Refused, SymbolRules
-from simex.store import Store
-from simex.venue import Listing, Venue
+from simex.exchange.store import Store
+from simex.exchange.venue import Listing, Venue
 
 BTC, ETH = "BTC/USDT", "ETH/BTC"  # they share BTC: base of one, quote of the other
 RULES = {

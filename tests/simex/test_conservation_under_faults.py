@@ -20,22 +20,22 @@ from gridsim.market import Liquidity, MarketTrade
 from gridsim.orders import Side
 from gridsim.rules import SymbolRules
 from gridsim.simulation import Simulation
+from simex.access.keys import ApiKey, Keys
+from simex.access.limits import Limits, LimitSettings
+from simex.access.request_log import RequestLog
+from simex.api.endpoints import private_endpoints, trading_endpoints
+from simex.api.fault_gateway import Arrival, Front
+from simex.api.gateway import Gateway, Request
+from simex.api.private_api import PrivateApi
+from simex.api.trading_api import TradingApi
 from simex.clock import VenueClock
-from simex.crossing import Crossing
-from simex.endpoints import private_endpoints, trading_endpoints
-from simex.fault_plan import FaultPlan
-from simex.faults import FORMS, Fault, Kind, Occasion
-from simex.front import Arrival, Front
-from simex.gateway import Gateway, Request
-from simex.keys import ApiKey, Keys
-from simex.limits import Limits, LimitSettings
-from simex.params import Params
-from simex.private_api import PrivateApi
-from simex.request_log import RequestLog
-from simex.store import Store
-from simex.trading_api import TradingApi
-from simex.venue import Listing, Venue
-from simex.visibility import Visibility
+from simex.exchange.store import Store
+from simex.exchange.venue import Listing, Venue
+from simex.faults.cancel_race import Crossing
+from simex.faults.kinds import FORMS, Fault, Kind, Occasion
+from simex.faults.plan import FaultPlan
+from simex.faults.visibility import Visibility
+from simex.protocol.params import Params
 
 BTC = "BTC/USDT"
 RULES = SymbolRules(BTC)

@@ -15,8 +15,8 @@ from gridsim.rules import SymbolRules
 from gridtesting.live.simex import STILL_MARKET, SimexHandle, running_simex
 from gridtesting.waiting import until
 from gridwright.v1 import models_pb2, simex_pb2
-from simex import control
 from simex.config import MarketSettings, SourceKind
+from simex.control import servicer
 
 ETH_MARKET = MarketSettings(
     SymbolRules("ETH/USDT", Decimal("0.01"), Decimal("0.0001")), running=False, seed=3, start_price=Decimal(3000)
@@ -112,7 +112,7 @@ async def test_the_truth_is_what_the_api_tells(simex: SimexHandle, signed: Any) 
 async def test_the_truth_in_parts_is_the_truth(
     simex: SimexHandle, signed: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control, "_PART", 2)
+    monkeypatch.setattr(servicer, "_PART", 2)
     for price in range(59_000, 59_005):
         await signed.place(price=price)
     await simex.inject("58000", "1")

@@ -13,9 +13,9 @@ from google.protobuf import json_format
 from gridservice.config_file import ConfigError, Table
 from gridwright.v1 import simex_pb2
 from simex.config import read_settings
-from simex.fault_control import fault_from_proto
-from simex.fault_plan import FaultPlan
-from simex.faults import FORMS, BadFault, Fault, Kind, Occasion, Places, check
+from simex.control.fault_control import fault_from_proto
+from simex.faults.kinds import FORMS, BadFault, Fault, Kind, Occasion, Places, check
+from simex.faults.plan import FaultPlan
 
 PLACES = Places(frozenset({"POST order", "GET order"}), frozenset({"main", "hand"}))
 RESET = Fault(Kind.RESET_AFTER, endpoint="POST order")

@@ -16,7 +16,7 @@ from gridservice.config_file import ConfigError
 from gridsim.market import Liquidity
 from gridtesting.live.simex import STILL_MARKET, SimexHandle, running_simex
 from gridwright.v1 import simex_pb2
-from simex.faults import Fault, Kind
+from simex.faults.kinds import Fault, Kind
 
 BTC = "BTC/USDT"
 HOLD_MS = 60_000  # far longer than any client here waits

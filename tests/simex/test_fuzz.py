@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 
 from gridtesting.endpoints import endpoints_of_sockets, every_endpoint
 from gridtesting.live.simex import running_simex
-from simex.call import Endpoint, Security
+from simex.protocol.call import Endpoint, Security
 
 T = TypeVar("T")
 

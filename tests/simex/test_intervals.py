@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from gridsim.candles import DAY_MS, HOUR_MS, MINUTE_MS
-from simex.errors import ApiError
-from simex.intervals import INTERVALS, interval_of, window_ms, zone_ms
+from simex.protocol.errors import ApiError
+from simex.protocol.kline_intervals import INTERVALS, interval_of, window_ms, zone_ms
 
 
 def ms(text: str) -> int:

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from gridtesting.endpoints import endpoints_of_sockets, every_endpoint
-from simex.errors import ApiError
-from simex.limits import Limits, LimitSettings, OverLimitError
-from simex.params import Params
-from simex.weights import WEIGHTS, Toll, toll
+from simex.access.limits import Limits, LimitSettings, OverLimitError
+from simex.access.weights import WEIGHTS, Toll, toll
+from simex.protocol.errors import ApiError
+from simex.protocol.params import Params
 
 MINUTE, DAY = 60_000, 86_400_000
 T0 = 20_000 * DAY  # where a day begins, and with it every shorter window

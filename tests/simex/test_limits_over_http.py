@@ -12,7 +12,7 @@ import ccxt.async_support  # noqa: TID251  the client whose back-off is asked fo
 import pytest
 
 from gridtesting.live.simex import SimexHandle, running_simex
-from simex.limits import LimitSettings
+from simex.access.limits import LimitSettings
 
 T0 = 20_000 * 86_400_000  # a day begins
 

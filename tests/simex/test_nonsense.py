@@ -14,17 +14,17 @@ from gridsim.account import MAIN, Balance
 from gridsim.market import Liquidity
 from gridsim.rules import Reason, Refused, SymbolRules
 from gridsim.simulation import Simulation
-from simex.call import Call
-from simex.endpoints import private_endpoints, public_endpoints, trading_endpoints
-from simex.errors import ApiError, of_refusal
-from simex.limits import Limits, LimitSettings
-from simex.params import Params
-from simex.private_api import PrivateApi
-from simex.public_api import PublicApi
-from simex.public_record import PublicRecord
-from simex.store import Store
-from simex.trading_api import TradingApi
-from simex.venue import Listing, Venue
+from simex.access.limits import Limits, LimitSettings
+from simex.api.endpoints import private_endpoints, public_endpoints, trading_endpoints
+from simex.api.private_api import PrivateApi
+from simex.api.public_api import PublicApi
+from simex.api.trading_api import TradingApi
+from simex.exchange.store import Store
+from simex.exchange.venue import Listing, Venue
+from simex.market_data.record import PublicRecord
+from simex.protocol.call import Call
+from simex.protocol.errors import ApiError, of_refusal
+from simex.protocol.params import Params
 
 RULES = SymbolRules("BTC/USDT")
 NAMES = [

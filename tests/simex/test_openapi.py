@@ -20,7 +20,7 @@ from jsonschema.exceptions import ValidationError
 from gridsim.orders import Side
 from gridtesting.endpoints import every_endpoint
 from gridtesting.live.simex import SimexHandle
-from simex.call import Security
+from simex.protocol.call import Security
 
 OPENAPI = Path(__file__).resolve().parents[3] / "shared/data/binance_payloads/binance_spot_api_openapi.yaml"
 

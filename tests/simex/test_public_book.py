@@ -10,7 +10,7 @@ from gridsim.book import Book
 from gridsim.market import Liquidity, MarketTrade
 from gridsim.orders import Side
 from gridsim.rules import SymbolRules
-from simex.public_book import BookUpdate, PublicBook
+from simex.market_data.book import BookUpdate, PublicBook
 
 FIRST_ID = 1000
 SPEED_MS = 100

@@ -19,8 +19,8 @@ from gridsim.market import Liquidity, MarketTrade, Queue
 from gridsim.orders import NewOrder, OrderType, Side
 from gridsim.rules import SymbolRules
 from gridsim.simulation import Simulation
-from simex.store import Store
-from simex.venue import Listing, Venue
+from simex.exchange.store import Store
+from simex.exchange.venue import Listing, Venue
 
 BTC = "BTC/USDT"
 

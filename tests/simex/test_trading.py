@@ -10,7 +10,7 @@ import pytest
 
 from gridsim.market import Liquidity
 from gridtesting.live.simex import STILL_MARKET, SimexHandle, running_simex
-from simex.limits import LimitSettings
+from simex.access.limits import LimitSettings
 
 UNKNOWN = {"code": -2011, "msg": "Unknown order sent."}
 WOULD_MATCH = {"code": -2010, "msg": "Order would immediately match and take."}

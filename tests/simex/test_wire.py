@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gridtesting.live.simex import SimexHandle
-from simex.connection import framed
+from simex.streams.connection import framed
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ from gridtesting.live.forked import start_forked
 from orchestrator.config import load_settings
 from pricemon.config import read_settings as read_pricemon
 from simex.config import read_settings as read_simex
-from simex.sources import open_source
+from simex.market_sources import open_source
 
 CLEAN = re.compile(r"AUDIT fills=(\d+) duplicates=0 orphans=0 missing=0 twice=0 position_diff=0")
 MODE = re.compile(r"steps, mode (\w+)")

@@ -15,11 +15,11 @@ from gridsim.market import Liquidity, Queue
 from gridsim.orders import Side
 from gridsim.rules import SymbolRules
 from gridwright.v1 import models_pb2, simex_pb2, simex_pb2_grpc
+from simex.access.keys import ApiKey
+from simex.access.limits import LimitSettings
 from simex.clock import wall_clock_ms
 from simex.config import MarketSettings, Settings
-from simex.faults import Fault
-from simex.keys import ApiKey
-from simex.limits import LimitSettings
+from simex.faults.kinds import Fault
 from simex.server import serving
 
 # Two coins and a market that stands still until it is advanced: what most tests want. An order is filled by the first

@@ -18,7 +18,7 @@ from gridtesting.lockstep.gates import gates_before
 from gridtesting.lockstep.lockstep import Lockstep
 from orchestrator.config import load_settings
 from simex.config import read_settings
-from simex.sources import open_source
+from simex.market_sources import open_source
 
 
 @contextlib.asynccontextmanager

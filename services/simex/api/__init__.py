@@ -1,0 +1,1 @@
+"""The endpoints over REST and websocket, and the gateway that every request goes through."""

@@ -1,0 +1,102 @@
+"""What happens to a request between its transport and its endpoint: who may call, when, and how errors look.
+
+REST and the websocket API differ in how a request is written down and in nothing else, so both come through here.
+"""
+
+import logging
+import sqlite3
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+
+from gridsim.rules import Refused
+from simex.access.keys import Keys
+from simex.access.limits import Limits, OverLimitError
+from simex.access.signing import check_window
+from simex.access.weights import toll
+from simex.protocol.call import Call, Endpoint, Security
+from simex.protocol.errors import UNKNOWN_OUTCOME, ApiError, of_refusal
+from simex.protocol.params import Params
+from simex.protocol.rate_intervals import Usage, Wait
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request as it was read: `signed` is the text that its signature is over."""
+
+    params: Params
+    api_key: str = field(repr=False)
+    signed: str = field(repr=False)
+    ip: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """HTTP status, or its likeness on a websocket, and the JSON; with what is used of the limits that it touched."""
+
+    status: int
+    body: object
+    usage: tuple[Usage, ...] = ()
+    wait: Wait | None = None  # for who has asked too much
+    reached: bool = False  # whether the endpoint has run: all checks at the door were passed
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What HTTP tells of the limits."""
+        told = {name: value for usage in self.usage for name, value in usage.headers.items()}
+        return told if self.wait is None else told | self.wait.headers
+
+    @property
+    def ok(self) -> bool:
+        """Whether the body is what was asked for, not an error `{"code": …, "msg": …}`."""
+        return self.status == 200
+
+
+class Gateway:
+    """The endpoints behind their doors. It is of one thread: no request sees another half done."""
+
+    def __init__(self, endpoints: Iterable[Endpoint], keys: Keys, limits: Limits, clock_ms: Callable[[], int]) -> None:
+        endpoints = tuple(endpoints)
+        self.by_route = {(each.method, each.path): each for each in endpoints}
+        self.by_ws = {each.ws: each for each in endpoints if each.ws}
+        self._keys = keys
+        self._limits = limits
+        self._clock_ms = clock_ms
+
+    def answer(self, endpoint: Endpoint, request: Request) -> Answer:
+        """Lets a request in and answers it, or says why not."""
+        visit = self._limits.visit(request.ip, toll(endpoint.name, request.params), self._clock_ms())
+        reached = False
+        try:
+            visit.enter()
+            account = self._let_in(endpoint, request)
+            request.params.check(endpoint.accepted)
+            reached = True
+            body = endpoint.run(Call(request.params, self._clock_ms(), account, partial(visit.place, account)))
+            return Answer(200, body, visit.leave(None), reached=True)
+        except Refused as refused:
+            error = of_refusal(refused)
+        except ApiError as refusal:
+            error = refusal
+        except sqlite3.Error:
+            _log.exception("the book on disk refused a write; it was read anew")
+            error = UNKNOWN_OUTCOME
+        over = isinstance(error, OverLimitError)
+        wait = error.wait if isinstance(error, OverLimitError) else None
+        return Answer(error.status, error.body, visit.leave(error), wait, reached and not over)
+
+    def account_of(self, request: Request) -> str:
+        """Whose key a request names, empty where it names none of ours: a claim, not yet checked."""
+        return self._keys.owner(request.api_key)
+
+    def _let_in(self, endpoint: Endpoint, request: Request) -> str:
+        """Whose request it is; the checks in Binance's order: key, timestamp, signature."""
+        if endpoint.security is Security.NONE:
+            return ""
+        key = self._keys.let_in(request.api_key, request.ip, endpoint.security, self._clock_ms())
+        signature = request.params.text("signature")
+        check_window(request.params, self._clock_ms())
+        key.check_signature(request.signed, signature)
+        return key.account

@@ -1,0 +1,25 @@
+"""Resets the exchange as Binance resets its test network: what happened is gone, and ids begin with 1 again."""
+
+from simex.exchange.venue import Venue
+from simex.faults.kinds import STREAMS
+from simex.faults.stream_faults import StreamFaults
+from simex.faults.visibility import Visibility
+from simex.market_data.record import PublicRecord
+
+
+class Wiping:
+    """All that has to forget at once."""
+
+    def __init__(self, venue: Venue, record: PublicRecord, visibility: Visibility, sockets: StreamFaults) -> None:
+        self._venue = venue
+        self._record = record
+        self._visibility = visibility
+        self._sockets = sockets
+
+    def wipe(self) -> tuple[int, int]:
+        """Forgets, and cuts every websocket; how many orders and trades there were."""
+        gone = self._venue.wipe()
+        self._record.forget()
+        self._visibility.forget()
+        self._sockets.drop(STREAMS)
+        return gone

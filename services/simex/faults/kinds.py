@@ -1,0 +1,200 @@
+"""What can be made to go wrong at simex, as values: a kind, where, when, and how. Nothing is done here.
+
+Each kind is asked for on one occasion, and reads only some of the settings: both are in the one table, `FORMS`.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from enum import Enum
+
+from simex.protocol.call import Endpoint
+
+ANY = "*"
+STREAMS = ("public", "user")
+HOLD_MS = 30_000
+_OF_SOCKETS = frozenset({"POST userDataStream", "DELETE userDataStream"})  # what only a websocket can ask for
+_LONGEST_MS = 86_400_000
+
+
+class Kind(Enum):
+    """Kinds of faults. "Done" is: the endpoint has run, and whatever it did has happened."""
+
+    ACCEPT_THEN_TIMEOUT = "ACCEPT_THEN_TIMEOUT"  # done, never answered
+    TIMEOUT_BEFORE = "TIMEOUT_BEFORE"  # not done, never answered
+    RESET_BEFORE = "RESET_BEFORE"  # not done, the connection is reset
+    RESET_AFTER = "RESET_AFTER"  # done, the connection is reset
+    CUT_BODY = "CUT_BODY"  # done, half of the answer is sent
+    EMPTY_200 = "EMPTY_200"  # done, answered 200 with nothing
+    HTML_200 = "HTML_200"  # done, answered 200 with a web page
+    STATUS = "STATUS"  # a 5xx with a web page, as a proxy answers it; done or not
+    ERROR_CODE = "ERROR_CODE"  # an error of Binance's; done or not
+    LATE_ARRIVAL = "LATE_ARRIVAL"  # reaches the exchange late, and is judged by the time it has then
+    SLOW_ANSWER = "SLOW_ANSWER"  # done at once, answered late
+    MAINTENANCE = "MAINTENANCE"  # symbols on BREAK: no new orders, all else as always
+    HIDDEN_ORDER = "HIDDEN_ORDER"  # an accepted order that look-ups do not show for a while
+    LATE_TRADES = "LATE_TRADES"  # a trade of ours that myTrades and the user stream tell late
+    CANCEL_CROSSES_FILL = "CANCEL_CROSSES_FILL"  # the market trades the order just before its cancel arrives
+    DROP = "DROP"  # a websocket is cut without a word
+    SILENCE = "SILENCE"  # a websocket stays open and carries nothing for a while
+    DUPLICATE = "DUPLICATE"  # an event comes twice
+    REORDER = "REORDER"  # an event comes after the one that follows it
+    MISSING = "MISSING"  # an event never comes
+    REFUSE_CONNECTION = "REFUSE_CONNECTION"  # a new websocket is not let in
+    NO_FEE = "NO_FEE"  # a fill whose commission is 0 and whose commission asset is null
+
+
+class Occasion(Enum):
+    """What is just happening when a fault is looked for."""
+
+    REQUEST = "REQUEST"  # a request was read: one fault at most says what becomes of it
+    ORDER = "ORDER"  # the exchange has taken an order
+    TRADE = "TRADE"  # an order of an account's has traded
+    FEE = "FEE"  # an order of an account's is trading: its fee is looked for
+    CANCEL = "CANCEL"  # a cancel is about to reach the exchange
+    EVENT = "EVENT"  # an event is about to be sent to a websocket
+    CONNECTION = "CONNECTION"  # somebody opens a websocket
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One rule of what goes wrong.
+
+    Where: `endpoint` ("POST order") or `stream` ("public", "user"), and `account`; "*" is any. When: of all that match,
+    the first `skip` pass; the others are struck with `probability`; after `count` it is over (0: never); from `from_ms`
+    to before `until_ms` by the venue's clock (0: no bound). What follows is read by some kinds only.
+    """
+
+    kind: Kind
+    endpoint: str = ANY
+    stream: str = ANY
+    account: str = ANY
+    probability: Decimal = Decimal(1)
+    skip: int = 0
+    count: int = 0
+    from_ms: int = 0
+    until_ms: int = 0
+    delay_ms: int = 0  # how late, how long hidden, how long silent
+    hold_ms: int = HOLD_MS  # how long a connection without answer is kept open
+    status: int = 0  # of HTTP
+    code: int = 0  # Binance's, below 0
+    message: str = ""  # empty: Binance's own for the code
+    done: bool = False
+    lost: bool = False  # LATE_ARRIVAL: its answer too; SILENCE: what would have been sent meanwhile
+    late_events: bool = False  # HIDDEN_ORDER: the user stream tells of it as late
+    fraction: Decimal = Decimal(1)  # CANCEL_CROSSES_FILL: of what is left of the order
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """When a kind is asked for, what it reads besides where and when, and what of that must be given."""
+
+    occasion: Occasion
+    reads: frozenset[str] = frozenset()
+    needs: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where faults can be: the names of the endpoints, and of the accounts."""
+
+    endpoints: frozenset[str]
+    accounts: frozenset[str]
+
+    @classmethod
+    def of(cls, endpoints: Iterable[Endpoint], accounts: Iterable[str]) -> "Places":
+        """Of an exchange that offers these, and what its sockets offer beside them."""
+        return cls(frozenset(each.name for each in endpoints) | _OF_SOCKETS, frozenset(accounts))
+
+
+class BadFault(Exception):
+    """A fault that cannot be meant: the field, its value and the remedy."""
+
+    def __init__(self, field: str, value: object, remedy: str) -> None:
+        super().__init__(f"{field} = {value!r}: {remedy}")
+        self.field = field
+        self.value = value
+        self.remedy = remedy
+
+
+def _request(*reads: str, needs: Collection[str] = ()) -> Form:
+    return Form(Occasion.REQUEST, frozenset({"endpoint", *reads, *needs}), frozenset(needs))
+
+
+def _event(*reads: str, needs: Collection[str] = ()) -> Form:
+    return Form(Occasion.EVENT, frozenset({"stream", *reads, *needs}), frozenset(needs))
+
+
+_DELAYED = frozenset({"delay_ms"})
+
+FORMS: dict[Kind, Form] = {
+    Kind.ACCEPT_THEN_TIMEOUT: _request("hold_ms"),
+    Kind.TIMEOUT_BEFORE: _request("hold_ms"),
+    Kind.RESET_BEFORE: _request(),
+    Kind.RESET_AFTER: _request(),
+    Kind.CUT_BODY: _request(),
+    Kind.EMPTY_200: _request(),
+    Kind.HTML_200: _request(),
+    Kind.STATUS: _request("done", needs=["status"]),
+    Kind.ERROR_CODE: _request("done", "status", "message", "delay_ms", needs=["code"]),
+    Kind.LATE_ARRIVAL: _request("lost", "hold_ms", needs=["delay_ms"]),
+    Kind.SLOW_ANSWER: _request(needs=["delay_ms"]),
+    Kind.MAINTENANCE: _request(),
+    Kind.HIDDEN_ORDER: Form(Occasion.ORDER, _DELAYED | {"late_events"}, _DELAYED),
+    Kind.LATE_TRADES: Form(Occasion.TRADE, _DELAYED, _DELAYED),
+    Kind.CANCEL_CROSSES_FILL: Form(Occasion.CANCEL, frozenset({"fraction"})),
+    Kind.NO_FEE: Form(Occasion.FEE),
+    Kind.DROP: _event(),
+    Kind.SILENCE: _event("lost", needs=["delay_ms"]),
+    Kind.DUPLICATE: _event(),
+    Kind.REORDER: _event(),
+    Kind.MISSING: _event(),
+    Kind.REFUSE_CONNECTION: Form(Occasion.CONNECTION, frozenset({"stream"})),
+}
+
+_WHEN = frozenset({"kind", "account", "probability", "skip", "count", "from_ms", "until_ms"})
+
+
+def check(fault: Fault, places: Places) -> None:
+    """Raises BadFault unless the fault says what its kind reads, and nothing else."""
+    form = FORMS[fault.kind]
+    for each in fields(Fault):
+        given = getattr(fault, each.name) != each.default
+        if given and each.name not in form.reads | _WHEN:
+            read = ", ".join(sorted(form.reads)) or "no more than where and when"
+            remedy = f"{fault.kind.value} does not read it, leave it out; it reads {read}"
+            raise BadFault(each.name, _shown(getattr(fault, each.name)), remedy)
+        if not given and each.name in form.needs:
+            remedy = f"{fault.kind.value} needs one"
+            raise BadFault(each.name, _shown(getattr(fault, each.name)), remedy)
+    if fault.endpoint not in {ANY, *places.endpoints}:
+        remedy = 'give method and path of one that simex offers, such as "POST order", or "*" for any'
+        raise BadFault("endpoint", fault.endpoint, remedy)
+    if fault.account not in {ANY, *places.accounts}:
+        raise BadFault("account", fault.account, f'give one of {", ".join(sorted(places.accounts))}, or "*" for any')
+    if fault.stream not in {ANY, *STREAMS}:
+        raise BadFault("stream", fault.stream, 'give "public", "user", or "*" for both')
+    _check_numbers(fault)
+
+
+def _check_numbers(fault: Fault) -> None:
+    for name in ("probability", "fraction"):
+        if not 0 < (part := getattr(fault, name)) <= 1:
+            raise BadFault(name, _shown(part), 'give a decimal above 0 and at most 1, such as "0.01"')
+    for name in ("skip", "count", "from_ms", "until_ms"):
+        if getattr(fault, name) < 0:
+            raise BadFault(name, getattr(fault, name), "give a whole number of at least 0")
+    for name in ("delay_ms", "hold_ms"):
+        if not 0 <= getattr(fault, name) <= _LONGEST_MS:
+            raise BadFault(name, getattr(fault, name), f"give milliseconds, at most {_LONGEST_MS}")
+    if fault.until_ms and fault.until_ms <= fault.from_ms:
+        raise BadFault("until_ms", fault.until_ms, f"give a time after from_ms {fault.from_ms}, or 0 for no end")
+    least = 500 if fault.kind is Kind.STATUS else 400
+    if fault.status and not least <= fault.status <= 599:
+        raise BadFault("status", fault.status, f"give an HTTP status from {least} to 599")
+    if fault.code > 0:
+        raise BadFault("code", fault.code, "give an error code of Binance's, such as -1006")
+
+
+def _shown(value: object) -> object:
+    return str(value) if isinstance(value, Decimal) else value

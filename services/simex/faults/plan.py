@@ -1,0 +1,86 @@
+"""Which fault strikes what: the list of faults in force, each counting what it has matched and how often it struck.
+
+Chance is a function of the seed, the fault's id and the number of the match, so that the same requests in the same
+order are struck by the same faults, whatever else was asked meanwhile. Of several faults that would strike, the one
+that was added first does, and the later ones do not even count the match.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from gridsim.chance import bits, uniform
+from simex.faults.kinds import ANY, FORMS, Fault, Occasion
+
+
+@dataclass(slots=True)
+class Standing:
+    """A fault in force: its id, how much has matched it, and how often it has struck."""
+
+    id: int
+    fault: Fault
+    matched: int = 0
+    fired: int = 0
+
+    @property
+    def spent(self) -> bool:
+        """Whether it has struck as often as it may."""
+        return 0 < self.fault.count <= self.fired
+
+
+@dataclass(slots=True)
+class FaultPlan:
+    """The faults in force, oldest first. It is kept in memory only."""
+
+    seed: int = 0
+    _faults: dict[int, Standing] = field(default_factory=dict[int, Standing])
+    _last_id: int = 0
+
+    def add(self, fault: Fault) -> int:
+        """Puts a fault in force, behind the others; its id."""
+        self._last_id += 1
+        self._faults[self._last_id] = Standing(self._last_id, fault)
+        return self._last_id
+
+    def clear(self, ids: Collection[int] = ()) -> int:
+        """Takes faults out of force, all of them where no id is given; how many were there."""
+        gone = [each for each in (ids or list(self._faults)) if self._faults.pop(each, None)]
+        return len(gone)
+
+    @property
+    def faults(self) -> list[Standing]:
+        """Every fault in force or spent, oldest first."""
+        return list(self._faults.values())
+
+    def expects(self, occasion: Occasion) -> bool:
+        """Whether any fault in force could strike on such an occasion."""
+        return any(FORMS[each.fault.kind].occasion is occasion and not each.spent for each in self._faults.values())
+
+    def strike(self, occasion: Occasion, where: str, account: str, now_ms: int) -> Fault | None:
+        """The fault that strikes, if one does. `where` is an endpoint's name, for EVENT and CONNECTION a stream's."""
+        for each in self._faults.values():  # empty nearly always: this is on the way of every request and event
+            if _concerns(each, occasion, where, account, now_ms) and self._fires(each):
+                return each.fault
+        return None
+
+    def _fires(self, standing: Standing) -> bool:
+        standing.matched += 1
+        if standing.matched <= standing.fault.skip:
+            return False
+        drawn = uniform(bits(self.seed, (standing.id << 40) + standing.matched, 0))
+        if drawn >= standing.fault.probability:
+            return False
+        standing.fired += 1
+        return True
+
+
+def _concerns(standing: Standing, occasion: Occasion, where: str, account: str, now_ms: int) -> bool:
+    fault = standing.fault
+    if FORMS[fault.kind].occasion is not occasion or standing.spent:
+        return False
+    place = fault.stream if occasion in {Occasion.EVENT, Occasion.CONNECTION} else fault.endpoint
+    return (
+        place in {ANY, where}
+        and fault.account in {ANY, account}
+        and fault.from_ms <= now_ms
+        and (not fault.until_ms or now_ms < fault.until_ms)
+    )

@@ -1,0 +1,1 @@
+"""What simex answers about markets: book, trades, candles, tickers, exchangeInfo."""

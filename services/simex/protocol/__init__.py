@@ -1,0 +1,1 @@
+"""The words of Binance's API: parameters, formats, errors, intervals, order entry."""

@@ -1,0 +1,1 @@
+"""Websocket sessions: subscriptions, public streams, timed streams and the user stream."""

@@ -1,0 +1,47 @@
+"""One socket of the websocket API: who it is, what it is subscribed to, and how it likes to be answered."""
+
+from simex.protocol.errors import ApiError
+from simex.protocol.formats import Json
+from simex.streams.connection import Connection
+
+
+class Session:
+    """A socket and its subscriptions, numbered from 0, each of the account whose key signed it. `tells_limits`: answers
+    carry `rateLimits` unless a request says otherwise.
+    """
+
+    def __init__(self, connection: Connection, ip: str, connected_ms: int, *, tells_limits: bool = True) -> None:
+        self.connection = connection
+        self.ip = ip
+        self.tells_limits = tells_limits
+        self.subscriptions: dict[int, str] = {}
+        self._connected_ms = connected_ms
+        self._next = 0
+
+    def subscribe(self, account: str) -> int:
+        """A further subscription; its number. Raises ApiError where the account has one."""
+        if account in self.subscriptions.values():
+            raise ApiError(-2035, "User Data Stream subscription already active.")
+        number, self._next = self._next, self._next + 1
+        self.subscriptions[number] = account
+        return number
+
+    def unsubscribe(self, number: int | None) -> list[int]:
+        """Ends one subscription, or all of them where none is named; which. Raises ApiError for one not there."""
+        ended = list(self.subscriptions) if number is None else [number]
+        if not self.subscriptions.keys() >= set(ended):
+            raise ApiError(-2036, "User Data Stream subscription not active.")
+        for each in ended:
+            del self.subscriptions[each]
+        return ended
+
+    def status(self, now_ms: int) -> Json:
+        """What session.status tells. Nobody can be logged on: that takes an Ed25519 key, and simex's are HMAC keys."""
+        return {
+            "apiKey": None,
+            "authorizedSince": None,
+            "connectedSince": self._connected_ms,
+            "returnRateLimits": self.tells_limits,
+            "serverTime": now_ms,
+            "userDataStream": bool(self.subscriptions),
+        }
