@@ -9,19 +9,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from executor.ccxt_client import make_client
-from executor.ccxt_venue import CcxtVenue
-from executor.clock import VenueClock, unix_ms
+from executor.api.servicer import ExecutorServicer
 from executor.config import Settings, VenueSettings, read_settings
-from executor.figures import figures
-from executor.ledger.store import Ledger, open_ledger
+from executor.ledger.opening import Ledger, open_ledger
 from executor.ledger.writer import LeaseTakenError
-from executor.ports import KeysRefusedError, UnknownSymbolError
-from executor.request_weights import RequestWeights
+from executor.metrics import figures
 from executor.service import Executor, Pace
-from executor.servicer import ExecutorServicer
-from executor.throttle import share_silence
-from executor.venue_health import Ability
+from executor.venue.ccxt.client import make_client
+from executor.venue.ccxt.venue import CcxtVenue
+from executor.venue.clock import VenueClock, unix_ms
+from executor.venue.health import Ability
+from executor.venue.limits.request_weights import RequestWeights
+from executor.venue.limits.throttle import share_silence
+from executor.venue.port import KeysRefusedError, UnknownSymbolError
 from griddb.errors import DatabaseError
 from griddb.first_connection import until_reachable
 from gridrpc.database_health import tell_health

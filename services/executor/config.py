@@ -6,9 +6,9 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from executor.ledger.store import sqlite_url
-from executor.rate_limit import DEFAULT_SHARE, LARGEST_SHARE, LEAST_SHARE, RateLimit
-from executor.venue_policy import find_row, policy, row_name
+from executor.ledger.opening import sqlite_url
+from executor.venue.limits.rate_limit import DEFAULT_SHARE, LARGEST_SHARE, LEAST_SHARE, RateLimit
+from executor.venue.profile_policy import find_row, policy, row_name
 from griddb.urls import DatabaseSettings, read_database
 from gridservice.config_file import MISSING, ConfigError, Table
 from gridservice.data_folder import usable_folder

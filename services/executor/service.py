@@ -9,38 +9,38 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from executor.account_poll import AccountPoll
-from executor.adoption import Adoption
-from executor.batches import Batches
-from executor.bell import Bell
-from executor.book_reader import BookReader
-from executor.canceller import Canceller
-from executor.clock import VenueClock
-from executor.conditions import ConditionsReader
-from executor.flight import Flight
-from executor.followers import Followers
-from executor.forgotten import Forgotten
-from executor.last_resort import LastResort
+from executor.dispatch.batches import Batches
+from executor.dispatch.canceller import Canceller
+from executor.dispatch.in_flight import Flight
+from executor.dispatch.placer import Placer
+from executor.dispatch.sender import Sender
 from executor.ledger import pruning, requests
-from executor.ledger.life import ActionStatus
-from executor.ledger.store import Ledger
-from executor.listing import Listing, not_listed_any_more, traded_before
-from executor.lookup import LookUp
-from executor.observed_venue import observed
-from executor.order_limit import OrderLimitTrouble
-from executor.placer import Placer
-from executor.ports import KeysRefusedError, ReadFailedError, UnknownSymbolError, Venue
-from executor.rate_limit import DEFAULT_SHARE, Budget, RateLimit, TokenBucket
-from executor.reads import Reader
-from executor.recorder import Recorder
-from executor.resolver import Resolver
-from executor.sender import Sender
-from executor.standing import Standing
-from executor.stream_trust import StreamTrust
-from executor.throttle import Throttle, in_background
-from executor.unreadable import Unreadables
-from executor.venue_health import VenueHealth
-from executor.watch import Watch
+from executor.ledger.action_status import ActionStatus
+from executor.ledger.opening import Ledger
+from executor.readiness import Standing
+from executor.resolution.forgotten import Forgotten
+from executor.resolution.lookup import LookUp
+from executor.resolution.operator_resolution import LastResort
+from executor.resolution.resolver import Resolver
+from executor.updates.account_poll import AccountPoll
+from executor.updates.change_signal import Bell
+from executor.updates.conditions import ConditionsReader
+from executor.updates.history_import import Adoption
+from executor.updates.recorder import Recorder
+from executor.updates.stream_trust import StreamTrust
+from executor.updates.subscribers import Followers
+from executor.updates.symbol_readiness import Listing, not_listed_any_more, traded_before
+from executor.updates.symbol_watcher import Watch
+from executor.updates.unreadable import Unreadables
+from executor.venue.book_reader import BookReader
+from executor.venue.clock import VenueClock
+from executor.venue.health import VenueHealth
+from executor.venue.limits.order_limit import OrderLimitTrouble
+from executor.venue.limits.rate_limit import DEFAULT_SHARE, Budget, RateLimit, TokenBucket
+from executor.venue.limits.throttle import Throttle, in_background
+from executor.venue.observed_venue import observed
+from executor.venue.port import KeysRefusedError, ReadFailedError, UnknownSymbolError, Venue
+from executor.venue.reader import Reader
 from gridservice.crash_point import around, crash_point
 from gridservice.troubles import Troubles
 

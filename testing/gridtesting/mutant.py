@@ -68,7 +68,7 @@ def _rule(name: str) -> Rule:
 
 
 def _send_again() -> None:
-    from executor.sender import Sender
+    from executor.dispatch.sender import Sender
 
     async def recover(self: Any, symbol: str, action: Any) -> Any:
         again = replace(action, timestamp_ms=self._clock.venue_ms())

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from executor.ports import ReadFailedError
+from executor.venue.port import ReadFailedError
 from gridcore.model.actions import ActionResult
 from gridcore.model.events import OrdersUpdated, Plan, PriceChanged, Ticked
 from gridcore.model.market_rules import MarketRules

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from executor.ports import Refusal
+from executor.venue.port import Refusal
 from gridcore.bookkeeping.settle import settle
 from gridcore.model.actions import ActionResult, Outcome
 from gridcore.model.config import GridMode

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from executor.ccxt_client import make_client
-from executor.ccxt_venue import CcxtVenue
-from executor.clock import unix_ms
 from executor.config import read_venue
-from executor.venue_row import Repeat, Source, VenueRow, packaged_row, read_row
+from executor.venue.ccxt.client import make_client
+from executor.venue.ccxt.venue import CcxtVenue
+from executor.venue.clock import unix_ms
+from executor.venue.profile import Repeat, Source, VenueRow, packaged_row, read_row
 from gridcore.model.actions import PlaceOrder
 from gridcore.model.orders import OrderType, Role, Side
 from gridctl.commands.conformance import Options, run_conformance
@@ -27,7 +27,7 @@ from gridtesting.live.simex import SimexHandle, running_simex
 LIVE = {"NEW", "PARTIALLY_FILLED"}
 REGENERATE = (
     "run: gridwright conformance --exchange simex --out services/executor/venues/simex.toml && "
-    "python -m executor.venue_page > docs/venues.md"
+    "python -m executor.venue.profile_page > docs/venues.md"
 )
 
 

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from rich.console import Console
 
-from executor.ledger.store import SCHEMA, open_ledger, sqlite_url
+from executor.ledger.opening import SCHEMA, open_ledger, sqlite_url
 from gridctl import __main__ as command
 from gridctl.cli import parser
 from griddb.errors import SchemaError

@@ -6,9 +6,9 @@ import psycopg
 import pytest
 
 from executor.ledger import cursors
-from executor.ledger.store import open_ledger
+from executor.ledger.opening import open_ledger
 from executor.ledger.writer import LeaseTakenError
-from executor.ports import TradeCursor
+from executor.venue.port import TradeCursor
 from gridtesting.live.databases import Database
 
 

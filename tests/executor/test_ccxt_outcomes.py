@@ -9,10 +9,10 @@ from decimal import Decimal
 import pytest
 from aiohttp import web
 
-from executor.ccxt_client import make_client
-from executor.ccxt_venue import CcxtVenue
 from executor.config import Credentials, VenueSettings
-from executor.ports import (
+from executor.venue.ccxt.client import make_client
+from executor.venue.ccxt.venue import CcxtVenue
+from executor.venue.port import (
     DuplicateError,
     OutcomeUnknownError,
     ReadFailedError,

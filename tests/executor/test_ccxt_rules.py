@@ -6,10 +6,10 @@ from typing import Any
 import ccxt  # noqa: TID251  # what it raises
 import pytest
 
-from executor.ccxt_fees import FRESH_MS, FeeReader, Fees, of_commission
-from executor.ccxt_rules import market_rules
-from executor.market_rules import EVERY_MS, SOON_MS, RulesAge
-from executor.ports import Refusal
+from executor.venue.ccxt.fees import FRESH_MS, FeeReader, Fees, of_commission
+from executor.venue.ccxt.market_rules import market_rules
+from executor.venue.market_refresh import EVERY_MS, SOON_MS, RulesAge
+from executor.venue.port import Refusal
 from gridcore.model.market_rules import PriceRange
 
 D = Decimal

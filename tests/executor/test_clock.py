@@ -2,7 +2,7 @@
 
 import pytest
 
-from executor.clock import VenueClock
+from executor.venue.clock import VenueClock
 from gridtesting.fakes.venue import FakeVenue, ManualClock
 
 TRIP_MS = 600

@@ -8,14 +8,14 @@ from decimal import Decimal
 
 import pytest
 
-from executor.clock import VenueClock
-from executor.conformance import ids, visibility
-from executor.conformance.expiry import requests_expire
-from executor.conformance.hand import BrokenOffError, Hand, NoMeasurementError, Send, Timer
-from executor.conformance.names import Names
-from executor.conformance.stakes import Stakes
-from executor.ports import OutcomeUnknownError, ReadFailedError, Refusal, RefusedError, VenueOrder
-from executor.venue_row import ClientIds, Repeat
+from executor.venue.clock import VenueClock
+from executor.venue.conformance import id_rules, visibility
+from executor.venue.conformance.client_ids import Names
+from executor.venue.conformance.expiry import requests_expire
+from executor.venue.conformance.probe_trader import BrokenOffError, Hand, NoMeasurementError, Send, Timer
+from executor.venue.conformance.worst_case_cost import Stakes
+from executor.venue.port import OutcomeUnknownError, ReadFailedError, Refusal, RefusedError, VenueOrder
+from executor.venue.profile import ClientIds, Repeat
 from gridcore.model.actions import PlaceOrder
 from gridcore.model.ids import LENGTH, parse_client_order_id
 from gridcore.model.orders import OrderStatus
@@ -91,9 +91,9 @@ async def test_a_repeated_id_is_seen_to_be_refused_while_open_and_taken_again_af
     filled = await hand.place(hand.far())
     venue.fill(filled.client_order_id)
 
-    assert await ids.repeated_while_open(hand) is Repeat.REFUSED
-    assert await ids.repeated_after_cancel(hand) is Repeat.ACCEPTED
-    assert await ids.repeat(hand, filled) is Repeat.ACCEPTED
+    assert await id_rules.repeated_while_open(hand) is Repeat.REFUSED
+    assert await id_rules.repeated_after_cancel(hand) is Repeat.ACCEPTED
+    assert await id_rules.repeat(hand, filled) is Repeat.ACCEPTED
     assert resting(venue) == []
 
 
@@ -107,7 +107,7 @@ async def test_a_venue_that_answers_with_the_first_order_is_seen_to(
         return known or await place(symbol, order, timestamp_ms)
 
     monkeypatch.setattr(venue, "place", returns_first)
-    assert await ids.repeated_while_open(hand) is Repeat.RETURNS_FIRST
+    assert await id_rules.repeated_while_open(hand) is Repeat.RETURNS_FIRST
     assert resting(venue) == []
 
 
@@ -115,7 +115,7 @@ async def test_what_came_of_a_repeated_id_is_not_guessed(venue: FakeVenue, hand:
     venue.faults.extend([None, Fault.TIMEOUT_AFTER])
     first = await hand.place(hand.far())
     venue.end(first.client_order_id)
-    assert await ids.repeat(hand, first) is None
+    assert await id_rules.repeat(hand, first) is None
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ async def test_the_ids_that_a_venue_takes_are_found(
 ) -> None:
     venue = PickyVenue(clock)
     venue.pattern, venue.kept = re.compile(pattern), kept
-    assert await ids.client_ids(hand_on(venue, clock)) == found
+    assert await id_rules.client_ids(hand_on(venue, clock)) == found
     assert resting(venue) == []
 
 
@@ -242,7 +242,7 @@ async def test_a_long_wait_is_broken_off_as_well(venue: FakeVenue, clock: Manual
 async def test_a_venue_that_refuses_everything_is_not_measured(venue: FakeVenue, hand: Hand) -> None:
     venue.faults.append(Fault.UNREACHABLE)
     with pytest.raises(NoMeasurementError):
-        await ids.client_ids(hand)
+        await id_rules.client_ids(hand)
 
 
 async def test_a_look_up_that_is_refused_for_being_one_too_many_measures_nothing(
@@ -288,5 +288,5 @@ def test_names_are_new_of_the_length_asked_for_and_no_bots() -> None:
     made = [names.spell(LENGTH) for _ in range(200)]
     assert len(set(made)) == len(made)
     assert all(parse_client_order_id(name) is None or not name.startswith("g") for name in made)
-    assert [len(names.spell(length)) for length in ids.LENGTHS] == list(ids.LENGTHS)
+    assert [len(names.spell(length)) for length in id_rules.LENGTHS] == list(id_rules.LENGTHS)
     assert "-" in names.holding("-", LENGTH)

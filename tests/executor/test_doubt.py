@@ -9,10 +9,10 @@ from pathlib import Path
 import grpc
 import pytest
 
-from executor.figures import figures
 from executor.ledger import requests
-from executor.ledger.life import ActionStatus
-from executor.ports import VenueOrder
+from executor.ledger.action_status import ActionStatus
+from executor.metrics import figures
+from executor.venue.port import VenueOrder
 from gridcore.model.actions import OrderUpdate, Outcome, PlaceOrder
 from gridcore.model.orders import OrderStatus
 from gridrpc.errors import fault_of

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from executor.ports import (
+from executor.venue.port import (
     DuplicateError,
     OutcomeUnknownError,
     ReadFailedError,

@@ -7,7 +7,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from executor.ports import ReadFailedError
+from executor.venue.port import ReadFailedError
 from gridcore.model.actions import Fill, OrderUpdate, PlaceOrder
 from gridcore.model.orders import OrderStatus, Side
 from gridrpc.errors import Fault as Refusal

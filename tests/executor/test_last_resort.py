@@ -10,8 +10,8 @@ import grpc
 import pytest
 
 from executor.ledger import requests
-from executor.ledger.life import ActionStatus
-from executor.ports import TradeCursor, VenueOrder, VenueTrade
+from executor.ledger.action_status import ActionStatus
+from executor.venue.port import TradeCursor, VenueOrder, VenueTrade
 from gridcore.model.actions import Fill, OrderUpdate, PlaceOrder
 from gridcore.model.orders import OrderStatus
 from gridrpc.errors import Fault as Refusal

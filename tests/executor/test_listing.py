@@ -7,8 +7,8 @@ from pathlib import Path
 import grpc
 import pytest
 
-from executor.listing import SYMBOL_REFUSED
-from executor.ports import UnknownSymbolError
+from executor.updates.symbol_readiness import SYMBOL_REFUSED
+from executor.venue.port import UnknownSymbolError
 from gridcore.model.actions import Outcome, PlaceOrder
 from gridrpc.convert_orders import action_to_proto, result_from_proto
 from gridrpc.errors import FailedPrecondition, fault_of

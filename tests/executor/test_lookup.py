@@ -5,13 +5,13 @@ from functools import partial
 
 import pytest
 
-from executor.clock import VenueClock
 from executor.ledger.requests import Signed
-from executor.lookup import Absence, LookUp, Misfit
-from executor.ports import VenueOrder
-from executor.rate_limit import Budget
-from executor.reads import Reader
-from executor.throttle import Throttle
+from executor.resolution.lookup import Absence, LookUp, Misfit
+from executor.venue.clock import VenueClock
+from executor.venue.limits.rate_limit import Budget
+from executor.venue.limits.throttle import Throttle
+from executor.venue.port import VenueOrder
+from executor.venue.reader import Reader
 from gridcore.model.actions import PlaceOrder
 from gridtesting.fakes.venue import FakeVenue, ManualClock
 from gridtesting.live.executor import SYMBOL

@@ -17,15 +17,15 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from executor.clock import VenueClock
+from executor.dispatch.sender import Sender
 from executor.ledger import fences, updates
+from executor.ledger.opening import Ledger, open_ledger
+from executor.ledger.operator_evidence import Evidence, Word
 from executor.ledger.requests import LedgerAction, NewRequest
-from executor.ledger.store import Ledger, open_ledger
-from executor.ledger.words import Evidence, Word
-from executor.lookup import LookUp
-from executor.ports import ReadFailedError, VenueTrade
-from executor.sender import Sender
+from executor.resolution.lookup import LookUp
 from executor.service import Executor
+from executor.venue.clock import VenueClock
+from executor.venue.port import ReadFailedError, VenueTrade
 from gridcore.model.actions import Action, ActionResult, CancelOrder, Fill, OrderUpdate, Outcome, PlaceOrder
 from gridcore.model.orders import OrderStatus, OrderType, Role, Side
 from gridrpc.errors import AlreadyExists, FailedPrecondition

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from executor.ports import Refusal, RefusedError, VenueOrder
+from executor.venue.port import Refusal, RefusedError, VenueOrder
 from gridcore.model.actions import CancelOrder, Outcome, PlaceOrder
 from gridtesting.fakes.venue import FakeVenue, ManualClock
 from gridtesting.live.executor import STEPWISE, running_executor

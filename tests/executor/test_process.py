@@ -12,7 +12,7 @@ import grpc
 import pytest
 from sqlalchemy import text
 
-from executor.ledger.store import open_ledger, sqlite_url
+from executor.ledger.opening import open_ledger, sqlite_url
 from gridcore.model.actions import Action, ActionResult, CancelOrder, Outcome, PlaceOrder
 from gridcore.model.orders import OrderStatus, OrderType, Role, Side
 from griddeploy.process.child import Child

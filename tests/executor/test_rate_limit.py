@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.rate_limit import (
+from executor.venue.limits.rate_limit import (
     DEFAULT_SHARE,
     LARGEST_SHARE,
     Budget,

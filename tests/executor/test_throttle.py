@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from executor.rate_limit import Budget, LimitKind, Need, Priority, RateLimit, Reason, TokenBucket
-from executor.throttle import BlockedError, Throttle, Ticket, in_background
+from executor.venue.limits.rate_limit import Budget, LimitKind, Need, Priority, RateLimit, Reason, TokenBucket
+from executor.venue.limits.throttle import BlockedError, Throttle, Ticket, in_background
 from gridtesting.fakes.venue import ManualClock
 from gridtesting.waiting import until
 

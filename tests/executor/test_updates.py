@@ -9,7 +9,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from executor.ports import Hint
+from executor.venue.port import Hint
 from gridcore.model.actions import Fill, OrderUpdate, PlaceOrder
 from gridcore.model.orders import OrderStatus
 from gridrpc.errors import fault_of

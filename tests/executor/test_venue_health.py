@@ -4,8 +4,10 @@ import logging
 
 import pytest
 
-from executor.first_failure import FirstFailure
-from executor.ports import (
+from executor.readiness import Standing
+from executor.updates.failure_log import FirstFailure
+from executor.venue.health import GRACE_MS, VenueHealth
+from executor.venue.port import (
     ClockRefusedError,
     DuplicateError,
     KeysRefusedError,
@@ -15,8 +17,6 @@ from executor.ports import (
     RefusedError,
     UnknownOrderError,
 )
-from executor.standing import Standing
-from executor.venue_health import GRACE_MS, VenueHealth
 from gridservice.troubles import Kind, Troubles
 from gridtesting.fakes.venue import ManualClock
 

@@ -8,10 +8,8 @@ from typing import Any
 import pytest
 
 from executor.config import Settings, read_settings
-from executor.request_weights import RequestWeights
-from executor.venue_page import page
-from executor.venue_policy import policy
-from executor.venue_row import (
+from executor.venue.limits.request_weights import RequestWeights
+from executor.venue.profile import (
     ClientIds,
     Delay,
     Repeat,
@@ -23,6 +21,8 @@ from executor.venue_row import (
     read_row,
     row_values,
 )
+from executor.venue.profile_page import page
+from executor.venue.profile_policy import policy
 from gridcore.model.ids import ALPHABET, LENGTH, client_order_id, id_prefix
 from gridcore.model.orders import Role
 from griddeploy.toml import to_toml
@@ -52,7 +52,7 @@ def started(tmp_path: Path, row: VenueRow | str = "", **venue: Any) -> Settings:
 
 def test_the_page_is_what_the_rows_give() -> None:
     assert DOCUMENT.read_text(encoding="utf-8") == page(packaged_rows()), (
-        "run: python -m executor.venue_page > docs/venues.md"
+        "run: python -m executor.venue.profile_page > docs/venues.md"
     )
 
 
@@ -136,7 +136,7 @@ def test_our_ids_are_of_the_characters_that_venues_are_asked_for() -> None:
 @pytest.mark.parametrize(
     ("chosen", "sentence"),
     [
-        pytest.param("krakn", "executor.venue_row = 'krakn': no such row", id="a name that is not there"),
+        pytest.param("krakn", "executor.venue.profile = 'krakn': no such row", id="a name that is not there"),
         pytest.param("binance", "that row is of binance, and venue.exchange is okx", id="another exchange's"),
         pytest.param("/no/such.toml", "the file cannot be read", id="a file that is not there"),
     ],

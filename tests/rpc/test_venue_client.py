@@ -12,10 +12,10 @@ from typing import Any
 import ccxt.pro  # noqa: TID251  # its list of exchanges
 import pytest
 
-from executor.ccxt_client import make_client
-from executor.ccxt_venue import CcxtVenue
 from executor.config import Settings as ExecutorSettings
 from executor.config import read_settings as read_executor_settings
+from executor.venue.ccxt.client import make_client
+from executor.venue.ccxt.venue import CcxtVenue
 from gridservice.config_file import ConfigError, Table, read_toml
 from gridtesting.fakes.canned_server import CannedServer, Dropped, canned
 from pricemon.ccxt_feed import CcxtFeed, build_exchange

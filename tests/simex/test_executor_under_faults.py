@@ -14,9 +14,9 @@ from typing import Any
 import grpc
 import pytest
 
-from executor.ccxt_client import make_client
-from executor.ccxt_venue import CcxtVenue
 from executor.config import Credentials, VenueSettings
+from executor.venue.ccxt.client import make_client
+from executor.venue.ccxt.venue import CcxtVenue
 from gridcore.model.actions import Action, ActionResult, CancelOrder, Fill, Outcome, PlaceOrder
 from gridcore.model.orders import OrderStatus, OrderType, Role, Side
 from gridtesting.live.executor import QUICK, SYMBOL, LiveExecutor, running_executor

@@ -16,12 +16,12 @@ from urllib.parse import urlsplit
 from rich.table import Table as Grid
 
 from executor.config import VenueSettings, is_loopback, read_venue
-from executor.conformance.hand import BrokenOffError, NoMeasurementError
-from executor.conformance.measure import Bench, bench, measure, refuse_poverty
-from executor.ports import UnknownSymbolError, VenueError
-from executor.venue_page import FACTS, worst
-from executor.venue_policy import SIMEX, row_name
-from executor.venue_row import VenueRow, row_values
+from executor.venue.conformance.measure import Bench, bench, measure, refuse_poverty
+from executor.venue.conformance.probe_trader import BrokenOffError, NoMeasurementError
+from executor.venue.port import UnknownSymbolError, VenueError
+from executor.venue.profile import VenueRow, row_values
+from executor.venue.profile_page import FACTS, worst
+from executor.venue.profile_policy import SIMEX, row_name
 from gridctl.view.screen import Screen
 from griddeploy.free_ports import free_ports
 from griddeploy.process.child import Child, Service, last_line

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from executor.databases import holding as executor_holding
+from executor.admin.inventory import holding as executor_holding
 from griddb.first_connection import until_reachable
 from griddb.inventory import Holding, UnitStatus
 from gridservice.config_file import read_toml

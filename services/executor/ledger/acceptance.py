@@ -6,10 +6,10 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from executor.ledger import codec, fences
-from executor.ledger.life import ActionStatus
-from executor.ledger.moves import fenced_message, withdraw
+from executor.ledger.action_status import ActionStatus
 from executor.ledger.requests import LedgerRequest, NewRequest, find
 from executor.ledger.schema import actions, orders, requests
+from executor.ledger.transitions import fenced_message, withdraw
 from gridcore.model.actions import Action, CancelOrder, Outcome, PlaceOrder
 from gridcore.model.money import canonical
 from gridrpc.errors import AlreadyExists, FailedPrecondition, InvalidArgument

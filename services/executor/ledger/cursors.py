@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from executor.ledger.schema import cursors, meta
-from executor.ports import TradeCursor
+from executor.venue.port import TradeCursor
 
 # The ledger's birth is told by our clock and trades by the venue's, which may be behind it. What the slack brings in
 # besides is foreign, and is looked up once.

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from executor.ledger import moves
+from executor.ledger import transitions
 from executor.ledger.schema import fences
 from gridrpc.errors import FailedPrecondition
 
@@ -91,7 +91,7 @@ def raise_to(
             .where(fences.c.symbol == symbol)
             .values(epoch=epoch, state_birth_id=record.state_birth_id, prefix=record.prefix)
         )
-    moves.withdraw_below(connection, symbol, epoch, now_ms)
+    transitions.withdraw_below(connection, symbol, epoch, now_ms)
     return record
 
 

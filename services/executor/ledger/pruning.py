@@ -8,7 +8,7 @@ import itertools
 import sqlalchemy as sa
 
 from executor.ledger import fences
-from executor.ledger.life import ActionStatus
+from executor.ledger.action_status import ActionStatus
 from executor.ledger.schema import actions, checkpoints, orders, requests, updates
 from executor.ledger.schema import fences as fences_table
 

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from executor.ledger import codec
-from executor.ledger.life import ActionStatus
+from executor.ledger.action_status import ActionStatus
 from executor.ledger.schema import actions, requests
 from gridcore.model.actions import Action, ActionResult, PlaceOrder
 

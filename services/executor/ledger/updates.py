@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from executor.ledger import codec, orders
 from executor.ledger.schema import checkpoints, fills, updates
 from executor.ledger.schema import orders as orders_table
-from executor.ports import VenueOrder, VenueTrade
+from executor.venue.port import VenueOrder, VenueTrade
 from gridcore.model.actions import Fill, OrderUpdate
 from gridcore.model.money import canonical
 from gridcore.model.orders import OrderStatus, Side

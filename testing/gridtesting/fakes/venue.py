@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import Enum
 
-from executor.ports import (
+from executor.venue.limits.throttle import Throttle
+from executor.venue.port import (
     Books,
     ClockRefusedError,
     DuplicateError,
@@ -28,7 +29,6 @@ from executor.ports import (
     VenueTrade,
     books_one_by_one,
 )
-from executor.throttle import Throttle
 from gridcore.model.actions import Fill, PlaceOrder
 from gridcore.model.market_rules import MarketRules
 from gridcore.model.orders import OrderStatus
@@ -82,7 +82,7 @@ class _Late:
 
 
 class FakeVenue:
-    """Implements `executor.ports.Venue`. `orders` and `trades` are the truth, by the venue's own ids."""
+    """Implements `executor.venue.port.Venue`. `orders` and `trades` are the truth, by the venue's own ids."""
 
     def __init__(self, clock: ManualClock, window_ms: int | None = 5_000, skew_ms: int = 0) -> None:
         self.orders: dict[str, VenueOrder] = {}

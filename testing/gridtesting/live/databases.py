@@ -16,7 +16,7 @@ import psycopg
 import sqlalchemy as sa
 from dbos import run_dbos_database_migrations
 
-from executor.ledger.store import open_ledger
+from executor.ledger.opening import open_ledger
 from griddb.urls import parse_url
 from gridtesting.live.postgres import PostgresServer
 from orchestrator.dbos_runtime import sqlite_path

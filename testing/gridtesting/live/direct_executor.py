@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from executor.clock import VenueClock
+from executor.api.servicer import ExecutorServicer
 from executor.ledger import updates
-from executor.ledger.store import Ledger, open_ledger
+from executor.ledger.opening import Ledger, open_ledger
 from executor.service import Executor, Pace
-from executor.servicer import ExecutorServicer
+from executor.venue.clock import VenueClock
 from gridcore.model.actions import ActionResult, OrderUpdate
 from gridcore.model.events import Plan
 from gridrpc.convert_orders import action_to_proto, result_from_proto

@@ -15,12 +15,12 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 
-from executor.clock import VenueClock
-from executor.ledger.store import Ledger, open_ledger, sqlite_url
+from executor.api.servicer import ExecutorServicer
+from executor.ledger.opening import Ledger, open_ledger, sqlite_url
 from executor.ledger.writer import Writer
-from executor.ports import Venue
 from executor.service import Executor, Pace
-from executor.servicer import ExecutorServicer
+from executor.venue.clock import VenueClock
+from executor.venue.port import Venue
 from gridcore.model.actions import Action, ActionResult, OrderUpdate
 from gridcore.model.state import State
 from gridrpc import convert_orders as convert

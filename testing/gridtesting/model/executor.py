@@ -30,7 +30,7 @@ FLYING = frozenset({Task.BEGUN, Task.WAITING})
 
 
 def ready(world: World) -> bool:
-    """executor.standing: whether it answers calls."""
+    """executor.readiness: whether it answers calls."""
     return not any(row.status is Status.SENDING and row.task is Task.NONE for row in world.rows)
 
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 class Rules:
     """True is what the services do. Beside each: the module that does it, and the design's section."""
 
-    intent_before_wire: bool = True  # executor.answers.begin_sending, §7.2: SENDING is committed before the call
-    recorded_timestamp: bool = True  # executor.sender, §7.2: what is signed is the timestamp that SENDING has
-    look_before_send: bool = True  # executor.sender, placer, lookup, §7.4: after doubt it looks and never sends again
-    window: bool = True  # executor.lookup, §7.4: absence proves nothing while the request may still arrive
-    lag: bool = True  # executor.lookup, §7.4: nor while what arrived in time may still be hidden
-    frozen_answers: bool = True  # executor.ledger.moves, answers.give, §7.3: later facts come by the update log
-    refusal_ends_nothing: bool = True  # executor.canceller, §7.5: a cancel's "unknown order" is no order's end
-    end_after_fills: bool = True  # executor.ledger.updates.append_end, §7: an order ends after all of its trades
-    fence_refuses: bool = True  # executor.ledger.acceptance, fences, answers, §7.1: older epochs are NOT_SENT
-    fence_waits: bool = True  # executor.flight, servicer.Fence, §4: it returns once nothing older is being sent
+    intent_before_wire: bool = True  # ledger.outcomes.begin_sending, §7.2: SENDING is committed before the call
+    recorded_timestamp: bool = True  # dispatch.sender, §7.2: what is signed is the timestamp that SENDING has
+    look_before_send: bool = True  # dispatch.sender, placer, lookup, §7.4: after doubt it looks and never sends again
+    window: bool = True  # resolution.lookup, §7.4: absence proves nothing while the request may still arrive
+    lag: bool = True  # resolution.lookup, §7.4: nor while what arrived in time may still be hidden
+    frozen_answers: bool = True  # ledger.transitions, answers.give, §7.3: later facts come by the update log
+    refusal_ends_nothing: bool = True  # dispatch.canceller, §7.5: a cancel's "unknown order" is no order's end
+    end_after_fills: bool = True  # ledger.updates.append_end, §7: an order ends after all of its trades
+    fence_refuses: bool = True  # ledger.acceptance, fences, answers, §7.1: older epochs are NOT_SENT
+    fence_waits: bool = True  # dispatch.in_flight, servicer.Fence, §4: it returns once nothing older is being sent
     seq_guard: bool = True  # orchestrator.keeper, store.commit, §6: a repetition does nothing, a mismatch stops
     epoch_guard: bool = True  # orchestrator.store: every commit looks at the lease's epoch, §9
     offset_with_state: bool = True  # gridcore.bookkeeping.settle, §6: updates and the offset they reach are one commit

@@ -19,7 +19,7 @@ class Act(StrEnum):
 
 
 class Status(StrEnum):
-    """executor.ledger.life.ActionStatus."""
+    """executor.ledger.action_status.ActionStatus."""
 
     INTENT = "INTENT"
     SENDING = "SENDING"

@@ -12,7 +12,7 @@ from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from executor.ports import VenueOrder
+from executor.venue.port import VenueOrder
 from gridcore.bookkeeping.reconcile import live_openings
 from gridcore.decide import decide
 from gridcore.model.actions import ActionResult, OrderUpdate, PlaceOrder

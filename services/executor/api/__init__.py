@@ -1,0 +1,1 @@
+"""The Executor RPCs: decode, call the part that knows, encode."""

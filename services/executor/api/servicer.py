@@ -1,0 +1,329 @@
+"""The executor's door: decode, call the part that knows, encode."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeVar
+
+import grpc
+
+from executor.api import messages
+from executor.ledger import checkpoints, fences, order_view, requests, updates
+from executor.ledger.requests import NewRequest
+from executor.service import Executor
+from executor.venue.port import ReadFailedError, VenueOrder
+from gridcore.model.money import canonical
+from gridrpc import convert_orders, convert_state
+from gridrpc.errors import InvalidArgument, NotFound, OutOfRange, Unavailable
+from gridservice.config_file import did_you_mean
+from gridservice.crash_point import around, crash_point
+from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2
+
+T = TypeVar("T")
+
+_PAGE = 100
+_LARGEST_PAGE = 1_000
+_MOST_ACTIONS = 1_000
+# Reasons of InvalidArgument. A MALFORMED request was never accepted and never can be, whatever the ledger is.
+MALFORMED, UNKNOWN_SYMBOL = "MALFORMED", "UNKNOWN_SYMBOL"
+_Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
+    """Serves gridwright.v1.Executor."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+        self._run = executor.ledger.writer.run
+
+    async def BatchExecute(  # noqa: N802  # the contract's name
+        self, request: executor_pb2.BatchExecuteRequest, context: _Context
+    ) -> AsyncIterator[models_pb2.ActionResult]:
+        """Carries a batch out, or tells again what came of it."""
+        del context
+        self._executor.standing.check_may_act()
+        try:
+            wanted = self._new_request(request)
+        except InvalidArgument as fault:
+            fault.reason = fault.reason if fault.reason == UNKNOWN_SYMBOL else MALFORMED
+            raise
+        self._executor.listing.check(wanted.symbol)
+        self._executor.forgotten.check(wanted.symbol)
+        async for result in self._executor.batches.execute(wanted):
+            crash_point("executor.told")
+            yield convert_orders.result_to_proto(result)
+
+    async def Fence(  # noqa: N802
+        self, request: executor_pb2.FenceRequest, context: _Context
+    ) -> executor_pb2.FenceResponse:
+        """Raises the fence and waits until nothing of an older epoch is being sent."""
+        del context
+        symbol = self._symbol(request.symbol)
+        self._executor.standing.check_ready()
+        self._known_by_now(symbol)
+        now_ms = self._executor.clock.local_ms()
+        if request.rebuild:
+            self._executor.followers.refuse_to_replace(symbol)
+        with around("executor.fence"):
+            fence = await self._run(
+                fences.raise_to,
+                symbol,
+                request.epoch,
+                request.state_birth_id,
+                request.prefix,
+                now_ms,
+                rebuild=request.rebuild,
+            )
+        await self._executor.flight.landed_below(symbol, fence.epoch)
+        return executor_pb2.FenceResponse(
+            epoch=fence.epoch,
+            ledger_birth_id=self._executor.ledger.birth_id,
+            state_birth_id=fence.state_birth_id,
+            end_offset=await self._run(updates.end_offset, symbol),
+            time_ms=self._executor.clock.local_ms(),
+        )
+
+    async def GetLedger(  # noqa: N802
+        self, request: executor_pb2.GetLedgerRequest, context: _Context
+    ) -> executor_pb2.Ledger:
+        """What the ledger is, and its orders that have not ended."""
+        del context
+        symbol = self._symbol(request.symbol)
+        self._executor.standing.check_ready()
+        self._known_by_now(symbol)
+        view = await self._run(order_view.view, symbol)
+        return messages.ledger_to_proto(symbol, self._executor.ledger.birth_id, view)
+
+    async def Adopt(  # noqa: N802
+        self, request: executor_pb2.AdoptRequest, context: _Context
+    ) -> executor_pb2.AdoptResponse:
+        """Takes over from the venue what the ledger has lost."""
+        del context
+        symbol = self._symbol(request.symbol)
+        if not request.prefix:
+            raise InvalidArgument("prefix is empty: give what the client order ids of the bot and symbol begin with")
+        self._executor.standing.check_ready()
+        self._executor.listing.check(symbol)
+        self._executor.followers.refuse_to_replace(symbol)
+        try:
+            adopted = await self._executor.adoption.adopt(symbol, request.prefix)
+        except ReadFailedError as error:
+            raise Unavailable(f"the venue did not answer: {error}", reason="VENUE_UNREACHABLE") from error
+        return executor_pb2.AdoptResponse(
+            orders=adopted.orders,
+            trades=adopted.trades,
+            lost=adopted.lost,
+            requests_expire=self._executor.venue.request_window_ms is not None,
+        )
+
+    async def ListRequests(  # noqa: N802
+        self, request: executor_pb2.ListRequestsRequest, context: _Context
+    ) -> executor_pb2.ListRequestsResponse:
+        """Accepted requests in order."""
+        del context
+        symbol = self._symbol(request.symbol)
+        self._executor.standing.check_ready()
+        self._known_by_now(symbol)
+        found = await self._run(requests.page, symbol, request.after_seq, _limit(request.limit))
+        return executor_pb2.ListRequestsResponse(batches=[messages.batch_to_proto(batch) for batch in found])
+
+    async def GetBatch(  # noqa: N802
+        self, request: executor_pb2.GetBatchRequest, context: _Context
+    ) -> executor_pb2.Batch:
+        """One request as the ledger knows it."""
+        del context
+        self._executor.standing.check_ready()
+        found = await self._run(requests.find, request.request_id)
+        if found is None:
+            raise NotFound(f"request_id {request.request_id!r} is not in the ledger: nothing was sent for it")
+        return messages.batch_to_proto(found)
+
+    async def StreamOrderUpdates(  # noqa: N802
+        self, request: executor_pb2.StreamOrderUpdatesRequest, context: _Context
+    ) -> AsyncIterator[models_pb2.OrderUpdate]:
+        """The log after an offset, then what is appended."""
+        del context
+        symbol, offset = self._symbol(request.symbol), request.after_offset
+        self._executor.standing.check_ready()
+        self._known_by_now(symbol)
+        end = await self._run(updates.end_offset, symbol)
+        if offset > end:
+            raise OutOfRange(
+                f"after_offset = {offset}: the log of {symbol} ends at {end}; the reader belongs to another ledger",
+                reason="BEYOND_END",
+                end_offset=str(end),
+            )
+        with self._executor.followers.following(symbol, request.epoch):
+            while not self._executor.bell.closed:
+                sound = self._executor.bell.sound(symbol)
+                page = await self._run(updates.page, symbol, offset, _LARGEST_PAGE)
+                for update in page:
+                    yield convert_orders.update_to_proto(update)
+                    offset = update.offset
+                if not page:
+                    await sound.wait()
+
+    async def AckUpdates(  # noqa: N802
+        self, request: executor_pb2.AckUpdatesRequest, context: _Context
+    ) -> executor_pb2.AckUpdatesResponse:
+        """Keeps the state that has applied the log so far."""
+        del context
+        symbol = self._symbol(request.symbol)
+        state = convert_state.state_from_proto(request.state)
+        if state.symbol != symbol or not state.seq:
+            raise InvalidArgument(
+                f"state is of {state.symbol!r} at step {state.seq}: give one of {symbol} that has been committed"
+            )
+        self._executor.standing.check_ready()
+        now_ms = self._executor.clock.local_ms()
+        with around("executor.acknowledge"):
+            kept = await self._run(checkpoints.acknowledge, symbol, request.epoch, state, now_ms)
+        return executor_pb2.AckUpdatesResponse(offset=kept.offset, floor_offset=kept.floor_offset)
+
+    async def GetOrder(  # noqa: N802
+        self, request: executor_pb2.GetOrderRequest, context: _Context
+    ) -> executor_pb2.LedgerOrder:
+        """One order of ours as the ledger knows it."""
+        del context
+        self._executor.standing.check_ready()
+        return await self._told(request.client_order_id)
+
+    async def ResolveOrder(  # noqa: N802
+        self, request: executor_pb2.ResolveOrderRequest, context: _Context
+    ) -> executor_pb2.LedgerOrder:
+        """An operator's word on an order that is UNKNOWN."""
+        del context
+        word = messages.word_from_proto(request)
+        self._symbol(word.symbol)
+        self._executor.standing.check_ready()
+        await self._executor.last_resort.resolve(word)
+        return await self._told(word.client_order_id)
+
+    async def ListOpenOrders(  # noqa: N802
+        self, request: executor_pb2.ListOpenOrdersRequest, context: _Context
+    ) -> executor_pb2.ListOpenOrdersResponse:
+        """What rests on the venue now, and what is in flight."""
+        del context
+        symbol = self._symbol(request.symbol)
+        self._executor.standing.check_ready()
+        self._executor.listing.check(symbol)
+        end = await self._run(updates.end_offset, symbol)
+        resting = await self._open_orders(symbol)
+        ours = await self._executor.conditions.ours(symbol, resting)
+        flying = await self._run(order_view.in_flight, symbol)
+        return executor_pb2.ListOpenOrdersResponse(
+            orders=[messages.venue_order_to_proto(order, ours=order.client_order_id in ours) for order in resting],
+            in_flight=[messages.story_to_proto(story) for story in flying],
+            end_offset=end,
+        )
+
+    async def GetBalances(  # noqa: N802
+        self, request: executor_pb2.GetBalancesRequest, context: _Context
+    ) -> executor_pb2.GetBalancesResponse:
+        """The account's assets that are not zero."""
+        del request, context
+        self._executor.standing.check_ready()
+        found = await self._ask(self._executor.venue.balances)
+        return executor_pb2.GetBalancesResponse(
+            balances=[
+                executor_pb2.Balance(asset=one.asset, free=canonical(one.free), locked=canonical(one.locked))
+                for one in found
+            ]
+        )
+
+    async def ListFills(  # noqa: N802
+        self, request: executor_pb2.ListFillsRequest, context: _Context
+    ) -> executor_pb2.ListFillsResponse:
+        """Recorded fills by offset."""
+        del context
+        symbol = self._symbol(request.symbol)
+        self._executor.standing.check_ready()
+        self._known_by_now(symbol)
+        found = await self._run(updates.fills_page, symbol, request.after_offset, _limit(request.limit))
+        return executor_pb2.ListFillsResponse(fills=[convert_orders.update_to_proto(update) for update in found])
+
+    async def GetMarketRules(  # noqa: N802
+        self, request: executor_pb2.GetMarketRulesRequest, context: _Context
+    ) -> models_pb2.MarketRules:
+        """The venue's rules for a symbol."""
+        del context
+        symbol = self._symbol(request.symbol)
+        self._executor.standing.check_ready()
+        self._executor.listing.check(symbol)
+        self._executor.venue.doubt_fees(symbol)  # asked for at starts: a grid may have been refused for those of before
+        return convert_orders.rules_to_proto(await self._ask(lambda: self._executor.venue.market_rules(symbol)))
+
+    async def GetConditions(  # noqa: N802
+        self, request: executor_pb2.GetConditionsRequest, context: _Context
+    ) -> executor_pb2.Conditions:
+        """What the venue sets for a symbol at present."""
+        del context
+        symbol = self._symbol(request.symbol)
+        self._executor.standing.check_ready()
+        self._executor.listing.check(symbol)
+        try:
+            found = await self._executor.conditions.read(symbol, fees_doubted=request.fees_doubted)
+        except ReadFailedError as error:
+            raise Unavailable(f"the venue did not answer: {error}", reason="VENUE_UNREACHABLE") from error
+        return executor_pb2.Conditions(
+            rules=convert_orders.rules_to_proto(found.rules),
+            foreign=convert_state.foreign_to_proto(found.foreign),
+            funds=convert_state.funds_to_proto(found.funds),
+            time_ms=self._executor.clock.local_ms(),
+        )
+
+    async def ListTroubles(  # noqa: N802
+        self, request: models_pb2.ListTroublesRequest, context: _Context
+    ) -> models_pb2.ListTroublesResponse:
+        """What the venue withholds at present."""
+        del request, context
+        return self._executor.troubles.to_proto()
+
+    async def _told(self, client_order_id: str) -> executor_pb2.LedgerOrder:
+        story = await self._run(order_view.find, client_order_id)
+        if story is None:
+            raise NotFound(f"client_order_id {client_order_id!r} is not in the ledger: it was never placed here")
+        return messages.story_to_proto(story)
+
+    def _new_request(self, request: executor_pb2.BatchExecuteRequest) -> NewRequest:
+        if not request.request_id:
+            raise InvalidArgument("request_id is empty: give the id under which the batch is repeated")
+        if not 1 <= len(request.actions) <= _MOST_ACTIONS:
+            raise InvalidArgument(f"actions has {len(request.actions)} entries: give 1 to {_MOST_ACTIONS}")
+        return NewRequest(
+            request_id=request.request_id,
+            symbol=self._symbol(request.symbol),
+            epoch=request.epoch,
+            clock_offset_ms=request.clock_offset_ms,
+            actions=tuple(
+                convert_orders.action_from_proto(action, f"actions[{number}]")
+                for number, action in enumerate(request.actions)
+            ),
+        )
+
+    def _known_by_now(self, symbol: str) -> None:
+        """What the ledger tells of a symbol is told once it is caught up, and where the venue lists it no more."""
+        if symbol not in self._executor.listing.refused:
+            self._executor.listing.check(symbol)
+
+    def _symbol(self, symbol: str) -> str:
+        if symbol not in self._executor.symbols:
+            known = ", ".join(self._executor.symbols)
+            remedy = did_you_mean(symbol, self._executor.symbols, "add it to [[grids]] to trade it")
+            raise InvalidArgument(f"symbol = {symbol!r}: this executor trades {known}; {remedy}", reason=UNKNOWN_SYMBOL)
+        return symbol
+
+    async def _open_orders(self, symbol: str) -> list[VenueOrder]:
+        """Of a moment after the call has come. Raises Unavailable."""
+        try:
+            return await self._executor.books.of(symbol)
+        except ReadFailedError as error:
+            raise Unavailable(f"the venue did not answer: {error}", reason="VENUE_UNREACHABLE") from error
+
+    async def _ask(self, ask: Callable[[], Awaitable[T]]) -> T:
+        try:
+            return await self._executor.reader.read(ask)
+        except ReadFailedError as error:
+            raise Unavailable(f"the venue did not answer: {error}", reason="VENUE_UNREACHABLE") from error
+
+
+def _limit(asked: int) -> int:
+    return min(asked or _PAGE, _LARGEST_PAGE)

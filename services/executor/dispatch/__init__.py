@@ -1,0 +1,1 @@
+"""From a request to the venue: INTENT, SENDING, outcome. Nothing is sent twice."""

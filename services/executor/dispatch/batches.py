@@ -1,0 +1,103 @@
+"""Batches at work: one task per request id, detached from the calls that wait for it.
+
+A broken call cancels nothing, and calls with the same id share the task and its results.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from executor.dispatch.sender import Sender, need_of
+from executor.ledger import acceptance
+from executor.ledger.opening import Ledger
+from executor.ledger.requests import LedgerAction, LedgerRequest, NewRequest
+from executor.venue.clock import VenueClock
+from executor.venue.limits.rate_limit import Priority
+from executor.venue.limits.throttle import PATIENCE_MS
+from gridcore.model.actions import ActionResult
+from gridservice.crash_point import around
+
+_MOST_IN_FLIGHT = 8  # of one batch: enough to hide the round trip, few enough for any venue's burst limit
+
+
+class Batches:
+    """Accepts requests and carries them out."""
+
+    def __init__(self, ledger: Ledger, clock: VenueClock, sender: Sender) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._sender = sender
+        self._running: dict[str, _Batch] = {}
+
+    async def execute(self, request: NewRequest) -> AsyncIterator[ActionResult]:
+        """Each answer once it is recorded. Raises the faults of `acceptance.accept`."""
+        with around("executor.accept"):
+            recorded = await self._ledger.writer.run(acceptance.accept, request, self._clock.local_ms())
+        if recorded.complete:
+            for action in recorded.actions:
+                assert action.result is not None
+                yield action.result
+            return
+        batch = self._running.get(request.request_id)
+        if batch is None:
+            batch = _Batch(recorded, self._sender)
+            self._running[request.request_id] = batch
+            batch.task.add_done_callback(lambda _: self._running.pop(request.request_id, None))
+        async for result in batch.results():
+            yield result
+
+    async def close(self, grace_seconds: float) -> None:
+        """Lets what is in flight land within the grace. What does not is looked up at the next start."""
+        tasks = [batch.task for batch in self._running.values()]
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=grace_seconds)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class _Batch:
+    def __init__(self, request: LedgerRequest, sender: Sender) -> None:
+        self._request = request
+        self._sender = sender
+        self._known: dict[int, ActionResult] = {}
+        self._changed = asyncio.Event()
+        self._slots = asyncio.Semaphore(_MOST_IN_FLIGHT)
+        self.task = asyncio.create_task(self._work())
+        self.task.add_done_callback(lambda _: self._changed.set())
+
+    async def results(self) -> AsyncIterator[ActionResult]:
+        """The answers as they come. Raises what broke the work, if something did: the same id may be sent again."""
+        told: set[int] = set()
+        while len(told) < len(self._request.actions):
+            changed = self._changed
+            for index in sorted(self._known.keys() - told):
+                told.add(index)
+                yield self._known[index]
+            if self.task.done():
+                self.task.result()
+                if not self._known.keys() - told:
+                    return
+            else:
+                await changed.wait()
+
+    async def _work(self) -> None:
+        """Cancels first, which free capital and take risk off, then closings, then openings.
+
+        The patience is the whole group's: what has no room by its end is answered NOT_SENT, and the step goes on.
+        """
+        for priority in (Priority.CANCEL, Priority.CLOSING, Priority.OPENING):
+            group = [one for one in self._request.actions if need_of(one.action).priority is priority]
+            until = asyncio.get_running_loop().time() + PATIENCE_MS[priority] / 1000
+            endings = await asyncio.gather(*(self._one(action, until) for action in group), return_exceptions=True)
+            for ending in endings:
+                if ending is not None:
+                    raise ending
+
+    async def _one(self, action: LedgerAction, until: float) -> None:
+        async with self._slots:
+            patience_ms = max(0, int((until - asyncio.get_running_loop().time()) * 1000))
+            result = await self._sender.carry_out(self._request.symbol, self._request.epoch, action, patience_ms)
+        self._known[action.index] = result
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()

@@ -1,0 +1,119 @@
+"""Cancelling. A refused cancel ends nothing by itself: the order is looked up; while its place is in doubt it stays.
+
+Cancels may be repeated by the caller, so a cancel's UNKNOWN is a last word; the order's end comes by the update log.
+"""
+
+import logging
+from functools import partial
+
+from executor.dispatch.send_outcome import Verdict
+from executor.ledger import orders
+from executor.ledger.opening import Ledger
+from executor.ledger.requests import LedgerAction
+from executor.updates.recorder import Recorder
+from executor.venue.clock import VenueClock
+from executor.venue.limits.throttle import Throttle
+from executor.venue.port import (
+    OutcomeUnknownError,
+    ReadFailedError,
+    Refusal,
+    RefusedError,
+    UnknownOrderError,
+    Venue,
+    VenueOrder,
+)
+from executor.venue.reader import Reader
+from gridcore.model.actions import CancelOrder, Outcome
+from gridcore.model.orders import OrderStatus
+from gridservice.crash_point import around
+
+_log = logging.getLogger(__name__)
+
+
+class Canceller:
+    """Sends a cancel, or finds out what became of its order."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        venue: Venue,
+        reader: Reader,
+        recorder: Recorder,
+        clock: VenueClock,
+        throttle: Throttle,
+    ) -> None:
+        self._ledger = ledger
+        self._venue = venue
+        self._clock = clock
+        self._reader = reader
+        self._recorder = recorder
+        self._throttle = throttle
+
+    async def known_end(self, action: LedgerAction) -> Verdict | None:
+        """ENDED, unsent, where the ledger has the order's end already; None for anything else, a place too."""
+        if not isinstance(action.action, CancelOrder):
+            return None
+        record = await self._ledger.writer.run(orders.by_client_id, action.action.client_order_id)
+        if record is None or not record.ended:
+            return None
+        assert record.status is not None
+        return Verdict(
+            Outcome.ENDED, record.exchange_order_id, message=f"the ledger has its end: {record.status.value}"
+        )
+
+    async def cancel(self, symbol: str, cancel: CancelOrder, timestamp_ms: int) -> Verdict:
+        """What came of sending it."""
+        record = await self._ledger.writer.run(orders.by_client_id, cancel.client_order_id)
+        exchange_order_id = (record.exchange_order_id if record else "") or cancel.exchange_order_id
+        try:
+            with around("executor.cancel"):
+                await self._venue.cancel(symbol, cancel.client_order_id, exchange_order_id, timestamp_ms)
+        except RefusedError as error:
+            self._throttle.refused(error.blocked_until_ms)
+            if error.reason is Refusal.CLOCK_SKEW:
+                await self._clock.set_again(self._venue)
+            return Verdict(Outcome.REJECTED, exchange_order_id, error.reason.value, str(error))
+        except UnknownOrderError as error:
+            return await self._after_refusal(symbol, cancel, str(error))
+        except OutcomeUnknownError as error:
+            _log.warning("looking for order %s after its cancel: %s", cancel.client_order_id, error)
+            return await self.look(symbol, cancel)
+        except Exception:  # noqa: BLE001  # an adapter's own mistake says nothing about the venue
+            _log.exception("looking for order %s after its cancel", cancel.client_order_id)
+            return await self.look(symbol, cancel)
+        return Verdict(Outcome.CANCELLED, exchange_order_id)
+
+    async def look(self, symbol: str, cancel: CancelOrder) -> Verdict:
+        """ENDED if the order has ended; otherwise the cancel's outcome stays UNKNOWN."""
+        try:
+            seen = await self._seen(symbol, cancel)
+        except ReadFailedError as error:
+            return Verdict(Outcome.UNKNOWN, reason="IN_DOUBT", message=str(error))
+        if seen is not None and seen.status.ended:
+            return Verdict(Outcome.ENDED, seen.exchange_order_id)
+        return Verdict(Outcome.UNKNOWN, reason="IN_DOUBT", message="the cancel was sent; the order has not ended yet")
+
+    async def _after_refusal(self, symbol: str, cancel: CancelOrder, refusal: str) -> Verdict:
+        record = await self._ledger.writer.run(orders.by_client_id, cancel.client_order_id)
+        try:
+            seen = await self._seen(symbol, cancel)
+        except ReadFailedError as error:
+            return Verdict(Outcome.UNKNOWN, reason="IN_DOUBT", message=f"{refusal}; then: {error}")
+        if seen is not None and seen.status.ended:
+            return Verdict(Outcome.ENDED, seen.exchange_order_id)
+        if seen is not None:
+            return Verdict(Outcome.REJECTED, seen.exchange_order_id, "CANCEL_REFUSED", f"it rests still: {refusal}")
+        if record is not None and record.status is OrderStatus.UNKNOWN:
+            return Verdict(Outcome.REJECTED, reason="PLACE_IN_DOUBT", message="its place is in doubt; nothing is ended")
+        return Verdict(Outcome.REJECTED, cancel.exchange_order_id, "ORDER_NOT_SHOWN", f"not shown now: {refusal}")
+
+    async def _seen(self, symbol: str, cancel: CancelOrder) -> VenueOrder | None:
+        """The order as the venue shows it; what it says of the order's end goes to the log."""
+        with around("executor.look_cancelled"):
+            seen = await self._reader.read(partial(self._venue.order_by_client_id, symbol, cancel.client_order_id))
+            if seen is None and cancel.exchange_order_id:
+                seen = await self._reader.read(partial(self._venue.order_by_id, symbol, cancel.exchange_order_id))
+        if seen is None or seen.client_order_id != cancel.client_order_id:  # an id alone is believed of nobody
+            return None
+        await self._recorder.order(seen)
+        return seen

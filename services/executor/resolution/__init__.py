@@ -1,0 +1,1 @@
+"""What became of an order whose outcome is unknown: look-ups, and the statement of an operator."""

@@ -1,0 +1,173 @@
+"""The last resort for an order that is UNKNOWN: an operator's word, held against all that the venue can be asked.
+
+One commit decides; what it leaves to do (recording the order that PLACED named) is the resolver's, after a crash too.
+"""
+
+import contextlib
+from functools import partial
+from typing import Never
+
+from executor.ledger import operator_evidence, orders, requests
+from executor.ledger.opening import Ledger
+from executor.ledger.operator_evidence import Evidence, Word
+from executor.ledger.orders import OrderRecord
+from executor.ledger.requests import LedgerAction
+from executor.resolution.forgotten import Forgotten
+from executor.resolution.lookup import Absence, LookUp, Misfit
+from executor.resolution.resolver import Resolver
+from executor.updates.change_signal import Bell
+from executor.venue.clock import VenueClock
+from executor.venue.port import ReadFailedError, Venue, VenueOrder
+from executor.venue.reader import Reader
+from gridcore.model.actions import PlaceOrder
+from gridcore.model.money import ZERO
+from gridcore.model.orders import OrderStatus
+from gridrpc.errors import FailedPrecondition, NotFound, Unavailable
+from gridservice.crash_point import around
+
+
+class LastResort:
+    """Takes words. It never sends."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        look_up: LookUp,
+        resolver: Resolver,
+        clock: VenueClock,
+        bell: Bell,
+        venue: Venue,
+        reader: Reader,
+        forgotten: Forgotten,
+    ) -> None:
+        self._run = ledger.writer.run
+        self._look_up = look_up
+        self._resolver = resolver
+        self._clock = clock
+        self._bell = bell
+        self._venue = venue
+        self._reader = reader
+        self._forgotten = forgotten
+
+    async def resolve(self, word: Word) -> None:
+        """Takes the word, once, and lets the order be recorded as far as the venue shows it now.
+
+        Raises the faults of `words.give`, FailedPrecondition where the evidence speaks against the word or may still
+        come by itself, Unavailable where the venue cannot be asked.
+        """
+        if not await self._run(operator_evidence.said_before, word):
+            match word.evidence:
+                case Evidence.PLACED:
+                    await self._check_shown(word, await self._run(operator_evidence.doubted, word))
+                case Evidence.NEVER_PLACED:
+                    await self._check_absent(word, await self._run(operator_evidence.doubted, word))
+                case Evidence.GONE:
+                    await self._check_gone(word, await self._run(operator_evidence.open_one, word))
+            with around("executor.word"):
+                await self._run(operator_evidence.give, word, self._clock.local_ms())
+        await self._carry_through(word)
+
+    async def _check_shown(self, word: Word, action: LedgerAction) -> None:
+        """Only the venue's own order of that id proves it."""
+        place, number = _place(action), word.exchange_order_id
+        try:
+            finding = await self._look_up.find_by_id(word.symbol, place, action.signed, number)
+        except ReadFailedError as error:
+            raise _unanswered(word, str(error)) from error
+        if finding is None:
+            raise FailedPrecondition(
+                f"exchange_order_id = {number!r}: the venue shows no such order of {word.symbol}; give the id from its "
+                "page of orders",
+                reason="NOT_SHOWN",
+            )
+        if isinstance(finding, Misfit):
+            raise FailedPrecondition(
+                f"exchange_order_id = {number!r} is another order: {finding.differences}", reason="DOES_NOT_FIT"
+            )
+
+    async def _check_absent(self, word: Word, action: LedgerAction) -> None:
+        """While it may still arrive, or not be shown yet, not seeing it says nothing; a person sees no more than we."""
+        name = word.client_order_id
+        self._refuse_early(name, action)
+        match await self._look_up.find(word.symbol, _place(action), action.signed):
+            case VenueOrder() as order:
+                await self._refuse_shown(word, action, order)
+            case Misfit() as misfit:
+                raise FailedPrecondition(
+                    f"the venue shows another order as {name}: {misfit.differences}", reason="SHOWN"
+                )
+            case Absence.UNANSWERED:
+                raise _unanswered(word, "a look-up got no answer")
+            case Absence.PROVED | Absence.OPEN:
+                self._refuse_early(name, action)  # the look-up may have found our clock ahead of the venue's
+
+    async def _check_gone(self, word: Word, order: OrderRecord) -> None:
+        """The venue has denied it for long enough, denies it now, and shows no trade of it that we have not."""
+        name, number = word.client_order_id, order.exchange_order_id
+        denied_ms = self._forgotten.not_shown_for_ms(word.symbol, name)
+        left_ms = self._forgotten.gone_after_ms - (denied_ms or 0)
+        if denied_ms is None or left_ms > 0:
+            since = "shows it, or has not been asked yet" if denied_ms is None else f"may show it for {left_ms} ms more"
+            raise FailedPrecondition(f"order {name}: the venue {since}", reason="TOO_EARLY")
+        read, venue = self._reader.read, self._venue
+        try:
+            resting = await read(partial(venue.open_orders, word.symbol))
+            by_ids = [
+                await read(partial(venue.order_by_id, word.symbol, number)),
+                await read(partial(venue.order_by_client_id, word.symbol, name)),
+            ]
+            trades = await read(partial(venue.trades_of_order, word.symbol, number))
+        except ReadFailedError as error:
+            raise _unanswered(word, str(error)) from error
+        if any(seen is not None and seen.client_order_id == name for seen in [*resting, *by_ids]):
+            raise FailedPrecondition(f"order {name}: the venue shows it; it is not gone", reason="SHOWN")
+        if any(seen is not None for seen in by_ids):
+            return  # the id is another order's by now, and so are its trades
+        traded = sum((trade.fill.quantity for trade in trades), ZERO)
+        if any(trade.unreadable for trade in trades) or traded > order.executed:
+            raise FailedPrecondition(
+                f"order {name}: the venue shows trades of it that are not in the ledger, {traded} of {order.executed} "
+                "executed: they are recorded first",
+                reason="SHOWN",
+            )
+
+    def _refuse_early(self, name: str, action: LedgerAction) -> None:
+        left_ms = self._look_up.may_appear_until_ms(action.signed) - self._clock.venue_at_least_ms()
+        if left_ms >= 0:
+            raise FailedPrecondition(
+                f"order {name} may still arrive or appear for {left_ms + 1} ms; the executor goes on looking for it",
+                reason="TOO_EARLY",
+            )
+
+    async def _refuse_shown(self, word: Word, action: LedgerAction, order: VenueOrder) -> Never:
+        await self._look_once(word, action)
+        raise FailedPrecondition(
+            f"the venue shows order {word.client_order_id} as {order.exchange_order_id}, {order.status.value}: "
+            "it was placed",
+            reason="SHOWN",
+        )
+
+    async def _carry_through(self, word: Word) -> None:
+        record = await self._run(orders.by_client_id, word.client_order_id)
+        if record is None:
+            raise NotFound(f"order {word.client_order_id} was resolved by this word and has been pruned since")
+        if record.status is OrderStatus.UNKNOWN:
+            await self._look_once(word, await self._run(requests.place_of, record.request_id, word.client_order_id))
+        self._bell.ring(word.symbol)
+
+    async def _look_once(self, word: Word, action: LedgerAction) -> None:
+        with contextlib.suppress(ReadFailedError):  # its task goes on until it has evidence
+            await self._resolver.resolve_once(word.symbol, action)
+
+
+def _place(action: LedgerAction) -> PlaceOrder:
+    assert isinstance(action.action, PlaceOrder)
+    return action.action
+
+
+def _unanswered(word: Word, why: str) -> Unavailable:
+    return Unavailable(
+        f"order {word.client_order_id} stays UNKNOWN: the venue could not be asked ({why}), and nobody's word stands "
+        "in for that; say it again later",
+        reason="VENUE_UNREACHABLE",
+    )

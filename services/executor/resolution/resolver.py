@@ -1,0 +1,155 @@
+"""What was answered UNKNOWN is looked up until evidence ends it. It never sends; it tells by the update log."""
+
+import asyncio
+import logging
+from functools import partial
+
+import sqlalchemy as sa
+
+from executor.ledger import orders, transitions, updates
+from executor.ledger.opening import Ledger
+from executor.ledger.requests import LedgerAction
+from executor.readiness import Standing
+from executor.resolution.lookup import Absence, LookUp, Misfit
+from executor.updates.change_signal import Bell
+from executor.updates.recorder import Recorder
+from executor.venue.clock import VenueClock
+from executor.venue.port import ReadFailedError, Venue, VenueOrder
+from executor.venue.reader import Reader
+from gridcore.model.actions import PlaceOrder
+from gridservice.crash_point import around
+
+_log = logging.getLogger(__name__)
+
+_SLOWEST = 8  # how many times the first pause the back-off grows to
+_SLOWEST_WITHOUT_PROOF = 40  # … where not finding never proves anything: then it may go on for days
+
+
+class Resolver:
+    """One task per UNKNOWN place."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        venue: Venue,
+        reader: Reader,
+        look_up: LookUp,
+        recorder: Recorder,
+        clock: VenueClock,
+        bell: Bell,
+        standing: Standing,
+        first_pause_ms: int,
+    ) -> None:
+        self._ledger = ledger
+        self._venue = venue
+        self._reader = reader
+        self._look_up = look_up
+        self._recorder = recorder
+        self._clock = clock
+        self._bell = bell
+        self._standing = standing
+        self._first_pause_ms = first_pause_ms
+        self._tasks: dict[tuple[str, int, int], asyncio.Task[None]] = {}
+
+    def watch(self, symbol: str, action: LedgerAction) -> None:
+        """Looks on in the background until there is evidence. Being told of an action twice is the same as once."""
+        key = (symbol, action.accepted_seq, action.index)
+        if key not in self._tasks:
+            task = asyncio.create_task(self._until_resolved(symbol, action))
+            self._tasks[key] = task
+            task.add_done_callback(lambda _: self._tasks.pop(key, None))
+
+    def watched(self) -> list[str]:
+        """The symbol of each order that is looked for, at the moment; from any thread."""
+        return [symbol for symbol, *_ in list(self._tasks)]
+
+    async def close(self) -> None:
+        """Stops looking; the next start goes on."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _until_resolved(self, symbol: str, action: LedgerAction) -> None:
+        pause_ms = self._first_pause_ms
+        proves = self._look_up.conclusive_at_ms(action.signed) is not None
+        slowest = _SLOWEST if proves else _SLOWEST_WITHOUT_PROOF
+        while True:
+            try:
+                if await self.resolve_once(symbol, action):
+                    _log.info("order %s is resolved", action.action.client_order_id)
+                    return
+            except ReadFailedError as error:
+                _log.info("order %s stays UNKNOWN: %s", action.action.client_order_id, error)
+            except Exception:  # noqa: BLE001  # a ledger that is away comes back; who gives up here forgets an order
+                _log.exception("order %s stays UNKNOWN", action.action.client_order_id)
+            await asyncio.sleep(self._pause_ms(action, pause_ms) / 1000)
+            pause_ms = min(pause_ms * 2, self._first_pause_ms * slowest)
+
+    def _pause_ms(self, action: LedgerAction, pause_ms: int) -> int:
+        """The back-off, cut short to the moment from which not finding proves something."""
+        conclusive_at = self._look_up.conclusive_at_ms(action.signed)
+        if conclusive_at is None:
+            return pause_ms
+        left_ms = conclusive_at + 1 - self._clock.venue_ms()
+        return min(pause_ms, left_ms) if left_ms > 0 else pause_ms
+
+    async def resolve_once(self, symbol: str, action: LedgerAction) -> bool:
+        """One look. Returns whether the action is resolved."""
+        place = action.action
+        assert isinstance(place, PlaceOrder)
+        record = await self._ledger.writer.run(orders.by_client_id, place.client_order_id)
+        assert record is not None
+        if record.ended:
+            await self._close(action)
+            return True
+        if record.exchange_order_id:  # a trade or the stream has proved it meanwhile
+            seen = await self._reader.read(partial(self._venue.order_by_id, symbol, record.exchange_order_id))
+            # An exchange id is believed only together with our client id.
+            ours = seen is not None and seen.client_order_id == place.client_order_id
+            return ours and await self._found(action, seen)  # type: ignore[arg-type]  # it is one where it is ours
+        finding = await self._look_up.find(symbol, place, action.signed)
+        match finding:
+            case VenueOrder():
+                return await self._found(action, finding)
+            case Absence.PROVED:
+                with around("executor.absent"):
+                    await self._ledger.writer.run(_resolve_absent, action, self._clock.local_ms())
+                self._bell.ring(symbol)
+                return True
+            case Absence.OPEN | Absence.UNANSWERED:
+                return False
+            case Misfit(order):
+                self._standing.own_order_unknown(
+                    f"order {order.exchange_order_id} bears our id {place.client_order_id}, but is another order"
+                )
+                return False
+
+    async def _found(self, action: LedgerAction, seen: VenueOrder) -> bool:
+        if seen.status.ended:
+            if not await self._recorder.order(seen):
+                return False
+            await self._close(action)
+            return True
+        with around("executor.found"):
+            resolved = await self._ledger.writer.run(_resolve_open, action, seen, self._clock.local_ms())
+        if not resolved:  # an operator's word came first, and what we see may speak against it
+            await self._recorder.order(seen)
+        self._bell.ring(seen.symbol)
+        return True
+
+    async def _close(self, action: LedgerAction) -> None:
+        with around("executor.resolve"):
+            await self._ledger.writer.run(transitions.resolve, action)
+
+
+def _resolve_open(connection: sa.Connection, action: LedgerAction, seen: VenueOrder, now_ms: int) -> bool:
+    resolved = transitions.resolve(connection, action)
+    if resolved:
+        updates.append_found_open(connection, seen.client_order_id, seen, now_ms)
+    return resolved
+
+
+def _resolve_absent(connection: sa.Connection, action: LedgerAction, now_ms: int) -> None:
+    if transitions.resolve(connection, action):
+        updates.append_not_placed(connection, action.action.client_order_id, now_ms)

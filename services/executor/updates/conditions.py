@@ -1,0 +1,73 @@
+"""Conditions: what the venue sets for a symbol at present, read for the orchestrator, which steps when they change."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
+
+from executor.ledger import fences, orders
+from executor.ledger.opening import Ledger
+from executor.ledger.orders import OrderRecord
+from executor.venue.book_reader import BookReader
+from executor.venue.port import Venue, VenueBalance, VenueOrder
+from executor.venue.reader import Reader
+from gridcore.model.market_rules import MarketRules
+from gridcore.model.money import ZERO
+from gridcore.model.orders import Side
+from gridcore.model.state import Foreign, Funds
+
+_BOOK_AGE_SECONDS = 12.0  # the last poll's book will do; polls are ten seconds apart while the stream is proven
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """A symbol's rules, the orders of others in its market, and what the account could give to our grid there."""
+
+    rules: MarketRules
+    foreign: Foreign
+    funds: Funds
+
+
+class ConditionsReader:
+    """Reads them from the venue."""
+
+    def __init__(self, ledger: Ledger, venue: Venue, reader: Reader, books: BookReader) -> None:
+        self._ledger = ledger
+        self._venue = venue
+        self._reader = reader
+        self._books = books
+
+    async def read(self, symbol: str, *, fees_doubted: bool = False) -> Conditions:
+        """Raises ReadFailedError where the venue does not answer."""
+        if fees_doubted:
+            self._venue.doubt_fees(symbol)
+        rules = await self._reader.read(partial(self._venue.market_rules, symbol))
+        # Read one after the other, and not from the venue's book: that may be some seconds old, and an order that it
+        # does not have yet would look like money that has gone.
+        balances = await self._reader.read(self._venue.balances)
+        live = await self._ledger.writer.run(orders.on_venue, symbol)
+        resting = await self._books.of(symbol, _BOOK_AGE_SECONDS)
+        names = await self.ours(symbol, resting)
+        others = [order for order in resting if order.client_order_id not in names]
+        return Conditions(rules, _foreign(others), _funds(rules, balances, live))
+
+    async def ours(self, symbol: str, resting: Sequence[VenueOrder]) -> Collection[str]:
+        """Which of the orders' client ids are ours: the ledger's, and those with the symbol's prefix."""
+        prefix = (await self._ledger.writer.run(fences.prefixes)).get(symbol, "")
+        names = [order.client_order_id for order in resting]
+        known = await self._ledger.writer.run(orders.known_names, names)
+        return {name for name in names if name in known or (prefix and name.startswith(prefix))}
+
+
+def _foreign(others: Sequence[VenueOrder]) -> Foreign:
+    return Foreign(len(others), _left(others, Side.BUY), _left(others, Side.SELL))
+
+
+def _left(resting: Sequence[VenueOrder | OrderRecord], side: Side) -> Decimal:
+    return sum((order.price * (order.quantity - order.executed) for order in resting if order.side is side), ZERO)
+
+
+def _funds(rules: MarketRules, balances: Sequence[VenueBalance], ours: Sequence[OrderRecord]) -> Funds:
+    free = {balance.asset: balance.free for balance in balances}
+    selling = sum((order.quantity - order.executed for order in ours if order.side is Side.SELL), ZERO)
+    return Funds(free.get(rules.base, ZERO) + selling, free.get(rules.quote, ZERO) + _left(ours, Side.BUY))

@@ -1,0 +1,221 @@
+"""From what the venue tells to the update log: trades and orders in any order, doubled or late, each recorded once."""
+
+import logging
+from functools import partial
+
+import sqlalchemy as sa
+
+from executor.ledger import cursors, fences, operator_evidence, orders, updates
+from executor.ledger.opening import Ledger
+from executor.ledger.orders import OrderRecord
+from executor.readiness import Standing
+from executor.resolution.forgotten import Forgotten
+from executor.updates.change_signal import Bell
+from executor.venue.clock import VenueClock
+from executor.venue.port import ReadFailedError, TradeCursor, UnreadableError, Venue, VenueOrder, VenueTrade
+from executor.venue.reader import Reader
+from gridcore.model.orders import OrderStatus
+from gridservice.crash_point import around
+
+_log = logging.getLogger(__name__)
+
+_NEVER_ON_BOOK = {None, OrderStatus.REJECTED, OrderStatus.NOT_PLACED}
+_MOST_FOREIGN = 10_000
+_MOST_VERIFIED = 10_000
+
+
+class Recorder:
+    """The only way into the update log besides the resolver's findings."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        venue: Venue,
+        reader: Reader,
+        clock: VenueClock,
+        bell: Bell,
+        standing: Standing,
+        forgotten: Forgotten,
+    ) -> None:
+        self._ledger = ledger
+        self._venue = venue
+        self._reader = reader
+        self._clock = clock
+        self._bell = bell
+        self._standing = standing
+        self._forgotten = forgotten
+        self._foreign: dict[tuple[str, str], None] = {}  # exchange ids that were looked up; oldest first
+        self._verified: dict[tuple[str, str], None] = {}  # exchange ids that were seen with our client id; oldest first
+
+    async def trade(self, trade: VenueTrade) -> None:
+        """Records a trade if it is of ours. Raises ReadFailedError where the venue cannot say whose it is."""
+        if (trade.symbol, trade.exchange_order_id) in self._foreign:
+            return
+        order, newest = await self._ledger.writer.run(_owner, trade)
+        self._refuse_reset(trade, newest)
+        if order is None:
+            order = await self._look_up_owner(trade)
+        elif (trade.symbol, trade.exchange_order_id) not in self._verified:
+            await self._verify(order, trade)
+        if order is None:
+            return
+        with around("executor.trade"):
+            appended = await self._ledger.writer.run(
+                updates.append_trade, trade, order.client_order_id, self._clock.local_ms()
+            )
+        if appended:
+            self._bell.ring(trade.symbol)
+            if order.ended:
+                _log.error(
+                    "trade %s of %s came after the order's recorded end", trade.fill.trade_id, order.client_order_id
+                )
+            if order.status in _NEVER_ON_BOOK:
+                await self._stop_for(order, trade.exchange_order_id)
+
+    async def order(self, seen: VenueOrder) -> bool:
+        """Records what an order of ours has come to. Returns whether the ledger has nothing more to learn of it.
+
+        Raises ReadFailedError where its trades cannot be asked for.
+        """
+        order = await self._learned(seen)
+        if order is None:
+            await self._check_stranger(seen)
+            return True
+        if order.status in _NEVER_ON_BOOK:
+            await self._stop_for(order, seen.exchange_order_id)
+            return True
+        if not seen.status.ended or order.ended:
+            return True
+        return await self._end(seen)
+
+    def forget_strangers(self) -> None:
+        """Looks up anew whose a trade is: the ledger knows more orders now."""
+        self._foreign.clear()
+
+    async def _learned(self, seen: VenueOrder) -> OrderRecord | None:
+        with around("executor.learn"):
+            order = await self._ledger.writer.run(_learn, seen)
+        if order is not None:
+            self._note_verified(seen.symbol, seen.exchange_order_id)
+        return order
+
+    def _note_verified(self, symbol: str, exchange_order_id: str) -> None:
+        self._verified[symbol, exchange_order_id] = None
+        while len(self._verified) > _MOST_VERIFIED:
+            del self._verified[next(iter(self._verified))]
+
+    def _refuse_reset(self, trade: VenueTrade, newest: TradeCursor) -> None:
+        """Raises ReadFailedError for a trade of a venue that was reset: its ids mean something else."""
+        if self._venue.trade_ids_rise and _goes_backwards(trade, newest):
+            self._forgotten.backwards(trade, newest.after_id)
+        if sentence := self._forgotten.why_reset(trade.symbol):
+            raise ReadFailedError(sentence)
+
+    async def _verify(self, order: OrderRecord, trade: VenueTrade) -> None:
+        """An exchange id is believed only together with our client id. Raises ReadFailedError where it is another's.
+
+        What the venue does not show yet, it has just told us of itself.
+        """
+        try:
+            seen = await self._reader.read(partial(self._venue.order_by_id, trade.symbol, trade.exchange_order_id))
+        except UnreadableError as error:
+            seen = error.order
+        if seen is None:
+            return
+        if seen.client_order_id != order.client_order_id:
+            self._forgotten.taken(order, seen)
+            raise ReadFailedError(self._forgotten.why_reset(trade.symbol))
+        self._note_verified(trade.symbol, trade.exchange_order_id)
+
+    async def _stop_for(self, order: OrderRecord, exchange_order_id: str) -> None:
+        """The venue shows an order of ours that never was there as far as the ledger knows."""
+        known_as = order.status.value if order.status else "not sent"
+        sentence = (
+            f"order {order.client_order_id} ({exchange_order_id}) is on the venue, but the ledger has it as {known_as}"
+        )
+        given = await self._ledger.writer.run(operator_evidence.of_order, order.client_order_id)
+        if given is None:
+            self._standing.own_order_unknown(sentence)
+        else:
+            remedy = "cancel it by hand on the venue if it rests there"
+            self._standing.own_order_unknown(f"{sentence} on the word of {given.word.who} ({given.word.why})", remedy)
+
+    async def _end(self, seen: VenueOrder) -> bool:
+        if await self._append_end(seen):
+            return True
+        trades = await self._reader.read(partial(self._venue.trades_of_order, seen.symbol, seen.exchange_order_id))
+        for trade in trades:
+            if not trade.unreadable:
+                await self.trade(trade)
+        return await self._append_end(seen)
+
+    async def _append_end(self, seen: VenueOrder) -> bool:
+        with around("executor.end"):
+            ended = await self._ledger.writer.run(
+                updates.append_end, seen.client_order_id, seen, self._clock.local_ms()
+            )
+        if ended:
+            self._bell.ring(seen.symbol)
+        return ended
+
+    async def _look_up_owner(self, trade: VenueTrade) -> OrderRecord | None:
+        """Trades carry no client id: the order is asked for before the trade is called foreign."""
+        try:
+            seen = await self._reader.read(partial(self._venue.order_by_id, trade.symbol, trade.exchange_order_id))
+        except UnreadableError as error:
+            seen = error.order  # whose it is can be read all the same
+        if seen is None:
+            raise ReadFailedError(f"trade {trade.fill.trade_id} names an order that the venue does not show yet")
+        order = await self._learned(seen) or (None if seen.unreadable else await self._check_stranger(seen))
+        if order is None:
+            self._foreign[trade.symbol, trade.exchange_order_id] = None
+            while len(self._foreign) > _MOST_FOREIGN:
+                del self._foreign[next(iter(self._foreign))]
+        return order
+
+    async def _check_stranger(self, seen: VenueOrder) -> OrderRecord | None:
+        """An order with our prefix, younger than the ledger, that the ledger does not know, is a second bot's.
+
+        Returns the order where the ledger has taken it over in the meantime.
+        """
+        known, prefix = await self._ledger.writer.run(_known_or_prefix, seen)
+        if known is not None:
+            return known
+        ours = prefix != "" and seen.client_order_id.startswith(prefix)
+        late_ms = self._venue.request_window_ms or 0  # a lost ledger's last request may land after this one's birth
+        if ours and seen.created_ms - self._clock.skew_ms > self._ledger.born_ms + late_ms:
+            self._standing.own_order_unknown(
+                f"order {seen.client_order_id} ({seen.exchange_order_id}) of {seen.symbol} bears our prefix {prefix}, "
+                "but the ledger never placed it"
+            )
+        return None
+
+
+def _goes_backwards(trade: VenueTrade, newest: TradeCursor) -> bool:
+    """Whether it is later than a trade that has a higher number."""
+    ids = trade.fill.trade_id, newest.after_id
+    return all(map(str.isdecimal, ids)) and int(ids[0]) < int(ids[1]) and trade.time_ms > newest.since_ms
+
+
+def _owner(connection: sa.Connection, trade: VenueTrade) -> tuple[OrderRecord | None, TradeCursor]:
+    """The order that the trade names, as far as the ledger knows it, and how far the trades have been read."""
+    return _named(connection, trade), cursors.read(connection, trade.symbol)
+
+
+def _named(connection: sa.Connection, trade: VenueTrade) -> OrderRecord | None:
+    order = orders.by_exchange_id(connection, trade.symbol, trade.exchange_order_id)
+    if order is None and trade.client_order_id:
+        order = orders.by_client_id(connection, trade.client_order_id)
+    return order
+
+
+def _known_or_prefix(connection: sa.Connection, seen: VenueOrder) -> tuple[OrderRecord | None, str]:
+    return orders.by_client_id(connection, seen.client_order_id), fences.prefixes(connection).get(seen.symbol, "")
+
+
+def _learn(connection: sa.Connection, seen: VenueOrder) -> OrderRecord | None:
+    order = orders.by_client_id(connection, seen.client_order_id)
+    if order is None or order.status in _NEVER_ON_BOOK or order.exchange_order_id == seen.exchange_order_id:
+        return order  # as at each poll of each order that rests: nothing is written then
+    orders.learn_exchange_id(connection, seen.client_order_id, seen.exchange_order_id)
+    return orders.by_client_id(connection, seen.client_order_id)

@@ -1,0 +1,1 @@
+"""The venue behind one port: clock, reads, profile, health."""

@@ -1,0 +1,75 @@
+"""Making the ccxt client: keys, decimals, addresses, and none of its own throttling or repeating."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import ccxt.pro  # noqa: TID251  # one of the adapter's modules
+
+from executor.config import VenueSettings
+from executor.venue.ccxt.tolerant_parsing import tolerate
+from gridservice.config_file import ConfigError
+from gridservice.venue_client import enter_sandbox, load_spot_only, rebased, retrieve_rejections, send_once
+
+_BINANCE_ARRAYS = ("/openOrders", "/allOrders", "/myTrades")
+
+
+def make_client(settings: VenueSettings) -> Any:
+    """The exchange's ccxt.pro client, which is its REST client too. Raises ConfigError for one that does not exist."""
+    if settings.exchange not in ccxt.pro.exchanges:
+        raise ConfigError("venue.exchange", settings.exchange, "give the id of an exchange that ccxt.pro knows")
+    client = getattr(ccxt.pro, settings.exchange)(
+        {
+            "apiKey": settings.credentials.api_key,
+            "secret": settings.credentials.secret,
+            "timeout": settings.request_timeout_ms,
+            "enableRateLimit": False,  # it would wait between the ledger's commit and the signature
+            "options": {
+                "defaultType": "spot",
+                "recvWindow": settings.recv_window_ms,
+                "fetchCurrencies": False,
+                "fetchMargins": False,
+                "warnOnFetchOpenOrdersWithoutSymbol": False,
+                "maxRetriesOnFailure": 0,  # it would send a create again
+            },
+        }
+    )
+    client.number = str  # with Decimal, ccxt 4.5.90 drops the fee of every trade it parses
+    load_spot_only(client)
+    send_once(client)
+    retrieve_rejections(client)
+    if settings.sandbox:
+        enter_sandbox(client)
+    if settings.base_url:
+        client.urls["api"] = rebased(client.urls["api"], settings.base_url)
+    _distrust_replies(client)
+    tolerate(client)
+    return client
+
+
+def _distrust_replies(client: Any) -> None:
+    """A 5xx says nothing of the order, even where its body looks like a refusal and ccxt would parse it as one.
+
+    Nor does a 2xx that is no JSON, of which ccxt would make an empty list of trades or a time of None, nor `{}`, of
+    which it would make an empty list.
+    """
+    parse = client.handle_errors
+
+    def handle_errors(
+        code: int, reason: str, url: str, method: str, headers: Any, body: str, reply: Any, *rest: Any
+    ) -> Any:
+        if code >= 500:
+            raise ccxt.ExchangeNotAvailable(f"{client.id} {method} {code} {reason} {body}")
+        if code < 300 and not isinstance(reply, dict | list):
+            raise ccxt.BadResponse(f"{client.id} {method} {code} {body[:100]!r} is no JSON")
+        if code < 300 and method == "GET" and _answers_nothing(client.id, urlsplit(url).path, reply):
+            raise ccxt.BadResponse(f"{client.id} {method} {code} {body[:100]!r} does not answer the question")
+        return parse(code, reason, url, method, headers, body, reply, *rest)
+
+    client.handle_errors = handle_errors
+
+
+def _answers_nothing(exchange: str, path: str, reply: Any) -> bool:
+    """An empty object answers no question of ours, nor any object one that Binance answers with an array."""
+    if exchange.startswith("binance") and path.endswith(_BINANCE_ARRAYS):
+        return not isinstance(reply, list)
+    return reply == {} and not path.endswith("/ping")

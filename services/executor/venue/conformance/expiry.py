@@ -1,0 +1,36 @@
+"""Whether a signed request is refused once it is older than its recvWindow: what the end of UNKNOWN rests on."""
+
+from executor.venue.conformance.probe_trader import Hand, Send
+from executor.venue.port import Refusal, RefusedError, VenueError
+
+AGE_MS = 3_000
+LONG_MS, SHORT_MS = 10_000, 1_000
+
+
+async def requests_expire(hand: Hand, long_window: Send, short_window: Send) -> bool:
+    """Sends the same old request with a window that holds it and with one that does not.
+
+    True only where the first is accepted and the second refused for its time: a venue that ignores the timestamp
+    accepts both, one that does not know the parameter refuses both, and neither bounds how late a request may land.
+    """
+    return await _accepted(hand, long_window) and await _refused_as_late(hand, short_window)
+
+
+async def _accepted(hand: Hand, send: Send) -> bool:
+    try:
+        placed = await hand.place(hand.far(), send, hand.clock.venue_ms() - AGE_MS)
+    except VenueError:
+        return False
+    await hand.take_down(placed.exchange_order_id)
+    return True
+
+
+async def _refused_as_late(hand: Hand, send: Send) -> bool:
+    try:
+        placed = await hand.place(hand.far(), send, hand.clock.venue_ms() - AGE_MS)
+    except RefusedError as error:
+        return error.reason is Refusal.CLOCK_SKEW
+    except VenueError:
+        return False
+    await hand.take_down(placed.exchange_order_id)
+    return False

@@ -1,0 +1,84 @@
+"""Provokes refusals one by one and writes down what they look like, and what the executor reads in them."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from executor.venue.conformance.probe_trader import Hand, Send
+from executor.venue.port import DuplicateError, RefusedError, UnknownOrderError, VenueError
+from executor.venue.profile import RefusalSeen
+from gridcore.model.actions import PlaceOrder
+from gridcore.model.ids import LENGTH
+from gridcore.model.orders import OrderType
+
+_AHEAD_MS = 3_000
+_LATE_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Bent:
+    """Ways of sending what the executor never would."""
+
+    off_tick: Send
+    unknown_symbol: Send
+    wrong_secret: Send
+
+
+async def refusals(hand: Hand, bent: Bent, conceal: Callable[[str], str]) -> tuple[RefusalSeen, ...]:
+    """All of them, in this order. `conceal` strikes the account's keys from a text."""
+    return tuple([seen async for seen in _each(hand, bent, conceal)])
+
+
+async def _each(hand: Hand, bent: Bent, conceal: Callable[[str], str]) -> AsyncIterator[RefusalSeen]:
+    stakes, now_ms = hand.stakes, hand.clock.venue_ms
+    places: dict[str, tuple[PlaceOrder, Send | None, int | None]] = {
+        "insufficient balance": (replace(hand.far(), quantity=stakes.too_much), None, None),
+        "price off the tick": (hand.far(), bent.off_tick, None),
+        "LIMIT_MAKER that would trade": (replace(hand.crossing(), type=OrderType.LIMIT_MAKER), None, None),
+        "unknown symbol": (hand.far(), bent.unknown_symbol, None),
+        "wrong signature": (hand.far(), bent.wrong_secret, None),
+        "signed a minute ago": (hand.far(), None, now_ms() - _LATE_MS),
+        "signed 3 s ahead": (hand.far(), None, now_ms() + _AHEAD_MS),
+    }
+    if stakes.too_little is not None:
+        places["below min notional"] = (replace(hand.far(), quantity=stakes.too_little), None, None)
+    for provoked, (order, send, timestamp_ms) in places.items():
+        yield await _seen(provoked, _place(hand, order, send, timestamp_ms), conceal)
+    yield await _seen("cancel of an unknown order", _cancel_nothing(hand), conceal)
+    yield await _seen("cancel of a cancelled order", _cancel_twice(hand), conceal)
+
+
+async def _seen(provoked: str, act: Awaitable[None], conceal: Callable[[str], str]) -> RefusalSeen:
+    try:
+        await act
+    except VenueError as error:
+        kind, _, text = conceal(str(error)).partition(": ")
+        return RefusalSeen(provoked, kind, read_as(error), text)
+    return RefusalSeen(provoked, "", "ACCEPTED", "")
+
+
+def read_as(error: VenueError) -> str:
+    """What the executor makes of it, in one word."""
+    match error:
+        case RefusedError():
+            return error.reason.value
+        case DuplicateError():
+            return "DUPLICATE"
+        case UnknownOrderError():
+            return "UNKNOWN_ORDER"
+        case _:
+            return "UNKNOWN"
+
+
+async def _place(hand: Hand, order: PlaceOrder, send: Send | None, timestamp_ms: int | None) -> None:
+    placed = await hand.place(order, send, timestamp_ms)
+    await hand.take_down(placed.exchange_order_id)
+
+
+async def _cancel_nothing(hand: Hand) -> None:
+    await hand.venue.cancel(hand.symbol, hand.names.spell(LENGTH), "", hand.clock.venue_ms())
+
+
+async def _cancel_twice(hand: Hand) -> None:
+    placed = await hand.place(hand.far())
+    await hand.take_down(placed.exchange_order_id)
+    await hand.venue.cancel(hand.symbol, placed.client_order_id, placed.exchange_order_id, hand.clock.venue_ms())

@@ -1,0 +1,93 @@
+"""Which row counts for a config's venue, and what the executor makes of it: the default of the visibility lag, whether
+requests expire, whether our client ids fit. Nothing else of a row changes what the executor does.
+
+Evidence is never taken from a row alone. A measured lag says how late a venue has been, not that it is never later: it
+raises the default and cannot lower it. Requests expire only where a row, or Binance's documents, say so.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from executor.venue.limits.rate_limit import RateLimit
+from executor.venue.profile import VenueRow, packaged_row, packaged_rows, read_row
+from gridcore.model.ids import ALPHABET, LENGTH
+from gridservice.config_file import ConfigError
+
+ROW_FIELD = "executor.venue.profile"
+SIMEX = "simex"
+
+
+@dataclass(frozen=True, slots=True)
+class VenuePolicy:
+    """`sentence` says at the start what the policy rests on."""
+
+    requests_expire: bool
+    least_lag_ms: int  # where the config names no lag of its own, it is not shorter than this
+    sentence: str
+    weights: Mapping[str, int] = field(default_factory=dict)
+    rate_limits: tuple[RateLimit, ...] = ()  # until the venue says its own
+
+
+def row_name(exchange: str, *, sandbox: bool, moved: bool, local: bool) -> str:
+    """What a venue's row is called; empty where a server in the exchange's place could be anything.
+
+    A test network is a venue of its own. Where Binance's place is taken by a server on this machine, that is simex.
+    """
+    if moved:
+        return SIMEX if local and exchange == "binance" else ""
+    return f"{exchange}-sandbox" if sandbox else exchange
+
+
+def find_row(chosen: str, name: str, exchange: str) -> VenueRow | None:
+    """The row that the config chose, by its file or its name, else the packaged one of that name, if there is one.
+
+    Raises ConfigError for a choice that is not there or that is another exchange's.
+    """
+    if not chosen:
+        return packaged_row(name)
+    row = read_row(Path(chosen)) if chosen.endswith(".toml") else packaged_row(chosen)
+    if row is None:
+        known = ", ".join(each.venue for each in packaged_rows())
+        raise ConfigError(ROW_FIELD, chosen, f"no such row; give the path of a .toml file, or one of {known}")
+    if row.exchange != exchange:
+        raise ConfigError(ROW_FIELD, chosen, f"that row is of {row.exchange}, and venue.exchange is {exchange}")
+    return row
+
+
+def policy(row: VenueRow | None, exchange: str) -> VenuePolicy:
+    """What the row means for the executor. Raises ConfigError for a venue that cannot take our client ids."""
+    binance = exchange.startswith("binance")
+    if row is None:
+        how = "to expire as Binance's do" if binance else "never to expire, so UNKNOWN orders end only by being found"
+        sentence = f"no row for {exchange} here: cautious defaults, and requests are taken {how}"
+        sentence += "; `gridwright conformance` measures one"
+        return VenuePolicy(binance, 0, sentence, *_limits(row, exchange))
+    _refuse_ids(row)
+    expire = binance if row.requests_expire is None else row.requests_expire
+    sentence = f"row {row.venue}, {row.source.value}, as of {row.as_of}"
+    return VenuePolicy(expire, row.visibility_lag_ms or 0, sentence, *_limits(row, exchange))
+
+
+def _limits(row: VenueRow | None, exchange: str) -> tuple[Mapping[str, int], tuple[RateLimit, ...]]:
+    """Those of the row, else of the exchange's own packaged one: its test network, or a row that was only measured."""
+    if row is None or not row.weights:
+        row = packaged_row(exchange)
+    return ({}, ()) if row is None else (row.weights, row.rate_limits)
+
+
+def _refuse_ids(row: VenueRow) -> None:
+    ids = row.client_id
+    if ids is None:
+        return
+    if not ids.min_length <= LENGTH <= ids.max_length:
+        span = f"{ids.min_length} to {ids.max_length}"
+        raise ConfigError(
+            "venue.exchange", row.exchange, f"its client ids have {span} characters and ours {LENGTH}{_WAY}"
+        )
+    strange = "".join(sorted(ALPHABET - ids.characters))
+    if strange:
+        raise ConfigError("venue.exchange", row.exchange, f"its client ids cannot hold our {strange!r}{_WAY}")
+
+
+_WAY = f": no grid can run there; choose another venue, or an {ROW_FIELD} that was measured anew"
