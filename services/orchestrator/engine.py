@@ -4,7 +4,7 @@ from enum import Enum
 from typing import Protocol
 
 from gridcore.model.actions import OrderUpdate
-from orchestrator.price_client import PriceHeard
+from orchestrator.clients.pricemon import PriceHeard
 
 
 class EngineKind(Enum):

@@ -23,18 +23,18 @@ from gridwright.v1 import (
     orchestrator_pb2_grpc,
     pricemon_pb2_grpc,
 )
-from orchestrator.batch_client import BatchClient
+from orchestrator.api.servicer import OrchestratorServicer
+from orchestrator.clients.batch_execute import BatchClient
+from orchestrator.clients.executor import ExecutorClient
+from orchestrator.clients.pricemon import PriceClient
+from orchestrator.clients.reachability import Peer
 from orchestrator.config import Settings
-from orchestrator.dbos_engine import DbosEngine
 from orchestrator.engine import EngineKind
+from orchestrator.engine_dbos.engine import DbosEngine
 from orchestrator.errors import AddressTakenError
-from orchestrator.executor_client import ExecutorClient
-from orchestrator.figures import figures
-from orchestrator.peer import Peer
-from orchestrator.peer_watch import FeedWatch, PeerWatch
-from orchestrator.price_client import PriceClient
-from orchestrator.servicer import OrchestratorServicer
-from orchestrator.store.opening import OpenStores, open_stores
+from orchestrator.metrics import figures
+from orchestrator.storage import OpenStores, open_stores
+from orchestrator.troubles.peer_watch import FeedWatch, PeerWatch
 
 _DESCRIPTOR = orchestrator_pb2.DESCRIPTOR.services_by_name["Orchestrator"]
 _ASK_SECONDS = 3.0

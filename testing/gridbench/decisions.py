@@ -21,16 +21,16 @@ from gridcore.decide import decide
 from gridcore.model.events import Plan, PriceChanged
 from gridcore.model.state import State
 from gridrpc.channel import open_channel
+from orchestrator.clients.executor import ExecutorClient
+from orchestrator.clients.pricemon import PriceHeard
+from orchestrator.clients.reachability import Peer
 from orchestrator.clock import now_ms
-from orchestrator.desk import Desk
 from orchestrator.errors import StopError
-from orchestrator.executor_client import ExecutorClient
-from orchestrator.keeper import Keeper
-from orchestrator.loop import SymbolLoop
-from orchestrator.peer import Peer
-from orchestrator.price_client import PriceHeard
-from orchestrator.requests import HaltRequest, LiftRequest
 from orchestrator.store.sqlite import SqliteStore
+from orchestrator.symbol.committed_state import Keeper
+from orchestrator.symbol.context import Desk
+from orchestrator.symbol.loop import SymbolLoop
+from orchestrator.symbol.safe_mode_requests import HaltRequest, LiftRequest
 
 _CASE = Case(actions=20, slots=20)
 _ROUNDS = 10

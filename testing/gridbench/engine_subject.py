@@ -14,7 +14,7 @@ from griddb.urls import DatabaseSettings
 from orchestrator.clock import now_ms
 from orchestrator.config import Settings
 from orchestrator.service import Service, running
-from orchestrator.team import Team
+from orchestrator.symbol.worker import Team
 
 
 class EngineSubject:

@@ -14,7 +14,7 @@ from gridrpc.convert_state import state_json
 from gridrpc.json_encoding import from_json
 from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2
 from orchestrator.clock import now_ms
-from orchestrator.store.state_pieces import pieces_of
+from orchestrator.store.state_json import pieces_of
 
 
 def errand(case: Case) -> Errand:

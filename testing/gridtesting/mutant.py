@@ -79,9 +79,9 @@ def _send_again() -> None:
 
 def _commit_again() -> None:
     from gridtesting.unguarded import as_if_new
-    from orchestrator.activities import Activities
     from orchestrator.clock import now_ns
-    from orchestrator.keeper import Keeper
+    from orchestrator.symbol.committed_state import Keeper
+    from orchestrator.symbol.trading_step import Activities
 
     commit = Keeper.commit
 
@@ -102,9 +102,9 @@ def _nothing_committed(_self: Any, _plan: Any) -> Any:
 
 def _read_before_commit() -> None:
     from gridtesting.unguarded import as_if_heard
-    from orchestrator import start
+    from orchestrator.takeover import takeover
 
-    take_over, settle_requests = start.take_over, start.settle_requests
+    take_over, settle_requests = takeover.take_over, takeover.settle_requests
     ends: dict[str, int] = {}
 
     async def note_end(desk: Any) -> int:
@@ -115,7 +115,7 @@ def _read_before_commit() -> None:
         await settle_requests(desk, plans, execute)
         desk.keeper._state = as_if_heard(desk.keeper.state, ends[desk.symbol])  # noqa: SLF001
 
-    start.take_over, start.settle_requests = note_end, settle_and_skip
+    takeover.take_over, takeover.settle_requests = note_end, settle_and_skip
 
 
 _PATCHES: dict[Rule, tuple[str, Callable[[], None]]] = {

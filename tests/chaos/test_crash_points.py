@@ -19,7 +19,7 @@ from gridtesting.crash_scan import Scan, scan
 
 SERVICES = Path(str(executor.__file__)).parents[1]
 PAGE = Path(__file__).parents[2] / "docs" / "crash-points.md"
-FILES, DATABASE = ("store/sqlite.py",), ("store/postgres.py", "store/opening.py")  # the two stores' twins
+FILES, DATABASE = ("store/sqlite.py",), ("store/postgres.py", "orchestrator/storage.py")  # the two stores' twins
 
 BARE = """
 import sqlalchemy as sa

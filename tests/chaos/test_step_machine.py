@@ -27,14 +27,14 @@ from gridrpc.convert_plan import plan_from_json
 from gridtesting.fakes.venue import Fault
 from gridtesting.steps.promises import StepPromises
 from gridtesting.steps.world import StepWorld
-from orchestrator.activities import Activities, RequestBelowFloorError
-from orchestrator.bridge import Bridge
-from orchestrator.desk import Desk
 from orchestrator.errors import StopError
-from orchestrator.journal import JournalRow, Phase
-from orchestrator.keeper import Keeper
+from orchestrator.store.journal import JournalRow, Phase
 from orchestrator.store.sqlite import SqliteStore
-from orchestrator.team import Team
+from orchestrator.symbol.committed_state import Keeper
+from orchestrator.symbol.context import Desk
+from orchestrator.symbol.trading_step import Activities, RequestBelowFloorError
+from orchestrator.symbol.worker import Team
+from orchestrator.thread_bridge import Bridge
 
 EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "8"))
 FAULTS = st.lists(st.none() | st.sampled_from([fault for fault in Fault if fault is not Fault.HANG]), max_size=4)

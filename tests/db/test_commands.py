@@ -22,8 +22,8 @@ from griddb.postgres_session import open_engine
 from gridtesting.live.databases import Database
 from gridtesting.live.postgres import PASSWORD, PostgresServer, binaries
 from orchestrator.errors import UnfinishableError
-from orchestrator.store.naming import state_path
-from orchestrator.store.opening import OpenStores, open_stores
+from orchestrator.storage import OpenStores, open_stores
+from orchestrator.store.file_names import state_path
 from orchestrator.store.schema import SCHEMA as STATE_SCHEMA
 
 BTC = "BTC/USDT"

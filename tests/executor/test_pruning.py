@@ -16,9 +16,9 @@ from gridrpc.errors import fault_of
 from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
 from gridtesting.live.executor import STEPWISE, SYMBOL, CrashError, CrashPoint, LiveExecutor, running_executor
 from gridwright.v1 import executor_pb2
+from orchestrator.clients.executor import ExecutorClient
+from orchestrator.clients.reachability import Peer
 from orchestrator.errors import BrokenBondError
-from orchestrator.executor_client import ExecutorClient
-from orchestrator.peer import Peer
 
 MakePlace = Callable[..., PlaceOrder]
 

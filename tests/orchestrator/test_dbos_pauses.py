@@ -8,7 +8,7 @@ from dbos import _sys_db
 from psycopg.errors import CannotConnectNow
 
 from griddb.pauses import FIRST_SECONDS, LONGEST_SECONDS
-from orchestrator.dbos_pauses import bound_of, retried_methods, shorten_pauses
+from orchestrator.engine_dbos.retry_pauses import bound_of, retried_methods, shorten_pauses
 
 
 @pytest.fixture(autouse=True)

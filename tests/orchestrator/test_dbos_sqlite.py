@@ -11,9 +11,9 @@ import dbos
 import pytest
 import sqlalchemy as sa
 
-from orchestrator import dbos_sqlite
-from orchestrator.dbos_schema import DbosSchema
-from orchestrator.dbos_sqlite import create_dbos_engine, dbos_engine, supply_unixepoch
+from orchestrator.engine_dbos import sqlite
+from orchestrator.engine_dbos.schema import DbosSchema
+from orchestrator.engine_dbos.sqlite import create_dbos_engine, dbos_engine, supply_unixepoch
 
 OLD = (3, 40, 1)
 MODIFIERS = re.compile(r"""unixepoch\(\s*["']([^"')]*)["']""")
@@ -48,8 +48,8 @@ def test_the_time_is_a_whole_number_of_milliseconds_in_a_default(trusted: str, m
 
 def test_every_millisecond_survives_being_a_float_of_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     for moment_ms in range(1_764_535_000_000, 1_764_535_010_000):
-        monkeypatch.setattr(dbos_sqlite.time, "time_ns", lambda moment_ms=moment_ms: moment_ms * 1_000_000)
-        assert dbos_sqlite._unixepoch("subsec") * 1000 == moment_ms
+        monkeypatch.setattr(sqlite.time, "time_ns", lambda moment_ms=moment_ms: moment_ms * 1_000_000)
+        assert sqlite._unixepoch("subsec") * 1000 == moment_ms
 
 
 def test_what_the_function_does_not_know_fails_the_statement(connection: sqlite3.Connection) -> None:
@@ -65,7 +65,7 @@ def test_dbos_asks_sqlite_for_nothing_but_subsec() -> None:
 
 def test_a_new_sqlite_keeps_its_own_function(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 42, 0))
-    monkeypatch.setattr(dbos_sqlite, "_unixepoch", lambda _modifier: "ours")
+    monkeypatch.setattr(sqlite, "_unixepoch", lambda _modifier: "ours")
     with closing(sqlite3.connect(":memory:")) as connection:
         supply_unixepoch(connection)
         assert connection.execute("SELECT unixepoch('subsec')").fetchone() != ("ours",)

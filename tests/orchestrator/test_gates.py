@@ -12,7 +12,7 @@ from gridtesting.live.orchestrator import BTC, START, World, run_inside
 from gridtesting.lockstep.gates import gates_before
 from gridtesting.waiting import until
 from gridwright.v1 import executor_pb2, executor_pb2_grpc, pricemon_pb2, pricemon_pb2_grpc
-from orchestrator.views import state_view
+from orchestrator.api.views import state_view
 
 
 async def test_a_price_gate_tells_what_was_let_through_whatever_it_has_heard(world: World) -> None:

@@ -16,7 +16,7 @@ from gridcore.model.state import Foreign, Funds, Mode, Rule
 from gridservice.troubles import CLASS_OF, Kind, TroubleClass
 from gridtesting.fakes.grid_driver import GridDriver
 from gridtesting.grids import MARKET, grid
-from orchestrator.grid_troubles import GridTrouble, grid_troubles
+from orchestrator.troubles.grid_troubles import GridTrouble, grid_troubles
 
 D = Decimal
 

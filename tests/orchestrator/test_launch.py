@@ -8,10 +8,10 @@ import pytest
 import sqlalchemy as sa
 
 from gridtesting.live.databases import Database
-from orchestrator import dbos_runtime
-from orchestrator.dbos_schema import DbosSchema
+from orchestrator.engine_dbos import client
+from orchestrator.engine_dbos.database import WorkflowDatabase, open_workflow_database, read
+from orchestrator.engine_dbos.schema import DbosSchema
 from orchestrator.errors import UnfinishableError
-from orchestrator.workflow_database import WorkflowDatabase, open_workflow_database, read
 
 
 class KilledError(BaseException):
@@ -37,10 +37,10 @@ def empty(place: Path | sa.URL) -> Iterator[WorkflowDatabase]:
 def launch(database: WorkflowDatabase) -> None:
     """A launch, and a look at what it is for."""
     try:
-        dbos_runtime.launch(database)
-        assert dbos_runtime.unfinished() == []
+        client.launch(database)
+        assert client.unfinished() == []
     finally:
-        dbos_runtime.shut_down()
+        client.shut_down()
     assert read(database, DbosSchema().version) == DbosSchema().newest(database.engine.dialect.name)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.store.naming import adopt_name, present_path, state_path
-from orchestrator.store.opening import open_stores
+from orchestrator.storage import open_stores
+from orchestrator.store.file_names import adopt_name, present_path, state_path
 
 LIFE, COMING = "币安人生/USDT", "我踏马来了/USDT"
 OLD = "state--USDT.sqlite"

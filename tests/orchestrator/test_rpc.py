@@ -16,7 +16,7 @@ from gridtesting.grids import MARKET
 from gridtesting.live.orchestrator import BTC, ETH, Client, Running, World, run_inside
 from gridtesting.waiting import until
 from gridwright.v1 import orchestrator_pb2
-from orchestrator import retention
+from orchestrator.engine_dbos import retention
 
 
 async def test_explain_tells_what_a_step_saw_decided_sent_and_got_back(world: World) -> None:

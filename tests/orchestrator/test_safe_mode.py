@@ -14,7 +14,7 @@ from gridcore.model.state import Mode, Rule
 from gridtesting.live.orchestrator import BTC, Child, Client, World, eventually, run_inside, spawn, trading
 from gridtesting.waiting import until
 from gridwright.v1 import models_pb2, orchestrator_pb2
-from orchestrator.price_client import PriceHeard
+from orchestrator.clients.pricemon import PriceHeard
 
 SAFE = models_pb2.MODE_SAFE
 ENTERING = models_pb2.MODE_ENTERING

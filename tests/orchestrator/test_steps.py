@@ -7,10 +7,10 @@ import pytest
 
 from gridtesting.live.orchestrator import BTC, World, eventually, run_inside
 from gridtesting.waiting import until
-from orchestrator.bridge import Bridge
+from orchestrator.engine_dbos.step_bodies import TeamSteps
 from orchestrator.errors import Abandoned, StopError
-from orchestrator.inbox import Inbox, PriceDue, TickDue
-from orchestrator.steps import TeamSteps
+from orchestrator.symbol.event_queue import Inbox, PriceDue, TickDue
+from orchestrator.thread_bridge import Bridge
 
 
 async def test_a_bridge_gives_a_thread_the_coroutines_result() -> None:

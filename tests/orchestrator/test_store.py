@@ -17,9 +17,9 @@ from gridcore.model.state import RiskFlags, State
 from gridrpc.convert_state import digest
 from gridtesting.live.databases import POSTGRES, SQLITE, Database
 from orchestrator.errors import ConflictError, LeaseLostError, UnfinishableError
-from orchestrator.journal import Phase
 from orchestrator.store import Store
-from orchestrator.store.naming import state_path
+from orchestrator.store.file_names import state_path
+from orchestrator.store.journal import Phase
 from orchestrator.store.postgres import PostgresStore
 from orchestrator.store.sqlite import SqliteStore
 

@@ -17,7 +17,7 @@ from gridrpc.convert_state import digest, state_json
 from gridtesting.live.databases import Database
 from orchestrator.errors import LeaseLostError, UnfinishableError
 from orchestrator.store.postgres import PostgresStore
-from orchestrator.store.state_pieces import pieces_of, state_from_pieces
+from orchestrator.store.state_json import pieces_of, state_from_pieces
 
 BTC = "BTC/USDT"
 

@@ -9,7 +9,7 @@ from gridcore.model.slots import PositionStatus, SlotStatus
 from gridtesting.live.orchestrator import BTC, ETH, World, run_inside
 from gridtesting.waiting import until
 from gridwright.v1 import orchestrator_pb2
-from orchestrator.price_client import PriceHeard
+from orchestrator.clients.pricemon import PriceHeard
 
 
 async def test_a_price_opens_the_window_of_buys_in_one_step(world: World) -> None:

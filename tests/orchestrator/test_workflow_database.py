@@ -6,8 +6,8 @@ import pytest
 import sqlalchemy as sa
 
 from gridtesting.live.databases import Database
-from orchestrator.dbos_schema import DbosSchema
-from orchestrator.workflow_database import open_workflow_database, read
+from orchestrator.engine_dbos.database import open_workflow_database, read
+from orchestrator.engine_dbos.schema import DbosSchema
 
 END = sa.text("SELECT pg_terminate_backend(pg_backend_pid())")
 

@@ -18,9 +18,9 @@ from executor.admin.inventory import holding as executor_holding
 from griddb.first_connection import until_reachable
 from griddb.inventory import Holding, UnitStatus
 from gridservice.config_file import read_toml
-from orchestrator.databases import holding as orchestrator_holding
-from orchestrator.databases import workflows
-from orchestrator.settling import NotSettledError, settle_workflow
+from orchestrator.admin.cancel_workflow import NotSettledError, settle_workflow
+from orchestrator.admin.inventory import holding as orchestrator_holding
+from orchestrator.admin.inventory import workflows
 
 _REACH_SECONDS = 5.0
 

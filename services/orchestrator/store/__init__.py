@@ -9,7 +9,7 @@ from typing import Protocol
 from gridcore.model.actions import ActionResult
 from gridcore.model.events import Plan
 from gridcore.model.state import State
-from orchestrator.journal import JournalRow, Phase
+from orchestrator.store.journal import JournalRow, Phase
 
 
 class Store(Protocol):

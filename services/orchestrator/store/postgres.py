@@ -23,11 +23,11 @@ from griddb.postgres_session import Session, lock_key
 from gridrpc.errors import InvalidArgument
 from gridservice.crash_point import around, crash_point
 from orchestrator.errors import ConflictError, DatabaseStopError, LeaseLostError, UnfinishableError
-from orchestrator.journal import JournalRow, Phase
 from orchestrator.store import postgres_sql as tables
+from orchestrator.store.journal import JournalRow, Phase
 from orchestrator.store.postgres_sql import Lease
 from orchestrator.store.schema import SCHEMA
-from orchestrator.store.state_pieces import NOTHING, StatePieces, pieces_of, state_from_pieces
+from orchestrator.store.state_json import NOTHING, StatePieces, pieces_of, state_from_pieces
 
 T = TypeVar("T")
 

@@ -9,11 +9,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from gridcore.model.state import State
-from orchestrator.journal import JournalRow, Phase
+from orchestrator.store.compiled_sql import PostgresStatement
+from orchestrator.store.journal import JournalRow, Phase
 from orchestrator.store.postgres_schema import leases, ledger_cursors, looks, slots, states, trading_steps
-from orchestrator.store.prepared import PostgresStatement
 from orchestrator.store.rows import journal_row, phases_json, row_values
-from orchestrator.store.state_pieces import StatePieces
+from orchestrator.store.state_json import StatePieces
 
 _UPDATE_STATE = (
     sa.update(states)

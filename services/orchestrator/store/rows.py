@@ -7,7 +7,7 @@ from typing import Any, assert_never
 from gridcore.model.events import Cause, ConditionsSeen, ModeChanged, OrdersUpdated, PriceChanged, Ticked
 from gridcore.model.state import StateRebuilt
 from gridrpc.convert_plan import plan_from_json, plan_json, results_from_json, results_json
-from orchestrator.journal import JournalRow, Phase
+from orchestrator.store.journal import JournalRow, Phase
 
 
 def journal_row(row: Any) -> JournalRow:

@@ -26,12 +26,12 @@ from gridrpc.convert_state import state_from_json, state_json
 from gridrpc.errors import InvalidArgument
 from gridservice.crash_point import around, crash_point
 from orchestrator.errors import ConflictError, DatabaseStopError, LeaseLostError, UnfinishableError
-from orchestrator.journal import JournalRow, Phase
-from orchestrator.store.locks import FileLock
-from orchestrator.store.prepared import SqliteStatement
+from orchestrator.store.compiled_sql import SqliteStatement
+from orchestrator.store.file_lock import FileLock
+from orchestrator.store.journal import JournalRow, Phase
 from orchestrator.store.rows import journal_row, phases_json, row_values
 from orchestrator.store.schema import meta_table, prepare, state_table, steps_table
-from orchestrator.store.state_pieces import NOTHING, StatePieces, pieces_of
+from orchestrator.store.state_json import NOTHING, StatePieces, pieces_of
 
 _EPOCH = "epoch"
 _LEDGER_CURSOR = "ledger_cursor"

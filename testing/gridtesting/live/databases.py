@@ -19,9 +19,9 @@ from dbos import run_dbos_database_migrations
 from executor.ledger.opening import open_ledger
 from griddb.urls import parse_url
 from gridtesting.live.postgres import PostgresServer
-from orchestrator.dbos_runtime import sqlite_path
-from orchestrator.store.naming import state_path
-from orchestrator.store.opening import open_stores
+from orchestrator.engine_dbos.client import sqlite_path
+from orchestrator.storage import open_stores
+from orchestrator.store.file_names import state_path
 
 SQLITE, POSTGRES = "sqlite", "postgres"
 

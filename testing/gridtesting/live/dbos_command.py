@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from dbos.cli.cli import app
 from sqlalchemy import event
 
-from orchestrator.dbos_sqlite import supply_unixepoch
+from orchestrator.engine_dbos.sqlite import supply_unixepoch
 
 
 def _supply(connection: object, _record: object) -> None:

@@ -20,8 +20,8 @@ from gridrpc.convert_orders import action_to_proto, result_from_proto
 from gridtesting.fakes.venue import FakeVenue, ManualClock
 from gridtesting.live.executor import STEPWISE, SYMBOL, CrashError, CrashPoint, fresh_ledger, mortal
 from gridwright.v1 import executor_pb2
-from orchestrator.executor_client import ExecutorClient
-from orchestrator.peer import Peer
+from orchestrator.clients.executor import ExecutorClient
+from orchestrator.clients.reachability import Peer
 
 T = TypeVar("T")
 

@@ -30,8 +30,8 @@ from gridtesting.live.databases import Database
 from gridtesting.waiting import until
 from gridwright.v1 import models_pb2, orchestrator_pb2, orchestrator_pb2_grpc
 from orchestrator.config import Settings, load_settings
-from orchestrator.desk import Desk
 from orchestrator.service import Service, running
+from orchestrator.symbol.context import Desk
 
 BTC = "BTC/USDT"
 ETH = "ETH/USDT"

@@ -26,15 +26,15 @@ from gridrpc.convert_plan import plan_from_json, plan_json
 from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
 from gridtesting.grids import MARKET, grid
 from gridtesting.live.direct_executor import DirectExecutor
-from orchestrator import start
-from orchestrator.bridge import Bridge
-from orchestrator.desk import Desk
 from orchestrator.errors import StopError
-from orchestrator.halting import Halting
-from orchestrator.keeper import Keeper
-from orchestrator.requests import HaltRequest, LiftRequest
 from orchestrator.store.sqlite import SqliteStore
-from orchestrator.team import Team, gather
+from orchestrator.symbol.committed_state import Keeper
+from orchestrator.symbol.context import Desk
+from orchestrator.symbol.safe_mode import Halting
+from orchestrator.symbol.safe_mode_requests import HaltRequest, LiftRequest
+from orchestrator.symbol.worker import Team, gather
+from orchestrator.takeover import takeover
+from orchestrator.thread_bridge import Bridge
 
 T = TypeVar("T")
 
@@ -184,12 +184,12 @@ class StepWorld:
 
     async def take_over(self, desk: Desk) -> None:
         """The start's fence and its answer."""
-        await start.take_over(desk)
+        await takeover.take_over(desk)
         self.venue.fence = desk.epoch
 
     async def settle(self, desk: Desk, newest_first: list[Plan]) -> None:
         """What was in flight when the one before died."""
-        await start.settle_requests(desk, start.plans_beyond(desk.keeper, newest_first), self.execute)
+        await takeover.settle_requests(desk, takeover.plans_beyond(desk.keeper, newest_first), self.execute)
 
     def stopped(self, error: StopError) -> None:
         """A task gave up. Raises AssertionError."""

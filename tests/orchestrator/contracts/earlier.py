@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from orchestrator.durable import step, workflow
+from orchestrator.engine_dbos.decorators import step, workflow
 
 CONTRACT = "gridwright-0"
 PREDECESSORS: frozenset[str] = frozenset()

@@ -1,6 +1,6 @@
 """The orchestrator as it would be with another contract: `python -m gridtesting.live.other_contract`.
 
-GRIDWRIGHT_CONTRACT names a file: a module of workflows that takes the place of `orchestrator.workflows`. All else is
+GRIDWRIGHT_CONTRACT names a file: a module of workflows that replaces `orchestrator.engine_dbos.workflows`. All else is
 the orchestrator's own.
 """
 

@@ -9,7 +9,7 @@ from dbos import DBOS
 
 from gridtesting.live.other_contract import CONTRACT_FILE
 
-_OURS = "orchestrator.workflows"
+_OURS = "orchestrator.engine_dbos.workflows"
 
 
 def main() -> int:

@@ -1,0 +1,1 @@
+"""What the database commands of the orchestrator work on."""

@@ -1,0 +1,49 @@
+"""`gridwright settle-workflow`: an operator lets go of a workflow that the start refuses, while no orchestrator runs.
+
+Nothing is lost by that: the next start settles what was sent from the executor's ledger. The caller holds the lease.
+"""
+
+import sqlalchemy as sa
+from dbos import DBOSClient, DBOSPortableJSONSerializer
+
+from orchestrator.admin.inventory import Workflows
+from orchestrator.engine_dbos.client import DEAD, HALT, LIFT, UNFINISHED, WorkflowRecord, record_of
+from orchestrator.engine_dbos.sqlite import dbos_engine
+
+_BY_LEDGER = "the next start settles what was sent of it from the executor's ledger"
+_AFTER = {
+    HALT: "the grid was not halted by it: `gridwright safe` does that once the orchestrator runs",
+    LIFT: "the grid stays in safe mode until `gridwright unsafe`",
+}
+
+
+class NotSettledError(Exception):
+    """It cannot be settled. The sentence says why."""
+
+
+def settle_workflow(workflows: Workflows, workflow_id: str) -> str:
+    """Cancels it; a sentence on what comes of that. Raises NotSettledError where it is not there or has ended."""
+    if not workflows.there:
+        raise NotSettledError(f"{workflow_id}: there are no workflows in {workflows.where}")
+    with dbos_engine(sa.make_url(workflows.url)) as engine:
+        client = DBOSClient(
+            system_database_url=workflows.url,
+            system_database_engine=engine,
+            serializer=DBOSPortableJSONSerializer(),
+        )
+        try:
+            record = _cancel(client, workflows, workflow_id)
+        finally:
+            client.destroy()
+    return f"{workflow_id} is cancelled: {_AFTER.get(record.name, _BY_LEDGER)}"
+
+
+def _cancel(client: DBOSClient, workflows: Workflows, workflow_id: str) -> WorkflowRecord:
+    found = client.list_workflows(workflow_ids=[workflow_id], load_output=False)
+    if not found:
+        raise NotSettledError(f"{workflow_id}: there is no such workflow in {workflows.where}")
+    record = record_of(found[0])
+    if record.status not in {*UNFINISHED, DEAD}:
+        raise NotSettledError(f"{workflow_id} has ended ({record.status}): there is nothing to settle")
+    client.cancel_workflow(workflow_id)
+    return record

@@ -1,0 +1,60 @@
+"""What the orchestrator keeps and where, for `gridwright db`: read from the config, opened by nobody here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from griddb.inventory import Holding, Unit, file_holding, schema_holding
+from griddb.urls import read_database
+from gridservice.config_file import Table
+from orchestrator.config import DEFAULT_DATA_DIR
+from orchestrator.engine_dbos.client import sqlite_path
+from orchestrator.engine_dbos.schema import DbosSchema
+from orchestrator.storage import LOCK, LOCK_KEY
+from orchestrator.store.file_names import present_path
+from orchestrator.store.schema import SCHEMA
+
+SERVICE = "orchestrator"
+
+
+@dataclass(frozen=True, slots=True)
+class Workflows:
+    """Where DBOS keeps them. `url` has a password, `where` has not."""
+
+    url: str
+    where: str
+    there: bool  # whether there has ever been one
+
+
+def holding(config: Table, environment: Mapping[str, str]) -> Holding:
+    """State, journal and workflows. Raises ConfigError for a database that cannot be one."""
+    own = config.table(SERVICE)
+    url = read_database(config, own, environment).url
+    data_dir = Path(own.text("data_dir", DEFAULT_DATA_DIR))
+    if url is not None:
+        backups = data_dir / "backups"
+        state = Unit("state of all symbols", url, SCHEMA, "trading_steps", backups)
+        workflows = Unit("workflows", url, DbosSchema(), _WORKFLOWS, backups)
+        return schema_holding(SERVICE, (state, workflows), url, LOCK_KEY)
+    symbols = [grid.text("symbol") for grid in config.tables("grids")]
+    units = [
+        Unit(f"state of {symbol}", _file(present_path(data_dir, symbol)), SCHEMA, "trading_steps") for symbol in symbols
+    ]
+    units.append(Unit("workflows", _file(sqlite_path(data_dir)), DbosSchema(), _WORKFLOWS))
+    return file_holding(SERVICE, tuple(units), data_dir / LOCK)
+
+
+def workflows(config: Table, environment: Mapping[str, str]) -> Workflows:
+    """The workflows alone. Raises ConfigError as `holding` does."""
+    (unit,) = (unit for unit in holding(config, environment).units if unit.table == _WORKFLOWS)
+    url = unit.url.set(drivername=unit.url.get_backend_name()).render_as_string(hide_password=False)
+    return Workflows(url, unit.where, bool(unit.status().version))
+
+
+_WORKFLOWS = "workflow_status"
+
+
+def _file(path: Path) -> sa.URL:
+    return sa.URL.create("sqlite", database=str(path))

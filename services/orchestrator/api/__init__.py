@@ -1,0 +1,1 @@
+"""The Orchestrator RPCs: what is shown, and what an operator may command."""

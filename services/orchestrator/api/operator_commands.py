@@ -1,0 +1,134 @@
+"""What an operator may ask of one symbol: pause, resume, halt, lift. Each once per request id, and journalled."""
+
+import asyncio
+from collections.abc import Callable
+
+from gridcore.model.events import ModeChanged
+from gridcore.model.state import Mode, Rule, State
+from gridrpc.errors import AlreadyExists, FailedPrecondition, Unavailable
+from orchestrator.clock import now_ms
+from orchestrator.store.journal import JournalRow
+from orchestrator.symbol.loop import Launcher
+from orchestrator.symbol.safe_mode_requests import HaltRequest, LiftRequest
+from orchestrator.symbol.worker import Team
+
+# How long a call waits to see the mode it asked for. The record is durable before; a step in progress may take longer.
+_SEE_SECONDS = 2.0
+_PATIENCE_SECONDS = 5.0  # how long a change of mode may wait for the step in progress
+_HALTED = frozenset({Mode.ENTERING, Mode.SAFE})
+
+
+class Operations:
+    """The operator's side of one team."""
+
+    def __init__(self, team: Team, launcher: Launcher) -> None:
+        self._team = team
+        self._desk = team.desk
+        self._launcher = launcher
+
+    async def pause(self, request_id: str, who: str, why: str) -> Mode:
+        """PAUSED from RUNNING. Raises FailedPrecondition in safe mode."""
+        return await self._set(request_id, Mode.PAUSED, who, why)
+
+    async def resume(self, request_id: str, who: str, why: str) -> Mode:
+        """RUNNING from PAUSED. Raises FailedPrecondition in safe mode."""
+        return await self._set(request_id, Mode.RUNNING, who, why)
+
+    async def enter_safe_mode(self, request_id: str, who: str, why: str) -> tuple[Mode, str]:
+        """Starts the procedure; the mode by then and the workflow's id.
+
+        Where a halt is under way already, the operator's word becomes its reason, and it goes on.
+        """
+        workflow_id = _name(request_id)
+        if self._desk.halts and workflow_id not in self._desk.halts:
+            try:
+                join = self._join_halt(who, why)
+                row = await self._team.changer.change(f"{workflow_id}/open", join, patience_seconds=_PATIENCE_SECONDS)
+            except Unavailable:
+                row = None  # a step keeps the halt that is under way waiting: this one goes on record beside it
+            if row is not None:
+                _refuse_other_contents(row, request_id, Mode.ENTERING, who, why)
+                return self._mode, next(iter(self._desk.halts), workflow_id)
+        halt = HaltRequest(workflow_id, self._desk.symbol, Rule.OPERATOR, why, who, clears_itself=False)
+        opened = await asyncio.to_thread(self._desk.keeper.find, f"{workflow_id}/open")
+        if opened is None:
+            self._desk.halts.add(workflow_id)
+            await asyncio.to_thread(self._launcher.start_halt, halt)
+            await self._see(lambda: self._mode in _HALTED)
+        else:
+            _refuse_other_contents(opened, request_id, Mode.ENTERING, who, why)
+        return self._mode, workflow_id
+
+    async def exit_safe_mode(self, request_id: str, who: str, why: str) -> tuple[Mode, str]:
+        """Starts the way back from SAFE; the mode by then and the workflow's id.
+
+        Raises FailedPrecondition in ENTERING.
+        """
+        workflow_id = _name(request_id)
+        done = await asyncio.to_thread(self._desk.keeper.find, workflow_id)
+        if done is not None:
+            _refuse_other_contents(done, request_id, Mode.RUNNING, who, why)
+            return self._mode, workflow_id
+        if self._mode is Mode.ENTERING:
+            raise FailedPrecondition(
+                f"{self._desk.symbol} is on its way into safe mode: wait until the mode is SAFE, then repeat the call"
+            )
+        if self._mode is not Mode.SAFE:
+            return self._mode, ""
+        risk = self._desk.state.risk
+        lift = LiftRequest(workflow_id, self._desk.symbol, why, who, risk.since_ms)
+        self._desk.lifts.add(workflow_id)
+        await asyncio.to_thread(self._launcher.start_lift, lift)
+        await self._see(lambda: self._mode is not Mode.SAFE)
+        return self._mode, workflow_id
+
+    async def _set(self, request_id: str, mode: Mode, who: str, why: str) -> Mode:
+        def change(state: State) -> ModeChanged | None:
+            if state.risk.mode in _HALTED:
+                raise FailedPrecondition(
+                    f"{state.symbol} is in mode {state.risk.mode.value} ({state.risk.reason}): "
+                    "ExitSafeMode is the way out of it, once it is SAFE"
+                )
+            return None if state.risk.mode is mode else ModeChanged(now_ms(), mode, Rule.OPERATOR, why, who)
+
+        row = await self._team.changer.change(_name(request_id), change, patience_seconds=_PATIENCE_SECONDS)
+        if row is not None:
+            _refuse_other_contents(row, request_id, mode, who, why)
+        return self._mode
+
+    def _join_halt(self, who: str, why: str) -> Callable[[State], ModeChanged | None]:
+        def change(state: State) -> ModeChanged | None:
+            if state.risk.mode is not Mode.ENTERING:
+                return None
+            return ModeChanged(now_ms(), Mode.ENTERING, Rule.OPERATOR, why, who)
+
+        return change
+
+    @property
+    def _mode(self) -> Mode:
+        return self._desk.state.risk.mode
+
+    async def _see(self, done: Callable[[], bool]) -> None:
+        async def wait() -> None:
+            seen = self._desk.pulse.count
+            while not done():
+                seen = await self._desk.pulse.after(seen)
+
+        try:
+            await asyncio.wait_for(wait(), _SEE_SECONDS)
+        except TimeoutError:
+            return
+
+
+def _name(request_id: str) -> str:
+    return f"ops/{request_id}"
+
+
+def _refuse_other_contents(row: JournalRow, request_id: str, mode: Mode, who: str, why: str) -> None:
+    """The same id with other contents is a mistake that must not pass as done."""
+    change = row.plan.trigger
+    if not isinstance(change, ModeChanged) or (change.mode, change.by, change.reason) != (mode, who, why):
+        raise AlreadyExists(
+            f"request_id = {request_id!r}: it was used for {row.plan.trigger} before; "
+            "give each request an id of its own"
+        )

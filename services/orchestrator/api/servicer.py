@@ -1,0 +1,195 @@
+"""The Orchestrator service: reads for people and tools, and the operator's few levers."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from itertools import islice
+from typing import Any
+
+import grpc
+
+from gridcore.model.state import Mode
+from gridrpc.convert_state import MODES, slot_to_proto
+from gridrpc.database_health import Watched
+from gridrpc.errors import FailedPrecondition, InvalidArgument, NotFound, Unavailable
+from gridservice.troubles import Troubles
+from gridwright.v1 import models_pb2, orchestrator_pb2, orchestrator_pb2_grpc
+from orchestrator.api.operator_commands import Operations
+from orchestrator.api.views import state_view, step_view, workflow_view
+from orchestrator.clients.executor import ExecutorClient
+from orchestrator.clients.pricemon import PriceClient
+from orchestrator.engine_dbos import client
+from orchestrator.symbol.loop import Launcher
+from orchestrator.symbol.worker import Team
+
+Context = grpc.aio.ServicerContext[Any, Any]
+_STEPS = 8
+_WORKFLOWS = 20
+_WATCH_PAUSE_SECONDS = 0.05  # between two messages to one watcher: prices come faster than eyes
+
+
+class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
+    """Answers from memory and from the journal; asks neither venue nor executor."""
+
+    def __init__(
+        self,
+        teams: Mapping[str, Team],
+        launcher: Launcher,
+        executor: ExecutorClient,
+        prices: PriceClient,
+        databases: Watched,
+        troubles: Troubles,
+    ) -> None:
+        self._teams = teams
+        self._launcher = launcher
+        self._executor = executor
+        self._prices = prices
+        self._databases = databases
+        self._troubles = troubles
+
+    async def ListTroubles(  # noqa: N802
+        self, request: models_pb2.ListTroublesRequest, context: Context
+    ) -> models_pb2.ListTroublesResponse:
+        """What keeps the grids from trading as they should."""
+        return self._troubles.to_proto()
+
+    async def GetState(  # noqa: N802  gRPC's names
+        self, request: orchestrator_pb2.GetStateRequest, context: Context
+    ) -> orchestrator_pb2.GetStateResponse:
+        """The committed state, now."""
+        return self._state(self._team(request.symbol), _STEPS)
+
+    async def WatchState(  # noqa: N802
+        self, request: orchestrator_pb2.WatchStateRequest, context: Context
+    ) -> AsyncIterator[orchestrator_pb2.GetStateResponse]:
+        """The state now and after each change; what a slow reader has not taken is passed over."""
+        team = self._team(request.symbol)
+        while True:
+            seen = team.desk.pulse.count
+            yield self._state(team, request.steps or _STEPS)
+            await asyncio.sleep(_WATCH_PAUSE_SECONDS)
+            await team.desk.pulse.after(seen)
+
+    async def ListSlots(  # noqa: N802
+        self, request: orchestrator_pb2.ListSlotsRequest, context: Context
+    ) -> orchestrator_pb2.ListSlotsResponse:
+        """The slots from the lowest price to the highest."""
+        slots = self._team(request.symbol).desk.state.slots.values()
+        return orchestrator_pb2.ListSlotsResponse(
+            slots=[slot_to_proto(slot) for slot in sorted(slots, key=lambda slot: slot.price)]
+        )
+
+    async def Pause(  # noqa: N802
+        self, request: orchestrator_pb2.OperatorRequest, context: Context
+    ) -> orchestrator_pb2.ModeResponse:
+        """PAUSED."""
+        return _mode(await self._operations(request).pause(request.request_id, request.who, request.why))
+
+    async def Resume(  # noqa: N802
+        self, request: orchestrator_pb2.OperatorRequest, context: Context
+    ) -> orchestrator_pb2.ModeResponse:
+        """RUNNING."""
+        return _mode(await self._operations(request).resume(request.request_id, request.who, request.why))
+
+    async def EnterSafeMode(  # noqa: N802
+        self, request: orchestrator_pb2.OperatorRequest, context: Context
+    ) -> orchestrator_pb2.ModeResponse:
+        """The way into safe mode is on record."""
+        return _mode(*await self._operations(request).enter_safe_mode(request.request_id, request.who, request.why))
+
+    async def ExitSafeMode(  # noqa: N802
+        self, request: orchestrator_pb2.OperatorRequest, context: Context
+    ) -> orchestrator_pb2.ModeResponse:
+        """The way out of it is on record."""
+        return _mode(*await self._operations(request).exit_safe_mode(request.request_id, request.who, request.why))
+
+    async def ListWorkflows(  # noqa: N802
+        self, request: orchestrator_pb2.ListWorkflowsRequest, context: Context
+    ) -> orchestrator_pb2.ListWorkflowsResponse:
+        """Workflows, newest first."""
+        self._refuse_while_away()
+        if request.symbol:
+            self._team(request.symbol)
+        limit = request.limit or _WORKFLOWS
+
+        def read() -> list[client.WorkflowRecord]:
+            found = client.newest_first(status=request.status)
+            wanted = (record for record in found if not request.symbol or record.symbol == request.symbol)
+            return list(islice(wanted, limit))
+
+        records = await asyncio.to_thread(read)
+        return orchestrator_pb2.ListWorkflowsResponse(workflows=[workflow_view(record) for record in records])
+
+    async def GetWorkflow(  # noqa: N802
+        self, request: orchestrator_pb2.GetWorkflowRequest, context: Context
+    ) -> orchestrator_pb2.Workflow:
+        """One workflow with its steps, and with the phases of its journal row."""
+        self._refuse_while_away()
+        record = await asyncio.to_thread(client.find, request.workflow_id)
+        if record is None:
+            raise NotFound(
+                f"workflow_id = {request.workflow_id!r}: no such workflow; ListWorkflows shows what there is"
+            )
+        steps = await asyncio.to_thread(client.steps_of, request.workflow_id)
+        team = self._teams.get(record.symbol)
+        row = None if team is None else await asyncio.to_thread(team.desk.keeper.find, request.workflow_id)
+        return workflow_view(record, steps, row)
+
+    async def Explain(  # noqa: N802
+        self, request: orchestrator_pb2.ExplainRequest, context: Context
+    ) -> orchestrator_pb2.TradingStep:
+        """One step from the journal."""
+        self._refuse_while_away()
+        team = self._team(request.symbol)
+        store = team.desk.keeper.store
+        row = await asyncio.to_thread(lambda: store.find_step(seq=request.seq, request_id=request.request_id))
+        if row is None:
+            what = f"request_id = {request.request_id!r}" if request.request_id else f"seq = {request.seq}"
+            raise NotFound(
+                f"{what}: the journal of {team.desk.symbol} has no such step; it is at step {team.desk.state.seq}, and "
+                "orchestrator.retention_hours says how far back it goes"
+            )
+        return step_view(row)
+
+    def _state(self, team: Team, steps: int) -> orchestrator_pb2.GetStateResponse:
+        return state_view(
+            team.desk,
+            team.desk.keeper.last_steps(steps),
+            executor_reachable=self._executor.reachable,
+            pricemon_reachable=self._prices.reachable,
+        )
+
+    def _operations(self, request: orchestrator_pb2.OperatorRequest) -> Operations:
+        self._refuse_while_away()
+        for field in ("request_id", "who", "why"):
+            if not getattr(request, field):
+                raise InvalidArgument(f"{field} is empty: give it; what an operator does is kept with name and reason")
+        team = self._team(request.symbol)
+        if team.desk.refused:
+            raise FailedPrecondition(
+                f"{team.desk.symbol} is refused, nothing is done for it now: {team.desk.refused}",
+                reason="SYMBOL_REFUSED",
+            )
+        return Operations(team, self._launcher)
+
+    def _team(self, symbol: str) -> Team:
+        self._refuse_early()
+        if not symbol and len(self._teams) == 1:
+            return next(iter(self._teams.values()))
+        team = self._teams.get(symbol)
+        if team is None:
+            raise InvalidArgument(f"symbol = {symbol!r}: give one of {', '.join(sorted(self._teams))}")
+        return team
+
+    def _refuse_early(self) -> None:
+        if not self._teams:
+            raise Unavailable("the orchestrator is starting: try again in a moment")
+
+    def _refuse_while_away(self) -> None:
+        """What asks the database is not left waiting for it; what is in memory is told all the same."""
+        self._refuse_early()
+        if away := self._databases.away:
+            raise Unavailable(f"{away}: nothing was done, try again once it can be used", reason="DATABASE_AWAY")
+
+
+def _mode(mode: Mode, workflow_id: str = "") -> orchestrator_pb2.ModeResponse:
+    return orchestrator_pb2.ModeResponse(mode=MODES.to_proto(mode), workflow_id=workflow_id)

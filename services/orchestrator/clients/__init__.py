@@ -1,0 +1,1 @@
+"""The two services that the orchestrator calls: pricemon and executor."""

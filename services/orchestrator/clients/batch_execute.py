@@ -1,0 +1,112 @@
+"""BatchExecute, called on the thread of the workflow's step that waits for it.
+
+Over the asyncio loop, with a hop there and back and a task for the stream, a batch of ten took twice the CPU.
+"""
+
+import logging
+from collections.abc import Callable
+
+import grpc
+
+from gridcore.model.actions import ActionResult, Outcome
+from gridcore.model.events import Plan
+from gridrpc.convert_orders import action_to_proto, result_from_proto
+from gridrpc.errors import Fault, InvalidArgument, Unavailable, fault_of
+from gridservice.backoff import FIRST_SECONDS, backoff_seconds
+from gridservice.crash_point import around, crash_point
+from gridservice.steady import steady_ms
+from gridwright.v1 import executor_pb2, executor_pb2_grpc
+from orchestrator.clients.executor import refuse_symbol
+from orchestrator.clients.host_clock import HostClock
+from orchestrator.clients.reachability import Peer
+from orchestrator.clock import now_ms
+from orchestrator.errors import UnfinishableError
+from orchestrator.thread_bridge import Bridge
+
+MALFORMED = "MALFORMED"  # the executor's reason: no ledger has ever accepted such a request
+_log = logging.getLogger(__name__)
+
+
+class BatchClient:
+    """Has the executor answer plans. Calls block, until the process stops at the longest."""
+
+    def __init__(
+        self, channel: grpc.Channel, executor: Peer, bridge: Bridge, clock: HostClock, held: Callable[[], bool]
+    ) -> None:
+        self._stub = executor_pb2_grpc.ExecutorStub(channel)
+        self._executor = executor
+        self._bridge = bridge
+        self._clock = clock
+        self._held = held  # whether a fence is to be raised first
+
+    def execute(self, plan: Plan) -> tuple[ActionResult, ...]:
+        """Sends the plan's actions under its request id until each has its answer; in the actions' order.
+
+        A broken call is made again: the same id goes on where it stopped. A request that the executor could never
+        take, and so never has, is answered NOT_SENT for each action, with its sentence. Raises UnfinishableError where
+        it refuses for what it has on record, SymbolRefusedError where the symbol is not served now, Abandoned where the
+        process stops first.
+        """
+        request = executor_pb2.BatchExecuteRequest(
+            request_id=plan.request_id,
+            symbol=plan.symbol,
+            epoch=plan.epoch,
+            actions=[action_to_proto(action) for action in plan.actions],
+        )
+        answers: dict[int, ActionResult] = {}
+        # Deadlines are by our clock as it was when the plan was made, however long the executor is waited for.
+        began_ms, began_steady_ms = max(now_ms(), plan.trigger.at_ms), steady_ms()
+        for pause in backoff_seconds():
+            while self._held():
+                self._bridge.pause(FIRST_SECONDS)
+            request.clock_offset_ms = self._clock.offset_ms(began_ms + steady_ms() - began_steady_ms)
+            with around("orchestrator.call"):
+                malformed = self._call(request, answers)
+            if malformed is not None:
+                return _none_sent(plan, malformed)
+            if len(answers) == len(plan.actions):
+                break
+            self._bridge.pause(pause)
+        return tuple(answers[index] for index in sorted(answers))
+
+    def _call(
+        self, request: executor_pb2.BatchExecuteRequest, answers: dict[int, ActionResult]
+    ) -> InvalidArgument | None:
+        """Makes the call once, whatever comes of it; the fault of a request that can be taken by no executor.
+
+        It has no deadline: it takes as long as the venue takes.
+        """
+        call = self._stub.BatchExecute(request)
+        with self._bridge.waiting(call.cancel):
+            try:
+                for message in call:
+                    answers[message.index] = result_from_proto(message)
+                    crash_point("orchestrator.heard")
+                self._executor.answered()
+            except grpc.RpcError as error:
+                fault = fault_of(error)
+                if fault is None or isinstance(fault, Unavailable):
+                    self._executor.lost("BatchExecute", call.code())
+                else:
+                    self._executor.answered()
+                    refuse_symbol(fault)
+                    if isinstance(fault, InvalidArgument) and fault.reason == MALFORMED:
+                        return fault
+                    raise _refused(request.request_id, fault) from error
+        return None
+
+
+def _none_sent(plan: Plan, fault: InvalidArgument) -> tuple[ActionResult, ...]:
+    """The answer to a request that the ledger has never accepted, and never will."""
+    _log.warning("request %s is settled as not sent, the executor cannot take it: %s", plan.request_id, fault.message)
+    return tuple(
+        ActionResult(index, action.client_order_id, Outcome.NOT_SENT, reason=MALFORMED, message=fault.message)
+        for index, action in enumerate(plan.actions)
+    )
+
+
+def _refused(request_id: str, fault: Fault) -> UnfinishableError:
+    return UnfinishableError(
+        f"the executor refuses request {request_id} (BatchExecute: {fault.message}): see its log, and start again once "
+        "that is mended"
+    )

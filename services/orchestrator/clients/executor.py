@@ -1,0 +1,311 @@
+"""The executor as the orchestrator sees it: core values in and out, every call repeated until the ledger has answered.
+
+All of its RPCs may be repeated, so a broken call is just made again; only a fault that the servicer itself raised ends
+the trying.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import grpc
+
+from gridcore.bookkeeping.reconcile import VenueSnapshot
+from gridcore.model.actions import Action, ActionResult, OrderUpdate, Outcome
+from gridcore.model.market_rules import MarketRules
+from gridcore.model.slots import SlotOrder
+from gridcore.model.state import Foreign, Funds, State
+from gridrpc.convert_orders import (
+    action_from_proto,
+    order_from_ledger,
+    result_from_proto,
+    rules_from_proto,
+    update_from_proto,
+)
+from gridrpc.convert_state import foreign_from_proto, funds_from_proto, state_from_proto, state_to_proto
+from gridrpc.errors import Fault, NotFound, OutOfRange, Unavailable, fault_of
+from gridservice.backoff import backoff_seconds
+from gridservice.steady import steady_ms
+from gridwright.v1 import executor_pb2, executor_pb2_grpc
+from orchestrator.clients.host_clock import HostClock
+from orchestrator.clients.reachability import Peer
+from orchestrator.errors import BrokenBondError, SymbolRefusedError, UnfinishableError
+
+T = TypeVar("T")
+
+# A read may ask the venue.
+_READ_SECONDS = 15.0
+_ADOPT_SECONDS = 120.0  # it waits for a request's window and the venue's lag, and reads the whole history
+_PAGE = 100
+BELOW_FLOOR = "BELOW_FLOOR"  # the executor's reason: the log has been pruned beyond that
+SYMBOL_REFUSED = "SYMBOL_REFUSED"  # the executor's reason: the venue does not list it
+
+
+@dataclass(frozen=True, slots=True)
+class Fenced:
+    """What the ledger says when the fence is up."""
+
+    ledger_birth_id: str
+    state_birth_id: str
+    end_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSeen:
+    """What the ledger is, all of one moment. `live` are the orders that have no end in its log."""
+
+    birth_id: str
+    state_birth_id: str  # empty before the first fence, and while the bond is cut
+    epoch: int  # of the fence, 0 before the first
+    floor: tuple[int, int]  # epoch and seq up to which requests may have been forgotten
+    end_offset: int
+    live: tuple[SlotOrder, ...]
+    floor_offset: int = 0  # the log has been pruned up to here
+    checkpoint: State | None = None  # that has applied the log up to its offset, which is the floor's or beyond
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """What an adoption could not find on the venue, and whether what is not there yet may still come."""
+
+    lost: tuple[str, ...]
+    requests_expire: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRequest:
+    """A request that the ledger has accepted."""
+
+    accepted_seq: int
+    request_id: str
+    nothing_sent: bool  # whether every action of it ended NOT_SENT: for ever, and without an effect
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRequest:
+    """What the ledger has of a request, answered or not."""
+
+    epoch: int
+    accepted_time_ms: int
+    actions: tuple[Action, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOrders:
+    """The venue's book and the ledger's orders in flight, with the log's end when the venue was asked."""
+
+    snapshot: VenueSnapshot
+    end_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """The venue's rules for a symbol, the orders of others there, and what the account could give to the grid."""
+
+    rules: MarketRules
+    foreign: Foreign
+    funds: Funds
+
+
+class ExecutorClient:
+    """Calls one executor for those on the asyncio loop. `peer` is told how each call went."""
+
+    def __init__(self, channel: grpc.aio.Channel, peer: Peer) -> None:
+        self._stub = executor_pb2_grpc.ExecutorStub(channel)
+        self._peer = peer
+        self.clock = HostClock()  # the executor's
+
+    @property
+    def reachable(self) -> bool:
+        """Whether it answered when it was last called, by whomever."""
+        return self._peer.reachable
+
+    async def ledger(self, symbol: str) -> LedgerSeen:
+        """What the ledger of the symbol is."""
+        request = executor_pb2.GetLedgerRequest(symbol=symbol)
+        ledger = await self._repeat("GetLedger", lambda: self._stub.GetLedger(request, timeout=_READ_SECONDS))
+        live = tuple(order_from_ledger(order, f"live[{number}]") for number, order in enumerate(ledger.live))
+        floor = (ledger.floor_epoch, ledger.floor_seq)
+        return LedgerSeen(
+            ledger.birth_id,
+            ledger.state_birth_id,
+            ledger.epoch,
+            floor,
+            ledger.end_offset,
+            live,
+            ledger.floor_offset,
+            state_from_proto(ledger.checkpoint) if ledger.HasField("checkpoint") else None,
+        )
+
+    async def fence(
+        self, symbol: str, epoch: int, state_birth_id: str, prefix: str, *, rebuild: bool = False
+    ) -> Fenced:
+        """Raises the symbol's fence; for a rebuild over any other state.
+
+        Raises FailedPrecondition where it is higher already, or for a rebuild while another orchestrator is there.
+        """
+        request = executor_pb2.FenceRequest(
+            symbol=symbol, epoch=epoch, state_birth_id=state_birth_id, prefix=prefix, rebuild=rebuild
+        )
+        asked_ms = steady_ms()
+        answer = await self._repeat("Fence", lambda: self._stub.Fence(request, timeout=_READ_SECONDS))
+        self.clock.heard(answer.time_ms, asked_ms)
+        return Fenced(answer.ledger_birth_id, answer.state_birth_id, answer.end_offset)
+
+    async def adopt(self, symbol: str, prefix: str) -> TakenOver:
+        """Has the ledger take over from the venue what it does not know of our orders, which may take a while.
+
+        Raises FailedPrecondition while another orchestrator is there, or a second bot.
+        """
+        request = executor_pb2.AdoptRequest(symbol=symbol, prefix=prefix)
+        answer = await self._repeat("Adopt", lambda: self._stub.Adopt(request, timeout=_ADOPT_SECONDS))
+        return TakenOver(tuple(answer.lost), answer.requests_expire)
+
+    async def market_rules(self, symbol: str) -> MarketRules:
+        """The venue's rules for the symbol. Raises NotFound or InvalidArgument for one that it does not trade."""
+        request = executor_pb2.GetMarketRulesRequest(symbol=symbol)
+        return rules_from_proto(
+            await self._repeat("GetMarketRules", lambda: self._stub.GetMarketRules(request, timeout=_READ_SECONDS))
+        )
+
+    async def recorded_answer(self, request_id: str) -> tuple[ActionResult, ...] | None:
+        """What the ledger has answered to a request, None where it does not know it or has not finished it."""
+        batch = await self._batch(request_id)
+        if batch is None or not batch.complete:
+            return None
+        return tuple(result_from_proto(result) for result in batch.results)
+
+    async def recorded_request(self, request_id: str) -> RecordedRequest | None:
+        """The request itself, None where the ledger does not know it."""
+        batch = await self._batch(request_id)
+        if batch is None:
+            return None
+        actions = tuple(action_from_proto(action) for action in batch.actions)
+        return RecordedRequest(batch.epoch, batch.accepted_time_ms, actions)
+
+    async def _batch(self, request_id: str) -> executor_pb2.Batch | None:
+        request = executor_pb2.GetBatchRequest(request_id=request_id)
+        try:
+            return await self._repeat("GetBatch", lambda: self._stub.GetBatch(request, timeout=_READ_SECONDS))
+        except NotFound:
+            return None
+
+    async def requests_after(self, symbol: str, accepted_seq: int) -> list[KnownRequest]:
+        """Every request accepted after, in order."""
+        found: list[KnownRequest] = []
+        request = executor_pb2.ListRequestsRequest(symbol=symbol, after_seq=accepted_seq, limit=_PAGE)
+        while True:
+            page = await self._repeat("ListRequests", lambda: self._stub.ListRequests(request, timeout=_READ_SECONDS))
+            found += [_known(batch) for batch in page.batches]
+            if len(page.batches) < _PAGE:
+                return found
+            request.after_seq = found[-1].accepted_seq
+
+    async def open_orders(self, symbol: str) -> OpenOrders:
+        """What rests on the venue now, and what is in flight."""
+        request = executor_pb2.ListOpenOrdersRequest(symbol=symbol)
+        answer = await self._repeat("ListOpenOrders", lambda: self._stub.ListOpenOrders(request, timeout=_READ_SECONDS))
+        return OpenOrders(
+            VenueSnapshot(
+                ours=frozenset(order.client_order_id for order in answer.orders if order.ours),
+                foreign=frozenset(order.client_order_id for order in answer.orders if not order.ours),
+                in_flight=frozenset(order.client_order_id for order in answer.in_flight),
+            ),
+            answer.end_offset,
+        )
+
+    async def conditions(self, symbol: str, *, fees_doubted: bool = False) -> Conditions:
+        """What the venue sets for the symbol at present; with `fees_doubted` it is asked for the fees again soon."""
+        request = executor_pb2.GetConditionsRequest(symbol=symbol, fees_doubted=fees_doubted)
+        asked_ms = steady_ms()
+        answer = await self._repeat("GetConditions", lambda: self._stub.GetConditions(request, timeout=_READ_SECONDS))
+        self.clock.heard(answer.time_ms, asked_ms)
+        return Conditions(
+            rules_from_proto(answer.rules), foreign_from_proto(answer.foreign), funds_from_proto(answer.funds)
+        )
+
+    async def updates_until(self, symbol: str, after_offset: int, end_offset: int) -> list[OrderUpdate]:
+        """The log after an offset, up to another."""
+        found: list[OrderUpdate] = []
+        if after_offset < end_offset:
+            async with contextlib.aclosing(self.order_updates(symbol, after_offset)) as updates:
+                async for update in updates:
+                    found.append(update)
+                    if update.offset >= end_offset:
+                        break
+        return found
+
+    async def order_updates(
+        self, symbol: str, after_offset: int, *, epoch: int = 0
+    ) -> AsyncGenerator[OrderUpdate, None]:
+        """The log from after an offset on, for ever, each entry once. With an epoch, as the symbol's orchestrator.
+
+        Raises UnfinishableError where the log ends before the offset: it is another ledger's; BrokenBondError where it
+        is pruned beyond the offset: the state is from an old backup.
+        """
+        pauses = backoff_seconds()
+        while True:
+            request = executor_pb2.StreamOrderUpdatesRequest(symbol=symbol, after_offset=after_offset, epoch=epoch)
+            try:
+                async for message in self._stub.StreamOrderUpdates(request):
+                    self._peer.answered()
+                    pauses = backoff_seconds()
+                    after_offset = message.offset
+                    yield update_from_proto(message)
+            except grpc.aio.AioRpcError as error:
+                fault = fault_of(error)
+                if isinstance(fault, OutOfRange) and fault.reason == BELOW_FLOOR:
+                    raise BrokenBondError(f"{symbol}: {fault.message}") from fault
+                if isinstance(fault, OutOfRange):
+                    raise UnfinishableError(
+                        f"{symbol}: the executor's log ends before offset {after_offset}, which this state has applied "
+                        f"({fault.message}): the executor runs on another or a restored ledger; give it the one it had"
+                    ) from error
+                if fault is not None and not isinstance(fault, Unavailable):
+                    refuse_symbol(fault)
+                    raise UnfinishableError(f"{symbol}: the executor refuses its log: {fault.message}") from fault
+                self._peer.lost("StreamOrderUpdates", error.code())
+            await asyncio.sleep(next(pauses))
+
+    async def acknowledge(self, symbol: str, epoch: int, state: State) -> int:
+        """Tells that a committed state has applied the log up to its offset; returns the checkpoint's offset.
+
+        Asked once, since it is asked again later. Raises AioRpcError where it is not taken.
+        """
+        request = executor_pb2.AckUpdatesRequest(symbol=symbol, epoch=epoch, state=state_to_proto(state))
+        return (await self._stub.AckUpdates(request, timeout=_READ_SECONDS)).offset
+
+    async def _repeat(self, name: str, call: Callable[[], Awaitable[T]]) -> T:
+        for pause in backoff_seconds():
+            try:
+                answer = await call()
+            except grpc.aio.AioRpcError as error:
+                fault = fault_of(error)
+                if fault is not None and not isinstance(fault, Unavailable):
+                    self._peer.answered()
+                    refuse_symbol(fault)
+                    raise _named(name, fault) from error
+                self._peer.lost(name, error.code())
+            else:
+                self._peer.answered()
+                return answer
+            await asyncio.sleep(pause)
+        raise AssertionError("the back-off never ends")
+
+
+def _known(batch: executor_pb2.Batch) -> KnownRequest:
+    outcomes = {result_from_proto(result).outcome for result in batch.results}
+    return KnownRequest(batch.accepted_seq, batch.request_id, batch.complete and outcomes == {Outcome.NOT_SENT})
+
+
+def refuse_symbol(fault: Fault) -> None:
+    """Raises SymbolRefusedError for the refusal that is the symbol's own and passes."""
+    if fault.reason == SYMBOL_REFUSED:
+        raise SymbolRefusedError(fault.message) from fault
+
+
+def _named(name: str, fault: Fault) -> Fault:
+    fault.message = f"{name}: {fault.message}"
+    return fault

@@ -1,0 +1,1 @@
+"""Durable steps on DBOS Transact: workflows, their database, retention."""

@@ -1,0 +1,61 @@
+"""Nothing durable grows for ever: journal rows and finished workflows go after a while. What is unfinished stays.
+
+The executor is told how far it may forget: requests that are settled, news that the state has applied.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+
+import grpc
+
+from gridrpc.errors import Fault
+from orchestrator.clock import now_ms
+from orchestrator.engine_dbos import client
+from orchestrator.errors import SymbolRefusedError
+from orchestrator.store import Store
+from orchestrator.symbol.context import Desk
+from orchestrator.takeover.takeover import move_ledger_cursor
+
+log = logging.getLogger(__name__)
+
+_EVERY_SECONDS = 600.0
+_HOUR_MS = 3_600_000
+
+
+async def prune_forever(desks_now: Callable[[], Sequence[Desk]], retention_hours: int) -> None:
+    """Every ten minutes prunes, marks how far the ledger is settled, and acknowledges its update log."""
+    while True:
+        stores = [desk.keeper.store for desk in desks_now()]
+        await asyncio.to_thread(prune, stores, now_ms() - retention_hours * _HOUR_MS)
+        await asyncio.sleep(_EVERY_SECONDS)
+        for desk in desks_now():
+            if desk.trading:
+                await _mark(desk)
+                await acknowledge(desk)
+
+
+async def _mark(desk: Desk) -> None:
+    try:
+        await move_ledger_cursor(desk)
+    except (Fault, SymbolRefusedError) as refusal:
+        log.warning("%s: how far its requests are settled could not be marked: %s", desk.symbol, refusal)
+
+
+async def acknowledge(desk: Desk) -> None:
+    """Has the ledger keep the state as what a rebuild begins with: it needs no more of the log before it."""
+    state = desk.state
+    try:
+        await desk.executor.acknowledge(desk.symbol, desk.epoch, state)
+    except grpc.aio.AioRpcError as error:
+        log.warning("%s: update log not acknowledged up to %d: %s", desk.symbol, state.event_offset, error.details())
+
+
+def prune(stores: Iterable[Store], before_ms: int) -> None:
+    """Removes what ended before. The floor is each state's own seq: a request at or below it is never run again."""
+    rows = sum(store.prune(before_ms) for store in stores)
+    gone = 0
+    while deleted := client.delete_finished(before_ms):
+        gone += deleted
+    if rows or gone:
+        log.info("pruned %d journal rows and %d workflows", rows, gone)

@@ -1,0 +1,114 @@
+"""The workflows' steps, given to the symbol's team. What goes wrong stops the process and leaves the workflow as it is.
+
+An exception would make DBOS record an outcome that the workflow does not have; so nothing but a refused request gets
+through to it.
+"""
+
+import contextlib
+import logging
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from typing import Any, TypeVar
+
+from gridcore.model.events import Plan
+from gridrpc.convert_plan import plan_from_json, results_json
+from orchestrator.errors import Abandoned, StopError
+from orchestrator.symbol.safe_mode_requests import HaltRequest, LiftRequest
+from orchestrator.symbol.trading_step import RequestBelowFloorError
+from orchestrator.symbol.worker import Team
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+Input = TypeVar("Input", Plan, HaltRequest, LiftRequest)
+
+
+class TeamSteps:
+    """The Steps of workflows.py over the teams."""
+
+    def __init__(self, teams: Mapping[str, Team], stop: Callable[[str, StopError], None]) -> None:
+        self._teams = teams
+        self._stop = stop  # called with the symbol, empty where there is none to tell
+        self._plans: dict[str, Plan] = {}  # by their text, of workflows that this process has just begun
+
+    @contextlib.contextmanager
+    def knowing(self, text: str, plan: Plan) -> Iterator[None]:
+        """The block in which a workflow's text is this plan's and need not be parsed again, by neither of its steps."""
+        self._plans[text] = plan
+        try:
+            yield
+        finally:
+            del self._plans[text]
+
+    def batch_execute(self, plan: str) -> str:
+        """Executes; the results as JSON, for reading."""
+
+        return self._guarded(
+            lambda: self._plan(plan), lambda team, parsed: results_json(team.activities.execute(parsed))
+        )
+
+    def commit_state(self, plan: str) -> int:
+        """Commits; the seq."""
+
+        def commit(team: Team, parsed: Plan) -> int:
+            return team.activities.commit(parsed).plan.seq
+
+        return self._guarded(lambda: self._plan(plan), commit)
+
+    def open_safe_mode(self, request: str) -> int:
+        """Mode ENTERING; the epoch."""
+        return self._halt(request, lambda team, halt: team.halting.open(halt))
+
+    def raise_fence(self, request: str, epoch: int) -> None:
+        """The executor's fence."""
+        self._halt(request, lambda team, _: team.halting.fence(epoch))
+
+    def cancel_opening_orders(self, request: str) -> None:
+        """Sets the loop going."""
+        self._halt(request, lambda team, _: team.halting.cancel())
+
+    def verify_no_opening_order(self, request: str) -> None:
+        """Waits for it."""
+        self._halt(request, lambda team, _: team.halting.verify())
+
+    def close_safe_mode(self, request: str) -> None:
+        """Mode SAFE."""
+        self._halt(request, lambda team, halt: team.halting.close(halt))
+
+    def lift_safe_mode(self, request: str) -> None:
+        """Mode RUNNING."""
+        self._on_loop(lambda: LiftRequest.from_json(request), lambda team, lift: team.halting.lift(lift))
+
+    def _halt(self, request: str, work: Callable[[Team, HaltRequest], Coroutine[Any, Any, T]]) -> T:
+        return self._on_loop(lambda: HaltRequest.from_json(request), work)
+
+    def _on_loop(self, parse: Callable[[], Input], work: Callable[[Team, Input], Coroutine[Any, Any, T]]) -> T:
+        async def when_ready(team: Team, parsed: Input) -> T:
+            await team.desk.ready.wait()
+            return await work(team, parsed)
+
+        def wait(team: Team, parsed: Input) -> T:
+            return team.bridge.call(when_ready(team, parsed))
+
+        return self._guarded(parse, wait)
+
+    def _plan(self, text: str) -> Plan:
+        return self._plans.get(text) or plan_from_json(text)
+
+    def _guarded(self, parse: Callable[[], Input], call: Callable[[Team, Input], T]) -> T:
+        """What the call gives to the symbol's present team. One that is not to go on has no outcome."""
+        team: Team | None = None
+        try:
+            parsed = parse()
+            team = self._teams.get(parsed.symbol)
+            if team is None:
+                raise Abandoned  # of a grid that is not in the config: it lies where it is until it is there again
+            return call(team, parsed)
+        except RequestBelowFloorError:
+            raise
+        except Exception as error:  # whatever it is, the step has no outcome: stop, and be resumed
+            if team is not None and team.bridge.closed:
+                raise Abandoned from None  # the work for the symbol was left off meanwhile
+            if not isinstance(error, StopError):
+                log.warning("a workflow's step failed", exc_info=error)
+                error = StopError(f"a workflow's step failed ({error!r}): start again; it will be resumed")
+            self._stop("" if team is None else team.desk.symbol, error)
+        raise Abandoned

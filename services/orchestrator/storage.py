@@ -1,0 +1,142 @@
+"""Opens the stores of all symbols and the workflows, on SQLite or Postgres, under one lock for all that they share."""
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from griddb.errors import DatabaseError
+from griddb.postgres_session import Session, lock_key
+from gridservice.crash_point import around
+from orchestrator.engine_dbos.client import sqlite_path
+from orchestrator.engine_dbos.database import WorkflowDatabase, open_workflow_database
+from orchestrator.errors import DatabaseStopError, LeaseLostError, StopError
+from orchestrator.store import Store
+from orchestrator.store.file_lock import FileLock
+from orchestrator.store.file_names import adopt_name, state_path
+from orchestrator.store.postgres import PostgresStore
+from orchestrator.store.postgres_schema import states
+from orchestrator.store.schema import SCHEMA, prepare
+from orchestrator.store.sqlite import SqliteStore
+from orchestrator.takeover.abandoned_grids import StoredGrid
+
+_log = logging.getLogger(__name__)
+
+LOCK = "orchestrator.lock"  # the file that guards a data folder
+LOCK_KEY = lock_key("orchestrator")  # the advisory lock that guards a database
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStores:
+    """A store for each symbol, the workflows' database, and the session that guards what is not one symbol's."""
+
+    by_symbol: Mapping[str, Store]
+    workflows: WorkflowDatabase
+    others: Callable[[], list[StoredGrid]]  # what is kept of symbols that are not asked for
+    house: Session | None = None
+
+    @property
+    def away(self) -> str:
+        """Why a database cannot be used; empty while all can."""
+        house = "" if self.house is None else self.house.away
+        stores = (store.away for store in self.by_symbol.values())
+        return next((reason for reason in (house, self.workflows.away, *stores) if reason), "")
+
+    def ping(self) -> None:
+        """Looks at all. Raises StopError where the process must not go on."""
+        if self.house is not None:
+            _guarded(self.house.ping)
+        self.workflows.ping()
+        for store in self.by_symbol.values():
+            store.ping()
+
+    def stop_waiting(self) -> None:
+        """From now on calls fail where the database is away."""
+        if self.house is not None:
+            self.house.stop_waiting()
+        self.workflows.stop_waiting()
+        for store in self.by_symbol.values():
+            store.stop_waiting()
+
+
+@contextlib.contextmanager
+def open_stores(data_dir: Path, url: sa.URL | None, symbols: Sequence[str]) -> Iterator[OpenStores]:
+    """On SQLite in the folder where no URL is given. Raises StopError where they are another's or too old."""
+    with _open_files(data_dir, symbols) if url is None else _open_database(url, symbols) as stores:
+        yield stores
+
+
+@contextlib.contextmanager
+def _open_files(data_dir: Path, symbols: Sequence[str]) -> Iterator[OpenStores]:
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        lock = FileLock(data_dir / LOCK)
+        lock.take(f"the data in {data_dir}")  # workflows too: two processes would dequeue each other's
+        stack.callback(lock.release)
+        stores: dict[str, Store] = {}
+        for symbol in symbols:
+            adopt_name(data_dir, symbol)
+            stores[symbol] = SqliteStore(state_path(data_dir, symbol))
+            stack.callback(stores[symbol].close)
+        workflows = stack.enter_context(open_workflow_database(sqlite_path(data_dir)))
+        yield OpenStores(stores, workflows, lambda: _other_files(data_dir, symbols))
+
+
+def _other_files(data_dir: Path, symbols: Sequence[str]) -> list[StoredGrid]:
+    own = {state_path(data_dir, symbol) for symbol in symbols}
+    paths = [path for path in sorted(data_dir.glob("state-*.sqlite")) if path not in own]
+    return [grid for path in paths for grid in _read_other(partial(SqliteStore, path), str(path))]
+
+
+def _read_other(open_store: Callable[[], SqliteStore | PostgresStore], where: str) -> list[StoredGrid]:
+    """What is kept there, if it can be read: for what nobody works for, nobody stops."""
+    try:
+        with contextlib.closing(open_store()) as store:
+            state = store.load_state()
+    except StopError as error:
+        _log.warning("of a grid that the config has no more nothing can be told: %s", error)
+        return []
+    return [] if state is None else [StoredGrid(state, where)]
+
+
+@contextlib.contextmanager
+def _open_database(url: sa.URL, symbols: Sequence[str]) -> Iterator[OpenStores]:
+    with contextlib.ExitStack() as stack:
+        house = Session(url, SCHEMA.name, "orchestrator")
+        stack.callback(house.close)
+
+        def refusal() -> LeaseLostError:
+            return LeaseLostError(
+                f"another orchestrator holds the data in {house.shown}: stop it first, "
+                "or give this one another database"
+            )
+
+        _guarded(lambda: house.hold(LOCK_KEY, refusal))
+        with around("orchestrator.schema"):
+            _guarded(lambda: house.run(lambda connection: prepare(connection, house.shown)))
+        stores: dict[str, Store] = {}
+        for symbol in symbols:
+            stores[symbol] = PostgresStore(url, symbol)
+            stack.callback(stores[symbol].close)
+        workflows = stack.enter_context(open_workflow_database(url))
+        yield OpenStores(stores, workflows, lambda: _other_rows(house, url, symbols), house)
+
+
+def _other_rows(house: Session, url: sa.URL, symbols: Sequence[str]) -> list[StoredGrid]:
+    found = house.read(lambda connection: [str(row.symbol) for row in connection.execute(sa.select(states.c.symbol))])
+    return [
+        grid
+        for symbol in sorted(set(found) - set(symbols))
+        for grid in _read_other(partial(PostgresStore, url, symbol), f"its rows in states and slots of {house.shown}")
+    ]
+
+
+def _guarded(call: Callable[[], None]) -> None:
+    try:
+        call()
+    except DatabaseError as error:
+        raise DatabaseStopError(error) from error

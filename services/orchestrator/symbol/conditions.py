@@ -1,0 +1,85 @@
+"""What the venue sets for a symbol, looked at from time to time; a change is a step of the journal.
+
+Orders of others are never touched (P6). What all of it means for the grid, `gridcore` says.
+"""
+
+import asyncio
+
+from gridcore.bookkeeping.conditions import news
+from gridcore.bookkeeping.fees import assumed
+from gridcore.grid.funds import steady, to_record
+from gridcore.grid.grid_checks import unfit
+from gridcore.model.events import ConditionsSeen
+from gridcore.model.state import Funds, Rule
+from gridcore.risk.price_jump import unwatched_since
+from orchestrator.clock import now_ms
+from orchestrator.symbol.context import Desk
+from orchestrator.symbol.downtime import last_look
+from orchestrator.symbol.loop import SymbolLoop
+from orchestrator.troubles.fee_watch import FeeWatch
+
+
+class ConditionsWatch:
+    """Looks at the conditions of one symbol."""
+
+    def __init__(self, desk: Desk, loop: SymbolLoop) -> None:
+        self.fees = FeeWatch(desk)
+        self._desk = desk
+        self._loop = loop
+        self._looked = False
+        self._last: Funds | None = None  # what the last look found
+        self._looked_until_ms = 0  # where nobody has looked at prices since, for longer than the jump window
+
+    async def look_first(self) -> None:
+        """The look of the start, before any price is acted on: it is journalled when this returns.
+
+        Where nobody has looked at prices for longer than the jump window, the memory of prices learns it here.
+        """
+        desk = self._desk
+        at_ms = now_ms()
+        looked_ms = await asyncio.to_thread(last_look, desk)
+        self._looked_until_ms = unwatched_since(looked_ms, at_ms, desk.config.risk)
+        await self.look()
+        taken = asyncio.Event()
+
+        async def take() -> None:
+            taken.set()
+
+        desk.inbox.put_command(take)
+        await taken.wait()
+        self._looked_until_ms = 0
+
+    async def look(self) -> None:
+        """Asks the executor; a change is in the inbox when this returns, before any price that comes later.
+
+        Funds of the first look count at once, later ones when two looks have found them: between the two, the venue and
+        the log show a fill at different moments.
+        """
+        desk = self._desk
+        doubted = desk.state.risk.rule is Rule.RULES_UNFIT or bool(self.fees.says())
+        seen = await desk.executor.conditions(desk.symbol, fees_doubted=doubted)
+        rules = assumed(seen.rules, desk.config)
+        found = to_record(desk.state, rules, desk.config, seen.funds)
+        funds = steady(desk.state.funds, self._last, found) if self._looked else found
+        self._looked, self._last = True, found
+        change = news(
+            desk.state,
+            desk.market,
+            at_ms=now_ms(),
+            rules=rules,
+            foreign=seen.foreign,
+            funds=funds,
+            looked_until_ms=self._looked_until_ms,
+            fits=desk.state.rules is not None or not unfit(desk.config, rules),
+        )
+        if change is not None:
+            desk.inbox.put_command(lambda: self._step(change))
+
+    async def watch(self, pause_seconds: float) -> None:
+        """Looks again and again."""
+        while True:
+            await asyncio.sleep(pause_seconds)
+            await self.look()
+
+    async def _step(self, change: ConditionsSeen) -> None:
+        await self._loop.step(change)

@@ -1,0 +1,324 @@
+"""One symbol's life: opened by the one path, at work, refused with a sentence where it cannot go on, begun with again.
+
+What is wrong with a symbol stays with it: the others trade on. Only what is no single symbol's ends the process: a
+lease or a database that is lost, and that no symbol is left which works or can be waited for.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from typing import Any, Protocol, TypeVar
+
+from gridcore.model.events import Plan
+from gridcore.model.money import ZERO, canonical
+from gridcore.model.state import Mode, State
+from griddb.errors import DatabaseError
+from gridrpc.errors import Fault
+from gridservice.backoff import backoff_seconds
+from gridservice.crash_point import crash_point
+from gridservice.troubles import Kind, Troubles
+from orchestrator.config import Settings
+from orchestrator.engine_dbos import client, unresumable
+from orchestrator.engine_dbos.client import WorkflowRecord
+from orchestrator.errors import (
+    AddressTakenError,
+    BrokenBondError,
+    ConflictError,
+    DatabaseStopError,
+    LeaseLostError,
+    StopError,
+    SymbolRefusedError,
+    UnfinishableError,
+)
+from orchestrator.symbol.safe_mode_requests import HaltRequest, LiftRequest
+from orchestrator.symbol.worker import Team
+from orchestrator.takeover import takeover
+from orchestrator.takeover.rebuild import rebuild_state
+from orchestrator.takeover.recover_plan import Untold
+from orchestrator.troubles.fee_watch import FeeWatch
+from orchestrator.troubles.trouble_watch import TroubleWatch
+
+log = logging.getLogger(__name__)
+Request = TypeVar("Request", HaltRequest, LiftRequest)
+
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 10.0
+_HEALTHY_SECONDS = 60.0  # one that has traded for as long begins with the first pause anew
+
+# What is no single symbol's: another process has what this one works with, or it is gone.
+_OF_THE_PROCESS = (LeaseLostError, ConflictError, DatabaseStopError, AddressTakenError)
+
+
+class House(Protocol):
+    """What a life needs of the engine that it is lived in."""
+
+    @property
+    def troubles(self) -> Troubles:
+        """Where it is told that a symbol is refused."""
+        ...
+
+    def renewed(self, team: Team) -> Team:
+        """A fresh team for the same symbol under a new epoch; calls and workflows are given to it from now on."""
+        ...
+
+    def start_halt(self, request: HaltRequest) -> None:
+        """Puts enter_safe_mode on record and lets it run."""
+        ...
+
+    def start_lift(self, request: LiftRequest) -> None:
+        """Puts exit_safe_mode on record and lets it run."""
+        ...
+
+    def fail(self, error: StopError) -> None:
+        """Asks the process to stop."""
+        ...
+
+    def refused(self) -> None:
+        """A life is at rest: it may have been the last that was not."""
+        ...
+
+
+class SymbolLife:
+    """Lives one symbol. `lasting` is why it does not trade, where waiting mends nothing."""
+
+    def __init__(self, team: Team, house: House, settings: Settings) -> None:
+        self.team = team
+        self.lasting: StopError | None = None
+        self.settled = asyncio.Event()  # it trades, or it is known for the first time why it does not
+        self._house = house
+        self._settings = settings
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._failure: asyncio.Future[StopError] = asyncio.get_running_loop().create_future()
+
+    @property
+    def symbol(self) -> str:
+        """Whose it is."""
+        return self.team.desk.symbol
+
+    async def live(self, unfinished: list[WorkflowRecord]) -> None:
+        """Opens the symbol and works for it, again and again. Ends where it is of no use to try again."""
+        left, abandoned = unfinished, False
+        pauses = _pauses()
+        while True:
+            self._failure = asyncio.get_running_loop().create_future()
+            error, healthy = await self._until_it_fails(left, abandoned=abandoned)
+            if isinstance(error, _OF_THE_PROCESS):
+                self._house.fail(error)
+                return
+            abandoned |= await self._leave_off()
+            self._refuse(error)
+            if not _is_retried(error):
+                return
+            pauses = _pauses() if healthy else pauses
+            await asyncio.sleep(next(pauses))
+            left = await asyncio.to_thread(client.unfinished)
+            await self._begin_anew()
+
+    def fail(self, error: StopError) -> None:
+        """Ends the present attempt; the first reason counts."""
+        if not self._failure.done():
+            self._failure.set_result(error)
+
+    async def close(self) -> None:
+        """Abandons what runs to the next start."""
+        self.team.bridge.close()
+        await self._cancel_tasks()
+        await asyncio.to_thread(self.team.desk.thread.shutdown)
+
+    # One attempt
+
+    async def _until_it_fails(self, unfinished: list[WorkflowRecord], *, abandoned: bool) -> tuple[StopError, bool]:
+        """Why it could not go on, and whether it had traded for a good while before."""
+        loop = asyncio.get_running_loop()
+        opening = asyncio.create_task(self._open(unfinished, abandoned=abandoned))
+        ends: set[asyncio.Future[Any]] = {opening, self._failure}
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if not self._failure.done():
+                opening.result()
+                self._trade()
+            began = loop.time()
+            return await self._failure, loop.time() - began > _HEALTHY_SECONDS
+        except Exception as error:  # noqa: BLE001  # of the opening: whatever it is, it is the symbol's own
+            return _as_stop(error), False
+        finally:
+            opening.cancel()
+            await asyncio.gather(opening, return_exceptions=True)
+
+    def _trade(self) -> None:
+        desk = self.team.desk
+        self._house.troubles.end(Kind.SYMBOL_REFUSED, symbol=desk.symbol)
+        self.lasting, desk.refused = None, ""
+        desk.pulse.beat()
+        self.settled.set()
+
+    def _refuse(self, error: StopError) -> None:
+        desk = self.team.desk
+        desk.refused = f"{error}{holding(desk.state)}"
+        self._house.troubles.begin(Kind.SYMBOL_REFUSED, desk.refused, symbol=desk.symbol)
+        self.lasting = None if isinstance(error, SymbolRefusedError) else error
+        desk.pulse.beat()
+        self.settled.set()
+        self._house.refused()
+
+    async def _leave_off(self) -> bool:
+        """Ends the work. Says whether workflows of the symbol may have been abandoned, which nobody goes on with."""
+        await self._cancel_tasks()
+        self.team.desk.trading = self.team.desk.busy = False
+        if not self.team.desk.ready.is_set():
+            return False  # what DBOS has resumed still waits for the start path
+        self.team.bridge.close()
+        await asyncio.to_thread(self.team.desk.thread.shutdown)
+        return True
+
+    async def _begin_anew(self) -> None:
+        desk = self.team.desk
+        epoch = await asyncio.to_thread(desk.keeper.store.raise_epoch)
+        if desk.ready.is_set():
+            self.team = self._house.renewed(self.team)
+        self.team.desk.epoch = epoch
+
+    async def _cancel_tasks(self) -> None:
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # The path
+
+    async def _open(self, unfinished: list[WorkflowRecord], *, abandoned: bool) -> None:
+        desk = self.team.desk
+        own = [record for record in unfinished if record.symbol == desk.symbol]
+        await takeover.check_config(desk)
+        unresumable.refuse_stranded(own)
+        try:
+            await self._open_by_the_path(own, abandoned=abandoned)
+        except Fault as fault:
+            raise UnfinishableError(f"{desk.symbol}: the executor refuses to begin: {fault.message}") from fault
+
+    async def _open_by_the_path(self, own: list[WorkflowRecord], *, abandoned: bool) -> None:
+        team, desk = self.team, self.team.desk
+        crash_point("orchestrator.start.leased")
+        try:
+            end_offset = await takeover.take_over(desk)
+            crash_point("orchestrator.start.fenced")
+            plans = await asyncio.to_thread(self._plans_beyond)
+            await takeover.settle_requests(desk, plans, team.batches.execute)
+        except BrokenBondError as broken:
+            end_offset = await rebuild_state(desk, broken)
+        crash_point("orchestrator.start.cleared")
+        self._spawn(team.loop.run())
+        self._spawn(self._follow_updates(team.conditions.fees))
+        self._spawn(TroubleWatch(desk, team.conditions.fees, self._house.troubles).watch())
+        await self._resume_procedures(own, abandoned=abandoned)
+        desk.ready.set()
+        await takeover.drain(desk, end_offset)
+        crash_point("orchestrator.start.drained")
+        await takeover.agree_with_venue(desk, self._settings.reconcile_timeout_ms / 1000)
+        crash_point("orchestrator.start.agreed")
+        await team.conditions.look_first()
+        team.loop.begin_trading()
+        self._spawn(team.conditions.watch(self._settings.conditions_interval_ms / 1000))
+        log.info("%s trades at step %d under epoch %d", desk.symbol, desk.state.seq, desk.epoch)
+
+    def _plans_beyond(self) -> list[Plan | Untold]:
+        desk = self.team.desk
+        records = client.newest_first(id_prefix=f"{desk.bot}/{desk.symbol}/")
+        steps = (unresumable.step_of(record, desk.bot, desk.symbol) for record in records)
+        return takeover.plans_beyond(desk.keeper, filter(None, steps))
+
+    async def _resume_procedures(self, own: list[WorkflowRecord], *, abandoned: bool) -> None:
+        """Notes what DBOS goes on with, and puts on record anew what it leaves; the rest of that is settled by now."""
+        desk = self.team.desk
+
+        def is_resumed(record: WorkflowRecord) -> bool:
+            return not abandoned and unresumable.is_resumed(record)
+
+        async def go_on(
+            record: WorkflowRecord,
+            inherited: Callable[[WorkflowRecord], Request],
+            begin: Callable[[Request], None],
+        ) -> str:
+            """The id of the workflow that carries out what this one is about; it runs, or DBOS resumes it."""
+            if is_resumed(record):
+                return record.workflow_id
+            request = inherited(record)
+            await asyncio.to_thread(begin, request)
+            return request.workflow_id
+
+        for record in own:
+            if record.name == client.HALT and not await self._is_over(record):
+                desk.halts.add(await go_on(record, unresumable.inherited_halt, self._house.start_halt))
+            if record.name == client.LIFT:
+                desk.lifts.add(await go_on(record, unresumable.inherited_lift, self._house.start_lift))
+        left = [record.workflow_id for record in own if not is_resumed(record)]
+        if left:
+            await asyncio.to_thread(client.cancel, left)
+            log.warning("%s: finished for an earlier version, or taken over from it: %s", desk.symbol, ", ".join(left))
+        if desk.state.risk.mode is Mode.ENTERING and not desk.halts:
+            risk = desk.state.risk
+            again = HaltRequest(
+                f"{desk.next_request_id()}/safe", desk.symbol, risk.rule, risk.reason, risk.by, risk.clears_itself
+            )
+            desk.halts.add(again.workflow_id)
+            await asyncio.to_thread(self._house.start_halt, again)
+
+    async def _is_over(self, record: WorkflowRecord) -> bool:
+        """Whether a halt without an outcome was carried out all the same: not again, after its lift."""
+        desk = self.team.desk
+        opened = await asyncio.to_thread(desk.keeper.find, f"{record.workflow_id}/open")
+        return opened is not None and desk.state.risk.mode is not Mode.ENTERING
+
+    async def _follow_updates(self, fees: FeeWatch) -> None:
+        desk = self.team.desk
+        async for update in desk.executor.order_updates(desk.symbol, desk.state.event_offset, epoch=desk.epoch):
+            fees.hear(update)
+            await desk.inbox.put_update(update)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        self.fail(_as_stop(error))
+
+
+def holding(state: State) -> str:
+    """What a grid has while nobody works for it, as the end of a sentence; empty where it has nothing."""
+    resting = sum(slot.order is not None for slot in state.slots.values())
+    position = sum((slot.position for slot in state.slots.values()), ZERO)
+    if not resting and not position:
+        return ""
+    return f"; meanwhile it has {resting} orders that may rest on the venue, and {canonical(position)} in base"
+
+
+def combined(errors: Iterable[StopError]) -> StopError:
+    """One error that tells all of them; the highest exit code counts."""
+    different = list({str(error): error for error in errors}.values())
+    if len(different) == 1:
+        return different[0]
+    worst = max(different, key=lambda error: error.exit_code)
+    told = StopError("; ".join(str(error) for error in different))
+    told.exit_code = worst.exit_code
+    return told
+
+
+def _pauses() -> Iterator[float]:
+    return backoff_seconds(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
+
+
+def _is_retried(error: StopError) -> bool:
+    """Whether it may mend by itself; what is on record and not understood does not."""
+    return not isinstance(error, UnfinishableError) or isinstance(error.__cause__, Fault)
+
+
+def _as_stop(error: BaseException) -> StopError:
+    if isinstance(error, StopError):
+        return error
+    if isinstance(error, DatabaseError):
+        return DatabaseStopError(error)
+    log.warning("a task failed", exc_info=error)
+    return StopError(f"stopped by {error!r}: start again")

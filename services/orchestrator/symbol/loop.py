@@ -1,0 +1,237 @@
+"""The symbol's loop: takes one thing after another from the inbox and makes a step of it. Nothing else writes State.
+
+A price inside the quiet band costs one comparison and never reaches the inbox, unless one from outside still waits
+there: that one is passed over, and the jump rule has to see it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import Protocol, TypeVar
+
+from gridcore.decide import decide
+from gridcore.grid.portions import is_full
+from gridcore.model.actions import OrderUpdate
+from gridcore.model.errors import CoreError
+from gridcore.model.events import EnterSafeMode, ExitSafeMode, OrdersUpdated, Plan, PriceChanged, Ticked, Trigger
+from gridcore.model.state import Mode
+from gridcore.quiet_band import quiet_band
+from gridcore.risk.rules import fresh
+from gridservice.steady import steady_ms
+from orchestrator.clients.pricemon import PriceHeard
+from orchestrator.clock import now_ms
+from orchestrator.errors import Abandoned, LeaseLostError, StopError, UnfinishableError
+from orchestrator.symbol.context import Desk
+from orchestrator.symbol.event_queue import Item, PriceDue, TickDue
+from orchestrator.symbol.safe_mode_requests import HaltRequest, LiftRequest
+from orchestrator.symbol.step_timer import Timeline
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Launcher(Protocol):
+    """Starts durable work. `run_plan` blocks until the plan is committed; the others return once they are on record."""
+
+    def run_plan(self, plan: Plan) -> None:
+        """Executes and commits a plan with actions."""
+        ...
+
+    def start_halt(self, request: HaltRequest) -> None:
+        """Starts the way into safe mode."""
+        ...
+
+    def start_lift(self, request: LiftRequest) -> None:
+        """Starts the way out of it."""
+        ...
+
+    def any_unfinished(self, workflow_ids: Iterable[str]) -> bool:
+        """Whether one of them will still be run to its end."""
+        ...
+
+
+class SymbolLoop:
+    """Steps one desk."""
+
+    def __init__(self, desk: Desk, launcher: Launcher) -> None:
+        self._desk = desk
+        self._launcher = launcher
+        self._band: tuple[Decimal, Decimal] | None = None
+
+    @property
+    def quiet_band(self) -> tuple[Decimal, Decimal] | None:
+        """The open price interval in which nothing is to do, found once a price or a tick has asked for nothing."""
+        return self._band
+
+    def hear_price(self, heard: PriceHeard) -> None:
+        """Notes the price and its age; puts it into the inbox if it is news that may ask for something."""
+        desk = self._desk
+        at_ms = now_ms()
+        desk.prove_price(heard.age_ms)
+        if heard.heartbeat and heard.price == desk.price and not desk.inbox.price_waits:
+            return
+        desk.price = heard.price
+        desk.pulse.beat()
+        if not desk.trading or heard.age_ms > desk.config.risk.stale_price_ms:
+            return
+        if not all(map(self._is_quiet, heard.skipped)):
+            for price in heard.skipped:
+                desk.inbox.pass_over(price, at_ms - heard.skipped_age_ms)
+        if desk.inbox.price_waits or not self._is_quiet(heard.price):
+            desk.inbox.put_price(heard.price, at_ms)
+
+    def _is_quiet(self, price: Decimal) -> bool:
+        """Whether the price asks for nothing. While a step is under way nobody knows what will ask for something."""
+        return not self._desk.busy and self._band is not None and self._band[0] < price < self._band[1]
+
+    def begin_trading(self) -> None:
+        """From now on prices and ticks are triggers; the price heard meanwhile is the first."""
+        desk = self._desk
+        desk.trading = True
+        if desk.price is None:
+            desk.prove_price()  # the start, as far as the stale rule goes
+        else:
+            desk.inbox.put_price(desk.price, now_ms())
+        desk.pulse.beat()
+
+    async def run(self) -> None:
+        """Steps until it is cancelled. What cannot go on stops the process."""
+        desk = self._desk
+        try:
+            while True:
+                item = await desk.inbox.take()
+                desk.busy, desk.busy_since_ms = True, steady_ms()
+                await self._handle(item)
+                desk.busy = False
+                desk.pulse.beat()
+        except Abandoned:
+            return  # the process stops; the workflow stays for the next start
+        except StopError as error:
+            desk.stop(error)
+        except CoreError as error:
+            desk.stop(await self._why_stopped(error))
+
+    async def look_aside(self) -> None:
+        """While a step waits for the executor, the risk rules are asked all the same; a halt is put on record at once.
+
+        What they remember is left to the tick or price that waits: it will be folded once the step is over.
+        """
+        desk = self._desk
+        if not desk.waits or desk.state.risk.mode in {Mode.ENTERING, Mode.SAFE}:
+            return
+        at_ms = now_ms()
+        triggers: list[Trigger] = [Ticked(at_ms, desk.price, desk.price_heard_ms(at_ms))]
+        if (due := desk.inbox.waiting_price) is not None and fresh(desk.price_heard_ms(at_ms), at_ms, desk.config.risk):
+            triggers.append(PriceChanged(at_ms, due.price, due.passed, due.since_ms))
+        for trigger in triggers:
+            plan = self._decided(trigger, desk.next_request_id())
+            if isinstance(plan.procedure, EnterSafeMode):
+                await self._start_procedure(plan)
+                return
+
+    async def _why_stopped(self, error: CoreError) -> StopError:
+        """What does not fit the state is news of an orchestrator that has taken over meanwhile, or something worse."""
+        desk = self._desk
+        try:
+            stored = await self._in_thread(desk.keeper.store.load_state)
+        except StopError as lost:
+            return lost
+        if stored is not None and stored.seq > desk.state.seq:
+            return LeaseLostError(
+                f"another orchestrator has brought {desk.symbol} to step {stored.seq}, and this one is at "
+                f"{desk.state.seq}: it has taken over; stop one of them"
+            )
+        return UnfinishableError(
+            f"{desk.symbol} stopped at step {desk.state.seq}: {error}; compare Explain of the last steps with the "
+            "venue before starting again"
+        )
+
+    async def step(self, trigger: Trigger, request_id: str = "") -> Plan:
+        """Decides on the trigger and carries the plan out; the state is committed when it returns."""
+        desk = self._desk
+        timeline = Timeline()
+        plan = self._decided(trigger, request_id or desk.next_request_id())
+        timeline.lap("decide")
+        if plan.procedure is not None:
+            await self._start_procedure(plan)
+        elif plan.actions:
+            desk.timelines[plan.request_id] = timeline
+            await self._in_thread(lambda: self._launcher.run_plan(plan))
+            await self._refuse_if_not_committed(plan)
+            if is_full(plan.actions):
+                desk.inbox.put_tick()  # the rest follows at once, after the news that came meanwhile
+        elif not plan.empty:
+            await self._in_thread(lambda: desk.keeper.commit(plan, (), desk.market, timeline.phases))
+        if not plan.empty:
+            self._band = None  # while step follows step, nobody would look at it
+        elif self._band is None:
+            self._band = quiet_band(desk.state, desk.market, desk.config)
+        return plan
+
+    async def _refuse_if_not_committed(self, plan: Plan) -> None:
+        # An id that DBOS knows already returns its old result and runs no body.
+        desk = self._desk
+        if desk.state.seq != plan.seq:
+            if await self._in_thread(lambda: desk.keeper.find(plan.request_id)) is not None:
+                raise LeaseLostError(
+                    f"another orchestrator has committed step {plan.seq} of {desk.symbol}, which this one was at: it "
+                    "has taken over; stop one of them"
+                )
+            raise UnfinishableError(
+                f"workflow {plan.request_id} ended without committing step {plan.seq}: the workflows are of another "
+                "time than the state; restore both from one backup"
+            )
+
+    async def _handle(self, item: Item) -> None:
+        desk = self._desk
+        at_ms = now_ms()
+        match item:
+            case PriceDue():
+                if fresh(desk.price_heard_ms(at_ms), at_ms, desk.config.risk):
+                    await self.step(PriceChanged(at_ms, item.price, item.passed, item.since_ms))
+                else:
+                    desk.inbox.put_back(item)
+            case TickDue():
+                await self.step(Ticked(at_ms, desk.price, desk.price_heard_ms(at_ms)))
+            case tuple():
+                await self._apply(item, at_ms)
+            case _:
+                await item()
+
+    async def _apply(self, updates: tuple[OrderUpdate, ...], at_ms: int) -> None:
+        desk = self._desk
+        news = tuple(update for update in updates if update.offset > desk.state.event_offset)
+        if news:
+            await self.step(OrdersUpdated(at_ms, desk.price, desk.price_heard_ms(at_ms), news))
+
+    def _decided(self, trigger: Trigger, request_id: str) -> Plan:
+        desk = self._desk
+        return decide(
+            desk.state, trigger, desk.market, desk.config, request_id=request_id, epoch=desk.epoch, prefix=desk.prefix
+        )
+
+    async def _start_procedure(self, plan: Plan) -> None:
+        desk = self._desk
+        under_way = frozenset(desk.halts if isinstance(plan.procedure, EnterSafeMode) else desk.lifts)
+        if await asyncio.to_thread(lambda: bool(under_way) and self._launcher.any_unfinished(under_way)):
+            return
+        match plan.procedure:
+            case EnterSafeMode(rule, reason, clears_itself):
+                halt = HaltRequest(
+                    f"{plan.request_id}/safe", desk.symbol, rule, reason, by="risk", clears_itself=clears_itself
+                )
+                desk.halts.add(halt.workflow_id)
+                log.warning("%s enters safe mode: %s", desk.symbol, reason)
+                await asyncio.to_thread(self._launcher.start_halt, halt)
+            case ExitSafeMode(reason):
+                lift = LiftRequest(
+                    f"{plan.request_id}/lift", desk.symbol, reason, by="risk", since_ms=desk.state.risk.since_ms
+                )
+                desk.lifts.add(lift.workflow_id)
+                await asyncio.to_thread(self._launcher.start_lift, lift)
+            case None:
+                pass
+
+    async def _in_thread(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._desk.thread, call)

@@ -1,0 +1,81 @@
+"""Changes of mode by operators and procedures: through the inbox like everything that writes, once per request id."""
+
+import asyncio
+from collections.abc import Callable
+
+from gridcore.model.events import ModeChanged
+from gridcore.model.state import State
+from gridrpc.errors import Fault, Unavailable
+from orchestrator.store.journal import JournalRow
+from orchestrator.symbol.context import Desk
+from orchestrator.symbol.loop import SymbolLoop
+
+Make = Callable[[State], ModeChanged | None]
+
+
+class ModeChanger:
+    """Changes the mode of one symbol between two steps of its loop."""
+
+    def __init__(self, desk: Desk, loop: SymbolLoop) -> None:
+        self._desk = desk
+        self._loop = loop
+
+    async def change(
+        self, request_id: str, make: Make, *, new_epoch: bool = False, patience_seconds: float | None = None
+    ) -> JournalRow | None:
+        """Commits what `make` says of the state as it is then; None where it says that nothing is to change.
+
+        A request id that the journal has is a repetition: its row is returned. Raises the Fault that `make` raises, and
+        Unavailable where a step keeps it waiting for longer than the patience: then nothing is changed, now or later.
+        """
+        done: asyncio.Future[JournalRow | None] = asyncio.get_running_loop().create_future()
+        begun = asyncio.Event()
+        withdrawn = False
+
+        async def command() -> None:
+            if withdrawn:
+                return
+            begun.set()
+            try:
+                row = await self._commit(request_id, make, new_epoch=new_epoch)
+            except Fault as fault:
+                _answer(done, fault)
+            except BaseException:
+                _answer(done, Unavailable("the orchestrator is stopping: repeat the call once it is back"))
+                raise
+            else:
+                _answer(done, row)
+
+        self._desk.inbox.put_command(command)
+        try:
+            await asyncio.wait_for(begun.wait(), patience_seconds)
+        except TimeoutError:
+            withdrawn = True
+            raise Unavailable(
+                f"a step of {self._desk.symbol} waits for the executor: nothing was changed, repeat the call once it "
+                "answers; EnterSafeMode is put on record meanwhile, and what the step has not sent is not sent then",
+                reason="STEP_WAITS",
+            ) from None
+        return await done
+
+    async def _commit(self, request_id: str, make: Make, *, new_epoch: bool) -> JournalRow | None:
+        desk = self._desk
+        repeated = await asyncio.to_thread(desk.keeper.find, request_id)
+        if repeated is not None:
+            return repeated
+        change = make(desk.state)
+        if change is None:
+            return None
+        if new_epoch:
+            desk.epoch = await asyncio.to_thread(desk.keeper.store.raise_epoch)
+        await self._loop.step(change, request_id)
+        return await asyncio.to_thread(desk.keeper.find, request_id)
+
+
+def _answer(done: asyncio.Future[JournalRow | None], answer: JournalRow | Exception | None) -> None:
+    if done.done():
+        return  # whoever asked has gone
+    if isinstance(answer, Exception):
+        done.set_exception(answer)
+    else:
+        done.set_result(answer)

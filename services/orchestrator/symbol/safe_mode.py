@@ -1,0 +1,124 @@
+"""Into safe mode and out of it, step by step. Each step may run again: its request id in the journal tells that it ran.
+
+What a step writes goes through the symbol's inbox; what it waits for, it waits for outside, so that a halt never holds
+up order updates.
+"""
+
+import asyncio
+import logging
+
+from gridcore.bookkeeping.reconcile import live_openings
+from gridcore.model.events import ModeChanged
+from gridcore.model.ids import parse_client_order_id
+from gridcore.model.orders import Role
+from gridcore.model.state import Mode, Rule, State
+from gridrpc.errors import FailedPrecondition
+from gridservice.backoff import backoff_seconds
+from orchestrator.clock import now_ms
+from orchestrator.symbol.context import Desk
+from orchestrator.symbol.mode_changes import ModeChanger
+from orchestrator.symbol.safe_mode_requests import HaltRequest, LiftRequest
+
+log = logging.getLogger(__name__)
+
+
+class Halting:
+    """The steps of enter_safe_mode and exit_safe_mode for one symbol."""
+
+    def __init__(self, desk: Desk, changer: ModeChanger) -> None:
+        self._desk = desk
+        self._changer = changer
+
+    async def open(self, request: HaltRequest) -> int:
+        """Mode ENTERING and a new epoch, committed. Returns the epoch to fence with."""
+        desk = self._desk
+
+        def entering(state: State) -> ModeChanged | None:
+            if request.rule is not Rule.OPERATOR and state.risk.mode in {Mode.ENTERING, Mode.SAFE}:
+                return None  # halted otherwise in the meantime; an operator's word stands above a rule's
+            return ModeChanged(now_ms(), Mode.ENTERING, request.rule, request.reason, request.by, request.clears_itself)
+
+        name = f"{request.workflow_id}/open"
+        desk.asked = f"ENTERING safe mode by {request.by}: {request.reason}"
+        desk.pulse.beat()
+        try:
+            if desk.waits and entering(desk.state) is not None:
+                await self._fence_first(name)
+            row = await self._changer.change(name, entering, new_epoch=True)
+        finally:
+            desk.asked = ""
+            desk.pulse.beat()
+        return self._desk.epoch if row is None else row.plan.epoch
+
+    async def _fence_first(self, name: str) -> None:
+        """Of a step that waits for the executor nothing is sent any more, whoever of us reaches it first."""
+        desk = self._desk
+        if await asyncio.to_thread(desk.keeper.find, name) is not None:
+            return
+        desk.raising_fence = True
+        try:
+            desk.epoch = await asyncio.to_thread(desk.keeper.store.raise_epoch)
+            await self.fence(desk.epoch)
+        finally:
+            desk.raising_fence = False
+
+    async def fence(self, epoch: int) -> None:
+        """What was decided before the halt and not sent yet is never sent."""
+        desk = self._desk
+        try:
+            await desk.executor.fence(desk.symbol, epoch, desk.state.birth_id, desk.prefix)
+        except FailedPrecondition:
+            log.info("%s: the fence is above %d already", desk.symbol, epoch)  # by a later start
+
+    async def cancel(self) -> None:
+        """Makes the loop look: in mode ENTERING it plans the cancels itself, as trading steps."""
+        self._desk.inbox.put_tick()
+
+    async def verify(self) -> None:
+        """Waits until neither state, venue nor ledger has an opening order that has not ended.
+
+        Of a halt that is over by now nothing is waited for: one that was resumed after its lift would wait for ever.
+        """
+        for pause in backoff_seconds():
+            if self._desk.state.risk.mode is not Mode.ENTERING:
+                return
+            if not live_openings(self._desk.state) and await self._venue_shows_none():
+                return
+            await asyncio.sleep(pause)
+            self._desk.inbox.put_tick()
+
+    async def close(self, request: HaltRequest) -> None:
+        """Mode SAFE, for the reason that is in force by now, and the alert."""
+
+        def safe(state: State) -> ModeChanged | None:
+            risk = state.risk
+            if risk.mode is not Mode.ENTERING:
+                return None
+            return ModeChanged(now_ms(), Mode.SAFE, risk.rule, risk.reason, risk.by, risk.clears_itself)
+
+        row = await self._changer.change(f"{request.workflow_id}/close", safe)
+        self._desk.halts.discard(request.workflow_id)
+        if row is not None:
+            log.warning("ALERT %s is in safe mode: %s (%s)", request.symbol, request.reason, request.by)
+
+    async def lift(self, request: LiftRequest) -> None:
+        """Mode RUNNING, if the halt that the request is about is still the one in force."""
+
+        def running(state: State) -> ModeChanged | None:
+            if state.risk.mode is not Mode.SAFE or state.risk.since_ms != request.since_ms:
+                return None
+            return ModeChanged(now_ms(), Mode.RUNNING, Rule.NONE, request.reason, request.by)
+
+        row = await self._changer.change(request.workflow_id, running)
+        self._desk.lifts.discard(request.workflow_id)
+        if row is not None:
+            log.warning("%s leaves safe mode: %s (%s)", request.symbol, request.reason, request.by)
+
+    async def _venue_shows_none(self) -> bool:
+        snapshot = (await self._desk.executor.open_orders(self._desk.symbol)).snapshot
+        return not any(_opens(name) for name in snapshot.ours | snapshot.in_flight)
+
+
+def _opens(client_order_id: str) -> bool:
+    name = parse_client_order_id(client_order_id)
+    return name is not None and name.role is Role.OPENING

@@ -1,0 +1,91 @@
+"""The two steps of a trading step: execute the plan, commit what came of it. Both may run any number of times."""
+
+from gridcore.model.actions import ActionResult
+from gridcore.model.events import Plan
+from orchestrator.clients.batch_execute import BatchClient
+from orchestrator.errors import LeaseLostError, UnfinishableError
+from orchestrator.store.journal import JournalRow
+from orchestrator.symbol.context import Desk
+from orchestrator.symbol.step_timer import Timeline
+from orchestrator.thread_bridge import Bridge
+
+FENCED = "FENCED"
+
+
+class RequestBelowFloorError(Exception):
+    """A request from before the journal's retention: whatever resumed or forked it, it is refused and never runs."""
+
+
+class Activities:
+    """What workflows do for one symbol. Called on their threads, one at a time per request."""
+
+    def __init__(self, desk: Desk, batches: BatchClient, bridge: Bridge) -> None:
+        self._desk = desk
+        self._batches = batches
+        self._bridge = bridge
+
+    def execute(self, plan: Plan) -> tuple[ActionResult, ...]:
+        """The ledger's answer to each action, asked for until it is there.
+
+        A plan that is committed already is not sent again. Raises RequestBelowFloorError for one that was, so long ago
+        that the journal no longer tells; LeaseLostError where the present epoch is fenced.
+        """
+        self._until_ready()
+        row = self._committed(plan)
+        if row is not None:
+            return row.results
+        timeline = self._desk.timelines.setdefault(plan.request_id, Timeline())
+        timeline.lap("record")
+        results = self._batches.execute(plan)
+        timeline.lap("execute")
+        self._refuse_if_fenced(plan, results)
+        self._desk.answers[plan.request_id] = results
+        return results
+
+    def commit(self, plan: Plan) -> JournalRow:
+        """Settles the ledger's answer and commits it: from memory where it was just given, else asked for again."""
+        self._until_ready()
+        desk = self._desk
+        row = self._committed(plan)
+        if row is None:
+            results = desk.answers.get(plan.request_id) or self._bridge.call(self._recorded(plan))
+            timeline = desk.timelines.get(plan.request_id)
+            row = desk.keeper.commit(plan, results, desk.market, timeline.phases if timeline else ())
+        desk.answers.pop(plan.request_id, None)
+        desk.timelines.pop(plan.request_id, None)
+        return row
+
+    def _committed(self, plan: Plan) -> JournalRow | None:
+        if self._desk.keeper.is_ahead(plan.epoch, plan.seq):
+            return None
+        state = self._desk.state
+        row = self._desk.keeper.find(plan.request_id)
+        if row is None:
+            raise RequestBelowFloorError(
+                f"request {plan.request_id} is not above step {state.seq} of {plan.symbol} under epoch {state.epoch} "
+                "and its journal row is gone: it is history, and is not run again"
+            )
+        return row
+
+    def _refuse_if_fenced(self, plan: Plan, results: tuple[ActionResult, ...]) -> None:
+        if plan.epoch == self._desk.epoch and any(result.reason == FENCED for result in results):
+            raise LeaseLostError(
+                f"{plan.symbol} is fenced above epoch {plan.epoch}: another orchestrator has taken over; "
+                "stop one of them"
+            )
+
+    def _until_ready(self) -> None:
+        if not self._desk.ready.is_set():  # of a workflow that DBOS recovers before the start path is done
+            self._bridge.call(self._is_ready())
+
+    async def _is_ready(self) -> None:
+        await self._desk.ready.wait()
+
+    async def _recorded(self, plan: Plan) -> tuple[ActionResult, ...]:
+        results = await self._desk.executor.recorded_answer(plan.request_id)
+        if results is None:
+            raise UnfinishableError(
+                f"request {plan.request_id} was answered, says its workflow, but the executor's ledger does not know "
+                "the answer: the ledger was lost or restored; give the executor the one it had"
+            )
+        return results

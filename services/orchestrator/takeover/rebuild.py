@@ -1,0 +1,158 @@
+"""Rebuilds the state where it and the ledger do not match; `gridcore.bookkeeping.rebuild` computes the new state.
+
+First the bond is cut in the ledger: until it is tied again every start comes back here, so that one which dies on the
+way leaves nothing half done. Nothing is sent to the venue.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import TypeVar
+
+from gridcore.bookkeeping.rebuild import Evidence, Rebuilt, rebuild
+from gridcore.model.errors import CoreError
+from gridcore.model.events import Plan
+from gridcore.model.orders import Role
+from gridcore.model.state import Mode, RiskFlags, Rule, State, StateRebuilt
+from gridcore.risk.rules import unknown_orders
+from gridrpc.errors import FailedPrecondition
+from gridservice.backoff import backoff_seconds
+from gridservice.crash_point import around
+from orchestrator.clients.executor import LedgerSeen
+from orchestrator.clock import now_ms, now_ns
+from orchestrator.errors import BrokenBondError, LeaseLostError, UnfinishableError
+from orchestrator.symbol.context import Desk
+from orchestrator.takeover.takeover import FOLLOWED, check_geometry
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_GONE_SECONDS = 5.0  # a process that was killed has closed its streams by then
+_MOST_SENTENCES = 50
+_MAY_BE_HALTED = "rebuilt, with no opening order on the venue: it may have been halted before"
+
+
+async def rebuild_state(desk: Desk, broken: BrokenBondError) -> int:
+    """Makes the state anew from the ledger and ties the two together; returns the update log's end.
+
+    Raises LeaseLostError while another orchestrator is there, UnfinishableError where what is known does not fit the
+    config.
+    """
+    log.warning("%s; it is rebuilt", broken)
+    await asyncio.to_thread(check_geometry, desk)
+    lost = await _adopt(desk) if broken.ledger_lost else ()
+    ledger, evidence = await _read(desk)
+    await _raise_epoch(desk, max(ledger.epoch, evidence.highest_epoch))
+    await _cut(desk)
+    ledger, evidence = await _read(desk, evidence)  # behind the fence: nothing older is under way any more
+    rebuilt = await asyncio.to_thread(_rebuilt, desk, evidence)
+    rebuilt = replace(rebuilt, lost=lost + rebuilt.lost)
+    await _store(desk, _finished(desk, rebuilt, ledger, str(broken)), from_first=broken.ledger_lost)
+    with around("orchestrator.tie"):
+        await desk.executor.fence(desk.symbol, desk.epoch, desk.state.birth_id, desk.prefix)
+    return ledger.end_offset
+
+
+async def _read(desk: Desk, known: Evidence | None = None) -> tuple[LedgerSeen, Evidence]:
+    """What the ledger has; of the log only what is not known yet."""
+    ledger = await desk.executor.ledger(desk.symbol)
+    begin = Evidence((), ledger.live, ledger.checkpoint)
+    log = list(known.log) if known is not None and known.checkpoint == ledger.checkpoint else []
+    log += await desk.executor.updates_until(desk.symbol, begin.end_offset + len(log), ledger.end_offset)
+    return ledger, replace(begin, log=log)
+
+
+async def _raise_epoch(desk: Desk, above: int) -> None:
+    """No name that this state gives may be one that was given before."""
+    if desk.epoch <= above:
+        desk.epoch = await asyncio.to_thread(desk.keeper.store.raise_epoch, above)
+
+
+async def _adopt(desk: Desk) -> tuple[str, ...]:
+    """Has the ledger take over what the venue knows; what it does not know any more."""
+    taken = await _once_alone(desk, lambda: desk.executor.adopt(desk.symbol, desk.prefix))
+    doubted = [order.client_order_id for order in unknown_orders(desk.state)]
+    if doubted and not taken.requests_expire:
+        live = {order.client_order_id for order in (await desk.executor.ledger(desk.symbol)).live}
+        if not live.issuperset(doubted):
+            raise UnfinishableError(
+                f"{desk.symbol} cannot be rebuilt: the ledger that was lost had sent {', '.join(doubted)}, which the "
+                "venue does not show, and whose requests never expire: once it cannot come any more, remove the state "
+                "too, and start again"
+            )
+    return taken.lost
+
+
+async def _cut(desk: Desk) -> None:
+    async def cut() -> None:
+        with around("orchestrator.cut"):
+            await desk.executor.fence(desk.symbol, desk.epoch, "", desk.prefix, rebuild=True)
+
+    await _once_alone(desk, cut)
+
+
+async def _once_alone(desk: Desk, call: Callable[[], Awaitable[T]]) -> T:
+    """What the call gives once the orchestrator before us has gone. Raises LeaseLostError where it does not go."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + _GONE_SECONDS
+    for pause in backoff_seconds():
+        try:
+            return await call()
+        except FailedPrecondition as fault:
+            if fault.reason != FOLLOWED:
+                raise
+            if loop.time() > until:
+                raise LeaseLostError(f"{desk.symbol} is not rebuilt: {fault.message}") from fault
+        await asyncio.sleep(pause)
+    raise AssertionError("the back-off never ends")
+
+
+def _rebuilt(desk: Desk, evidence: Evidence) -> Rebuilt:
+    try:
+        return rebuild(desk.state, evidence, desk.config, desk.market)
+    except CoreError as error:
+        raise UnfinishableError(f"{desk.symbol} cannot be rebuilt: {error}") from error
+
+
+def _finished(desk: Desk, rebuilt: Rebuilt, ledger: LedgerSeen, why: str) -> State:
+    """The next state: what was rebuilt, with what can only be said now."""
+    before, at_ms = desk.state, now_ms()
+    known = bool(ledger.end_offset or ledger.live)
+    risk = _risk(ledger, at_ms) if before.seq == 0 and known else before.risk
+    lost = list(rebuilt.lost)
+    if before.seq == 0 and known:
+        lost.append(f"the mode that it was in: it is {risk.mode.value} now")
+        lost.append("the journal of its steps, the memory of its risk rules, and how many rounds each slot has made")
+    if len(lost) > _MOST_SENTENCES:
+        lost = [*lost[:_MOST_SENTENCES], f"and {len(lost) - _MOST_SENTENCES} more of the kind"]
+    for sentence in lost:
+        log.warning("%s: not rebuilt: %s", desk.symbol, sentence)
+    return replace(
+        rebuilt.state,
+        seq=before.seq + 1,
+        epoch=desk.epoch,
+        risk=risk,
+        ledger_birth_id=ledger.birth_id,
+        last_update_time=now_ns(),
+        rebuilt=StateRebuilt(at_ms, why, tuple(lost), ledger.end_offset),
+    )
+
+
+def _risk(ledger: LedgerSeen, at_ms: int) -> RiskFlags:
+    """The mode went with the state. A halted grid has no opening order, so one that has none stays halted."""
+    if any(order.role is Role.OPENING for order in ledger.live):
+        return RiskFlags()
+    return RiskFlags(Mode.SAFE, Rule.OPERATOR, _MAY_BE_HALTED, "rebuild", at_ms)
+
+
+async def _store(desk: Desk, state: State, *, from_first: bool) -> None:
+    """Writes state and step, and that all requests of the ledger, which may be a new one, are settled by them."""
+    assert state.rebuilt is not None
+    request_id = f"{desk.next_request_id()}/rebuilt"
+    plan = Plan(desk.symbol, request_id, state.seq, state.epoch, state.rebuilt, state.risk)
+    await asyncio.to_thread(desk.keeper.rebuild, plan, state)
+    store = desk.keeper.store
+    cursor = 0 if from_first else await asyncio.to_thread(store.ledger_cursor)
+    requests = await desk.executor.requests_after(desk.symbol, cursor)
+    await asyncio.to_thread(store.move_ledger_cursor, requests[-1].accepted_seq if requests else cursor)

@@ -1,0 +1,56 @@
+"""A step that is on record and cannot be read, told again from the executor's ledger and its update log.
+
+What a step is, `gridcore.bookkeeping.recover_plan` says. Here it is asked for.
+"""
+
+from dataclasses import dataclass
+
+from gridcore.bookkeeping.recover_plan import retell
+from gridcore.model.errors import CoreError
+from gridcore.model.events import Plan
+from orchestrator.errors import UnfinishableError
+from orchestrator.symbol.context import Desk
+
+
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """A step's request of another contract: its id says this much, and nothing else of it is relied on."""
+
+    request_id: str
+    seq: int
+    epoch: int
+
+
+def untold(request_id: str, bot: str, symbol: str) -> Untold | None:
+    """What a request id of this bot and symbol says, None where it is none."""
+    epoch, _, seq = request_id.removeprefix(f"{bot}/{symbol}/").partition("/")
+    return Untold(request_id, int(seq), int(epoch)) if epoch.isdecimal() and seq.isdecimal() else None
+
+
+async def told_again(desk: Desk, step: Untold) -> Plan | None:
+    """The step as the ledger has it; None where that has never heard of it, or the step does not follow the state.
+
+    Raises UnfinishableError where its actions do not fit the grid.
+    """
+    follows = step.seq == desk.state.seq + 1
+    request = await desk.executor.recorded_request(step.request_id) if follows else None
+    if request is None:
+        return None
+    end_offset = (await desk.executor.open_orders(desk.symbol)).end_offset
+    log = await desk.executor.updates_until(desk.symbol, desk.state.event_offset, end_offset)
+    try:
+        return retell(
+            desk.state,
+            request.actions,
+            log,
+            desk.market,
+            desk.config,
+            request_id=step.request_id,
+            epoch=request.epoch,
+            at_ms=request.accepted_time_ms,
+        )
+    except CoreError as error:
+        raise UnfinishableError(
+            f"{step.request_id} is of another contract and cannot be settled with this config ({error}): put back the "
+            "grid that made it, or start the version that made it"
+        ) from error

@@ -1,0 +1,1 @@
+"""What a grid, its fees or its neighbours withhold, begun and ended as troubles."""

@@ -1,0 +1,92 @@
+"""Troubles of the orchestrator's surroundings: a service that does not answer, a price that is not current.
+
+Each service is asked for its troubles every so often, which also finds one whose process is stopped: its streams
+stay open.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+import grpc
+
+from gridrpc.errors import fault_of
+from gridservice.troubles import Kind, Troubles
+from orchestrator.clock import now_ms
+from orchestrator.symbol.worker import Team
+
+GRACE_MS = 5_000
+_EVERY_SECONDS = 1.0
+
+
+class PeerWatch:
+    """Watches one peer. `ask` is a question that it answers whatever state it is in."""
+
+    def __init__(self, name: str, ask: Callable[[], Awaitable[object]], troubles: Troubles) -> None:
+        self._name = name
+        self._ask = ask
+        self._troubles = troubles
+        self._silent_since_ms = now_ms()
+        self._told = False
+
+    async def run(self) -> None:
+        """Asks again and again until it is cancelled."""
+        while True:
+            asked_ms = now_ms()
+            try:
+                await self._ask()
+            except grpc.aio.AioRpcError as error:
+                if fault_of(error) is None:
+                    self._silent(error)
+                else:
+                    self._answered(asked_ms)
+            else:
+                self._answered(asked_ms)
+            await asyncio.sleep(_EVERY_SECONDS)
+
+    def _answered(self, asked_ms: int) -> None:
+        self._silent_since_ms = asked_ms
+        self._told = False
+        self._troubles.end(Kind.PEER_UNREACHABLE, subject=self._name)
+
+    def _silent(self, error: grpc.aio.AioRpcError) -> None:
+        if self._told or now_ms() - self._silent_since_ms < GRACE_MS:
+            return
+        self._told = True
+        sentence = (
+            f"the {self._name} does not answer ({error.code().name}): steps wait for it and go on once it does; "
+            "see whether its process runs and what its log says last"
+        )
+        self._troubles.begin(Kind.PEER_UNREACHABLE, sentence, subject=self._name, since_ms=self._silent_since_ms)
+
+
+class FeedWatch:
+    """Watches the ages of the prices by which the grids trade."""
+
+    def __init__(self, teams: Mapping[str, Team], troubles: Troubles) -> None:
+        self._teams = teams
+        self._troubles = troubles
+        self._stale: set[str] = set()
+
+    async def run(self) -> None:
+        """Looks again and again until it is cancelled."""
+        while True:
+            self.look()
+            await asyncio.sleep(_EVERY_SECONDS)
+
+    def look(self) -> None:
+        """Begins and ends the troubles by the ages of now."""
+        stale: dict[str, tuple[int, int]] = {}
+        for team in list(self._teams.values()):
+            desk, limit_ms = team.desk, team.desk.config.risk.stale_price_ms
+            if desk.trading and desk.price_age_ms > limit_ms:
+                stale[desk.symbol] = desk.price_heard_ms(now_ms()), limit_ms
+        for symbol in self._stale - stale.keys():
+            self._troubles.end(Kind.FEED_STALE, symbol=symbol)
+        for symbol in stale.keys() - self._stale:
+            since_ms, limit_ms = stale[symbol]
+            sentence = (
+                f"no current price for longer than stale_price_ms = {limit_ms}: the grid is in safe mode until prices "
+                "are current again; see what pricemon says of the venue"
+            )
+            self._troubles.begin(Kind.FEED_STALE, sentence, symbol=symbol, since_ms=since_ms)
+        self._stale = set(stale)

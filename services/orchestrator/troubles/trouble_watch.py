@@ -1,0 +1,56 @@
+"""Begins and ends the troubles of one symbol's grid, as its state changes."""
+
+import asyncio
+
+from gridservice.troubles import Kind, Troubles
+from orchestrator.clock import now_ms
+from orchestrator.symbol.context import Desk
+from orchestrator.troubles.fee_watch import FeeWatch
+from orchestrator.troubles.grid_troubles import GridTrouble, grid_troubles
+
+_PAUSE_SECONDS = 0.5
+
+
+class TroubleWatch:
+    """Looks at the committed state, at most twice a second."""
+
+    def __init__(self, desk: Desk, fees: FeeWatch, troubles: Troubles) -> None:
+        self._desk = desk
+        self._fees = fees
+        self._troubles = troubles
+        self._shown: dict[tuple[Kind, str], GridTrouble] = {}
+
+    async def watch(self) -> None:
+        """Until it is cancelled; a grid that nobody works for has no troubles of this kind."""
+        try:
+            while True:
+                self.look()
+                await asyncio.sleep(_PAUSE_SECONDS)
+        finally:
+            self._show([])
+
+    def look(self) -> None:
+        """Once."""
+        desk = self._desk
+        if not desk.trading:
+            return
+        found = grid_troubles(desk.state, desk.market, desk.config, desk.price, now_ms())
+        found += [GridTrouble(Kind.FEES_DIFFER, which, says) for which, says in self._fees.says().items()]
+        self._show(found)
+
+    def _show(self, found: list[GridTrouble]) -> None:
+        present = {(trouble.kind, trouble.subject): trouble for trouble in found}
+        symbol = self._desk.symbol
+        for key in self._shown.keys() - present.keys():
+            self._troubles.end(key[0], symbol=symbol, subject=key[1])
+        for key, trouble in present.items():
+            if self._shown.get(key) != trouble:
+                self._troubles.begin(
+                    trouble.kind,
+                    trouble.message,
+                    symbol=symbol,
+                    subject=trouble.subject,
+                    retry_at_ms=trouble.retry_at_ms,
+                    since_ms=trouble.since_ms,
+                )
+        self._shown = present
