@@ -68,6 +68,7 @@ compose-test: $(SENTINEL) ## docker-compose.yml, really run: kills, down and up,
 lint: $(SENTINEL) ## ruff: style, imports, and what may be imported where
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
 
 format: $(SENTINEL) ## Formats the code
 	$(BIN)/ruff check --fix .
