@@ -4,9 +4,9 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import assert_never
 
-from gridcore.bookkeeping.accounting import absorb
+from gridcore.bookkeeping.accounting import apply_updates
 from gridcore.bookkeeping.conditions import changes_conditions
-from gridcore.bookkeeping.stray_fills import slots_to_revive
+from gridcore.bookkeeping.stray_fills import slots_to_restore
 from gridcore.grid.grid_checks import unfit_now
 from gridcore.grid.ladder import ladder
 from gridcore.grid.portions import portion
@@ -19,7 +19,7 @@ from gridcore.model.market_rules import MarketRules
 from gridcore.model.modes import advance_mode
 from gridcore.model.orders import OrderType
 from gridcore.model.state import Mode, RiskFlags, Rule, State
-from gridcore.risk.price_jump import left_alone
+from gridcore.risk.price_jump import unwatched_ms
 from gridcore.risk.rules import calm, check_risk, fresh
 
 _HALTED = frozenset({Mode.ENTERING, Mode.SAFE})
@@ -56,14 +56,16 @@ def decide(
                 return replace(plan, procedure=verdict.procedure)
             plan = replace(plan, risk=verdict.risk, changes=verdict.risk != state.risk)
         case OrdersUpdated():
-            revived = slots_to_revive(state, trigger.updates, ladder(config, market))
+            revived = slots_to_restore(state, trigger.updates, ladder(config, market))
             state = replace(state, slots={**state.slots, **{slot.key: slot for slot in revived}}) if revived else state
-            state = absorb(state, trigger.updates, market, retry_at_ms=plan.retry_at_ms, pause_ms=config.retry_after_ms)
+            state = apply_updates(
+                state, trigger.updates, market, retry_at_ms=plan.retry_at_ms, pause_ms=config.retry_after_ms
+            )
             plan = replace(plan, risk=state.risk, new_slots=revived, changes=True)
         case ModeChanged():
             return replace(plan, risk=_mode_changed(state.risk, trigger), changes=True)
         case ConditionsSeen():
-            risk = replace(state.risk, anchors=left_alone(state.risk.anchors, trigger.looked_until_ms))
+            risk = replace(state.risk, anchors=unwatched_ms(state.risk.anchors, trigger.looked_until_ms))
             return replace(plan, risk=risk, changes=changes_conditions(state, trigger))
         case _:
             assert_never(trigger)

@@ -8,7 +8,7 @@ import hashlib
 
 from gridcore.model.money import canonical
 from gridcore.model.slots import InventorySlot, PositionStatus, SlotOrder, SlotRefusal, SlotStatus
-from gridcore.model.state import Foreign, Funds, Mode, PriceAnchor, RiskFlags, Rule, State, StateRebuilt, Totals
+from gridcore.model.state import ForeignOrders, Funds, Mode, PriceAnchor, RiskFlags, Rule, State, StateRebuilt, Totals
 from gridrpc.convert_orders import (
     ORDER_STATUSES,
     ROLES,
@@ -24,7 +24,7 @@ from gridwright.v1 import models_pb2
 
 SLOT_STATUSES = EnumMap(SlotStatus, models_pb2.SlotStatus, "SLOT_STATUS")
 POSITION_STATUSES = EnumMap(PositionStatus, models_pb2.PositionStatus, "POSITION_STATUS")
-_NOBODY = Foreign()
+_NOBODY = ForeignOrders()
 MODES = EnumMap(Mode, models_pb2.Mode, "MODE")
 
 
@@ -76,16 +76,16 @@ def state_from_proto(message: models_pb2.State) -> State:
     )
 
 
-def foreign_to_proto(foreign: Foreign) -> models_pb2.Foreign:
+def foreign_to_proto(foreign: ForeignOrders) -> models_pb2.Foreign:
     """Others' orders as the wire has them."""
     return models_pb2.Foreign(
         orders=foreign.orders, buying=canonical(foreign.buying), selling=canonical(foreign.selling)
     )
 
 
-def foreign_from_proto(message: models_pb2.Foreign, field: str = "foreign") -> Foreign:
+def foreign_from_proto(message: models_pb2.Foreign, field: str = "foreign") -> ForeignOrders:
     """Others' orders. Raises InvalidArgument naming the field."""
-    return Foreign(
+    return ForeignOrders(
         orders=message.orders,
         buying=parse_decimal(message.buying, f"{field}.buying"),
         selling=parse_decimal(message.selling, f"{field}.selling"),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gridcore.bookkeeping.accounting import absorb
+from gridcore.bookkeeping.accounting import apply_updates
 from gridcore.model.actions import Fill, OrderUpdate
 from gridcore.model.errors import ImpossibleTransitionError, LogMismatchError
 from gridcore.model.money import ZERO
@@ -50,7 +50,7 @@ def after(state: State, *news: Fill | OrderStatus, retry_at_ms: int = 0) -> Stat
     """The state after these entries about its one order."""
     first = state.event_offset + 1
     updates = [OrderUpdate("BTC/USDT", first + n, "id", "9", Side.BUY, each) for n, each in enumerate(news)]
-    return absorb(state, tuple(updates), MARKET, retry_at_ms=retry_at_ms)
+    return apply_updates(state, tuple(updates), MARKET, retry_at_ms=retry_at_ms)
 
 
 def only_slot(state: State) -> InventorySlot:
@@ -238,14 +238,14 @@ def test_an_update_that_does_not_follow_is_refused(offset: int) -> None:
     update = OrderUpdate("BTC/USDT", offset, "id", "9", Side.BUY, OrderStatus.FILLED)
 
     with pytest.raises(LogMismatchError, match=f"update {offset} of BTC/USDT does not follow 0"):
-        absorb(state_with(slot_with(Role.OPENING)), (update,), MARKET)
+        apply_updates(state_with(slot_with(Role.OPENING)), (update,), MARKET)
 
 
 def test_an_update_about_an_order_that_nobody_knows_is_refused() -> None:
     update = OrderUpdate("BTC/USDT", 1, "stranger", "9", Side.BUY, OrderStatus.FILLED)
 
     with pytest.raises(LogMismatchError, match="about stranger"):
-        absorb(state_with(slot_with(Role.OPENING)), (update,), MARKET)
+        apply_updates(state_with(slot_with(Role.OPENING)), (update,), MARKET)
 
 
 @pytest.mark.parametrize("status", [OrderStatus.UNKNOWN, OrderStatus.CANCELING])

@@ -12,7 +12,7 @@ from gridcore.model.actions import Outcome
 from gridcore.model.config import GridConfig, GridMode
 from gridcore.model.errors import GridRefusedError
 from gridcore.model.events import ConditionsSeen
-from gridcore.model.state import Foreign
+from gridcore.model.state import ForeignOrders
 from gridcore.quiet_band import quiet_band
 from gridtesting.fakes.grid_driver import GridDriver, told
 from gridtesting.grids import MARKET, grid
@@ -39,31 +39,31 @@ def test_what_goes_beyond_the_budget_is_not_opened_and_the_nearest_come_first(bu
 
 def test_without_a_budget_nothing_bounds_the_openings() -> None:
     run = GridDriver()
-    run.step(ConditionsSeen(run.now_ms, Foreign(3, D(10**9), D(10**9))))
+    run.step(ConditionsSeen(run.now_ms, ForeignOrders(3, D(10**9), D(10**9))))
     assert budget_left(run.state, run.config) is None
     assert told(run.price_to("60150")) == BUYS
 
 
 def test_orders_of_others_take_from_the_budget_and_give_it_back() -> None:
     run = GridDriver(budgeted(310))
-    run.step(ConditionsSeen(run.now_ms, Foreign(1, D(120), D(0))))
+    run.step(ConditionsSeen(run.now_ms, ForeignOrders(1, D(120), D(0))))
     assert told(run.price_to("60150")) == BUYS[:1]
     assert told(run.tick(1)) == []
-    run.step(ConditionsSeen(run.now_ms, Foreign()))
+    run.step(ConditionsSeen(run.now_ms, ForeignOrders()))
     assert told(run.tick(1)) == BUYS[1:]
 
 
 @pytest.mark.parametrize(("mode", "taken"), [(GridMode.LONG, 120), (GridMode.SHORT, 70), (GridMode.NEUTRAL, 190)])
 def test_of_others_those_count_that_take_from_the_balance_the_grid_opens_from(mode: GridMode, taken: int) -> None:
     run = GridDriver(budgeted(1000, mode))
-    run.step(ConditionsSeen(run.now_ms, Foreign(2, D(120), D(70))))
+    run.step(ConditionsSeen(run.now_ms, ForeignOrders(2, D(120), D(70))))
     assert left(run) == 1000 - taken
 
 
 def test_what_rests_stays_when_others_come() -> None:
     run = GridDriver(budgeted(310))
     run.price_to("60150")
-    run.step(ConditionsSeen(run.now_ms, Foreign(1, D(300), D(0))))
+    run.step(ConditionsSeen(run.now_ms, ForeignOrders(1, D(300), D(0))))
     plan = run.tick(1)
     assert plan.actions == ()
     assert left(run) < 0
@@ -83,7 +83,7 @@ def test_positions_and_orders_in_doubt_are_bound_too() -> None:
 
 def test_foreign_orders_are_noted_once_and_act_at_the_next_price() -> None:
     run = GridDriver(budgeted(310))
-    seen = ConditionsSeen(run.now_ms, Foreign(1, D(120), D(0)))
+    seen = ConditionsSeen(run.now_ms, ForeignOrders(1, D(120), D(0)))
     plan = run.plan(seen)
     assert (plan.changes, plan.actions) == (True, ())
     run.state = settle(run.state, plan, [], MARKET)
@@ -94,10 +94,10 @@ def test_foreign_orders_are_noted_once_and_act_at_the_next_price() -> None:
 
 def test_the_quiet_band_ends_where_freed_budget_lets_orders_open() -> None:
     run = GridDriver(budgeted(310))
-    run.step(ConditionsSeen(run.now_ms, Foreign(1, D(120), D(0))))
+    run.step(ConditionsSeen(run.now_ms, ForeignOrders(1, D(120), D(0))))
     run.price_to("60150")
     assert quiet_band(run.state, MARKET, run.config) is not None
-    run.step(ConditionsSeen(run.now_ms, Foreign()))
+    run.step(ConditionsSeen(run.now_ms, ForeignOrders()))
     assert quiet_band(run.state, MARKET, run.config) is None
 
 

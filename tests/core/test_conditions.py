@@ -9,7 +9,7 @@ from gridcore.bookkeeping.conditions import news
 from gridcore.grid.funds import needed, present, steady, to_record
 from gridcore.model.events import ConditionsSeen, EnterSafeMode, ExitSafeMode
 from gridcore.model.orders import Role
-from gridcore.model.state import Foreign, Funds, Mode, Rule
+from gridcore.model.state import ForeignOrders, Funds, Mode, Rule
 from gridtesting.fakes.grid_driver import GridDriver, cancels, told
 from gridtesting.grids import MARKET, grid
 
@@ -31,7 +31,7 @@ def test_ample_funds_are_no_news() -> None:
     run.price_to("60100")
 
     assert to_record(run.state, MARKET, run.config, AMPLE) is None
-    assert news(run.state, MARKET, at_ms=1, rules=MARKET, foreign=Foreign(), funds=None) is None
+    assert news(run.state, MARKET, at_ms=1, rules=MARKET, foreign=ForeignOrders(), funds=None) is None
 
 
 def test_scarce_funds_are_kept_so_that_our_own_fills_do_not_change_them() -> None:
@@ -39,7 +39,7 @@ def test_scarce_funds_are_kept_so_that_our_own_fills_do_not_change_them() -> Non
     run.price_to("60100")
     shown = Funds(D("0.5"), D(250))
     kept = to_record(run.state, MARKET, run.config, shown)
-    run.step(ConditionsSeen(run.now_ms, Foreign(), kept))
+    run.step(ConditionsSeen(run.now_ms, ForeignOrders(), kept))
 
     run.trade_to("59990")
 
@@ -63,7 +63,7 @@ def test_others_moves_in_the_asset_that_is_not_scarce_are_no_news() -> None:
     run = GridDriver()
     run.price_to("60100")
     kept = to_record(run.state, MARKET, run.config, Funds(D(5), D(250)))
-    run.step(ConditionsSeen(run.now_ms, Foreign(), kept))
+    run.step(ConditionsSeen(run.now_ms, ForeignOrders(), kept))
 
     assert to_record(run.state, MARKET, run.config, Funds(D(7), D(250))) == kept
     assert to_record(run.state, MARKET, run.config, Funds(D(7), D(240))) != kept

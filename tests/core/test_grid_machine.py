@@ -21,7 +21,7 @@ from gridcore.model.modes import MODE_TRANSITIONS
 from gridcore.model.money import ZERO
 from gridcore.model.orders import OrderStatus, Role, Side
 from gridcore.model.slots import PositionStatus
-from gridcore.model.state import Foreign, Funds, Mode, Rule, State
+from gridcore.model.state import ForeignOrders, Funds, Mode, Rule, State
 from gridcore.quiet_band import quiet_band
 from gridtesting.fakes.venue_model import VenueModel
 from gridtesting.grids import MARKET, grid
@@ -101,7 +101,7 @@ class GridMachine(RuleBasedStateMachine):
         self.market = replace(MARKET, max_orders=places, halted=halted)
         totals = self.state.totals
         kept = funds and Funds(Decimal(funds[0]) - totals.position, Decimal(funds[1]) - totals.quote_flow)
-        self.step(ConditionsSeen(self.now_ms, Foreign(others), kept, self.market), [Outcome.ACCEPTED])
+        self.step(ConditionsSeen(self.now_ms, ForeignOrders(others), kept, self.market), [Outcome.ACCEPTED])
 
     def step(self, trigger: Trigger, answers: list[Outcome]) -> None:
         self.is_trigger_of_updates = isinstance(trigger, OrdersUpdated)  # then orders have ended since the state

@@ -8,7 +8,7 @@ from itertools import islice
 
 import pytest
 
-from gridcore.bookkeeping.rebuild import Evidence, RebuildRefusedError, rebuild
+from gridcore.bookkeeping.rebuild import RebuildInput, RebuildRefusedError, rebuild
 from gridcore.model.actions import Fill, OrderUpdate
 from gridcore.model.config import GridConfig, GridMode
 from gridcore.model.errors import CoreError
@@ -89,7 +89,7 @@ def test_a_lost_state_comes_back_from_the_log_and_the_live_orders(mode: GridMode
     assert run.state.totals.rounds > 5
 
     for log in (list(run.updates), from_the_venue(list(run.updates))):
-        rebuilt = rebuild(empty(run.state), Evidence(log, live(run.state)), config, RULES_OF_MARKET)
+        rebuilt = rebuild(empty(run.state), RebuildInput(log, live(run.state)), config, RULES_OF_MARKET)
         expected = replace(run.state, event_offset=len(log))
         assert rebuilt.lost == ()
         assert substance(rebuilt.state) == substance(expected)
@@ -108,7 +108,7 @@ def test_a_state_of_any_age_catches_up_with_a_log_that_was_kept_or_written_anew(
 
     for backup in backups:
         for log in (list(run.updates), from_the_venue(list(run.updates))):
-            rebuilt = rebuild(backup, Evidence(log, live(run.state)), config, RULES_OF_MARKET)
+            rebuilt = rebuild(backup, RebuildInput(log, live(run.state)), config, RULES_OF_MARKET)
             assert rebuilt.lost == ()
             assert substance(rebuilt.state) == substance(replace(run.state, event_offset=len(log)))
 
@@ -128,7 +128,7 @@ def test_a_state_of_any_age_or_none_comes_back_from_any_checkpoint_and_the_log_a
     assert len({state.event_offset for state in known}) > 5
 
     for checkpoint in known:
-        evidence = Evidence(log[checkpoint.event_offset :], live(run.state), checkpoint)
+        evidence = RebuildInput(log[checkpoint.event_offset :], live(run.state), checkpoint)
         for before in [empty(run.state), *known]:
             rebuilt = rebuild(before, evidence, config, RULES_OF_MARKET)
             assert rebuilt.lost == ()
@@ -148,7 +148,7 @@ def test_a_fill_that_the_checkpoint_has_is_not_looked_for_in_the_log_after_it() 
     run.hear()
 
     log = run.venue.log[checkpoint.event_offset :]
-    rebuilt = rebuild(checkpoint, Evidence(log, live(run.state), checkpoint), grid(), MARKET)
+    rebuilt = rebuild(checkpoint, RebuildInput(log, live(run.state), checkpoint), grid(), MARKET)
 
     assert substance(rebuilt.state) == substance(run.state)
 
@@ -158,12 +158,12 @@ def test_a_checkpoint_of_another_grid_is_refused_while_something_is_open() -> No
     run.price_to("60100")
     other = grid(interval=D(600))
     with pytest.raises(RebuildRefusedError, match="put the config back"):
-        rebuild(State(MARKET.symbol, "new", other.geometry), Evidence([], [], run.state), other, MARKET)
+        rebuild(State(MARKET.symbol, "new", other.geometry), RebuildInput([], [], run.state), other, MARKET)
 
 
 def test_to_rebuild_again_changes_nothing(seed: int) -> None:
     *_, run = ran(GridMode.LONG, seed, 500)
-    evidence = Evidence(list(run.updates), live(run.state))
+    evidence = RebuildInput(list(run.updates), live(run.state))
     once = rebuild(empty(run.state), evidence, GRID, RULES_OF_MARKET).state
     once = replace(once, epoch=evidence.highest_epoch + 1, seq=1)
 
@@ -179,7 +179,7 @@ def test_what_was_opened_before_history_begins_is_listed_and_counted_for_nothing
         for number, update in enumerate((each for each in run.updates if each.offset > opened.offset), 1)
     ]
 
-    rebuilt = rebuild(empty(run.state), Evidence(cut, live(run.state)), GRID, RULES_OF_MARKET)
+    rebuilt = rebuild(empty(run.state), RebuildInput(cut, live(run.state)), GRID, RULES_OF_MARKET)
 
     later = {key: slot.position for key, slot in rebuilt.state.slots.items() if slot.position}
     assert {key for key, slot in run.state.slots.items() if slot.position} >= later.keys()
@@ -192,7 +192,7 @@ def test_what_was_opened_before_history_begins_is_listed_and_counted_for_nothing
 def test_an_order_of_another_grid_is_refused() -> None:
     run = GridDriver()
     run.price_to("60100")
-    evidence = Evidence([], live(run.state))
+    evidence = RebuildInput([], live(run.state))
 
     for changed in (grid(interval=D(600)), grid(GridMode.SHORT)):
         with pytest.raises(RebuildRefusedError, match="not of the grid"):
@@ -207,7 +207,7 @@ def test_a_fill_of_another_grid_is_refused() -> None:
     assert fills
 
     with pytest.raises(RebuildRefusedError, match="not of the grid"):
-        rebuild(empty(run.state), Evidence(fills, []), grid(anchor=D(50000)), MARKET)
+        rebuild(empty(run.state), RebuildInput(fills, []), grid(anchor=D(50000)), MARKET)
 
 
 def test_two_live_orders_in_one_slot_are_refused() -> None:
@@ -217,7 +217,7 @@ def test_two_live_orders_in_one_slot_are_refused() -> None:
     twin = replace(order, client_order_id=order.client_order_id[:-1] + "z")
 
     with pytest.raises(RebuildRefusedError, match="both live in slot"):
-        rebuild(empty(run.state), Evidence([], [order, twin]), grid(), MARKET)
+        rebuild(empty(run.state), RebuildInput([], [order, twin]), grid(), MARKET)
 
 
 def test_a_rung_that_the_config_no_longer_wants_is_retiring() -> None:
@@ -228,7 +228,7 @@ def test_a_rung_that_the_config_no_longer_wants_is_retiring() -> None:
     assert held
     narrowed = grid(lower=D(60000))
 
-    rebuilt = rebuild(empty(run.state), Evidence(run.venue.log, live(run.state)), narrowed, MARKET).state
+    rebuilt = rebuild(empty(run.state), RebuildInput(run.venue.log, live(run.state)), narrowed, MARKET).state
 
     for slot in held:
         assert rebuilt.slots[slot.key].position == slot.position
@@ -241,7 +241,7 @@ def test_an_order_whose_outcome_is_not_known_keeps_its_slot() -> None:
     (order, *others) = live(run.state)
     doubted = replace(order, status=OrderStatus.UNKNOWN)
 
-    rebuilt = rebuild(empty(run.state), Evidence([], [doubted, *others]), grid(), MARKET).state
+    rebuilt = rebuild(empty(run.state), RebuildInput([], [doubted, *others]), grid(), MARKET).state
 
     assert {each.client_order_id: each.status for each in live(rebuilt)}[order.client_order_id] is OrderStatus.UNKNOWN
 
@@ -254,7 +254,7 @@ def test_a_cancel_that_was_taken_is_not_forgotten() -> None:
     canceling = replace(slot, order=replace(order, status=OrderStatus.CANCELING))
     state = replace(run.state, slots={**run.state.slots, slot.key: canceling})
 
-    rebuilt = rebuild(state, Evidence([], [order, *others]), grid(), MARKET).state
+    rebuilt = rebuild(state, RebuildInput([], [order, *others]), grid(), MARKET).state
 
     assert rebuilt.slots[slot.key].status is canceling.status
 
@@ -269,11 +269,11 @@ def test_a_state_that_has_half_of_a_trade_is_refused() -> None:
     state = replace(run.state, slots={**run.state.slots, slot.key: half})
 
     with pytest.raises(RebuildRefusedError, match="which trades it has"):
-        rebuild(state, Evidence(run.venue.log, others), grid(), MARKET)
+        rebuild(state, RebuildInput(run.venue.log, others), grid(), MARKET)
 
 
 def test_a_name_that_is_not_ours_is_refused() -> None:
     name = client_order_id(id_prefix("bot", MARKET.symbol), Role.OPENING, 0, 1, 1, 0)
     stranger = OrderUpdate(MARKET.symbol, 1, "x" + name, "1", Side.BUY, OrderStatus.CANCELED)
     with pytest.raises(CoreError, match="no name of ours"):
-        rebuild(State(MARKET.symbol, "s", ""), Evidence([stranger], []), grid(), MARKET)
+        rebuild(State(MARKET.symbol, "s", ""), RebuildInput([stranger], []), grid(), MARKET)

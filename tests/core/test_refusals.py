@@ -12,7 +12,7 @@ from gridcore.model.events import ConditionsSeen, EnterSafeMode, OrdersUpdated, 
 from gridcore.model.orders import OrderStatus, Role, Side
 from gridcore.model.refusals import PACES, RefusalClass, pace, pause_ms, waits
 from gridcore.model.slots import InventorySlot, SlotRefusal
-from gridcore.model.state import Foreign, Funds, Mode, Rule
+from gridcore.model.state import ForeignOrders, Funds, Mode, Rule
 from gridtesting.fakes.grid_driver import GridDriver, places, told
 from gridtesting.grids import MARKET, grid
 
@@ -196,7 +196,7 @@ def test_funds_that_have_come_back_end_the_wait_at_once() -> None:
     refuse_closing(run, "INSUFFICIENT_FUNDS")
     assert run.tick(1_000).empty
 
-    run.step(ConditionsSeen(run.now_ms, Foreign(), Funds(D(1), D(1_000_000))))
+    run.step(ConditionsSeen(run.now_ms, ForeignOrders(), Funds(D(1), D(1_000_000))))
 
     assert "CLOSING SELL 60300" in told(run.tick(0))
 
@@ -206,7 +206,7 @@ def test_rules_that_have_changed_end_the_wait_for_an_invalid_order() -> None:
     refuse_closing(run, "INVALID_ORDER")
     assert run.tick(1_000).empty
 
-    run.step(ConditionsSeen(run.now_ms, Foreign(), rules=replace(MARKET, lot_size=D("0.000001"))))
+    run.step(ConditionsSeen(run.now_ms, ForeignOrders(), rules=replace(MARKET, lot_size=D("0.000001"))))
 
     assert "CLOSING SELL 60300" in told(run.tick(0))
     assert run.state.risk.rejects == 0

@@ -7,8 +7,8 @@ from random import Random  # noqa: TID251  # seeded, and told
 
 import pytest
 
-from gridcore.bookkeeping.accounting import absorb
-from gridcore.bookkeeping.recover_plan import retell
+from gridcore.bookkeeping.accounting import apply_updates
+from gridcore.bookkeeping.recover_plan import recover_plan
 from gridcore.bookkeeping.settle import settle
 from gridcore.model.actions import ActionResult, OrderUpdate, Outcome
 from gridcore.model.config import GridMode
@@ -49,21 +49,21 @@ def test_a_slot_that_the_grid_does_not_have_is_refused() -> None:
     plan = run.plan(PriceChanged(run.now_ms, Decimal(60150)))
     other = replace(run.config, interval=Decimal(170))
     with pytest.raises(CoreError, match="which this grid does not have"):
-        retell(run.state, plan.actions, [], MARKET, other, request_id="r1", epoch=1, at_ms=1)
+        recover_plan(run.state, plan.actions, [], MARKET, other, request_id="r1", epoch=1, at_ms=1)
 
 
 def told_by_the_ledger(
     run: GridDriver, before: State, plan: Plan, results: Sequence[ActionResult], log: list[OrderUpdate]
 ) -> object:
     names = {"request_id": plan.request_id, "epoch": plan.epoch, "at_ms": run.now_ms}
-    again = retell(before, plan.actions, log, MARKET, run.config, **names)
+    again = recover_plan(before, plan.actions, log, MARKET, run.config, **names)
     return whole(settle(before, again, results, MARKET), log)
 
 
 def whole(state: State, log: list[OrderUpdate]) -> object:
     """What there is of orders, positions and money once the log is applied to its end."""
     rest = tuple(update for update in log if update.offset > state.event_offset)
-    state = absorb(state, rest, MARKET)
+    state = apply_updates(state, rest, MARKET)
     held = {key: (slot.order, slot.position, slot.cost) for key, slot in state.slots.items()}
     return state.seq, state.totals, {key: parts for key, parts in held.items() if parts != (None, 0, 0)}
 

@@ -15,7 +15,7 @@ from gridcore.model.orders import OrderStatus, Role, Side
 from gridcore.model.slots import InventorySlot, SlotOrder
 from gridcore.model.state import Mode, PriceAnchor, RiskFlags, Rule, State, Totals
 from gridcore.risk.passed_prices import extremes
-from gridcore.risk.price_jump import left_alone, unwatched_since
+from gridcore.risk.price_jump import unwatched_ms, unwatched_since
 from gridcore.risk.rules import Verdict, check_risk, fresh, quiet_prices
 
 D = Decimal
@@ -123,7 +123,7 @@ def test_no_jump_is_missed_over_a_downtime_and_none_is_made_of_a_longer_move(
     for number, (at_ms, price) in enumerate(prices):
         if number == len(before):
             until_ms = unwatched_since(looked_ms, at_ms, config)
-            risk = replace(risk, anchors=left_alone(risk.anchors, until_ms))
+            risk = replace(risk, anchors=unwatched_ms(risk.anchors, until_ms))
         seen = [abs(price - old) / old for seen_ms, _, old in held if seen_ms > at_ms - WINDOW_MS]
         counted = [abs(price - old) / old for _, counts_ms, old in held if counts_ms > at_ms - WINDOW_MS]
         verdict = check(risk, D(0), PriceChanged(at_ms, price), config)
@@ -138,7 +138,7 @@ def test_no_jump_is_missed_over_a_downtime_and_none_is_made_of_a_longer_move(
 
 
 def test_after_a_downtime_the_next_price_is_remembered_however_little_it_moved() -> None:
-    risk = RiskFlags(anchors=left_alone((PriceAnchor(D(100), 0),), 5_000))
+    risk = RiskFlags(anchors=unwatched_ms((PriceAnchor(D(100), 0),), 5_000))
     assert quiet_prices(risk, D(0), JUMPY) is None
 
     verdict = check(risk, D(0), PriceChanged(9_000, D("100.1")), JUMPY)

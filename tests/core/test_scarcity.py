@@ -15,7 +15,7 @@ from gridcore.model.events import ConditionsSeen, PriceChanged
 from gridcore.model.market_rules import PriceRange
 from gridcore.model.money import ZERO
 from gridcore.model.orders import OrderStatus, Role, Side
-from gridcore.model.state import Foreign, Funds
+from gridcore.model.state import ForeignOrders, Funds
 from gridcore.quiet_band import quiet_band
 from gridtesting.fakes.grid_driver import GridDriver, cancels, told
 from gridtesting.grids import MARKET, grid
@@ -67,7 +67,7 @@ def test_bought_coins_get_their_closings_where_the_venue_has_few_places() -> Non
 
 def test_places_of_others_are_not_ours() -> None:
     run = GridDriver(grid(buy_window=6, sell_window=6), FEW)
-    run.step(ConditionsSeen(run.now_ms, Foreign(orders=4)))
+    run.step(ConditionsSeen(run.now_ms, ForeignOrders(orders=4)))
 
     assert told(run.price_to("60100")) == ["OPENING BUY 60000", "OPENING BUY 59700"]
 
@@ -77,7 +77,9 @@ def test_a_closing_that_lacks_a_place_makes_the_farthest_opening_give_way() -> N
     run.price_to("60100")
     run.trade_to("59990")
     settled(run)
-    run.step(ConditionsSeen(run.now_ms, Foreign(orders=1)))  # somebody took the place of the closing that ends now
+    run.step(
+        ConditionsSeen(run.now_ms, ForeignOrders(orders=1))
+    )  # somebody took the place of the closing that ends now
     (closing,) = [order for order in run.venue.live() if order.place.role is Role.CLOSING]
     run.venue.end(closing.place.client_order_id, OrderStatus.CANCELED)
     run.hear()

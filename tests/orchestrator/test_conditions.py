@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from gridcore.model.state import Foreign, Funds
+from gridcore.model.state import ForeignOrders, Funds
 from gridtesting.live.orchestrator import BTC, Running, World, eventually, run_inside
 from gridtesting.waiting import until
 from gridwright.v1 import executor_pb2, models_pb2
@@ -30,7 +30,7 @@ async def test_they_take_from_the_budget_before_the_first_order_is_placed(world:
     async with run_inside(world) as orchestrator:
         state = await orchestrator.until_seq(2)
         first = await orchestrator.client.explain(1)
-    assert state.foreign == Foreign(1, Decimal(100), Decimal(0))
+    assert state.foreign == ForeignOrders(1, Decimal(100), Decimal(0))
     assert first.plan.trigger.WhichOneof("kind") == "conditions_seen"
     assert len(world.opening()) == 2
 
@@ -41,7 +41,7 @@ async def test_what_they_give_back_is_opened_with_and_a_restart_remembers_them(w
         await orchestrator.until_seq(2)
         assert len(world.opening()) == 1
     async with run_inside(world) as orchestrator:
-        assert orchestrator.desk().state.foreign == Foreign(1, Decimal(200), Decimal(0))
+        assert orchestrator.desk().state.foreign == ForeignOrders(1, Decimal(200), Decimal(0))
         world.executor.markets[BTC].foreign.clear()
         await until(lambda: len(world.opening()) == 3, "the rest of the grid")
 

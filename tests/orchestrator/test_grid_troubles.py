@@ -6,13 +6,13 @@ from decimal import Decimal
 import pytest
 
 from gridcore.bookkeeping.settle import settle
-from gridcore.grid.allocation import Lack
+from gridcore.grid.allocation import Shortage
 from gridcore.grid.position_manager import PositionManager
 from gridcore.model.actions import Outcome
 from gridcore.model.events import ConditionsSeen, Ticked
 from gridcore.model.orders import OrderStatus
 from gridcore.model.refusals import PACES
-from gridcore.model.state import Foreign, Funds, Mode, Rule
+from gridcore.model.state import ForeignOrders, Funds, Mode, Rule
 from gridservice.troubles import CLASS_OF, Kind, TroubleClass
 from gridtesting.fakes.grid_driver import GridDriver
 from gridtesting.grids import MARKET, grid
@@ -84,7 +84,7 @@ def test_a_reason_without_a_name_is_shown_all_the_same() -> None:
 
 def test_openings_that_cannot_be_paid_are_shown_with_the_numbers() -> None:
     run = GridDriver(grid(buy_window=6))
-    run.step(ConditionsSeen(run.now_ms, Foreign(), Funds(D(0), D(250))))
+    run.step(ConditionsSeen(run.now_ms, ForeignOrders(), Funds(D(0), D(250))))
     run.price_to("60100")
 
     trouble = shown(run)[Kind.INSUFFICIENT_FUNDS, "opening buy"]
@@ -101,7 +101,7 @@ def test_an_order_whose_outcome_is_unknown_makes_no_funds_look_lacking() -> None
     sold = run.slot("60000")
     assert sold.order is not None
     assert sold.order.status is OrderStatus.UNKNOWN
-    run.step(ConditionsSeen(run.now_ms, Foreign(), Funds(-sold.position, D(1_000) + sold.cost)))
+    run.step(ConditionsSeen(run.now_ms, ForeignOrders(), Funds(-sold.position, D(1_000) + sold.cost)))
     buy(run, "59700", Outcome.REJECTED)
     assert run.slot("59700").position
     assert run.slot("59700").order is None
@@ -122,7 +122,7 @@ def buy(run: GridDriver, level: str, *outcomes: Outcome) -> None:
     run.hear(*outcomes)
 
 
-def lacks(run: GridDriver) -> tuple[Lack, ...]:
+def lacks(run: GridDriver) -> tuple[Shortage, ...]:
     manager = PositionManager(run.state, run.market, run.config, price=run.price, at_ms=run.now_ms, fresh=True)
     return manager.adjust().lacks
 

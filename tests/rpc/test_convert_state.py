@@ -13,7 +13,7 @@ from gridcore.model.events import ConditionsSeen, ModeChanged, OrdersUpdated, Pl
 from gridcore.model.market_rules import MarketRules, PriceRange
 from gridcore.model.orders import OrderStatus, OrderType, Role, Side
 from gridcore.model.slots import InventorySlot, PositionStatus, SlotOrder, SlotRefusal
-from gridcore.model.state import Foreign, Funds, Mode, PriceAnchor, RiskFlags, Rule, State, StateRebuilt, Totals
+from gridcore.model.state import ForeignOrders, Funds, Mode, PriceAnchor, RiskFlags, Rule, State, StateRebuilt, Totals
 from gridrpc.convert_plan import (
     plan_from_json,
     plan_from_proto,
@@ -72,7 +72,7 @@ RISKS = st.builds(
     rejects=st.integers(0, 2**31),
     stray_order=TEXT,
 )
-FOREIGN = st.builds(Foreign, orders=st.integers(0, 2**31), buying=MONEY, selling=MONEY)
+FOREIGN = st.builds(ForeignOrders, orders=st.integers(0, 2**31), buying=MONEY, selling=MONEY)
 FUNDS = st.builds(Funds, base=MONEY, quote=MONEY)
 LIMITS = st.none() | MONEY
 PRICE_RANGES = st.builds(PriceRange, lowest=LIMITS, highest=LIMITS)
@@ -121,7 +121,7 @@ STATES = st.builds(
         rounds=COUNTS,
     ),
     ledger_birth_id=TEXT,
-    foreign=st.just(Foreign()) | FOREIGN,
+    foreign=st.just(ForeignOrders()) | FOREIGN,
     rules=st.none() | RULES,
     funds=st.none() | FUNDS,
 )

@@ -22,7 +22,7 @@ _SHARE_STEP = Decimal("1e-12")
 _FILLED = {Role.OPENING: SlotEvent.OPENING_FILLED, Role.CLOSING: SlotEvent.CLOSING_FILLED}
 
 
-def absorb(
+def apply_updates(
     state: State, updates: tuple[OrderUpdate, ...], market: MarketRules, *, retry_at_ms: int = 0, pause_ms: int = 0
 ) -> State:
     """The state after the updates. Raises LogMismatchError for a gap in the offsets or an order it has never known.
@@ -41,7 +41,7 @@ def absorb(
             )
         found = _find(slots, update.client_order_id)
         if found is None:
-            key, slot, totals = _strayed(slots, state.seq, update, totals, market)
+            key, slot, totals = _apply_stray_fill(slots, state.seq, update, totals, market)
             slots[key], stray = slot, update.client_order_id
         else:
             key, slot, order = found
@@ -49,7 +49,7 @@ def absorb(
                 case Fill() as fill:
                     slots[key], totals = _filled(slot, order, fill, totals, market)
                 case OrderStatus() as status:
-                    slots[key], totals = _moved(slot, order, update, status, totals, retry_at_ms)
+                    slots[key], totals = _apply_status(slot, order, update, status, totals, retry_at_ms)
         offset = update.offset
     slots.update(at_once(slots, FREED_BY_UPDATES, pause_ms))
     risk = state.risk if stray == state.risk.stray_order else replace(state.risk, stray_order=stray)
@@ -66,13 +66,13 @@ def _find(slots: Mapping[str, InventorySlot], client_order_id: str) -> tuple[str
 def _filled(
     slot: InventorySlot, order: SlotOrder, fill: Fill, totals: Totals, market: MarketRules
 ) -> tuple[InventorySlot, Totals]:
-    moved, totals = _booked(slot, order.role, order.side, fill, totals, market)
+    moved, totals = _apply_fill_amounts(slot, order.role, order.side, fill, totals, market)
     status = advance(order.status, OrderEvent.FILL_RECORDED)
     executed = replace(order, executed=order.executed + fill.quantity, status=status)
     return passed(slot, _FILLED[order.role], replace(moved, order=executed)), totals
 
 
-def _strayed(
+def _apply_stray_fill(
     slots: Mapping[str, InventorySlot], seq: int, update: OrderUpdate, totals: Totals, market: MarketRules
 ) -> tuple[str, InventorySlot, Totals]:
     """The fill of an order that its slot has let go; the slot's present order, if it has one, stays as it is.
@@ -88,11 +88,11 @@ def _strayed(
     key, role = slot_of(slots.values(), seq, update)
     slot, fill = slots[key], update.news
     rested = replace(slot, retry_after_ms=0)  # there may be something to close now, and that waits for nothing
-    moved, totals = _booked(rested, role, update.side, fill, totals, market)
+    moved, totals = _apply_fill_amounts(rested, role, update.side, fill, totals, market)
     return key, passed(slot, _FILLED[role], moved), totals
 
 
-def _booked(
+def _apply_fill_amounts(
     slot: InventorySlot, role: Role, side: Side, fill: Fill, totals: Totals, market: MarketRules
 ) -> tuple[InventorySlot, Totals]:
     """The slot with what the fill moved, its order untouched, and the totals."""
@@ -133,7 +133,7 @@ def _with_fee(fees: Mapping[str, Decimal], fill: Fill) -> Mapping[str, Decimal]:
     return {**fees, fill.fee_asset: fees.get(fill.fee_asset, ZERO) + fill.fee}
 
 
-def _moved(
+def _apply_status(
     slot: InventorySlot,
     order: SlotOrder,
     update: OrderUpdate,

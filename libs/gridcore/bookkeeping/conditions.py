@@ -7,8 +7,8 @@ from gridcore.model.events import ConditionsSeen
 from gridcore.model.market_rules import MarketRules
 from gridcore.model.refusals import INSUFFICIENT_FUNDS, INVALID_ORDER, MARKET_CLOSED, ORDER_PLACES, at_once, forgiven
 from gridcore.model.slots import InventorySlot
-from gridcore.model.state import Foreign, Funds, State
-from gridcore.risk.price_jump import left_alone
+from gridcore.model.state import ForeignOrders, Funds, State
+from gridcore.risk.price_jump import unwatched_ms
 
 _OF_RULES = frozenset({INVALID_ORDER, MARKET_CLOSED, ORDER_PLACES, "SYMBOL_REFUSED"})
 _OF_FUNDS = frozenset({INSUFFICIENT_FUNDS})
@@ -18,7 +18,7 @@ _OF_PLACES = frozenset({ORDER_PLACES})
 def changes_conditions(state: State, seen: ConditionsSeen) -> bool:
     """Whether the state would be another with what was seen."""
     rules = state.rules if seen.rules is None else seen.rules
-    anchors = left_alone(state.risk.anchors, seen.looked_until_ms)
+    anchors = unwatched_ms(state.risk.anchors, seen.looked_until_ms)
     before = (state.foreign, state.funds, state.rules, state.risk.anchors)
     return before != (seen.foreign, seen.funds, rules, anchors)
 
@@ -50,7 +50,7 @@ def news(
     *,
     at_ms: int,
     rules: MarketRules,
-    foreign: Foreign,
+    foreign: ForeignOrders,
     funds: Funds | None,
     looked_until_ms: int = 0,
     fits: bool = True,

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from gridcore.bookkeeping.accounting import absorb
+from gridcore.bookkeeping.accounting import apply_updates
 from gridcore.grid.ladder import ladder
 from gridcore.model.actions import Fill, OrderUpdate
 from gridcore.model.config import GridConfig
@@ -34,7 +34,7 @@ class RebuildRefusedError(CoreError):
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class RebuildInput:
     """What a ledger holds of one symbol at one moment: its log, and the orders that have no end in it.
 
     The log is whole, or what comes after the checkpoint's `event_offset`.
@@ -65,7 +65,7 @@ class Rebuilt:
     lost: tuple[str, ...]
 
 
-def rebuild(state: State, evidence: Evidence, config: GridConfig, market: MarketRules) -> Rebuilt:
+def rebuild(state: State, evidence: RebuildInput, config: GridConfig, market: MarketRules) -> Rebuilt:
     """The state after everything in the evidence, whatever of it the given state had applied; it may be an empty one.
 
     Raises RebuildRefusedError where the orders are not of this config's grid, or two of them live in one slot, and
@@ -148,7 +148,7 @@ class _Rebuilding:
             update = replace(update, news=clipped)
         elif not self._is_seated(update.client_order_id):
             return  # it came and went without a fill, or was applied long ago
-        self._state = absorb(replace(self._state, event_offset=update.offset - 1), (update,), self._market)
+        self._state = apply_updates(replace(self._state, event_offset=update.offset - 1), (update,), self._market)
 
     def finish(self, live: Iterable[SlotOrder], end_offset: int) -> State:
         """Exactly these orders live; rungs that nothing is left of go."""

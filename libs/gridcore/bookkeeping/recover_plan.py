@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import takewhile
 
-from gridcore.bookkeeping.accounting import absorb
-from gridcore.bookkeeping.stray_fills import slots_to_revive
+from gridcore.bookkeeping.accounting import apply_updates
+from gridcore.bookkeeping.stray_fills import slots_to_restore
 from gridcore.grid.ladder import ladder
 from gridcore.model.actions import Action, OrderUpdate, PlaceOrder
 from gridcore.model.config import GridConfig
@@ -21,7 +21,7 @@ from gridcore.model.slots import InventorySlot
 from gridcore.model.state import State
 
 
-def retell(
+def recover_plan(
     state: State,
     actions: Sequence[Action],
     log: Sequence[OrderUpdate],
@@ -39,7 +39,7 @@ def retell(
     """
     own = {action.client_order_id for action in actions if isinstance(action, PlaceOrder)}
     updates = tuple(takewhile(lambda update: update.client_order_id not in own, log))
-    revived = slots_to_revive(state, updates, ladder(config, market))
+    revived = slots_to_restore(state, updates, ladder(config, market))
     before = replace(state, slots={**state.slots, **{slot.key: slot for slot in revived}})
     return Plan(
         symbol=state.symbol,
@@ -47,7 +47,7 @@ def retell(
         seq=state.seq + 1,
         epoch=epoch,
         trigger=OrdersUpdated(at_ms, None, 0, updates) if updates else Ticked(at_ms, None, 0),
-        risk=absorb(before, updates, market).risk,
+        risk=apply_updates(before, updates, market).risk,
         actions=tuple(actions),
         new_slots=(*revived, *_new_slots(before, actions, market, config)),
         retry_at_ms=at_ms + config.retry_after_ms,

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from gridcore.bookkeeping.accounting import absorb
+from gridcore.bookkeeping.accounting import apply_updates
 from gridcore.bookkeeping.conditions import with_conditions
 from gridcore.grid.position_manager import retired
 from gridcore.model.actions import Action, ActionResult, CancelOrder, Outcome, PlaceOrder
@@ -56,7 +56,7 @@ def settle(state: State, plan: Plan, results: Sequence[ActionResult], market: Ma
     slots = dict(state.slots)
     slots.update({slot.key: slot for slot in plan.new_slots if slot.key not in slots})
     if isinstance(plan.trigger, OrdersUpdated):
-        state = absorb(
+        state = apply_updates(
             replace(state, slots=slots),
             plan.trigger.updates,
             market,

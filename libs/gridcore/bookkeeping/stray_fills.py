@@ -19,7 +19,7 @@ def slot_of(slots: Iterable[InventorySlot], seq: int, update: OrderUpdate) -> tu
 
     Raises LogMismatchError where there is no such slot, or the step lies ahead: the state never sent such an order.
     """
-    seat = _seat(update, seq)
+    seat = _slot_of_order(update, seq)
     if seat is not None:
         level, side, role = seat
         for slot in slots:
@@ -31,14 +31,14 @@ def slot_of(slots: Iterable[InventorySlot], seq: int, update: OrderUpdate) -> tu
     )
 
 
-def slots_to_revive(state: State, updates: Iterable[OrderUpdate], rungs: Ladder) -> tuple[InventorySlot, ...]:
+def slots_to_restore(state: State, updates: Iterable[OrderUpdate], rungs: Ladder) -> tuple[InventorySlot, ...]:
     """The slots that stray fills among the updates belong to and the state no longer has."""
     held = {slot.order.client_order_id for slot in state.slots.values() if slot.order is not None}
     revived: dict[str, InventorySlot] = {}
     for update in updates:
         if not isinstance(update.news, Fill) or update.client_order_id in held:
             continue
-        seat = _seat(update, state.seq)
+        seat = _slot_of_order(update, state.seq)
         if seat is not None and not _has(state.slots, *seat[:2]):
             slot = rungs.rung(*seat[:2])
             if slot.key not in state.slots:
@@ -50,7 +50,7 @@ def _has(slots: Mapping[str, InventorySlot], level: int, side: Side) -> bool:
     return any((slot.level, slot.opening_side) == (level, side) for slot in slots.values())
 
 
-def _seat(update: OrderUpdate, seq: int) -> tuple[int, Side, Role] | None:
+def _slot_of_order(update: OrderUpdate, seq: int) -> tuple[int, Side, Role] | None:
     """Level and opening side of the slot that the order's name tells, and the order's role."""
     name = parse_client_order_id(update.client_order_id)
     if name is None or name.seq > seq:

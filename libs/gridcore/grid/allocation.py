@@ -17,7 +17,7 @@ from gridcore.model.state import State
 
 
 @dataclass(frozen=True, slots=True)
-class Lack:
+class Shortage:
     """An order that is not tried, for want of something."""
 
     reason: str  # INSUFFICIENT_FUNDS or ORDER_PLACES
@@ -28,12 +28,12 @@ class Lack:
     in_doubt: bool = False  # there is enough if orders whose outcome is UNKNOWN bind nothing, or have filled by now
 
 
-def purse_of(state: State, market: MarketRules, slots: Sequence[InventorySlot]) -> "Purse":
+def allocation_of(state: State, market: MarketRules, slots: Sequence[InventorySlot]) -> "Allocation":
     """What is left for the slots' orders, as the state knows it."""
     funds = present(state)
     if funds is None and not market.max_orders:
         return _UNLIMITED
-    return Purse(
+    return Allocation(
         None if funds is None else {Side.SELL: funds.base, Side.BUY: funds.quote},
         market.max_orders - state.foreign.orders if market.max_orders else None,
         market,
@@ -41,7 +41,7 @@ def purse_of(state: State, market: MarketRules, slots: Sequence[InventorySlot]) 
     )
 
 
-class Purse:
+class Allocation:
     """What is left at one moment. Ask for closings first, then `reserve`, then for openings, the nearest first."""
 
     def __init__(
@@ -51,7 +51,7 @@ class Purse:
         market: MarketRules | None,
         slots: Sequence[InventorySlot],
     ) -> None:
-        self.lacks: list[Lack] = []
+        self.lacks: list[Shortage] = []
         self.spare = dict.fromkeys(Side, ZERO)  # what closings have left over, too little for those that lack it
         self._market = market
         self._slots = slots
@@ -84,7 +84,7 @@ class Purse:
         if not reason and role is Role.OPENING and side in self._poor:
             reason = INSUFFICIENT_FUNDS
         if reason:
-            self.lacks.append(Lack(reason, role, side, price, cost, self._in_doubt(reason, side, cost)))
+            self.lacks.append(Shortage(reason, role, side, price, cost, self._in_doubt(reason, side, cost)))
             if role is Role.OPENING:
                 self._poor.add(side)
             return False
@@ -127,7 +127,7 @@ class Purse:
         return ORDER_PLACES if self._places is not None and self._places < 1 else ""
 
 
-_UNLIMITED = Purse(None, None, None, ())  # it notes nothing, so one will do for all
+_UNLIMITED = Allocation(None, None, None, ())  # it notes nothing, so one will do for all
 
 
 def cost_of(side: Side, quantity: Decimal, price: Decimal) -> Decimal:

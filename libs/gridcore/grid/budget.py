@@ -6,7 +6,7 @@ from gridcore.model.config import GridConfig, GridMode
 from gridcore.model.money import ZERO
 from gridcore.model.orders import Role
 from gridcore.model.slots import InventorySlot
-from gridcore.model.state import Foreign, State
+from gridcore.model.state import ForeignOrders, State
 
 
 def budget_left(state: State, config: GridConfig) -> Decimal | None:
@@ -27,7 +27,7 @@ def _bound(slot: InventorySlot) -> Decimal:
     return abs(slot.cost) + (order.quantity - order.executed) * order.price
 
 
-def _taken(foreign: Foreign, mode: GridMode) -> Decimal:
+def _taken(foreign: ForeignOrders, mode: GridMode) -> Decimal:
     match mode:
         case GridMode.LONG:
             return foreign.buying

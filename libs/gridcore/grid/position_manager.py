@@ -10,11 +10,11 @@ from decimal import Decimal
 from itertools import compress
 from operator import attrgetter
 
-from gridcore.grid.allocation import Lack, Purse, purse_of
+from gridcore.grid.allocation import Allocation, Shortage, allocation_of
 from gridcore.grid.budget import budget_left
 from gridcore.grid.grid_checks import refusal
 from gridcore.grid.ladder import Ladder, ladder
-from gridcore.grid.preemption import giving_way
+from gridcore.grid.preemption import preempted
 from gridcore.model.config import GridConfig
 from gridcore.model.market_rules import MarketRules
 from gridcore.model.money import ZERO
@@ -48,7 +48,7 @@ class Adjustment:
     dropped_slots: tuple[str, ...] = ()
     flipped_slots: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()  # of the cancels' slots, in their order
-    lacks: tuple[Lack, ...] = ()  # what is not tried, for want of funds or of order places
+    lacks: tuple[Shortage, ...] = ()  # what is not tried, for want of funds or of order places
 
     @property
     def idle(self) -> bool:
@@ -84,12 +84,12 @@ class PositionManager:
         wanted = [self._ladder.wants(slot) for slot in self._slots]
         cancelled = [slot for slot, stays in zip(self._slots, wanted, strict=True) if self._must_cancel(slot, stays)]
         taken = {slot.level for slot in compress(self._slots, wanted) if slot.order is not None}
-        purse = purse_of(self._state, self._market, self._slots)
+        purse = allocation_of(self._state, self._market, self._slots)
         closings = self._closings(purse) if self._may_place else []
         openings = list(self._openings(taken, purse)) if self._may_place else []
         if purse.lacks:
             gone = {slot.key for slot in cancelled}
-            cancelled += giving_way(self._slots, purse, self._known_price(), gone, self._at_ms, self._base_ms)
+            cancelled += preempted(self._slots, purse, self._known_price(), gone, self._at_ms, self._base_ms)
         return Adjustment(
             cancels=tuple(slot.order for slot in cancelled if slot.order is not None),
             keys=tuple(slot.key for slot in cancelled),
@@ -150,7 +150,7 @@ class PositionManager:
 
     # -- placements
 
-    def _closings(self, purse: Purse) -> list[Placement]:
+    def _closings(self, purse: Allocation) -> list[Placement]:
         """Closing orders that are due, nearest first, as far as the purse reaches."""
         price = self._known_price()
         due: list[Placement] = []
@@ -206,7 +206,7 @@ class PositionManager:
         # It is there already, unless the venue has changed its tick since the slot was made.
         return self._market.price_up(closing_price) if side is Side.SELL else self._market.price_down(closing_price)
 
-    def _openings(self, taken: set[int], purse: Purse) -> Iterator[Placement]:
+    def _openings(self, taken: set[int], purse: Allocation) -> Iterator[Placement]:
         """Opening orders for the levels in the window, but for those of which is known that their slot has an order."""
         if not self._running:
             return

@@ -8,15 +8,15 @@ price.
 from collections.abc import Collection, Iterator, Sequence
 from decimal import Decimal
 
-from gridcore.grid.allocation import Lack, Purse, cost_of
+from gridcore.grid.allocation import Allocation, Shortage, cost_of
 from gridcore.model.money import ZERO
 from gridcore.model.orders import OrderStatus, Role, Side
 from gridcore.model.refusals import INSUFFICIENT_FUNDS, ORDER_PLACES, waits
 from gridcore.model.slots import InventorySlot
 
 
-def giving_way(
-    slots: Sequence[InventorySlot], purse: Purse, price: Decimal, gone: Collection[str], at_ms: int, base_ms: int
+def preempted(
+    slots: Sequence[InventorySlot], purse: Allocation, price: Decimal, gone: Collection[str], at_ms: int, base_ms: int
 ) -> list[InventorySlot]:
     """The slots whose opening orders give way, besides those that are `gone` anyway. `base_ms`: as `waits` has it."""
     openings = [slot for slot in slots if slot.order is not None and slot.order.role is Role.OPENING]
@@ -68,7 +68,7 @@ def _bound(slot: InventorySlot, side: Side) -> Decimal:
 
 def _farther(
     side: Side,
-    waiting: Sequence[Lack],
+    waiting: Sequence[Shortage],
     standing: Sequence[InventorySlot],
     leaving: Sequence[InventorySlot],
 ) -> Iterator[InventorySlot]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from gridcore.model.enums import Word
+from gridcore.model.enums import FastEnum
 from gridcore.model.orders import OrderStatus, OrderType, Role, Side
 
 
@@ -33,7 +33,7 @@ class CancelOrder:
 Action = PlaceOrder | CancelOrder
 
 
-class Outcome(Word):
+class Outcome(FastEnum):
     """The ledger's answer for an action. Once given it never changes."""
 
     ACCEPTED = "ACCEPTED"  # on the venue, or was and has ended: the update log tells

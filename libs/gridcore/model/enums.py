@@ -3,7 +3,7 @@
 from enum import Enum
 
 
-class Word(Enum):
+class FastEnum(Enum):
     """An Enum with the hash of an object: Enum's own is a call of Python code at each look into a table."""
 
     __hash__ = object.__hash__

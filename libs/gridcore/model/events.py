@@ -6,7 +6,7 @@ from decimal import Decimal
 from gridcore.model.actions import Action, OrderUpdate
 from gridcore.model.market_rules import MarketRules
 from gridcore.model.slots import InventorySlot
-from gridcore.model.state import Foreign, Funds, Mode, RiskFlags, Rule, StateRebuilt
+from gridcore.model.state import ForeignOrders, Funds, Mode, RiskFlags, Rule, StateRebuilt
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class ConditionsSeen:
     """What the venue sets has changed, or been out of sight. It is recorded; what it asks for, the next price does."""
 
     at_ms: int
-    foreign: Foreign  # the open orders of others
+    foreign: ForeignOrders  # the open orders of others
     funds: Funds | None = None  # what the account can give; None: more than the grid could ever need
     rules: MarketRules | None = None  # None: as they were
     looked_until_ms: int = 0  # until when prices were looked at, where nobody has since for the jump window; else 0

@@ -4,11 +4,11 @@ Fills do not end an order; its recorded end does, and that comes only after all 
 ENDED_FILLED, never by arithmetic here. The ugly rows are real and say why they exist.
 """
 
-from gridcore.model.enums import Word
+from gridcore.model.enums import FastEnum
 from gridcore.model.errors import ImpossibleTransitionError
 
 
-class Side(Word):
+class Side(FastEnum):
     """What the order does with the base asset."""
 
     BUY = "BUY"
@@ -25,21 +25,21 @@ class Side(Word):
         return 1 if self is Side.BUY else -1
 
 
-class Role(Word):
+class Role(FastEnum):
     """What the order does to its slot's position."""
 
     OPENING = "OPENING"
     CLOSING = "CLOSING"
 
 
-class OrderType(Word):
+class OrderType(FastEnum):
     """How the order meets the book."""
 
     LIMIT = "LIMIT"
     LIMIT_MAKER = "LIMIT_MAKER"  # the venue refuses it if it would trade at once
 
 
-class OrderStatus(Word):
+class OrderStatus(FastEnum):
     """Where an order is in its life."""
 
     OPEN = "OPEN"  # on the book, or traded there and waiting for its recorded end
@@ -57,7 +57,7 @@ class OrderStatus(Word):
         return self in ENDED
 
 
-class OrderEvent(Word):
+class OrderEvent(FastEnum):
     """What can happen to an order, past tense."""
 
     FOUND_OPEN = "FOUND_OPEN"  # a look-up saw it on the book

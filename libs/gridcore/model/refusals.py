@@ -9,12 +9,12 @@ and, for what the venue refuses the whole account or symbol, a place of any slot
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from gridcore.model.enums import Word
+from gridcore.model.enums import FastEnum
 from gridcore.model.orders import Role
 from gridcore.model.slots import InventorySlot, SlotRefusal
 
 
-class RefusalClass(Word):
+class RefusalClass(FastEnum):
     """How long a refusal lasts by its nature, and how far it reaches."""
 
     PASSING = "PASSING"  # tried again, after pauses that grow

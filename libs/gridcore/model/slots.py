@@ -7,14 +7,14 @@ may follow; what is not in it is an error.
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from gridcore.model.enums import Word
+from gridcore.model.enums import FastEnum
 from gridcore.model.errors import ImpossibleTransitionError
 from gridcore.model.market_rules import MarketRules
 from gridcore.model.money import ZERO, canonical
 from gridcore.model.orders import OrderStatus, Role, Side
 
 
-class SlotStatus(Word):
+class SlotStatus(FastEnum):
     """Whether an order stands for the slot."""
 
     FREE = "FREE"  # no order
@@ -22,7 +22,7 @@ class SlotStatus(Word):
     LOCKED = "LOCKED"  # an order rests on the venue
 
 
-class PositionStatus(Word):
+class PositionStatus(FastEnum):
     """What the slot holds."""
 
     EMPTY = "EMPTY"
@@ -30,7 +30,7 @@ class PositionStatus(Word):
     DUST = "DUST"  # a residue too small for the venue; it joins the next closing order
 
 
-class SlotEvent(Word):
+class SlotEvent(FastEnum):
     """What can happen to a slot, past tense."""
 
     OPENING_SENT = "OPENING_SENT"  # and it is on the venue, or may be

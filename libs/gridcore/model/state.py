@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from gridcore.model.enums import Word
+from gridcore.model.enums import FastEnum
 from gridcore.model.market_rules import MarketRules
 from gridcore.model.money import ZERO
 from gridcore.model.slots import InventorySlot
 
 
-class Mode(Word):
+class Mode(FastEnum):
     """What the grid may do."""
 
     RUNNING = "RUNNING"
@@ -19,7 +19,7 @@ class Mode(Word):
     SAFE = "SAFE"  # no opening order on the venue; closing orders stay allowed
 
 
-class Rule(Word):
+class Rule(FastEnum):
     """What put the grid into its mode."""
 
     NONE = ""
@@ -70,7 +70,7 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True)
-class Foreign:
+class ForeignOrders:
     """Open orders in the market that are not ours: how many, and what is left of them at their prices, in quote."""
 
     orders: int = 0
@@ -115,7 +115,7 @@ class State:
     risk: RiskFlags = RiskFlags()
     totals: Totals = Totals()
     ledger_birth_id: str = ""
-    foreign: Foreign = Foreign()
+    foreign: ForeignOrders = ForeignOrders()
     rules: MarketRules | None = None  # the venue's, once they have changed: until then those of the start hold
     funds: Funds | None = None  # None: more than the grid could ever need
     rebuilt: StateRebuilt | None = None  # the last time that it was

@@ -41,7 +41,7 @@ def jumped(anchors: Anchors, at_ms: int, price: Decimal, config: RiskConfig) -> 
     return None
 
 
-def remembered(anchors: Anchors, at_ms: int, price: Decimal, config: RiskConfig) -> Anchors:
+def remember(anchors: Anchors, at_ms: int, price: Decimal, config: RiskConfig) -> Anchors:
     """The memory after a price: the same, unless the price has left the tolerance."""
     allowed = _tolerance(config)
     if allowed is None:
@@ -49,7 +49,7 @@ def remembered(anchors: Anchors, at_ms: int, price: Decimal, config: RiskConfig)
     stands = bool(anchors) and anchors[-1].until_ms == 0
     if stands and abs(price - anchors[-1].price) <= allowed * anchors[-1].price:
         return anchors
-    closed = left_alone(anchors, at_ms)
+    closed = unwatched_ms(anchors, at_ms)
     start_ms = at_ms - config.jump_window_ms
     recent = [anchor for anchor in closed if anchor.until_ms > start_ms]
     return (*_extremes(recent), PriceAnchor(price, 0))
@@ -60,14 +60,14 @@ def unwatched_since(looked_ms: int, at_ms: int, config: RiskConfig) -> int:
     return looked_ms if looked_ms and at_ms - looked_ms >= config.jump_window_ms else 0
 
 
-def left_alone(anchors: Anchors, looked_until_ms: int) -> Anchors:
+def unwatched_ms(anchors: Anchors, looked_until_ms: int) -> Anchors:
     """The memory where the newest anchor is known to have stood until then, and not since. 0: nothing is known."""
     if not looked_until_ms or not anchors or anchors[-1].until_ms:
         return anchors
     return (*anchors[:-1], replace(anchors[-1], until_ms=looked_until_ms))
 
 
-def steady(anchors: Anchors, config: RiskConfig) -> tuple[Decimal, Decimal | None] | None:
+def quiet_range(anchors: Anchors, config: RiskConfig) -> tuple[Decimal, Decimal | None] | None:
     """The open price interval that is no jump and moves no memory. Upper end None: unbounded; None: nowhere."""
     allowed = _tolerance(config)
     if config.max_jump is None or allowed is None:

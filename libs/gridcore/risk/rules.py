@@ -13,7 +13,7 @@ from gridcore.model.money import ZERO, canonical
 from gridcore.model.orders import OrderStatus
 from gridcore.model.slots import SlotOrder
 from gridcore.model.state import Mode, RiskFlags, Rule, State
-from gridcore.risk.price_jump import Anchors, jumped, remembered, steady
+from gridcore.risk.price_jump import Anchors, jumped, quiet_range, remember
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def quiet_prices(
         return ZERO, None
     if _standing(risk, position, config, unfit) is not None:
         return None
-    return steady(risk.anchors, config)
+    return quiet_range(risk.anchors, config)
 
 
 def unknown_orders(state: State) -> list[SlotOrder]:
@@ -85,7 +85,7 @@ def _fold_prices(anchors: Anchors, trigger: PriceChanged, config: RiskConfig) ->
     for before, price in enumerate(prices):
         if before:  # the anchors have those of before it by now
             jumps.append(jumped(anchors, trigger.at_ms, price, config))
-        anchors = remembered(anchors, trigger.at_ms, price, config)
+        anchors = remember(anchors, trigger.at_ms, price, config)
     return anchors, next((jump for jump in jumps if jump is not None), None)
 
 

@@ -14,7 +14,7 @@ from executor.venue.reader import Reader
 from gridcore.model.market_rules import MarketRules
 from gridcore.model.money import ZERO
 from gridcore.model.orders import Side
-from gridcore.model.state import Foreign, Funds
+from gridcore.model.state import ForeignOrders, Funds
 
 _BOOK_AGE_SECONDS = 12.0  # the last poll's book will do; polls are ten seconds apart while the stream is proven
 
@@ -24,7 +24,7 @@ class Conditions:
     """A symbol's rules, the orders of others in its market, and what the account could give to our grid there."""
 
     rules: MarketRules
-    foreign: Foreign
+    foreign: ForeignOrders
     funds: Funds
 
 
@@ -59,8 +59,8 @@ class ConditionsReader:
         return {name for name in names if name in known or (prefix and name.startswith(prefix))}
 
 
-def _foreign(others: Sequence[VenueOrder]) -> Foreign:
-    return Foreign(len(others), _left(others, Side.BUY), _left(others, Side.SELL))
+def _foreign(others: Sequence[VenueOrder]) -> ForeignOrders:
+    return ForeignOrders(len(others), _left(others, Side.BUY), _left(others, Side.SELL))
 
 
 def _left(resting: Sequence[VenueOrder | OrderRecord], side: Side) -> Decimal:

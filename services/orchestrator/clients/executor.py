@@ -16,7 +16,7 @@ from gridcore.bookkeeping.reconcile import VenueSnapshot
 from gridcore.model.actions import Action, ActionResult, OrderUpdate, Outcome
 from gridcore.model.market_rules import MarketRules
 from gridcore.model.slots import SlotOrder
-from gridcore.model.state import Foreign, Funds, State
+from gridcore.model.state import ForeignOrders, Funds, State
 from gridrpc.convert_orders import (
     action_from_proto,
     order_from_ledger,
@@ -105,7 +105,7 @@ class Conditions:
     """The venue's rules for a symbol, the orders of others there, and what the account could give to the grid."""
 
     rules: MarketRules
-    foreign: Foreign
+    foreign: ForeignOrders
     funds: Funds
 
 

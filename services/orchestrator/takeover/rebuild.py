@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
-from gridcore.bookkeeping.rebuild import Evidence, Rebuilt, rebuild
+from gridcore.bookkeeping.rebuild import RebuildInput, Rebuilt, rebuild
 from gridcore.model.errors import CoreError
 from gridcore.model.events import Plan
 from gridcore.model.orders import Role
@@ -54,10 +54,10 @@ async def rebuild_state(desk: Desk, broken: BrokenBondError) -> int:
     return ledger.end_offset
 
 
-async def _read(desk: Desk, known: Evidence | None = None) -> tuple[LedgerSeen, Evidence]:
+async def _read(desk: Desk, known: RebuildInput | None = None) -> tuple[LedgerSeen, RebuildInput]:
     """What the ledger has; of the log only what is not known yet."""
     ledger = await desk.executor.ledger(desk.symbol)
-    begin = Evidence((), ledger.live, ledger.checkpoint)
+    begin = RebuildInput((), ledger.live, ledger.checkpoint)
     log = list(known.log) if known is not None and known.checkpoint == ledger.checkpoint else []
     log += await desk.executor.updates_until(desk.symbol, begin.end_offset + len(log), ledger.end_offset)
     return ledger, replace(begin, log=log)
@@ -108,7 +108,7 @@ async def _once_alone(desk: Desk, call: Callable[[], Awaitable[T]]) -> T:
     raise AssertionError("the back-off never ends")
 
 
-def _rebuilt(desk: Desk, evidence: Evidence) -> Rebuilt:
+def _rebuilt(desk: Desk, evidence: RebuildInput) -> Rebuilt:
     try:
         return rebuild(desk.state, evidence, desk.config, desk.market)
     except CoreError as error:

@@ -5,7 +5,7 @@ What a step is, `gridcore.bookkeeping.recover_plan` says. Here it is asked for.
 
 from dataclasses import dataclass
 
-from gridcore.bookkeeping.recover_plan import retell
+from gridcore.bookkeeping.recover_plan import recover_plan
 from gridcore.model.errors import CoreError
 from gridcore.model.events import Plan
 from orchestrator.errors import UnfinishableError
@@ -39,7 +39,7 @@ async def told_again(desk: Desk, step: Untold) -> Plan | None:
     end_offset = (await desk.executor.open_orders(desk.symbol)).end_offset
     log = await desk.executor.updates_until(desk.symbol, desk.state.event_offset, end_offset)
     try:
-        return retell(
+        return recover_plan(
             desk.state,
             request.actions,
             log,

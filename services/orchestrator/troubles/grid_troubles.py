@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from gridcore.grid.allocation import Lack
+from gridcore.grid.allocation import Shortage
 from gridcore.grid.funds import present
 from gridcore.grid.position_manager import PositionManager
 from gridcore.model.config import GridConfig
@@ -90,9 +90,9 @@ def _rules(state: State, market: MarketRules) -> Iterator[GridTrouble]:
         yield GridTrouble(Kind.SYMBOL_REFUSED, "rules", state.risk.reason, since_ms=state.risk.since_ms)
 
 
-def _lacks(state: State, market: MarketRules, lacks: Sequence[Lack]) -> Iterator[GridTrouble]:
+def _lacks(state: State, market: MarketRules, lacks: Sequence[Shortage]) -> Iterator[GridTrouble]:
     funds = present(state)
-    groups: dict[tuple[str, Role, Side], list[Lack]] = defaultdict(list)
+    groups: dict[tuple[str, Role, Side], list[Shortage]] = defaultdict(list)
     for lack in lacks:
         if lack.in_doubt:
             continue  # what became of an order decides whether anything is wanting: that it is UNKNOWN is shown

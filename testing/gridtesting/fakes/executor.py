@@ -18,7 +18,7 @@ from gridcore.model.events import Plan, Ticked
 from gridcore.model.market_rules import MarketRules
 from gridcore.model.money import canonical
 from gridcore.model.orders import OrderStatus, Role, Side
-from gridcore.model.state import Foreign, Funds, RiskFlags
+from gridcore.model.state import ForeignOrders, Funds, RiskFlags
 from gridrpc.convert_orders import (
     ORDER_STATUSES,
     ROLES,
@@ -392,12 +392,12 @@ def _ledger_order(symbol: str, order: ModelOrder) -> executor_pb2.LedgerOrder:
     )
 
 
-def _foreign(others: Sequence[executor_pb2.VenueOrder]) -> Foreign:
+def _foreign(others: Sequence[executor_pb2.VenueOrder]) -> ForeignOrders:
     left = {Side.BUY: Decimal(0), Side.SELL: Decimal(0)}
     for order in others:
         quantity = Decimal(order.quantity) - Decimal(order.executed)
         left[SIDES.from_proto(order.side, "side")] += Decimal(order.price) * quantity
-    return Foreign(len(others), left[Side.BUY], left[Side.SELL])
+    return ForeignOrders(len(others), left[Side.BUY], left[Side.SELL])
 
 
 def _batch(known: Request) -> executor_pb2.Batch:

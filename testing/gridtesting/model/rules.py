@@ -17,17 +17,11 @@ class Rules:
     end_after_fills: bool = True  # ledger.updates.append_end, §7: an order ends after all of its trades
     fence_refuses: bool = True  # ledger.acceptance, fences, answers, §7.1: older epochs are NOT_SENT
     fence_waits: bool = True  # dispatch.in_flight, servicer.Fence, §4: it returns once nothing older is being sent
-    seq_guard: bool = (
-        True  # symbol.committed_state, store.commit, §6: a repetition does nothing, a mismatch stops
-    )
+    seq_guard: bool = True  # symbol.committed_state, store.commit, §6: a repetition does nothing, a mismatch stops
     epoch_guard: bool = True  # store: every commit looks at the lease's epoch, §9
     offset_with_state: bool = True  # gridcore.bookkeeping.settle, §6: updates and the offset they reach are one commit
-    settle_from_ledger: bool = (
-        True  # takeover.takeover.settle_requests, §6: not from what the workflow recorded
-    )
-    newest_of_a_step: bool = (
-        True  # engine_dbos.engine, §6: of two plans for one step the newer epoch's counts
-    )
+    settle_from_ledger: bool = True  # takeover.takeover.settle_requests, §6: not from what the workflow recorded
+    newest_of_a_step: bool = True  # engine_dbos.engine, §6: of two plans for one step the newer epoch's counts
 
 
 @dataclass(frozen=True, slots=True)
