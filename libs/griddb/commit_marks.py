@@ -21,20 +21,20 @@ _NEWEST = sa.text("SELECT number FROM commits WHERE name = :name AND session = :
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class CommitMark:
     """What the next transaction of a session leaves in `commits`."""
 
     name: str  # of the row
     session: str = field(default_factory=lambda: uuid.uuid4().hex)
     number: int = 1
 
-    def next(self) -> "Mark":
+    def next(self) -> "CommitMark":
         """Of the transaction after it."""
         return replace(self, number=self.number + 1)
 
-    def anew(self) -> "Mark":
+    def anew(self) -> "CommitMark":
         """Of a transaction after one of which nothing is known."""
-        return Mark(self.name)
+        return CommitMark(self.name)
 
     def put(self, connection: sa.Connection) -> str | None:
         """Leaves it where the transaction has written something; the transaction's id then."""

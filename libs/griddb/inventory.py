@@ -50,7 +50,7 @@ class HeldError(DatabaseError):
 
 
 @dataclass(frozen=True, slots=True)
-class UnitStatus:
+class DatabaseStatus:
     """What is found. `version` is empty where there is nothing yet; `rows` are those of the unit's main table."""
 
     version: str
@@ -60,7 +60,7 @@ class UnitStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class Database:
     """One file (`backups` None: its copies lie beside it) or one schema. `table`: its main one."""
 
     title: str
@@ -79,17 +79,17 @@ class Unit:
         """The path, or the server and the schema."""
         return str(self._file) if self._file else f"{shown(self.url)} schema {self.versions.name}"
 
-    def status(self) -> UnitStatus:
+    def status(self) -> DatabaseStatus:
         """Looks, and changes nothing."""
         newest = self.versions.newest(self.url.get_backend_name())
         if self._file is not None and not self._file.exists():
-            return UnitStatus("", newest)
+            return DatabaseStatus("", newest)
         with self._connected() as connection:
             version = self.versions.version(connection)
             if not version:
-                return UnitStatus("", newest)
+                return DatabaseStatus("", newest)
             rows = connection.execute(sa.select(sa.func.count()).select_from(sa.table(self.table))).scalar_one()
-            return UnitStatus(version, newest, rows, self._size(connection))
+            return DatabaseStatus(version, newest, rows, self._size(connection))
 
     def upgrade(self) -> Path | None:
         """Makes a backup, then migrates to the newest version; the backup's path, None where nothing was to do.
@@ -167,16 +167,16 @@ def _set_file_aside(file: Path, stamp: str) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class ServiceDatabases:
     """All units of one service, under the one lease that the service holds while it runs."""
 
     service: str
-    units: tuple[Unit, ...]
+    units: tuple[Database, ...]
     lease: Callable[[], AbstractContextManager[None]]  # raises HeldError
     holder: Callable[[], str]  # who has it; empty where nobody has
 
 
-def file_holding(service: str, units: tuple[Unit, ...], lock: Path) -> Holding:
+def file_holding(service: str, units: tuple[Database, ...], lock: Path) -> ServiceDatabases:
     """Units whose lease is a lock on a file."""
 
     @contextlib.contextmanager
@@ -198,10 +198,10 @@ def file_holding(service: str, units: tuple[Unit, ...], lock: Path) -> Holding:
         except HeldError:
             return "held by a running process"
 
-    return Holding(service, units, lease, holder)
+    return ServiceDatabases(service, units, lease, holder)
 
 
-def schema_holding(service: str, units: tuple[Unit, ...], url: sa.URL, key: int) -> Holding:
+def schema_holding(service: str, units: tuple[Database, ...], url: sa.URL, key: int) -> ServiceDatabases:
     """Units whose lease is an advisory lock of their database."""
 
     @contextlib.contextmanager
@@ -222,7 +222,7 @@ def schema_holding(service: str, units: tuple[Unit, ...], url: sa.URL, key: int)
             engine.dispose()
         return "" if row is None else f"held by {row.application_name} (server process {row.pid})"
 
-    return Holding(service, units, lease, holder)
+    return ServiceDatabases(service, units, lease, holder)
 
 
 _HOLDER = sa.text("""

@@ -21,7 +21,7 @@ from psycopg.errors import LockNotAvailable
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from griddb.commit_marks import Mark
+from griddb.commit_marks import CommitMark
 from griddb.errors import DamagedError, UnreachableError
 from griddb.pauses import pauses
 from griddb.urls import shown
@@ -91,7 +91,7 @@ class Session:
         self._lost = ""
         self._asked_at: float | None = None  # monotonic seconds; None while nobody waits for an answer
         self._engine = open_engine(url, schema, application)
-        self._mark = Mark(application)
+        self._mark = CommitMark(application)
         self._locks: dict[int, Callable[[], Exception]] = {}
         self._verify: Callable[[psycopg.Connection[Any]], None] | None = None
         self._mutex = threading.Lock()
@@ -251,7 +251,7 @@ class _LostError(Exception):
 class _Attempt(Generic[T]):
     """A transaction that is committed once, however often it has to be tried. Without a mark it must write nothing."""
 
-    def __init__(self, work: Work[T], mark: Mark | None = None) -> None:
+    def __init__(self, work: Work[T], mark: CommitMark | None = None) -> None:
         self._work = work
         self._mark = mark
         self._done: tuple[str, T] | None = None  # transaction id and value, once all is written but for the commit

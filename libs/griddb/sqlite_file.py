@@ -41,7 +41,7 @@ _REMEDY = (
 )
 
 
-class PatientFile:
+class RetryingFile:
     """One SQLite file. Calls may come from several threads."""
 
     def __init__(self, path: Path, opening_seconds: float = 10.0) -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from griddb.errors import DamagedError, UnreachableError
-from griddb.sqlite_file import PatientFile
+from griddb.sqlite_file import RetryingFile
 from gridtesting.live.disks import NotPermittedError, SmallDisk, small_disk, unwritable
 from gridtesting.waiting import until
 
 ROWS = 200
-OpenFile = Callable[[Path], PatientFile]
+OpenFile = Callable[[Path], RetryingFile]
 
 
 @pytest.fixture
@@ -36,8 +36,8 @@ def open_file() -> Iterator[OpenFile]:
     """With a table of many pages, all of them in the file itself; it stays in use, so its -wal file stays too."""
     with ExitStack() as stack:
 
-        def open_it(path: Path) -> PatientFile:
-            file = PatientFile(path)
+        def open_it(path: Path) -> RetryingFile:
+            file = RetryingFile(path)
             stack.callback(file.stop_waiting)
             file.open(lambda: write(path, "CREATE TABLE IF NOT EXISTS seen (number INTEGER, filler TEXT)"))
             write(path, *[f"INSERT INTO seen VALUES ({number}, hex(zeroblob(1000)))" for number in range(ROWS)])
@@ -74,7 +74,7 @@ def added(path: Path) -> int:
     return int(count)
 
 
-async def until_away(file: PatientFile, reason: str) -> None:
+async def until_away(file: RetryingFile, reason: str) -> None:
     await until(lambda: reason in file.away, f"it to say {reason!r} (it says {file.away!r})")
 
 
@@ -132,7 +132,7 @@ def test_a_start_waits_for_a_lock_for_a_while_only(path: Path, open_file: OpenFi
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(UnreachableError, match="another process holds its lock"):
-            PatientFile(path, opening_seconds=0.1).open(add(path))
+            RetryingFile(path, opening_seconds=0.1).open(add(path))
 
 
 def test_an_error_of_the_statement_is_no_fault_of_the_file(path: Path, open_file: OpenFile) -> None:
@@ -170,7 +170,7 @@ def test_a_torn_file_is_refused_with_what_to_restore(
     tear(path)
     torn = path.read_bytes()
     with pytest.raises(DamagedError) as refused:
-        PatientFile(path).open(lambda: write(path, "CREATE TABLE IF NOT EXISTS seen (number INTEGER)"))
+        RetryingFile(path).open(lambda: write(path, "CREATE TABLE IF NOT EXISTS seen (number INTEGER)"))
     assert refused.value.exit_code == 5
     assert str(refused.value).startswith(f"the file {path} is {'damaged' if torn else 'empty'}")
     assert "restore state, workflows and ledger" in str(refused.value)

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from executor.admin.inventory import holding as executor_holding
 from griddb.first_connection import until_reachable
-from griddb.inventory import Holding, UnitStatus
+from griddb.inventory import DatabaseStatus, ServiceDatabases
 from gridservice.config_file import read_toml
 from orchestrator.admin.cancel_workflow import NotSettledError, settle_workflow
 from orchestrator.admin.inventory import holding as orchestrator_holding
@@ -25,7 +25,7 @@ from orchestrator.admin.inventory import workflows
 _REACH_SECONDS = 5.0
 
 
-def holdings(config: Path) -> list[Holding]:
+def holdings(config: Path) -> list[ServiceDatabases]:
     """What the services of a config keep. Raises ConfigError, UnreachableError for a server that does not answer."""
     root = read_toml(config)
     found = [orchestrator_holding(root, os.environ), executor_holding(root, os.environ)]
@@ -34,7 +34,7 @@ def holdings(config: Path) -> list[Holding]:
     return found
 
 
-def show_status(found: Sequence[Holding], console: Console) -> int:
+def show_status(found: Sequence[ServiceDatabases], console: Console) -> int:
     """One line per file or schema. 0 where all are at the newest version or not there yet, 1 where one is not."""
     table = Grid(box=None, header_style="dim", pad_edge=False)
     for column in ("kept", "engine", "version", "newest", "rows", "size", "lease"):
@@ -53,7 +53,7 @@ def show_status(found: Sequence[Holding], console: Console) -> int:
     return 0 if in_order else 1
 
 
-def upgrade_all(found: Sequence[Holding], console: Console) -> int:
+def upgrade_all(found: Sequence[ServiceDatabases], console: Console) -> int:
     """Backs up and migrates what is older, each service under its lease. Raises HeldError, SchemaError."""
     for one in found:
         with one.lease():
@@ -70,7 +70,7 @@ def upgrade_all(found: Sequence[Holding], console: Console) -> int:
     return 0
 
 
-def begin_anew(found: Sequence[Holding], console: Console, *, confirmed: bool) -> int:
+def begin_anew(found: Sequence[ServiceDatabases], console: Console, *, confirmed: bool) -> int:
     """Puts aside all that the services keep, so that the next start finds nothing. Deletes nothing. Raises HeldError.
 
     1 where it was not confirmed and nothing was done. Repeated after a crash, it puts aside what is left.
@@ -108,11 +108,11 @@ def settle_workflows(config: Path, workflow_ids: Sequence[str], console: Console
     return code
 
 
-def _version(status: UnitStatus) -> Text:
+def _version(status: DatabaseStatus) -> Text:
     if not status.version:
         return Text("not there yet", style="dim")
     return Text(status.version, style="green" if status.version == status.newest else "bold red")
 
 
-def _extent(status: UnitStatus) -> tuple[str, str]:
+def _extent(status: DatabaseStatus) -> tuple[str, str]:
     return (str(status.rows), f"{status.size_bytes / 1024:.0f} kB") if status.version else ("–", "–")

@@ -7,20 +7,22 @@ import sqlalchemy as sa
 
 from executor.config import DEFAULT_DATA_DIR
 from executor.ledger.opening import LOCK_KEY, SCHEMA, ledger_file, lock_file
-from griddb.inventory import Holding, Unit, file_holding, schema_holding
+from griddb.inventory import Database, ServiceDatabases, file_holding, schema_holding
 from griddb.urls import read_database
 from gridservice.config_file import Table
 
 SERVICE = "executor"
 
 
-def holding(config: Table, environment: Mapping[str, str]) -> Holding:
+def holding(config: Table, environment: Mapping[str, str]) -> ServiceDatabases:
     """The ledger. Raises ConfigError for a database that cannot be one."""
     own = config.table(SERVICE)
     url = read_database(config, own, environment).url
     data_dir = Path(own.text("data_dir", DEFAULT_DATA_DIR))
     if url is not None:
-        return schema_holding(SERVICE, (Unit("ledger", url, SCHEMA, "requests", data_dir / "backups"),), url, LOCK_KEY)
+        return schema_holding(
+            SERVICE, (Database("ledger", url, SCHEMA, "requests", data_dir / "backups"),), url, LOCK_KEY
+        )
     path = ledger_file(data_dir)
-    unit = Unit("ledger", sa.URL.create("sqlite", database=str(path)), SCHEMA, "requests")
+    unit = Database("ledger", sa.URL.create("sqlite", database=str(path)), SCHEMA, "requests")
     return file_holding(SERVICE, (unit,), lock_file(path))

@@ -17,7 +17,7 @@ from executor.ledger.schema import meta
 from executor.ledger.writer import LeaseTakenError, Transactions, Writer
 from griddb.migrations import Schema
 from griddb.postgres_session import Session, lock_key
-from griddb.sqlite_file import BUSY_MS, PatientFile
+from griddb.sqlite_file import BUSY_MS, RetryingFile
 from gridservice.crash_point import around
 
 SCHEMA = Schema("executor", "executor:migrations")
@@ -83,7 +83,7 @@ def open_ledger(url: str, now_ms: int) -> Iterator[Ledger]:
             birth_id, born_ms = transactions(lambda connection: _birth(connection, holder, now_ms))
         if isinstance(guard, Session):
             guard.verify_by(lambda connection: _refuse_if_taken(connection, holder))
-        if isinstance(guard, PatientFile):
+        if isinstance(guard, RetryingFile):
             guard.move_in()
         writer = Writer(transactions)
         stack.callback(writer.close)
@@ -98,7 +98,7 @@ def _open_file(url: sa.URL) -> Iterator[tuple[Transactions, Guard]]:
     event.listen(engine, "connect", _on_sqlite_connect)
     event.listen(engine, "begin", _begin_immediate)
 
-    file = PatientFile(Path(url.database))
+    file = RetryingFile(Path(url.database))
 
     def once(work: Callable[[sa.Connection], Any]) -> Any:
         with engine.begin() as connection:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from griddb.inventory import Holding, Unit, file_holding, schema_holding
+from griddb.inventory import Database, ServiceDatabases, file_holding, schema_holding
 from griddb.urls import read_database
 from gridservice.config_file import Table
 from orchestrator.config import DEFAULT_DATA_DIR
@@ -28,21 +28,22 @@ class Workflows:
     there: bool  # whether there has ever been one
 
 
-def holding(config: Table, environment: Mapping[str, str]) -> Holding:
+def holding(config: Table, environment: Mapping[str, str]) -> ServiceDatabases:
     """State, journal and workflows. Raises ConfigError for a database that cannot be one."""
     own = config.table(SERVICE)
     url = read_database(config, own, environment).url
     data_dir = Path(own.text("data_dir", DEFAULT_DATA_DIR))
     if url is not None:
         backups = data_dir / "backups"
-        state = Unit("state of all symbols", url, SCHEMA, "trading_steps", backups)
-        workflows = Unit("workflows", url, DbosSchema(), _WORKFLOWS, backups)
+        state = Database("state of all symbols", url, SCHEMA, "trading_steps", backups)
+        workflows = Database("workflows", url, DbosSchema(), _WORKFLOWS, backups)
         return schema_holding(SERVICE, (state, workflows), url, LOCK_KEY)
     symbols = [grid.text("symbol") for grid in config.tables("grids")]
     units = [
-        Unit(f"state of {symbol}", _file(present_path(data_dir, symbol)), SCHEMA, "trading_steps") for symbol in symbols
+        Database(f"state of {symbol}", _file(present_path(data_dir, symbol)), SCHEMA, "trading_steps")
+        for symbol in symbols
     ]
-    units.append(Unit("workflows", _file(sqlite_path(data_dir)), DbosSchema(), _WORKFLOWS))
+    units.append(Database("workflows", _file(sqlite_path(data_dir)), DbosSchema(), _WORKFLOWS))
     return file_holding(SERVICE, tuple(units), data_dir / LOCK)
 
 

@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from griddb.errors import DamagedError, DatabaseError
 from griddb.pauses import pauses
 from griddb.postgres_session import first_line, is_damage, is_passing, open_engine
-from griddb.sqlite_file import BUSY_MS, PatientFile
+from griddb.sqlite_file import BUSY_MS, RetryingFile
 from griddb.urls import shown
 from orchestrator.engine_dbos.sqlite import create_dbos_engine
 from orchestrator.errors import DatabaseStopError
@@ -88,7 +88,7 @@ def read(database: WorkflowDatabase, look: Callable[[sa.Connection], T]) -> T:
 
 class _WorkflowFile:
     def __init__(self, path: Path) -> None:
-        self._file = PatientFile(path)
+        self._file = RetryingFile(path)
         self._damage: DatabaseError | None = None
         try:
             self._file.open(self._use_wal)

@@ -21,7 +21,7 @@ from gridcore.model.actions import ActionResult
 from gridcore.model.events import Plan
 from gridcore.model.state import State
 from griddb.errors import DatabaseError
-from griddb.sqlite_file import BUSY_MS, PatientFile
+from griddb.sqlite_file import BUSY_MS, RetryingFile
 from gridrpc.convert_state import state_from_json, state_json
 from gridrpc.errors import InvalidArgument
 from gridservice.crash_point import around, crash_point
@@ -75,7 +75,7 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         """Opens the file, makes its tables. Raises StopError for a file that is damaged or of another version."""
         self._path = path
-        self._file = PatientFile(path)
+        self._file = RetryingFile(path)
         self._lock = FileLock(path.with_suffix(".lock"))
         self._mutex = threading.Lock()
         self._epoch = 0
