@@ -21,7 +21,7 @@ class Watched(Protocol):
         ...
 
 
-async def tell_health(server: Server, database: Watched) -> None:
+async def publish_database_health(server: Server, database: Watched) -> None:
     """SERVING while the database answers, NOT_SERVING while it does not, until it is cancelled or `ping` raises."""
     look: asyncio.Task[None] | None = None
     told: bool | None = None

@@ -12,7 +12,7 @@ from grpc_status import rpc_status
 DOMAIN = "gridwright"
 
 
-class Fault(Exception):
+class RpcError(Exception):
     """A refusal that a caller can act on: a reason from a closed list, and a sentence with the remedy."""
 
     code = grpc.StatusCode.UNKNOWN
@@ -24,56 +24,56 @@ class Fault(Exception):
         self.metadata = metadata
 
 
-class InvalidArgument(Fault):
+class InvalidArgument(RpcError):
     """The request can never succeed as it is; the message names field, value and remedy."""
 
     code = grpc.StatusCode.INVALID_ARGUMENT
 
 
-class FailedPrecondition(Fault):
+class FailedPrecondition(RpcError):
     """The request does not fit the present state; the message says what has to happen first."""
 
     code = grpc.StatusCode.FAILED_PRECONDITION
 
 
-class AlreadyExists(Fault):
+class AlreadyExists(RpcError):
     """The id is taken by other contents; the message says what differs."""
 
     code = grpc.StatusCode.ALREADY_EXISTS
 
 
-class NotFound(Fault):
+class NotFound(RpcError):
     """Nothing is known by that name."""
 
     code = grpc.StatusCode.NOT_FOUND
 
 
-class OutOfRange(Fault):
+class OutOfRange(RpcError):
     """A position beyond the end of a log."""
 
     code = grpc.StatusCode.OUT_OF_RANGE
 
 
-class Unavailable(Fault):
+class Unavailable(RpcError):
     """The service cannot answer now and has done nothing; the same call may succeed later."""
 
     code = grpc.StatusCode.UNAVAILABLE
 
 
-_FAULTS: dict[grpc.StatusCode, type[Fault]] = {
+_FAULTS: dict[grpc.StatusCode, type[RpcError]] = {
     fault.code: fault
     for fault in (InvalidArgument, FailedPrecondition, AlreadyExists, NotFound, OutOfRange, Unavailable)
 }
 
 
-def status_of(fault: Fault) -> status_pb2.Status:
+def status_of(fault: RpcError) -> status_pb2.Status:
     """The rich status that carries the fault over the wire."""
     detail = any_pb2.Any()
     detail.Pack(error_details_pb2.ErrorInfo(reason=fault.reason, domain=DOMAIN, metadata=fault.metadata))
     return status_pb2.Status(code=code_pb2.Code.Value(fault.code.name), message=fault.message, details=[detail])
 
 
-def fault_of(error: grpc.RpcError) -> Fault | None:
+def rpc_error_of(error: grpc.RpcError) -> RpcError | None:
     """The fault that a servicer of ours raised, or None where the status is the transport's own."""
     if not isinstance(error, grpc.Call | grpc.aio.AioRpcError):
         return None
@@ -83,6 +83,6 @@ def fault_of(error: grpc.RpcError) -> Fault | None:
     for detail in status.details:
         info = error_details_pb2.ErrorInfo()
         if detail.Unpack(info) and info.domain == DOMAIN:
-            kind = _FAULTS.get(error.code(), Fault)
+            kind = _FAULTS.get(error.code(), RpcError)
             return kind(status.message, reason=info.reason, **dict(info.metadata))
     return None

@@ -39,7 +39,7 @@ def tolerant(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes], An
     return decode
 
 
-class Gate:
+class RequestGate:
     """Lets decoded requests pass. One per server: it remembers when it last wrote to the log."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

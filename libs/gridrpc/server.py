@@ -14,8 +14,8 @@ from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 from grpc_status import rpc_status
 
-from gridrpc.errors import Fault, status_of
-from gridrpc.malformed import Gate, tolerant
+from gridrpc.errors import RpcError, status_of
+from gridrpc.malformed import RequestGate, tolerant
 
 GRACE_SECONDS = 2.0
 
@@ -98,7 +98,7 @@ class _FaultInterceptor(grpc.aio.ServerInterceptor):
     """Turns a raised Fault into its status, so that servicers just raise, and refuses requests that are no messages."""
 
     def __init__(self) -> None:
-        self._gate = Gate()
+        self._gate = RequestGate()
 
     async def intercept_service(
         self,
@@ -142,7 +142,7 @@ def _answering(method: Callable[..., Any], accept: _Accept) -> Callable[..., Any
     async def call(request: object, context: grpc.aio.ServicerContext[Any, Any]) -> object:
         try:
             return await method(accept(request, context), context)
-        except Fault as fault:
+        except RpcError as fault:
             await context.abort_with_status(rpc_status.to_status(status_of(fault)))
 
     return call
@@ -153,7 +153,7 @@ def _streaming(method: Callable[..., Any], accept: _Accept) -> Callable[..., Any
         try:
             async for message in method(accept(request, context), context):
                 yield message
-        except Fault as fault:
+        except RpcError as fault:
             await context.abort_with_status(rpc_status.to_status(status_of(fault)))
 
     return call

@@ -15,7 +15,7 @@ _PREFIX = "gridwright_"
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class Metric:
     """One number. `counts` says that it only rises while the service runs; `name` then ends in _total when told."""
 
     name: str  # without the prefix `gridwright_`; in base units, which the name ends in
@@ -25,11 +25,11 @@ class Figure:
     counts: bool = False
 
 
-Read = Callable[[], Iterable[Figure]]  # called by another thread than the service's own
+Read = Callable[[], Iterable[Metric]]  # called by another thread than the service's own
 
 
 @contextlib.contextmanager
-def told_at(address: str, read: Read) -> Iterator[int]:
+def serve_metrics(address: str, read: Read) -> Iterator[int]:
     """Answers GET /metrics at `host:port` (port 0: any free one) for the block; its port. No address: nothing, and 0.
 
     Raises OSError, with the address in its sentence, where the port cannot be bound.

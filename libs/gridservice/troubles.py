@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from gridrpc.server import Server
-from gridservice.metrics import Figure
+from gridservice.metrics import Metric
 from gridwright.v1 import models_pb2
 
 HEALTH_NAME = "gridwright.trouble-free"
@@ -158,11 +158,11 @@ class Troubles:
         """The answer of ListTroubles."""
         return models_pb2.ListTroublesResponse(troubles=[to_proto(each) for each in self.present()])
 
-    def figures(self) -> Iterator[Figure]:
+    def figures(self) -> Iterator[Metric]:
         """One metric per trouble: 1 while it is there."""
         for each in self.present():
             labels = {"kind": each.kind.value, "symbol": each.symbol, "subject": each.subject}
-            yield Figure("trouble", "1 while something is withheld from the grid", 1, labels)
+            yield Metric("trouble", "1 while something is withheld from the grid", 1, labels)
 
 
 def to_proto(trouble: Trouble) -> models_pb2.Trouble:

@@ -13,7 +13,7 @@ from executor.api.servicer import ExecutorServicer
 from executor.config import Settings, VenueSettings, read_settings
 from executor.ledger.opening import Ledger, open_ledger
 from executor.ledger.writer import LeaseTakenError
-from executor.metrics import figures
+from executor.metrics import metrics
 from executor.service import Executor, Pace
 from executor.venue.ccxt.client import make_client
 from executor.venue.ccxt.venue import CcxtVenue
@@ -24,12 +24,12 @@ from executor.venue.limits.throttle import share_silence
 from executor.venue.port import KeysRefusedError, UnknownSymbolError
 from griddb.errors import DatabaseError
 from griddb.first_connection import until_reachable
-from gridrpc.database_health import tell_health
+from gridrpc.database_health import publish_database_health
 from gridrpc.server import Server, start_server, until_signal
 from gridservice.config_file import HIDDEN, ConfigError, read_toml
 from gridservice.crash_point import arm
 from gridservice.logs import announce_listening, configure_logging
-from gridservice.metrics import told_at
+from gridservice.metrics import serve_metrics
 from gridservice.silence import SharedSilence, address_of
 from gridservice.troubles import publish_health
 from gridwright.v1 import executor_pb2, executor_pb2_grpc
@@ -88,7 +88,7 @@ async def _serve(settings: Settings, ledger: Ledger) -> int:
     door = (descriptor, executor_pb2_grpc.add_ExecutorServicer_to_server, ExecutorServicer(executor))
     try:
         async with until_signal() as stop:
-            with told_at(settings.metrics, partial(figures, executor)):
+            with serve_metrics(settings.metrics, partial(metrics, executor)):
                 server = await start_server(settings.address, [door], serving=False)
                 announce_listening("executor", server.port, settings.address.rpartition(":")[0])
                 try:
@@ -115,7 +115,9 @@ async def _run(executor: Executor, server: Server, ledger: Ledger, stop: asyncio
         await asyncio.wait([starting, *ends], return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             starting.result()
-            watching = asyncio.create_task(tell_health(server, Ability(ledger.guard, executor.venue_health)))
+            watching = asyncio.create_task(
+                publish_database_health(server, Ability(ledger.guard, executor.venue_health))
+            )
             tasks.append(watching)
             await asyncio.wait([watching, *ends], return_when=asyncio.FIRST_COMPLETED)
             if watching.done():

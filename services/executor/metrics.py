@@ -4,22 +4,22 @@ from collections import Counter
 from collections.abc import Iterator
 
 from executor.service import Executor
-from gridservice.metrics import Figure
+from gridservice.metrics import Metric
 
 
-def figures(executor: Executor) -> Iterator[Figure]:
+def metrics(executor: Executor) -> Iterator[Metric]:
     """Read from memory, so that they are told while the database or the venue is away."""
     standing = executor.standing
-    yield Figure("database_up", "1 while the ledger's database can be used", not executor.ledger.guard.away)
-    yield Figure("ready", "1 once the ledger is caught up with the venue", standing.ready)
-    yield Figure(
+    yield Metric("database_up", "1 while the ledger's database can be used", not executor.ledger.guard.away)
+    yield Metric("ready", "1 once the ledger is caught up with the venue", standing.ready)
+    yield Metric(
         "in_trouble", "1 while no requests are taken: an order of ours is not in the ledger", bool(standing.trouble)
     )
-    yield Figure("venue_up", "1 while signed requests to the venue succeed", not executor.venue_health.away)
+    yield Metric("venue_up", "1 while signed requests to the venue succeed", not executor.venue_health.away)
     yield from executor.troubles.figures()
     for (symbol, reason), count in list(executor.venue_health.refusals.items()):
         labels = {"symbol": symbol, "reason": reason}
-        yield Figure("refused_places", "places that the venue refused since the start", count, labels, counts=True)
+        yield Metric("refused_places", "places that the venue refused since the start", count, labels, counts=True)
     unknown = Counter(executor.resolver.watched())
     for symbol in executor.symbols:
-        yield Figure("unknown_orders", "orders that are looked for on the venue", unknown[symbol], {"symbol": symbol})
+        yield Metric("unknown_orders", "orders that are looked for on the venue", unknown[symbol], {"symbol": symbol})

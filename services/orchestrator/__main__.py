@@ -15,7 +15,7 @@ from typing import Any
 
 from griddb.errors import DatabaseError
 from griddb.first_connection import until_reachable
-from gridrpc.database_health import tell_health
+from gridrpc.database_health import publish_database_health
 from gridrpc.server import until_signal
 from gridservice.config_file import ConfigError
 from gridservice.crash_point import arm
@@ -60,7 +60,7 @@ async def serve(settings: Settings) -> None:
             await asyncio.wait({starting, *ends}, return_when=asyncio.FIRST_COMPLETED)
             if starting.done():
                 await starting
-                watching = asyncio.create_task(tell_health(service.server, service.stores))
+                watching = asyncio.create_task(publish_database_health(service.server, service.stores))
                 tasks.append(watching)
                 await asyncio.wait({watching, *ends}, return_when=asyncio.FIRST_COMPLETED)
                 if watching.done():

@@ -14,7 +14,7 @@ import grpc
 
 from gridrpc.channel import open_channel, open_sync_channel
 from gridrpc.server import Server, start_server
-from gridservice.metrics import told_at
+from gridservice.metrics import serve_metrics
 from gridservice.troubles import publish_health
 from gridwright.v1 import (
     executor_pb2_grpc,
@@ -32,7 +32,7 @@ from orchestrator.config import Settings
 from orchestrator.engine import EngineKind
 from orchestrator.engine_dbos.engine import DbosEngine
 from orchestrator.errors import AddressTakenError
-from orchestrator.metrics import figures
+from orchestrator.metrics import metrics
 from orchestrator.storage import OpenStores, open_stores
 from orchestrator.troubles.peer_watch import FeedWatch, PeerWatch
 
@@ -77,9 +77,9 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
         stack.push_async_callback(engine.stop)
         stack.callback(stores.stop_waiting)
         servicer = OrchestratorServicer(engine.teams, engine, executor, prices, stores, engine.troubles)
-        read = partial(figures, engine.teams, executor, prices, stores, engine.troubles)
+        read = partial(metrics, engine.teams, executor, prices, stores, engine.troubles)
         try:
-            metrics_port = stack.enter_context(told_at(settings.metrics, read))
+            metrics_port = stack.enter_context(serve_metrics(settings.metrics, read))
             server = await start_server(settings.address, [(_DESCRIPTOR, _ADD, servicer)], serving=False)
         except OSError as error:
             raise AddressTakenError(str(error)) from error

@@ -2,19 +2,19 @@
 
 from collections.abc import Iterator
 
-from gridservice.metrics import Figure
+from gridservice.metrics import Metric
 from gridservice.troubles import Troubles
 from pricemon.board import PriceBoard
 from pricemon.clock import Clock
 
 
-def figures(board: PriceBoard, clock: Clock, troubles: Troubles) -> Iterator[Figure]:
+def metrics(board: PriceBoard, clock: Clock, troubles: Troubles) -> Iterator[Metric]:
     """A symbol without a price yet has no age."""
-    yield Figure("readers", "streams that are open", board.readers)
+    yield Metric("readers", "streams that are open", board.readers)
     yield from troubles.figures()
     for symbol in board.symbols:
         price, label = board.price(symbol), {"symbol": symbol}
-        yield Figure("price_changes", "changes of price, bid or ask", price.seq, label, counts=True)
+        yield Metric("price_changes", "changes of price, bid or ask", price.seq, label, counts=True)
         if price.seq:
             age = price.age_ms(clock()) / 1000
-            yield Figure("price_age_seconds", "since the price was last proved current", age, label)
+            yield Metric("price_age_seconds", "since the price was last proved current", age, label)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from gridrpc.server import start_server
-from gridservice.metrics import told_at
+from gridservice.metrics import serve_metrics
 from gridservice.troubles import Troubles, publish_health
 from gridwright.v1 import pricemon_pb2, pricemon_pb2_grpc
 from pricemon.board import PriceBoard
@@ -15,7 +15,7 @@ from pricemon.clock import Clock, system_clock
 from pricemon.config import Settings
 from pricemon.feed_watch import FeedWatch
 from pricemon.feeder import Feeder
-from pricemon.figures import figures
+from pricemon.figures import metrics
 from pricemon.ports import PriceFeed
 from pricemon.servicer import PriceMonitorServicer
 
@@ -44,7 +44,7 @@ async def running(settings: Settings, feed: PriceFeed, clock: Clock = system_clo
     servicer = PriceMonitorServicer(board, settings.heartbeat_ms, clock, troubles)
     descriptor = pricemon_pb2.DESCRIPTOR.services_by_name["PriceMonitor"]
     add = pricemon_pb2_grpc.add_PriceMonitorServicer_to_server
-    with told_at(settings.metrics, partial(figures, board, clock, troubles)) as metrics_port:
+    with serve_metrics(settings.metrics, partial(metrics, board, clock, troubles)) as metrics_port:
         server = await start_server(settings.address, [(descriptor, add, servicer)], serving=False)
         feeder = Feeder(feed, board, settings.patience, clock, troubles)
         feeding = asyncio.create_task(feeder.run(opened=lambda: server.set_serving(serving=True)))

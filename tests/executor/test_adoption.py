@@ -14,7 +14,7 @@ from executor.ledger.requests import NewRequest
 from gridcore.model.actions import Fill, OrderUpdate, Outcome, PlaceOrder
 from gridcore.model.ids import client_order_id, id_prefix
 from gridcore.model.orders import OrderStatus, OrderType, Role, Side
-from gridrpc.errors import fault_of
+from gridrpc.errors import rpc_error_of
 from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
 from gridtesting.live.executor import SYMBOL, LiveExecutor, running_executor
 from gridtesting.waiting import until
@@ -152,7 +152,7 @@ async def test_somebody_who_still_places_orders_of_this_name_is_a_second_bot(
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await call
         assert (await live.ledger()).end_offset == 0
-    fault = fault_of(refused.value)
+    fault = rpc_error_of(refused.value)
     assert fault is not None
     assert fault.reason == "SECOND_BOT"
 
@@ -230,7 +230,7 @@ async def test_while_an_orchestrator_follows_the_log_nothing_is_adopted(
     async with running_executor(tmp_path, venue, clock) as live:
         with live.executor.followers.following(SYMBOL, 1), pytest.raises(grpc.aio.AioRpcError) as refused:
             await live.stub.Adopt(executor_pb2.AdoptRequest(symbol=SYMBOL, prefix=PREFIX), timeout=30)
-    fault = fault_of(refused.value)
+    fault = rpc_error_of(refused.value)
     assert fault is not None
     assert fault.reason == "FOLLOWED"
 

@@ -13,8 +13,8 @@ from gridcore.model.actions import CancelOrder, Outcome, PlaceOrder
 from gridcore.model.orders import OrderStatus
 from gridrpc import convert_orders as convert
 from gridrpc.channel import open_channel
-from gridrpc.errors import Fault as RpcFault
-from gridrpc.errors import fault_of
+from gridrpc.errors import RpcError as RpcFault
+from gridrpc.errors import rpc_error_of
 from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
 from gridtesting.live.executor import STEPWISE, SYMBOL, running_executor
 from gridtesting.waiting import until
@@ -24,7 +24,7 @@ MakePlace = Callable[..., PlaceOrder]
 
 
 def refusal(error: pytest.ExceptionInfo[grpc.aio.AioRpcError]) -> RpcFault:
-    fault = fault_of(error.value)
+    fault = rpc_error_of(error.value)
     assert fault is not None, error.value
     return fault
 

@@ -11,11 +11,11 @@ import pytest
 
 from executor.ledger import requests
 from executor.ledger.action_status import ActionStatus
-from executor.metrics import figures
+from executor.metrics import metrics
 from executor.venue.port import VenueOrder
 from gridcore.model.actions import OrderUpdate, Outcome, PlaceOrder
 from gridcore.model.orders import OrderStatus
-from gridrpc.errors import fault_of
+from gridrpc.errors import rpc_error_of
 from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
 from gridtesting.live.executor import QUICK, SYMBOL, LiveExecutor, running_executor
 from gridtesting.waiting import until
@@ -32,7 +32,7 @@ def news(log: list[OrderUpdate]) -> list[object]:
 
 def unknown_orders(live: LiveExecutor) -> float:
     """As the metrics tell it."""
-    (figure,) = (one for one in figures(live.executor) if one.name == "unknown_orders")
+    (figure,) = (one for one in metrics(live.executor) if one.name == "unknown_orders")
     assert figure.labels == {"symbol": SYMBOL}
     return figure.value
 
@@ -219,7 +219,7 @@ async def test_another_order_under_our_id_stops_the_executor(
         (result,) = await live.batch("bot/1/1", [place])
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await live.batch("bot/1/2", [make_place()])
-    fault = fault_of(refused.value)
+    fault = rpc_error_of(refused.value)
     assert fault is not None
     assert fault.reason == "UNKNOWN_OWN_ORDER"
     assert result.outcome is Outcome.UNKNOWN

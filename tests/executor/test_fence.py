@@ -8,7 +8,7 @@ import grpc
 import pytest
 
 from gridcore.model.actions import Outcome, PlaceOrder
-from gridrpc.errors import fault_of
+from gridrpc.errors import rpc_error_of
 from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
 from gridtesting.live.executor import SYMBOL, CrashPoint, running_executor
 from gridtesting.waiting import until
@@ -37,7 +37,7 @@ async def test_a_fence_may_be_raised_again_but_not_lowered(
     async with running_executor(tmp_path, venue, clock) as live:
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await live.fence(4)
-    fault = fault_of(refused.value)
+    fault = rpc_error_of(refused.value)
     assert fault is not None
     assert (fault.reason, fault.metadata["epoch"]) == ("FENCE_IS_HIGHER", "5")
 

@@ -10,8 +10,8 @@ import pytest
 from executor.venue.port import ReadFailedError
 from gridcore.model.actions import Fill, OrderUpdate, PlaceOrder
 from gridcore.model.orders import OrderStatus, Side
-from gridrpc.errors import Fault as Refusal
-from gridrpc.errors import fault_of
+from gridrpc.errors import RpcError as Refusal
+from gridrpc.errors import rpc_error_of
 from gridtesting.fakes.venue import FakeVenue, ManualClock
 from gridtesting.live.executor import STEPWISE, SYMBOL, LiveExecutor, running_executor
 from gridwright.v1 import executor_pb2, models_pb2
@@ -62,7 +62,7 @@ def gone(place: PlaceOrder, request_id: str = "w1") -> executor_pb2.ResolveOrder
 async def refusal(live: LiveExecutor, request: executor_pb2.ResolveOrderRequest) -> Refusal:
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await live.stub.ResolveOrder(request)
-    fault = fault_of(refused.value)
+    fault = rpc_error_of(refused.value)
     assert fault is not None
     return fault
 
@@ -129,7 +129,7 @@ async def test_where_all_of_our_orders_are_gone_nothing_is_sent_until_they_are_b
         await poll(live)
         (result,) = await live.batch("bot/1/2", [third])
         assert troubles(live) == []
-    fault = fault_of(refused.value)
+    fault = rpc_error_of(refused.value)
     assert fault is not None
     assert (fault.code, fault.reason) == (grpc.StatusCode.UNAVAILABLE, "VENUE_RESET")
     assert "begin-anew" in fault.message

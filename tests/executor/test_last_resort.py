@@ -14,8 +14,8 @@ from executor.ledger.action_status import ActionStatus
 from executor.venue.port import TradeCursor, VenueOrder, VenueTrade
 from gridcore.model.actions import Fill, OrderUpdate, PlaceOrder
 from gridcore.model.orders import OrderStatus
-from gridrpc.errors import Fault as Refusal
-from gridrpc.errors import fault_of
+from gridrpc.errors import RpcError as Refusal
+from gridrpc.errors import rpc_error_of
 from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
 from gridtesting.live.executor import STEPWISE, SYMBOL, CrashPoint, LiveExecutor, running_executor
 from gridtesting.waiting import until
@@ -85,7 +85,7 @@ def word(
 async def refusal(live: LiveExecutor, request: executor_pb2.ResolveOrderRequest) -> Refusal:
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await live.stub.ResolveOrder(request)
-    fault = fault_of(refused.value)
+    fault = rpc_error_of(refused.value)
     assert fault is not None
     return fault
 
@@ -328,7 +328,7 @@ async def test_of_two_operators_at_once_one_is_heard_and_the_other_is_told_so(
         )
         order = await known(live, place)
         log = await live.whole_log()
-    refused = [fault_of(answer) for answer in answers if isinstance(answer, grpc.aio.AioRpcError)]
+    refused = [rpc_error_of(answer) for answer in answers if isinstance(answer, grpc.aio.AioRpcError)]
     taken = [answer for answer in answers if not isinstance(answer, BaseException)]
     assert {fault.reason for fault in refused if fault} == {"NOT_UNKNOWN"}
     assert taken
@@ -376,7 +376,7 @@ async def test_an_order_that_comes_after_it_was_said_never_to_have_been_placed_s
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await live.batch("bot/1/3", [make_place()])
         log = await live.whole_log()
-    fault = fault_of(refused.value)
+    fault = rpc_error_of(refused.value)
     assert fault is not None
     assert fault.reason == "UNKNOWN_OWN_ORDER"
     assert "on the word of ann (not on the page of orders)" in fault.message

@@ -11,7 +11,7 @@ from executor.updates.symbol_readiness import SYMBOL_REFUSED
 from executor.venue.port import UnknownSymbolError
 from gridcore.model.actions import Outcome, PlaceOrder
 from gridrpc.convert_orders import action_to_proto, result_from_proto
-from gridrpc.errors import FailedPrecondition, fault_of
+from gridrpc.errors import FailedPrecondition, rpc_error_of
 from gridtesting.fakes.venue import FakeVenue, ManualClock
 from gridtesting.live.executor import QUICK, SYMBOL, LiveExecutor, running_executor
 from gridtesting.waiting import until
@@ -34,7 +34,7 @@ async def execute(live: LiveExecutor, symbol: str, request_id: str, place: Place
 async def refusal(live: LiveExecutor, symbol: str) -> str:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await live.stub.GetMarketRules(executor_pb2.GetMarketRulesRequest(symbol=symbol))
-    fault = fault_of(caught.value)
+    fault = rpc_error_of(caught.value)
     assert isinstance(fault, FailedPrecondition)
     assert fault.reason == SYMBOL_REFUSED
     return fault.message

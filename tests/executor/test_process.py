@@ -18,7 +18,7 @@ from gridcore.model.orders import OrderStatus, OrderType, Role, Side
 from griddeploy.process.child import Child
 from gridrpc import convert_orders as convert
 from gridrpc.channel import open_channel
-from gridrpc.errors import fault_of
+from gridrpc.errors import rpc_error_of
 from gridtesting.live.databases import POSTGRES, SQLITE, Database
 from gridtesting.live.processes import run_to_end, start_listening
 from gridtesting.live.simex import SimexHandle, running_simex
@@ -127,7 +127,7 @@ async def until_answered_on(channel: grpc.aio.Channel, request: executor_pb2.Bat
         try:
             return await call(channel, request)
         except grpc.aio.AioRpcError as error:
-            fault = fault_of(error)
+            fault = rpc_error_of(error)
             if fault is None or fault.reason != "STARTING" or time.monotonic() > deadline:
                 raise
             await asyncio.sleep(0.02)  # ten callers that ask without a pause keep it from starting
@@ -239,7 +239,7 @@ async def test_it_waits_for_a_venue_that_is_away(tmp_path: Path) -> None:
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await live.call(request_of("bot/BTC/USDT/1/1", [place(1)]))
         assert await live.stop() == 0
-    fault = fault_of(refused.value)
+    fault = rpc_error_of(refused.value)
     assert fault is not None
     assert fault.reason == "STARTING"
 

@@ -12,7 +12,7 @@ from executor.ledger import pruning
 from gridcore.model.actions import OrderUpdate, Outcome, PlaceOrder
 from gridcore.model.state import State, Totals
 from gridrpc.channel import open_channel
-from gridrpc.errors import fault_of
+from gridrpc.errors import rpc_error_of
 from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
 from gridtesting.live.executor import STEPWISE, SYMBOL, CrashError, CrashPoint, LiveExecutor, running_executor
 from gridwright.v1 import executor_pb2
@@ -60,7 +60,7 @@ async def test_what_is_forgotten_is_refused_and_never_run(
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await live.batch("bot/BTC/USDT/1/1", [place])
         assert await live.batch("bot/BTC/USDT/1/2", [make_place(name=later.client_order_id)]) == [later]
-    fault = fault_of(refused.value)
+    fault = rpc_error_of(refused.value)
     assert fault is not None
     assert fault.reason == "BELOW_FLOOR"
     assert len(venue.named(place.client_order_id)) == 1
@@ -200,7 +200,7 @@ async def test_a_reader_below_the_floor_is_told(
         fills = await live.stub.ListFills(executor_pb2.ListFillsRequest(symbol=SYMBOL, after_offset=3))
         assert len(await live.log(1, after_offset=3)) == 1
     for refused in (streamed, listed):
-        fault = fault_of(refused.value)
+        fault = rpc_error_of(refused.value)
         assert refused.value.code() is grpc.StatusCode.OUT_OF_RANGE
         assert fault is not None
         assert (fault.reason, fault.metadata["floor_offset"]) == ("BELOW_FLOOR", "3")
@@ -217,7 +217,7 @@ async def test_only_the_ledgers_own_orchestrator_acknowledges_and_never_backward
         for offset, epoch, birth in ((4, 1, "state"), (4, 2, "another"), (5, 2, "state")):
             with pytest.raises(grpc.aio.AioRpcError) as refused:
                 await live.acknowledge(offset, epoch=epoch, state_birth_id=birth)
-            fault = fault_of(refused.value)
+            fault = rpc_error_of(refused.value)
             assert fault is not None
             reasons.append(fault.reason)
         assert not (await live.ledger()).HasField("checkpoint")

@@ -7,7 +7,7 @@ import grpc
 import pytest
 
 from gridcore.model.actions import Outcome, PlaceOrder
-from gridrpc.errors import FailedPrecondition, fault_of
+from gridrpc.errors import FailedPrecondition, rpc_error_of
 from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
 from gridtesting.live.executor import SYMBOL, LiveExecutor, running_executor
 from gridtesting.waiting import until
@@ -63,7 +63,7 @@ async def test_it_is_not_raised_for_a_rebuild_below_where_it_stands(
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await live.fence_for_rebuild(4)
         assert (await live.ledger()).state_birth_id == "state"
-    fault = fault_of(refused.value)
+    fault = rpc_error_of(refused.value)
     assert fault is not None
     assert fault.reason == "FENCE_IS_HIGHER"
 
@@ -80,7 +80,7 @@ async def test_while_an_orchestrator_follows_the_log_its_state_is_not_lost(
         call.cancel()
         await until(lambda: not _followed(live), "its end")
         assert (await live.fence_for_rebuild(6)).epoch == 6
-    fault = fault_of(refused.value)
+    fault = rpc_error_of(refused.value)
     assert fault is not None
     assert fault.reason == "FOLLOWED"
 

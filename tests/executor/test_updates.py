@@ -12,7 +12,7 @@ import pytest
 from executor.venue.port import Hint
 from gridcore.model.actions import Fill, OrderUpdate, PlaceOrder
 from gridcore.model.orders import OrderStatus
-from gridrpc.errors import fault_of
+from gridrpc.errors import rpc_error_of
 from gridtesting.fakes.venue import FakeVenue, ManualClock
 from gridtesting.live.executor import STEPWISE, SYMBOL, running_executor
 from gridwright.v1 import executor_pb2
@@ -201,7 +201,7 @@ async def test_an_offset_beyond_the_end_belongs_to_another_ledger(
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await live.log(1, after_offset=1)
     assert refused.value.code() is grpc.StatusCode.OUT_OF_RANGE
-    fault = fault_of(refused.value)
+    fault = rpc_error_of(refused.value)
     assert fault is not None
     assert fault.metadata["end_offset"] == "0"
 
@@ -250,7 +250,7 @@ async def test_an_order_of_ours_that_the_ledger_does_not_know_stops_the_executor
             await watch.poll_once()
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await live.batch("bot/1/1", [make_place()])
-    fault = fault_of(refused.value)
+    fault = rpc_error_of(refused.value)
     assert fault is not None
     assert fault.reason == "UNKNOWN_OWN_ORDER"
     assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION

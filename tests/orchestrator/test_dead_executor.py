@@ -6,7 +6,7 @@ from decimal import Decimal
 import grpc
 import pytest
 
-from gridrpc.errors import Unavailable, fault_of
+from gridrpc.errors import Unavailable, rpc_error_of
 from gridtesting.live.orchestrator import BTC, START, Running, World, eventually, run_inside
 from gridtesting.waiting import until
 from gridwright.v1 import models_pb2, orchestrator_pb2
@@ -65,7 +65,7 @@ async def test_a_jump_halts_the_grid_while_its_step_waits(world: World, waiting:
 async def test_a_pause_is_answered_that_it_was_not_done_and_is_not_done_later(world: World, waiting: Running) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await waiting.client.stub.Pause(waiting.client.order("pause"), timeout=30)
-    fault = fault_of(caught.value)
+    fault = rpc_error_of(caught.value)
     assert isinstance(fault, Unavailable)
     assert fault.reason == "STEP_WAITS"
 

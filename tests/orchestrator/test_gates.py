@@ -7,7 +7,7 @@ import grpc
 import pytest
 
 from gridrpc.channel import open_channel
-from gridrpc.errors import NotFound, fault_of
+from gridrpc.errors import NotFound, rpc_error_of
 from gridtesting.live.orchestrator import BTC, START, World, run_inside
 from gridtesting.lockstep.gates import gates_before
 from gridtesting.waiting import until
@@ -59,7 +59,7 @@ async def test_an_update_gate_holds_the_log_and_passes_everything_else(world: Wo
         await asyncio.gather(reading, return_exceptions=True)
 
     assert rules.symbol == BTC
-    assert isinstance(fault_of(refusal.value), NotFound)
+    assert isinstance(rpc_error_of(refusal.value), NotFound)
     assert (held, first.offset, held_again) == (True, 1, True)
 
 

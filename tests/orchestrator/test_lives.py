@@ -11,7 +11,7 @@ from gridcore.model.actions import PlaceOrder
 from gridcore.model.ids import client_order_id, id_prefix
 from gridcore.model.orders import OrderStatus, OrderType, Role, Side
 from gridcore.model.state import State
-from gridrpc.errors import FailedPrecondition, fault_of
+from gridrpc.errors import FailedPrecondition, rpc_error_of
 from gridtesting.fakes.venue_model import ModelOrder
 from gridtesting.live.orchestrator import BTC, ETH, START, Running, World, eventually, run_inside, run_to_end
 from gridtesting.waiting import until
@@ -151,7 +151,7 @@ async def test_an_operator_is_told_why_nothing_can_be_asked_of_a_refused_symbol(
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await asyncio.wait_for(orchestrator.client.stub.Pause(orchestrator.client.order(symbol=ETH)), 10)
         assert (await orchestrator.client.stub.Pause(orchestrator.client.order(symbol=BTC))).mode
-    fault = fault_of(caught.value)
+    fault = rpc_error_of(caught.value)
     assert isinstance(fault, FailedPrecondition)
     assert GONE in fault.message
 

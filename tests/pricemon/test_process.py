@@ -15,7 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from griddeploy.process.child import Child
 from gridrpc.channel import open_channel
-from gridrpc.errors import Unavailable, fault_of
+from gridrpc.errors import Unavailable, rpc_error_of
 from gridtesting.fakes.tape_server import TapeServer
 from gridtesting.live.processes import run_to_end, start_listening
 from gridtesting.waiting import until
@@ -76,7 +76,7 @@ async def test_it_tells_a_price_by_rest_and_by_websocket_and_ends_with_0_on_sigt
         code = await running.stop(STOP_SECONDS)
 
     assert (first.price, change.ask, price.price) == ("100.1", "101", "100.1")
-    fault = fault_of(told.value)
+    fault = rpc_error_of(told.value)
     assert fault is not None, "a reader is told of the end, and not cut off when the server's patience is at its own"
     assert fault.reason == "STOPPING"
     assert code == 0
@@ -100,7 +100,7 @@ async def test_a_venue_that_is_away_at_the_start_is_waited_for(venue: TapeServer
         health.cancel()
 
     statuses = health_pb2.HealthCheckResponse
-    assert isinstance(fault_of(refused.value), Unavailable)
+    assert isinstance(rpc_error_of(refused.value), Unavailable)
     assert (before, after) == (statuses.NOT_SERVING, statuses.SERVING)
 
 

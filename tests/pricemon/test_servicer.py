@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 from gridrpc.channel import open_channel
-from gridrpc.errors import InvalidArgument, NotFound, Unavailable, fault_of
+from gridrpc.errors import InvalidArgument, NotFound, Unavailable, rpc_error_of
 from gridtesting.fakes.feed import ScriptedFeed
 from gridtesting.metrics import scrape
 from gridtesting.waiting import until
@@ -173,7 +173,7 @@ async def test_a_stream_that_cannot_be_is_refused_with_field_value_and_remedy(
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await stream(prices, symbols, heartbeat_ms).read()
 
-    fault = fault_of(refused.value)
+    fault = rpc_error_of(refused.value)
     assert isinstance(fault, InvalidArgument)
     assert fault.message == sentence
 
@@ -194,7 +194,7 @@ async def test_get_price_of_an_unknown_symbol_is_not_found(prices: "pricemon_pb2
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await prices.GetPrice(pricemon_pb2.GetPriceRequest(symbol="BTCUSDT"))
 
-    fault = fault_of(refused.value)
+    fault = rpc_error_of(refused.value)
     assert isinstance(fault, NotFound)
     assert "symbol 'BTCUSDT' is not monitored" in fault.message
 
@@ -205,7 +205,7 @@ async def test_get_price_before_the_first_is_unavailable_and_says_so_in_our_name
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await prices.GetPrice(pricemon_pb2.GetPriceRequest(symbol=BTC))
 
-    fault = fault_of(refused.value)
+    fault = rpc_error_of(refused.value)
     assert isinstance(fault, Unavailable)
     assert fault.reason == "NO_PRICE_YET"
 
@@ -237,7 +237,7 @@ async def test_a_stop_ends_open_streams_at_once_with_a_sentence(settings: Settin
         await call.read()
     await channel.close()
 
-    fault = fault_of(ended.value)
+    fault = rpc_error_of(ended.value)
     assert isinstance(fault, Unavailable)
     assert fault.reason == "STOPPING"
     assert asyncio.get_running_loop().time() - began < 30  # not at the next heartbeat

@@ -14,12 +14,12 @@ from gridrpc.channel import open_channel, open_sync_channel
 from gridrpc.errors import (
     AlreadyExists,
     FailedPrecondition,
-    Fault,
     InvalidArgument,
     NotFound,
     OutOfRange,
+    RpcError,
     Unavailable,
-    fault_of,
+    rpc_error_of,
 )
 from gridrpc.server import Server, start_server
 from gridwright.v1 import models_pb2, pricemon_pb2, pricemon_pb2_grpc
@@ -70,12 +70,12 @@ FAULTS = [
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_a_fault_that_a_servicer_raises_is_the_fault_that_the_caller_sees(fault: Fault) -> None:
+async def test_a_fault_that_a_servicer_raises_is_the_fault_that_the_caller_sees(fault: RpcError) -> None:
     async with serving(Refusing(fault)) as (_, channel):
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await pricemon_pb2_grpc.PriceMonitorStub(channel).GetPrice(pricemon_pb2.GetPriceRequest())
 
-    seen = fault_of(refused.value)
+    seen = rpc_error_of(refused.value)
     assert type(seen) is type(fault)
     assert (seen.message, seen.reason, seen.metadata) == (fault.message, fault.reason, {"symbol": "BTC/USDT"})
     assert (refused.value.code(), refused.value.details()) == (fault.code, fault.message)
@@ -89,7 +89,7 @@ async def test_a_fault_in_the_middle_of_a_stream_comes_after_what_was_sent() -> 
             await call.read()
 
     assert first.seq == 1
-    seen = fault_of(refused.value)
+    seen = rpc_error_of(refused.value)
     assert isinstance(seen, OutOfRange)
     assert seen.reason == "OTHER_LEDGER"
 
@@ -97,10 +97,10 @@ async def test_a_fault_in_the_middle_of_a_stream_comes_after_what_was_sent() -> 
 async def test_a_plain_callers_error_carries_the_fault_too() -> None:
     async with serving(Refusing(NotFound("no such symbol"))) as (server, _):
 
-        def ask() -> Fault | None:
+        def ask() -> RpcError | None:
             with open_sync_channel(f"127.0.0.1:{server.port}") as channel, pytest.raises(grpc.RpcError) as refused:
                 pricemon_pb2_grpc.PriceMonitorStub(channel).GetPrice(pricemon_pb2.GetPriceRequest(), timeout=5)
-            return fault_of(refused.value)
+            return rpc_error_of(refused.value)
 
         assert isinstance(await asyncio.to_thread(ask), NotFound)
 
@@ -111,7 +111,7 @@ async def test_an_error_that_is_no_fault_says_nothing_in_our_name() -> None:
             await pricemon_pb2_grpc.PriceMonitorStub(channel).GetPrice(pricemon_pb2.GetPriceRequest())
 
     assert broken.value.code() is grpc.StatusCode.UNKNOWN
-    assert fault_of(broken.value) is None
+    assert rpc_error_of(broken.value) is None
 
 
 async def test_the_transports_own_unavailable_is_no_fault() -> None:
@@ -122,7 +122,7 @@ async def test_the_transports_own_unavailable_is_no_fault() -> None:
             await pricemon_pb2_grpc.PriceMonitorStub(channel).GetPrice(pricemon_pb2.GetPriceRequest(), timeout=5)
 
     assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
-    assert fault_of(refused.value) is None
+    assert rpc_error_of(refused.value) is None
 
 
 @pytest.mark.parametrize("service", ["", NAME])

@@ -9,7 +9,7 @@ import aiohttp
 import grpc
 import pytest
 
-from gridrpc.errors import InvalidArgument, NotFound, fault_of
+from gridrpc.errors import InvalidArgument, NotFound, rpc_error_of
 from gridsim.orders import Side
 from gridsim.rules import SymbolRules
 from gridtesting.live.simex import STILL_MARKET, SimexHandle, running_simex
@@ -214,7 +214,7 @@ async def test_a_command_that_makes_no_sense_is_told_what_to_give(
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await getattr(simex.control, call)(request_)
 
-    found = fault_of(raised.value)
+    found = rpc_error_of(raised.value)
     assert type(found) is fault
     assert found is not None
     assert sentence in found.message

@@ -11,7 +11,7 @@ import ccxt  # noqa: TID251  the client that simex is made for
 import grpc
 import pytest
 
-from gridrpc.errors import InvalidArgument, fault_of
+from gridrpc.errors import InvalidArgument, rpc_error_of
 from gridservice.config_file import ConfigError
 from gridsim.market import Liquidity
 from gridtesting.live.simex import STILL_MARKET, SimexHandle, running_simex
@@ -383,7 +383,7 @@ async def test_a_fault_that_makes_no_sense_is_told_what_to_give(
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await simex.control.AddFault(simex_pb2.AddFaultRequest(fault=fault))
 
-    refused = fault_of(raised.value)
+    refused = rpc_error_of(raised.value)
     assert isinstance(refused, InvalidArgument)
     assert sentence in refused.message
 

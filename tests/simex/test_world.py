@@ -9,7 +9,7 @@ import aiohttp
 import grpc
 import pytest
 
-from gridrpc.errors import FailedPrecondition, InvalidArgument, NotFound, fault_of
+from gridrpc.errors import FailedPrecondition, InvalidArgument, NotFound, rpc_error_of
 from gridsim.orders import Side
 from gridsim.rules import SymbolRules
 from gridtesting.live.simex import BALANCES, NO_LIMITS, STILL_MARKET, SimexHandle, running_simex
@@ -121,7 +121,7 @@ async def test_a_symbol_that_does_not_trade_takes_cancels_alone(simex: SimexHand
     assert [each["symbol"] for each in (await signed.public("ticker/price", symbolStatus="TRADING"))[1]] == ["ETHUSDT"]
     with pytest.raises(grpc.aio.AioRpcError) as stands:
         await simex.advance(1)
-    assert isinstance(fault_of(stands.value), FailedPrecondition)
+    assert isinstance(rpc_error_of(stands.value), FailedPrecondition)
     assert (await signed.call("DELETE", "order", symbol="BTCUSDT", origClientOrderId="rests"))[0] == 200
     await simex.set_rules(status="TRADING")
     assert (await signed.place())[0] == 200
@@ -284,7 +284,7 @@ async def test_a_forgotten_order_is_denied_by_every_look_up_and_known_to_the_ora
     assert {each.asset: each.locked for each in truth.balances}["USDT"] == "590"
     with pytest.raises(grpc.aio.AioRpcError) as unknown:
         await simex.forget_order("gone")
-    assert isinstance(fault_of(unknown.value), NotFound)
+    assert isinstance(rpc_error_of(unknown.value), NotFound)
 
 
 async def test_a_wipe_ends_all_history_and_ids_begin_anew(simex: SimexHandle, signed: Any) -> None:
@@ -338,6 +338,6 @@ async def test_a_rule_that_no_exchange_has_is_refused_with_the_remedy(
 ) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await simex.set_rules(**rules)
-    fault = fault_of(refused.value)
+    fault = rpc_error_of(refused.value)
     assert isinstance(fault, InvalidArgument)
     assert said in fault.message

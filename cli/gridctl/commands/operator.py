@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import grpc
 
-from gridrpc.errors import fault_of
+from gridrpc.errors import rpc_error_of
 from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2, orchestrator_pb2, orchestrator_pb2_grpc
 
 T = TypeVar("T")
@@ -154,7 +154,7 @@ def _may_ask_again(error: grpc.RpcError) -> bool:
 
 
 def _sentence(error: grpc.RpcError, command: _Command) -> str:
-    fault = fault_of(error)
+    fault = rpc_error_of(error)
     if fault is not None and not _may_ask_again(error):
         return f"{command.name} was refused: {fault.message}"
     said = code_of(error).name if fault is None else fault.message

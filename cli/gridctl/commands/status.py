@@ -16,7 +16,7 @@ from gridctl.view.troubles import ShownTrouble, ask_troubles
 from griddeploy.deployment import ORCHESTRATOR, House
 from griddeploy.process.health import CHECK
 from gridrpc.channel import open_sync_channel
-from gridrpc.errors import Unavailable, fault_of
+from gridrpc.errors import Unavailable, rpc_error_of
 from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2, orchestrator_pb2, orchestrator_pb2_grpc
 
 _CALL_SECONDS = 3.0
@@ -83,7 +83,7 @@ def why_not_serving(name: str, address: str, open_channel: OpenChannel = open_sy
                 case _:
                     return ""
         except grpc.RpcError as error:
-            fault = fault_of(error)
+            fault = rpc_error_of(error)
             return fault.message if isinstance(fault, Unavailable) else ""
     return ""
 

@@ -11,7 +11,7 @@ import grpc
 from gridcore.model.actions import ActionResult, Outcome
 from gridcore.model.events import Plan
 from gridrpc.convert_orders import action_to_proto, result_from_proto
-from gridrpc.errors import Fault, InvalidArgument, Unavailable, fault_of
+from gridrpc.errors import InvalidArgument, RpcError, Unavailable, rpc_error_of
 from gridservice.backoff import FIRST_SECONDS, backoff_seconds
 from gridservice.crash_point import around, crash_point
 from gridservice.steady import steady_ms
@@ -84,7 +84,7 @@ class BatchClient:
                     crash_point("orchestrator.heard")
                 self._executor.answered()
             except grpc.RpcError as error:
-                fault = fault_of(error)
+                fault = rpc_error_of(error)
                 if fault is None or isinstance(fault, Unavailable):
                     self._executor.lost("BatchExecute", call.code())
                 else:
@@ -105,7 +105,7 @@ def _none_sent(plan: Plan, fault: InvalidArgument) -> tuple[ActionResult, ...]:
     )
 
 
-def _refused(request_id: str, fault: Fault) -> UnfinishableError:
+def _refused(request_id: str, fault: RpcError) -> UnfinishableError:
     return UnfinishableError(
         f"the executor refuses request {request_id} (BatchExecute: {fault.message}): see its log, and start again once "
         "that is mended"

@@ -25,7 +25,7 @@ from gridrpc.convert_orders import (
     update_from_proto,
 )
 from gridrpc.convert_state import foreign_from_proto, funds_from_proto, state_from_proto, state_to_proto
-from gridrpc.errors import Fault, NotFound, OutOfRange, Unavailable, fault_of
+from gridrpc.errors import NotFound, OutOfRange, RpcError, Unavailable, rpc_error_of
 from gridservice.backoff import backoff_seconds
 from gridservice.steady import steady_ms
 from gridwright.v1 import executor_pb2, executor_pb2_grpc
@@ -255,7 +255,7 @@ class ExecutorClient:
                     after_offset = message.offset
                     yield update_from_proto(message)
             except grpc.aio.AioRpcError as error:
-                fault = fault_of(error)
+                fault = rpc_error_of(error)
                 if isinstance(fault, OutOfRange) and fault.reason == BELOW_FLOOR:
                     raise BrokenBondError(f"{symbol}: {fault.message}") from fault
                 if isinstance(fault, OutOfRange):
@@ -282,7 +282,7 @@ class ExecutorClient:
             try:
                 answer = await call()
             except grpc.aio.AioRpcError as error:
-                fault = fault_of(error)
+                fault = rpc_error_of(error)
                 if fault is not None and not isinstance(fault, Unavailable):
                     self._peer.answered()
                     refuse_symbol(fault)
@@ -300,12 +300,12 @@ def _known(batch: executor_pb2.Batch) -> KnownRequest:
     return KnownRequest(batch.accepted_seq, batch.request_id, batch.complete and outcomes == {Outcome.NOT_SENT})
 
 
-def refuse_symbol(fault: Fault) -> None:
+def refuse_symbol(fault: RpcError) -> None:
     """Raises SymbolRefusedError for the refusal that is the symbol's own and passes."""
     if fault.reason == SYMBOL_REFUSED:
         raise SymbolRefusedError(fault.message) from fault
 
 
-def _named(name: str, fault: Fault) -> Fault:
+def _named(name: str, fault: RpcError) -> RpcError:
     fault.message = f"{name}: {fault.message}"
     return fault

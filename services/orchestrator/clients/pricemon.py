@@ -9,7 +9,7 @@ from decimal import Decimal
 import grpc
 
 from gridrpc.convert_orders import parse_decimal
-from gridrpc.errors import fault_of
+from gridrpc.errors import rpc_error_of
 from gridservice.backoff import backoff_seconds
 from gridwright.v1 import models_pb2, pricemon_pb2, pricemon_pb2_grpc
 
@@ -53,7 +53,7 @@ class PriceClient:
             await asyncio.sleep(next(pauses))
 
     def _lost(self, error: grpc.aio.AioRpcError) -> None:
-        fault = fault_of(error)
+        fault = rpc_error_of(error)
         if fault is not None:
             log.warning("pricemon refuses the prices: %s", fault.message)
         elif self.reachable:

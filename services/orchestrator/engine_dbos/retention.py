@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import grpc
 
-from gridrpc.errors import Fault
+from gridrpc.errors import RpcError
 from orchestrator.clock import now_ms
 from orchestrator.engine_dbos import client
 from orchestrator.errors import SymbolRefusedError
@@ -38,7 +38,7 @@ async def prune_forever(desks_now: Callable[[], Sequence[Desk]], retention_hours
 async def _mark(desk: Desk) -> None:
     try:
         await move_ledger_cursor(desk)
-    except (Fault, SymbolRefusedError) as refusal:
+    except (RpcError, SymbolRefusedError) as refusal:
         log.warning("%s: how far its requests are settled could not be marked: %s", desk.symbol, refusal)
 
 

@@ -13,7 +13,7 @@ from gridcore.model.events import Plan
 from gridcore.model.money import ZERO, canonical
 from gridcore.model.state import Mode, State
 from griddb.errors import DatabaseError
-from gridrpc.errors import Fault
+from gridrpc.errors import RpcError
 from gridservice.backoff import backoff_seconds
 from gridservice.crash_point import crash_point
 from gridservice.troubles import Kind, Troubles
@@ -192,7 +192,7 @@ class SymbolLife:
         unresumable.refuse_stranded(own)
         try:
             await self._open_by_the_path(own, abandoned=abandoned)
-        except Fault as fault:
+        except RpcError as fault:
             raise UnfinishableError(f"{desk.symbol}: the executor refuses to begin: {fault.message}") from fault
 
     async def _open_by_the_path(self, own: list[WorkflowRecord], *, abandoned: bool) -> None:
@@ -312,7 +312,7 @@ def _pauses() -> Iterator[float]:
 
 def _is_retried(error: StopError) -> bool:
     """Whether it may mend by itself; what is on record and not understood does not."""
-    return not isinstance(error, UnfinishableError) or isinstance(error.__cause__, Fault)
+    return not isinstance(error, UnfinishableError) or isinstance(error.__cause__, RpcError)
 
 
 def _as_stop(error: BaseException) -> StopError:

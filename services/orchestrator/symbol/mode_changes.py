@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from gridcore.model.events import ModeChanged
 from gridcore.model.state import State
-from gridrpc.errors import Fault, Unavailable
+from gridrpc.errors import RpcError, Unavailable
 from orchestrator.store.journal import JournalRow
 from orchestrator.symbol.context import Desk
 from orchestrator.symbol.loop import SymbolLoop
@@ -38,7 +38,7 @@ class ModeChanger:
             begun.set()
             try:
                 row = await self._commit(request_id, make, new_epoch=new_epoch)
-            except Fault as fault:
+            except RpcError as fault:
                 _answer(done, fault)
             except BaseException:
                 _answer(done, Unavailable("the orchestrator is stopping: repeat the call once it is back"))

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import grpc
 
-from gridrpc.errors import fault_of
+from gridrpc.errors import rpc_error_of
 from gridservice.troubles import Kind, Troubles
 from orchestrator.clock import now_ms
 from orchestrator.symbol.worker import Team
@@ -35,7 +35,7 @@ class PeerWatch:
             try:
                 await self._ask()
             except grpc.aio.AioRpcError as error:
-                if fault_of(error) is None:
+                if rpc_error_of(error) is None:
                     self._silent(error)
                 else:
                     self._answered(asked_ms)

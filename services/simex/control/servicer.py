@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import grpc
 
-from gridrpc.errors import FailedPrecondition, Fault, InvalidArgument, NotFound
+from gridrpc.errors import FailedPrecondition, InvalidArgument, NotFound, RpcError
 from gridsim.account import MAIN
 from gridsim.market import MarketTrade
 from gridsim.orders import Side as OrderSide
@@ -270,7 +270,7 @@ def _amount(text: str) -> Decimal:
 
 
 def _positive(name: str, text: str, most: Decimal) -> Decimal:
-    fault: Fault = InvalidArgument(f"{name} = {text!r}: give a decimal above 0, at most {plain(most)}")
+    fault: RpcError = InvalidArgument(f"{name} = {text!r}: give a decimal above 0, at most {plain(most)}")
     try:
         value = Decimal(text)
     except InvalidOperation:

@@ -16,7 +16,7 @@ import grpc
 
 from gridcore.model.money import canonical
 from gridrpc.channel import open_channel
-from gridrpc.errors import fault_of
+from gridrpc.errors import rpc_error_of
 from gridrpc.server import start_server
 from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2, pricemon_pb2, pricemon_pb2_grpc
 
@@ -137,7 +137,7 @@ def _passing_on(call: Callable[..., Any]) -> Callable[[Any, Context], Any]:
         try:
             return await call(request, wait_for_ready=True)
         except grpc.aio.AioRpcError as error:
-            raise fault_of(error) or error from error
+            raise rpc_error_of(error) or error from error
 
     return answer
 
@@ -147,4 +147,4 @@ async def _told(stream: Any) -> AsyncIterator[Any]:
         async for message in stream:
             yield message
     except grpc.aio.AioRpcError as error:
-        raise fault_of(error) or error from error
+        raise rpc_error_of(error) or error from error
