@@ -14,10 +14,10 @@ from simex.access.keys import Keys
 from simex.access.limits import Limits
 from simex.access.request_log import RequestLog
 from simex.api.endpoints import RETIRED, list_endpoints, private_endpoints, public_endpoints, trading_endpoints
-from simex.api.fault_gateway import Front
+from simex.api.fault_gateway import FaultGateway
 from simex.api.gateway import Gateway
 from simex.api.list_api import ListApi
-from simex.api.middleware import edge
+from simex.api.middleware import middleware
 from simex.api.private_api import PrivateApi
 from simex.api.public_api import PublicApi
 from simex.api.rest import Rest
@@ -25,15 +25,15 @@ from simex.api.trading_api import TradingApi
 from simex.api.ws_api import WsApi
 from simex.clock import VenueClock, wall_clock_ms
 from simex.config import MarketSettings, Settings
-from simex.control.exchange_control import WorldControl
-from simex.control.fault_control import FaultDesk
+from simex.control.exchange_control import ExchangeControl
+from simex.control.fault_control import FaultControl
 from simex.control.servicer import ControlServicer
-from simex.exchange.changes import World
-from simex.exchange.market_clock import Pump
-from simex.exchange.reset import Wiping
+from simex.exchange.changes import ExchangeChanges
+from simex.exchange.market_clock import MarketClock
+from simex.exchange.reset import Reset
 from simex.exchange.store import Store
 from simex.exchange.venue import Listing, Venue
-from simex.faults.cancel_race import Crossing
+from simex.faults.cancel_race import CancelRace
 from simex.faults.config import put_in_force
 from simex.faults.kinds import Occasion, Places
 from simex.faults.plan import FaultPlan
@@ -104,26 +104,26 @@ async def serving(settings: Settings, base_clock_ms: Callable[[], int] = wall_cl
         )
         endpoints = (*offered, *RETIRED)
         keys = Keys(settings.every_key)
-        world = World(venue, keys, limits)
+        world = ExchangeChanges(venue, keys, limits)
         world.restore()
         gateway = Gateway(endpoints, keys, limits, clock_ms)
         places = Places.of(endpoints, settings.every_account)
         put_in_force(plan, settings.faults, places)
         log = RequestLog()
-        front = Front(gateway, plan, log, visibility, Crossing(venue), clock_ms)
+        front = FaultGateway(gateway, plan, log, visibility, CancelRace(venue), clock_ms)
         sockets = StreamFaults(plan, clock_ms)
         ws_api = WsApi(gateway, front, user_stream, clock_ms)
         app = _app(Rest(gateway, front), streams, ws_api, sockets)
-        app.middlewares.append(edge(limits, clock_ms))
+        app.middlewares.append(middleware(limits, clock_ms))
         app.on_shutdown.insert(0, front.close)
         http_port = await _serve_http(stack, settings.address, app)
-        desk = FaultDesk(plan, sockets, log, clock_ms, places)
-        wiping = Wiping(venue, record, visibility, sockets)
+        desk = FaultControl(plan, sockets, log, clock_ms, places)
+        wiping = Reset(venue, record, visibility, sockets)
         servicer = ControlServicer(
-            venue, _flushing(streams, ws_api), clock_ms, desk, WorldControl(world, wiping, sockets)
+            venue, _flushing(streams, ws_api), clock_ms, desk, ExchangeControl(world, wiping, sockets)
         )
         control_port = await _serve_control(stack, settings.control_address, servicer)
-        clocks = [Pump(venue, each.rules.symbol, each.speed, clock_ms).run() for each in settings.markets]
+        clocks = [MarketClock(venue, each.rules.symbol, each.speed, clock_ms).run() for each in settings.markets]
         yield Simex(
             http_address=f"{_host(settings.address)}:{http_port}",
             control_address=f"{_host(settings.control_address)}:{control_port}",

@@ -24,14 +24,14 @@ from simex.access.keys import ApiKey, Keys
 from simex.access.limits import Limits, LimitSettings
 from simex.access.request_log import RequestLog
 from simex.api.endpoints import private_endpoints, trading_endpoints
-from simex.api.fault_gateway import Arrival, Front
+from simex.api.fault_gateway import Arrival, FaultGateway
 from simex.api.gateway import Gateway, Request
 from simex.api.private_api import PrivateApi
 from simex.api.trading_api import TradingApi
 from simex.clock import VenueClock
 from simex.exchange.store import Store
 from simex.exchange.venue import Listing, Venue
-from simex.faults.cancel_race import Crossing
+from simex.faults.cancel_race import CancelRace
 from simex.faults.kinds import FORMS, Fault, Kind, Occasion
 from simex.faults.plan import FaultPlan
 from simex.faults.visibility import Visibility
@@ -67,7 +67,7 @@ class FaultyMachine(RuleBasedStateMachine):
         gateway = Gateway((*trading_endpoints(trading), *private_endpoints(private)), keys, limits, clock)
         self.endpoints = {each.name: each for each in gateway.by_route.values()}
         self.log = RequestLog()
-        self.front = Front(gateway, self.plan, self.log, visibility, Crossing(self.venue), clock)
+        self.front = FaultGateway(gateway, self.plan, self.log, visibility, CancelRace(self.venue), clock)
 
     def teardown(self) -> None:
         if hasattr(self, "store"):

@@ -7,18 +7,18 @@ import pytest
 
 from gridtesting.endpoints import endpoints_of_sockets, every_endpoint
 from simex.access.limits import Limits, LimitSettings, OverLimitError
-from simex.access.weights import WEIGHTS, Toll, toll
+from simex.access.weights import WEIGHTS, Weight, weight_of
 from simex.protocol.errors import ApiError
 from simex.protocol.params import Params
 
 MINUTE, DAY = 60_000, 86_400_000
 T0 = 20_000 * DAY  # where a day begins, and with it every shorter window
-ONE = Toll(1)
-PLACE = Toll(1, free_when_done=True, orders=1)
+ONE = Weight(1)
+PLACE = Weight(1, free_when_done=True, orders=1)
 BAD_PRICE, NO_MONEY = ApiError(-1013, "Filter failure: PRICE_FILTER"), ApiError(-2010, "Account has insufficient …")
 
 
-def enter(limits: Limits, now_ms: int, cost: Toll = ONE, ip: str = "10.0.0.1") -> int:
+def enter(limits: Limits, now_ms: int, cost: Weight = ONE, ip: str = "10.0.0.1") -> int:
     """One request that changes nothing; the weight that its address has used after it."""
     visit = limits.visit(ip, cost, now_ms)
     visit.enter()
@@ -46,8 +46,8 @@ def told(error: OverLimitError) -> tuple[int, int, str, int]:
 
 def test_an_address_may_use_its_weight_in_each_minute_of_the_clock_and_no_more() -> None:
     limits = Limits(LimitSettings(request_weight=50))
-    assert enter(limits, T0 + 59_000, Toll(20)) == 20
-    assert enter(limits, T0 + 59_999, Toll(30)) == 50
+    assert enter(limits, T0 + 59_000, Weight(20)) == 20
+    assert enter(limits, T0 + 59_999, Weight(30)) == 50
     sentence = (
         "Too much request weight used; current limit is 50 request weight per 1 MINUTE. "
         "Please use WebSocket Streams for live updates to avoid polling the API."
@@ -60,14 +60,14 @@ def test_an_address_may_use_its_weight_in_each_minute_of_the_clock_and_no_more()
 def test_the_number_of_requests_is_limited_too() -> None:
     limits = Limits(LimitSettings(raw_requests=2))
     for _ in range(2):
-        enter(limits, T0, Toll(0))
-    assert told(refusal(enter, limits, T0, Toll(0))) == (
+        enter(limits, T0, Weight(0))
+    assert told(refusal(enter, limits, T0, Weight(0))) == (
         429,
         -1003,
         "Too many requests queued.",
         T0 + 5 * MINUTE,
     )
-    assert enter(limits, T0 + 5 * MINUTE, Toll(0)) == 0
+    assert enter(limits, T0 + 5 * MINUTE, Weight(0)) == 0
 
 
 def test_who_goes_on_is_banned_and_each_time_for_longer_up_to_three_days() -> None:
@@ -132,7 +132,7 @@ def test_limits_that_are_off_still_count() -> None:
     for number in range(1, 100):
         limits.connect("10.0.0.1", T0)
         assert place(limits, T0) == [number, number, 0]
-    assert enter(limits, T0, Toll(9)) == 9
+    assert enter(limits, T0, Weight(9)) == 9
 
 
 def test_sockets_are_counted_by_their_address() -> None:
@@ -183,4 +183,4 @@ def test_every_endpoint_has_a_weight_of_its_own() -> None:
     ],
 )
 def test_a_request_weighs_what_binance_says(name: str, params: dict[str, str], weight: int) -> None:
-    assert toll(name, Params(params)).weight == weight
+    assert weight_of(name, Params(params)).weight == weight

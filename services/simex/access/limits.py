@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gridsim.outcome import Outcome
-from simex.access.weights import Toll
+from simex.access.weights import Weight
 from simex.protocol.errors import ApiError
 from simex.protocol.formats import Json
 from simex.protocol.rate_intervals import Count, Interval, Limit, Usage, Wait
@@ -105,7 +105,7 @@ class Limits:
             for count, limit in zip(counts, settings.order_limits, strict=True):
                 count.limit = limit
 
-    def visit(self, ip: str, toll: Toll, now_ms: int) -> "Visit":
+    def visit(self, ip: str, toll: Weight, now_ms: int) -> "Visit":
         """A request has come in."""
         return Visit(self._addresses[ip], self._orders, toll, now_ms, self.settings)
 
@@ -141,7 +141,7 @@ class Visit:
         self,
         address: "_Address",
         orders: Mapping[str, tuple[Count, ...]],
-        toll: Toll,
+        toll: Weight,
         now_ms: int,
         settings: LimitSettings,
     ) -> None:

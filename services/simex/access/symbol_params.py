@@ -14,7 +14,7 @@ _LEGAL_ID = "^[A-Z0-9-_.]{1,20}$"  # as Binance writes it; it lists symbols with
 _LEGAL_LIST = r"^\[(\"[A-Z0-9-_.]{1,20}\"(,\"[A-Z0-9-_.]{1,20}\"){0,}){0,1}\]$"
 
 
-class Listed:
+class SymbolParams:
     """Each look gives markets as ccxt writes them, or raises ApiError. What is delisted is not there."""
 
     def __init__(self, venue: Venue) -> None:

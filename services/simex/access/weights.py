@@ -21,7 +21,7 @@ _COUNTED_ORDERS = {"POST order": 1, "POST order/cancelReplace": 1, "POST orderLi
 
 
 @dataclass(frozen=True, slots=True)
-class Toll:
+class Weight:
     """What one request costs. `free_when_done`: its weight is given back where it succeeds."""
 
     weight: int
@@ -29,10 +29,10 @@ class Toll:
     orders: int = 0
 
 
-def toll(name: str, params: Params) -> Toll:
+def weight_of(name: str, params: Params) -> Weight:
     """Of a request to the endpoint of that name. It never refuses: bad parameters are the endpoint's to judge."""
     weigh = WEIGHTS.get(name, _ALWAYS_1)
-    return Toll(weigh(params), name in _FREE_WHEN_DONE, _COUNTED_ORDERS.get(name, 0))
+    return Weight(weigh(params), name in _FREE_WHEN_DONE, _COUNTED_ORDERS.get(name, 0))
 
 
 def _always(weight: int) -> Weigh:

@@ -11,7 +11,7 @@ from enum import Enum
 from simex.access.request_log import Received, RequestLog
 from simex.api.gateway import Answer, Gateway, Request
 from simex.faults import answers
-from simex.faults.cancel_race import Crossing
+from simex.faults.cancel_race import CancelRace
 from simex.faults.kinds import Fault, Kind, Occasion
 from simex.faults.plan import FaultPlan
 from simex.faults.visibility import Visibility
@@ -62,7 +62,7 @@ _FATES: dict[Kind, tuple[bool, Wire]] = {
 }
 
 
-class Front:
+class FaultGateway:
     """Receives, then answers: at once where nothing strikes, else as the fault has it."""
 
     def __init__(
@@ -71,7 +71,7 @@ class Front:
         plan: FaultPlan,
         log: RequestLog,
         visibility: Visibility,
-        crossing: Crossing,
+        crossing: CancelRace,
         clock_ms: Callable[[], int],
     ) -> None:
         self._gateway = gateway

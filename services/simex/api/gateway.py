@@ -13,7 +13,7 @@ from gridsim.rules import Refused
 from simex.access.keys import Keys
 from simex.access.limits import Limits, OverLimitError
 from simex.access.signing import check_window
-from simex.access.weights import toll
+from simex.access.weights import weight_of
 from simex.protocol.call import Call, Endpoint, Security
 from simex.protocol.errors import UNKNOWN_OUTCOME, ApiError, of_refusal
 from simex.protocol.params import Params
@@ -67,7 +67,7 @@ class Gateway:
 
     def answer(self, endpoint: Endpoint, request: Request) -> Answer:
         """Lets a request in and answers it, or says why not."""
-        visit = self._limits.visit(request.ip, toll(endpoint.name, request.params), self._clock_ms())
+        visit = self._limits.visit(request.ip, weight_of(endpoint.name, request.params), self._clock_ms())
         reached = False
         try:
             visit.enter()

@@ -19,7 +19,7 @@ _UNKNOWN = ApiError(-1000, "An unknown error occurred while processing the reque
 _ILLEGAL = ApiError(-1100, "Illegal characters found in a parameter.")
 
 
-def edge(limits: Limits, clock_ms: Callable[[], int]) -> Middleware:
+def middleware(limits: Limits, clock_ms: Callable[[], int]) -> Middleware:
     """Around every request."""
 
     @web.middleware

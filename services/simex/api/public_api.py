@@ -5,7 +5,7 @@ import json
 from gridsim.candles import EVER_MS
 from gridsim.outcome import Print
 from simex.access.limits import Limits
-from simex.access.symbol_params import Listed
+from simex.access.symbol_params import SymbolParams
 from simex.api.ticker_api import TickerApi
 from simex.exchange.venue import Venue
 from simex.market_data import payloads
@@ -26,7 +26,7 @@ class PublicApi:
         self._venue = venue
         self._limits = limits
         self._record = record
-        self._listed = Listed(venue)
+        self._listed = SymbolParams(venue)
         self._markets = {symbol: PublicMarket(symbol, venue, record) for symbol in venue.listings}
         self.tickers = TickerApi(self._listed, self._markets)
 

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from simex.access.signing import without_signature
-from simex.api.fault_gateway import Front, Reply, Wire
+from simex.api.fault_gateway import FaultGateway, Reply, Wire
 from simex.api.gateway import Answer, Gateway, Request
 from simex.protocol.params import Params
 
@@ -19,7 +19,7 @@ _AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST in place of F
 class Rest:
     """The aiohttp handler of everything under `/api/v3`."""
 
-    def __init__(self, gateway: Gateway, front: Front) -> None:
+    def __init__(self, gateway: Gateway, front: FaultGateway) -> None:
         self._gateway = gateway
         self._front = front
 
@@ -32,7 +32,7 @@ class Rest:
         arrival = self._front.receive(endpoint, asked, "REST")
         if arrival.fault is None:
             return _written(self._front.answer(arrival))
-        return await _suffered(request, await self._front.suffer(arrival.fault, arrival))
+        return await _apply_fault(request, await self._front.suffer(arrival.fault, arrival))
 
 
 def _read(request: web.Request, body: str) -> Request:
@@ -49,7 +49,7 @@ def _written(answer: Answer) -> web.Response:
     return web.json_response(answer.body, status=answer.status, headers=answer.headers)
 
 
-async def _suffered(request: web.Request, reply: Reply) -> web.StreamResponse:
+async def _apply_fault(request: web.Request, reply: Reply) -> web.StreamResponse:
     match reply.wire:
         case Wire.ANSWER:
             return _written(reply.answer)

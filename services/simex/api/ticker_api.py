@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 
 from gridsim.candles import DAY_MS, MINUTE_MS
-from simex.access.symbol_params import Listed
+from simex.access.symbol_params import SymbolParams
 from simex.market_data import ticker_payloads as payloads
 from simex.market_data.market import PublicMarket
 from simex.protocol.call import Call
@@ -24,7 +24,7 @@ class _Type(Enum):
 class TickerApi:
     """Each method is an endpoint: a call in, JSON out; one object for `symbol`, else a list."""
 
-    def __init__(self, listed: Listed, markets: Mapping[str, PublicMarket]) -> None:
+    def __init__(self, listed: SymbolParams, markets: Mapping[str, PublicMarket]) -> None:
         self._listed = listed
         self._markets = markets
 

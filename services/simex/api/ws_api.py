@@ -8,7 +8,7 @@ from functools import partial
 from aiohttp import WSMsgType, web
 
 from simex.access.limits import BANNED
-from simex.api.fault_gateway import Arrival, Front, Reply, Wire
+from simex.api.fault_gateway import Arrival, FaultGateway, Reply, Wire
 from simex.api.gateway import Answer, Gateway, Request
 from simex.protocol.errors import ApiError, invalid
 from simex.protocol.formats import Json
@@ -24,7 +24,9 @@ _VERSION = "v3/"  # may stand before a method
 class WsApi:
     """One socket after another: each answers requests in their order, and carries the events it has subscribed to."""
 
-    def __init__(self, gateway: Gateway, front: Front, user_stream: UserStream, clock_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, gateway: Gateway, front: FaultGateway, user_stream: UserStream, clock_ms: Callable[[], int]
+    ) -> None:
         self._gateway = gateway
         self._front = front
         self._suffering: set[asyncio.Task[None]] = set()

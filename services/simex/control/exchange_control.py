@@ -6,16 +6,16 @@ from gridsim.rules import Refused
 from gridwright.v1 import simex_pb2
 from simex.control.messages import true_order
 from simex.control.rules_messages import rules_to_proto
-from simex.exchange.changes import World
-from simex.exchange.reset import Wiping
+from simex.exchange.changes import ExchangeChanges
+from simex.exchange.reset import Reset
 from simex.exchange.venue import Venue
 from simex.faults.stream_faults import StreamFaults
 
 
-class WorldControl:
+class ExchangeControl:
     """Answers what the control RPC is asked about rules, commissions, keys, limits and forgetting."""
 
-    def __init__(self, world: World, wiping: Wiping, sockets: StreamFaults) -> None:
+    def __init__(self, world: ExchangeChanges, wiping: Reset, sockets: StreamFaults) -> None:
         self._world = world
         self._wiping = wiping
         self._sockets = sockets

@@ -15,7 +15,7 @@ _MOST_OFFSET_MS = 10 * 365 * 86_400_000
 _PREFIX = "FAULT_KIND_"
 
 
-class FaultDesk:
+class FaultControl:
     """Answers what the control RPC is asked about faults, the requests and the clock."""
 
     def __init__(

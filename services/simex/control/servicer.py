@@ -14,8 +14,8 @@ from gridsim.market import MarketTrade
 from gridsim.orders import Side as OrderSide
 from gridsim.rules import Refused
 from gridwright.v1 import models_pb2, simex_pb2, simex_pb2_grpc
-from simex.control.exchange_control import WorldControl, forget_order
-from simex.control.fault_control import FaultDesk
+from simex.control.exchange_control import ExchangeControl, forget_order
+from simex.control.fault_control import FaultControl
 from simex.control.messages import plain, true_balance, true_order, true_trade
 from simex.exchange.changes import check_trading
 from simex.exchange.market_clock import BATCH_EVENTS
@@ -38,8 +38,8 @@ class ControlServicer(simex_pb2_grpc.SimexServicer):
         venue: Venue,
         flushed: Callable[[], Awaitable[None]],
         clock_ms: Callable[[], int],
-        desk: FaultDesk,
-        world: WorldControl,
+        desk: FaultControl,
+        world: ExchangeControl,
     ) -> None:
         self._world = world
         self._venue = venue

@@ -23,7 +23,7 @@ _REFUSALS = frozenset({0, -2014, -2015})
 _LIMIT_FIELDS = ("enabled", "request_weight", "raw_requests", "orders_10s", "orders_day", "ban_after")
 
 
-class World:
+class ExchangeChanges:
     """The changes in force. `restore` has to be called before anybody is served."""
 
     def __init__(self, venue: Venue, keys: Keys, limits: Limits) -> None:

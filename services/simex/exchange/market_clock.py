@@ -12,7 +12,7 @@ BATCH_EVENTS = 200
 _MAX_LAG_NS = 1_000_000_000  # what a process that was suspended or overloaded makes up for at most
 
 
-class Pump:
+class MarketClock:
     """One market's clock. `speed` is market seconds per second."""
 
     def __init__(self, venue: Venue, symbol: str, speed: Decimal, clock_ms: Callable[[], int]) -> None:

@@ -7,7 +7,7 @@ from simex.faults.visibility import Visibility
 from simex.market_data.record import PublicRecord
 
 
-class Wiping:
+class Reset:
     """All that has to forget at once."""
 
     def __init__(self, venue: Venue, record: PublicRecord, visibility: Visibility, sockets: StreamFaults) -> None:

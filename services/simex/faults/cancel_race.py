@@ -10,7 +10,7 @@ from simex.protocol.formats import market_id
 from simex.protocol.params import Params
 
 
-class Crossing:
+class CancelRace:
     """Finds the order that a cancel names, and lets the others trade it."""
 
     def __init__(self, venue: Venue) -> None:

@@ -13,7 +13,7 @@ from simex.faults.kinds import ANY, FORMS, Fault, Occasion
 
 
 @dataclass(slots=True)
-class Standing:
+class ActiveFault:
     """A fault in force: its id, how much has matched it, and how often it has struck."""
 
     id: int
@@ -32,13 +32,13 @@ class FaultPlan:
     """The faults in force, oldest first. It is kept in memory only."""
 
     seed: int = 0
-    _faults: dict[int, Standing] = field(default_factory=dict[int, Standing])
+    _faults: dict[int, ActiveFault] = field(default_factory=dict[int, ActiveFault])
     _last_id: int = 0
 
     def add(self, fault: Fault) -> int:
         """Puts a fault in force, behind the others; its id."""
         self._last_id += 1
-        self._faults[self._last_id] = Standing(self._last_id, fault)
+        self._faults[self._last_id] = ActiveFault(self._last_id, fault)
         return self._last_id
 
     def clear(self, ids: Collection[int] = ()) -> int:
@@ -47,7 +47,7 @@ class FaultPlan:
         return len(gone)
 
     @property
-    def faults(self) -> list[Standing]:
+    def faults(self) -> list[ActiveFault]:
         """Every fault in force or spent, oldest first."""
         return list(self._faults.values())
 
@@ -62,7 +62,7 @@ class FaultPlan:
                 return each.fault
         return None
 
-    def _fires(self, standing: Standing) -> bool:
+    def _fires(self, standing: ActiveFault) -> bool:
         standing.matched += 1
         if standing.matched <= standing.fault.skip:
             return False
@@ -73,7 +73,7 @@ class FaultPlan:
         return True
 
 
-def _concerns(standing: Standing, occasion: Occasion, where: str, account: str, now_ms: int) -> bool:
+def _concerns(standing: ActiveFault, occasion: Occasion, where: str, account: str, now_ms: int) -> bool:
     fault = standing.fault
     if FORMS[fault.kind].occasion is not occasion or standing.spent:
         return False

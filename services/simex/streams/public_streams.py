@@ -18,7 +18,7 @@ from simex.market_data.record import PublicRecord
 from simex.protocol.formats import Json, market_id
 from simex.streams.connection import Connection
 from simex.streams.subscription_requests import answer
-from simex.streams.subscriptions import MOST_STREAMS, Audience, Listener
+from simex.streams.subscriptions import MOST_STREAMS, Listener, Subscriptions
 from simex.streams.timed_streams import TICK_SECONDS, TimedStreams
 
 
@@ -30,7 +30,7 @@ class PublicStreams:
         self._clock_ms = clock_ms
         self._ids = {symbol: market_id(symbol) for symbol in venue.listings}
         self._markets = {symbol: PublicMarket(symbol, venue, record) for symbol in venue.listings}
-        self._audience = Audience()
+        self._audience = Subscriptions()
         self._timed = TimedStreams(self._markets, self._audience)
         self._listeners: set[Listener] = set()
         self._best: dict[str, Json] = {}  # the quotes that were told last

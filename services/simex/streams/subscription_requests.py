@@ -8,7 +8,7 @@ import json
 import re
 
 from simex.protocol.formats import Json
-from simex.streams.subscriptions import Audience, Listener
+from simex.streams.subscriptions import Listener, Subscriptions
 
 _ID = re.compile(r"[a-zA-Z0-9-]{0,36}")  # "alphanumeric strings", and Binance's own clients send UUIDs
 _METHODS = ("SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
@@ -22,7 +22,7 @@ class _StreamError(Exception):
         self.error: Json = {"code": code, "msg": message}
 
 
-def answer(audience: Audience, listener: Listener, text: str) -> Json:
+def answer(audience: Subscriptions, listener: Listener, text: str) -> Json:
     """Does what the client asks for, or says why not; either way its id comes back, if it is one."""
     request_id: object = None
     try:
@@ -33,7 +33,7 @@ def answer(audience: Audience, listener: Listener, text: str) -> Json:
         return {"error": refused.error, "id": request_id}
 
 
-def _run(audience: Audience, listener: Listener, request: Json) -> object:
+def _run(audience: Subscriptions, listener: Listener, request: Json) -> object:
     params = request.get("params", [])
     match request["method"]:
         case "SUBSCRIBE":

@@ -17,7 +17,7 @@ class Listener:
         self.streams: dict[str, None] = {}  # in the order in which they were subscribed
 
 
-class Audience:
+class Subscriptions:
     """Every listener by stream. A stream that does not exist is silent, as on Binance."""
 
     def __init__(self) -> None:

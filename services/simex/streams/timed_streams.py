@@ -10,7 +10,7 @@ from simex.market_data.market import PublicMarket
 from simex.market_data.payloads import depth
 from simex.protocol.formats import Json, market_id
 from simex.protocol.kline_intervals import INTERVALS, Interval
-from simex.streams.subscriptions import Audience
+from simex.streams.subscriptions import Subscriptions
 
 TICK_SECONDS = 0.1
 _SECOND, _TWO_SECONDS = 10, 20  # in ticks
@@ -23,7 +23,7 @@ _MOST_KLINES = 100  # of a stream at once, where a process was suspended and man
 class TimedStreams:
     """Sends what is due at each tick, to whoever listens; what nobody hears is not put together."""
 
-    def __init__(self, markets: Mapping[str, PublicMarket], audience: Audience) -> None:
+    def __init__(self, markets: Mapping[str, PublicMarket], audience: Subscriptions) -> None:
         self._markets = {market_id(symbol).lower(): market for symbol, market in markets.items()}
         self._audience = audience
         self._ticks = 0
