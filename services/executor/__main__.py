@@ -14,7 +14,7 @@ from executor.config import Settings, VenueSettings, read_settings
 from executor.ledger.opening import Ledger, open_ledger
 from executor.ledger.writer import LeaseTakenError
 from executor.metrics import metrics
-from executor.service import Executor, Pace
+from executor.service import Executor, ExecutorLimits
 from executor.venue.ccxt.client import make_client
 from executor.venue.ccxt.venue import CcxtVenue
 from executor.venue.clock import VenueClock, unix_ms
@@ -71,7 +71,7 @@ async def _serve(settings: Settings, ledger: Ledger) -> int:
     client = make_client(settings.venue)
     venue = CcxtVenue(client, settings.venue.request_window_ms, weights)
     _log.info("venue %s: %s", settings.venue.exchange, settings.venue.known_from)
-    pace = Pace(
+    pace = ExecutorLimits(
         poll_interval_ms=settings.poll_interval_ms,
         visibility_lag_ms=settings.venue.visibility_lag_ms,
         order_gone_after_ms=settings.order_gone_after_ms,

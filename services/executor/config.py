@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from executor.ledger.opening import sqlite_url
 from executor.venue.limits.rate_limit import DEFAULT_SHARE, LARGEST_SHARE, LEAST_SHARE, RateLimit
-from executor.venue.profile_policy import find_row, policy, row_name
+from executor.venue.profile_policy import find_profile, policy, profile_name
 from griddb.urls import DatabaseSettings, read_database
 from gridservice.config_file import MISSING, ConfigError, Table
 from gridservice.data_folder import usable_folder
@@ -145,7 +145,7 @@ def read_venue(venue: Table, environment: Mapping[str, str], chosen_row: str = "
         raise ConfigError(venue.field("base_url"), base_url, "give a URL such as http://127.0.0.1:8080")
     local = is_loopback(parts.hostname or "")
     exchange, sandbox = venue.text("exchange"), venue.flag("sandbox", default=False)
-    row = find_row(chosen_row, row_name(exchange, sandbox=sandbox, moved=bool(base_url), local=local), exchange)
+    row = find_profile(chosen_row, profile_name(exchange, sandbox=sandbox, moved=bool(base_url), local=local), exchange)
     known = policy(row, exchange)
     lag_ms = max(_LOCAL_LAG_MS if local else _REAL_LAG_MS, known.least_lag_ms)
     return VenueSettings(

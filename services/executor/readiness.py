@@ -12,7 +12,7 @@ _log = logging.getLogger(__name__)
 _SECOND_BOT = "find and stop the second bot (or the hand) that uses this prefix"
 
 
-class Standing:
+class Readiness:
     """Starts not ready. `own_order_unknown` is not taken back before a restart, but by an adoption.
 
     `away` tells why the ledger's database does not answer: what comes meanwhile is refused instead of left waiting.
@@ -25,7 +25,7 @@ class Standing:
         self.trouble = ""
         self._remedy = ""
 
-    def own_order_unknown(self, sentence: str, remedy: str = _SECOND_BOT) -> None:
+    def stop_for_unexplained_order(self, sentence: str, remedy: str = _SECOND_BOT) -> None:
         """The venue shows an order of ours that the ledger cannot explain. `remedy` comes before a restart."""
         if not self.trouble:
             _log.error("no more requests are taken: %s", sentence)

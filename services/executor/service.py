@@ -11,26 +11,26 @@ from typing import Any
 
 from executor.dispatch.batches import Batches
 from executor.dispatch.canceller import Canceller
-from executor.dispatch.in_flight import Flight
+from executor.dispatch.in_flight import InFlight
 from executor.dispatch.placer import Placer
 from executor.dispatch.sender import Sender
 from executor.ledger import pruning, requests
 from executor.ledger.action_status import ActionStatus
 from executor.ledger.opening import Ledger
-from executor.readiness import Standing
-from executor.resolution.forgotten import Forgotten
+from executor.readiness import Readiness
+from executor.resolution.forgotten import ForgottenOrders
 from executor.resolution.lookup import LookUp
-from executor.resolution.operator_resolution import LastResort
+from executor.resolution.operator_resolution import OperatorResolution
 from executor.resolution.resolver import Resolver
 from executor.updates.account_poll import AccountPoll
-from executor.updates.change_signal import Bell
+from executor.updates.change_signal import ChangeSignal
 from executor.updates.conditions import ConditionsReader
-from executor.updates.history_import import Adoption
+from executor.updates.history_import import HistoryImport
 from executor.updates.recorder import Recorder
 from executor.updates.stream_trust import StreamTrust
-from executor.updates.subscribers import Followers
-from executor.updates.symbol_readiness import Listing, not_listed_any_more, traded_before
-from executor.updates.symbol_watcher import Watch
+from executor.updates.subscribers import Subscribers
+from executor.updates.symbol_readiness import SymbolReadiness, not_listed_any_more, traded_before
+from executor.updates.symbol_watcher import SymbolWatcher
 from executor.updates.unreadable import Unreadables
 from executor.venue.book_reader import BookReader
 from executor.venue.clock import VenueClock
@@ -53,7 +53,7 @@ _PROBE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class ExecutorLimits:
     """How often the venue may be asked, and how late it may tell."""
 
     poll_interval_ms: int = 1_000
@@ -78,7 +78,7 @@ class Executor:
         ledger: Ledger,
         venue: Venue,
         symbols: tuple[str, ...],
-        pace: Pace,
+        pace: ExecutorLimits,
         clock: VenueClock,
         hide: Callable[[str], str] = str,
     ) -> None:
@@ -89,11 +89,11 @@ class Executor:
         self.venue = venue = observed(venue, self.venue_health, clock.local_ms)
         self.symbols = symbols
         self.clock = clock
-        self.bell = Bell()
-        self.flight = Flight()
-        self.followers = Followers()
-        self.standing = Standing(self.troubles, lambda: ledger.guard.away)
-        self.listing = Listing(symbols, self.troubles)
+        self.bell = ChangeSignal()
+        self.flight = InFlight()
+        self.followers = Subscribers()
+        self.standing = Readiness(self.troubles, lambda: ledger.guard.away)
+        self.listing = SymbolReadiness(symbols, self.troubles)
         self._pace = pace
         self.throttle = throttle = Throttle(_budget(pace, clock.local_ms()), clock.local_ms, clock.venue_ms)
         self._order_limit = OrderLimitTrouble(self.troubles, clock.local_ms)
@@ -106,7 +106,9 @@ class Executor:
         )
         self.conditions = ConditionsReader(ledger, venue, self.reader, self.books)
         look_up = LookUp(venue, self.reader, clock, pace.visibility_lag_ms)
-        self.forgotten = Forgotten(self.troubles, clock.local_ms, pace.order_gone_after_ms, pace.visibility_lag_ms)
+        self.forgotten = ForgottenOrders(
+            self.troubles, clock.local_ms, pace.order_gone_after_ms, pace.visibility_lag_ms
+        )
         self.recorder = Recorder(ledger, venue, self.reader, clock, self.bell, self.standing, self.forgotten)
         self.resolver = Resolver(
             ledger,
@@ -119,10 +121,10 @@ class Executor:
             self.standing,
             pace.resolve_pause_ms,
         )
-        self.adoption = Adoption(
+        self.adoption = HistoryImport(
             ledger, venue, self.reader, self.recorder, clock, self.standing, pace.visibility_lag_ms
         )
-        self.last_resort = LastResort(
+        self.last_resort = OperatorResolution(
             ledger, look_up, self.resolver, clock, self.bell, venue, self.reader, self.forgotten
         )
         self._unreadables = Unreadables(ledger, self.troubles)
@@ -197,8 +199,8 @@ class Executor:
         await self.adoption.close()
         await self.venue.close()
 
-    def _watch(self, symbol: str) -> Watch:
-        return Watch(
+    def _watch(self, symbol: str) -> SymbolWatcher:
+        return SymbolWatcher(
             symbol,
             self.ledger,
             self.venue,
@@ -233,7 +235,7 @@ class Executor:
     def _loops(self) -> list[Coroutine[Any, Any, None]]:
         return [
             self._keep_time(),
-            self._keep_house(),
+            self._prune_periodically(),
             self._keep_list(),
             self._keep_asking(),
             self._poll.poll_for_ever(),
@@ -290,7 +292,7 @@ class Executor:
         for symbol, action in await self.ledger.writer.run(requests.in_status, ActionStatus.SENDING):
             await self._sender.recover(symbol, action)
 
-    async def _keep_house(self) -> None:
+    async def _prune_periodically(self) -> None:
         while True:
             try:
                 before_ms = self.clock.local_ms() - self._pace.keep_finished_ms
@@ -313,7 +315,7 @@ class Executor:
                 _log.warning("the venue's clock could not be read: %s", error)
 
 
-def _budget(pace: Pace, now_ms: int) -> Budget:
+def _budget(pace: ExecutorLimits, now_ms: int) -> Budget:
     rate = pace.requests_per_second
     bucket = None if rate is None else TokenBucket(rate, pace.burst, now_ms)
     budget = Budget(share_percent=pace.weight_share_percent, pace=bucket)

@@ -16,7 +16,7 @@ from executor.config import read_venue
 from executor.venue.ccxt.client import make_client
 from executor.venue.ccxt.venue import CcxtVenue
 from executor.venue.clock import unix_ms
-from executor.venue.profile import Repeat, Source, VenueRow, packaged_row, read_row
+from executor.venue.profile import Repeat, Source, VenueProfile, packaged_profile, read_profile
 from gridcore.model.actions import PlaceOrder
 from gridcore.model.orders import OrderType, Role, Side
 from gridctl.commands.conformance import Options, run_conformance
@@ -73,7 +73,7 @@ async def place_by_hand(simex: SimexHandle) -> None:
     await venue.close()
 
 
-def lasting(row: VenueRow) -> VenueRow:
+def lasting(row: VenueProfile) -> VenueProfile:
     """A row without what differs from one measurement to the next."""
     return replace(row, as_of="", ccxt="", delays=(), visibility_lag_ms=None)
 
@@ -86,7 +86,7 @@ async def test_simex_does_what_its_row_says_and_one_order_alone_trades(
 
     code = await run_conformance(Options("simex", simex.http_url, samples=3, out=out), terminal.screen)
 
-    row, known = read_row(out), packaged_row("simex")
+    row, known = read_profile(out), packaged_profile("simex")
     assert code == 0, terminal.text
     assert known is not None
     assert lasting(row) == lasting(known), REGENERATE
@@ -103,7 +103,7 @@ async def test_what_was_found_is_shown_and_is_what_simex_does(
     out = tmp_path / "simex.toml"
     await run_conformance(Options("simex", simex.http_url, samples=1, out=out), terminal.screen)
 
-    row = read_row(out)
+    row = read_profile(out)
     repeated = (row.repeated_id.open, row.repeated_id.filled, row.repeated_id.cancelled)
     assert repeated == (Repeat.REFUSED, Repeat.ACCEPTED, Repeat.ACCEPTED)
     assert row.client_id is not None
@@ -137,7 +137,7 @@ async def test_a_simex_that_hides_new_orders_is_measured_to_do_so(
     out = tmp_path / "row.toml"
     assert await run_conformance(Options("simex", simex.http_url, samples=1, out=out), terminal.screen) == 0
 
-    row = read_row(out)
+    row = read_profile(out)
     assert len(row.delays) == 6
     assert all(delay.median_ms >= 350 and delay.missed == 0 for delay in row.delays), row.delays
     assert (row.visibility_lag_ms or 0) >= 700
@@ -220,4 +220,4 @@ async def test_it_starts_a_simex_of_its_own_and_shows_it_no_real_key(
         monkeypatch.setenv(name, "real")
     out = tmp_path / "row.toml"
     assert await run_conformance(Options("simex", samples=1, out=out), terminal.screen) == 0, terminal.text
-    assert read_row(out).venue == "simex"
+    assert read_profile(out).venue == "simex"

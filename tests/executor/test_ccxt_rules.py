@@ -8,7 +8,7 @@ import pytest
 
 from executor.venue.ccxt.fees import FRESH_MS, FeeReader, Fees, of_commission
 from executor.venue.ccxt.market_rules import market_rules
-from executor.venue.market_refresh import EVERY_MS, SOON_MS, RulesAge
+from executor.venue.market_refresh import EVERY_MS, SOON_MS, MarketRefresh
 from executor.venue.port import Refusal
 from gridcore.model.market_rules import PriceRange
 
@@ -204,7 +204,7 @@ async def test_fees_are_asked_for_once_in_a_while() -> None:
 
 
 def test_rules_are_read_again_every_so_often_and_soon_after_a_refusal_that_they_may_explain() -> None:
-    age = RulesAge()
+    age = MarketRefresh()
     assert not age.due(0), "the connecting has read them"
     age.read(0)
 

@@ -10,10 +10,10 @@ import pytest
 
 from executor.venue.clock import VenueClock
 from executor.venue.conformance import id_rules, visibility
-from executor.venue.conformance.client_ids import Names
+from executor.venue.conformance.client_ids import ProbeIds
 from executor.venue.conformance.expiry import requests_expire
-from executor.venue.conformance.probe_trader import BrokenOffError, Hand, NoMeasurementError, Send, Timer
-from executor.venue.conformance.worst_case_cost import Stakes
+from executor.venue.conformance.probe_trader import BrokenOffError, NoMeasurementError, ProbeTrader, Send, Timer
+from executor.venue.conformance.worst_case_cost import WorstCaseCost
 from executor.venue.port import OutcomeUnknownError, ReadFailedError, Refusal, RefusedError, VenueOrder
 from executor.venue.profile import ClientIds, Repeat
 from gridcore.model.actions import PlaceOrder
@@ -22,18 +22,18 @@ from gridcore.model.orders import OrderStatus
 from gridtesting.fakes.venue import RULES, FakeVenue, Fault, ManualClock
 
 SYMBOL = "BTC/USDT"
-STAKES = Stakes(RULES, ask=Decimal(60_000), free_quote=Decimal(1_000))
+STAKES = WorstCaseCost(RULES, ask=Decimal(60_000), free_quote=Decimal(1_000))
 
 
-def hand_on(venue: FakeVenue, clock: ManualClock, stopping: Callable[[], bool] = lambda: False) -> Hand:
+def hand_on(venue: FakeVenue, clock: ManualClock, stopping: Callable[[], bool] = lambda: False) -> ProbeTrader:
     async def pause(ms: int) -> None:
         clock.advance(ms)
 
-    return Hand(venue, VenueClock(clock), STAKES, timer=Timer(clock, pause), stopping=stopping)
+    return ProbeTrader(venue, VenueClock(clock), STAKES, timer=Timer(clock, pause), stopping=stopping)
 
 
 @pytest.fixture
-def hand(venue: FakeVenue, clock: ManualClock) -> Hand:
+def hand(venue: FakeVenue, clock: ManualClock) -> ProbeTrader:
     return hand_on(venue, clock)
 
 
@@ -55,7 +55,7 @@ class PickyVenue(FakeVenue):
         )
 
 
-async def test_a_venue_that_hides_new_orders_is_measured_to_do_so(venue: FakeVenue, hand: Hand) -> None:
+async def test_a_venue_that_hides_new_orders_is_measured_to_do_so(venue: FakeVenue, hand: ProbeTrader) -> None:
     quick = await visibility.order_delays(hand, 3)
     venue.hide_new_orders_ms = 700
     slow = await visibility.order_delays(hand, 3)
@@ -66,14 +66,14 @@ async def test_a_venue_that_hides_new_orders_is_measured_to_do_so(venue: FakeVen
     assert visibility.lag_ms(slow) == 2 * max(delay.worst_ms for delay in slow)
 
 
-async def test_an_order_that_is_not_shown_in_time_is_counted_as_missed(venue: FakeVenue, hand: Hand) -> None:
+async def test_an_order_that_is_not_shown_in_time_is_counted_as_missed(venue: FakeVenue, hand: ProbeTrader) -> None:
     venue.hide_new_orders_ms = 10 * visibility.LONGEST_MS
     delays = await visibility.order_delays(hand, 1)
     assert [(delay.worst_ms, delay.missed) for delay in delays] == [(visibility.LONGEST_MS, 1)] * 4
 
 
 async def test_a_look_up_that_is_not_offered_is_left_out_and_one_that_fails_once_is_not(
-    venue: FakeVenue, hand: Hand, monkeypatch: pytest.MonkeyPatch
+    venue: FakeVenue, hand: ProbeTrader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def not_offered(symbol: str, since_ms: int, until_ms: int) -> list[VenueOrder]:
         raise ReadFailedError("NotSupported: okx fetchOrders() is not supported yet")
@@ -86,7 +86,7 @@ async def test_a_look_up_that_is_not_offered_is_left_out_and_one_that_fails_once
 
 
 async def test_a_repeated_id_is_seen_to_be_refused_while_open_and_taken_again_afterwards(
-    venue: FakeVenue, hand: Hand
+    venue: FakeVenue, hand: ProbeTrader
 ) -> None:
     filled = await hand.place(hand.far())
     venue.fill(filled.client_order_id)
@@ -98,7 +98,7 @@ async def test_a_repeated_id_is_seen_to_be_refused_while_open_and_taken_again_af
 
 
 async def test_a_venue_that_answers_with_the_first_order_is_seen_to(
-    venue: FakeVenue, hand: Hand, monkeypatch: pytest.MonkeyPatch
+    venue: FakeVenue, hand: ProbeTrader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = venue.place
 
@@ -111,7 +111,7 @@ async def test_a_venue_that_answers_with_the_first_order_is_seen_to(
     assert resting(venue) == []
 
 
-async def test_what_came_of_a_repeated_id_is_not_guessed(venue: FakeVenue, hand: Hand) -> None:
+async def test_what_came_of_a_repeated_id_is_not_guessed(venue: FakeVenue, hand: ProbeTrader) -> None:
     venue.faults.extend([None, Fault.TIMEOUT_AFTER])
     first = await hand.place(hand.far())
     venue.end(first.client_order_id)
@@ -159,7 +159,7 @@ def signing(venue: FakeVenue, rule: Callable[[int], bool], reason: Refusal = Ref
 )
 async def test_requests_expire_only_where_the_window_alone_decides(
     venue: FakeVenue,
-    hand: Hand,
+    hand: ProbeTrader,
     long_rule: Callable[[int], bool],
     short_rule: Callable[[int], bool],
     reason: Refusal,
@@ -170,7 +170,7 @@ async def test_requests_expire_only_where_the_window_alone_decides(
     assert resting(venue) == []
 
 
-async def test_an_order_whose_answer_was_lost_is_found_and_taken_down(venue: FakeVenue, hand: Hand) -> None:
+async def test_an_order_whose_answer_was_lost_is_found_and_taken_down(venue: FakeVenue, hand: ProbeTrader) -> None:
     venue.faults.append(Fault.TIMEOUT_AFTER)
     venue.hide_new_orders_ms = 2_000
     with pytest.raises(OutcomeUnknownError):
@@ -181,7 +181,7 @@ async def test_an_order_whose_answer_was_lost_is_found_and_taken_down(venue: Fak
 
 
 async def test_a_place_that_never_landed_is_in_doubt_until_its_window_has_passed(
-    venue: FakeVenue, hand: Hand, clock: ManualClock
+    venue: FakeVenue, hand: ProbeTrader, clock: ManualClock
 ) -> None:
     venue.faults.append(Fault.TIMEOUT_BEFORE)
     with pytest.raises(OutcomeUnknownError):
@@ -192,7 +192,7 @@ async def test_a_place_that_never_landed_is_in_doubt_until_its_window_has_passed
 
 
 async def test_an_adapter_that_stumbles_leaves_its_order_in_doubt(
-    venue: FakeVenue, hand: Hand, monkeypatch: pytest.MonkeyPatch
+    venue: FakeVenue, hand: ProbeTrader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = venue.place
 
@@ -207,13 +207,13 @@ async def test_an_adapter_that_stumbles_leaves_its_order_in_doubt(
     assert resting(venue) == []
 
 
-async def test_an_order_that_cannot_be_taken_down_is_named(venue: FakeVenue, hand: Hand) -> None:
+async def test_an_order_that_cannot_be_taken_down_is_named(venue: FakeVenue, hand: ProbeTrader) -> None:
     placed = await hand.place(hand.far())
     venue.faults.extend([Fault.REFUSED] * 1_000)
     assert await hand.clean_up() == [placed.client_order_id]
 
 
-async def test_cleaning_up_touches_no_order_of_others(venue: FakeVenue, hand: Hand) -> None:
+async def test_cleaning_up_touches_no_order_of_others(venue: FakeVenue, hand: ProbeTrader) -> None:
     venue.add_foreign(SYMBOL, replace(hand.far(), client_order_id="byhand"))
     await hand.place(hand.far())
     venue.faults.append(Fault.TIMEOUT_AFTER)
@@ -239,14 +239,14 @@ async def test_a_long_wait_is_broken_off_as_well(venue: FakeVenue, clock: Manual
     assert clock() - began_ms < 20_000
 
 
-async def test_a_venue_that_refuses_everything_is_not_measured(venue: FakeVenue, hand: Hand) -> None:
+async def test_a_venue_that_refuses_everything_is_not_measured(venue: FakeVenue, hand: ProbeTrader) -> None:
     venue.faults.append(Fault.UNREACHABLE)
     with pytest.raises(NoMeasurementError):
         await id_rules.client_ids(hand)
 
 
 async def test_a_look_up_that_is_refused_for_being_one_too_many_measures_nothing(
-    venue: FakeVenue, hand: Hand, monkeypatch: pytest.MonkeyPatch
+    venue: FakeVenue, hand: ProbeTrader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def limited(symbol: str) -> list[VenueOrder]:
         raise ReadFailedError("DDoSProtection: 429", blocked_until_ms=1)
@@ -260,7 +260,7 @@ async def test_places_keep_their_distance(venue: FakeVenue, clock: ManualClock) 
     async def pause(ms: int) -> None:
         clock.advance(ms)
 
-    hand = Hand(venue, VenueClock(clock), STAKES, timer=Timer(clock, pause), gap_ms=300)
+    hand = ProbeTrader(venue, VenueClock(clock), STAKES, timer=Timer(clock, pause), gap_ms=300)
     for _ in range(3):
         await hand.place(hand.far())
     times = [order.created_ms for order in venue.orders.values()]
@@ -284,7 +284,7 @@ def test_the_worst_cost_is_said_in_numbers() -> None:
 
 
 def test_names_are_new_of_the_length_asked_for_and_no_bots() -> None:
-    names = Names()
+    names = ProbeIds()
     made = [names.spell(LENGTH) for _ in range(200)]
     assert len(set(made)) == len(made)
     assert all(parse_client_order_id(name) is None or not name.startswith("g") for name in made)

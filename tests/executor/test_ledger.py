@@ -64,10 +64,10 @@ async def test_a_request_passes_through_its_whole_life(url: str, make_place: Mak
         run = ledger.writer.run
         await run(fences.raise_to, SYMBOL, 1, "state", "gtest0", 5)
         (action,) = (await accept(ledger.writer, "a", [place])).actions
-        begun = await run(outcomes.begin_sending, SYMBOL, 1, action, Signed(1_000, 5_000), 1_001)
+        begun = await run(outcomes.mark_sending, SYMBOL, 1, action, Signed(1_000, 5_000), 1_001)
         assert (begun.status, begun.timestamp_ms) == (ActionStatus.SENDING, 1_000)
         result = ActionResult(0, place.client_order_id, Outcome.ACCEPTED, "7", recorded_time_ms=12)
-        await run(outcomes.give, begun, result)
+        await run(outcomes.record_result, begun, result)
         assert await run(updates.append_trade, trade_of(place, "1", "0.5"), place.client_order_id, 13)
         assert not await run(updates.append_trade, trade_of(place, "1", "0.5"), place.client_order_id, 14)
         name = place.client_order_id
@@ -148,11 +148,11 @@ async def test_an_answer_once_given_is_frozen(url: str, make_place: MakePlace) -
     with open_ledger(url, 1) as ledger:
         run = ledger.writer.run
         (action,) = (await accept(ledger.writer, "a", [place])).actions
-        begun = await run(outcomes.begin_sending, SYMBOL, 1, action, Signed(1_000, 5_000), 1_001)
+        begun = await run(outcomes.mark_sending, SYMBOL, 1, action, Signed(1_000, 5_000), 1_001)
         unknown = ActionResult(0, place.client_order_id, Outcome.UNKNOWN, recorded_time_ms=3)
-        doubted = await run(outcomes.give, begun, unknown)
+        doubted = await run(outcomes.record_result, begun, unknown)
         late = ActionResult(0, place.client_order_id, Outcome.ACCEPTED, "7", recorded_time_ms=4)
-        assert (await run(outcomes.give, doubted, late)).result == unknown
+        assert (await run(outcomes.record_result, doubted, late)).result == unknown
         resolved = await run(transitions.move, doubted, ActionEvent.RESOLVE, result=late)
     assert (resolved.status, resolved.result) == (ActionStatus.DONE, unknown)
 
@@ -162,7 +162,7 @@ async def test_a_fence_between_acceptance_and_sending_wins(url: str, make_place:
         run = ledger.writer.run
         (action,) = (await accept(ledger.writer, "a", [make_place()])).actions
         await run(fences.raise_to, SYMBOL, 2, "state", "gtest0", 11)
-        begun = await run(outcomes.begin_sending, SYMBOL, 1, action, Signed(1_000, 5_000), 1_001)
+        begun = await run(outcomes.mark_sending, SYMBOL, 1, action, Signed(1_000, 5_000), 1_001)
     assert begun.result is not None
     assert (begun.status, begun.result.outcome) == (ActionStatus.DONE, Outcome.NOT_SENT)
 
@@ -181,7 +181,7 @@ def test_the_life_of_an_action_has_no_other_steps_than_its_table(status: ActionS
 async def test_an_action_is_never_sent_twice_by_the_table(url: str, make_place: MakePlace) -> None:
     with open_ledger(url, 1) as ledger:
         (action,) = (await accept(ledger.writer, "a", [make_place()])).actions
-        begun: LedgerAction = await ledger.writer.run(outcomes.begin_sending, SYMBOL, 1, action, Signed(1, 5_000), 1)
+        begun: LedgerAction = await ledger.writer.run(outcomes.mark_sending, SYMBOL, 1, action, Signed(1, 5_000), 1)
         with pytest.raises(ImpossibleActionError):
             await ledger.writer.run(transitions.move, begun, ActionEvent.SEND, signed=Signed(2))
 

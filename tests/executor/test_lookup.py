@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from executor.ledger.requests import Signed
-from executor.resolution.lookup import Absence, LookUp, Misfit
+from executor.resolution.lookup import Absence, LookUp, Mismatch
 from executor.venue.clock import VenueClock
 from executor.venue.limits.rate_limit import Budget
 from executor.venue.limits.throttle import Throttle
@@ -67,7 +67,7 @@ async def test_a_trade_alone_is_enough_to_find_its_order(clock: ManualClock, mak
     assert found.client_order_id == place.client_order_id
 
 
-@pytest.mark.parametrize(("passed_ms", "finding"), [(7_000, Absence.OPEN), (7_001, Absence.PROVED)])
+@pytest.mark.parametrize(("passed_ms", "finding"), [(7_000, Absence.OPEN), (7_001, Absence.CONCLUSIVE)])
 async def test_absence_is_proved_past_window_and_lag_and_not_before(
     venue: FakeVenue, clock: ManualClock, make_place: MakePlace, passed_ms: int, finding: Absence
 ) -> None:
@@ -95,7 +95,9 @@ async def test_absence_is_judged_by_the_window_that_was_signed(
     clock.advance(DAY_MS if proof_ms is None else proof_ms - 1)
     assert await look.find(SYMBOL, make_place(), signature) is Absence.OPEN
     clock.advance(1)
-    assert await look.find(SYMBOL, make_place(), signature) is (Absence.OPEN if proof_ms is None else Absence.PROVED)
+    assert await look.find(SYMBOL, make_place(), signature) is (
+        Absence.OPEN if proof_ms is None else Absence.CONCLUSIVE
+    )
 
 
 async def test_a_look_up_that_began_too_early_proves_nothing_however_long_it_takes(
@@ -113,7 +115,7 @@ async def test_a_look_up_that_began_too_early_proves_nothing_however_long_it_tak
     assert await look_up(venue, clock).find(SYMBOL, make_place(), signed(signed_ms)) is Absence.OPEN
 
 
-@pytest.mark.parametrize(("leap_ms", "finding"), [(-1, Absence.OPEN), (0, Absence.PROVED)])
+@pytest.mark.parametrize(("leap_ms", "finding"), [(-1, Absence.OPEN), (0, Absence.CONCLUSIVE)])
 async def test_a_clock_of_ours_that_leaps_ahead_proves_nothing_early(
     venue: FakeVenue, clock: ManualClock, make_place: MakePlace, leap_ms: int, finding: Absence
 ) -> None:
@@ -148,7 +150,7 @@ async def test_another_order_under_the_same_name_is_no_find(
 ) -> None:
     place = make_place(name="gtest0same")
     venue.add_foreign(SYMBOL, make_place(name="gtest0same", **change))
-    assert isinstance(await look_up(venue, clock).find(SYMBOL, place, signed(clock())), Misfit)
+    assert isinstance(await look_up(venue, clock).find(SYMBOL, place, signed(clock())), Mismatch)
 
 
 async def test_an_older_order_under_the_same_name_is_no_find(
@@ -157,7 +159,7 @@ async def test_an_older_order_under_the_same_name_is_no_find(
     place = make_place()
     venue.add_foreign(SYMBOL, place)
     clock.advance(1_001)
-    assert isinstance(await look_up(venue, clock).find(SYMBOL, place, signed(clock())), Misfit)
+    assert isinstance(await look_up(venue, clock).find(SYMBOL, place, signed(clock())), Mismatch)
 
 
 async def test_the_order_of_an_id_is_held_against_the_place(
@@ -169,7 +171,7 @@ async def test_the_order_of_an_id_is_held_against_the_place(
     assert await look.find_by_id(SYMBOL, place, signed(clock()), order.exchange_order_id) == order
     assert await look.find_by_id(SYMBOL, place, signed(clock()), "77") is None
     for other in (make_place(name=place.client_order_id, price="101"), make_place(), make_place(quantity="2")):
-        assert isinstance(await look.find_by_id(SYMBOL, other, signed(clock()), order.exchange_order_id), Misfit)
+        assert isinstance(await look.find_by_id(SYMBOL, other, signed(clock()), order.exchange_order_id), Mismatch)
 
 
 @pytest.mark.parametrize("sent_ago_ms", [-1_001, 7_001])
@@ -181,5 +183,5 @@ async def test_an_order_that_was_created_out_of_its_time_does_not_fit(
     found = await look_up(venue, clock).find_by_id(
         SYMBOL, place, signed(clock() - sent_ago_ms), order.exchange_order_id
     )
-    assert isinstance(found, Misfit)
+    assert isinstance(found, Mismatch)
     assert str(order.created_ms) in found.differences

@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from executor.dispatch.sender import Sender
 from executor.ledger import fences, updates
 from executor.ledger.opening import Ledger, open_ledger
-from executor.ledger.operator_evidence import Evidence, Word
+from executor.ledger.operator_evidence import OperatorStatement, StatementKind
 from executor.ledger.requests import LedgerAction, NewRequest
 from executor.resolution.lookup import LookUp
 from executor.service import Executor
@@ -189,9 +189,9 @@ class ExecutorMachine(RuleBasedStateMachine):
         """As one would who sees the venue's own page; a request that is still under way is waited for."""
         shown = self.venue.named(name)
         self.venue.deliver()
-        placed = Evidence.PLACED if shown else Evidence.NEVER_PLACED
+        placed = StatementKind.PLACED if shown else StatementKind.NEVER_PLACED
         number = shown[0].exchange_order_id if shown else ""
-        word = Word(f"w{next(self.numbers)}", SYMBOL, name, placed, number, "ann", "seen")
+        word = OperatorStatement(f"w{next(self.numbers)}", SYMBOL, name, placed, number, "ann", "seen")
         if self.venue.named(name) == shown:
             with contextlib.suppress(FailedPrecondition):  # too early, or evidence came first
                 self.runner.run(self.executor.last_resort.resolve(word))

@@ -4,8 +4,8 @@ import logging
 
 import pytest
 
-from executor.readiness import Standing
-from executor.updates.failure_log import FirstFailure
+from executor.readiness import Readiness
+from executor.updates.failure_log import FailureLog
 from executor.venue.health import GRACE_MS, VenueHealth
 from executor.venue.port import (
     ClockRefusedError,
@@ -221,15 +221,15 @@ def test_what_comes_up_again_is_not_logged_again(
 
 
 def test_an_order_of_ours_that_the_ledger_does_not_know_is_a_trouble_until_it_is_adopted(troubles: Troubles) -> None:
-    standing = Standing(troubles)
-    standing.own_order_unknown("order 7 bears our id")
+    standing = Readiness(troubles)
+    standing.stop_for_unexplained_order("order 7 bears our id")
     assert kinds(troubles) == [(Kind.SECOND_BOT, "")]
     standing.own_orders_known()
     assert kinds(troubles) == []
 
 
 def test_what_fails_again_and_again_is_a_warning_once_until_it_succeeds(caplog: pytest.LogCaptureFixture) -> None:
-    failure = FirstFailure(logging.getLogger("executor"))
+    failure = FailureLog(logging.getLogger("executor"))
     with caplog.at_level(logging.DEBUG, "executor"):
         for _ in range(3):
             failure.failed("no answer")

@@ -15,11 +15,11 @@ from executor.venue.profile import (
     Repeat,
     RepeatedId,
     Source,
-    VenueRow,
-    packaged_row,
-    packaged_rows,
-    read_row,
-    row_values,
+    VenueProfile,
+    packaged_profile,
+    packaged_profiles,
+    profile_values,
+    read_profile,
 )
 from executor.venue.profile_page import page
 from executor.venue.profile_policy import policy
@@ -34,16 +34,16 @@ from simex.protocol.params import Params
 DOCUMENT = Path(__file__).parents[2] / "docs" / "venues.md"
 LIMITS = LimitSettings()
 KEYS = {"GRIDWRIGHT_API_KEY": "the-key", "GRIDWRIGHT_API_SECRET": "the-secret"}
-OKX = VenueRow("okx", "okx", Source.MEASURED, "2026-11-21", client_id=ClientIds(1, 32, "A-Z a-z 0-9"))
+OKX = VenueProfile("okx", "okx", Source.MEASURED, "2026-11-21", client_id=ClientIds(1, 32, "A-Z a-z 0-9"))
 
 
-def written(row: VenueRow, folder: Path) -> Path:
+def written(row: VenueProfile, folder: Path) -> Path:
     path = folder / f"{row.venue}.toml"
-    path.write_text(to_toml(row_values(row)), encoding="utf-8")
+    path.write_text(to_toml(profile_values(row)), encoding="utf-8")
     return path
 
 
-def started(tmp_path: Path, row: VenueRow | str = "", **venue: Any) -> Settings:
+def started(tmp_path: Path, row: VenueProfile | str = "", **venue: Any) -> Settings:
     chosen = row if isinstance(row, str) else str(written(row, tmp_path))
     executor = {"data_dir": str(tmp_path)} | ({"venue_row": chosen} if chosen else {})
     values = {"venue": {"exchange": "okx"} | venue, "executor": executor, "grids": [{"symbol": "BTC/USDT"}]}
@@ -51,18 +51,18 @@ def started(tmp_path: Path, row: VenueRow | str = "", **venue: Any) -> Settings:
 
 
 def test_the_page_is_what_the_rows_give() -> None:
-    assert DOCUMENT.read_text(encoding="utf-8") == page(packaged_rows()), (
+    assert DOCUMENT.read_text(encoding="utf-8") == page(packaged_profiles()), (
         "run: python -m executor.venue.profile_page > docs/venues.md"
     )
 
 
-@pytest.mark.parametrize("row", packaged_rows(), ids=lambda row: row.venue)
-def test_a_row_is_read_as_it_was_written(row: VenueRow, tmp_path: Path) -> None:
-    assert read_row(written(row, tmp_path)) == row
+@pytest.mark.parametrize("row", packaged_profiles(), ids=lambda row: row.venue)
+def test_a_row_is_read_as_it_was_written(row: VenueProfile, tmp_path: Path) -> None:
+    assert read_profile(written(row, tmp_path)) == row
 
 
 def test_what_nobody_has_measured_is_said_to_be_documented() -> None:
-    sources = {row.venue: row.source for row in packaged_rows()}
+    sources = {row.venue: row.source for row in packaged_profiles()}
     assert sources == {"binance": Source.DOCUMENTED, "simex": Source.MEASURED}
 
 
@@ -157,9 +157,9 @@ def test_a_row_that_cannot_be_chosen_is_refused(chosen: str, sentence: str, tmp_
 )
 def test_a_row_that_cannot_be_understood_is_refused(change: dict[str, Any], sentence: str, tmp_path: Path) -> None:
     path = tmp_path / "okx.toml"
-    path.write_text(to_toml(row_values(OKX) | change), encoding="utf-8")
+    path.write_text(to_toml(profile_values(OKX) | change), encoding="utf-8")
     with pytest.raises(ConfigError, match=re.escape(sentence)):
-        read_row(path)
+        read_profile(path)
 
 
 def test_the_page_says_what_is_not_known_and_what_was_not_shown() -> None:
@@ -180,7 +180,7 @@ def test_a_policy_without_a_row_expires_requests_on_binance_alone() -> None:
 
 @pytest.mark.parametrize(("row", "exchange"), [("binance", "binance"), ("simex", "binance"), (None, "binance")])
 def test_binance_its_test_network_and_simex_charge_what_the_table_says(row: str | None, exchange: str) -> None:
-    known = policy(None if row is None else packaged_row(row), exchange)
+    known = policy(None if row is None else packaged_profile(row), exchange)
     ours = RequestWeights(known.weights)
     compared = 0
     for name, weigh in WEIGHTS.items():

@@ -16,12 +16,12 @@ from urllib.parse import urlsplit
 from rich.table import Table as Grid
 
 from executor.config import VenueSettings, is_loopback, read_venue
-from executor.venue.conformance.measure import Bench, bench, measure, refuse_poverty
+from executor.venue.conformance.measure import Session, check_balance, measure, open_session
 from executor.venue.conformance.probe_trader import BrokenOffError, NoMeasurementError
 from executor.venue.port import UnknownSymbolError, VenueError
-from executor.venue.profile import VenueRow, row_values
+from executor.venue.profile import VenueProfile, profile_values
 from executor.venue.profile_page import FACTS, worst
-from executor.venue.profile_policy import SIMEX, row_name
+from executor.venue.profile_policy import SIMEX, profile_name
 from gridctl.view.screen import Screen
 from griddeploy.free_ports import free_ports
 from griddeploy.process.child import Child, Service, last_line
@@ -64,7 +64,7 @@ async def run_conformance(options: Options, screen: Screen) -> int:
             options = replace(options, url=await stack.enter_async_context(_own_simex(options.symbol)))
         settings, gap_ms = _settings(options), 0 if options.harmless else _GAP_MS
         try:
-            ready = await stack.enter_async_context(bench(settings, options.symbol, stop.is_set, gap_ms))
+            ready = await stack.enter_async_context(open_session(settings, options.symbol, stop.is_set, gap_ms))
             return await _run(ready, options, screen)
         except UnknownSymbolError as error:
             raise ConfigError("--symbol", options.symbol, str(error)) from None
@@ -90,12 +90,12 @@ def _settings(options: Options) -> VenueSettings:
     return read_venue(venue, {} if options.harmless else os.environ)
 
 
-async def _run(ready: Bench, options: Options, screen: Screen) -> int:
+async def _run(ready: Session, options: Options, screen: Screen) -> int:
     if not options.harmless:
         screen.say(ready.stakes.worst_cost)
         if not options.yes:
             raise ConfigError("--yes", MISSING, "nothing was sent; give it to go on")
-    refuse_poverty(ready.stakes)
+    check_balance(ready.stakes)
     try:
         row = await measure(ready, _name(options), options.samples, screen.say)
     except BrokenOffError:
@@ -114,16 +114,16 @@ def _name(options: Options) -> str:
     if options.exchange == SIMEX:
         return SIMEX
     url = bool(options.url)
-    return row_name(options.exchange, sandbox=options.sandbox, moved=url, local=url) or f"{options.exchange}-moved"
+    return profile_name(options.exchange, sandbox=options.sandbox, moved=url, local=url) or f"{options.exchange}-moved"
 
 
-async def _clean_up(ready: Bench, screen: Screen) -> None:
+async def _clean_up(ready: Session, screen: Screen) -> None:
     left = await ready.hand.clean_up()
     if left:
         screen.say(f"look for these client ids on the venue and cancel them by hand: {', '.join(left)}")
 
 
-def show(row: VenueRow, screen: Screen) -> None:
+def show(row: VenueProfile, screen: Screen) -> None:
     """The row as tables."""
     facts = _grid(f"what {row.venue} does", "", "found")
     for fact in FACTS:
@@ -138,11 +138,11 @@ def show(row: VenueRow, screen: Screen) -> None:
         screen.show(table)
 
 
-def write(row: VenueRow, out: Path) -> None:
+def write(row: VenueProfile, out: Path) -> None:
     """The row as the file that an executor reads. Raises OSError where it cannot be written."""
     out.parent.mkdir(parents=True, exist_ok=True)
     head = f"# What {row.venue} did on {row.as_of}, as `gridwright conformance` saw it; docs/venues.md explains.\n"
-    out.write_text(head + to_toml(row_values(row)), encoding="utf-8")
+    out.write_text(head + to_toml(profile_values(row)), encoding="utf-8")
 
 
 def _grid(title: str, *columns: str) -> Grid:

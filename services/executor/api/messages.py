@@ -1,8 +1,8 @@
 """The ledger's records as the contract's messages."""
 
 from executor.ledger.checkpoints import Checkpoint
-from executor.ledger.operator_evidence import Evidence, GivenWord, Word
-from executor.ledger.order_view import LedgerView, OrderStory
+from executor.ledger.operator_evidence import OperatorStatement, RecordedStatement, StatementKind
+from executor.ledger.order_view import LedgerView, OrderView
 from executor.ledger.requests import LedgerRequest
 from executor.venue.port import VenueOrder
 from gridcore.model.money import canonical
@@ -11,7 +11,7 @@ from gridrpc.errors import InvalidArgument
 from gridrpc.json_encoding import from_json
 from gridwright.v1 import executor_pb2, models_pb2
 
-EVIDENCES = EnumMap(Evidence, executor_pb2.Evidence, "EVIDENCE")
+EVIDENCES = EnumMap(StatementKind, executor_pb2.Evidence, "EVIDENCE")
 
 
 def batch_to_proto(request: LedgerRequest) -> executor_pb2.Batch:
@@ -28,7 +28,7 @@ def batch_to_proto(request: LedgerRequest) -> executor_pb2.Batch:
     )
 
 
-def story_to_proto(story: OrderStory) -> executor_pb2.LedgerOrder:
+def order_to_proto(story: OrderView) -> executor_pb2.LedgerOrder:
     """An order of ours; its status is UNSPECIFIED before it is sent."""
     order = story.order
     status = models_pb2.ORDER_STATUS_UNSPECIFIED if order.status is None else ORDER_STATUSES.to_proto(order.status)
@@ -45,7 +45,7 @@ def story_to_proto(story: OrderStory) -> executor_pb2.LedgerOrder:
         request_id=order.request_id,
         slot=order.slot,
         sent_time_ms=story.sent_ms,
-        word=None if story.word is None else _word_to_proto(story.word),
+        word=None if story.word is None else _statement_to_proto(story.word),
     )
 
 
@@ -60,7 +60,7 @@ def ledger_to_proto(symbol: str, birth_id: str, view: LedgerView) -> executor_pb
         floor_epoch=0 if fence is None else fence.floor_epoch,
         floor_seq=0 if fence is None else fence.floor_seq,
         end_offset=view.end_offset,
-        live=[story_to_proto(story) for story in view.live],
+        live=[order_to_proto(story) for story in view.live],
         floor_offset=0 if view.checkpoint is None else view.checkpoint.floor_offset,
         checkpoint=None if view.checkpoint is None else checkpoint_to_proto(view.checkpoint),
     )
@@ -71,18 +71,18 @@ def checkpoint_to_proto(checkpoint: Checkpoint) -> models_pb2.State:
     return from_json(checkpoint.state, models_pb2.State(), "checkpoint")
 
 
-def word_from_proto(request: executor_pb2.ResolveOrderRequest) -> Word:
+def statement_from_proto(request: executor_pb2.ResolveOrderRequest) -> OperatorStatement:
     """An operator's word. Raises InvalidArgument for a missing or superfluous field."""
     for field in ("request_id", "client_order_id", "who", "why"):
         if not getattr(request, field):
             raise InvalidArgument(f"{field} is empty: give it; what an operator says is kept with name and reason")
     evidence = EVIDENCES.from_proto(request.evidence, "evidence")
-    if (evidence is Evidence.PLACED) != bool(request.exchange_order_id):
+    if (evidence is StatementKind.PLACED) != bool(request.exchange_order_id):
         raise InvalidArgument(
             f"exchange_order_id = {request.exchange_order_id!r}: with EVIDENCE_PLACED give what the venue calls the "
             "order, with any other nothing"
         )
-    return Word(
+    return OperatorStatement(
         request_id=request.request_id,
         symbol=request.symbol,
         client_order_id=request.client_order_id,
@@ -93,7 +93,7 @@ def word_from_proto(request: executor_pb2.ResolveOrderRequest) -> Word:
     )
 
 
-def _word_to_proto(given: GivenWord) -> executor_pb2.OperatorWord:
+def _statement_to_proto(given: RecordedStatement) -> executor_pb2.OperatorWord:
     return executor_pb2.OperatorWord(
         request_id=given.word.request_id,
         evidence=EVIDENCES.to_proto(given.word.evidence),

@@ -72,7 +72,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
                 now_ms,
                 rebuild=request.rebuild,
             )
-        await self._executor.flight.landed_below(symbol, fence.epoch)
+        await self._executor.flight.wait_below(symbol, fence.epoch)
         return executor_pb2.FenceResponse(
             epoch=fence.epoch,
             ledger_birth_id=self._executor.ledger.birth_id,
@@ -191,7 +191,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
     ) -> executor_pb2.LedgerOrder:
         """An operator's word on an order that is UNKNOWN."""
         del context
-        word = messages.word_from_proto(request)
+        word = messages.statement_from_proto(request)
         self._symbol(word.symbol)
         self._executor.standing.check_ready()
         await self._executor.last_resort.resolve(word)
@@ -211,7 +211,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         flying = await self._run(order_view.in_flight, symbol)
         return executor_pb2.ListOpenOrdersResponse(
             orders=[messages.venue_order_to_proto(order, ours=order.client_order_id in ours) for order in resting],
-            in_flight=[messages.story_to_proto(story) for story in flying],
+            in_flight=[messages.order_to_proto(story) for story in flying],
             end_offset=end,
         )
 
@@ -281,7 +281,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         story = await self._run(order_view.find, client_order_id)
         if story is None:
             raise NotFound(f"client_order_id {client_order_id!r} is not in the ledger: it was never placed here")
-        return messages.story_to_proto(story)
+        return messages.order_to_proto(story)
 
     def _new_request(self, request: executor_pb2.BatchExecuteRequest) -> NewRequest:
         if not request.request_id:

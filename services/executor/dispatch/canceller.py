@@ -6,7 +6,7 @@ Cancels may be repeated by the caller, so a cancel's UNKNOWN is a last word; the
 import logging
 from functools import partial
 
-from executor.dispatch.send_outcome import Verdict
+from executor.dispatch.send_outcome import SendOutcome
 from executor.ledger import orders
 from executor.ledger.opening import Ledger
 from executor.ledger.requests import LedgerAction
@@ -49,7 +49,7 @@ class Canceller:
         self._recorder = recorder
         self._throttle = throttle
 
-    async def known_end(self, action: LedgerAction) -> Verdict | None:
+    async def known_end(self, action: LedgerAction) -> SendOutcome | None:
         """ENDED, unsent, where the ledger has the order's end already; None for anything else, a place too."""
         if not isinstance(action.action, CancelOrder):
             return None
@@ -57,11 +57,11 @@ class Canceller:
         if record is None or not record.ended:
             return None
         assert record.status is not None
-        return Verdict(
+        return SendOutcome(
             Outcome.ENDED, record.exchange_order_id, message=f"the ledger has its end: {record.status.value}"
         )
 
-    async def cancel(self, symbol: str, cancel: CancelOrder, timestamp_ms: int) -> Verdict:
+    async def cancel(self, symbol: str, cancel: CancelOrder, timestamp_ms: int) -> SendOutcome:
         """What came of sending it."""
         record = await self._ledger.writer.run(orders.by_client_id, cancel.client_order_id)
         exchange_order_id = (record.exchange_order_id if record else "") or cancel.exchange_order_id
@@ -72,7 +72,7 @@ class Canceller:
             self._throttle.refused(error.blocked_until_ms)
             if error.reason is Refusal.CLOCK_SKEW:
                 await self._clock.set_again(self._venue)
-            return Verdict(Outcome.REJECTED, exchange_order_id, error.reason.value, str(error))
+            return SendOutcome(Outcome.REJECTED, exchange_order_id, error.reason.value, str(error))
         except UnknownOrderError as error:
             return await self._after_refusal(symbol, cancel, str(error))
         except OutcomeUnknownError as error:
@@ -81,31 +81,35 @@ class Canceller:
         except Exception:  # noqa: BLE001  # an adapter's own mistake says nothing about the venue
             _log.exception("looking for order %s after its cancel", cancel.client_order_id)
             return await self.look(symbol, cancel)
-        return Verdict(Outcome.CANCELLED, exchange_order_id)
+        return SendOutcome(Outcome.CANCELLED, exchange_order_id)
 
-    async def look(self, symbol: str, cancel: CancelOrder) -> Verdict:
+    async def look(self, symbol: str, cancel: CancelOrder) -> SendOutcome:
         """ENDED if the order has ended; otherwise the cancel's outcome stays UNKNOWN."""
         try:
             seen = await self._seen(symbol, cancel)
         except ReadFailedError as error:
-            return Verdict(Outcome.UNKNOWN, reason="IN_DOUBT", message=str(error))
+            return SendOutcome(Outcome.UNKNOWN, reason="IN_DOUBT", message=str(error))
         if seen is not None and seen.status.ended:
-            return Verdict(Outcome.ENDED, seen.exchange_order_id)
-        return Verdict(Outcome.UNKNOWN, reason="IN_DOUBT", message="the cancel was sent; the order has not ended yet")
+            return SendOutcome(Outcome.ENDED, seen.exchange_order_id)
+        return SendOutcome(
+            Outcome.UNKNOWN, reason="IN_DOUBT", message="the cancel was sent; the order has not ended yet"
+        )
 
-    async def _after_refusal(self, symbol: str, cancel: CancelOrder, refusal: str) -> Verdict:
+    async def _after_refusal(self, symbol: str, cancel: CancelOrder, refusal: str) -> SendOutcome:
         record = await self._ledger.writer.run(orders.by_client_id, cancel.client_order_id)
         try:
             seen = await self._seen(symbol, cancel)
         except ReadFailedError as error:
-            return Verdict(Outcome.UNKNOWN, reason="IN_DOUBT", message=f"{refusal}; then: {error}")
+            return SendOutcome(Outcome.UNKNOWN, reason="IN_DOUBT", message=f"{refusal}; then: {error}")
         if seen is not None and seen.status.ended:
-            return Verdict(Outcome.ENDED, seen.exchange_order_id)
+            return SendOutcome(Outcome.ENDED, seen.exchange_order_id)
         if seen is not None:
-            return Verdict(Outcome.REJECTED, seen.exchange_order_id, "CANCEL_REFUSED", f"it rests still: {refusal}")
+            return SendOutcome(Outcome.REJECTED, seen.exchange_order_id, "CANCEL_REFUSED", f"it rests still: {refusal}")
         if record is not None and record.status is OrderStatus.UNKNOWN:
-            return Verdict(Outcome.REJECTED, reason="PLACE_IN_DOUBT", message="its place is in doubt; nothing is ended")
-        return Verdict(Outcome.REJECTED, cancel.exchange_order_id, "ORDER_NOT_SHOWN", f"not shown now: {refusal}")
+            return SendOutcome(
+                Outcome.REJECTED, reason="PLACE_IN_DOUBT", message="its place is in doubt; nothing is ended"
+            )
+        return SendOutcome(Outcome.REJECTED, cancel.exchange_order_id, "ORDER_NOT_SHOWN", f"not shown now: {refusal}")
 
     async def _seen(self, symbol: str, cancel: CancelOrder) -> VenueOrder | None:
         """The order as the venue shows it; what it says of the order's end goes to the log."""

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 
 
-class Flight:
+class InFlight:
     """Counts sends by symbol and epoch. Entered before the ledger says SENDING, left once the answer is recorded."""
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class Flight:
             async with self._landed:
                 self._landed.notify_all()
 
-    async def landed_below(self, symbol: str, epoch: int) -> None:
+    async def wait_below(self, symbol: str, epoch: int) -> None:
         """Returns once nothing of an older epoch is being sent."""
         async with self._landed:
             await self._landed.wait_for(lambda: not self._older(symbol, epoch))

@@ -4,10 +4,10 @@ means not placed; everything else is looked up, once here and then by the resolv
 
 import logging
 
-from executor.dispatch.send_outcome import Verdict
+from executor.dispatch.send_outcome import SendOutcome
 from executor.ledger.requests import Signed
-from executor.readiness import Standing
-from executor.resolution.lookup import Absence, LookUp, Misfit
+from executor.readiness import Readiness
+from executor.resolution.lookup import Absence, LookUp, Mismatch
 from executor.venue.clock import VenueClock
 from executor.venue.limits.throttle import Throttle
 from executor.venue.port import (
@@ -28,7 +28,7 @@ class Placer:
     """Sends a place, or looks for one."""
 
     def __init__(
-        self, venue: Venue, look_up: LookUp, clock: VenueClock, throttle: Throttle, standing: Standing
+        self, venue: Venue, look_up: LookUp, clock: VenueClock, throttle: Throttle, standing: Readiness
     ) -> None:
         self._venue = venue
         self._look_up = look_up
@@ -40,7 +40,7 @@ class Placer:
         """What a request is to be signed with that leaves now."""
         return Signed(self._clock.venue_ms(), self._venue.request_window_ms or 0)
 
-    async def place(self, symbol: str, place: PlaceOrder, signed: Signed) -> Verdict:
+    async def place(self, symbol: str, place: PlaceOrder, signed: Signed) -> SendOutcome:
         """What came of sending it, signed with the timestamp that the ledger holds."""
         try:
             with around("executor.place"):
@@ -51,28 +51,30 @@ class Placer:
                 self._throttle.refuse_orders(error.order_window_ms)
             if error.reason is Refusal.CLOCK_SKEW:
                 await self._clock.set_again(self._venue)
-            return Verdict(Outcome.REJECTED, reason=error.reason.value, message=str(error))
+            return SendOutcome(Outcome.REJECTED, reason=error.reason.value, message=str(error))
         except (DuplicateError, OutcomeUnknownError) as error:
             _log.warning("looking for order %s: %s", place.client_order_id, error)
             return await self.look(symbol, place, signed)
         except Exception:  # noqa: BLE001  # an adapter's own mistake says nothing about the venue
             _log.exception("looking for order %s after an unforeseen error", place.client_order_id)
             return await self.look(symbol, place, signed)
-        return Verdict(Outcome.ACCEPTED, exchange_order_id=order.exchange_order_id)
+        return SendOutcome(Outcome.ACCEPTED, exchange_order_id=order.exchange_order_id)
 
-    async def look(self, symbol: str, place: PlaceOrder, signed: Signed) -> Verdict:
+    async def look(self, symbol: str, place: PlaceOrder, signed: Signed) -> SendOutcome:
         """What one look-up says of a place that was or may have been sent."""
         finding = await self._look_up.find(symbol, place, signed)
         match finding:
             case VenueOrder():
-                return Verdict(Outcome.ACCEPTED, finding.exchange_order_id, message="found on the venue after doubt")
-            case Absence.PROVED:
-                return Verdict(
+                return SendOutcome(
+                    Outcome.ACCEPTED, finding.exchange_order_id, message="found on the venue after doubt"
+                )
+            case Absence.CONCLUSIVE:
+                return SendOutcome(
                     Outcome.REJECTED, reason="NOT_PLACED", message="the venue shows no trace of it past its window"
                 )
             case Absence.OPEN | Absence.UNANSWERED:
-                return Verdict(Outcome.UNKNOWN, reason="IN_DOUBT", message="sent; the venue does not show it yet")
-            case Misfit(order):
+                return SendOutcome(Outcome.UNKNOWN, reason="IN_DOUBT", message="sent; the venue does not show it yet")
+            case Mismatch(order):
                 sentence = f"order {order.exchange_order_id} bears our id {place.client_order_id}, but is another order"
-                self._standing.own_order_unknown(sentence)
-                return Verdict(Outcome.UNKNOWN, reason="IN_DOUBT", message=sentence)
+                self._standing.stop_for_unexplained_order(sentence)
+                return SendOutcome(Outcome.UNKNOWN, reason="IN_DOUBT", message=sentence)

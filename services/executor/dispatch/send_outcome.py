@@ -6,7 +6,7 @@ from gridcore.model.actions import Outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class SendOutcome:
     """Outcome with what is told beside it. `reason` is a word from a closed list, `message` a sentence for people."""
 
     outcome: Outcome

@@ -6,9 +6,9 @@ After doubt it looks and never sends again; what stays open is answered UNKNOWN 
 import logging
 
 from executor.dispatch.canceller import Canceller
-from executor.dispatch.in_flight import Flight
+from executor.dispatch.in_flight import InFlight
 from executor.dispatch.placer import Placer
-from executor.dispatch.send_outcome import Verdict
+from executor.dispatch.send_outcome import SendOutcome
 from executor.ledger import outcomes, transitions
 from executor.ledger.action_status import ActionStatus
 from executor.ledger.opening import Ledger
@@ -39,7 +39,7 @@ class Sender:
         ledger: Ledger,
         clock: VenueClock,
         throttle: Throttle,
-        flight: Flight,
+        flight: InFlight,
         placer: Placer,
         canceller: Canceller,
         resolver: Resolver,
@@ -83,7 +83,7 @@ class Sender:
     async def _carry_out_now(self, symbol: str, epoch: int, action: LedgerAction, ticket: Ticket) -> ActionResult:
         with around("executor.sending"):
             begun = await self._ledger.writer.run(
-                outcomes.begin_sending, symbol, epoch, action, self._placer.signed_now(), self._clock.local_ms()
+                outcomes.mark_sending, symbol, epoch, action, self._placer.signed_now(), self._clock.local_ms()
             )
         if begun.result is not None:
             ticket.settle(sent=False)
@@ -103,21 +103,21 @@ class Sender:
             assert withdrawn.result is not None
             return withdrawn.result
 
-    async def _send(self, symbol: str, action: LedgerAction) -> Verdict:
+    async def _send(self, symbol: str, action: LedgerAction) -> SendOutcome:
         match action.action:
             case PlaceOrder() as place:
                 return await self._placer.place(symbol, place, action.signed)
             case CancelOrder() as cancel:
                 return await self._canceller.cancel(symbol, cancel, action.timestamp_ms)
 
-    async def _look(self, symbol: str, action: LedgerAction) -> Verdict:
+    async def _look(self, symbol: str, action: LedgerAction) -> SendOutcome:
         match action.action:
             case PlaceOrder() as place:
                 return await self._placer.look(symbol, place, action.signed)
             case CancelOrder() as cancel:
                 return await self._canceller.look(symbol, cancel)
 
-    async def _record(self, symbol: str, action: LedgerAction, verdict: Verdict) -> ActionResult:
+    async def _record(self, symbol: str, action: LedgerAction, verdict: SendOutcome) -> ActionResult:
         result = ActionResult(
             index=action.index,
             client_order_id=action.action.client_order_id,
@@ -128,7 +128,7 @@ class Sender:
             recorded_time_ms=self._clock.local_ms(),
         )
         with around("executor.answer"):
-            recorded = await self._ledger.writer.run(outcomes.give, action, result)
+            recorded = await self._ledger.writer.run(outcomes.record_result, action, result)
         if recorded.status is ActionStatus.UNKNOWN:
             _log.warning("order %s is UNKNOWN: %s", result.client_order_id, result.message)
             self._resolver.watch(symbol, recorded)

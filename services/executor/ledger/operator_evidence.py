@@ -18,7 +18,7 @@ from gridcore.model.orders import OrderStatus
 from gridrpc.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 
 
-class Evidence(Enum):
+class StatementKind(Enum):
     """What an operator says of an order that is UNKNOWN, or open and not shown."""
 
     PLACED = "PLACED"  # the venue has it, under the named id
@@ -27,39 +27,39 @@ class Evidence(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class OperatorStatement:
     """An operator's word. `exchange_order_id` comes with PLACED alone; `request_id` makes it one however often said."""
 
     request_id: str
     symbol: str
     client_order_id: str
-    evidence: Evidence
+    evidence: StatementKind
     exchange_order_id: str
     who: str
     why: str
 
 
 @dataclass(frozen=True, slots=True)
-class GivenWord:
+class RecordedStatement:
     """A word that was taken, and when, in local Unix time."""
 
-    word: Word
+    word: OperatorStatement
     recorded_ms: int
 
 
-def find(connection: sa.Connection, request_id: str) -> GivenWord | None:
+def find(connection: sa.Connection, request_id: str) -> RecordedStatement | None:
     """The word that was given under this id, None where there is none."""
     row = connection.execute(sa.select(words).where(words.c.request_id == request_id)).first()
     return None if row is None else _given(row)
 
 
-def of_order(connection: sa.Connection, client_order_id: str) -> GivenWord | None:
+def of_order(connection: sa.Connection, client_order_id: str) -> RecordedStatement | None:
     """The word that resolved an order, None where none did."""
     row = connection.execute(sa.select(words).where(words.c.client_order_id == client_order_id)).first()
     return None if row is None else _given(row)
 
 
-def said_before(connection: sa.Connection, word: Word) -> bool:
+def said_before(connection: sa.Connection, word: OperatorStatement) -> bool:
     """Whether this very word was taken already. Raises AlreadyExists where its id stands for another one."""
     given = find(connection, word.request_id)
     if given is None:
@@ -75,7 +75,7 @@ def said_before(connection: sa.Connection, word: Word) -> bool:
     return True
 
 
-def doubted(connection: sa.Connection, word: Word) -> LedgerAction:
+def doubted(connection: sa.Connection, word: OperatorStatement) -> LedgerAction:
     """The place that the word is about, if its outcome is in doubt and the venue has not shown its order yet.
 
     Raises NotFound, InvalidArgument for an order of another symbol, FailedPrecondition with the order's status.
@@ -97,7 +97,7 @@ def doubted(connection: sa.Connection, word: Word) -> LedgerAction:
     return action
 
 
-def open_one(connection: sa.Connection, word: Word) -> OrderRecord:
+def open_one(connection: sa.Connection, word: OperatorStatement) -> OrderRecord:
     """The order that the word is about, if it is open as far as the ledger knows.
 
     Raises NotFound, InvalidArgument for an order of another symbol, FailedPrecondition with the order's status.
@@ -118,25 +118,25 @@ def open_one(connection: sa.Connection, word: Word) -> OrderRecord:
     return order
 
 
-def give(connection: sa.Connection, word: Word, now_ms: int) -> None:
+def give(connection: sa.Connection, word: OperatorStatement, now_ms: int) -> None:
     """Takes the word, once: PLACED lets the order be known by its id, NEVER_PLACED ends it.
 
     Raises as `said_before` and `doubted`: another operator, or evidence, may have come first.
     """
     if said_before(connection, word):
         return
-    record = open_one(connection, word) if word.evidence is Evidence.GONE else None
+    record = open_one(connection, word) if word.evidence is StatementKind.GONE else None
     action = None if record is not None else doubted(connection, word)
     values = asdict(word) | {"evidence": word.evidence.value, "recorded_ms": now_ms}
     connection.execute(sa.insert(words).values(values))
     match word.evidence:
-        case Evidence.PLACED:
+        case StatementKind.PLACED:
             orders.learn_exchange_id(connection, word.client_order_id, word.exchange_order_id)
-        case Evidence.NEVER_PLACED:
+        case StatementKind.NEVER_PLACED:
             updates.append_not_placed(connection, word.client_order_id, now_ms)
             assert action is not None
             transitions.resolve(connection, action)
-        case Evidence.GONE:
+        case StatementKind.GONE:
             assert record is not None
             updates.append_gone(connection, record, now_ms)
 
@@ -148,17 +148,17 @@ def _standing(order: OrderRecord) -> str:
 
 
 def _text(value: object) -> object:
-    return value.value if isinstance(value, Evidence) else value
+    return value.value if isinstance(value, StatementKind) else value
 
 
-def _given(row: sa.Row[Any]) -> GivenWord:
-    word = Word(
+def _given(row: sa.Row[Any]) -> RecordedStatement:
+    word = OperatorStatement(
         request_id=row.request_id,
         symbol=row.symbol,
         client_order_id=row.client_order_id,
-        evidence=Evidence(row.evidence),
+        evidence=StatementKind(row.evidence),
         exchange_order_id=row.exchange_order_id,
         who=row.who,
         why=row.why,
     )
-    return GivenWord(word, row.recorded_ms)
+    return RecordedStatement(word, row.recorded_ms)

@@ -13,7 +13,7 @@ _ORDER_STATUS = {Outcome.ACCEPTED: OrderStatus.OPEN, Outcome.REJECTED: OrderStat
 """What the answer makes of a place's order; with any other it stays as it is."""
 
 
-def begin_sending(
+def mark_sending(
     connection: sa.Connection, symbol: str, epoch: int, action: LedgerAction, signed: Signed, local_ms: int
 ) -> LedgerAction:
     """The action as SENDING with what is to be signed, or withdrawn: FENCED, or EXPIRED past its not_after_ms.
@@ -39,7 +39,7 @@ def begin_sending(
     return transitions.move(connection, current, ActionEvent.SEND, signed=signed)
 
 
-def give(connection: sa.Connection, action: LedgerAction, result: ActionResult) -> LedgerAction:
+def record_result(connection: sa.Connection, action: LedgerAction, result: ActionResult) -> LedgerAction:
     """The answer, frozen: one that was given before, by a fence for example, stays.
 
     A place answered UNKNOWN stays UNKNOWN for the resolver, everything else is DONE.

@@ -21,7 +21,7 @@ _BEGIN_ANEW = (
 )
 
 
-class Forgotten:
+class ForgottenOrders:
     """Of each symbol: the orders that the venue denies, since when, and whether it was reset. Times are local."""
 
     def __init__(self, troubles: Troubles, now_ms: Callable[[], int], gone_after_ms: int, lag_ms: int) -> None:

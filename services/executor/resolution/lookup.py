@@ -23,20 +23,20 @@ _AHEAD_MS = 1_000  # a venue accepts timestamps up to this far ahead of its cloc
 class Absence(Enum):
     """What not finding an order means."""
 
-    PROVED = "PROVED"  # it never reached the book and never will
+    CONCLUSIVE = "PROVED"  # it never reached the book and never will
     OPEN = "OPEN"  # too early to say, or the venue's requests never expire
     UNANSWERED = "UNANSWERED"  # a question got no answer, so nothing was found out
 
 
 @dataclass(frozen=True, slots=True)
-class Misfit:
+class Mismatch:
     """The venue shows another order under our id: nobody but a second bot makes those."""
 
     order: VenueOrder
     differences: str  # for people: what the venue shows, against what was sent
 
 
-Finding = VenueOrder | Absence | Misfit
+Finding = VenueOrder | Absence | Mismatch
 
 
 class LookUp:
@@ -59,16 +59,16 @@ class LookUp:
 
     async def find_by_id(
         self, symbol: str, place: PlaceOrder, signed: Signed, exchange_order_id: str
-    ) -> VenueOrder | Misfit | None:
+    ) -> VenueOrder | Mismatch | None:
         """The order that the venue calls so, held against the place. Raises ReadFailedError."""
         order = await self._reader.read(partial(self._venue.order_by_id, symbol, exchange_order_id))
         if order is None:
             return None
         if order.client_order_id != place.client_order_id:
-            return Misfit(order, f"its client_order_id is {order.client_order_id!r}, ours {place.client_order_id!r}")
+            return Mismatch(order, f"its client_order_id is {order.client_order_id!r}, ours {place.client_order_id!r}")
         conclusive_at = self.conclusive_at_ms(signed)
         if conclusive_at is not None and order.created_ms > conclusive_at:
-            return Misfit(order, f"it was created at {order.created_ms}, when ours could not be accepted any more")
+            return Mismatch(order, f"it was created at {order.created_ms}, when ours could not be accepted any more")
         return _compared(order, place, signed.timestamp_ms)
 
     async def find(self, symbol: str, place: PlaceOrder, signed: Signed) -> Finding:
@@ -83,7 +83,7 @@ class LookUp:
             return _compared(order, place, signed.timestamp_ms)
         conclusive_at = self.conclusive_at_ms(signed)
         if conclusive_at is not None and began_ms > conclusive_at:
-            return Absence.PROVED
+            return Absence.CONCLUSIVE
         return Absence.OPEN
 
     async def _begin(self, signed: Signed) -> int:
@@ -147,7 +147,7 @@ def _readable(order: VenueOrder) -> VenueOrder:
     return order
 
 
-def _compared(order: VenueOrder, place: PlaceOrder, timestamp_ms: int) -> VenueOrder | Misfit:
+def _compared(order: VenueOrder, place: PlaceOrder, timestamp_ms: int) -> VenueOrder | Mismatch:
     """The order if it is the one that the place asked for."""
     pairs = [
         ("side", order.side.value, place.side.value),
@@ -157,4 +157,4 @@ def _compared(order: VenueOrder, place: PlaceOrder, timestamp_ms: int) -> VenueO
     differences = [f"its {field} is {shown!r}, ours {sent!r}" for field, shown, sent in pairs if shown != sent]
     if 0 < order.created_ms < timestamp_ms - _AHEAD_MS:
         differences.append(f"it was created at {order.created_ms}, ours sent at {timestamp_ms}")
-    return Misfit(order, ", ".join(differences)) if differences else order
+    return Mismatch(order, ", ".join(differences)) if differences else order

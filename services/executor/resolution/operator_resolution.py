@@ -9,13 +9,13 @@ from typing import Never
 
 from executor.ledger import operator_evidence, orders, requests
 from executor.ledger.opening import Ledger
-from executor.ledger.operator_evidence import Evidence, Word
+from executor.ledger.operator_evidence import OperatorStatement, StatementKind
 from executor.ledger.orders import OrderRecord
 from executor.ledger.requests import LedgerAction
-from executor.resolution.forgotten import Forgotten
-from executor.resolution.lookup import Absence, LookUp, Misfit
+from executor.resolution.forgotten import ForgottenOrders
+from executor.resolution.lookup import Absence, LookUp, Mismatch
 from executor.resolution.resolver import Resolver
-from executor.updates.change_signal import Bell
+from executor.updates.change_signal import ChangeSignal
 from executor.venue.clock import VenueClock
 from executor.venue.port import ReadFailedError, Venue, VenueOrder
 from executor.venue.reader import Reader
@@ -26,7 +26,7 @@ from gridrpc.errors import FailedPrecondition, NotFound, Unavailable
 from gridservice.crash_point import around
 
 
-class LastResort:
+class OperatorResolution:
     """Takes words. It never sends."""
 
     def __init__(
@@ -35,10 +35,10 @@ class LastResort:
         look_up: LookUp,
         resolver: Resolver,
         clock: VenueClock,
-        bell: Bell,
+        bell: ChangeSignal,
         venue: Venue,
         reader: Reader,
-        forgotten: Forgotten,
+        forgotten: ForgottenOrders,
     ) -> None:
         self._run = ledger.writer.run
         self._look_up = look_up
@@ -49,7 +49,7 @@ class LastResort:
         self._reader = reader
         self._forgotten = forgotten
 
-    async def resolve(self, word: Word) -> None:
+    async def resolve(self, word: OperatorStatement) -> None:
         """Takes the word, once, and lets the order be recorded as far as the venue shows it now.
 
         Raises the faults of `words.give`, FailedPrecondition where the evidence speaks against the word or may still
@@ -57,17 +57,17 @@ class LastResort:
         """
         if not await self._run(operator_evidence.said_before, word):
             match word.evidence:
-                case Evidence.PLACED:
+                case StatementKind.PLACED:
                     await self._check_shown(word, await self._run(operator_evidence.doubted, word))
-                case Evidence.NEVER_PLACED:
+                case StatementKind.NEVER_PLACED:
                     await self._check_absent(word, await self._run(operator_evidence.doubted, word))
-                case Evidence.GONE:
+                case StatementKind.GONE:
                     await self._check_gone(word, await self._run(operator_evidence.open_one, word))
             with around("executor.word"):
                 await self._run(operator_evidence.give, word, self._clock.local_ms())
         await self._carry_through(word)
 
-    async def _check_shown(self, word: Word, action: LedgerAction) -> None:
+    async def _check_shown(self, word: OperatorStatement, action: LedgerAction) -> None:
         """Only the venue's own order of that id proves it."""
         place, number = _place(action), word.exchange_order_id
         try:
@@ -80,28 +80,28 @@ class LastResort:
                 "page of orders",
                 reason="NOT_SHOWN",
             )
-        if isinstance(finding, Misfit):
+        if isinstance(finding, Mismatch):
             raise FailedPrecondition(
                 f"exchange_order_id = {number!r} is another order: {finding.differences}", reason="DOES_NOT_FIT"
             )
 
-    async def _check_absent(self, word: Word, action: LedgerAction) -> None:
+    async def _check_absent(self, word: OperatorStatement, action: LedgerAction) -> None:
         """While it may still arrive, or not be shown yet, not seeing it says nothing; a person sees no more than we."""
         name = word.client_order_id
         self._refuse_early(name, action)
         match await self._look_up.find(word.symbol, _place(action), action.signed):
             case VenueOrder() as order:
                 await self._refuse_shown(word, action, order)
-            case Misfit() as misfit:
+            case Mismatch() as misfit:
                 raise FailedPrecondition(
                     f"the venue shows another order as {name}: {misfit.differences}", reason="SHOWN"
                 )
             case Absence.UNANSWERED:
                 raise _unanswered(word, "a look-up got no answer")
-            case Absence.PROVED | Absence.OPEN:
+            case Absence.CONCLUSIVE | Absence.OPEN:
                 self._refuse_early(name, action)  # the look-up may have found our clock ahead of the venue's
 
-    async def _check_gone(self, word: Word, order: OrderRecord) -> None:
+    async def _check_gone(self, word: OperatorStatement, order: OrderRecord) -> None:
         """The venue has denied it for long enough, denies it now, and shows no trade of it that we have not."""
         name, number = word.client_order_id, order.exchange_order_id
         denied_ms = self._forgotten.not_shown_for_ms(word.symbol, name)
@@ -139,7 +139,7 @@ class LastResort:
                 reason="TOO_EARLY",
             )
 
-    async def _refuse_shown(self, word: Word, action: LedgerAction, order: VenueOrder) -> Never:
+    async def _refuse_shown(self, word: OperatorStatement, action: LedgerAction, order: VenueOrder) -> Never:
         await self._look_once(word, action)
         raise FailedPrecondition(
             f"the venue shows order {word.client_order_id} as {order.exchange_order_id}, {order.status.value}: "
@@ -147,7 +147,7 @@ class LastResort:
             reason="SHOWN",
         )
 
-    async def _carry_through(self, word: Word) -> None:
+    async def _carry_through(self, word: OperatorStatement) -> None:
         record = await self._run(orders.by_client_id, word.client_order_id)
         if record is None:
             raise NotFound(f"order {word.client_order_id} was resolved by this word and has been pruned since")
@@ -155,7 +155,7 @@ class LastResort:
             await self._look_once(word, await self._run(requests.place_of, record.request_id, word.client_order_id))
         self._bell.ring(word.symbol)
 
-    async def _look_once(self, word: Word, action: LedgerAction) -> None:
+    async def _look_once(self, word: OperatorStatement, action: LedgerAction) -> None:
         with contextlib.suppress(ReadFailedError):  # its task goes on until it has evidence
             await self._resolver.resolve_once(word.symbol, action)
 
@@ -165,7 +165,7 @@ def _place(action: LedgerAction) -> PlaceOrder:
     return action.action
 
 
-def _unanswered(word: Word, why: str) -> Unavailable:
+def _unanswered(word: OperatorStatement, why: str) -> Unavailable:
     return Unavailable(
         f"order {word.client_order_id} stays UNKNOWN: the venue could not be asked ({why}), and nobody's word stands "
         "in for that; say it again later",

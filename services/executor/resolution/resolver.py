@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from executor.ledger import orders, transitions, updates
 from executor.ledger.opening import Ledger
 from executor.ledger.requests import LedgerAction
-from executor.readiness import Standing
-from executor.resolution.lookup import Absence, LookUp, Misfit
-from executor.updates.change_signal import Bell
+from executor.readiness import Readiness
+from executor.resolution.lookup import Absence, LookUp, Mismatch
+from executor.updates.change_signal import ChangeSignal
 from executor.updates.recorder import Recorder
 from executor.venue.clock import VenueClock
 from executor.venue.port import ReadFailedError, Venue, VenueOrder
@@ -36,8 +36,8 @@ class Resolver:
         look_up: LookUp,
         recorder: Recorder,
         clock: VenueClock,
-        bell: Bell,
-        standing: Standing,
+        bell: ChangeSignal,
+        standing: Readiness,
         first_pause_ms: int,
     ) -> None:
         self._ledger = ledger
@@ -112,15 +112,15 @@ class Resolver:
         match finding:
             case VenueOrder():
                 return await self._found(action, finding)
-            case Absence.PROVED:
+            case Absence.CONCLUSIVE:
                 with around("executor.absent"):
                     await self._ledger.writer.run(_resolve_absent, action, self._clock.local_ms())
                 self._bell.ring(symbol)
                 return True
             case Absence.OPEN | Absence.UNANSWERED:
                 return False
-            case Misfit(order):
-                self._standing.own_order_unknown(
+            case Mismatch(order):
+                self._standing.stop_for_unexplained_order(
                     f"order {order.exchange_order_id} bears our id {place.client_order_id}, but is another order"
                 )
                 return False

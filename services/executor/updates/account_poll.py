@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from executor.ledger import orders
 from executor.ledger.opening import Ledger
 from executor.ledger.orders import OrderRecord
-from executor.updates.failure_log import FirstFailure
+from executor.updates.failure_log import FailureLog
 from executor.updates.stream_trust import StreamTrust
-from executor.updates.symbol_readiness import Listing
-from executor.updates.symbol_watcher import Watch
+from executor.updates.symbol_readiness import SymbolReadiness
+from executor.updates.symbol_watcher import SymbolWatcher
 from executor.venue.book_reader import BookReader
 from executor.venue.limits.rate_limit import Budget, Priority
 from executor.venue.limits.throttle import in_background
@@ -36,13 +36,13 @@ class AccountPoll:
 
     def __init__(
         self,
-        watches: Sequence[Watch],
+        watches: Sequence[SymbolWatcher],
         ledger: Ledger,
         venue: Venue,
         books: BookReader,
         budget: Budget,
         trust: StreamTrust,
-        listing: Listing,
+        listing: SymbolReadiness,
         *,
         poll_interval_ms: int,
     ) -> None:
@@ -54,12 +54,12 @@ class AccountPoll:
         self._trust = trust
         self._listing = listing
         self._interval_seconds = poll_interval_ms / 1000
-        self._failure = FirstFailure(_log)
+        self._failure = FailureLog(_log)
         self._swept_at = 0.0
         self._next_sweep = 0
 
     @property
-    def _watches(self) -> list[Watch]:
+    def _watches(self) -> list[SymbolWatcher]:
         """Of the symbols that the venue lists."""
         return [watch for watch in self._all if watch.symbol not in self._listing.refused]
 
@@ -129,13 +129,13 @@ class AccountPoll:
         return False
 
     async def _read(
-        self, watches: Sequence[Watch], priority: Priority
+        self, watches: Sequence[SymbolWatcher], priority: Priority
     ) -> tuple[Mapping[str, list[OrderRecord]], Books]:
         """What the ledger has on the venue's books, and then those books."""
         known = await self._ledger.writer.run(orders.all_on_venue)
         return known, await self._books.all_of(tuple(watch.symbol for watch in watches), priority)
 
-    async def _take(self, watch: Watch, known: list[OrderRecord], books: Books) -> bool:
+    async def _take(self, watch: SymbolWatcher, known: list[OrderRecord], books: Books) -> bool:
         """Whether one symbol's book was taken in; what fails there leaves the others alone."""
         try:
             book = _of(books, watch.symbol)
@@ -150,7 +150,9 @@ class AccountPoll:
         self._listing.begin(watch.symbol)
         return True
 
-    async def _still_unsaid(self, watch: Watch, known: list[OrderRecord], book: list[VenueOrder]) -> list[OrderRecord]:
+    async def _still_unsaid(
+        self, watch: SymbolWatcher, known: list[OrderRecord], book: list[VenueOrder]
+    ) -> list[OrderRecord]:
         """What the ledger has on the book, after a proven stream has had its chance to say what the book shows."""
         if not self._trust.proven or not watch.moved(known, book):
             return known
@@ -161,7 +163,7 @@ class AccountPoll:
             self._trust.missed()
         return known
 
-    async def _sweep(self, watches: Sequence[Watch]) -> None:
+    async def _sweep(self, watches: Sequence[SymbolWatcher]) -> None:
         """Reads the trades of the next symbol, if one is due. Raises ReadFailedError."""
         now = asyncio.get_running_loop().time()
         if now - self._swept_at < self._sweep_seconds(len(watches)):

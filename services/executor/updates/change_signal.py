@@ -3,7 +3,7 @@
 import asyncio
 
 
-class Bell:
+class ChangeSignal:
     """Rings per symbol. A listener takes the current sound first, reads the log, then waits for that sound."""
 
     def __init__(self) -> None:

@@ -3,7 +3,7 @@
 import logging
 
 
-class FirstFailure:
+class FailureLog:
     """Of one thing that is tried for ever. How long it lasts, and its end, is shown by the trouble that it is."""
 
     def __init__(self, log: logging.Logger) -> None:

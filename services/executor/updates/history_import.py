@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from executor.ledger import history_import, orders
 from executor.ledger.opening import Ledger
-from executor.readiness import Standing
+from executor.readiness import Readiness
 from executor.updates.recorder import Recorder
 from executor.venue.clock import VenueClock
 from executor.venue.port import UnreadableError, Venue, VenueOrder, VenueTrade
@@ -24,7 +24,7 @@ _LONGEST_PAUSE_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Adopted:
+class Imported:
     """How much the ledger did not know, and what the venue does not tell any more."""
 
     orders: int = 0
@@ -32,7 +32,7 @@ class Adopted:
     lost: tuple[str, ...] = ()
 
 
-class Adoption:
+class HistoryImport:
     """One at a time for each symbol; a call that breaks off and comes again waits for the same one."""
 
     def __init__(
@@ -42,7 +42,7 @@ class Adoption:
         reader: Reader,
         recorder: Recorder,
         clock: VenueClock,
-        standing: Standing,
+        standing: Readiness,
         visibility_lag_ms: int,
     ) -> None:
         self._ledger = ledger
@@ -52,11 +52,11 @@ class Adoption:
         self._clock = clock
         self._standing = standing
         self._lag_ms = visibility_lag_ms
-        self._running: dict[tuple[str, str], asyncio.Task[Adopted]] = {}
+        self._running: dict[tuple[str, str], asyncio.Task[Imported]] = {}
         self.waiting = False  # for what may still be under way
         self.since_ms = 0  # the venue's time since when nobody else has had the ledger's lease
 
-    async def adopt(self, symbol: str, prefix: str) -> Adopted:
+    async def adopt(self, symbol: str, prefix: str) -> Imported:
         """Takes over. Raises ReadFailedError, FailedPrecondition where somebody else places orders of this prefix."""
         key = symbol, prefix
         if key not in self._running:
@@ -71,9 +71,9 @@ class Adoption:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _work(self, symbol: str, prefix: str) -> Adopted:
+    async def _work(self, symbol: str, prefix: str) -> Imported:
         if not _ours(await self._reader.read(lambda: self._venue.order_history(symbol)), prefix):
-            return Adopted()
+            return Imported()
         await self._until_nothing_can_arrive()
         seen = _ours(await self._reader.read(lambda: self._venue.order_history(symbol)), prefix)
         await self._refuse_second_bot(symbol, seen)
@@ -86,10 +86,10 @@ class Adoption:
             new_orders, new_trades = await self._ledger.writer.run(
                 history_import.adopt, seen, trades, self._clock.local_ms()
             )
-        self._recorder.forget_strangers()
+        self._recorder.clear_foreign_cache()
         self._standing.own_orders_known()
         _log.warning("%s: %d orders and %d trades are taken over from the venue", symbol, new_orders, new_trades)
-        return Adopted(new_orders, new_trades, tuple(lost))
+        return Imported(new_orders, new_trades, tuple(lost))
 
     async def _until_nothing_can_arrive(self) -> None:
         """What the last holder of the ledger has sent is on the venue and shown by then, or never will be."""

@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from executor.ledger import cursors, fences, operator_evidence, orders, updates
 from executor.ledger.opening import Ledger
 from executor.ledger.orders import OrderRecord
-from executor.readiness import Standing
-from executor.resolution.forgotten import Forgotten
-from executor.updates.change_signal import Bell
+from executor.readiness import Readiness
+from executor.resolution.forgotten import ForgottenOrders
+from executor.updates.change_signal import ChangeSignal
 from executor.venue.clock import VenueClock
 from executor.venue.port import ReadFailedError, TradeCursor, UnreadableError, Venue, VenueOrder, VenueTrade
 from executor.venue.reader import Reader
@@ -33,9 +33,9 @@ class Recorder:
         venue: Venue,
         reader: Reader,
         clock: VenueClock,
-        bell: Bell,
-        standing: Standing,
-        forgotten: Forgotten,
+        bell: ChangeSignal,
+        standing: Readiness,
+        forgotten: ForgottenOrders,
     ) -> None:
         self._ledger = ledger
         self._venue = venue
@@ -79,7 +79,7 @@ class Recorder:
         """
         order = await self._learned(seen)
         if order is None:
-            await self._check_stranger(seen)
+            await self._check_unknown_order(seen)
             return True
         if order.status in _NEVER_ON_BOOK:
             await self._stop_for(order, seen.exchange_order_id)
@@ -88,7 +88,7 @@ class Recorder:
             return True
         return await self._end(seen)
 
-    def forget_strangers(self) -> None:
+    def clear_foreign_cache(self) -> None:
         """Looks up anew whose a trade is: the ledger knows more orders now."""
         self._foreign.clear()
 
@@ -135,10 +135,12 @@ class Recorder:
         )
         given = await self._ledger.writer.run(operator_evidence.of_order, order.client_order_id)
         if given is None:
-            self._standing.own_order_unknown(sentence)
+            self._standing.stop_for_unexplained_order(sentence)
         else:
             remedy = "cancel it by hand on the venue if it rests there"
-            self._standing.own_order_unknown(f"{sentence} on the word of {given.word.who} ({given.word.why})", remedy)
+            self._standing.stop_for_unexplained_order(
+                f"{sentence} on the word of {given.word.who} ({given.word.why})", remedy
+            )
 
     async def _end(self, seen: VenueOrder) -> bool:
         if await self._append_end(seen):
@@ -166,14 +168,14 @@ class Recorder:
             seen = error.order  # whose it is can be read all the same
         if seen is None:
             raise ReadFailedError(f"trade {trade.fill.trade_id} names an order that the venue does not show yet")
-        order = await self._learned(seen) or (None if seen.unreadable else await self._check_stranger(seen))
+        order = await self._learned(seen) or (None if seen.unreadable else await self._check_unknown_order(seen))
         if order is None:
             self._foreign[trade.symbol, trade.exchange_order_id] = None
             while len(self._foreign) > _MOST_FOREIGN:
                 del self._foreign[next(iter(self._foreign))]
         return order
 
-    async def _check_stranger(self, seen: VenueOrder) -> OrderRecord | None:
+    async def _check_unknown_order(self, seen: VenueOrder) -> OrderRecord | None:
         """An order with our prefix, younger than the ledger, that the ledger does not know, is a second bot's.
 
         Returns the order where the ledger has taken it over in the meantime.
@@ -184,7 +186,7 @@ class Recorder:
         ours = prefix != "" and seen.client_order_id.startswith(prefix)
         late_ms = self._venue.request_window_ms or 0  # a lost ledger's last request may land after this one's birth
         if ours and seen.created_ms - self._clock.skew_ms > self._ledger.born_ms + late_ms:
-            self._standing.own_order_unknown(
+            self._standing.stop_for_unexplained_order(
                 f"order {seen.client_order_id} ({seen.exchange_order_id}) of {seen.symbol} bears our prefix {prefix}, "
                 "but the ledger never placed it"
             )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from gridrpc.errors import FailedPrecondition
 
 
-class Followers:
+class Subscribers:
     """Counts the open streams. A process that is killed closes its own; one that is stopped does not."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from gridservice.troubles import Kind, Troubles
 SYMBOL_REFUSED = "SYMBOL_REFUSED"  # the reason word: this symbol is served once the venue lists it, the others are now
 
 
-class Listing:
+class SymbolReadiness:
     """Of each symbol of the config: caught up or not, refused or not, and why."""
 
     def __init__(self, symbols: Iterable[str], troubles: Troubles) -> None:

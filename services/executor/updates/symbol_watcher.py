@@ -10,8 +10,8 @@ from functools import partial
 from executor.ledger import cursors, orders
 from executor.ledger.opening import Ledger
 from executor.ledger.orders import OrderRecord
-from executor.resolution.forgotten import Forgotten
-from executor.updates.failure_log import FirstFailure
+from executor.resolution.forgotten import ForgottenOrders
+from executor.updates.failure_log import FailureLog
 from executor.updates.recorder import Recorder
 from executor.updates.stream_trust import StreamTrust
 from executor.updates.unreadable import Unreadables, sentence
@@ -26,7 +26,7 @@ _ONE_BY_ONE = 4  # so many vanished orders are asked about singly; of more, the 
 _LONGEST_DEAF_SECONDS = 10.0  # Binance takes 300 connections in five minutes, for all symbols; the poll hears too
 
 
-class Watch:
+class SymbolWatcher:
     """One symbol's watch. `poll_once` alone finds everything; the stream only makes it quick."""
 
     def __init__(
@@ -38,14 +38,14 @@ class Watch:
         recorder: Recorder,
         clock: VenueClock,
         unreadables: Unreadables,
-        forgotten: Forgotten,
+        forgotten: ForgottenOrders,
         trust: StreamTrust,
         *,
         poll_interval_ms: int,
         visibility_lag_ms: int,
     ) -> None:
         self.failing = False  # the last poll of them that are made for ever
-        self.poll_failure, self._stream_failure = FirstFailure(_log), FirstFailure(_log)
+        self.poll_failure, self._stream_failure = FailureLog(_log), FailureLog(_log)
         self.symbol = symbol
         self._ledger = ledger
         self._venue = venue

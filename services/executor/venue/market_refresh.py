@@ -11,7 +11,7 @@ SOON_MS = 3_000  # after a refusal
 DOUBTFUL = frozenset({Refusal.INVALID_ORDER, Refusal.MARKET_CLOSED, Refusal.ORDER_PLACES, Refusal.SYMBOL_REFUSED})
 
 
-class RulesAge:
+class MarketRefresh:
     """How old the rules are, and whether they may be wrong by now."""
 
     def __init__(self, every_ms: int = EVERY_MS) -> None:

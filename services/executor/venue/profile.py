@@ -81,7 +81,7 @@ class RefusalSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class VenueRow:
+class VenueProfile:
     """One venue. None and empty: not known."""
 
     venue: str  # what the row is called; a venue of another kind behind the same `exchange` has another name
@@ -104,23 +104,23 @@ class VenueRow:
     rate_limits: tuple[RateLimit, ...] = ()
 
 
-def packaged_rows() -> list[VenueRow]:
+def packaged_profiles() -> list[VenueProfile]:
     """Those that come with us, by name."""
     return [_read(Table(tomllib.loads(each.read_text(encoding="utf-8")))) for each in _packaged()]
 
 
-def packaged_row(name: str) -> VenueRow | None:
+def packaged_profile(name: str) -> VenueProfile | None:
     """The one of this name."""
-    return next((row for row in packaged_rows() if row.venue == name), None)
+    return next((row for row in packaged_profiles() if row.venue == name), None)
 
 
-def read_row(path: Path) -> VenueRow:
+def read_profile(path: Path) -> VenueProfile:
     """The row in a file. Raises ConfigError."""
     return _read(read_toml(path))
 
 
-def row_values(row: VenueRow) -> dict[str, Any]:
-    """The row as the TOML values that `read_row` reads; what is not known is left out."""
+def profile_values(row: VenueProfile) -> dict[str, Any]:
+    """The row as the TOML values that `read_profile` reads; what is not known is left out."""
     values = {name: getattr(row, name) for name in _SCALARS if getattr(row, name) not in (None, "")}
     repeated = {
         name: each.value for name in ("open", "filled", "cancelled") if (each := getattr(row.repeated_id, name))
@@ -154,8 +154,8 @@ def _packaged() -> Iterator[Traversable]:
     yield from sorted((each for each in folder.iterdir() if each.name.endswith(".toml")), key=lambda each: each.name)
 
 
-def _read(table: Table) -> VenueRow:
-    row = VenueRow(
+def _read(table: Table) -> VenueProfile:
+    row = VenueProfile(
         venue=table.text("venue"),
         exchange=table.text("exchange"),
         source=table.choice("source", Source),

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from executor.venue.profile import Delay, Repeat, VenueRow, packaged_rows
+from executor.venue.profile import Delay, Repeat, VenueProfile, packaged_profiles
 
 _PAGE = """\
 # Venues
@@ -77,7 +77,7 @@ class Fact:
 
     name: str
     meaning: str
-    tell: Callable[[VenueRow], str]
+    tell: Callable[[VenueProfile], str]
 
 
 def _known(value: object) -> str:
@@ -99,20 +99,20 @@ _REPEATS = {
 }
 
 
-def _ids(row: VenueRow) -> str:
+def _ids(row: VenueProfile) -> str:
     ids = row.client_id
     return "–" if ids is None else f"{ids.min_length} to {ids.max_length} of `{ids.alphabet}`"
 
 
-def _lag(row: VenueRow) -> str:
+def _lag(row: VenueProfile) -> str:
     return "–" if row.visibility_lag_ms is None else f"{row.visibility_lag_ms} ms"
 
 
-def _history(row: VenueRow) -> str:
+def _history(row: VenueProfile) -> str:
     return "–" if row.history_hours is None else f"{row.history_hours} h"
 
 
-def _batch(row: VenueRow) -> str:
+def _batch(row: VenueProfile) -> str:
     return "none" if row.batch_size == 1 else _known(row.batch_size)
 
 
@@ -171,7 +171,7 @@ FACTS = (
 )
 
 
-def page(rows: Sequence[VenueRow]) -> str:
+def page(rows: Sequence[VenueProfile]) -> str:
     """The whole page."""
     return _PAGE.format(
         facts=_table(["", *(row.venue for row in rows)], [[fact.name, *map(fact.tell, rows)] for fact in FACTS]),
@@ -201,4 +201,4 @@ def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page(packaged_rows()))
+    sys.stdout.write(page(packaged_profiles()))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from executor.venue.limits.rate_limit import RateLimit
-from executor.venue.profile import VenueRow, packaged_row, packaged_rows, read_row
+from executor.venue.profile import VenueProfile, packaged_profile, packaged_profiles, read_profile
 from gridcore.model.ids import ALPHABET, LENGTH
 from gridservice.config_file import ConfigError
 
@@ -29,7 +29,7 @@ class VenuePolicy:
     rate_limits: tuple[RateLimit, ...] = ()  # until the venue says its own
 
 
-def row_name(exchange: str, *, sandbox: bool, moved: bool, local: bool) -> str:
+def profile_name(exchange: str, *, sandbox: bool, moved: bool, local: bool) -> str:
     """What a venue's row is called; empty where a server in the exchange's place could be anything.
 
     A test network is a venue of its own. Where Binance's place is taken by a server on this machine, that is simex.
@@ -39,23 +39,23 @@ def row_name(exchange: str, *, sandbox: bool, moved: bool, local: bool) -> str:
     return f"{exchange}-sandbox" if sandbox else exchange
 
 
-def find_row(chosen: str, name: str, exchange: str) -> VenueRow | None:
+def find_profile(chosen: str, name: str, exchange: str) -> VenueProfile | None:
     """The row that the config chose, by its file or its name, else the packaged one of that name, if there is one.
 
     Raises ConfigError for a choice that is not there or that is another exchange's.
     """
     if not chosen:
-        return packaged_row(name)
-    row = read_row(Path(chosen)) if chosen.endswith(".toml") else packaged_row(chosen)
+        return packaged_profile(name)
+    row = read_profile(Path(chosen)) if chosen.endswith(".toml") else packaged_profile(chosen)
     if row is None:
-        known = ", ".join(each.venue for each in packaged_rows())
+        known = ", ".join(each.venue for each in packaged_profiles())
         raise ConfigError(ROW_FIELD, chosen, f"no such row; give the path of a .toml file, or one of {known}")
     if row.exchange != exchange:
         raise ConfigError(ROW_FIELD, chosen, f"that row is of {row.exchange}, and venue.exchange is {exchange}")
     return row
 
 
-def policy(row: VenueRow | None, exchange: str) -> VenuePolicy:
+def policy(row: VenueProfile | None, exchange: str) -> VenuePolicy:
     """What the row means for the executor. Raises ConfigError for a venue that cannot take our client ids."""
     binance = exchange.startswith("binance")
     if row is None:
@@ -69,14 +69,14 @@ def policy(row: VenueRow | None, exchange: str) -> VenuePolicy:
     return VenuePolicy(expire, row.visibility_lag_ms or 0, sentence, *_limits(row, exchange))
 
 
-def _limits(row: VenueRow | None, exchange: str) -> tuple[Mapping[str, int], tuple[RateLimit, ...]]:
+def _limits(row: VenueProfile | None, exchange: str) -> tuple[Mapping[str, int], tuple[RateLimit, ...]]:
     """Those of the row, else of the exchange's own packaged one: its test network, or a row that was only measured."""
     if row is None or not row.weights:
-        row = packaged_row(exchange)
+        row = packaged_profile(exchange)
     return ({}, ()) if row is None else (row.weights, row.rate_limits)
 
 
-def _refuse_ids(row: VenueRow) -> None:
+def _refuse_ids(row: VenueProfile) -> None:
     ids = row.client_id
     if ids is None:
         return

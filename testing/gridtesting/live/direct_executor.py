@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from executor.api.servicer import ExecutorServicer
 from executor.ledger import updates
 from executor.ledger.opening import Ledger, open_ledger
-from executor.service import Executor, Pace
+from executor.service import Executor, ExecutorLimits
 from executor.venue.clock import VenueClock
 from gridcore.model.actions import ActionResult, OrderUpdate
 from gridcore.model.events import Plan
@@ -29,7 +29,7 @@ T = TypeVar("T")
 class DirectExecutor:
     """Opens, dies and comes back over one ledger. `crash` says at which of its coming transactions it dies."""
 
-    def __init__(self, folder: Path, clock: ManualClock, venue: FakeVenue, pace: Pace = STEPWISE) -> None:
+    def __init__(self, folder: Path, clock: ManualClock, venue: FakeVenue, pace: ExecutorLimits = STEPWISE) -> None:
         self._folder = folder
         self._clock = clock
         self._venue = venue

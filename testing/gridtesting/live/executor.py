@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from executor.api.servicer import ExecutorServicer
 from executor.ledger.opening import Ledger, open_ledger, sqlite_url
 from executor.ledger.writer import Writer
-from executor.service import Executor, Pace
+from executor.service import Executor, ExecutorLimits
 from executor.venue.clock import VenueClock
 from executor.venue.port import Venue
 from gridcore.model.actions import Action, ActionResult, OrderUpdate
@@ -34,7 +34,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 SYMBOL = "BTC/USDT"
-QUICK = Pace(
+QUICK = ExecutorLimits(
     poll_interval_ms=10,
     visibility_lag_ms=2_000,
     requests_per_second=100_000,
@@ -219,7 +219,7 @@ async def running_executor(
     venue: Venue,
     now_ms: Callable[[], int],
     *,
-    pace: Pace = QUICK,
+    pace: ExecutorLimits = QUICK,
     crash: CrashPoint | None = None,
     symbols: tuple[str, ...] = (SYMBOL,),
 ) -> AsyncIterator[LiveExecutor]:

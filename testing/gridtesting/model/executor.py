@@ -72,7 +72,7 @@ def raise_fence(world: World, epoch: int) -> World:
     return world._replace(fence=epoch, rows=rows)
 
 
-def landed_below(world: World, epoch: int) -> bool:
+def wait_below(world: World, epoch: int) -> bool:
     """flight.Flight.landed_below."""
     return not any(row.name[0] < epoch and row.task in FLYING for row in world.rows)
 

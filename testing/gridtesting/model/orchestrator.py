@@ -5,7 +5,7 @@ Nothing stops the older one at once: it goes on from what its memory holds until
 
 from collections.abc import Iterator
 
-from gridtesting.model.executor import accept, landed_below, raise_fence, ready
+from gridtesting.model.executor import accept, raise_fence, ready, wait_below
 from gridtesting.model.rules import Bounds, Rules
 from gridtesting.model.settling import fits, settled
 from gridtesting.model.world import Act, Answer, Bot, Kept, Phase, Plan, Slot, Step, World, row_of, shown
@@ -61,7 +61,7 @@ def _fence(world: World, bot: Bot) -> Iterator[Step]:
 
 
 def _fence_returns(world: World, bot: Bot, rules: Rules) -> Iterator[Step]:
-    if ready(world) and (landed_below(world, bot.epoch) or not rules.fence_waits):
+    if ready(world) and (wait_below(world, bot.epoch) or not rules.fence_waits):
         todo = plans_beyond(world, bot.kept.seq, rules)
         returned = world._replace(returned=max(world.returned, bot.epoch))
         yield f"the fence {bot.epoch} returns", _with(returned, bot._replace(phase=Phase.SETTLING, todo=todo))

@@ -18,7 +18,7 @@ from executor.venue.ccxt.stream import hints
 from executor.venue.clock import unix_ms
 from executor.venue.limits.request_weights import RequestWeights
 from executor.venue.limits.throttle import Throttle
-from executor.venue.market_refresh import EVERY_MS, SOME_EVERY_MS, RulesAge
+from executor.venue.market_refresh import EVERY_MS, SOME_EVERY_MS, MarketRefresh
 from executor.venue.port import (
     Books,
     Hint,
@@ -54,7 +54,7 @@ class CcxtVenue:
         self._request_window_ms = request_window_ms  # with one, requests carry it and our timestamp
         self._pages_by_id = str(client.id).startswith("binance")
         self._fees = FeeReader(client)
-        self._rules_age = RulesAge(SOME_EVERY_MS if self._pages_by_id else EVERY_MS)
+        self._rules_age = MarketRefresh(SOME_EVERY_MS if self._pages_by_id else EVERY_MS)
         self._markets = MarketReader(client, self._ask)
         self._connected = False  # whether the list has ever been read
         self._followed: set[str] = set()  # whose rules are asked for

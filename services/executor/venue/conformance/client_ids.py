@@ -8,7 +8,7 @@ OURS = string.ascii_letters + string.digits
 FIRST = "c"  # every id begins with it where the alphabet has it; a bot's begin with g
 
 
-class Names:
+class ProbeIds:
     """Spells ids from numbers of 128 bits, by default those of fresh UUIDs."""
 
     def __init__(self, numbers: Callable[[], int] = lambda: uuid.uuid4().int) -> None:

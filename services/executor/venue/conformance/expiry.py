@@ -1,13 +1,13 @@
 """Whether a signed request is refused once it is older than its recvWindow: what the end of UNKNOWN rests on."""
 
-from executor.venue.conformance.probe_trader import Hand, Send
+from executor.venue.conformance.probe_trader import ProbeTrader, Send
 from executor.venue.port import Refusal, RefusedError, VenueError
 
 AGE_MS = 3_000
 LONG_MS, SHORT_MS = 10_000, 1_000
 
 
-async def requests_expire(hand: Hand, long_window: Send, short_window: Send) -> bool:
+async def requests_expire(hand: ProbeTrader, long_window: Send, short_window: Send) -> bool:
     """Sends the same old request with a window that holds it and with one that does not.
 
     True only where the first is accepted and the second refused for its time: a venue that ignores the timestamp
@@ -16,7 +16,7 @@ async def requests_expire(hand: Hand, long_window: Send, short_window: Send) -> 
     return await _accepted(hand, long_window) and await _refused_as_late(hand, short_window)
 
 
-async def _accepted(hand: Hand, send: Send) -> bool:
+async def _accepted(hand: ProbeTrader, send: Send) -> bool:
     try:
         placed = await hand.place(hand.far(), send, hand.clock.venue_ms() - AGE_MS)
     except VenueError:
@@ -25,7 +25,7 @@ async def _accepted(hand: Hand, send: Send) -> bool:
     return True
 
 
-async def _refused_as_late(hand: Hand, send: Send) -> bool:
+async def _refused_as_late(hand: ProbeTrader, send: Send) -> bool:
     try:
         placed = await hand.place(hand.far(), send, hand.clock.venue_ms() - AGE_MS)
     except RefusedError as error:

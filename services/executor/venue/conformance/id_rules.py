@@ -3,7 +3,7 @@
 import string
 from collections.abc import AsyncIterator, Iterable
 
-from executor.venue.conformance.probe_trader import Hand
+from executor.venue.conformance.probe_trader import ProbeTrader
 from executor.venue.port import DuplicateError, RefusedError, VenueError, VenueOrder
 from executor.venue.profile import ClientIds, Repeat
 from gridcore.model.ids import LENGTH
@@ -15,7 +15,7 @@ _RANGES = {"A-Z": string.ascii_uppercase, "a-z": string.ascii_lowercase, "0-9": 
 _SINGLES = "_-.:/"
 
 
-async def repeated_while_open(hand: Hand) -> Repeat | None:
+async def repeated_while_open(hand: ProbeTrader) -> Repeat | None:
     """What comes of a second order with the id of one that rests."""
     first = await hand.place(hand.far())
     answer = await repeat(hand, first)
@@ -23,13 +23,13 @@ async def repeated_while_open(hand: Hand) -> Repeat | None:
     return answer
 
 
-async def repeated_after_cancel(hand: Hand) -> Repeat | None:
+async def repeated_after_cancel(hand: ProbeTrader) -> Repeat | None:
     """What comes of one with the id of an order that was cancelled. None where that order does not go."""
     first = await hand.place(hand.far())
     return await repeat(hand, first) if await hand.take_down(first.exchange_order_id) else None
 
 
-async def repeat(hand: Hand, first: VenueOrder) -> Repeat | None:
+async def repeat(hand: ProbeTrader, first: VenueOrder) -> Repeat | None:
     """Sends an order with the first one's id. None where its outcome is not told."""
     try:
         second = await hand.place(hand.far(first.client_order_id))
@@ -43,7 +43,7 @@ async def repeat(hand: Hand, first: VenueOrder) -> Repeat | None:
     return Repeat.ACCEPTED
 
 
-async def client_ids(hand: Hand) -> ClientIds | None:
+async def client_ids(hand: ProbeTrader) -> ClientIds | None:
     """The lengths and characters that it takes. None where it takes none at all."""
     taken = [length async for length in _taken_lengths(hand, LENGTHS)]
     if not taken:
@@ -54,13 +54,13 @@ async def client_ids(hand: Hand) -> ClientIds | None:
     return ClientIds(taken[0], longest, " ".join(words))
 
 
-async def _taken_lengths(hand: Hand, lengths: Iterable[int]) -> AsyncIterator[int]:
+async def _taken_lengths(hand: ProbeTrader, lengths: Iterable[int]) -> AsyncIterator[int]:
     for length in lengths:
         if await _takes(hand, hand.names.spell(length)):
             yield length
 
 
-async def _longest(hand: Hand, taken: int) -> int:
+async def _longest(hand: ProbeTrader, taken: int) -> int:
     """Between a length that is taken and the next one that was tried, by halves."""
     refused = next((length for length in LENGTHS if length > taken), taken + 1)
     while refused - taken > 1:
@@ -72,7 +72,7 @@ async def _longest(hand: Hand, taken: int) -> int:
     return taken
 
 
-async def _taken_words(hand: Hand, length: int) -> AsyncIterator[str]:
+async def _taken_words(hand: ProbeTrader, length: int) -> AsyncIterator[str]:
     for word, letters in _RANGES.items():
         if await _takes(hand, hand.names.spell(length, letters)):
             yield word
@@ -81,7 +81,7 @@ async def _taken_words(hand: Hand, length: int) -> AsyncIterator[str]:
             yield character
 
 
-async def _takes(hand: Hand, name: str) -> bool:
+async def _takes(hand: ProbeTrader, name: str) -> bool:
     """Whether an order of this id rests, and is told back by exactly this id."""
     try:
         placed = await hand.place(hand.far(name))

@@ -18,7 +18,7 @@ _WINDOWS_HOURS = (24, 24 * 7, 24 * 30, 24 * 90)
 _PAGE = 10
 
 
-class BentVenue(CcxtVenue):
+class MalformingVenue(CcxtVenue):
     """Places with parameters put in the place of the right ones, and without the look at the steps before."""
 
     def __init__(self, client: Any, request_window_ms: int | None, bends: dict[str, str]) -> None:

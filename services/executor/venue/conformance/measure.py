@@ -11,11 +11,11 @@ from executor.venue.ccxt.client import make_client
 from executor.venue.ccxt.venue import CcxtVenue
 from executor.venue.clock import VenueClock
 from executor.venue.conformance import expiry, id_rules, malformed_requests, visibility
-from executor.venue.conformance.probe_trader import Hand
-from executor.venue.conformance.refusals import Bent, refusals
-from executor.venue.conformance.worst_case_cost import Stakes
+from executor.venue.conformance.probe_trader import ProbeTrader
+from executor.venue.conformance.refusals import MalformedOrder, refusals
+from executor.venue.conformance.worst_case_cost import WorstCaseCost
 from executor.venue.port import ReadFailedError, TradeCursor, UnknownSymbolError, VenueError, VenueOrder
-from executor.venue.profile import Delay, RepeatedId, Source, VenueRow
+from executor.venue.profile import Delay, RepeatedId, Source, VenueProfile
 from gridcore.model.money import canonical
 from gridcore.model.orders import OrderStatus
 from gridservice.config_file import ConfigError
@@ -27,23 +27,23 @@ Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class Session:
     """A venue that is connected, and what a measurement would put at risk."""
 
     settings: VenueSettings
     client: Any
-    hand: Hand
+    hand: ProbeTrader
 
     @property
-    def stakes(self) -> Stakes:
+    def stakes(self) -> WorstCaseCost:
         """What is put at risk."""
         return self.hand.stakes
 
 
 @contextlib.asynccontextmanager
-async def bench(
+async def open_session(
     settings: VenueSettings, symbol: str, stopping: Callable[[], bool] = lambda: False, gap_ms: int = 0
-) -> AsyncIterator[Bench]:
+) -> AsyncIterator[Session]:
     """The venue, reached; nothing is sent yet, and later no two places within `gap_ms`.
 
     Raises VenueError where it does not answer or refuses the keys.
@@ -56,39 +56,39 @@ async def bench(
             raise UnknownSymbolError(sentence)
         rules = await venue.market_rules(symbol)
         balances = {each.asset: each.free for each in await venue.balances()}
-        stakes = Stakes(
+        stakes = WorstCaseCost(
             rules, await malformed_requests.best_ask(client, symbol), balances.get(rules.quote, rules.lot_size * 0)
         )
-        yield Bench(settings, client, Hand(venue, clock, stakes, stopping=stopping, gap_ms=gap_ms))
+        yield Session(settings, client, ProbeTrader(venue, clock, stakes, stopping=stopping, gap_ms=gap_ms))
     finally:
         await venue.close()
 
 
-def refuse_poverty(stakes: Stakes) -> None:
+def check_balance(stakes: WorstCaseCost) -> None:
     """Raises ConfigError where the account cannot pay what the measurements place."""
     if stakes.free_quote < stakes.needed:
         have, quote = canonical(stakes.free_quote), stakes.rules.quote
         raise ConfigError("account", f"{have} {quote}", f"it must hold {stakes.needed:.8f} {quote}; move some there")
 
 
-async def measure(bench: Bench, venue: str, samples: int, tell: Tell) -> VenueRow:
-    """The row. Orders may be left over whatever ends it: `Hand.clean_up` is the caller's to await."""
-    hand, settings = bench.hand, bench.settings
+async def measure(open_session: Session, venue: str, samples: int, tell: Tell) -> VenueProfile:
+    """The row. Orders may be left over whatever ends it: `ProbeTrader.clean_up` is the caller's to await."""
+    hand, settings = open_session.hand, open_session.settings
     tell("a repeated client id: while the first order is open, after it is cancelled, after it is filled")
     repeated = RepeatedId(
         open=await id_rules.repeated_while_open(hand), cancelled=await id_rules.repeated_after_cancel(hand)
     )
-    row = VenueRow(
+    row = VenueProfile(
         venue=venue,
         exchange=settings.exchange,
         source=Source.MEASURED,
         as_of=datetime.now(UTC).date().isoformat(),
         ccxt=malformed_requests.VERSION,
-        batch_size=malformed_requests.claimed_batch(bench.client),
-        history_hours=await malformed_requests.history_hours(bench.client, hand.symbol, hand.clock.venue_ms()),
+        batch_size=malformed_requests.claimed_batch(open_session.client),
+        history_hours=await malformed_requests.history_hours(open_session.client, hand.symbol, hand.clock.venue_ms()),
         repeated_id=repeated,
     )
-    row = await _with_fill(bench, row)
+    row = await _with_fill(open_session, row)
     tell(f"how soon each look-up shows a new order: {samples} samples")
     delays = (*await visibility.order_delays(hand, samples), *row.delays)
     tell("client ids: lengths up to 64, characters")
@@ -96,14 +96,14 @@ async def measure(bench: Bench, venue: str, samples: int, tell: Tell) -> VenueRo
         row, delays=delays, visibility_lag_ms=visibility.lag_ms(delays), client_id=await id_rules.client_ids(hand)
     )
     tell("whether requests expire")
-    row = replace(row, requests_expire=await _expire(bench))
+    row = replace(row, requests_expire=await _expire(open_session))
     tell("refusals")
-    return replace(row, refusals=await _refusals(bench))
+    return replace(row, refusals=await _refusals(open_session))
 
 
-async def _with_fill(bench: Bench, row: VenueRow) -> VenueRow:
+async def _with_fill(open_session: Session, row: VenueProfile) -> VenueProfile:
     """What one small fill shows: its trades, its fee, and whether its id is taken again."""
-    hand = bench.hand
+    hand = open_session.hand
     filled, answered_ms = await _fill(hand)
     if filled is None:
         return row
@@ -113,11 +113,11 @@ async def _with_fill(bench: Bench, row: VenueRow) -> VenueRow:
         delays=delays,
         repeated_id=replace(row.repeated_id, filled=await id_rules.repeat(hand, filled)),
         fee_of_buy=await _fee_of_buy(hand, filled),
-        trades_carry_client_id=await malformed_requests.trades_tell_client_id(bench.client, filled),
+        trades_carry_client_id=await malformed_requests.trades_tell_client_id(open_session.client, filled),
     )
 
 
-async def _fill(hand: Hand) -> tuple[VenueOrder | None, int]:
+async def _fill(hand: ProbeTrader) -> tuple[VenueOrder | None, int]:
     """A buy that has traded wholly, and when its place was answered.
 
     None where it did not in time, and then it is taken down.
@@ -137,7 +137,7 @@ async def _fill(hand: Hand) -> tuple[VenueOrder | None, int]:
     return (placed, answered_ms) if seen.status is OrderStatus.FILLED else (None, 0)
 
 
-async def _fee_of_buy(hand: Hand, filled: VenueOrder) -> str:
+async def _fee_of_buy(hand: ProbeTrader, filled: VenueOrder) -> str:
     rules, since_ms = hand.stakes.rules, hand.clock.venue_ms() - _HOUR_MS
     try:
         trades = await hand.venue.trades_after(hand.symbol, TradeCursor("", since_ms))
@@ -148,25 +148,25 @@ async def _fee_of_buy(hand: Hand, filled: VenueOrder) -> str:
     return names.get(assets[0], assets[0]) if assets else ""
 
 
-async def _expire(bench: Bench) -> bool:
-    long_window = CcxtVenue(bench.client, expiry.LONG_MS)
-    short_window = CcxtVenue(bench.client, expiry.SHORT_MS)
-    return await expiry.requests_expire(bench.hand, long_window.place, short_window.place)
+async def _expire(open_session: Session) -> bool:
+    long_window = CcxtVenue(open_session.client, expiry.LONG_MS)
+    short_window = CcxtVenue(open_session.client, expiry.SHORT_MS)
+    return await expiry.requests_expire(open_session.hand, long_window.place, short_window.place)
 
 
-async def _refusals(bench: Bench) -> tuple[Any, ...]:
-    settings, stakes, client = bench.settings, bench.stakes, bench.client
+async def _refusals(open_session: Session) -> tuple[Any, ...]:
+    settings, stakes, client = open_session.settings, open_session.stakes, open_session.client
     window_ms = settings.request_window_ms
     off_tick = canonical(stakes.far_price + stakes.rules.tick_size / 2)
     keys = settings.credentials
     stranger = make_client(replace(settings, credentials=replace(keys, secret=keys.secret[::-1] + "x")))
     stranger.set_markets(client.markets)
     try:
-        bent = Bent(
-            off_tick=malformed_requests.BentVenue(client, window_ms, {"price": off_tick}).place,
-            unknown_symbol=malformed_requests.BentVenue(client, window_ms, {"symbol": "NOSUCHSYMBOL"}).place,
+        bent = MalformedOrder(
+            off_tick=malformed_requests.MalformingVenue(client, window_ms, {"price": off_tick}).place,
+            unknown_symbol=malformed_requests.MalformingVenue(client, window_ms, {"symbol": "NOSUCHSYMBOL"}).place,
             wrong_secret=CcxtVenue(stranger, window_ms).place,
         )
-        return await refusals(bench.hand, bent, keys.struck_from)
+        return await refusals(open_session.hand, bent, keys.struck_from)
     finally:
         await stranger.close()

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from executor.venue.clock import VenueClock
-from executor.venue.conformance.client_ids import Names
-from executor.venue.conformance.worst_case_cost import Stakes
+from executor.venue.conformance.client_ids import ProbeIds
+from executor.venue.conformance.worst_case_cost import WorstCaseCost
 from executor.venue.port import (
     OutcomeUnknownError,
     ReadFailedError,
@@ -56,16 +56,16 @@ class Timer:
     pause: Callable[[int], Awaitable[None]] = _pause
 
 
-class Hand:
+class ProbeTrader:
     """Places and takes down orders of one symbol. `stopping` is asked before each place and in each wait."""
 
     def __init__(
         self,
         venue: Venue,
         clock: VenueClock,
-        stakes: Stakes,
+        stakes: WorstCaseCost,
         *,
-        names: Names | None = None,
+        names: ProbeIds | None = None,
         timer: Timer | None = None,
         stopping: Callable[[], bool] = lambda: False,
         gap_ms: int = 0,
@@ -74,7 +74,7 @@ class Hand:
         self.clock = clock
         self.stakes = stakes
         self.symbol = stakes.rules.symbol
-        self.names = names or Names()
+        self.names = names or ProbeIds()
         self.timer = timer or Timer()
         self._stopping = stopping
         self._gap_ms = gap_ms  # before each place: venues count them

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from executor.venue.conformance.probe_trader import Hand, Send
+from executor.venue.conformance.probe_trader import ProbeTrader, Send
 from executor.venue.port import DuplicateError, RefusedError, UnknownOrderError, VenueError
 from executor.venue.profile import RefusalSeen
 from gridcore.model.actions import PlaceOrder
@@ -15,7 +15,7 @@ _LATE_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
-class Bent:
+class MalformedOrder:
     """Ways of sending what the executor never would."""
 
     off_tick: Send
@@ -23,12 +23,12 @@ class Bent:
     wrong_secret: Send
 
 
-async def refusals(hand: Hand, bent: Bent, conceal: Callable[[str], str]) -> tuple[RefusalSeen, ...]:
+async def refusals(hand: ProbeTrader, bent: MalformedOrder, conceal: Callable[[str], str]) -> tuple[RefusalSeen, ...]:
     """All of them, in this order. `conceal` strikes the account's keys from a text."""
     return tuple([seen async for seen in _each(hand, bent, conceal)])
 
 
-async def _each(hand: Hand, bent: Bent, conceal: Callable[[str], str]) -> AsyncIterator[RefusalSeen]:
+async def _each(hand: ProbeTrader, bent: MalformedOrder, conceal: Callable[[str], str]) -> AsyncIterator[RefusalSeen]:
     stakes, now_ms = hand.stakes, hand.clock.venue_ms
     places: dict[str, tuple[PlaceOrder, Send | None, int | None]] = {
         "insufficient balance": (replace(hand.far(), quantity=stakes.too_much), None, None),
@@ -69,16 +69,16 @@ def read_as(error: VenueError) -> str:
             return "UNKNOWN"
 
 
-async def _place(hand: Hand, order: PlaceOrder, send: Send | None, timestamp_ms: int | None) -> None:
+async def _place(hand: ProbeTrader, order: PlaceOrder, send: Send | None, timestamp_ms: int | None) -> None:
     placed = await hand.place(order, send, timestamp_ms)
     await hand.take_down(placed.exchange_order_id)
 
 
-async def _cancel_nothing(hand: Hand) -> None:
+async def _cancel_nothing(hand: ProbeTrader) -> None:
     await hand.venue.cancel(hand.symbol, hand.names.spell(LENGTH), "", hand.clock.venue_ms())
 
 
-async def _cancel_twice(hand: Hand) -> None:
+async def _cancel_twice(hand: ProbeTrader) -> None:
     placed = await hand.place(hand.far())
     await hand.take_down(placed.exchange_order_id)
     await hand.venue.cancel(hand.symbol, placed.client_order_id, placed.exchange_order_id, hand.clock.venue_ms())

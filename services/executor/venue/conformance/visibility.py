@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from statistics import median_low
 
-from executor.venue.conformance.probe_trader import Hand, NoMeasurementError
+from executor.venue.conformance.probe_trader import NoMeasurementError, ProbeTrader
 from executor.venue.port import ReadFailedError, TradeCursor, VenueOrder
 from executor.venue.profile import Delay
 
@@ -30,7 +30,7 @@ class Shown:
         return Delay(look_up, median_low(times), max(times), len(times), self.after_ms.count(None))
 
 
-async def order_delays(hand: Hand, samples: int) -> tuple[Delay, ...]:
+async def order_delays(hand: ProbeTrader, samples: int) -> tuple[Delay, ...]:
     """Of resting orders, one after another. A look-up that the venue does not offer is left out."""
     shown: dict[str, Shown] = {}
     for _ in range(samples):
@@ -45,7 +45,7 @@ async def order_delays(hand: Hand, samples: int) -> tuple[Delay, ...]:
     return delays_of(shown)
 
 
-async def trade_delays(hand: Hand, filled: VenueOrder, answered_ms: int) -> tuple[Delay, ...]:
+async def trade_delays(hand: ProbeTrader, filled: VenueOrder, answered_ms: int) -> tuple[Delay, ...]:
     """Of the trades of an order that was filled when its place was answered."""
     number, since_ms = filled.exchange_order_id, hand.clock.venue_ms() - _HOUR_MS
 
@@ -66,7 +66,7 @@ class NotOffered:
     """Said of a look-up that the venue, or ccxt, does not have."""
 
 
-async def shown_after_ms(shows: Shows, answered_ms: int, hand: Hand) -> int | NotOffered | None:
+async def shown_after_ms(shows: Shows, answered_ms: int, hand: ProbeTrader) -> int | NotOffered | None:
     """When the first look-up that shows it began; None where none did within LONGEST_MS.
 
     The beginning, since the rule about evidence is about when a look-up began.
@@ -98,7 +98,7 @@ def lag_ms(delays: Sequence[Delay]) -> int:
     return 2 * max((delay.worst_ms for delay in delays), default=0)
 
 
-def _look_ups(hand: Hand, placed: VenueOrder) -> dict[str, Shows]:
+def _look_ups(hand: ProbeTrader, placed: VenueOrder) -> dict[str, Shows]:
     venue, symbol = hand.venue, hand.symbol
     name, number = placed.client_order_id, placed.exchange_order_id
     now_ms = hand.clock.venue_ms()

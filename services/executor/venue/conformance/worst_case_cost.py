@@ -13,7 +13,7 @@ _ABOVE_FUNDS = Decimal("1.01")
 
 
 @dataclass(frozen=True, slots=True)
-class Stakes:
+class WorstCaseCost:
     """`ask` is the best one, in quote; `free_quote` is what the account can spend."""
 
     rules: MarketRules
