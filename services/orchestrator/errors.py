@@ -39,7 +39,7 @@ class UnfinishableError(StopError):
     exit_code = 5
 
 
-class BrokenBondError(UnfinishableError):
+class StateLedgerMismatchError(UnfinishableError):
     """State and ledger are not of one time: one of them was lost, or came from a backup. The state can be rebuilt."""
 
     def __init__(self, sentence: str, *, ledger_lost: bool = False) -> None:

@@ -12,12 +12,16 @@ from gridservice.troubles import Troubles
 from orchestrator.clients.executor import ExecutorClient
 from orchestrator.clients.pricemon import PriceClient
 from orchestrator.clock import now_ms
-from orchestrator.symbol.context import Desk
-from orchestrator.symbol.worker import Team
+from orchestrator.symbol.context import SymbolContext
+from orchestrator.symbol.worker import SymbolWorker
 
 
 def metrics(
-    teams: Mapping[str, Team], executor: ExecutorClient, prices: PriceClient, databases: Watched, troubles: Troubles
+    teams: Mapping[str, SymbolWorker],
+    executor: ExecutorClient,
+    prices: PriceClient,
+    databases: Watched,
+    troubles: Troubles,
 ) -> Iterator[Metric]:
     """Read from memory, so that they are told while a database or a peer is away."""
     yield Metric("database_up", "1 while the database can be used", not databases.away)
@@ -29,7 +33,7 @@ def metrics(
         yield from _of_grid(team.desk)
 
 
-def _of_grid(desk: Desk) -> Iterator[Metric]:
+def _of_grid(desk: SymbolContext) -> Iterator[Metric]:
     state, symbol = desk.state, {"symbol": desk.symbol}
     for mode in Mode:
         yield Metric("mode", "1 at the grid's mode", state.risk.mode is mode, {**symbol, "mode": mode.value})

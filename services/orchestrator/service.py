@@ -24,10 +24,10 @@ from gridwright.v1 import (
     pricemon_pb2_grpc,
 )
 from orchestrator.api.servicer import OrchestratorServicer
-from orchestrator.clients.batch_execute import BatchClient
+from orchestrator.clients.batch_execute import BatchExecuteClient
 from orchestrator.clients.executor import ExecutorClient
 from orchestrator.clients.pricemon import PriceClient
-from orchestrator.clients.reachability import Peer
+from orchestrator.clients.reachability import Reachability
 from orchestrator.config import Settings
 from orchestrator.engine import EngineKind
 from orchestrator.engine_dbos.engine import DbosEngine
@@ -62,7 +62,7 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
         stack.push_async_callback(executor_channel.close)
         price_channel = open_channel(settings.pricemon_address, newest_only=True)
         stack.push_async_callback(price_channel.close)
-        peer = Peer("executor")
+        peer = Reachability("executor")
         batch_channel = stack.enter_context(open_sync_channel(settings.executor_address))
         executor, prices = ExecutorClient(executor_channel, peer), PriceClient(price_channel)
         engine = _ENGINES[settings.engine](
@@ -72,7 +72,7 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
             stores.others,
             executor,
             prices,
-            lambda bridge, held: BatchClient(batch_channel, peer, bridge, executor.clock, held),
+            lambda bridge, held: BatchExecuteClient(batch_channel, peer, bridge, executor.clock, held),
         )
         stack.push_async_callback(engine.stop)
         stack.callback(stores.stop_waiting)

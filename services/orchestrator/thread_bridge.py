@@ -12,7 +12,7 @@ from orchestrator.errors import Abandoned
 T = TypeVar("T")
 
 
-class Bridge:
+class ThreadBridge:
     """What threads wait for. After `close`, all of them are abandoned."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -23,14 +23,14 @@ from gridcore.model.state import State
 from gridrpc.channel import open_channel
 from orchestrator.clients.executor import ExecutorClient
 from orchestrator.clients.pricemon import PriceHeard
-from orchestrator.clients.reachability import Peer
+from orchestrator.clients.reachability import Reachability
 from orchestrator.clock import now_ms
 from orchestrator.errors import StopError
 from orchestrator.store.sqlite import SqliteStore
-from orchestrator.symbol.committed_state import Keeper
-from orchestrator.symbol.context import Desk
+from orchestrator.symbol.committed_state import CommittedState
+from orchestrator.symbol.context import SymbolContext
 from orchestrator.symbol.loop import SymbolLoop
-from orchestrator.symbol.safe_mode_requests import HaltRequest, LiftRequest
+from orchestrator.symbol.safe_mode_requests import EnterSafeModeRequest, ExitSafeModeRequest
 
 _CASE = Case(actions=20, slots=20)
 _ROUNDS = 10
@@ -51,7 +51,7 @@ class Decisions:
 class _Committer:
     """A launcher that carries plans out by itself: everything is accepted."""
 
-    def __init__(self, keeper: Keeper) -> None:
+    def __init__(self, keeper: CommittedState) -> None:
         self._keeper = keeper
 
     def run_plan(self, plan: Plan) -> None:
@@ -59,11 +59,11 @@ class _Committer:
         results = accepted([action.client_order_id for action in plan.actions], plan.trigger.at_ms)
         self._keeper.commit(plan, results, rules(plan.symbol))
 
-    def start_halt(self, request: HaltRequest) -> None:
+    def start_halt(self, request: EnterSafeModeRequest) -> None:
         """Never asked for: the case has no limits."""
         raise AssertionError(f"the benchmark's grid halts: {request.reason}")
 
-    def start_lift(self, request: LiftRequest) -> None:
+    def start_lift(self, request: ExitSafeModeRequest) -> None:
         """Never asked for."""
         raise AssertionError(f"the benchmark's grid lifts a halt: {request.reason}")
 
@@ -80,10 +80,16 @@ async def measure_decisions(folder: Path) -> Decisions:
     store.save_state(State(_CASE.symbol, "0" * 32, _CASE.grid.geometry, epoch=1))
     state = store.load_state()
     assert state is not None
-    keeper = Keeper(store, state)
+    keeper = CommittedState(store, state)
     async with open_channel("127.0.0.1:1") as nobody:
-        desk = Desk(
-            BOT, _CASE.grid, keeper, ExecutorClient(nobody, Peer("nobody")), epoch=1, max_update_batch=100, stop=_raise
+        desk = SymbolContext(
+            BOT,
+            _CASE.grid,
+            keeper,
+            ExecutorClient(nobody, Reachability("nobody")),
+            epoch=1,
+            max_update_batch=100,
+            stop=_raise,
         )
         desk.market = rules(_CASE.symbol)
         loop = SymbolLoop(desk, _Committer(keeper))
@@ -101,7 +107,7 @@ async def measure_decisions(folder: Path) -> Decisions:
     return Decisions(inside, outside, len(seen))
 
 
-def _inside(loop: SymbolLoop, desk: Desk) -> float:
+def _inside(loop: SymbolLoop, desk: SymbolContext) -> float:
     band = loop.quiet_band
     assert band is not None
     low, high = band
@@ -118,7 +124,7 @@ def _inside(loop: SymbolLoop, desk: Desk) -> float:
     return statistics.median(rates)
 
 
-def _outside(desk: Desk) -> float:
+def _outside(desk: SymbolContext) -> float:
     price = PRICE + desk.config.interval
     rates: list[float] = []
     for _ in range(_ROUNDS):
@@ -129,7 +135,7 @@ def _outside(desk: Desk) -> float:
     return statistics.median(rates)
 
 
-def _decide(desk: Desk, price: Decimal) -> Plan:
+def _decide(desk: SymbolContext, price: Decimal) -> Plan:
     trigger = PriceChanged(now_ms(), price)
     return decide(
         desk.state, trigger, desk.market, desk.config, request_id=desk.next_request_id(), epoch=1, prefix=PREFIX

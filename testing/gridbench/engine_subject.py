@@ -14,7 +14,7 @@ from griddb.urls import DatabaseSettings
 from orchestrator.clock import now_ms
 from orchestrator.config import Settings
 from orchestrator.service import Service, running
-from orchestrator.symbol.worker import Team
+from orchestrator.symbol.worker import SymbolWorker
 
 
 class EngineSubject:
@@ -33,7 +33,7 @@ class EngineSubject:
             for _ in range(steps)
         ]
 
-    async def _step(self, team: Team, trigger: Trigger, *, actions: int) -> float:
+    async def _step(self, team: SymbolWorker, trigger: Trigger, *, actions: int) -> float:
         over: asyncio.Future[float] = asyncio.get_running_loop().create_future()
 
         async def command() -> None:

@@ -80,10 +80,10 @@ def _send_again() -> None:
 def _commit_again() -> None:
     from gridtesting.unguarded import as_if_new
     from orchestrator.clock import now_ns
-    from orchestrator.symbol.committed_state import Keeper
-    from orchestrator.symbol.trading_step import Activities
+    from orchestrator.symbol.committed_state import CommittedState
+    from orchestrator.symbol.trading_step import TradingStep
 
-    commit = Keeper.commit
+    commit = CommittedState.commit
 
     def commit_unguarded(self: Any, plan: Any, results: Any, market: Any, phases: Any = ()) -> Any:
         if plan.seq > self._state.seq:
@@ -92,8 +92,8 @@ def _commit_again() -> None:
             again, self._state = as_if_new(plan, self._state)
             return self._write(again, (), market, phases, now_ns())
 
-    Keeper.commit = commit_unguarded  # type: ignore[method-assign]
-    Activities._committed = _nothing_committed  # type: ignore[method-assign, assignment]  # noqa: SLF001
+    CommittedState.commit = commit_unguarded  # type: ignore[method-assign]
+    TradingStep._committed = _nothing_committed  # type: ignore[method-assign, assignment]  # noqa: SLF001
 
 
 def _nothing_committed(_self: Any, _plan: Any) -> Any:

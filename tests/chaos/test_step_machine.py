@@ -30,11 +30,11 @@ from gridtesting.steps.world import StepWorld
 from orchestrator.errors import StopError
 from orchestrator.store.journal import JournalRow, Phase
 from orchestrator.store.sqlite import SqliteStore
-from orchestrator.symbol.committed_state import Keeper
-from orchestrator.symbol.context import Desk
-from orchestrator.symbol.trading_step import Activities, RequestBelowFloorError
-from orchestrator.symbol.worker import Team
-from orchestrator.thread_bridge import Bridge
+from orchestrator.symbol.committed_state import CommittedState
+from orchestrator.symbol.context import SymbolContext
+from orchestrator.symbol.trading_step import RequestBelowFloorError, TradingStep
+from orchestrator.symbol.worker import SymbolWorker
+from orchestrator.thread_bridge import ThreadBridge
 
 EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "8"))
 FAULTS = st.lists(st.none() | st.sampled_from([fault for fault in Fault if fault is not Fault.HANG]), max_size=4)
@@ -191,12 +191,12 @@ TestStepMachine.settings = settings(
 
 
 class Unfenced(StepWorld):
-    async def take_over(self, desk: Desk) -> None:
+    async def take_over(self, desk: SymbolContext) -> None:
         self.venue.fence = desk.epoch
 
 
 class Unsettled(StepWorld):
-    async def settle(self, desk: Desk, newest_first: list[Plan]) -> None:
+    async def settle(self, desk: SymbolContext, newest_first: list[Plan]) -> None:
         """What was in flight is taken for nothing sent."""
 
 
@@ -220,12 +220,12 @@ class WithoutOffsets(StepWorld):
         return OffsetlessStore(self.path)
 
 
-class Forgetful(Activities):
+class Forgetful(TradingStep):
     def _committed(self, plan: Plan) -> None:
         """No journal."""
 
 
-class Repeating(Keeper):
+class Repeating(CommittedState):
     """Settles again whatever it is given, as the next step."""
 
     def commit(
@@ -237,11 +237,11 @@ class Repeating(Keeper):
 
 
 class WithoutSeqs(StepWorld):
-    def team(self, desk: Desk) -> Team:
+    def team(self, desk: SymbolContext) -> SymbolWorker:
         batches: Any = self
-        return replace(super().team(desk), activities=Forgetful(desk, batches, Bridge(self.runner.get_loop())))
+        return replace(super().team(desk), activities=Forgetful(desk, batches, ThreadBridge(self.runner.get_loop())))
 
-    def keeper(self, store: SqliteStore, state: State) -> Keeper:
+    def keeper(self, store: SqliteStore, state: State) -> CommittedState:
         return Repeating(store, state)
 
 

@@ -17,8 +17,8 @@ from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
 from gridtesting.live.executor import STEPWISE, SYMBOL, CrashError, CrashPoint, LiveExecutor, running_executor
 from gridwright.v1 import executor_pb2
 from orchestrator.clients.executor import ExecutorClient
-from orchestrator.clients.reachability import Peer
-from orchestrator.errors import BrokenBondError
+from orchestrator.clients.reachability import Reachability
+from orchestrator.errors import StateLedgerMismatchError
 
 MakePlace = Callable[..., PlaceOrder]
 
@@ -246,12 +246,12 @@ async def test_the_orchestrator_gets_its_checkpoint_back_and_is_sent_to_it_from_
 ) -> None:
     state = State(SYMBOL, "state", "the grid", seq=5, epoch=1, event_offset=2, totals=Totals(fills=1))
     async with running_executor(tmp_path, venue, clock) as live, open_channel(live.address) as channel:
-        client = ExecutorClient(channel, Peer("executor"))
+        client = ExecutorClient(channel, Reachability("executor"))
         log = await traded(live, venue, [make_place(), make_place()])
         assert await client.acknowledge(SYMBOL, 1, state) == 2
         await prune_log(live, clock() + 1)
         ledger = await client.ledger(SYMBOL)
-        with pytest.raises(BrokenBondError, match="pruned up to 2"):
+        with pytest.raises(StateLedgerMismatchError, match="pruned up to 2"):
             await client.updates_until(SYMBOL, 1, 4)
         assert await client.updates_until(SYMBOL, 2, 4) == log[2:]
     assert ledger.checkpoint == state

@@ -7,23 +7,23 @@ import pytest
 
 from gridtesting.live.orchestrator import BTC, World, eventually, run_inside
 from gridtesting.waiting import until
-from orchestrator.engine_dbos.step_bodies import TeamSteps
+from orchestrator.engine_dbos.step_bodies import StepBodies
 from orchestrator.errors import Abandoned, StopError
-from orchestrator.symbol.event_queue import Inbox, PriceDue, TickDue
-from orchestrator.thread_bridge import Bridge
+from orchestrator.symbol.event_queue import EventQueue, PriceDue, TickDue
+from orchestrator.thread_bridge import ThreadBridge
 
 
 async def test_a_bridge_gives_a_thread_the_coroutines_result() -> None:
     async def answer() -> int:
         return 7
 
-    bridge = Bridge(asyncio.get_running_loop())
+    bridge = ThreadBridge(asyncio.get_running_loop())
 
     assert await asyncio.to_thread(lambda: bridge.call(answer())) == 7
 
 
 async def test_a_closed_bridge_abandons_those_who_wait_and_those_who_come() -> None:
-    bridge = Bridge(asyncio.get_running_loop())
+    bridge = ThreadBridge(asyncio.get_running_loop())
     began = asyncio.Event()
 
     async def wait_for_ever() -> None:
@@ -47,7 +47,7 @@ async def test_a_closed_bridge_abandons_those_who_wait_and_those_who_come() -> N
 
 async def test_an_error_in_a_step_stops_the_process_and_leaves_the_workflow_without_an_outcome() -> None:
     stopped: list[StopError] = []
-    steps = TeamSteps({}, lambda _symbol, error: stopped.append(error))
+    steps = StepBodies({}, lambda _symbol, error: stopped.append(error))
 
     with pytest.raises(Abandoned):
         await asyncio.to_thread(steps.batch_execute, "no plan")
@@ -96,7 +96,7 @@ async def test_the_inbox_gives_commands_first_then_updates_then_a_tick_then_the_
         await world.executor.fill(BTC, world.opening()[0])
         await until(lambda: orchestrator.desk().state.event_offset == 2, "updates to copy")
     (first, second) = world.executor.markets[BTC].venue.log
-    inbox = Inbox(max_updates=1)
+    inbox = EventQueue(max_updates=1)
 
     async def command() -> None:
         return None

@@ -18,7 +18,7 @@ from executor.admin.inventory import holding as executor_holding
 from griddb.first_connection import until_reachable
 from griddb.inventory import DatabaseStatus, ServiceDatabases
 from gridservice.config_file import read_toml
-from orchestrator.admin.cancel_workflow import NotSettledError, settle_workflow
+from orchestrator.admin.cancel_workflow import NotCancelledError, cancel_workflow
 from orchestrator.admin.inventory import holding as orchestrator_holding
 from orchestrator.admin.inventory import workflows
 
@@ -101,8 +101,8 @@ def settle_workflows(config: Path, workflow_ids: Sequence[str], console: Console
     with holding.lease():
         for workflow_id in workflow_ids:
             try:
-                line = settle_workflow(where, workflow_id)
-            except NotSettledError as error:
+                line = cancel_workflow(where, workflow_id)
+            except NotCancelledError as error:
                 line, code = str(error), 1
             console.print(line, soft_wrap=True, markup=False, highlight=False)
     return code

@@ -17,14 +17,14 @@ _AFTER = {
 }
 
 
-class NotSettledError(Exception):
+class NotCancelledError(Exception):
     """It cannot be settled. The sentence says why."""
 
 
-def settle_workflow(workflows: Workflows, workflow_id: str) -> str:
+def cancel_workflow(workflows: Workflows, workflow_id: str) -> str:
     """Cancels it; a sentence on what comes of that. Raises NotSettledError where it is not there or has ended."""
     if not workflows.there:
-        raise NotSettledError(f"{workflow_id}: there are no workflows in {workflows.where}")
+        raise NotCancelledError(f"{workflow_id}: there are no workflows in {workflows.where}")
     with dbos_engine(sa.make_url(workflows.url)) as engine:
         client = DBOSClient(
             system_database_url=workflows.url,
@@ -41,9 +41,9 @@ def settle_workflow(workflows: Workflows, workflow_id: str) -> str:
 def _cancel(client: DBOSClient, workflows: Workflows, workflow_id: str) -> WorkflowRecord:
     found = client.list_workflows(workflow_ids=[workflow_id], load_output=False)
     if not found:
-        raise NotSettledError(f"{workflow_id}: there is no such workflow in {workflows.where}")
+        raise NotCancelledError(f"{workflow_id}: there is no such workflow in {workflows.where}")
     record = record_of(found[0])
     if record.status not in {*UNFINISHED, DEAD}:
-        raise NotSettledError(f"{workflow_id} has ended ({record.status}): there is nothing to settle")
+        raise NotCancelledError(f"{workflow_id} has ended ({record.status}): there is nothing to settle")
     client.cancel_workflow(workflow_id)
     return record

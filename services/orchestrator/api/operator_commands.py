@@ -8,9 +8,9 @@ from gridcore.model.state import Mode, Rule, State
 from gridrpc.errors import AlreadyExists, FailedPrecondition, Unavailable
 from orchestrator.clock import now_ms
 from orchestrator.store.journal import JournalRow
-from orchestrator.symbol.loop import Launcher
-from orchestrator.symbol.safe_mode_requests import HaltRequest, LiftRequest
-from orchestrator.symbol.worker import Team
+from orchestrator.symbol.loop import WorkflowStarter
+from orchestrator.symbol.safe_mode_requests import EnterSafeModeRequest, ExitSafeModeRequest
+from orchestrator.symbol.worker import SymbolWorker
 
 # How long a call waits to see the mode it asked for. The record is durable before; a step in progress may take longer.
 _SEE_SECONDS = 2.0
@@ -18,10 +18,10 @@ _PATIENCE_SECONDS = 5.0  # how long a change of mode may wait for the step in pr
 _HALTED = frozenset({Mode.ENTERING, Mode.SAFE})
 
 
-class Operations:
+class OperatorCommands:
     """The operator's side of one team."""
 
-    def __init__(self, team: Team, launcher: Launcher) -> None:
+    def __init__(self, team: SymbolWorker, launcher: WorkflowStarter) -> None:
         self._team = team
         self._desk = team.desk
         self._launcher = launcher
@@ -49,7 +49,7 @@ class Operations:
             if row is not None:
                 _refuse_other_contents(row, request_id, Mode.ENTERING, who, why)
                 return self._mode, next(iter(self._desk.halts), workflow_id)
-        halt = HaltRequest(workflow_id, self._desk.symbol, Rule.OPERATOR, why, who, clears_itself=False)
+        halt = EnterSafeModeRequest(workflow_id, self._desk.symbol, Rule.OPERATOR, why, who, clears_itself=False)
         opened = await asyncio.to_thread(self._desk.keeper.find, f"{workflow_id}/open")
         if opened is None:
             self._desk.halts.add(workflow_id)
@@ -76,7 +76,7 @@ class Operations:
         if self._mode is not Mode.SAFE:
             return self._mode, ""
         risk = self._desk.state.risk
-        lift = LiftRequest(workflow_id, self._desk.symbol, why, who, risk.since_ms)
+        lift = ExitSafeModeRequest(workflow_id, self._desk.symbol, why, who, risk.since_ms)
         self._desk.lifts.add(workflow_id)
         await asyncio.to_thread(self._launcher.start_lift, lift)
         await self._see(lambda: self._mode is not Mode.SAFE)

@@ -13,13 +13,13 @@ from gridrpc.database_health import Watched
 from gridrpc.errors import FailedPrecondition, InvalidArgument, NotFound, Unavailable
 from gridservice.troubles import Troubles
 from gridwright.v1 import models_pb2, orchestrator_pb2, orchestrator_pb2_grpc
-from orchestrator.api.operator_commands import Operations
+from orchestrator.api.operator_commands import OperatorCommands
 from orchestrator.api.views import state_view, step_view, workflow_view
 from orchestrator.clients.executor import ExecutorClient
 from orchestrator.clients.pricemon import PriceClient
 from orchestrator.engine_dbos import client
-from orchestrator.symbol.loop import Launcher
-from orchestrator.symbol.worker import Team
+from orchestrator.symbol.loop import WorkflowStarter
+from orchestrator.symbol.worker import SymbolWorker
 
 Context = grpc.aio.ServicerContext[Any, Any]
 _STEPS = 8
@@ -32,8 +32,8 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
 
     def __init__(
         self,
-        teams: Mapping[str, Team],
-        launcher: Launcher,
+        teams: Mapping[str, SymbolWorker],
+        launcher: WorkflowStarter,
         executor: ExecutorClient,
         prices: PriceClient,
         databases: Watched,
@@ -150,7 +150,7 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
             )
         return step_view(row)
 
-    def _state(self, team: Team, steps: int) -> orchestrator_pb2.GetStateResponse:
+    def _state(self, team: SymbolWorker, steps: int) -> orchestrator_pb2.GetStateResponse:
         return state_view(
             team.desk,
             team.desk.keeper.last_steps(steps),
@@ -158,7 +158,7 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
             pricemon_reachable=self._prices.reachable,
         )
 
-    def _operations(self, request: orchestrator_pb2.OperatorRequest) -> Operations:
+    def _operations(self, request: orchestrator_pb2.OperatorRequest) -> OperatorCommands:
         self._refuse_while_away()
         for field in ("request_id", "who", "why"):
             if not getattr(request, field):
@@ -169,9 +169,9 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
                 f"{team.desk.symbol} is refused, nothing is done for it now: {team.desk.refused}",
                 reason="SYMBOL_REFUSED",
             )
-        return Operations(team, self._launcher)
+        return OperatorCommands(team, self._launcher)
 
-    def _team(self, symbol: str) -> Team:
+    def _team(self, symbol: str) -> SymbolWorker:
         self._refuse_early()
         if not symbol and len(self._teams) == 1:
             return next(iter(self._teams.values()))

@@ -12,11 +12,11 @@ from gridwright.v1 import orchestrator_pb2
 from orchestrator.clock import now_ms
 from orchestrator.engine_dbos.client import StepRecord, WorkflowRecord
 from orchestrator.store.journal import JournalRow
-from orchestrator.symbol.context import Desk
+from orchestrator.symbol.context import SymbolContext
 
 
 def state_view(
-    desk: Desk, steps: list[JournalRow], *, executor_reachable: bool, pricemon_reachable: bool
+    desk: SymbolContext, steps: list[JournalRow], *, executor_reachable: bool, pricemon_reachable: bool
 ) -> orchestrator_pb2.GetStateResponse:
     """The committed state with what is known of the present."""
     price = desk.price or desk.state.last_price

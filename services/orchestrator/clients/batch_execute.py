@@ -18,20 +18,25 @@ from gridservice.steady import steady_ms
 from gridwright.v1 import executor_pb2, executor_pb2_grpc
 from orchestrator.clients.executor import refuse_symbol
 from orchestrator.clients.host_clock import HostClock
-from orchestrator.clients.reachability import Peer
+from orchestrator.clients.reachability import Reachability
 from orchestrator.clock import now_ms
 from orchestrator.errors import UnfinishableError
-from orchestrator.thread_bridge import Bridge
+from orchestrator.thread_bridge import ThreadBridge
 
 MALFORMED = "MALFORMED"  # the executor's reason: no ledger has ever accepted such a request
 _log = logging.getLogger(__name__)
 
 
-class BatchClient:
+class BatchExecuteClient:
     """Has the executor answer plans. Calls block, until the process stops at the longest."""
 
     def __init__(
-        self, channel: grpc.Channel, executor: Peer, bridge: Bridge, clock: HostClock, held: Callable[[], bool]
+        self,
+        channel: grpc.Channel,
+        executor: Reachability,
+        bridge: ThreadBridge,
+        clock: HostClock,
+        held: Callable[[], bool],
     ) -> None:
         self._stub = executor_pb2_grpc.ExecutorStub(channel)
         self._executor = executor

@@ -30,8 +30,8 @@ from gridservice.backoff import backoff_seconds
 from gridservice.steady import steady_ms
 from gridwright.v1 import executor_pb2, executor_pb2_grpc
 from orchestrator.clients.host_clock import HostClock
-from orchestrator.clients.reachability import Peer
-from orchestrator.errors import BrokenBondError, SymbolRefusedError, UnfinishableError
+from orchestrator.clients.reachability import Reachability
+from orchestrator.errors import StateLedgerMismatchError, SymbolRefusedError, UnfinishableError
 
 T = TypeVar("T")
 
@@ -67,7 +67,7 @@ class LedgerSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class TakenOver:
+class ImportedHistory:
     """What an adoption could not find on the venue, and whether what is not there yet may still come."""
 
     lost: tuple[str, ...]
@@ -112,7 +112,7 @@ class Conditions:
 class ExecutorClient:
     """Calls one executor for those on the asyncio loop. `peer` is told how each call went."""
 
-    def __init__(self, channel: grpc.aio.Channel, peer: Peer) -> None:
+    def __init__(self, channel: grpc.aio.Channel, peer: Reachability) -> None:
         self._stub = executor_pb2_grpc.ExecutorStub(channel)
         self._peer = peer
         self.clock = HostClock()  # the executor's
@@ -154,14 +154,14 @@ class ExecutorClient:
         self.clock.heard(answer.time_ms, asked_ms)
         return Fenced(answer.ledger_birth_id, answer.state_birth_id, answer.end_offset)
 
-    async def adopt(self, symbol: str, prefix: str) -> TakenOver:
+    async def adopt(self, symbol: str, prefix: str) -> ImportedHistory:
         """Has the ledger take over from the venue what it does not know of our orders, which may take a while.
 
         Raises FailedPrecondition while another orchestrator is there, or a second bot.
         """
         request = executor_pb2.AdoptRequest(symbol=symbol, prefix=prefix)
         answer = await self._repeat("Adopt", lambda: self._stub.Adopt(request, timeout=_ADOPT_SECONDS))
-        return TakenOver(tuple(answer.lost), answer.requests_expire)
+        return ImportedHistory(tuple(answer.lost), answer.requests_expire)
 
     async def market_rules(self, symbol: str) -> MarketRules:
         """The venue's rules for the symbol. Raises NotFound or InvalidArgument for one that it does not trade."""
@@ -257,7 +257,7 @@ class ExecutorClient:
             except grpc.aio.AioRpcError as error:
                 fault = rpc_error_of(error)
                 if isinstance(fault, OutOfRange) and fault.reason == BELOW_FLOOR:
-                    raise BrokenBondError(f"{symbol}: {fault.message}") from fault
+                    raise StateLedgerMismatchError(f"{symbol}: {fault.message}") from fault
                 if isinstance(fault, OutOfRange):
                     raise UnfinishableError(
                         f"{symbol}: the executor's log ends before offset {after_offset}, which this state has applied "

@@ -10,7 +10,7 @@ log = logging.getLogger(__name__)
 _QUIET_SECONDS = 60.0  # between two such lines: some calls may be answered and others not, for hours
 
 
-class Peer:
+class Reachability:
     """Noted by those who call it, from any thread; a loss is told once a minute."""
 
     def __init__(self, name: str) -> None:

@@ -19,7 +19,7 @@ from gridcore.model.state import State
 from griddb.errors import DatabaseError
 from gridrpc.convert_plan import plan_json
 from gridservice.troubles import Kind, Troubles
-from orchestrator.clients.batch_execute import BatchClient
+from orchestrator.clients.batch_execute import BatchExecuteClient
 from orchestrator.clients.executor import ExecutorClient
 from orchestrator.clients.pricemon import PriceClient, PriceHeard
 from orchestrator.clock import now_ms, now_ns
@@ -27,17 +27,17 @@ from orchestrator.config import Settings
 from orchestrator.engine_dbos import client, unresumable, workflows
 from orchestrator.engine_dbos.database import WorkflowDatabase
 from orchestrator.engine_dbos.retention import prune_forever
-from orchestrator.engine_dbos.step_bodies import TeamSteps
+from orchestrator.engine_dbos.step_bodies import StepBodies
 from orchestrator.errors import DatabaseStopError, StopError
 from orchestrator.store import Store
-from orchestrator.symbol.committed_state import Keeper
-from orchestrator.symbol.context import Desk
+from orchestrator.symbol.committed_state import CommittedState
+from orchestrator.symbol.context import SymbolContext
 from orchestrator.symbol.downtime import note_looks
-from orchestrator.symbol.lifecycle import SymbolLife, combined
-from orchestrator.symbol.safe_mode_requests import HaltRequest, LiftRequest
-from orchestrator.symbol.worker import Team, gather
-from orchestrator.takeover.abandoned_grids import StoredGrid, tell_left
-from orchestrator.thread_bridge import Bridge
+from orchestrator.symbol.lifecycle import SymbolLifecycle, combined
+from orchestrator.symbol.safe_mode_requests import EnterSafeModeRequest, ExitSafeModeRequest
+from orchestrator.symbol.worker import SymbolWorker, build_worker
+from orchestrator.takeover.abandoned_grids import StoredGrid, report_abandoned
+from orchestrator.thread_bridge import ThreadBridge
 
 log = logging.getLogger(__name__)
 _CLOCKS_AGREE_MS = 1_000
@@ -55,7 +55,7 @@ class DbosEngine:
         others: Callable[[], list[StoredGrid]],
         executor: ExecutorClient,
         prices: PriceClient,
-        batches: Callable[[Bridge, Callable[[], bool]], BatchClient],
+        batches: Callable[[ThreadBridge, Callable[[], bool]], BatchExecuteClient],
     ) -> None:
         self._settings = settings
         self._stores = stores
@@ -64,14 +64,16 @@ class DbosEngine:
         self._executor = executor
         self._prices = prices
         self._batches = batches
-        self._lives: dict[str, SymbolLife] = {}
+        self._lives: dict[str, SymbolLifecycle] = {}
         self._asyncio = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
         self.failure: asyncio.Future[StopError] = self._asyncio.create_future()
         self.troubles = Troubles(now_ms)
-        self.teams: dict[str, Team] = {}
-        self._gathered: dict[str, Team] = {}  # the same, before calls are answered: recovered workflows ask for theirs
-        self._steps = TeamSteps(self._gathered, self._fail_from_thread)
+        self.teams: dict[str, SymbolWorker] = {}
+        self._gathered: dict[
+            str, SymbolWorker
+        ] = {}  # the same, before calls are answered: recovered workflows ask for theirs
+        self._steps = StepBodies(self._gathered, self._fail_from_thread)
 
     async def start(self) -> None:
         """Takes the leases, launches DBOS, begins with every symbol; returns once each trades or is refused.
@@ -84,15 +86,17 @@ class DbosEngine:
         await asyncio.to_thread(client.launch, self._workflow_database)
         self.teams.update(self._gathered)  # now calls are answered: before, there is no record to put a halt on
         unfinished = await asyncio.to_thread(client.unfinished)
-        unresumable.refuse_stranded(unresumable.nobodys(unfinished))
-        tell_left(await asyncio.to_thread(self._others), unfinished, self.teams, self.troubles)
+        unresumable.refuse_unresumable(unresumable.of_no_symbol(unfinished))
+        report_abandoned(await asyncio.to_thread(self._others), unfinished, self.teams, self.troubles)
         self._spawn(self._follow_prices())
         if self._settings.tick_interval_ms:
             self._spawn(self._tick())
         self._spawn(self._watch_clocks())
         self._spawn(note_looks(self._desks))
         self._spawn(prune_forever(self._desks, self._settings.retention_hours))
-        self._lives.update({team.desk.symbol: SymbolLife(team, self, self._settings) for team in self.teams.values()})
+        self._lives.update(
+            {team.desk.symbol: SymbolLifecycle(team, self, self._settings) for team in self.teams.values()}
+        )
         for life in self._lives.values():
             self._spawn(life.live(unfinished))
         await self._all_settled()
@@ -134,11 +138,11 @@ class DbosEngine:
         with self._steps.knowing(text, plan):
             client.run_plan(name, plan.request_id, text)
 
-    def start_halt(self, request: HaltRequest) -> None:
+    def start_halt(self, request: EnterSafeModeRequest) -> None:
         """Puts enter_safe_mode on record and lets it run."""
         client.start_enter_safe_mode(request.workflow_id, request.to_json())
 
-    def start_lift(self, request: LiftRequest) -> None:
+    def start_lift(self, request: ExitSafeModeRequest) -> None:
         """Puts exit_safe_mode on record and lets it run."""
         client.start_exit_safe_mode(request.workflow_id, request.to_json())
 
@@ -157,7 +161,7 @@ class DbosEngine:
         if len(reasons) == len(self._lives):
             self.fail(combined(reasons))
 
-    def renewed(self, team: Team) -> Team:
+    def renewed(self, team: SymbolWorker) -> SymbolWorker:
         """A team at a fresh desk, with a bridge that is open."""
         fresh = self._team(team.desk.renewed())
         self._gathered[fresh.desk.symbol] = self.teams[fresh.desk.symbol] = fresh
@@ -173,16 +177,16 @@ class DbosEngine:
     def _fail_from_thread(self, symbol: str, error: StopError) -> None:
         self._asyncio.call_soon_threadsafe(self._fail_symbol, symbol, error)
 
-    def _team(self, desk: Desk) -> Team:
-        bridge = Bridge(self._asyncio)
-        return gather(desk, self, self._batches(bridge, lambda: desk.raising_fence), bridge)
+    def _team(self, desk: SymbolContext) -> SymbolWorker:
+        bridge = ThreadBridge(self._asyncio)
+        return build_worker(desk, self, self._batches(bridge, lambda: desk.raising_fence), bridge)
 
-    def _desks(self) -> list[Desk]:
+    def _desks(self) -> list[SymbolContext]:
         return [team.desk for team in self.teams.values()]
 
-    async def _open_desk(self, grid: GridConfig, store: Store) -> Desk:
-        keeper, epoch = await asyncio.to_thread(_open_keeper, grid, store)
-        return Desk(
+    async def _open_desk(self, grid: GridConfig, store: Store) -> SymbolContext:
+        keeper, epoch = await asyncio.to_thread(_open_committed_state, grid, store)
+        return SymbolContext(
             self._settings.bot,
             grid,
             keeper,
@@ -240,11 +244,11 @@ def clocks_differ(difference_ms: int) -> str:
     )
 
 
-def _open_keeper(grid: GridConfig, store: Store) -> tuple[Keeper, int]:
+def _open_committed_state(grid: GridConfig, store: Store) -> tuple[CommittedState, int]:
     """The state, made where there is none, and the epoch under which it is held from now on."""
     epoch = store.take_lease()
     state = store.load_state()
     if state is None:
         state = State(grid.symbol, uuid.uuid4().hex, grid.geometry, epoch=epoch, last_update_time=now_ns())
         store.save_state(state)
-    return Keeper(store, state), epoch
+    return CommittedState(store, state), epoch

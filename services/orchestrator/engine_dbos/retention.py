@@ -14,7 +14,7 @@ from orchestrator.clock import now_ms
 from orchestrator.engine_dbos import client
 from orchestrator.errors import SymbolRefusedError
 from orchestrator.store import Store
-from orchestrator.symbol.context import Desk
+from orchestrator.symbol.context import SymbolContext
 from orchestrator.takeover.takeover import move_ledger_cursor
 
 log = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ _EVERY_SECONDS = 600.0
 _HOUR_MS = 3_600_000
 
 
-async def prune_forever(desks_now: Callable[[], Sequence[Desk]], retention_hours: int) -> None:
+async def prune_forever(desks_now: Callable[[], Sequence[SymbolContext]], retention_hours: int) -> None:
     """Every ten minutes prunes, marks how far the ledger is settled, and acknowledges its update log."""
     while True:
         stores = [desk.keeper.store for desk in desks_now()]
@@ -35,14 +35,14 @@ async def prune_forever(desks_now: Callable[[], Sequence[Desk]], retention_hours
                 await acknowledge(desk)
 
 
-async def _mark(desk: Desk) -> None:
+async def _mark(desk: SymbolContext) -> None:
     try:
         await move_ledger_cursor(desk)
     except (RpcError, SymbolRefusedError) as refusal:
         log.warning("%s: how far its requests are settled could not be marked: %s", desk.symbol, refusal)
 
 
-async def acknowledge(desk: Desk) -> None:
+async def acknowledge(desk: SymbolContext) -> None:
     """Has the ledger keep the state as what a rebuild begins with: it needs no more of the log before it."""
     state = desk.state
     try:

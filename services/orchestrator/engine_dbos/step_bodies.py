@@ -12,19 +12,19 @@ from typing import Any, TypeVar
 from gridcore.model.events import Plan
 from gridrpc.convert_plan import plan_from_json, results_json
 from orchestrator.errors import Abandoned, StopError
-from orchestrator.symbol.safe_mode_requests import HaltRequest, LiftRequest
+from orchestrator.symbol.safe_mode_requests import EnterSafeModeRequest, ExitSafeModeRequest
 from orchestrator.symbol.trading_step import RequestBelowFloorError
-from orchestrator.symbol.worker import Team
+from orchestrator.symbol.worker import SymbolWorker
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-Input = TypeVar("Input", Plan, HaltRequest, LiftRequest)
+Input = TypeVar("Input", Plan, EnterSafeModeRequest, ExitSafeModeRequest)
 
 
-class TeamSteps:
+class StepBodies:
     """The Steps of workflows.py over the teams."""
 
-    def __init__(self, teams: Mapping[str, Team], stop: Callable[[str, StopError], None]) -> None:
+    def __init__(self, teams: Mapping[str, SymbolWorker], stop: Callable[[str, StopError], None]) -> None:
         self._teams = teams
         self._stop = stop  # called with the symbol, empty where there is none to tell
         self._plans: dict[str, Plan] = {}  # by their text, of workflows that this process has just begun
@@ -48,7 +48,7 @@ class TeamSteps:
     def commit_state(self, plan: str) -> int:
         """Commits; the seq."""
 
-        def commit(team: Team, parsed: Plan) -> int:
+        def commit(team: SymbolWorker, parsed: Plan) -> int:
             return team.activities.commit(parsed).plan.seq
 
         return self._guarded(lambda: self._plan(plan), commit)
@@ -75,17 +75,17 @@ class TeamSteps:
 
     def lift_safe_mode(self, request: str) -> None:
         """Mode RUNNING."""
-        self._on_loop(lambda: LiftRequest.from_json(request), lambda team, lift: team.halting.lift(lift))
+        self._on_loop(lambda: ExitSafeModeRequest.from_json(request), lambda team, lift: team.halting.lift(lift))
 
-    def _halt(self, request: str, work: Callable[[Team, HaltRequest], Coroutine[Any, Any, T]]) -> T:
-        return self._on_loop(lambda: HaltRequest.from_json(request), work)
+    def _halt(self, request: str, work: Callable[[SymbolWorker, EnterSafeModeRequest], Coroutine[Any, Any, T]]) -> T:
+        return self._on_loop(lambda: EnterSafeModeRequest.from_json(request), work)
 
-    def _on_loop(self, parse: Callable[[], Input], work: Callable[[Team, Input], Coroutine[Any, Any, T]]) -> T:
-        async def when_ready(team: Team, parsed: Input) -> T:
+    def _on_loop(self, parse: Callable[[], Input], work: Callable[[SymbolWorker, Input], Coroutine[Any, Any, T]]) -> T:
+        async def when_ready(team: SymbolWorker, parsed: Input) -> T:
             await team.desk.ready.wait()
             return await work(team, parsed)
 
-        def wait(team: Team, parsed: Input) -> T:
+        def wait(team: SymbolWorker, parsed: Input) -> T:
             return team.bridge.call(when_ready(team, parsed))
 
         return self._guarded(parse, wait)
@@ -93,9 +93,9 @@ class TeamSteps:
     def _plan(self, text: str) -> Plan:
         return self._plans.get(text) or plan_from_json(text)
 
-    def _guarded(self, parse: Callable[[], Input], call: Callable[[Team, Input], T]) -> T:
+    def _guarded(self, parse: Callable[[], Input], call: Callable[[SymbolWorker, Input], T]) -> T:
         """What the call gives to the symbol's present team. One that is not to go on has no outcome."""
-        team: Team | None = None
+        team: SymbolWorker | None = None
         try:
             parsed = parse()
             team = self._teams.get(parsed.symbol)

@@ -3,7 +3,7 @@
 import asyncio
 
 
-class Pulse:
+class ChangeSignal:
     """Beats on a change. A watcher waits for a beat after the last one that it saw."""
 
     def __init__(self) -> None:

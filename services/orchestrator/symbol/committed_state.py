@@ -20,7 +20,7 @@ from orchestrator.store.journal import JournalRow, Phase
 _RECENT = 50
 
 
-class Keeper:
+class CommittedState:
     """One symbol's state over its store. Commits may come from the loop, a workflow's thread or the start path."""
 
     def __init__(self, store: Store, state: State) -> None:

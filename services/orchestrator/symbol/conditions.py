@@ -13,7 +13,7 @@ from gridcore.model.events import ConditionsSeen
 from gridcore.model.state import Funds, Rule
 from gridcore.risk.price_jump import unwatched_since
 from orchestrator.clock import now_ms
-from orchestrator.symbol.context import Desk
+from orchestrator.symbol.context import SymbolContext
 from orchestrator.symbol.downtime import last_look
 from orchestrator.symbol.loop import SymbolLoop
 from orchestrator.troubles.fee_watch import FeeWatch
@@ -22,7 +22,7 @@ from orchestrator.troubles.fee_watch import FeeWatch
 class ConditionsWatch:
     """Looks at the conditions of one symbol."""
 
-    def __init__(self, desk: Desk, loop: SymbolLoop) -> None:
+    def __init__(self, desk: SymbolContext, loop: SymbolLoop) -> None:
         self.fees = FeeWatch(desk)
         self._desk = desk
         self._loop = loop

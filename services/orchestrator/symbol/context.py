@@ -16,22 +16,22 @@ from gridcore.model.state import State
 from gridservice.steady import steady_ms
 from orchestrator.clients.executor import ExecutorClient
 from orchestrator.errors import StopError
-from orchestrator.symbol.change_signal import Pulse
-from orchestrator.symbol.committed_state import Keeper
-from orchestrator.symbol.event_queue import Inbox
-from orchestrator.symbol.step_timer import Timeline
+from orchestrator.symbol.change_signal import ChangeSignal
+from orchestrator.symbol.committed_state import CommittedState
+from orchestrator.symbol.event_queue import EventQueue
+from orchestrator.symbol.step_timer import StepTimer
 
 _LONG_STEP_MS = 1_000
 
 
-class Desk:
+class SymbolContext:
     """What everyone who works for a symbol shares. Lives on the asyncio loop; workflows' threads only read it."""
 
     def __init__(
         self,
         bot: str,
         config: GridConfig,
-        keeper: Keeper,
+        keeper: CommittedState,
         executor: ExecutorClient,
         *,
         epoch: int,
@@ -46,9 +46,9 @@ class Desk:
         self.executor = executor
         self.epoch = epoch  # under which the next plan is sent
         self.stop = stop  # ends the work for the symbol; with nothing left to work for, the process
-        self.inbox = Inbox(max_update_batch)
+        self.inbox = EventQueue(max_update_batch)
         self._max_update_batch = max_update_batch
-        self.pulse = Pulse()
+        self.pulse = ChangeSignal()
         self.thread = ThreadPoolExecutor(1, thread_name_prefix=f"step {self.symbol}")
         self.price: Decimal | None = None  # last heard
         self.proved_steady_ms = steady_ms()  # when the feed last proved it current; the start, if never
@@ -62,7 +62,7 @@ class Desk:
         self.halts: set[str] = set()  # ids of enter_safe_mode workflows that have not closed
         self.lifts: set[str] = set()  # the same of exit_safe_mode
         self.answers: dict[str, tuple[ActionResult, ...]] = {}  # of requests that are about to be committed
-        self.timelines: dict[str, Timeline] = {}
+        self.timelines: dict[str, StepTimer] = {}
         self._market: MarketRules | None = None
 
     @property
@@ -83,9 +83,9 @@ class Desk:
         """Whether its step takes so long that nobody may be left waiting for it: the executor does not answer."""
         return self.busy and steady_ms() - self.busy_since_ms > _LONG_STEP_MS
 
-    def renewed(self) -> "Desk":
+    def renewed(self) -> "SymbolContext":
         """A desk for the same symbol on which nothing lies yet. Those who watch this one watch that."""
-        desk = Desk(
+        desk = SymbolContext(
             self.bot,
             self.config,
             self.keeper,

@@ -10,20 +10,20 @@ from collections.abc import Callable, Sequence
 
 from orchestrator.clock import now_ms
 from orchestrator.errors import StopError
-from orchestrator.symbol.context import Desk
+from orchestrator.symbol.context import SymbolContext
 
 _EVERY_MS = 10_000
 _BETWEEN_NOTES_MS = 2 * _EVERY_MS  # at the most, on a slow machine
 _TURN_SECONDS = 1.0
 
 
-def last_look(desk: Desk) -> int:
+def last_look(desk: SymbolContext) -> int:
     """Until when somebody may have looked, Unix ms; 0 where nothing is noted. Blocks."""
     noted_ms = desk.keeper.store.last_look()
     return noted_ms and noted_ms + _BETWEEN_NOTES_MS
 
 
-async def note_looks(desks_now: Callable[[], Sequence[Desk]]) -> None:
+async def note_looks(desks_now: Callable[[], Sequence[SymbolContext]]) -> None:
     """Notes the looks of all symbols that trade, one after another, each every ten seconds."""
     noted: dict[str, int] = {}
     while True:
@@ -35,14 +35,14 @@ async def note_looks(desks_now: Callable[[], Sequence[Desk]]) -> None:
         await asyncio.sleep(_TURN_SECONDS)
 
 
-def _looked_ms(desk: Desk) -> int:
+def _looked_ms(desk: SymbolContext) -> int:
     """When the newest price was proved current; 0 where nobody acts on it, or it cannot be noted."""
     if not desk.trading or desk.price is None or desk.keeper.store.away:
         return 0
     return desk.price_heard_ms(now_ms())
 
 
-async def _note(desk: Desk, looked_ms: int) -> None:
+async def _note(desk: SymbolContext, looked_ms: int) -> None:
     try:
         await asyncio.to_thread(desk.keeper.store.note_look, looked_ms)
     except StopError as error:

@@ -34,7 +34,7 @@ class PriceDue:
 Item = Command | tuple[OrderUpdate, ...] | TickDue | PriceDue
 
 
-class Inbox:
+class EventQueue:
     """One queue per symbol. Taken first come commands, then order updates, then a tick, then the newest price."""
 
     def __init__(self, max_updates: int) -> None:

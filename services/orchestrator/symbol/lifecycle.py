@@ -22,24 +22,24 @@ from orchestrator.engine_dbos import client, unresumable
 from orchestrator.engine_dbos.client import WorkflowRecord
 from orchestrator.errors import (
     AddressTakenError,
-    BrokenBondError,
     ConflictError,
     DatabaseStopError,
     LeaseLostError,
+    StateLedgerMismatchError,
     StopError,
     SymbolRefusedError,
     UnfinishableError,
 )
-from orchestrator.symbol.safe_mode_requests import HaltRequest, LiftRequest
-from orchestrator.symbol.worker import Team
+from orchestrator.symbol.safe_mode_requests import EnterSafeModeRequest, ExitSafeModeRequest
+from orchestrator.symbol.worker import SymbolWorker
 from orchestrator.takeover import takeover
 from orchestrator.takeover.rebuild import rebuild_state
-from orchestrator.takeover.recover_plan import Untold
+from orchestrator.takeover.recover_plan import UnreadablePlan
 from orchestrator.troubles.fee_watch import FeeWatch
 from orchestrator.troubles.trouble_watch import TroubleWatch
 
 log = logging.getLogger(__name__)
-Request = TypeVar("Request", HaltRequest, LiftRequest)
+Request = TypeVar("Request", EnterSafeModeRequest, ExitSafeModeRequest)
 
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 10.0
 _HEALTHY_SECONDS = 60.0  # one that has traded for as long begins with the first pause anew
@@ -48,7 +48,7 @@ _HEALTHY_SECONDS = 60.0  # one that has traded for as long begins with the first
 _OF_THE_PROCESS = (LeaseLostError, ConflictError, DatabaseStopError, AddressTakenError)
 
 
-class House(Protocol):
+class SymbolSurroundings(Protocol):
     """What a life needs of the engine that it is lived in."""
 
     @property
@@ -56,15 +56,15 @@ class House(Protocol):
         """Where it is told that a symbol is refused."""
         ...
 
-    def renewed(self, team: Team) -> Team:
+    def renewed(self, team: SymbolWorker) -> SymbolWorker:
         """A fresh team for the same symbol under a new epoch; calls and workflows are given to it from now on."""
         ...
 
-    def start_halt(self, request: HaltRequest) -> None:
+    def start_halt(self, request: EnterSafeModeRequest) -> None:
         """Puts enter_safe_mode on record and lets it run."""
         ...
 
-    def start_lift(self, request: LiftRequest) -> None:
+    def start_lift(self, request: ExitSafeModeRequest) -> None:
         """Puts exit_safe_mode on record and lets it run."""
         ...
 
@@ -77,10 +77,10 @@ class House(Protocol):
         ...
 
 
-class SymbolLife:
+class SymbolLifecycle:
     """Lives one symbol. `lasting` is why it does not trade, where waiting mends nothing."""
 
-    def __init__(self, team: Team, house: House, settings: Settings) -> None:
+    def __init__(self, team: SymbolWorker, house: SymbolSurroundings, settings: Settings) -> None:
         self.team = team
         self.lasting: StopError | None = None
         self.settled = asyncio.Event()  # it trades, or it is known for the first time why it does not
@@ -189,7 +189,7 @@ class SymbolLife:
         desk = self.team.desk
         own = [record for record in unfinished if record.symbol == desk.symbol]
         await takeover.check_config(desk)
-        unresumable.refuse_stranded(own)
+        unresumable.refuse_unresumable(own)
         try:
             await self._open_by_the_path(own, abandoned=abandoned)
         except RpcError as fault:
@@ -203,7 +203,7 @@ class SymbolLife:
             crash_point("orchestrator.start.fenced")
             plans = await asyncio.to_thread(self._plans_beyond)
             await takeover.settle_requests(desk, plans, team.batches.execute)
-        except BrokenBondError as broken:
+        except StateLedgerMismatchError as broken:
             end_offset = await rebuild_state(desk, broken)
         crash_point("orchestrator.start.cleared")
         self._spawn(team.loop.run())
@@ -211,27 +211,27 @@ class SymbolLife:
         self._spawn(TroubleWatch(desk, team.conditions.fees, self._house.troubles).watch())
         await self._resume_procedures(own, abandoned=abandoned)
         desk.ready.set()
-        await takeover.drain(desk, end_offset)
+        await takeover.apply_backlog(desk, end_offset)
         crash_point("orchestrator.start.drained")
-        await takeover.agree_with_venue(desk, self._settings.reconcile_timeout_ms / 1000)
+        await takeover.reconcile_with_venue(desk, self._settings.reconcile_timeout_ms / 1000)
         crash_point("orchestrator.start.agreed")
         await team.conditions.look_first()
         team.loop.begin_trading()
         self._spawn(team.conditions.watch(self._settings.conditions_interval_ms / 1000))
         log.info("%s trades at step %d under epoch %d", desk.symbol, desk.state.seq, desk.epoch)
 
-    def _plans_beyond(self) -> list[Plan | Untold]:
+    def _plans_beyond(self) -> list[Plan | UnreadablePlan]:
         desk = self.team.desk
         records = client.newest_first(id_prefix=f"{desk.bot}/{desk.symbol}/")
         steps = (unresumable.step_of(record, desk.bot, desk.symbol) for record in records)
-        return takeover.plans_beyond(desk.keeper, filter(None, steps))
+        return takeover.uncommitted_plans(desk.keeper, filter(None, steps))
 
     async def _resume_procedures(self, own: list[WorkflowRecord], *, abandoned: bool) -> None:
         """Notes what DBOS goes on with, and puts on record anew what it leaves; the rest of that is settled by now."""
         desk = self.team.desk
 
         def is_resumed(record: WorkflowRecord) -> bool:
-            return not abandoned and unresumable.is_resumed(record)
+            return not abandoned and unresumable.will_resume(record)
 
         async def go_on(
             record: WorkflowRecord,
@@ -247,16 +247,16 @@ class SymbolLife:
 
         for record in own:
             if record.name == client.HALT and not await self._is_over(record):
-                desk.halts.add(await go_on(record, unresumable.inherited_halt, self._house.start_halt))
+                desk.halts.add(await go_on(record, unresumable.adopted_halt, self._house.start_halt))
             if record.name == client.LIFT:
-                desk.lifts.add(await go_on(record, unresumable.inherited_lift, self._house.start_lift))
+                desk.lifts.add(await go_on(record, unresumable.adopted_exit, self._house.start_lift))
         left = [record.workflow_id for record in own if not is_resumed(record)]
         if left:
             await asyncio.to_thread(client.cancel, left)
             log.warning("%s: finished for an earlier version, or taken over from it: %s", desk.symbol, ", ".join(left))
         if desk.state.risk.mode is Mode.ENTERING and not desk.halts:
             risk = desk.state.risk
-            again = HaltRequest(
+            again = EnterSafeModeRequest(
                 f"{desk.next_request_id()}/safe", desk.symbol, risk.rule, risk.reason, risk.by, risk.clears_itself
             )
             desk.halts.add(again.workflow_id)

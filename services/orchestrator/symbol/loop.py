@@ -22,27 +22,27 @@ from gridservice.steady import steady_ms
 from orchestrator.clients.pricemon import PriceHeard
 from orchestrator.clock import now_ms
 from orchestrator.errors import Abandoned, LeaseLostError, StopError, UnfinishableError
-from orchestrator.symbol.context import Desk
+from orchestrator.symbol.context import SymbolContext
 from orchestrator.symbol.event_queue import Item, PriceDue, TickDue
-from orchestrator.symbol.safe_mode_requests import HaltRequest, LiftRequest
-from orchestrator.symbol.step_timer import Timeline
+from orchestrator.symbol.safe_mode_requests import EnterSafeModeRequest, ExitSafeModeRequest
+from orchestrator.symbol.step_timer import StepTimer
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class Launcher(Protocol):
+class WorkflowStarter(Protocol):
     """Starts durable work. `run_plan` blocks until the plan is committed; the others return once they are on record."""
 
     def run_plan(self, plan: Plan) -> None:
         """Executes and commits a plan with actions."""
         ...
 
-    def start_halt(self, request: HaltRequest) -> None:
+    def start_halt(self, request: EnterSafeModeRequest) -> None:
         """Starts the way into safe mode."""
         ...
 
-    def start_lift(self, request: LiftRequest) -> None:
+    def start_lift(self, request: ExitSafeModeRequest) -> None:
         """Starts the way out of it."""
         ...
 
@@ -54,7 +54,7 @@ class Launcher(Protocol):
 class SymbolLoop:
     """Steps one desk."""
 
-    def __init__(self, desk: Desk, launcher: Launcher) -> None:
+    def __init__(self, desk: SymbolContext, launcher: WorkflowStarter) -> None:
         self._desk = desk
         self._launcher = launcher
         self._band: tuple[Decimal, Decimal] | None = None
@@ -150,7 +150,7 @@ class SymbolLoop:
     async def step(self, trigger: Trigger, request_id: str = "") -> Plan:
         """Decides on the trigger and carries the plan out; the state is committed when it returns."""
         desk = self._desk
-        timeline = Timeline()
+        timeline = StepTimer()
         plan = self._decided(trigger, request_id or desk.next_request_id())
         timeline.lap("decide")
         if plan.procedure is not None:
@@ -218,14 +218,14 @@ class SymbolLoop:
             return
         match plan.procedure:
             case EnterSafeMode(rule, reason, clears_itself):
-                halt = HaltRequest(
+                halt = EnterSafeModeRequest(
                     f"{plan.request_id}/safe", desk.symbol, rule, reason, by="risk", clears_itself=clears_itself
                 )
                 desk.halts.add(halt.workflow_id)
                 log.warning("%s enters safe mode: %s", desk.symbol, reason)
                 await asyncio.to_thread(self._launcher.start_halt, halt)
             case ExitSafeMode(reason):
-                lift = LiftRequest(
+                lift = ExitSafeModeRequest(
                     f"{plan.request_id}/lift", desk.symbol, reason, by="risk", since_ms=desk.state.risk.since_ms
                 )
                 desk.lifts.add(lift.workflow_id)

@@ -7,7 +7,7 @@ from gridcore.model.events import ModeChanged
 from gridcore.model.state import State
 from gridrpc.errors import RpcError, Unavailable
 from orchestrator.store.journal import JournalRow
-from orchestrator.symbol.context import Desk
+from orchestrator.symbol.context import SymbolContext
 from orchestrator.symbol.loop import SymbolLoop
 
 Make = Callable[[State], ModeChanged | None]
@@ -16,7 +16,7 @@ Make = Callable[[State], ModeChanged | None]
 class ModeChanger:
     """Changes the mode of one symbol between two steps of its loop."""
 
-    def __init__(self, desk: Desk, loop: SymbolLoop) -> None:
+    def __init__(self, desk: SymbolContext, loop: SymbolLoop) -> None:
         self._desk = desk
         self._loop = loop
 

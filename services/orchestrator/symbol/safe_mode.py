@@ -15,21 +15,21 @@ from gridcore.model.state import Mode, Rule, State
 from gridrpc.errors import FailedPrecondition
 from gridservice.backoff import backoff_seconds
 from orchestrator.clock import now_ms
-from orchestrator.symbol.context import Desk
+from orchestrator.symbol.context import SymbolContext
 from orchestrator.symbol.mode_changes import ModeChanger
-from orchestrator.symbol.safe_mode_requests import HaltRequest, LiftRequest
+from orchestrator.symbol.safe_mode_requests import EnterSafeModeRequest, ExitSafeModeRequest
 
 log = logging.getLogger(__name__)
 
 
-class Halting:
+class SafeModeProcedure:
     """The steps of enter_safe_mode and exit_safe_mode for one symbol."""
 
-    def __init__(self, desk: Desk, changer: ModeChanger) -> None:
+    def __init__(self, desk: SymbolContext, changer: ModeChanger) -> None:
         self._desk = desk
         self._changer = changer
 
-    async def open(self, request: HaltRequest) -> int:
+    async def open(self, request: EnterSafeModeRequest) -> int:
         """Mode ENTERING and a new epoch, committed. Returns the epoch to fence with."""
         desk = self._desk
 
@@ -87,7 +87,7 @@ class Halting:
             await asyncio.sleep(pause)
             self._desk.inbox.put_tick()
 
-    async def close(self, request: HaltRequest) -> None:
+    async def close(self, request: EnterSafeModeRequest) -> None:
         """Mode SAFE, for the reason that is in force by now, and the alert."""
 
         def safe(state: State) -> ModeChanged | None:
@@ -101,7 +101,7 @@ class Halting:
         if row is not None:
             log.warning("ALERT %s is in safe mode: %s (%s)", request.symbol, request.reason, request.by)
 
-    async def lift(self, request: LiftRequest) -> None:
+    async def lift(self, request: ExitSafeModeRequest) -> None:
         """Mode RUNNING, if the halt that the request is about is still the one in force."""
 
         def running(state: State) -> ModeChanged | None:

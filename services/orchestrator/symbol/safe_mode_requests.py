@@ -7,7 +7,7 @@ from gridcore.model.state import Rule
 
 
 @dataclass(frozen=True, slots=True)
-class HaltRequest:
+class EnterSafeModeRequest:
     """Why to enter safe mode. The workflow's input."""
 
     workflow_id: str
@@ -22,14 +22,14 @@ class HaltRequest:
         return json.dumps({**asdict(self), "rule": self.rule.value})
 
     @staticmethod
-    def from_json(text: str) -> "HaltRequest":
+    def from_json(text: str) -> "EnterSafeModeRequest":
         """As the workflow carried it."""
         fields = json.loads(text)
-        return HaltRequest(**{**fields, "rule": Rule(fields["rule"])})
+        return EnterSafeModeRequest(**{**fields, "rule": Rule(fields["rule"])})
 
 
 @dataclass(frozen=True, slots=True)
-class LiftRequest:
+class ExitSafeModeRequest:
     """Why to leave safe mode: the halt that began at `since_ms`, and no later one."""
 
     workflow_id: str
@@ -43,6 +43,6 @@ class LiftRequest:
         return json.dumps(asdict(self))
 
     @staticmethod
-    def from_json(text: str) -> "LiftRequest":
+    def from_json(text: str) -> "ExitSafeModeRequest":
         """As the workflow carried it."""
-        return LiftRequest(**json.loads(text))
+        return ExitSafeModeRequest(**json.loads(text))

@@ -4,7 +4,7 @@ from orchestrator.clock import now_ns
 from orchestrator.store.journal import Phase
 
 
-class Timeline:
+class StepTimer:
     """Phases one after another: each lap ends the phase that the last one began."""
 
     def __init__(self) -> None:

@@ -2,12 +2,12 @@
 
 from gridcore.model.actions import ActionResult
 from gridcore.model.events import Plan
-from orchestrator.clients.batch_execute import BatchClient
+from orchestrator.clients.batch_execute import BatchExecuteClient
 from orchestrator.errors import LeaseLostError, UnfinishableError
 from orchestrator.store.journal import JournalRow
-from orchestrator.symbol.context import Desk
-from orchestrator.symbol.step_timer import Timeline
-from orchestrator.thread_bridge import Bridge
+from orchestrator.symbol.context import SymbolContext
+from orchestrator.symbol.step_timer import StepTimer
+from orchestrator.thread_bridge import ThreadBridge
 
 FENCED = "FENCED"
 
@@ -16,10 +16,10 @@ class RequestBelowFloorError(Exception):
     """A request from before the journal's retention: whatever resumed or forked it, it is refused and never runs."""
 
 
-class Activities:
+class TradingStep:
     """What workflows do for one symbol. Called on their threads, one at a time per request."""
 
-    def __init__(self, desk: Desk, batches: BatchClient, bridge: Bridge) -> None:
+    def __init__(self, desk: SymbolContext, batches: BatchExecuteClient, bridge: ThreadBridge) -> None:
         self._desk = desk
         self._batches = batches
         self._bridge = bridge
@@ -34,7 +34,7 @@ class Activities:
         row = self._committed(plan)
         if row is not None:
             return row.results
-        timeline = self._desk.timelines.setdefault(plan.request_id, Timeline())
+        timeline = self._desk.timelines.setdefault(plan.request_id, StepTimer())
         timeline.lap("record")
         results = self._batches.execute(plan)
         timeline.lap("execute")

@@ -2,40 +2,42 @@
 
 from dataclasses import dataclass
 
-from orchestrator.clients.batch_execute import BatchClient
+from orchestrator.clients.batch_execute import BatchExecuteClient
 from orchestrator.symbol.conditions import ConditionsWatch
-from orchestrator.symbol.context import Desk
-from orchestrator.symbol.loop import Launcher, SymbolLoop
+from orchestrator.symbol.context import SymbolContext
+from orchestrator.symbol.loop import SymbolLoop, WorkflowStarter
 from orchestrator.symbol.mode_changes import ModeChanger
-from orchestrator.symbol.safe_mode import Halting
-from orchestrator.symbol.trading_step import Activities
-from orchestrator.thread_bridge import Bridge
+from orchestrator.symbol.safe_mode import SafeModeProcedure
+from orchestrator.symbol.trading_step import TradingStep
+from orchestrator.thread_bridge import ThreadBridge
 
 
 @dataclass(frozen=True, slots=True)
-class Team:
+class SymbolWorker:
     """A desk and those who work at it."""
 
-    desk: Desk
+    desk: SymbolContext
     loop: SymbolLoop
     changer: ModeChanger
-    activities: Activities
-    halting: Halting
+    activities: TradingStep
+    halting: SafeModeProcedure
     conditions: ConditionsWatch
-    batches: BatchClient
-    bridge: Bridge
+    batches: BatchExecuteClient
+    bridge: ThreadBridge
 
 
-def gather(desk: Desk, launcher: Launcher, batches: BatchClient, bridge: Bridge) -> Team:
+def build_worker(
+    desk: SymbolContext, launcher: WorkflowStarter, batches: BatchExecuteClient, bridge: ThreadBridge
+) -> SymbolWorker:
     """The team for a desk."""
     loop = SymbolLoop(desk, launcher)
     changer = ModeChanger(desk, loop)
-    return Team(
+    return SymbolWorker(
         desk,
         loop,
         changer,
-        Activities(desk, batches, bridge),
-        Halting(desk, changer),
+        TradingStep(desk, batches, bridge),
+        SafeModeProcedure(desk, changer),
         ConditionsWatch(desk, loop),
         batches,
         bridge,

@@ -21,7 +21,7 @@ class StoredGrid:
     where: str
 
 
-def tell_left(
+def report_abandoned(
     grids: Iterable[StoredGrid], unfinished: Iterable[WorkflowRecord], symbols: Iterable[str], troubles: Troubles
 ) -> None:
     """A trouble for each symbol that is none of `symbols` and still has orders, a position or unfinished workflows."""

@@ -8,11 +8,11 @@ from gridcore.model.actions import Outcome
 from gridcore.model.events import OrdersUpdated
 from gridcore.model.state import State, StateRebuilt
 from orchestrator.clients.executor import LedgerSeen
-from orchestrator.errors import BrokenBondError
-from orchestrator.symbol.context import Desk
+from orchestrator.errors import StateLedgerMismatchError
+from orchestrator.symbol.context import SymbolContext
 
 
-def refuse_broken(symbol: str, state: State, epoch: int, ledger: LedgerSeen) -> None:
+def check_same_lineage(symbol: str, state: State, epoch: int, ledger: LedgerSeen) -> None:
     """Raises BrokenBondError where one of the two was lost, or came from a backup.
 
     `epoch` is the one that this start has taken: above each that the state ever had, so above the fence too.
@@ -21,33 +21,35 @@ def refuse_broken(symbol: str, state: State, epoch: int, ledger: LedgerSeen) -> 
         return  # both are new
     if ledger.epoch == 0 or state.ledger_birth_id not in {"", ledger.birth_id}:
         sentence = f"this state belongs to ledger {state.ledger_birth_id}, the executor runs on {ledger.birth_id}"
-        raise BrokenBondError(f"{symbol}: {sentence}: the ledger was lost", ledger_lost=True)
+        raise StateLedgerMismatchError(f"{symbol}: {sentence}: the ledger was lost", ledger_lost=True)
     if state.event_offset > ledger.end_offset:
         sentence = f"the log ends at {ledger.end_offset}, and this state has applied {state.event_offset} of it"
-        raise BrokenBondError(f"{symbol}: {sentence}: the ledger is from a backup", ledger_lost=True)
+        raise StateLedgerMismatchError(f"{symbol}: {sentence}: the ledger is from a backup", ledger_lost=True)
     if not ledger.state_birth_id:
-        raise BrokenBondError(f"{symbol}: the ledger belongs to no state: a rebuild was begun and not finished")
+        raise StateLedgerMismatchError(
+            f"{symbol}: the ledger belongs to no state: a rebuild was begun and not finished"
+        )
     if ledger.state_birth_id != state.birth_id:
         sentence = f"the ledger belongs to state {ledger.state_birth_id}, this is {state.birth_id}"
-        raise BrokenBondError(f"{symbol}: {sentence}: the state was lost, or is another one")
+        raise StateLedgerMismatchError(f"{symbol}: {sentence}: the state was lost, or is another one")
     if ledger.epoch >= epoch:
         sentence = f"the fence stands at epoch {ledger.epoch}, and this state has come to {epoch} only now"
-        raise BrokenBondError(f"{symbol}: {sentence}: the state is from a backup")
+        raise StateLedgerMismatchError(f"{symbol}: {sentence}: the state is from a backup")
     if ledger.floor > (state.epoch, state.seq):
         sentence = "the ledger has forgotten requests of steps that this state has not seen"
-        raise BrokenBondError(f"{symbol}: {sentence}: the state is from an old backup")
+        raise StateLedgerMismatchError(f"{symbol}: {sentence}: the state is from an old backup")
     known = ledger.checkpoint
     if known is not None and (known.epoch, known.seq) > (state.epoch, state.seq):
         sentence = f"step {known.seq} has acknowledged the ledger's log, and this state has come to {state.seq}"
-        raise BrokenBondError(f"{symbol}: {sentence}: the state is from a backup")
+        raise StateLedgerMismatchError(f"{symbol}: {sentence}: the state is from a backup")
     if state.event_offset < ledger.floor_offset:
         sentence = (
             f"the log is pruned up to {ledger.floor_offset}, and this state has applied {state.event_offset} of it"
         )
-        raise BrokenBondError(f"{symbol}: {sentence}: the state is from an old backup")
+        raise StateLedgerMismatchError(f"{symbol}: {sentence}: the state is from an old backup")
 
 
-async def refuse_forgetful(desk: Desk, ledger: LedgerSeen) -> None:
+async def check_ledger_not_rolled_back(desk: SymbolContext, ledger: LedgerSeen) -> None:
     """Raises BrokenBondError where the ledger does not know what the journal's newest rows say that it told."""
     request_asked = news_asked = False
     for row in desk.keeper.last_steps(_LOOK_BACK):
@@ -59,7 +61,9 @@ async def refuse_forgetful(desk: Desk, ledger: LedgerSeen) -> None:
             request_asked = True
             forgotten = ledger.floor >= (plan.epoch, plan.seq)
             if not forgotten and await desk.executor.recorded_request(plan.request_id) is None:
-                raise _forgetful(desk, f"it does not know request {plan.request_id}, which step {plan.seq} has settled")
+                raise _rolled_back(
+                    desk, f"it does not know request {plan.request_id}, which step {plan.seq} has settled"
+                )
         if isinstance(plan.trigger, OrdersUpdated) and not news_asked:
             news_asked = True
             last = plan.trigger.updates[-1]
@@ -67,11 +71,11 @@ async def refuse_forgetful(desk: Desk, ledger: LedgerSeen) -> None:
                 continue  # it knew that once
             (there,) = await desk.executor.updates_until(desk.symbol, last.offset - 1, last.offset)
             if (there.client_order_id, there.news) != (last.client_order_id, last.news):
-                raise _forgetful(desk, f"its log has other news at {last.offset} than step {plan.seq} has applied")
+                raise _rolled_back(desk, f"its log has other news at {last.offset} than step {plan.seq} has applied")
 
 
-def _forgetful(desk: Desk, why: str) -> BrokenBondError:
-    return BrokenBondError(f"{desk.symbol}: the ledger is from a backup: {why}", ledger_lost=True)
+def _rolled_back(desk: SymbolContext, why: str) -> StateLedgerMismatchError:
+    return StateLedgerMismatchError(f"{desk.symbol}: the ledger is from a backup: {why}", ledger_lost=True)
 
 
 _LOOK_BACK = 50  # rows that are in memory

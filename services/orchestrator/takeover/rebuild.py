@@ -21,8 +21,8 @@ from gridservice.backoff import backoff_seconds
 from gridservice.crash_point import around
 from orchestrator.clients.executor import LedgerSeen
 from orchestrator.clock import now_ms, now_ns
-from orchestrator.errors import BrokenBondError, LeaseLostError, UnfinishableError
-from orchestrator.symbol.context import Desk
+from orchestrator.errors import LeaseLostError, StateLedgerMismatchError, UnfinishableError
+from orchestrator.symbol.context import SymbolContext
 from orchestrator.takeover.takeover import FOLLOWED, check_geometry
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ _MOST_SENTENCES = 50
 _MAY_BE_HALTED = "rebuilt, with no opening order on the venue: it may have been halted before"
 
 
-async def rebuild_state(desk: Desk, broken: BrokenBondError) -> int:
+async def rebuild_state(desk: SymbolContext, broken: StateLedgerMismatchError) -> int:
     """Makes the state anew from the ledger and ties the two together; returns the update log's end.
 
     Raises LeaseLostError while another orchestrator is there, UnfinishableError where what is known does not fit the
@@ -54,7 +54,7 @@ async def rebuild_state(desk: Desk, broken: BrokenBondError) -> int:
     return ledger.end_offset
 
 
-async def _read(desk: Desk, known: RebuildInput | None = None) -> tuple[LedgerSeen, RebuildInput]:
+async def _read(desk: SymbolContext, known: RebuildInput | None = None) -> tuple[LedgerSeen, RebuildInput]:
     """What the ledger has; of the log only what is not known yet."""
     ledger = await desk.executor.ledger(desk.symbol)
     begin = RebuildInput((), ledger.live, ledger.checkpoint)
@@ -63,13 +63,13 @@ async def _read(desk: Desk, known: RebuildInput | None = None) -> tuple[LedgerSe
     return ledger, replace(begin, log=log)
 
 
-async def _raise_epoch(desk: Desk, above: int) -> None:
+async def _raise_epoch(desk: SymbolContext, above: int) -> None:
     """No name that this state gives may be one that was given before."""
     if desk.epoch <= above:
         desk.epoch = await asyncio.to_thread(desk.keeper.store.raise_epoch, above)
 
 
-async def _adopt(desk: Desk) -> tuple[str, ...]:
+async def _adopt(desk: SymbolContext) -> tuple[str, ...]:
     """Has the ledger take over what the venue knows; what it does not know any more."""
     taken = await _once_alone(desk, lambda: desk.executor.adopt(desk.symbol, desk.prefix))
     doubted = [order.client_order_id for order in unknown_orders(desk.state)]
@@ -84,7 +84,7 @@ async def _adopt(desk: Desk) -> tuple[str, ...]:
     return taken.lost
 
 
-async def _cut(desk: Desk) -> None:
+async def _cut(desk: SymbolContext) -> None:
     async def cut() -> None:
         with around("orchestrator.cut"):
             await desk.executor.fence(desk.symbol, desk.epoch, "", desk.prefix, rebuild=True)
@@ -92,7 +92,7 @@ async def _cut(desk: Desk) -> None:
     await _once_alone(desk, cut)
 
 
-async def _once_alone(desk: Desk, call: Callable[[], Awaitable[T]]) -> T:
+async def _once_alone(desk: SymbolContext, call: Callable[[], Awaitable[T]]) -> T:
     """What the call gives once the orchestrator before us has gone. Raises LeaseLostError where it does not go."""
     loop = asyncio.get_running_loop()
     until = loop.time() + _GONE_SECONDS
@@ -108,14 +108,14 @@ async def _once_alone(desk: Desk, call: Callable[[], Awaitable[T]]) -> T:
     raise AssertionError("the back-off never ends")
 
 
-def _rebuilt(desk: Desk, evidence: RebuildInput) -> Rebuilt:
+def _rebuilt(desk: SymbolContext, evidence: RebuildInput) -> Rebuilt:
     try:
         return rebuild(desk.state, evidence, desk.config, desk.market)
     except CoreError as error:
         raise UnfinishableError(f"{desk.symbol} cannot be rebuilt: {error}") from error
 
 
-def _finished(desk: Desk, rebuilt: Rebuilt, ledger: LedgerSeen, why: str) -> State:
+def _finished(desk: SymbolContext, rebuilt: Rebuilt, ledger: LedgerSeen, why: str) -> State:
     """The next state: what was rebuilt, with what can only be said now."""
     before, at_ms = desk.state, now_ms()
     known = bool(ledger.end_offset or ledger.live)
@@ -146,7 +146,7 @@ def _risk(ledger: LedgerSeen, at_ms: int) -> RiskFlags:
     return RiskFlags(Mode.SAFE, Rule.OPERATOR, _MAY_BE_HALTED, "rebuild", at_ms)
 
 
-async def _store(desk: Desk, state: State, *, from_first: bool) -> None:
+async def _store(desk: SymbolContext, state: State, *, from_first: bool) -> None:
     """Writes state and step, and that all requests of the ledger, which may be a new one, are settled by them."""
     assert state.rebuilt is not None
     request_id = f"{desk.next_request_id()}/rebuilt"

@@ -9,11 +9,11 @@ from gridcore.bookkeeping.recover_plan import recover_plan
 from gridcore.model.errors import CoreError
 from gridcore.model.events import Plan
 from orchestrator.errors import UnfinishableError
-from orchestrator.symbol.context import Desk
+from orchestrator.symbol.context import SymbolContext
 
 
 @dataclass(frozen=True, slots=True)
-class Untold:
+class UnreadablePlan:
     """A step's request of another contract: its id says this much, and nothing else of it is relied on."""
 
     request_id: str
@@ -21,13 +21,13 @@ class Untold:
     epoch: int
 
 
-def untold(request_id: str, bot: str, symbol: str) -> Untold | None:
+def unreadable_plan(request_id: str, bot: str, symbol: str) -> UnreadablePlan | None:
     """What a request id of this bot and symbol says, None where it is none."""
     epoch, _, seq = request_id.removeprefix(f"{bot}/{symbol}/").partition("/")
-    return Untold(request_id, int(seq), int(epoch)) if epoch.isdecimal() and seq.isdecimal() else None
+    return UnreadablePlan(request_id, int(seq), int(epoch)) if epoch.isdecimal() and seq.isdecimal() else None
 
 
-async def told_again(desk: Desk, step: Untold) -> Plan | None:
+async def plan_from_ledger(desk: SymbolContext, step: UnreadablePlan) -> Plan | None:
     """The step as the ledger has it; None where that has never heard of it, or the step does not follow the state.
 
     Raises UnfinishableError where its actions do not fit the grid.

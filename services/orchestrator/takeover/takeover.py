@@ -19,26 +19,26 @@ from gridcore.model.state import State
 from gridrpc.errors import FailedPrecondition, InvalidArgument, NotFound
 from gridservice.backoff import backoff_seconds
 from gridservice.crash_point import around, crash_point
-from orchestrator.errors import BrokenBondError, ConfigRefusedError, LeaseLostError, UnfinishableError
-from orchestrator.symbol.committed_state import Keeper
-from orchestrator.symbol.context import Desk
-from orchestrator.takeover.consistency import refuse_broken, refuse_forgetful
-from orchestrator.takeover.recover_plan import Untold, told_again
+from orchestrator.errors import ConfigRefusedError, LeaseLostError, StateLedgerMismatchError, UnfinishableError
+from orchestrator.symbol.committed_state import CommittedState
+from orchestrator.symbol.context import SymbolContext
+from orchestrator.takeover.consistency import check_ledger_not_rolled_back, check_same_lineage
+from orchestrator.takeover.recover_plan import UnreadablePlan, plan_from_ledger
 
 log = logging.getLogger(__name__)
 
 FOLLOWED = "FOLLOWED"  # the executor's reason: an orchestrator is connected to its log
 
 
-async def take_over(desk: Desk) -> int:
+async def take_over(desk: SymbolContext) -> int:
     """Checks that state, ledger and config belong together, and raises the fence; returns the update log's end.
 
     Waits for the executor as long as it takes. Raises BrokenBondError where the state has to be rebuilt.
     """
     state = desk.state
     ledger = await desk.executor.ledger(desk.symbol)
-    refuse_broken(desk.symbol, state, desk.epoch, ledger)
-    await (_refuse_lost_both(desk) if ledger.epoch == 0 else refuse_forgetful(desk, ledger))
+    check_same_lineage(desk.symbol, state, desk.epoch, ledger)
+    await (_refuse_lost_both(desk) if ledger.epoch == 0 else check_ledger_not_rolled_back(desk, ledger))
     try:
         with around("orchestrator.take_over"):
             fenced = await desk.executor.fence(desk.symbol, desk.epoch, state.birth_id, desk.prefix)
@@ -58,7 +58,7 @@ async def take_over(desk: Desk) -> int:
     return fenced.end_offset
 
 
-async def _refuse_lost_both(desk: Desk) -> None:
+async def _refuse_lost_both(desk: SymbolContext) -> None:
     """State and ledger are new. Raises BrokenBondError where the venue knows orders of ours all the same.
 
     Raises LeaseLostError where the ledger was new as we looked, and another orchestrator has begun with it since.
@@ -73,13 +73,15 @@ async def _refuse_lost_both(desk: Desk) -> None:
         ) from fault
     ledger = await desk.executor.ledger(desk.symbol)
     if ledger.live or ledger.end_offset:
-        raise BrokenBondError(
+        raise StateLedgerMismatchError(
             f"{desk.symbol}: state and ledger are new, and the venue has orders of ours: both were lost",
             ledger_lost=True,
         )
 
 
-def plans_beyond(keeper: Keeper, newest_first: Iterable[Plan | Untold]) -> list[Plan | Untold]:
+def uncommitted_plans(
+    keeper: CommittedState, newest_first: Iterable[Plan | UnreadablePlan]
+) -> list[Plan | UnreadablePlan]:
     """Of the plans on record, the one to settle for each step beyond the state.
 
     An orchestrator that was stopped while another took over may put a plan on record when it goes on, whatever its
@@ -88,7 +90,7 @@ def plans_beyond(keeper: Keeper, newest_first: Iterable[Plan | Untold]) -> list[
     step's plan ends the reading only where it is the one that made the step. A plan of an epoch below the state's is
     never one to settle: of a time that was lost, or recorded too late.
     """
-    found: dict[int, Plan | Untold] = {}
+    found: dict[int, Plan | UnreadablePlan] = {}
     for plan in newest_first:
         if keeper.is_ahead(plan.epoch, plan.seq):
             found[plan.seq] = max(plan, found.get(plan.seq, plan), key=lambda one: one.epoch)
@@ -98,7 +100,7 @@ def plans_beyond(keeper: Keeper, newest_first: Iterable[Plan | Untold]) -> list[
 
 
 async def settle_requests(
-    desk: Desk, plans: Sequence[Plan | Untold], execute: Callable[[Plan], tuple[ActionResult, ...]]
+    desk: SymbolContext, plans: Sequence[Plan | UnreadablePlan], execute: Callable[[Plan], tuple[ActionResult, ...]]
 ) -> None:
     """Commits each plan beyond the state with the ledger's answer, whatever became of its workflow.
 
@@ -106,9 +108,9 @@ async def settle_requests(
     BrokenBondError where workflows or ledger know of steps that the state has not seen.
     """
     for step in sorted(plans, key=lambda step: step.seq):
-        plan = await told_again(desk, step) if isinstance(step, Untold) else step
+        plan = await plan_from_ledger(desk, step) if isinstance(step, UnreadablePlan) else step
         if plan is not None and step.seq > desk.state.seq + 1:
-            raise BrokenBondError(
+            raise StateLedgerMismatchError(
                 f"{desk.symbol}: request {step.request_id} is on record, and the state is at step {desk.state.seq}: it "
                 "is from a backup"
             )
@@ -119,13 +121,13 @@ async def settle_requests(
             log.info("%s: request %s was in flight and is settled", desk.symbol, plan.request_id)
     beyond = await move_ledger_cursor(desk)
     if beyond:
-        raise BrokenBondError(
+        raise StateLedgerMismatchError(
             f"{desk.symbol}: the executor has carried out request {beyond}, which is beyond step {desk.state.seq} of "
             "this state and in no workflow: the state is from a backup"
         )
 
 
-async def move_ledger_cursor(desk: Desk) -> str:
+async def move_ledger_cursor(desk: SymbolContext) -> str:
     """Reads on in the ledger's requests and remembers how far they are settled, so that the next start reads little.
 
     Returns the first request that is beyond the state and was sent, empty where there is none. One that was not sent
@@ -145,14 +147,14 @@ async def move_ledger_cursor(desk: Desk) -> str:
     return beyond
 
 
-async def drain(desk: Desk, end_offset: int) -> None:
+async def apply_backlog(desk: SymbolContext, end_offset: int) -> None:
     """Waits until the loop has applied the update log up to an offset."""
     seen = desk.pulse.count
     while desk.state.event_offset < end_offset:
         seen = await desk.pulse.after(seen)
 
 
-async def agree_with_venue(desk: Desk, timeout_seconds: float) -> None:
+async def reconcile_with_venue(desk: SymbolContext, timeout_seconds: float) -> None:
     """Holds the state against the venue's book until they agree.
 
     A contradiction may be a list that lags, or an order that was placed and filled while the list was read: one counts
@@ -179,11 +181,11 @@ async def agree_with_venue(desk: Desk, timeout_seconds: float) -> None:
     log.warning("%s: not on the venue's list, waiting for their end: %s", desk.symbol, ", ".join(lasting.missing))
 
 
-async def _contradictions(desk: Desk) -> Discrepancies:
+async def _contradictions(desk: SymbolContext) -> Discrepancies:
     # What was placed or ended while the venue was asked contradicts one of the two states only, and nothing is wrong.
     before = desk.state
     orders = await desk.executor.open_orders(desk.symbol)
-    await drain(desk, orders.end_offset)
+    await apply_backlog(desk, orders.end_offset)
     return _in_both(reconcile(before, orders.snapshot), reconcile(desk.state, orders.snapshot))
 
 
@@ -194,7 +196,7 @@ def _in_both(before: Discrepancies, after: Discrepancies) -> Discrepancies:
     )
 
 
-async def check_config(desk: Desk) -> None:
+async def check_config(desk: SymbolContext) -> None:
     """Learns the market's rules and holds the grid against them. Raises ConfigRefusedError.
 
     It comes before the symbol's fence is raised: a config that is refused disturbs nobody. A grid that has something
@@ -211,21 +213,21 @@ async def check_config(desk: Desk) -> None:
     try:
         check_grid(desk.config, rules)  # those of now, whatever the state has recorded of an earlier time
     except GridRefusedError as error:
-        if desk.state.grid != desk.config.geometry or not _holds(desk.state):
+        if desk.state.grid != desk.config.geometry or not _has_capital_at_work(desk.state):
             raise ConfigRefusedError(f"{desk.symbol}: {error}") from error
         log.warning("%s has something open, so it begins, and goes into safe mode: %s", desk.symbol, error)
 
 
-def _holds(state: State) -> bool:
+def _has_capital_at_work(state: State) -> bool:
     return any(slot.order is not None or slot.position != 0 for slot in state.slots.values())
 
 
-def check_geometry(desk: Desk) -> None:
+def check_geometry(desk: SymbolContext) -> None:
     """Raises UnfinishableError where the config's geometry is another than the state's, with something open."""
     state = desk.state
     if state.grid == desk.config.geometry:
         return
-    if _holds(state):
+    if _has_capital_at_work(state):
         raise UnfinishableError(
             f"{desk.symbol}: the grid was {state.grid} and the config now says {desk.config.geometry}, with orders or "
             "positions open: put the old mode, anchor, spacing and interval back"
@@ -233,7 +235,7 @@ def check_geometry(desk: Desk) -> None:
     _adopt_geometry(desk)
 
 
-def _adopt_geometry(desk: Desk) -> None:
+def _adopt_geometry(desk: SymbolContext) -> None:
     # Nothing is open: the rungs of the old geometry mean nothing any more.
     state = replace(desk.state, seq=desk.state.seq + 1, epoch=desk.epoch, grid=desk.config.geometry, slots={})
     desk.keeper.replace_state(state)

@@ -2,13 +2,13 @@
 
 from gridcore.bookkeeping.fees import carried_fee, is_other, says_of
 from gridcore.model.actions import Fill, OrderUpdate
-from orchestrator.symbol.context import Desk
+from orchestrator.symbol.context import SymbolContext
 
 
 class FeeWatch:
     """Is told each fill. Remembers one for as long as it contradicts the rules."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: SymbolContext) -> None:
         self._desk = desk
         self._odd: dict[bool, Fill] = {}  # by whether it was the maker's
 

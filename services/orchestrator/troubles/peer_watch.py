@@ -12,7 +12,7 @@ import grpc
 from gridrpc.errors import rpc_error_of
 from gridservice.troubles import Kind, Troubles
 from orchestrator.clock import now_ms
-from orchestrator.symbol.worker import Team
+from orchestrator.symbol.worker import SymbolWorker
 
 GRACE_MS = 5_000
 _EVERY_SECONDS = 1.0
@@ -62,7 +62,7 @@ class PeerWatch:
 class FeedWatch:
     """Watches the ages of the prices by which the grids trade."""
 
-    def __init__(self, teams: Mapping[str, Team], troubles: Troubles) -> None:
+    def __init__(self, teams: Mapping[str, SymbolWorker], troubles: Troubles) -> None:
         self._teams = teams
         self._troubles = troubles
         self._stale: set[str] = set()

@@ -4,7 +4,7 @@ import asyncio
 
 from gridservice.troubles import Kind, Troubles
 from orchestrator.clock import now_ms
-from orchestrator.symbol.context import Desk
+from orchestrator.symbol.context import SymbolContext
 from orchestrator.troubles.fee_watch import FeeWatch
 from orchestrator.troubles.grid_troubles import GridTrouble, grid_troubles
 
@@ -14,7 +14,7 @@ _PAUSE_SECONDS = 0.5
 class TroubleWatch:
     """Looks at the committed state, at most twice a second."""
 
-    def __init__(self, desk: Desk, fees: FeeWatch, troubles: Troubles) -> None:
+    def __init__(self, desk: SymbolContext, fees: FeeWatch, troubles: Troubles) -> None:
         self._desk = desk
         self._fees = fees
         self._troubles = troubles

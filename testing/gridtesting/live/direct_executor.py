@@ -21,7 +21,7 @@ from gridtesting.fakes.venue import FakeVenue, ManualClock
 from gridtesting.live.executor import STEPWISE, SYMBOL, CrashError, CrashPoint, fresh_ledger, mortal
 from gridwright.v1 import executor_pb2
 from orchestrator.clients.executor import ExecutorClient
-from orchestrator.clients.reachability import Peer
+from orchestrator.clients.reachability import Reachability
 
 T = TypeVar("T")
 
@@ -99,7 +99,7 @@ class DirectExecutor:
     def client(self) -> ExecutorClient:
         """The orchestrator's client to it."""
         channel: Any = _Channel(self)
-        return ExecutorClient(channel, Peer("executor"))
+        return ExecutorClient(channel, Reachability("executor"))
 
 
 _NOBODY: Any = None  # the servicer asks nothing of its caller

@@ -31,7 +31,7 @@ from gridtesting.waiting import until
 from gridwright.v1 import models_pb2, orchestrator_pb2, orchestrator_pb2_grpc
 from orchestrator.config import Settings, load_settings
 from orchestrator.service import Service, running
-from orchestrator.symbol.context import Desk
+from orchestrator.symbol.context import SymbolContext
 
 BTC = "BTC/USDT"
 ETH = "ETH/USDT"
@@ -237,7 +237,7 @@ class Running:
     service: Service
     client: Client
 
-    def desk(self, symbol: str = BTC) -> Desk:
+    def desk(self, symbol: str = BTC) -> SymbolContext:
         """The symbol's desk."""
         return self.service.engine.teams[symbol].desk
 

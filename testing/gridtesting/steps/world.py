@@ -28,13 +28,13 @@ from gridtesting.grids import MARKET, grid
 from gridtesting.live.direct_executor import DirectExecutor
 from orchestrator.errors import StopError
 from orchestrator.store.sqlite import SqliteStore
-from orchestrator.symbol.committed_state import Keeper
-from orchestrator.symbol.context import Desk
-from orchestrator.symbol.safe_mode import Halting
-from orchestrator.symbol.safe_mode_requests import HaltRequest, LiftRequest
-from orchestrator.symbol.worker import Team, gather
+from orchestrator.symbol.committed_state import CommittedState
+from orchestrator.symbol.context import SymbolContext
+from orchestrator.symbol.safe_mode import SafeModeProcedure
+from orchestrator.symbol.safe_mode_requests import EnterSafeModeRequest, ExitSafeModeRequest
+from orchestrator.symbol.worker import SymbolWorker, build_worker
 from orchestrator.takeover import takeover
-from orchestrator.thread_bridge import Bridge
+from orchestrator.thread_bridge import ThreadBridge
 
 T = TypeVar("T")
 
@@ -71,13 +71,13 @@ class JudgingVenue(FakeVenue):
 class Process:
     """An orchestrator's memory: a team, and the step that it is in the middle of."""
 
-    def __init__(self, team: Team, store: SqliteStore) -> None:
+    def __init__(self, team: SymbolWorker, store: SqliteStore) -> None:
         self.team = team
         self.store = store
         self.step: Iterator[str] | None = None
 
     @property
-    def desk(self) -> Desk:
+    def desk(self) -> SymbolContext:
         """The team's."""
         return self.team.desk
 
@@ -104,7 +104,7 @@ class StepWorld:
         self.executor = DirectExecutor(Path(self.folder.name) / "executor", self.clock, self.venue)
         self.run(self.executor.open())
         self.records: list[str] = []  # what DBOS has: plans in the order in which they were put on record
-        self.halt: HaltRequest | None = None  # and the halt that is on record, with the steps of it that are
+        self.halt: EnterSafeModeRequest | None = None  # and the halt that is on record, with the steps of it that are
         self.halt_steps = 0
         self.halt_epoch = 0
         self.numbers = itertools.count(1)
@@ -136,7 +136,7 @@ class StepWorld:
             state = State(MARKET.symbol, "state", CONFIG.geometry, epoch=epoch)
             store.save_state(state)
         stop: Any = self.stopped
-        desk = Desk(
+        desk = SymbolContext(
             "bot",
             CONFIG,
             self.keeper(store, state),
@@ -160,20 +160,20 @@ class StepWorld:
         self.sleepers.append(self.present)
         self.present = self.opened()
 
-    def team(self, desk: Desk) -> Team:
+    def team(self, desk: SymbolContext) -> SymbolWorker:
         """Everyone at work for the desk's symbol."""
         executor_and_launcher: Any = self
-        return gather(desk, executor_and_launcher, executor_and_launcher, Bridge(self.runner.get_loop()))
+        return build_worker(desk, executor_and_launcher, executor_and_launcher, ThreadBridge(self.runner.get_loop()))
 
     def store(self) -> SqliteStore:
         """Where a process keeps its state."""
         return SqliteStore(self.path)
 
-    def keeper(self, store: SqliteStore, state: State) -> Keeper:
+    def keeper(self, store: SqliteStore, state: State) -> CommittedState:
         """Who commits for it."""
-        return Keeper(store, state)
+        return CommittedState(store, state)
 
-    async def _open_by_the_path(self, desk: Desk) -> None:
+    async def _open_by_the_path(self, desk: SymbolContext) -> None:
         await self.take_over(desk)
         newest_first = [plan_from_json(text) for text in reversed(self.records)]
         await self.settle(desk, newest_first)
@@ -182,14 +182,14 @@ class StepWorld:
             risk = desk.state.risk
             self.begin_halt(risk.rule, risk.reason, clears_itself=risk.clears_itself)
 
-    async def take_over(self, desk: Desk) -> None:
+    async def take_over(self, desk: SymbolContext) -> None:
         """The start's fence and its answer."""
         await takeover.take_over(desk)
         self.venue.fence = desk.epoch
 
-    async def settle(self, desk: Desk, newest_first: list[Plan]) -> None:
+    async def settle(self, desk: SymbolContext, newest_first: list[Plan]) -> None:
         """What was in flight when the one before died."""
-        await takeover.settle_requests(desk, takeover.plans_beyond(desk.keeper, newest_first), self.execute)
+        await takeover.settle_requests(desk, takeover.uncommitted_plans(desk.keeper, newest_first), self.execute)
 
     def stopped(self, error: StopError) -> None:
         """A task gave up. Raises AssertionError."""
@@ -254,12 +254,16 @@ class StepWorld:
 
     def begin_halt(self, rule: Rule, reason: str, *, clears_itself: bool) -> None:
         """A halt is put on record."""
-        self.halt = HaltRequest(f"halt{next(self.numbers)}", MARKET.symbol, rule, reason, "test", clears_itself)
+        self.halt = EnterSafeModeRequest(
+            f"halt{next(self.numbers)}", MARKET.symbol, rule, reason, "test", clears_itself
+        )
         self.halt_steps = 0
 
     def release(self, who: Process) -> None:
         """The present one leaves safe mode; a sleeper's word does not arrive."""
-        lift = LiftRequest(f"lift{next(self.numbers)}", MARKET.symbol, "well again", "test", who.state.risk.since_ms)
+        lift = ExitSafeModeRequest(
+            f"lift{next(self.numbers)}", MARKET.symbol, "well again", "test", who.state.risk.since_ms
+        )
         if who is self.present:
             self.run(self._through_the_inbox(who.team.halting.lift(lift)))
 
@@ -282,7 +286,7 @@ class StepWorld:
                 await item()
         return await task
 
-    async def _halt_step(self, halting: Halting, halt: HaltRequest) -> bool:
+    async def _halt_step(self, halting: SafeModeProcedure, halt: EnterSafeModeRequest) -> bool:
         """The next step; whether it could be done."""
         match self.halt_steps:
             case 0:
