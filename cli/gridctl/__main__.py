@@ -18,16 +18,16 @@ from rich.console import Console
 from gridctl.cli import parser
 from gridctl.commands.audit import run_audit
 from gridctl.commands.demo import DemoOptions, run_demo
-from gridctl.commands.operator import OperationError, Order, Verb, Word, operate, resolve_order
-from gridctl.commands.status import ask, bystanders, doubts, grids_tables, reasons, rebuilds, services_tables
-from gridctl.commands.trade import DEEDS, Hand, HandError
+from gridctl.commands.operator import OperationError, OperatorCommand, OrderStatement, Verb, operate, resolve_order
+from gridctl.commands.status import ask, doubts, foreign_orders, grids_tables, reasons, rebuilds, services_tables
+from gridctl.commands.trade import DEEDS, ManualTrader, TradeError
 from gridctl.commands.up import only, run_up, run_watch
 from gridctl.view.screen import Screen
 from gridctl.view.troubles import lines
 from griddb.errors import DatabaseError
-from griddeploy.demo.config import Stage
+from griddeploy.demo.config import DemoConfig
 from griddeploy.demo.tapes import TapeInfo, is_step, tape_info
-from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, read_house
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, read_deployment
 from gridrpc.channel import open_sync_channel
 from gridservice.config_file import ConfigError
 
@@ -57,7 +57,7 @@ def _demo(arguments: argparse.Namespace, console: Console) -> int:
         from griddeploy.demo.database import own_database  # a demo in files needs no Postgres driver
 
         own_database(os.environ)
-    stage = Stage(
+    stage = DemoConfig(
         config=arguments.config,
         tape=_tape(arguments),
         seed=arguments.seed if arguments.seed is not None else time.time_ns() // 1_000_000 % 1_000_000,
@@ -81,28 +81,28 @@ def _tape(arguments: argparse.Namespace) -> TapeInfo | None:
 
 
 def _up(arguments: argparse.Namespace, console: Console) -> int:
-    house = only(read_house(arguments.config), arguments.only)
+    house = only(read_deployment(arguments.config), arguments.only)
     return asyncio.run(run_up(house, arguments.data_dir / "logs", Screen(console, plain=arguments.plain)))
 
 
 def _watch(arguments: argparse.Namespace, console: Console) -> int:
-    return asyncio.run(run_watch(read_house(arguments.config), Screen(console, plain=arguments.plain)))
+    return asyncio.run(run_watch(read_deployment(arguments.config), Screen(console, plain=arguments.plain)))
 
 
 def _status(arguments: argparse.Namespace, console: Console) -> int:
-    house = read_house(arguments.config)
+    house = read_deployment(arguments.config)
     status = ask(house, open_sync_channel)
     for table in [*services_tables(status, house, console.width), *grids_tables(status, console.width)]:
         console.print(table)
         console.print()
-    said = [*lines(status.troubles), *reasons(status), *doubts(status), *bystanders(status), *rebuilds(status)]
+    said = [*lines(status.troubles), *reasons(status), *doubts(status), *foreign_orders(status), *rebuilds(status)]
     for line in said:  # a terminal breaks lines between words; a file or a pipe gets each in one
         console.print(line, soft_wrap=not console.is_terminal, markup=False, highlight=False)
     return 0 if status.in_order else 1
 
 
 def _audit(arguments: argparse.Namespace, console: Console) -> int:
-    return asyncio.run(run_audit(read_house(arguments.config), Screen(console, plain=True)))
+    return asyncio.run(run_audit(read_deployment(arguments.config), Screen(console, plain=True)))
 
 
 def _conformance(arguments: argparse.Namespace, console: Console) -> int:
@@ -132,25 +132,25 @@ def _settle_workflow(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _simex(arguments: argparse.Namespace, _console: Console) -> int:
-    from gridctl.commands.simex import run_lone  # it brings an exchange along, which no other command needs
+    from gridctl.commands.simex import run_simex_alone  # it brings an exchange along, which no other command needs
 
-    return run_lone(arguments)
+    return run_simex_alone(arguments)
 
 
 def _hand(arguments: argparse.Namespace, console: Console) -> int:
-    hand = Hand(arguments.url, arguments.key, arguments.secret)
+    hand = ManualTrader(arguments.url, arguments.key, arguments.secret)
     try:
         for line in DEEDS[arguments.deed](hand, arguments):
             console.print(line, soft_wrap=True, markup=False, highlight=False)
-    except HandError as error:
+    except TradeError as error:
         sys.stderr.write(f"gridwright: {error}\n")
         return 1
     return 0
 
 
 def _operation(arguments: argparse.Namespace, console: Console) -> int:
-    house = read_house(arguments.config)
-    order = Order(
+    house = read_deployment(arguments.config)
+    order = OperatorCommand(
         verb=Verb(arguments.command),
         symbol=arguments.symbol,
         who=arguments.who,
@@ -162,11 +162,11 @@ def _operation(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _resolve_order(arguments: argparse.Namespace, console: Console) -> int:
-    house = read_house(arguments.config)
+    house = read_deployment(arguments.config)
     symbols = (arguments.symbol,) if arguments.symbol else house.symbols
     if len(symbols) != 1:
         raise ConfigError("--symbol", "", f"say which grid the order is of: {', '.join(symbols)}")
-    word = Word(
+    word = OrderStatement(
         symbol=symbols[0],
         client_order_id=arguments.client_order_id,
         placed_as=arguments.placed_as,

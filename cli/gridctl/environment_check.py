@@ -27,7 +27,7 @@ _COMPARE: dict[str, Callable[[list[int], list[int]], bool]] = {
 }
 
 
-def unmet() -> str:
+def first_problem() -> str:
     """The first requirement that is not met, as a sentence with its remedy; empty where all are."""
     return python_unmet(sys.version_info) or _sqlite() or _packages()
 

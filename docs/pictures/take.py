@@ -17,7 +17,7 @@ from rich.console import Console
 from gridctl.commands.demo import DemoOptions, run_demo
 from gridctl.view.layout import draw
 from gridctl.view.screen import Look, Screen
-from griddeploy.demo.config import Stage
+from griddeploy.demo.config import DemoConfig
 
 _SHOTS = (((80, 24), 24.0), ((120, 40), 9.0))  # width and height of the terminal, and the seconds before each shot
 _DURATION_SECONDS = 40.0
@@ -59,7 +59,7 @@ def _without_web_fonts(svg: str) -> str:
 def main() -> int:
     """Runs the demo; its exit code."""
     with tempfile.TemporaryDirectory() as folder:
-        options = DemoOptions(Path(folder), Stage(seed=7), _DURATION_SECONDS, kill=True)
+        options = DemoOptions(Path(folder), DemoConfig(seed=7), _DURATION_SECONDS, kill=True)
         return asyncio.run(run_demo(options, Camera(Console(), plain=False)))
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 import grpc
 
-from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX, House
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX, Deployment
 from gridrpc.channel import open_channel
 from gridwright.v1 import executor_pb2_grpc, models_pb2, orchestrator_pb2_grpc, pricemon_pb2_grpc, simex_pb2_grpc
 
@@ -26,10 +26,10 @@ class AsksTroubles(Protocol):
         ...
 
 
-class Wires:
+class Channels:
     """Stubs of the services that a house has, each with a channel from its first use on. Use it as an async context."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: Deployment) -> None:
         self._addresses = house.addresses
         self._channels: list[grpc.aio.Channel] = []
 

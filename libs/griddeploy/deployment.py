@@ -12,7 +12,7 @@ _DEFAULT_ADDRESSES = {PRICEMON: "127.0.0.1:50051", EXECUTOR: "127.0.0.1:50052", 
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class Deployment:
     """The services of one config file. Addresses are `host:port`; simex's is that of its control."""
 
     config: Path
@@ -26,7 +26,7 @@ class House:
         return tuple(Service(name, name, self.config, address) for name, address in self.addresses.items())
 
 
-def read_house(config: Path) -> House:
+def read_deployment(config: Path) -> Deployment:
     """Reads the file. Raises ConfigError with field, value and remedy; most of a section is its service's to check."""
     root = read_toml(config)
     symbols = tuple(dict.fromkeys(grid.text("symbol") for grid in root.tables("grids")))
@@ -37,7 +37,7 @@ def read_house(config: Path) -> House:
         addresses[SIMEX] = _fixed(root.table(SIMEX), "control_address", "")
     for name, default in _DEFAULT_ADDRESSES.items():
         addresses[name] = _fixed(root.table(name), "address", default)
-    return House(config, root.text("bot", DEFAULT_BOT), symbols, addresses)
+    return Deployment(config, root.text("bot", DEFAULT_BOT), symbols, addresses)
 
 
 def _fixed(table: Table, key: str, default: str) -> str:

@@ -16,7 +16,7 @@ class Venue:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class FeedTimeouts:
     """How long is waited for what. All in milliseconds."""
 
     stale_after_ms: int = 3_000  # silence of the websocket after which REST is asked
@@ -35,7 +35,7 @@ class Settings:
     symbols: tuple[str, ...]
     address: str  # host:port to serve at; port 0: any free one
     heartbeat_ms: int  # the longest silence between two messages of a symbol, where the reader names none
-    patience: Patience
+    patience: FeedTimeouts
     metrics: str = ""  # host:port to tell figures at; empty: nowhere
 
 
@@ -49,8 +49,8 @@ def read_settings(path: Path) -> Settings:
         address=own.address("listen", own.address("address", "127.0.0.1:50051")),
         heartbeat_ms=own.integer("heartbeat_ms", 1_000, least=10),
         metrics=own.optional_address("metrics"),
-        patience=Patience(
-            **{name: own.integer(name, value, least=10) for name, value in asdict(Patience()).items()},
+        patience=FeedTimeouts(
+            **{name: own.integer(name, value, least=10) for name, value in asdict(FeedTimeouts()).items()},
         ),
     )
     own.refuse_unread()

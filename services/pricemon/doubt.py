@@ -7,14 +7,14 @@ itself, when REST shows movement and the websocket still has not told it by the 
 from dataclasses import replace
 from typing import assert_never
 
-from pricemon.config import Patience
+from pricemon.config import FeedTimeouts
 from pricemon.ports import Observation, Part, Quote, Ticker, Trade
 
 
-class Doubt:
+class StaleFeedDetector:
     """What the present connection told last, and what REST showed that it owes. Times are steady milliseconds."""
 
-    def __init__(self, pushes: frozenset[Part], patience: Patience) -> None:
+    def __init__(self, pushes: frozenset[Part], patience: FeedTimeouts) -> None:
         self._pushes = pushes
         self._patience = patience
         self._began_ms = 0

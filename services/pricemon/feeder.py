@@ -14,8 +14,8 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponen
 from gridservice.troubles import Kind, Troubles
 from pricemon.board import PriceBoard
 from pricemon.clock import Clock, Moment
-from pricemon.config import Patience
-from pricemon.doubt import Doubt
+from pricemon.config import FeedTimeouts
+from pricemon.doubt import StaleFeedDetector
 from pricemon.ports import FeedLost, Observation, Part, PriceFeed, Ticker, UnknownSymbol
 from pricemon.price import Price
 
@@ -28,14 +28,14 @@ class Feeder:
     """Moves what the feed reports to the board. `run` is its whole life."""
 
     def __init__(
-        self, feed: PriceFeed, board: PriceBoard, patience: Patience, clock: Clock, troubles: Troubles
+        self, feed: PriceFeed, board: PriceBoard, patience: FeedTimeouts, clock: Clock, troubles: Troubles
     ) -> None:
         self._troubles = troubles
         self._feed = feed
         self._board = board
         self._patience = patience
         self._clock = clock
-        self._doubt = Doubt(frozenset(), patience)
+        self._doubt = StaleFeedDetector(frozenset(), patience)
         self._connection: asyncio.Timeout | None = None  # expires when the websocket is found dead
         self._speaks = False  # the present connection has told something
         self._untold: set[str] = set()  # symbols of which REST told nothing when it was last asked for them
@@ -69,7 +69,7 @@ class Feeder:
             raise
         if len(missing) == len(self._board.symbols):
             raise UnknownSymbol("; ".join(missing.values()))
-        self._doubt = Doubt(self._feed.pushes, self._patience)
+        self._doubt = StaleFeedDetector(self._feed.pushes, self._patience)
         self._say(
             "venue", works=True, why=f"trades {', '.join(each for each in self._board.symbols if each not in missing)}"
         )

@@ -19,7 +19,7 @@ import aiohttp
 
 from gridbench.process import BenchError
 from gridbench.usage import cpu_seconds_of, memory_mb_of
-from griddeploy.demo.config import Stage
+from griddeploy.demo.config import DemoConfig
 from griddeploy.demo.examples import example
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX
 from griddeploy.toml import to_toml
@@ -63,7 +63,7 @@ class Live:
 
 async def measure_live(folder: Path, url: str) -> Live:
     """Everything about the services together; on SQLite where the URL is empty."""
-    async with running_stack(folder, Stage(config=_config(folder, url))) as stack:
+    async with running_stack(folder, DemoConfig(config=_config(folder, url))) as stack:
         market = _Market(stack)
         await market.step_up()  # the grid's first orders
         async with _frames(stack) as frames:

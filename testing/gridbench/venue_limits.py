@@ -19,7 +19,7 @@ from pathlib import Path
 import aiohttp
 
 from gridbench.live import percentile
-from griddeploy.demo.config import Stage
+from griddeploy.demo.config import DemoConfig
 from griddeploy.demo.examples import example
 from griddeploy.deployment import EXECUTOR, SIMEX
 from griddeploy.toml import to_toml
@@ -58,7 +58,7 @@ async def measure(folder: Path, symbols: int, seconds: float, fills: int = _FILL
     """Starts the services, lets them trade for so long, and makes some fills happen meanwhile."""
     names = [f"C{number:02d}/USDT" for number in range(symbols)]
     began_ms = time.time_ns() // 1_000_000
-    async with running_stack(folder, Stage(config=_config(folder, names))) as stack:
+    async with running_stack(folder, DemoConfig(config=_config(folder, names))) as stack:
         scale = _Scale(stack)
         weighing = asyncio.create_task(scale.weigh_for_ever())
         try:

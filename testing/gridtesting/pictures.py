@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from gridcore.model.money import canonical
-from gridctl.view.snapshot import FillLine, Picture
+from gridctl.view.snapshot import FillLine, Snapshot
 from griddeploy.process.supervisor import Incident, Killed, Phase, Returned, ServiceStatus
 from gridwright.v1 import models_pb2 as models
 from gridwright.v1 import orchestrator_pb2
@@ -34,14 +34,14 @@ def grid_answer(
     )  # fmt: skip
 
 
-def grid_picture(answer: orchestrator_pb2.GetStateResponse | None = None, *, killed: bool = False) -> Picture:
+def grid_picture(answer: orchestrator_pb2.GetStateResponse | None = None, *, killed: bool = False) -> Snapshot:
     """A picture of a run in full swing, with kills and returns where asked for."""
     kills = 2 if killed else 0
     incidents: tuple[Incident, ...] = (
         Killed("executor", 8.2), Returned("executor", 9.4, 1.2), Killed("orchestrator", 13.9),
         Returned("orchestrator", 16.3, 2.4), Killed("pricemon", 18.8), Returned("pricemon", 19.7, 0.9),
     )  # fmt: skip
-    return Picture(
+    return Snapshot(
         symbol="BTC/USDT", headline="23 of 60 s, seed 7", answer=answer or grid_answer(), connected=True,
         fills=[_fill(offset) for offset in range(60, 78)],
         services=[ServiceStatus(name, Phase.SERVING, 0 if name == "simex" else kills) for name in SERVICES],

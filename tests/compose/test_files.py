@@ -14,7 +14,7 @@ import executor.config
 import orchestrator.config
 import pricemon.config
 from griddeploy.demo.config import example
-from griddeploy.deployment import read_house
+from griddeploy.deployment import read_deployment
 from gridservice.config_file import read_toml
 
 ROOT = Path(__file__).parents[2]
@@ -93,7 +93,7 @@ def test_each_config_is_one_that_the_services_take_binding_inside_and_called_by_
     }
     binds = {service: each.address for service, each in settings.items()}
     metrics = {service: each.metrics for service, each in settings.items()}
-    called = {service: address for service, address in read_house(path).addresses.items() if service in binds}
+    called = {service: address for service, address in read_deployment(path).addresses.items() if service in binds}
     for service, address in called.items():
         port = address.partition(":")[2]
         assert address == f"{service}:{port}"

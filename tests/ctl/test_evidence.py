@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from griddeploy.audit.gather import gather_at_rest
-from griddeploy.channels import Wires
-from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, SIMEX, House
+from griddeploy.channels import Channels
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, SIMEX, Deployment
 from gridrpc.server import start_server
 from gridwright.v1 import (
     executor_pb2,
@@ -54,7 +54,7 @@ class Grid(
 
 
 @asynccontextmanager
-async def wires_to(grid: Grid) -> AsyncIterator[Wires]:
+async def wires_to(grid: Grid) -> AsyncIterator[Channels]:
     """To a server that is all three services."""
     services = [
         (orchestrator_pb2.DESCRIPTOR, "Orchestrator", orchestrator_pb2_grpc.add_OrchestratorServicer_to_server),
@@ -65,9 +65,9 @@ async def wires_to(grid: Grid) -> AsyncIterator[Wires]:
         "127.0.0.1:0", [(file.services_by_name[name], add, grid) for file, name, add in services]
     )
     address = f"127.0.0.1:{server.port}"
-    house = House(Path("grid.toml"), "test", (SYMBOL,), dict.fromkeys((SIMEX, EXECUTOR, ORCHESTRATOR), address))
+    house = Deployment(Path("grid.toml"), "test", (SYMBOL,), dict.fromkeys((SIMEX, EXECUTOR, ORCHESTRATOR), address))
     try:
-        async with Wires(house) as wires:
+        async with Channels(house) as wires:
             yield wires
     finally:
         await server.stop(0)

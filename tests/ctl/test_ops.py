@@ -6,11 +6,11 @@ import grpc
 import pytest
 from grpc_status import rpc_status
 
-from gridctl.commands.operator import OperationError, Order, Verb, Word, operate, resolve_order
+from gridctl.commands.operator import OperationError, OperatorCommand, OrderStatement, Verb, operate, resolve_order
 from gridrpc.errors import FailedPrecondition, status_of
 from gridwright.v1 import executor_pb2, models_pb2, orchestrator_pb2
 
-PAUSE = Order(Verb.PAUSE, "BTC/USDT", "ann", "lunch", "r-1")
+PAUSE = OperatorCommand(Verb.PAUSE, "BTC/USDT", "ann", "lunch", "r-1")
 OK = orchestrator_pb2.ModeResponse(mode=models_pb2.MODE_PAUSED, workflow_id="w-1")
 
 
@@ -19,7 +19,7 @@ OK = orchestrator_pb2.ModeResponse(mode=models_pb2.MODE_PAUSED, workflow_id="w-1
     [(Verb.PAUSE, "Pause"), (Verb.RESUME, "Resume"), (Verb.SAFE, "EnterSafeMode"), (Verb.UNSAFE, "ExitSafeMode")],
 )
 def test_each_verb_calls_its_rpc_with_who_and_why(script, verb: Verb, method: str) -> None:
-    call = script.call(operate, script.channel, Order(verb, "BTC/USDT", "ann", "lunch", "r-1"))
+    call = script.call(operate, script.channel, OperatorCommand(verb, "BTC/USDT", "ann", "lunch", "r-1"))
     request = script.answer(method, OK)
     assert request == orchestrator_pb2.OperatorRequest(request_id="r-1", symbol="BTC/USDT", who="ann", why="lunch")
     assert call.result(5) == "BTC/USDT is PAUSED, workflow w-1 (request r-1)"
@@ -53,7 +53,7 @@ def test_a_call_that_is_never_answered_ends_by_its_deadline() -> None:
 
 
 def test_a_refusal_is_told_in_the_servicers_words_and_not_repeated(script) -> None:
-    call = script.call(operate, script.channel, Order(Verb.UNSAFE, "BTC/USDT", "ann", "why", "r-2"))
+    call = script.call(operate, script.channel, OperatorCommand(Verb.UNSAFE, "BTC/USDT", "ann", "why", "r-2"))
     refusal = rpc_status.to_status(status_of(FailedPrecondition("the mode is ENTERING: wait until it is SAFE")))
     script.answer("ExitSafeMode", None, refusal.code, refusal.details, tuple(refusal.trailing_metadata))
     with pytest.raises(OperationError, match="unsafe was refused: the mode is ENTERING: wait until it is SAFE"):
@@ -71,7 +71,7 @@ def test_a_refusal_is_told_in_the_servicers_words_and_not_repeated(script) -> No
 def test_a_word_on_an_unknown_order_goes_to_the_executor_until_it_is_answered(
     script, placed_as: str, gone: bool, evidence: executor_pb2.Evidence.ValueType
 ) -> None:
-    word = Word("BTC/USDT", "g1", placed_as, gone, "ann", "looked it up", "r-3")
+    word = OrderStatement("BTC/USDT", "g1", placed_as, gone, "ann", "looked it up", "r-3")
     call = script.call(resolve_order, script.channel, word, pause=lambda _: None)
     script.answer("ResolveOrder", None, grpc.StatusCode.UNAVAILABLE, "gone")
     request = script.answer(
@@ -85,7 +85,9 @@ def test_a_word_on_an_unknown_order_goes_to_the_executor_until_it_is_answered(
 
 def test_a_word_that_is_refused_says_why(script) -> None:
     call = script.call(
-        resolve_order, script.channel, Word("BTC/USDT", "g1", "", gone=False, who="ann", why="why", request_id="r-4")
+        resolve_order,
+        script.channel,
+        OrderStatement("BTC/USDT", "g1", "", gone=False, who="ann", why="why", request_id="r-4"),
     )
     refusal = rpc_status.to_status(status_of(FailedPrecondition("order g1 is OPEN: there is nothing to resolve")))
     script.answer("ResolveOrder", None, refusal.code, refusal.details, tuple(refusal.trailing_metadata))

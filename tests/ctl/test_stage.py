@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from gridcore.grid.grid_checks import check_grid
 from gridcore.model.market_rules import MarketRules
-from griddeploy.demo.config import Stage, example, set_stage
+from griddeploy.demo.config import DemoConfig, example, prepare_demo
 from griddeploy.demo.tape_scan import Scan, scan
 from griddeploy.demo.tapes import tape_info
-from griddeploy.deployment import read_house
+from griddeploy.deployment import read_deployment
 from griddeploy.free_ports import free_ports
 from griddeploy.process.random_kills import victims
 from griddeploy.run_folder import MARKER, fresh_folder
@@ -51,7 +51,7 @@ def test_every_example_is_one_that_the_services_take(name: str, tmp_path: Path) 
         market.update({"file": __file__} if "file" in market else {})
     config = tmp_path / name
     config.write_text(to_toml(values), encoding="utf-8")
-    house = read_house(config)
+    house = read_deployment(config)
     assert load_settings(config).executor_address == house.addresses["executor"]
     assert read_pricemon(config).address == house.addresses["pricemon"]
     if "simex" in values:
@@ -59,7 +59,7 @@ def test_every_example_is_one_that_the_services_take(name: str, tmp_path: Path) 
 
 
 def test_a_stage_has_ports_and_folders_of_its_own(tmp_path: Path) -> None:
-    house = set_stage(Stage(seed=11, speed="2"), tmp_path)
+    house = prepare_demo(DemoConfig(seed=11, speed="2"), tmp_path)
     values = tomllib.loads(house.config.read_text())
     assert len(set(house.addresses.values())) == 4
     assert values["venue"]["base_url"] == f"http://{values['simex']['address']}"
@@ -70,7 +70,7 @@ def test_a_stage_has_ports_and_folders_of_its_own(tmp_path: Path) -> None:
 def test_a_config_of_the_users_own_keeps_its_grid(tmp_path: Path) -> None:
     own = tmp_path / "own.toml"
     own.write_text(example("demo.toml").replace('interval = "180"', 'interval = "300"'), encoding="utf-8")
-    house = set_stage(Stage(config=own), tmp_path)
+    house = prepare_demo(DemoConfig(config=own), tmp_path)
     assert tomllib.loads(house.config.read_text())["grids"][0]["interval"] == "300"
 
 
@@ -78,7 +78,7 @@ def test_a_config_without_a_simulated_market_is_no_demo(tmp_path: Path) -> None:
     own = tmp_path / "own.toml"
     own.write_text(example("binance.toml"), encoding="utf-8")
     with pytest.raises(ConfigError, match=r"simex\.markets is missing: a demo trades against simex"):
-        set_stage(Stage(config=own), tmp_path)
+        prepare_demo(DemoConfig(config=own), tmp_path)
 
 
 def tape(folder: Path, name: str, price: str = "0.2312") -> Path:
@@ -100,7 +100,7 @@ def tape(folder: Path, name: str, price: str = "0.2312") -> Path:
 def test_a_tapes_name_tells_its_symbol(tmp_path: Path, name: str, symbol: str) -> None:
     info = tape_info(tape(tmp_path, name, price="23"))
     assert (info.symbol, info.first_price) == (symbol, Decimal(23))
-    house = set_stage(Stage(tape=info, speed="60"), tmp_path)
+    house = prepare_demo(DemoConfig(tape=info, speed="60"), tmp_path)
     values = tomllib.loads(house.config.read_text())
     assert house.symbols == (symbol,)
     assert values["simex"]["markets"][0]["source"] == "replay"
@@ -150,7 +150,7 @@ def test_the_grid_that_is_suggested_for_a_tape_is_one_that_trades(tmp_path: Path
     path = tmp_path / f"trades_x_{symbol.replace('/', '')}_1.csv"
     rows = [f"{number},{row},buy" for number, row in enumerate(MARKETS[symbol], start=1)]
     path.write_text("\n".join(["ts_ms,price,qty,side", *rows]), encoding="utf-8")
-    house = set_stage(Stage(tape=tape_info(path)), tmp_path)
+    house = prepare_demo(DemoConfig(tape=tape_info(path)), tmp_path)
     (grid,) = load_settings(house.config).grids
     (market,) = read_simex(Table(tomllib.loads(house.config.read_text())["simex"], "simex")).markets
     rules = market.rules
@@ -238,4 +238,4 @@ def test_services_that_must_find_each_other_need_fixed_ports(tmp_path: Path, add
     config = tmp_path / "grid.toml"
     config.write_text(f'[executor]\naddress = "{address}"\n[[grids]]\nsymbol = "BTC/USDT"\n', encoding="utf-8")
     with pytest.raises(ConfigError, match=r"executor\.address = .*fixed port"):
-        read_house(config)
+        read_deployment(config)

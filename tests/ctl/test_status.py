@@ -9,13 +9,15 @@ import pytest
 from grpc_health.v1 import health_pb2
 from rich.console import Console
 
-from gridctl.commands.status import HouseStatus, ask, doubts, grids_tables, reasons, rebuilds, services_tables
+from gridctl.commands.status import DeploymentStatus, ask, doubts, grids_tables, reasons, rebuilds, services_tables
 from gridctl.view.troubles import gathered, lines
-from griddeploy.deployment import House
+from griddeploy.deployment import Deployment
 from gridtesting.pictures import grid_answer
 from gridwright.v1 import models_pb2, orchestrator_pb2
 
-HOUSE = House(Path("grid.toml"), "demo", ("BTC/USDT",), {"pricemon": "h:1", "executor": "h:2", "orchestrator": "h:3"})
+HOUSE = Deployment(
+    Path("grid.toml"), "demo", ("BTC/USDT",), {"pricemon": "h:1", "executor": "h:2", "orchestrator": "h:3"}
+)
 SERVING = health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING)
 NO_TROUBLES = models_pb2.ListTroublesResponse()
 NOT_SERVING = health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.NOT_SERVING)
@@ -23,7 +25,7 @@ NOT_SERVING = health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckRespon
 
 def asked(
     script, answers: list[tuple[object, grpc.StatusCode]], troubles: models_pb2.ListTroublesResponse = NO_TROUBLES
-) -> HouseStatus:
+) -> DeploymentStatus:
     call = script.call(ask, HOUSE, lambda _: script.channel)
     for service, (response, status) in zip(("PriceMonitor", "Executor", "Orchestrator"), answers[:3], strict=True):
         script.answer("Check", response, status)
@@ -37,7 +39,7 @@ def asked(
 def test_a_service_that_says_why_it_does_not_serve_is_quoted() -> None:
     away = "the file ledger.sqlite cannot be used (the disk is full): nothing was done, call again once it can be used"
     healths = {"pricemon": "SERVING", "executor": "NOT_SERVING", "orchestrator": "SERVING"}
-    status = HouseStatus(healths, {"BTC/USDT": grid_answer()}, {"executor": away})
+    status = DeploymentStatus(healths, {"BTC/USDT": grid_answer()}, {"executor": away})
     assert f"executor: {away}" in reasons(status)
     assert not status.in_order
 
@@ -113,7 +115,7 @@ def test_the_tables_show_mode_price_age_slots_and_profit(script) -> None:
         assert wanted in text
 
 
-def shown(status: HouseStatus, width: int = 100) -> str:
+def shown(status: DeploymentStatus, width: int = 100) -> str:
     console = Console(width=width, file=io.StringIO(), record=True)
     console.print(*services_tables(status, HOUSE, width), *grids_tables(status, width))
     return console.export_text()
@@ -131,7 +133,7 @@ def long_numbers() -> orchestrator_pb2.GetStateResponse:
 def test_no_word_and_no_number_is_broken_whatever_the_terminal_s_width(width: int) -> None:
     healths = {"pricemon": "SERVING", "executor": "NOT_SERVING", "orchestrator": "DEADLINE_EXCEEDED"}
     answers = {"BTC/USDT": long_numbers(), "1000SATS/USDT": grid_answer(), "TRX/USDT": None}
-    text = shown(HouseStatus(healths, answers), width)
+    text = shown(DeploymentStatus(healths, answers), width)
     assert max(map(len, text.splitlines())) <= width
     wanted = {"service", "address", "health", "grid", "mode", "price", "age", "slots", "orders", "position", "realised"}
     wanted |= {"unrealised", "NOT_SERVING", "DEADLINE_EXCEEDED", "ENTERING", "107013.47654321", "-123456.00672302"}
@@ -140,7 +142,7 @@ def test_no_word_and_no_number_is_broken_whatever_the_terminal_s_width(width: in
 
 
 def test_one_table_is_enough_where_the_terminal_is_wide() -> None:
-    status = HouseStatus(dict.fromkeys(HOUSE.addresses, "SERVING"), {"BTC/USDT": grid_answer()})
+    status = DeploymentStatus(dict.fromkeys(HOUSE.addresses, "SERVING"), {"BTC/USDT": grid_answer()})
     assert (len(grids_tables(status, 200)), len(grids_tables(status, 60))) == (1, 2)
 
 
@@ -175,11 +177,11 @@ def test_a_trouble_of_many_slots_is_one_to_read() -> None:
 def test_a_grid_that_was_rebuilt_says_when_why_and_what_is_missing() -> None:
     answer = grid_answer()
     healthy = dict.fromkeys(HOUSE.addresses, "SERVING")
-    assert rebuilds(HouseStatus(healthy, {"BTC/USDT": answer})) == []
+    assert rebuilds(DeploymentStatus(healthy, {"BTC/USDT": answer})) == []
     answer.state.rebuilt.CopyFrom(
         models_pb2.StateRebuilt(at_ms=1_700_000_000_000, why="the state was lost", lost=["its journal"], end_offset=3)
     )
-    status = HouseStatus(healthy, {"BTC/USDT": answer})
+    status = DeploymentStatus(healthy, {"BTC/USDT": answer})
     assert rebuilds(status) == [
         "BTC/USDT: rebuilt 2023-11-14 22:13:20, since the state was lost",
         "  not rebuilt: its journal",

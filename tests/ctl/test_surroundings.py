@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from gridctl.environment_check import OLDEST_SQLITE, package_unmet, python_unmet, sqlite_unmet, unmet
+from gridctl.environment_check import OLDEST_SQLITE, first_problem, package_unmet, python_unmet, sqlite_unmet
 
 
 def test_what_this_runs_on_will_do() -> None:
-    assert unmet() == ""
+    assert first_problem() == ""
 
 
 @pytest.mark.parametrize(("version", "good"), [((3, 10, 9), False), ((3, 11, 0), True), ((3, 15, 0), True)])

@@ -10,8 +10,8 @@ import pytest
 
 from gridctl.commands.status import ask
 from gridctl.view.trouble_watcher import TroubleWatch
-from griddeploy.channels import Wires
-from griddeploy.deployment import House
+from griddeploy.channels import Channels
+from griddeploy.deployment import Deployment
 from griddeploy.free_ports import free_ports
 from gridrpc.channel import open_sync_channel
 from gridrpc.server import start_server
@@ -40,7 +40,7 @@ def troubles() -> Troubles:
 
 
 @pytest.fixture
-async def house(troubles: Troubles) -> AsyncIterator[House]:
+async def house(troubles: Troubles) -> AsyncIterator[Deployment]:
     """A house whose executor answers, and whose other services are not there."""
     pricemon, orchestrator = free_ports(2)
     door = (DESCRIPTOR, executor_pb2_grpc.add_ExecutorServicer_to_server, Troubled(troubles))
@@ -50,12 +50,12 @@ async def house(troubles: Troubles) -> AsyncIterator[House]:
         "executor": f"127.0.0.1:{server.port}",
         "orchestrator": f"127.0.0.1:{orchestrator}",
     }
-    yield House(Path("grid.toml"), "demo", ("BTC/USDT",), addresses)
+    yield Deployment(Path("grid.toml"), "demo", ("BTC/USDT",), addresses)
     await server.stop(0)
 
 
 async def test_a_service_that_serves_is_asked_for_its_troubles_and_one_that_does_not_is_as_before(
-    troubles: Troubles, house: House
+    troubles: Troubles, house: Deployment
 ) -> None:
     troubles.begin(Kind.KEY_REFUSED, "the venue refuses the keys")
     status = await asyncio.to_thread(ask, house, open_sync_channel)
@@ -64,8 +64,8 @@ async def test_a_service_that_serves_is_asked_for_its_troubles_and_one_that_does
     assert status.healths["pricemon"] == "UNAVAILABLE"
 
 
-async def test_the_live_view_has_a_trouble_and_loses_it(troubles: Troubles, house: House) -> None:
-    async with Wires(house) as wires:
+async def test_the_live_view_has_a_trouble_and_loses_it(troubles: Troubles, house: Deployment) -> None:
+    async with Channels(house) as wires:
         watch = TroubleWatch(wires.troubled)
         async with watch.at_work():
             troubles.begin(Kind.KEY_REFUSED, "the venue refuses the keys")

@@ -10,7 +10,7 @@ from rich.console import Console
 from gridctl.view.ladder import clip
 from gridctl.view.layout import draw
 from gridctl.view.plain import plain_line
-from gridctl.view.snapshot import Picture, fills_of
+from gridctl.view.snapshot import Snapshot, fills_of
 from griddeploy.process.supervisor import GaveUp
 from gridtesting.pictures import grid_answer, grid_picture
 from gridwright.v1 import models_pb2, orchestrator_pb2
@@ -18,7 +18,7 @@ from gridwright.v1 import models_pb2, orchestrator_pb2
 SIZES = [pytest.param(80, 24, id="80x24"), pytest.param(120, 40, id="120x40"), pytest.param(200, 60, id="200x60")]
 
 
-def screen(picture: Picture, width: int, height: int) -> list[str]:
+def screen(picture: Snapshot, width: int, height: int) -> list[str]:
     console = Console(width=width, height=height, file=io.StringIO(), record=True, color_system=None)
     console.print(draw(picture, width, height))
     return console.export_text().rstrip("\n").split("\n")
@@ -136,7 +136,7 @@ def test_a_silent_orchestrator_and_an_old_price_are_seen_at_once() -> None:
 
 
 def test_before_the_first_answer_the_view_waits() -> None:
-    lines = screen(Picture("BTC/USDT", "starting"), 80, 24)
+    lines = screen(Snapshot("BTC/USDT", "starting"), 80, 24)
     assert "waiting for the orchestrator" in "\n".join(lines)
 
 

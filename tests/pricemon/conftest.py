@@ -9,7 +9,7 @@ import pytest
 from gridrpc.channel import open_channel
 from gridtesting.fakes.feed import ScriptedFeed
 from gridwright.v1 import pricemon_pb2_grpc
-from pricemon.config import Patience, Settings, Venue
+from pricemon.config import FeedTimeouts, Settings, Venue
 from pricemon.service import Pricemon, running
 
 SYMBOLS = ("BTC/USDT", "ETH/USDT")
@@ -18,7 +18,7 @@ SYMBOLS = ("BTC/USDT", "ETH/USDT")
 @pytest.fixture
 def settings() -> Settings:
     """Patience for tests: everything in tens of milliseconds."""
-    patience = Patience(
+    patience = FeedTimeouts(
         stale_after_ms=60, poll_ms=20, reconnect_first_ms=10, reconnect_most_ms=50, subscribe_ms=100, list_ms=20
     )
     return Settings(Venue("scripted"), SYMBOLS, address="127.0.0.1:0", heartbeat_ms=40, patience=patience)

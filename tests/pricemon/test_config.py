@@ -6,7 +6,7 @@ import pytest
 
 from gridservice.config_file import ConfigError
 from pricemon.ccxt_feed import build_exchange
-from pricemon.config import Patience, Venue, read_settings
+from pricemon.config import FeedTimeouts, Venue, read_settings
 
 GRID = '[[grids]]\nsymbol = "BTC/USDT"\n'
 VENUE = '[venue]\nexchange = "binance"\n'
@@ -24,7 +24,7 @@ def test_a_venue_and_a_grid_are_enough(tmp_path: Path) -> None:
     assert settings.venue == Venue("binance", base_url="", sandbox=False)
     assert settings.symbols == ("BTC/USDT",)
     assert (settings.address, settings.heartbeat_ms) == ("127.0.0.1:50051", 1_000)
-    assert settings.patience == Patience()
+    assert settings.patience == FeedTimeouts()
 
 
 def test_each_symbol_is_monitored_once_and_other_services_sections_are_theirs(tmp_path: Path) -> None:

@@ -4,18 +4,18 @@ from decimal import Decimal
 
 import pytest
 
-from pricemon.config import Patience
-from pricemon.doubt import Doubt
+from pricemon.config import FeedTimeouts
+from pricemon.doubt import StaleFeedDetector
 from pricemon.ports import Observation, Part, Quote, Ticker, Trade
 
 BTC, ETH = "BTC/USDT", "ETH/USDT"
 TRADE = Trade(BTC, Decimal(100))
 QUOTE = Quote(BTC, Decimal(99), Decimal(101))
-PATIENCE = Patience(stale_after_ms=3_000, subscribe_ms=15_000)
+PATIENCE = FeedTimeouts(stale_after_ms=3_000, subscribe_ms=15_000)
 
 
-def connected(pushes: frozenset[Part] = frozenset(Part)) -> Doubt:
-    doubt = Doubt(pushes, PATIENCE)
+def connected(pushes: frozenset[Part] = frozenset(Part)) -> StaleFeedDetector:
+    doubt = StaleFeedDetector(pushes, PATIENCE)
     doubt.connect(0)
     doubt.told(TRADE, 1_000)
     doubt.told(QUOTE, 1_000)

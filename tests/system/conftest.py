@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from griddeploy.demo.config import Stage, set_stage
-from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX, House
+from griddeploy.demo.config import DemoConfig, prepare_demo
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX, Deployment
 from griddeploy.process.health import until_serving
 from gridtesting.grpcurl import Grpcurl
 from gridtesting.live.manual_services import Services
@@ -56,7 +56,7 @@ class Up:
     """A house at work, asked by grpcurl and by the command line."""
 
     keeper: int  # the process that has started it
-    house: House
+    house: Deployment
     grpcurl: Grpcurl
 
     def ask(self, rpc: str, request: dict[str, Any]) -> dict[str, Any]:
@@ -114,7 +114,7 @@ class Up:
 def house_up(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """All up and trading: by `gridwright up` for a module that says BY_COMMAND, else forked, and kept up by nobody."""
     folder = tmp_path_factory.mktemp("up")
-    house = set_stage(Stage(seed=7), folder)
+    house = prepare_demo(DemoConfig(seed=7), folder)
     with (_kept_up if getattr(request.module, "BY_COMMAND", False) else _forked)(house, folder) as keeper:
         up = Up(keeper, house, Grpcurl())
         up.until_serving()
@@ -123,7 +123,7 @@ def house_up(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 
 @contextlib.contextmanager
-def _kept_up(house: House, folder: Path) -> Iterator[int]:
+def _kept_up(house: Deployment, folder: Path) -> Iterator[int]:
     """Ctrl-C at the end."""
     words = ["up", "--plain", "--config", str(house.config), "--data-dir", str(folder)]
     with (folder / "output").open("wb") as output:
@@ -136,7 +136,7 @@ def _kept_up(house: House, folder: Path) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def _forked(house: House, folder: Path) -> Iterator[int]:
+def _forked(house: Deployment, folder: Path) -> Iterator[int]:
     services = Services(house, folder)
     try:
         services.start(SIMEX)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from griddeploy.demo.config import Stage, example, set_stage
+from griddeploy.demo.config import DemoConfig, example, prepare_demo
 
 pytestmark = [pytest.mark.system, pytest.mark.xdist_group("audit")]  # one house for all
 
@@ -34,7 +34,7 @@ def test_a_market_that_stood_still_before_the_audit_stands_still_after_it(up) ->
 
 
 def test_an_audit_of_a_house_that_is_down_says_so(gridwright, tmp_path: Path) -> None:
-    house = set_stage(Stage(), tmp_path)
+    house = prepare_demo(DemoConfig(), tmp_path)
     process = gridwright("audit", "--config", house.config)
     output, _ = process.communicate(timeout=MAX_SECONDS)
     assert process.returncode == 1

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from griddeploy.demo.config import Stage, set_stage
+from griddeploy.demo.config import DemoConfig, prepare_demo
 from griddeploy.demo.examples import example
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX
 from griddeploy.free_ports import free_ports
@@ -51,7 +51,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     values["grids"][0]["risk"]["stale_price_ms"] = 600_000  # no safe mode while pricemon is out
     own = folder / "own.toml"
     own.write_text(to_toml(values), encoding="utf-8")
-    services = Services(set_stage(Stage(config=own), folder), folder)
+    services = Services(prepare_demo(DemoConfig(config=own), folder), folder)
     try:
         services.start(SIMEX)
         services.start(PRICEMON, EXECUTOR, ORCHESTRATOR)
@@ -354,7 +354,7 @@ async def test_with_a_clock_off_by_ten_seconds_the_grid_trades_and_nothing_is_lo
     values[SIMEX]["clock_offset_ms"] = offset_ms
     own = tmp_path / "own.toml"
     own.write_text(to_toml(values), encoding="utf-8")
-    async with running_stack(tmp_path, Stage(config=own), forked=True) as stack:
+    async with running_stack(tmp_path, DemoConfig(config=own), forked=True) as stack:
         await eventually(lambda: has_traded(stack), "five fills")
         report = await stack.audit()
 

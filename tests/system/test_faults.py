@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from griddeploy.demo.config import Stage, example
+from griddeploy.demo.config import DemoConfig, example
 from griddeploy.toml import to_toml
 from gridtesting.live.processes import Stack, running_stack
 from gridwright.v1 import orchestrator_pb2, simex_pb2
@@ -49,7 +49,7 @@ async def test_a_house_on_a_faulty_exchange_trades_and_its_books_agree(tmp_path:
     own = tmp_path / "own.toml"
     own.write_text(to_toml(values), encoding="utf-8")
 
-    async with running_stack(tmp_path, Stage(config=own, seed=seed), forked=True) as stack:
+    async with running_stack(tmp_path, DemoConfig(config=own, seed=seed), forked=True) as stack:
         await until_traded_and_struck(stack, fills=8, strikes=25)
         await stack["executor"].kill()
         await stack["executor"].start()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gridcore.model.ids import id_prefix
-from griddeploy.demo.config import Stage
+from griddeploy.demo.config import DemoConfig
 from gridtesting.live.processes import Stack, running_stack
 from gridwright.v1 import models_pb2, orchestrator_pb2, simex_pb2
 
@@ -81,7 +81,7 @@ async def no_buy_of_the_bot_is_open(stack: Stack) -> None:
 
 
 async def test_orders_by_hand_are_left_alone_by_a_grid_that_is_killed_and_made_safe(tmp_path: Path, seed: int) -> None:
-    async with running_stack(tmp_path, Stage(seed=seed), forked=True) as stack:
+    async with running_stack(tmp_path, DemoConfig(seed=seed), forked=True) as stack:
         await traded(stack, 3)
         await by_hand(stack, "buy", SYMBOL, "0.001", "55000")
         await by_hand(stack, "buy", SYMBOL, "0.00167", "59820", "--id", "mine")  # as the grid's own would be

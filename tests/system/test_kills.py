@@ -12,7 +12,7 @@ from typing import TypeVar
 import grpc
 import pytest
 
-from griddeploy.demo.config import Stage
+from griddeploy.demo.config import DemoConfig
 from gridtesting.live.processes import Stack, running_stack
 from gridwright.v1 import executor_pb2, orchestrator_pb2
 from gridwright.v1.orchestrator_pb2 import Workflow
@@ -106,7 +106,7 @@ async def finished(stack: Stack, workflow_id: str) -> Workflow:
 
 
 async def test_an_orchestrator_killed_in_mid_step_resumes_it(tmp_path: Path, seed: int) -> None:
-    async with running_stack(tmp_path, Stage(seed=seed), forked=True) as stack:
+    async with running_stack(tmp_path, DemoConfig(seed=seed), forked=True) as stack:
         await traded(stack, 3)
         stack["executor"].freeze()
         caught = await stuck_workflow(stack)
@@ -122,7 +122,7 @@ async def test_an_orchestrator_killed_in_mid_step_resumes_it(tmp_path: Path, see
 
 
 async def test_an_executor_killed_while_it_sends_looks_before_it_sends_again(tmp_path: Path, seed: int) -> None:
-    async with running_stack(tmp_path, Stage(seed=seed), forked=True) as stack:
+    async with running_stack(tmp_path, DemoConfig(seed=seed), forked=True) as stack:
         await traded(stack, 3)
         stack["executor"].freeze()
         caught = await stuck_workflow(stack)
@@ -143,7 +143,7 @@ async def test_an_executor_killed_while_it_sends_looks_before_it_sends_again(tmp
 
 
 async def test_a_pricemon_killed_in_mid_step_is_missed_by_nobody_for_long(tmp_path: Path, seed: int) -> None:
-    async with running_stack(tmp_path, Stage(seed=seed), forked=True) as stack:
+    async with running_stack(tmp_path, DemoConfig(seed=seed), forked=True) as stack:
         await traded(stack, 3)
         stack["executor"].freeze()
         caught = await stuck_workflow(stack)

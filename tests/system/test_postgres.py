@@ -11,7 +11,7 @@ import grpc
 import psycopg
 import pytest
 
-from griddeploy.demo.config import Stage
+from griddeploy.demo.config import DemoConfig
 from gridtesting.live.postgres import PASSWORD, PostgresServer, running_postgres
 from gridtesting.live.processes import Stack, running_stack
 from gridwright.v1 import orchestrator_pb2
@@ -67,7 +67,7 @@ async def test_a_database_that_goes_away_under_the_house_costs_nothing_but_time(
 ) -> None:
     with running_postgres(durable=True) as server:
         monkeypatch.setenv("DATABASE_URL", server.url())
-        async with running_stack(tmp_path, Stage(seed=time.time_ns() % 1_000_000), forked=True) as stack:
+        async with running_stack(tmp_path, DemoConfig(seed=time.time_ns() % 1_000_000), forked=True) as stack:
             await traded(stack, 3)
             if how == "killed":
                 server.kill()
@@ -86,7 +86,7 @@ async def test_services_stop_as_asked_while_the_database_is_away(
 ) -> None:
     with running_postgres(durable=True) as server:
         monkeypatch.setenv("DATABASE_URL", server.url())
-        async with running_stack(tmp_path, Stage(seed=7), forked=True) as stack:
+        async with running_stack(tmp_path, DemoConfig(seed=7), forked=True) as stack:
             await traded(stack, 3)
             server.kill()
             codes = {name: await stack[name].stop() for name in ("executor", "orchestrator")}

@@ -10,7 +10,7 @@ import pytest
 
 from gridcore.model.ids import id_prefix
 from griddeploy.audit.gather import until_settled
-from griddeploy.demo.config import Stage
+from griddeploy.demo.config import DemoConfig
 from griddeploy.demo.examples import example
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR
 from gridservice.crash_point import CRASH
@@ -26,12 +26,12 @@ DEADLINE_SECONDS = 40.0
 DIES = {"the ledger was lost": "executor.adopt.before", "both were lost": "executor.adopt.after"}
 
 
-def stage(folder: Path, seed: int) -> Stage:
+def stage(folder: Path, seed: int) -> DemoConfig:
     """The demo, on a venue whose requests expire soon: what is waited for is not longer than it need be."""
     config = folder / "quick.toml"
     text = example("demo.toml").replace("recv_window_ms = 5000", "recv_window_ms = 1000")
     config.write_text(text.replace("visibility_lag_ms = 1000", "visibility_lag_ms = 300"), encoding="utf-8")
-    return Stage(config=config, seed=seed)
+    return DemoConfig(config=config, seed=seed)
 
 
 async def state(stack: Stack) -> models_pb2.State:

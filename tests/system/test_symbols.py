@@ -11,7 +11,7 @@ from rich.console import Console
 
 from gridctl.__main__ import run
 from gridctl.cli import parser
-from griddeploy.demo.config import Stage, example
+from griddeploy.demo.config import DemoConfig, example
 from griddeploy.toml import to_toml
 from gridtesting.live.processes import Stack, running_stack
 from gridwright.v1 import orchestrator_pb2, simex_pb2
@@ -30,7 +30,7 @@ async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
         place.append({**place[0], "symbol": SICK})
     own = tmp_path / "own.toml"
     own.write_text(to_toml(values), encoding="utf-8")
-    async with running_stack(tmp_path, Stage(config=own), forked=True) as stack:
+    async with running_stack(tmp_path, DemoConfig(config=own), forked=True) as stack:
         for symbol in (WELL, SICK):
             await until(stack, f"{symbol} trades", lambda symbol=symbol: goes_on(stack, symbol, 0))
         yield stack

@@ -21,7 +21,7 @@ from rich.console import Console
 from gridcore.model.config import Spacing
 from gridctl.commands.demo import DemoOptions, run_demo
 from gridctl.view.screen import Screen
-from griddeploy.demo.config import Stage
+from griddeploy.demo.config import DemoConfig
 from griddeploy.demo.examples import example, example_of_tape, examples
 from griddeploy.demo.tapes import tape_info
 from griddeploy.toml import to_toml
@@ -99,7 +99,7 @@ async def test_a_stretch_of_each_tape_is_traded_and_the_books_agree(
     if not WHOLE:
         tape, speed = cut_tape(tape, tmp_path / "tape", stretch.first, stretch.rows), unhurried(tape)
     printed = StringIO()
-    options = DemoOptions(tmp_path / "run", Stage(tape=tape_info(tape), speed=speed))
+    options = DemoOptions(tmp_path / "run", DemoConfig(tape=tape_info(tape), speed=speed))
     async with asyncio.timeout(MAX_SECONDS):
         code = await run_demo(options, Screen(Console(file=printed), plain=True), start_forked)
     output = printed.getvalue()
@@ -118,7 +118,7 @@ async def test_a_tape_of_a_market_that_nobody_knows_is_traded_and_the_books_agre
     cut = cut_tape(found(tapes, stretch), tmp_path / "tape", stretch.first, stretch.rows)
     unknown = cut.rename(cut.with_name(cut.name.replace("BTCPERP", "ETHUSDT")))
     printed = StringIO()
-    options = DemoOptions(tmp_path / "run", Stage(tape=tape_info(unknown), speed="3000"))
+    options = DemoOptions(tmp_path / "run", DemoConfig(tape=tape_info(unknown), speed="3000"))
     async with asyncio.timeout(MAX_SECONDS):
         code = await run_demo(options, Screen(Console(file=printed), plain=True), start_forked)
     output = printed.getvalue()

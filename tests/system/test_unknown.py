@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from griddeploy.demo.config import Stage, example
+from griddeploy.demo.config import DemoConfig, example
 from griddeploy.toml import to_toml
 from gridtesting.live.processes import Stack, running_stack
 from gridwright.v1 import executor_pb2, models_pb2, orchestrator_pb2, simex_pb2
@@ -85,7 +85,7 @@ async def test_an_order_that_the_venue_swallowed_stays_unknown_until_an_operator
 ) -> None:
     seed = time.time_ns() % 1_000_000
     print(f"market seed {seed}")  # noqa: T201  # shown by pytest where the test fails
-    async with running_stack(tmp_path, Stage(config=config(tmp_path), seed=seed), forked=True) as stack:
+    async with running_stack(tmp_path, DemoConfig(config=config(tmp_path), seed=seed), forked=True) as stack:
         await until_unknown(stack, 1)
         await stack.wires.simex.SetRunning(simex_pb2.SetRunningRequest(running=False))
         answer = await until_at_rest(stack)  # or a kill would leave further orders in doubt, and for ever on this venue
@@ -122,7 +122,7 @@ async def test_an_order_that_stays_unknown_for_too_long_halts_the_grid_until_its
     seed = time.time_ns() % 1_000_000
     print(f"market seed {seed}")  # noqa: T201  # shown by pytest where the test fails
     own = config(tmp_path, unknown_too_old_ms=1_500)
-    async with running_stack(tmp_path, Stage(config=own, seed=seed), forked=True) as stack:
+    async with running_stack(tmp_path, DemoConfig(config=own, seed=seed), forked=True) as stack:
         await until_mode(stack, models_pb2.MODE_ENTERING)
         await stack["orchestrator"].kill()
         await stack["orchestrator"].start()

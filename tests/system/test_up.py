@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from griddeploy.demo.config import Stage, example, set_stage
+from griddeploy.demo.config import DemoConfig, example, prepare_demo
 
 pytestmark = [pytest.mark.system, pytest.mark.xdist_group("up")]  # one house for all
 
@@ -78,7 +78,7 @@ def _child(parent: int, service: str) -> int | None:
 
 
 def test_up_stops_everything_at_ctrl_c(gridwright, tmp_path: Path) -> None:
-    house = set_stage(Stage(), tmp_path)
+    house = prepare_demo(DemoConfig(), tmp_path)
     process = gridwright("up", "--plain", "--config", house.config, "--data-dir", tmp_path, "--only", "simex")
     ends = time.monotonic() + MAX_SECONDS
     while "listening" not in _log(tmp_path):
@@ -99,7 +99,7 @@ def _log(folder: Path) -> str:
 def test_up_gives_up_with_the_sentence_of_the_service_that_cannot_start(gridwright, tmp_path: Path) -> None:
     own = tmp_path / "own.toml"
     own.write_text(example("demo.toml").replace('interval = "180"', 'interval = "60"'), encoding="utf-8")
-    house = set_stage(Stage(config=own), tmp_path)
+    house = prepare_demo(DemoConfig(config=own), tmp_path)
     process = gridwright("up", "--plain", "--config", house.config, "--data-dir", tmp_path)
     output, _ = process.communicate(timeout=MAX_SECONDS)
     assert process.returncode == 1, output
@@ -108,7 +108,7 @@ def test_up_gives_up_with_the_sentence_of_the_service_that_cannot_start(gridwrig
 
 
 def test_status_of_a_house_that_is_down_is_not_in_order(gridwright, tmp_path: Path) -> None:
-    house = set_stage(Stage(), tmp_path)
+    house = prepare_demo(DemoConfig(), tmp_path)
     process: subprocess.Popen[str] = gridwright("status", "--config", house.config)
     output, _ = process.communicate(timeout=MAX_SECONDS)
     assert process.returncode == 1

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from gridctl.commands.trade import Hand
-from griddeploy.demo.config import Stage
+from gridctl.commands.trade import ManualTrader
+from griddeploy.demo.config import DemoConfig
 from griddeploy.demo.examples import example
 from griddeploy.toml import to_toml
 from gridtesting.live.processes import Stack, running_stack
@@ -62,9 +62,9 @@ class Trial:
         sells = sum(order.side == models_pb2.SIDE_SELL for order in orders)
         return len(orders) - sells, sells
 
-    def hand(self) -> Hand:
+    def hand(self) -> ManualTrader:
         """The account's owner."""
-        return Hand(tomllib.loads(self.stack.house.config.read_text(encoding="utf-8"))["venue"]["base_url"])
+        return ManualTrader(tomllib.loads(self.stack.house.config.read_text(encoding="utf-8"))["venue"]["base_url"])
 
     async def positions(self) -> int:
         return sum(slot.position not in {"", "0"} for slot in (await self.state()).slots.values())
@@ -126,7 +126,7 @@ async def trial(
     values["grids"][0].pop("risk")
     own = folder / "own.toml"
     own.write_text(to_toml(values), encoding="utf-8")
-    async with running_stack(folder, Stage(config=own), forked=True) as stack:
+    async with running_stack(folder, DemoConfig(config=own), forked=True) as stack:
         yield Trial(stack)
 
 

@@ -13,8 +13,8 @@ from gridctl.commands.live_run import START_SECONDS, Run
 from gridctl.view.report import Summary, print_summary
 from gridctl.view.screen import Screen
 from griddeploy.audit.audit import audit
-from griddeploy.audit.gather import Evidence, gather_at_rest
-from griddeploy.demo.config import Stage, set_stage
+from griddeploy.audit.gather import AuditInput, gather_at_rest
+from griddeploy.demo.config import DemoConfig, prepare_demo
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON
 from griddeploy.process.child import Child, Start
 from griddeploy.process.interrupts import first, until_interrupted
@@ -34,14 +34,14 @@ class DemoOptions:
     """What the user asked for. `duration_seconds` None: a minute, or to the end of the tape."""
 
     data_dir: Path
-    stage: Stage
+    stage: DemoConfig
     duration_seconds: float | None = None
     kill: bool = False
 
 
 async def run_demo(options: DemoOptions, screen: Screen, start: Start = Child.start) -> int:
     """The whole demo. 0 where every promise held, 1 where one did not or a service gave up."""
-    house = set_stage(options.stage, fresh_folder(options.data_dir / "demo"))
+    house = prepare_demo(options.stage, fresh_folder(options.data_dir / "demo"))
     logs = options.data_dir / "demo" / "logs"
     run = Run(house, logs, screen, start)
     try:
@@ -109,7 +109,7 @@ async def _markets_ended(run: Run) -> bool:
     return all(market.at_end for market in markets)
 
 
-async def _evidence(run: Run) -> Evidence:
+async def _evidence(run: Run) -> AuditInput:
     """Stops the market, lets everything come to rest, reads what the audit needs."""
     run.headline = "the market stands still; waiting until all is settled, and reading"
     await run.wires.simex.SetRunning(simex_pb2.SetRunningRequest(running=False), timeout=_CALL_SECONDS)

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from gridctl.view.screen import Screen
-from gridctl.view.snapshot import Picture
-from gridctl.view.state_watcher import Watcher, following
+from gridctl.view.snapshot import Snapshot
+from gridctl.view.state_watcher import StateWatcher, following
 from gridctl.view.trouble_watcher import TroubleWatch
-from griddeploy.channels import Wires
-from griddeploy.deployment import ORCHESTRATOR, SIMEX, House
+from griddeploy.channels import Channels
+from griddeploy.deployment import ORCHESTRATOR, SIMEX, Deployment
 from griddeploy.process.child import Child, Start
 from griddeploy.process.supervisor import Incident, Supervisor
 
@@ -20,15 +20,15 @@ _INCIDENTS_SHOWN = 16
 class Run:
     """Services that are kept running and looked at. `headline` is what the view says is going on."""
 
-    def __init__(self, house: House, logs: Path, screen: Screen, start: Start = Child.start) -> None:
+    def __init__(self, house: Deployment, logs: Path, screen: Screen, start: Start = Child.start) -> None:
         self.house = house
         self.screen = screen
         self.headline = "starting"
         self.incidents: list[Incident] = []
         self.supervisor = Supervisor(house.services, logs, self._note, start)
-        self.wires = Wires(house)
+        self.wires = Channels(house)
         symbols = house.symbols if ORCHESTRATOR in house.addresses else ()
-        self._watchers = [Watcher(self.wires.watched, symbol) for symbol in symbols]
+        self._watchers = [StateWatcher(self.wires.watched, symbol) for symbol in symbols]
         self._troubles = TroubleWatch(self.wires.troubled)
 
     async def start(self) -> None:
@@ -41,7 +41,7 @@ class Run:
             await self.supervisor.until_serving(START_SECONDS)
         self.supervisor.start()
 
-    def look(self) -> list[Picture]:
+    def look(self) -> list[Snapshot]:
         """A picture of each grid at this moment."""
         services, incidents = self.supervisor.statuses(), self.incidents[-_INCIDENTS_SHOWN:]
         return [

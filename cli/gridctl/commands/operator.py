@@ -31,7 +31,7 @@ class Verb(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class OperatorCommand:
     """One operator's command. `request_id` makes it one command however often it is sent."""
 
     verb: Verb
@@ -42,7 +42,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class OrderStatement:
     """An operator's word on an order. `placed_as` is what the venue calls it; empty: never placed, or gone."""
 
     symbol: str
@@ -60,7 +60,7 @@ class OperationError(Exception):
 
 def operate(
     channel: grpc.Channel,
-    order: Order,
+    order: OperatorCommand,
     *,
     call_seconds: float = 10.0,
     pause: Callable[[float], None] = time.sleep,
@@ -74,7 +74,7 @@ def operate(
     return f"{order.symbol or 'the grid'} is {mode}{workflow} (request {order.request_id})"
 
 
-def _evidence(word: Word) -> executor_pb2.Evidence.ValueType:
+def _evidence(word: OrderStatement) -> executor_pb2.Evidence.ValueType:
     if word.gone:
         return executor_pb2.EVIDENCE_GONE
     return executor_pb2.EVIDENCE_PLACED if word.placed_as else executor_pb2.EVIDENCE_NEVER_PLACED
@@ -82,7 +82,7 @@ def _evidence(word: Word) -> executor_pb2.Evidence.ValueType:
 
 def resolve_order(
     channel: grpc.Channel,
-    word: Word,
+    word: OrderStatement,
     *,
     call_seconds: float = 30.0,  # the executor asks the venue
     pause: Callable[[float], None] = time.sleep,
@@ -129,7 +129,7 @@ def _answered(
             pause(_PAUSE_SECONDS)
 
 
-def _call(channel: grpc.Channel, order: Order, seconds: float) -> orchestrator_pb2.ModeResponse:
+def _call(channel: grpc.Channel, order: OperatorCommand, seconds: float) -> orchestrator_pb2.ModeResponse:
     stub = orchestrator_pb2_grpc.OrchestratorStub(channel)
     method = {
         Verb.PAUSE: stub.Pause,

@@ -27,7 +27,7 @@ print(exchange.fetch_ticker({symbol!r})["last"], exchange.fetch_balance()["total
 """
 
 
-def run_lone(arguments: argparse.Namespace) -> int:
+def run_simex_alone(arguments: argparse.Namespace) -> int:
     """Serves until Ctrl-C. Its exit code is simex's own. Raises ConfigError for words that do not go together."""
     if arguments.config is not None:
         given = _given(arguments)

@@ -13,7 +13,7 @@ from gridctl.view import formatting
 from gridctl.view.columns import Cell, fitting
 from gridctl.view.snapshot import number
 from gridctl.view.troubles import ShownTrouble, ask_troubles
-from griddeploy.deployment import ORCHESTRATOR, House
+from griddeploy.deployment import ORCHESTRATOR, Deployment
 from griddeploy.process.health import CHECK
 from gridrpc.channel import open_sync_channel
 from gridrpc.errors import Unavailable, rpc_error_of
@@ -29,7 +29,7 @@ OpenChannel = Callable[[str], grpc.Channel]
 
 
 @dataclass(frozen=True, slots=True)
-class HouseStatus:
+class DeploymentStatus:
     """What was answered: SERVING, NOT_SERVING or a status code by service; the state by symbol, where known.
 
     `whys`: what those say for themselves that are NOT_SERVING.
@@ -50,7 +50,7 @@ class HouseStatus:
         )
 
 
-def ask(house: House, open_channel: OpenChannel) -> HouseStatus:
+def ask(house: Deployment, open_channel: OpenChannel) -> DeploymentStatus:
     """Asks each service for its health and its troubles, and the orchestrator for each grid."""
     healths: dict[str, str] = {}
     troubles: dict[str, list[ShownTrouble]] = {}
@@ -63,7 +63,7 @@ def ask(house: House, open_channel: OpenChannel) -> HouseStatus:
     whys = {name: why_not_serving(name, house.addresses[name], open_channel) for name in silent}
     with open_channel(house.addresses[ORCHESTRATOR]) as orchestrator:
         answers = {symbol: _state(orchestrator, symbol) for symbol in house.symbols}
-    return HouseStatus(healths, answers, whys, troubles)
+    return DeploymentStatus(healths, answers, whys, troubles)
 
 
 def why_not_serving(name: str, address: str, open_channel: OpenChannel = open_sync_channel) -> str:
@@ -109,7 +109,7 @@ def _state(channel: grpc.Channel, symbol: str) -> orchestrator_pb2.GetStateRespo
         return None
 
 
-def services_tables(status: HouseStatus, house: House, width: int) -> list[Table]:
+def services_tables(status: DeploymentStatus, house: Deployment, width: int) -> list[Table]:
     """Each service with its address and health."""
     rows: list[list[Cell]] = [
         [name, house.addresses[name], Text(health, style="green" if health == "SERVING" else "bold red")]
@@ -118,7 +118,7 @@ def services_tables(status: HouseStatus, house: House, width: int) -> list[Table
     return fitting(_SERVICE_HEADER, rows, width)
 
 
-def grids_tables(status: HouseStatus, width: int) -> list[Table]:
+def grids_tables(status: DeploymentStatus, width: int) -> list[Table]:
     """Each grid with its mode, price and age, slots and profit; on a narrow terminal in two tables."""
     rows: list[list[Cell]] = [
         [symbol, Text("not known", style="bold red")] if answer is None else _grid(symbol, answer)
@@ -127,7 +127,7 @@ def grids_tables(status: HouseStatus, width: int) -> list[Table]:
     return fitting(_GRID_HEADER, rows, width)
 
 
-def reasons(status: HouseStatus) -> list[str]:
+def reasons(status: DeploymentStatus) -> list[str]:
     """Why a service does not serve, and why a grid that is not running is not."""
     return [f"{name}: {why}" for name, why in status.whys.items() if why] + [
         f"{symbol}: {_why(answer)}"
@@ -142,7 +142,7 @@ def _why(answer: orchestrator_pb2.GetStateResponse) -> str:
     return f"{formatting.mode(answer.state)} by {answer.state.risk.rule}: {answer.state.risk.reason}"
 
 
-def bystanders(status: HouseStatus) -> list[str]:
+def foreign_orders(status: DeploymentStatus) -> list[str]:
     """The orders of others in the grids' markets. They are left alone."""
     return [
         f"{symbol}: {formatting.foreign(answer.state)}"
@@ -151,7 +151,7 @@ def bystanders(status: HouseStatus) -> list[str]:
     ]
 
 
-def rebuilds(status: HouseStatus) -> list[str]:
+def rebuilds(status: DeploymentStatus) -> list[str]:
     """Grids whose state was made anew, why, and what could not be had again."""
     found: list[str] = []
     for symbol, answer in status.answers.items():
@@ -162,7 +162,7 @@ def rebuilds(status: HouseStatus) -> list[str]:
     return found
 
 
-def doubts(status: HouseStatus) -> list[str]:
+def doubts(status: DeploymentStatus) -> list[str]:
     """The orders whose outcome is not known: nothing is wrong with a grid that waits for evidence."""
     found: list[str] = []
     for symbol, answer in status.answers.items():

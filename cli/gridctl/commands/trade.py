@@ -21,12 +21,12 @@ TYPES = (
 _SECONDS = 10.0
 
 
-class HandError(Exception):
+class TradeError(Exception):
     """The venue refused, or nobody understood: the sentence says which."""
 
 
 @dataclass(frozen=True, slots=True)
-class Hand:
+class ManualTrader:
     """A key pair on the simex below a URL."""
 
     url: str
@@ -71,7 +71,7 @@ class Hand:
         found = [order for order in self._open(symbol) if order["orderId"] == order_id]
         if len(found) != 1:
             many = f"{len(found)} orders have the id {order_id}: give --symbol too"
-            raise HandError(many if found else f"no open order has the id {order_id}: `orders` lists them")
+            raise TradeError(many if found else f"no open order has the id {order_id}: `orders` lists them")
         return _line(self._call("DELETE", "order", symbol=found[0]["symbol"], orderId=str(order_id)))
 
     def orders(self, symbol: str = "") -> Iterator[str]:
@@ -96,17 +96,17 @@ class Hand:
             reply = connection.getresponse()
             status, body = reply.status, json.loads(reply.read())
         except (http.client.HTTPException, ValueError):
-            raise HandError(f"{self.url} does not answer as a simex does: is it one?") from None
+            raise TradeError(f"{self.url} does not answer as a simex does: is it one?") from None
         except OSError as error:
-            raise HandError(f"{self.url} cannot be reached ({error}): is simex running there?") from None
+            raise TradeError(f"{self.url} cannot be reached ({error}): is simex running there?") from None
         finally:
             connection.close()
         if status != 200:
-            raise HandError(f"{body.get('msg')} ({body.get('code')})")
+            raise TradeError(f"{body.get('msg')} ({body.get('code')})")
         return body
 
 
-DEEDS: dict[str, Callable[[Hand, Any], Iterator[str]]] = {
+DEEDS: dict[str, Callable[[ManualTrader, Any], Iterator[str]]] = {
     "buy": lambda hand, to: iter([hand.place("buy", to.symbol, to.quantity, to.price, **_more(to))]),
     "sell": lambda hand, to: iter([hand.place("sell", to.symbol, to.quantity, to.price, **_more(to))]),
     "oco": lambda hand, to: hand.place_oco(to.side, to.symbol, to.quantity, to.price, to.stop),

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from gridctl.commands.live_run import Run
 from gridctl.view.screen import Screen
-from gridctl.view.snapshot import Picture
-from gridctl.view.state_watcher import Watcher, following
+from gridctl.view.snapshot import Snapshot
+from gridctl.view.state_watcher import StateWatcher, following
 from gridctl.view.trouble_watcher import TroubleWatch
-from griddeploy.channels import Wires
-from griddeploy.deployment import House
+from griddeploy.channels import Channels
+from griddeploy.deployment import Deployment
 from griddeploy.process.interrupts import first, until_interrupted
 from griddeploy.process.supervisor import ServiceGaveUpError
 from gridservice.config_file import ConfigError
@@ -18,7 +18,7 @@ from gridservice.config_file import ConfigError
 _LOOK_SECONDS = 0.5
 
 
-def only(house: House, names: Sequence[str]) -> House:
+def only(house: Deployment, names: Sequence[str]) -> Deployment:
     """The house with the named services alone, all where none is named. Raises ConfigError for one it does not have."""
     for name in names:
         if name not in house.addresses:
@@ -27,7 +27,7 @@ def only(house: House, names: Sequence[str]) -> House:
     return replace(house, addresses=kept)
 
 
-async def run_up(house: House, logs: Path, screen: Screen) -> int:
+async def run_up(house: Deployment, logs: Path, screen: Screen) -> int:
     """Runs until Ctrl-C, then stops all. 0, or 1 where a service gave up, which ends the others too."""
     screen.say(f"starting {', '.join(house.addresses)}; logs in {logs}; Ctrl-C stops them")
     run = Run(house, logs, screen)
@@ -43,13 +43,13 @@ async def run_up(house: House, logs: Path, screen: Screen) -> int:
     return 0
 
 
-async def run_watch(house: House, screen: Screen) -> int:
+async def run_watch(house: Deployment, screen: Screen) -> int:
     """Looks at the grids of a running house until Ctrl-C."""
-    async with until_interrupted() as stop, Wires(house) as wires:
-        watchers = [Watcher(wires.watched, symbol) for symbol in house.symbols]
+    async with until_interrupted() as stop, Channels(house) as wires:
+        watchers = [StateWatcher(wires.watched, symbol) for symbol in house.symbols]
         troubles = TroubleWatch(wires.troubled)
 
-        def look() -> list[Picture]:
+        def look() -> list[Snapshot]:
             return [watcher.look("watching", troubles=troubles.of(watcher.symbol)) for watcher in watchers]
 
         async with following(watchers), troubles.at_work(), screen.showing(look):

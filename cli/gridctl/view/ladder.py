@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gridctl.view import formatting
-from gridctl.view.snapshot import Picture, number
+from gridctl.view.snapshot import Snapshot, number
 from gridwright.v1 import models_pb2
 
 _WIDE = 48  # columns from which there is room for the position and the rounds
@@ -35,7 +35,7 @@ def clip(state: models_pb2.State, price: str, rows: int) -> Clip:
     return Clip(above[len(above) - upper :], below[:lower], len(above) - upper, len(below) - lower)
 
 
-def draw_ladder(picture: Picture, rows: int, width: int) -> Table:
+def draw_ladder(picture: Snapshot, rows: int, width: int) -> Table:
     """A table of exactly the header, and at most `rows` rows under it."""
     wide = width >= _WIDE
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)

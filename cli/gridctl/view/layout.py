@@ -15,7 +15,7 @@ from gridctl.view.panels import (
     draw_steps,
     draw_troubles,
 )
-from gridctl.view.snapshot import Picture
+from gridctl.view.snapshot import Snapshot
 
 _LADDER_SHARE = 0.46  # of the width
 _LEFT_WIDTH = 37  # what the ladder needs
@@ -25,7 +25,7 @@ _TROUBLE_ROWS = 3
 _HEADERS = 2  # of the fills and the steps
 
 
-def draw(picture: Picture, width: int, height: int) -> RenderableType:
+def draw(picture: Snapshot, width: int, height: int) -> RenderableType:
     """The whole screen: head, troubles, ladder beside steps and fills, services, and what befell them."""
     troubles = draw_troubles(picture, min(_TROUBLE_ROWS, max(1, height // 12)), width)
     incidents = draw_incidents(picture, min(_INCIDENT_ROWS, max(2, height // 6)))
@@ -45,7 +45,7 @@ def _titles(width: int, left: int) -> Text:
     )
 
 
-def _body(picture: Picture, rows: int, left: int, right: int) -> Table:
+def _body(picture: Snapshot, rows: int, left: int, right: int) -> Table:
     right_rows = rows - _HEADERS - 1
     steps = right_rows // 2
     body = Table.grid(padding=(0, 1, 0, 0))

@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gridctl.view import formatting
-from gridctl.view.snapshot import Picture
+from gridctl.view.snapshot import Snapshot
 from griddeploy.process.supervisor import Died, GaveUp, Incident, Killed, Phase, Returned, ServiceStatus
 
 HEAD_ROWS = 4
@@ -17,7 +17,7 @@ _PHASE_STYLES = {Phase.SERVING: "green", Phase.STARTING: "yellow", Phase.DOWN: "
 _PHASE_MARKS = {Phase.SERVING: "●", Phase.STARTING: "◐", Phase.DOWN: "○", Phase.GAVE_UP: "✗"}
 
 
-def draw_head(picture: Picture, width: int) -> list[Text]:
+def draw_head(picture: Snapshot, width: int) -> list[Text]:
     """Four lines: the grid with its mode, price and position, the profit, and why if it is not running."""
     if picture.answer is None:
         waiting = Text("waiting for the orchestrator …", style="yellow")
@@ -33,11 +33,11 @@ def draw_head(picture: Picture, width: int) -> list[Text]:
     return lines
 
 
-def _title(picture: Picture, mode: Text) -> Text:
+def _title(picture: Snapshot, mode: Text) -> Text:
     return Text.assemble((f"gridwright  {picture.symbol}  ", "bold"), mode, f"  {picture.headline}")
 
 
-def _price_line(picture: Picture) -> Text:
+def _price_line(picture: Snapshot) -> Text:
     assert picture.answer is not None
     answer = picture.answer
     age_ms = answer.price_age_ms + int(picture.answer_age_s * 1000) if answer.price_age_ms >= 0 else -1
@@ -50,7 +50,7 @@ def _price_line(picture: Picture) -> Text:
     )  # fmt: skip
 
 
-def _profit_line(picture: Picture, *, wide: bool) -> Text:
+def _profit_line(picture: Snapshot, *, wide: bool) -> Text:
     assert picture.answer is not None
     realised, unrealised = picture.answer.state.totals.realised_pnl, picture.answer.unrealised_pnl
     fees = ", ".join(f"{formatting.amount(fee, 6)} {asset}" for asset, fee in sorted(_fees(picture)))
@@ -61,7 +61,7 @@ def _profit_line(picture: Picture, *, wide: bool) -> Text:
     )  # fmt: skip
 
 
-def _reason_line(picture: Picture, mode: str) -> Text:
+def _reason_line(picture: Snapshot, mode: str) -> Text:
     assert picture.answer is not None
     if not picture.connected:
         return Text(f"no answer from the orchestrator for {picture.answer_age_s:.1f} s; this was its last", "bold red")
@@ -84,7 +84,7 @@ def _reason_line(picture: Picture, mode: str) -> Text:
     return Text(said, style="yellow")
 
 
-def draw_fills(picture: Picture, rows: int, width: int) -> Table:
+def draw_fills(picture: Snapshot, rows: int, width: int) -> Table:
     """The newest fills, newest first. Where there is room, with the asset of the fee and who was the maker."""
     wide = width >= _WIDE_FILLS
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
@@ -108,7 +108,7 @@ def draw_fills(picture: Picture, rows: int, width: int) -> Table:
     return table
 
 
-def draw_steps(picture: Picture, rows: int) -> Table:
+def draw_steps(picture: Snapshot, rows: int) -> Table:
     """The newest steps, newest first: what set each going, its actions, and the milliseconds of each phase."""
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
     table.add_column("step", justify="right", no_wrap=True)
@@ -126,7 +126,7 @@ def draw_steps(picture: Picture, rows: int) -> Table:
     return table
 
 
-def draw_services(picture: Picture) -> Text:
+def draw_services(picture: Snapshot) -> Text:
     """One line with each service's health, its kills and its restarts."""
     return Text("  ").join(_service(status) for status in picture.services)
 
@@ -151,14 +151,14 @@ def incident_text(incident: Incident) -> str:
             return f"{at}  GAVE UP {service}: {sentence}"
 
 
-def draw_incidents(picture: Picture, rows: int) -> list[Text]:
+def draw_incidents(picture: Snapshot, rows: int) -> list[Text]:
     """The newest incidents, oldest of them first."""
     styles = {Killed: "red", Returned: "green", Died: "yellow", GaveUp: "bold red"}
     newest = list(picture.incidents)[-rows:] if rows else []
     return [Text(incident_text(incident), style=styles[type(incident)], overflow="ellipsis") for incident in newest]
 
 
-def draw_troubles(picture: Picture, rows: int, width: int) -> list[Text]:
+def draw_troubles(picture: Snapshot, rows: int, width: int) -> list[Text]:
     """The oldest troubles, a line each; the last line counts those for which there is no room."""
     shown = list(picture.troubles)[:rows]
     if len(picture.troubles) > rows:
@@ -169,13 +169,13 @@ def draw_troubles(picture: Picture, rows: int, width: int) -> list[Text]:
     return lines
 
 
-def _fees(picture: Picture) -> list[tuple[str, str]]:
+def _fees(picture: Snapshot) -> list[tuple[str, str]]:
     return list(picture.answer.state.totals.fees.items()) if picture.answer else []
 
 
-def _base(picture: Picture) -> str:
+def _base(picture: Snapshot) -> str:
     return picture.symbol.partition("/")[0]
 
 
-def _quote(picture: Picture) -> str:
+def _quote(picture: Snapshot) -> str:
     return picture.symbol.partition("/")[2]

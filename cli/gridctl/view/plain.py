@@ -1,11 +1,11 @@
 """The same as the live view for a place that is no terminal: one line per second."""
 
 from gridctl.view import formatting
-from gridctl.view.snapshot import Picture
+from gridctl.view.snapshot import Snapshot
 from gridwright.v1 import orchestrator_pb2
 
 
-def plain_line(picture: Picture) -> str:
+def plain_line(picture: Snapshot) -> str:
     """Price with its age, position, profit, fills, mode, and the last step with the time of its phases."""
     if picture.answer is None:
         return f"{picture.symbol} {picture.headline}: waiting for the orchestrator"

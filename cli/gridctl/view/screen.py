@@ -11,10 +11,10 @@ from rich.live import Live
 from gridctl.view.layout import draw
 from gridctl.view.panels import incident_text
 from gridctl.view.plain import plain_line
-from gridctl.view.snapshot import Picture
+from gridctl.view.snapshot import Snapshot
 from griddeploy.process.supervisor import Incident
 
-Look = Callable[[], Sequence[Picture]]
+Look = Callable[[], Sequence[Snapshot]]
 """One picture per grid, at this moment."""
 
 _FRAME_SECONDS = 0.2

@@ -23,7 +23,7 @@ class FillLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class Snapshot:
     """One grid at one moment. Ages are in seconds; `answer` is None before the orchestrator has first told of it."""
 
     symbol: str

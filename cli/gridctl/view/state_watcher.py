@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import grpc
 
-from gridctl.view.snapshot import FillLine, Picture, fills_of
+from gridctl.view.snapshot import FillLine, Snapshot, fills_of
 from griddeploy.process.supervisor import Incident, ServiceStatus
 from gridwright.v1 import orchestrator_pb2, orchestrator_pb2_grpc
 
@@ -17,7 +17,7 @@ _FILLS = 64
 _PAUSE_SECONDS = 0.2
 
 
-class Watcher:
+class StateWatcher:
     """What is known of one grid. `follow` is to run beside whoever looks."""
 
     def __init__(self, orchestrator: "orchestrator_pb2_grpc.OrchestratorAsyncStub", symbol: str) -> None:
@@ -46,9 +46,9 @@ class Watcher:
         services: Sequence[ServiceStatus] = (),
         incidents: Sequence[Incident] = (),
         troubles: Sequence[str] = (),
-    ) -> Picture:
+    ) -> Snapshot:
         """The grid at this moment."""
-        return Picture(
+        return Snapshot(
             symbol=self.symbol,
             headline=headline,
             answer=self._answer,
@@ -70,7 +70,7 @@ class Watcher:
 
 
 @contextlib.asynccontextmanager
-async def following(watchers: Sequence[Watcher]) -> AsyncIterator[None]:
+async def following(watchers: Sequence[StateWatcher]) -> AsyncIterator[None]:
     """The block with the watchers at work beside it."""
     tasks = [asyncio.create_task(watcher.follow()) for watcher in watchers]
     try:

@@ -13,7 +13,7 @@ import grpc
 
 from gridcore.model.ids import id_prefix
 from griddeploy.audit.audit import Books
-from griddeploy.channels import Wires
+from griddeploy.channels import Channels
 from gridwright.v1 import executor_pb2, models_pb2, orchestrator_pb2, simex_pb2
 
 _CALL_SECONDS = 15.0
@@ -22,7 +22,7 @@ _UNSETTLED = frozenset({models_pb2.ORDER_STATUS_UNKNOWN, models_pb2.ORDER_STATUS
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class AuditInput:
     """The venue's book and ours. `settled` says that nothing was under way, and nothing moved while they were read."""
 
     truth: simex_pb2.Truth
@@ -31,8 +31,8 @@ class Evidence:
 
 
 async def gather_at_rest(
-    wires: Wires, bot: str, symbols: tuple[str, ...], deadline_seconds: float, pause_seconds: float = _PAUSE_SECONDS
-) -> Evidence:
+    wires: Channels, bot: str, symbols: tuple[str, ...], deadline_seconds: float, pause_seconds: float = _PAUSE_SECONDS
+) -> AuditInput:
     """Waits until every grid is at rest, and reads; once more where one has moved meanwhile, up to the deadline.
 
     Raises AioRpcError where a service does not answer.
@@ -43,11 +43,11 @@ async def gather_at_rest(
         truth, books = await gather(wires, symbols)
         settled = before == [book.state.seq for book in books] == await _seqs_at_rest(wires, bot, symbols)
         if settled or time.monotonic() >= ends:
-            return Evidence(truth, books, settled)
+            return AuditInput(truth, books, settled)
 
 
 async def until_settled(
-    wires: Wires, bot: str, symbols: tuple[str, ...], deadline_seconds: float, pause_seconds: float = _PAUSE_SECONDS
+    wires: Channels, bot: str, symbols: tuple[str, ...], deadline_seconds: float, pause_seconds: float = _PAUSE_SECONDS
 ) -> list[int] | None:
     """Waits until every grid is at rest, twice in a row with the same state: its seqs. None: the deadline came first.
 
@@ -64,7 +64,7 @@ async def until_settled(
     return None
 
 
-async def _seqs_at_rest(wires: Wires, bot: str, symbols: tuple[str, ...]) -> list[int] | None:
+async def _seqs_at_rest(wires: Channels, bot: str, symbols: tuple[str, ...]) -> list[int] | None:
     """Each state's seq, None where something is still under way or a service does not answer."""
     try:
         truth = await wires.simex.GetTruth(simex_pb2.GetTruthRequest(), timeout=_CALL_SECONDS)
@@ -77,7 +77,7 @@ class _UnderWayError(Exception):
     """Something of the grid has not come to its end yet."""
 
 
-async def _seq_at_rest(wires: Wires, bot: str, symbol: str, truth: simex_pb2.Truth) -> int:
+async def _seq_at_rest(wires: Channels, bot: str, symbol: str, truth: simex_pb2.Truth) -> int:
     answer = await wires.orchestrator.GetState(orchestrator_pb2.GetStateRequest(symbol=symbol), timeout=_CALL_SECONDS)
     opened = await wires.executor.ListOpenOrders(
         executor_pb2.ListOpenOrdersRequest(symbol=symbol), timeout=_CALL_SECONDS
@@ -102,13 +102,13 @@ def _under_way(order: models_pb2.SlotOrder) -> bool:
     return order.status in _UNSETTLED or Decimal(order.executed) == Decimal(order.quantity)
 
 
-async def gather(wires: Wires, symbols: tuple[str, ...]) -> tuple[simex_pb2.Truth, list[Books]]:
+async def gather(wires: Channels, symbols: tuple[str, ...]) -> tuple[simex_pb2.Truth, list[Books]]:
     """The venue's truth, and what we recorded of each grid. Raises AioRpcError where a service does not answer."""
     truth = await wires.simex.GetTruth(simex_pb2.GetTruthRequest(), timeout=_CALL_SECONDS, wait_for_ready=True)
     return truth, [await _books(wires, symbol) for symbol in symbols]
 
 
-async def _books(wires: Wires, symbol: str) -> Books:
+async def _books(wires: Channels, symbol: str) -> Books:
     request = orchestrator_pb2.GetStateRequest(symbol=symbol)
     answer = await wires.orchestrator.GetState(request, timeout=_CALL_SECONDS, wait_for_ready=True)
     steps = [await _step(wires, symbol, seq) for seq in range(1, answer.state.seq + 1)]
@@ -116,18 +116,18 @@ async def _books(wires: Wires, symbol: str) -> Books:
     return Books(answer.state, steps, await _log(wires, symbol, floor, answer.state.event_offset), floor)
 
 
-async def _step(wires: Wires, symbol: str, seq: int) -> orchestrator_pb2.TradingStep:
+async def _step(wires: Channels, symbol: str, seq: int) -> orchestrator_pb2.TradingStep:
     request = orchestrator_pb2.ExplainRequest(symbol=symbol, seq=seq)
     return await wires.orchestrator.Explain(request, timeout=_CALL_SECONDS, wait_for_ready=True)
 
 
-async def _floor(wires: Wires, symbol: str) -> int:
+async def _floor(wires: Channels, symbol: str) -> int:
     """The offset up to which the executor's log has been pruned, 0 where it is whole."""
     request = executor_pb2.GetLedgerRequest(symbol=symbol)
     return (await wires.executor.GetLedger(request, timeout=_CALL_SECONDS, wait_for_ready=True)).floor_offset
 
 
-async def _log(wires: Wires, symbol: str, floor: int, least: int) -> list[models_pb2.OrderUpdate]:
+async def _log(wires: Channels, symbol: str, floor: int, least: int) -> list[models_pb2.OrderUpdate]:
     """The executor's log from what was not pruned to its end, which is at `least` or beyond."""
     opened = await wires.executor.ListOpenOrders(
         executor_pb2.ListOpenOrdersRequest(symbol=symbol), timeout=_CALL_SECONDS, wait_for_ready=True

@@ -11,7 +11,7 @@ from griddeploy.demo.examples import example, example_of_tape
 from griddeploy.demo.tape_grid import suggest
 from griddeploy.demo.tape_scan import scan
 from griddeploy.demo.tapes import TapeInfo, lines_of
-from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX, House, read_house
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX, Deployment, read_deployment
 from griddeploy.free_ports import free_ports
 from griddeploy.toml import to_toml
 from gridservice.config_file import MISSING, ConfigError
@@ -21,7 +21,7 @@ _LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class DemoConfig:
     """What a demo plays: an example of ours, the user's own config, or a tape; `speed` None leaves the market's own."""
 
     config: Path | None = None
@@ -30,7 +30,7 @@ class Stage:
     speed: str | None = None
 
 
-def set_stage(stage: Stage, folder: Path) -> House:
+def prepare_demo(stage: DemoConfig, folder: Path) -> Deployment:
     """Writes the config of the run into the folder. Raises ConfigError where the user's own cannot be played."""
     values = _base(stage)
     markets = values.get(SIMEX, {}).get("markets")
@@ -41,12 +41,12 @@ def set_stage(stage: Stage, folder: Path) -> House:
     _move_in(values, folder)
     config = folder / CONFIG_NAME
     config.write_text(to_toml(values), encoding="utf-8")
-    return read_house(config)
+    return read_deployment(config)
 
 
-def _base(stage: Stage) -> dict[str, Any]:
+def _base(stage: DemoConfig) -> dict[str, Any]:
     if stage.config is not None:
-        read_house(stage.config)  # its sentences about a file that is missing or not TOML
+        read_deployment(stage.config)  # its sentences about a file that is missing or not TOML
         return tomllib.loads(stage.config.read_text(encoding="utf-8"))
     if stage.tape is None:
         return tomllib.loads(example("demo.toml"))
@@ -75,7 +75,7 @@ def _any_tape(values: dict[str, Any], tape: TapeInfo) -> dict[str, Any]:
     return values
 
 
-def _direct(market: dict[str, Any], stage: Stage) -> None:
+def _direct(market: dict[str, Any], stage: DemoConfig) -> None:
     """Tells a market of the run's seed, tape and speed."""
     if stage.tape is not None:
         # It stands still at its first price until all are there to trade on it.

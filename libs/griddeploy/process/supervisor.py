@@ -90,7 +90,7 @@ class Supervisor:
         self, services: Sequence[Service], logs: Path, report: Callable[[Incident], None], start: Start = Child.start
     ) -> None:
         self._began = time.monotonic()
-        self._keepers = {service.name: _Keeper(service, logs, report, start, self._elapsed) for service in services}
+        self._keepers = {service.name: _Restarter(service, logs, report, start, self._elapsed) for service in services}
         self.exit_codes: dict[str, int] = {}  # of the stop, by service
 
     async def __aenter__(self) -> Self:
@@ -155,7 +155,7 @@ class ServiceGaveUpError(Exception):
     """A service ended for a reason that starting it again cannot mend; the sentence is its last word."""
 
 
-class _Keeper:
+class _Restarter:
     """Keeps one service running."""
 
     def __init__(

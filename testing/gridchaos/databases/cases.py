@@ -22,7 +22,7 @@ from gridchaos.judge.verdict import judge
 from gridchaos.matrix.matrix import POSTGRES, SQLITE
 from gridchaos.results import Result, append, played
 from gridctl.commands.status import why_not_serving
-from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, SIMEX, House, read_house
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, SIMEX, Deployment, read_deployment
 from griddeploy.process.health import serves
 from griddeploy.toml import to_toml
 from gridtesting.live.disks import NotPermittedError, SmallDisk, small_disk
@@ -227,12 +227,12 @@ def _disk(megabytes: int) -> Iterator[SmallDisk]:
             yield disk
 
 
-def _told(house: House, service: str, **settings: object) -> House:
+def _told(house: Deployment, service: str, **settings: object) -> Deployment:
     """The house with settings of one service changed."""
     values = tomllib.loads(house.config.read_text(encoding="utf-8"))
     values[service] |= {name: str(value) for name, value in settings.items()}
     house.config.write_text(to_toml(values), encoding="utf-8")
-    return read_house(house.config)
+    return read_deployment(house.config)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 
 from gridchaos.databases.lossy_proxy import DatabaseWire
-from griddeploy.deployment import House
+from griddeploy.deployment import Deployment
 from gridservice.config_file import read_toml
 from gridtesting.live.disks import SmallDisk, black_hole, unwritable
 from gridtesting.live.postgres import PostgresServer
@@ -24,7 +24,7 @@ _CUT_PAUSE_SECONDS = 0.1
 class Scene:
     """Where it happens. Of a server, a wire and a disk those are there that the trouble needs."""
 
-    house: House
+    house: Deployment
     server: PostgresServer | None = None
     wire: DatabaseWire | None = None
     disk: SmallDisk | None = None

@@ -5,8 +5,8 @@ import tomllib
 from pathlib import Path
 
 from gridchaos.harness.venue_faults import LAG_MS, RECV_WINDOW_MS, REQUEST_TIMEOUT_MS
-from griddeploy.demo.config import Stage, set_stage
-from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, SIMEX, House
+from griddeploy.demo.config import DemoConfig, prepare_demo
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, SIMEX, Deployment
 from griddeploy.toml import to_toml
 from gridservice.config_file import read_toml
 
@@ -15,9 +15,9 @@ INTERVAL = 180
 """Between two slots, in the quote currency: the example's."""
 
 
-def still_house(folder: Path) -> House:
+def still_house(folder: Path) -> Deployment:
     """Its config in the folder. Whoever comes to simex first is first in the queue, and doubts are over in seconds."""
-    house = set_stage(Stage(), folder)
+    house = prepare_demo(DemoConfig(), folder)
     values = tomllib.loads(house.config.read_text(encoding="utf-8"))
     for market in values[SIMEX]["markets"]:
         market |= {"running": False, "queue": "front"}
@@ -33,7 +33,7 @@ def still_house(folder: Path) -> House:
     return house
 
 
-def age_workflows(house: House) -> None:
+def age_workflows(house: Deployment) -> None:
     """Makes every workflow on record a month older, as if the house had stood still for so long. Its journal stays."""
     from gridtesting.live.databases import Database  # it brings the drivers of both databases along
 

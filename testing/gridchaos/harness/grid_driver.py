@@ -13,8 +13,8 @@ from gridchaos.harness.calls import answered, while_down
 from gridchaos.harness.deployment import INTERVAL
 from gridchaos.harness.venue_faults import VenueFault
 from gridcore.model.ids import id_prefix
-from gridctl.commands.trade import Hand
-from griddeploy.audit.gather import Evidence, gather_at_rest, until_settled
+from gridctl.commands.trade import ManualTrader
+from griddeploy.audit.gather import AuditInput, gather_at_rest, until_settled
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, SIMEX
 from gridservice.config_file import read_toml
 from gridtesting.live.processes import Stack
@@ -59,7 +59,7 @@ class Grid:
         self.prefix = id_prefix(stack.house.bot, self.symbol)
         self.by_hand = 0
         """How many foreign orders there are."""
-        self._hand = Hand(read_toml(stack.house.config).table("venue").text("base_url"))
+        self._hand = ManualTrader(read_toml(stack.house.config).table("venue").text("base_url"))
 
     # -- the market
 
@@ -161,7 +161,7 @@ class Grid:
         ):
             raise GaveUpError(f"not at rest after {self.deadline_seconds:g} s:\n{stack.outputs()}")
 
-    async def evidence(self, deadline_seconds: float) -> Evidence:
+    async def evidence(self, deadline_seconds: float) -> AuditInput:
         """The venue's book and ours, once nothing moves while they are read, or as they are by the deadline."""
         house = self.stack.house
         return await gather_at_rest(

@@ -26,7 +26,7 @@ from gridchaos.matrix.phases import act, begin, come_to_rest, go_on
 from gridchaos.matrix.selection import Surveyed
 from gridchaos.matrix.sigstop import cut_off, until_stopped
 from gridchaos.results import Result
-from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, House, read_house
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, Deployment, read_deployment
 from griddeploy.free_ports import free_ports
 from griddeploy.toml import to_toml
 from gridservice.crash_point import CRASH, STOP
@@ -214,7 +214,7 @@ def _last_line(process: Process) -> str:
     return lines[-1] if lines else ""
 
 
-def _elsewhere(house: House, service: str) -> House:
+def _elsewhere(house: Deployment, service: str) -> Deployment:
     """The same house for a second process of a service: its address is another one."""
     values = tomllib.loads(house.config.read_text(encoding="utf-8"))
     taken = set(house.addresses.values())  # the first one may have been stopped before it took its port
@@ -222,11 +222,11 @@ def _elsewhere(house: House, service: str) -> House:
     values[service]["address"] = next(address for address in addresses if address not in taken)
     config = house.config.with_name("second.toml")
     config.write_text(to_toml(values), encoding="utf-8")
-    return read_house(config)
+    return read_deployment(config)
 
 
 @contextlib.asynccontextmanager
-async def staged(house: House, logs: Path) -> AsyncIterator[Grid]:
+async def staged(house: Deployment, logs: Path) -> AsyncIterator[Grid]:
     """A house's grid with its services to be started by hand, all gone at the end of the block."""
     stack = Stack(house, logs, forked=True)
     try:

@@ -23,7 +23,7 @@ from gridchaos.judge.verdict import Verdict, judge
 from gridchaos.matrix.case import Case, Phase
 from gridchaos.matrix.phases import OF_THE_MARKET, act, begin, come_to_rest, go_on
 from gridchaos.results import Result
-from gridctl.commands.trade import HandError
+from gridctl.commands.trade import TradeError
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR
 from gridservice.crash_point import CRASH, TRACE
 from gridtesting.live.processes import Process, Stack, StillRunsError
@@ -105,7 +105,7 @@ async def result_of(case: Case, folder: Path, database: str, *, at_rest: bool = 
     began = time.monotonic()
     try:
         played = await play(case, folder, at_rest=at_rest)
-    except (AssertionError, HandError, grpc.aio.AioRpcError, TimeoutError) as error:
+    except (AssertionError, TradeError, grpc.aio.AioRpcError, TimeoutError) as error:
         return _result(case, database, began, problems=(str(error)[:LONGEST_PROBLEM] or repr(error),))
     verdict = played.verdict
     problems = list(verdict.problems)

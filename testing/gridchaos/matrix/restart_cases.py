@@ -15,7 +15,7 @@ from gridchaos.harness.grid_driver import BUYS, DEADLINE_SECONDS, Grid
 from gridchaos.judge.verdict import Verdict, judge
 from gridchaos.matrix.paused_process import staged
 from gridchaos.results import Result
-from griddeploy.deployment import ORCHESTRATOR, SIMEX, House, read_house
+from griddeploy.deployment import ORCHESTRATOR, SIMEX, Deployment, read_deployment
 from griddeploy.toml import to_toml
 from gridservice.crash_point import ANY, CRASH
 from gridwright.v1 import models_pb2, simex_pb2
@@ -143,17 +143,17 @@ async def _wrong(grid: Grid) -> list[str]:
     return found
 
 
-def _house_with_a_budget(folder: Path) -> House:
+def _house_with_a_budget(folder: Path) -> Deployment:
     """All slots fit into the budget, and one less with an order by hand; with three of them still so many."""
     house = still_house(folder)
     values = tomllib.loads(house.config.read_text(encoding="utf-8"))
     values["grids"][0]["budget"] = str(_budget(_quote_per_slot(house)))
     values[ORCHESTRATOR]["conditions_interval_ms"] = 200
     house.config.write_text(to_toml(values), encoding="utf-8")
-    return read_house(house.config)
+    return read_deployment(house.config)
 
 
-def _quote_per_slot(house: House) -> Decimal:
+def _quote_per_slot(house: Deployment) -> Decimal:
     grid = tomllib.loads(house.config.read_text(encoding="utf-8"))["grids"][0]
     return Decimal(grid["quote_per_slot"])
 

@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from gridchaos.storms.proxy import Proxy
-from griddeploy.demo.config import Stage, set_stage
-from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX, House
+from griddeploy.demo.config import DemoConfig, prepare_demo
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX, Deployment
 from griddeploy.toml import to_toml
 
 TO_EXECUTOR, TO_PRICEMON = "orchestrator-executor", "orchestrator-pricemon"
@@ -27,7 +27,7 @@ WINDOW_MS, LAG_MS = 2_000, 300  # how long an order in doubt stays so
 class StormHouse:
     """A house, the config of each service that goes through proxies, and the proxies by the wire that they are on."""
 
-    house: House
+    house: Deployment
     configs: Mapping[str, Path]
     proxies: Mapping[str, Proxy]
     venue_url: str  # past the proxies
@@ -38,7 +38,7 @@ class StormHouse:
 @contextlib.asynccontextmanager
 async def storm_house(folder: Path, database_url: str) -> AsyncIterator[StormHouse]:
     """Its proxies listen for the block. Without a database URL everything is in files."""
-    house = set_stage(Stage(), folder)
+    house = prepare_demo(DemoConfig(), folder)
     values = _calmed(tomllib.loads(house.config.read_text(encoding="utf-8")))
     house.config.write_text(to_toml(values), encoding="utf-8")
     venue = values[SIMEX]["address"]

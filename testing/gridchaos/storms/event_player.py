@@ -31,7 +31,7 @@ from gridchaos.storms.schedule import (
 from gridchaos.storms.watcher import Watcher
 from gridchaos.venue_changes.changes import EFFECTS, VenueChange
 from gridchaos.venue_changes.player import VenuePlayer
-from griddeploy.channels import Wires
+from griddeploy.channels import Channels
 from gridwright.v1 import simex_pb2
 
 _TRAP_BEATS, _DEATH_BEATS = 40, 60
@@ -43,7 +43,7 @@ class Trouble:
 
     def __init__(
         self,
-        wires: Wires,
+        wires: Channels,
         place: StormHouse,
         kept: Mapping[str, Kept],
         postgres: KeptPostgres | None,

@@ -7,7 +7,7 @@ import grpc
 
 from gridchaos.storms.deployment import StormHouse
 from gridchaos.storms.schedule import walk
-from griddeploy.channels import Wires
+from griddeploy.channels import Channels
 from gridwright.v1 import models_pb2, simex_pb2
 
 BEAT_SECONDS = 0.1
@@ -18,7 +18,7 @@ _QUANTITY = "5"  # takes whatever of ours it comes across
 class Market:
     """Beats for ever; a beat that a dead venue does not hear is a beat all the same."""
 
-    def __init__(self, wires: Wires, place: StormHouse, seed: int, beat_seconds: float = BEAT_SECONDS) -> None:
+    def __init__(self, wires: Channels, place: StormHouse, seed: int, beat_seconds: float = BEAT_SECONDS) -> None:
         self.beat = 0
         self._beat_seconds = beat_seconds
         self._wires = wires

@@ -9,8 +9,8 @@ from gridchaos.storms.deployment import StormHouse
 from gridchaos.storms.market import Market
 from gridchaos.storms.schedule import ByHand
 from gridchaos.storms.watcher import Watcher
-from gridctl.commands.trade import Hand, HandError
-from griddeploy.channels import Wires
+from gridctl.commands.trade import ManualTrader, TradeError
+from griddeploy.channels import Channels
 from gridwright.v1 import models_pb2, orchestrator_pb2
 
 _PAUSE_SECONDS = 0.05
@@ -23,7 +23,7 @@ _CALL_SECONDS = 5.0
 class Operator:
     """Says a word again and again until it is answered."""
 
-    def __init__(self, wires: Wires, place: StormHouse, market: Market, watcher: Watcher) -> None:
+    def __init__(self, wires: Channels, place: StormHouse, market: Market, watcher: Watcher) -> None:
         self._wires = wires
         self._symbol = place.house.symbols[0]
         self._market = market
@@ -93,8 +93,8 @@ class Operator:
 async def by_hand(place: StormHouse, market: Market, event: ByHand) -> None:
     """Places it; a venue that fails or is down takes none, or takes it without saying so."""
     price = market.price(-event.intervals if event.side == "buy" else event.intervals)
-    hand = Hand(place.venue_url)
+    hand = ManualTrader(place.venue_url)
     try:
         await asyncio.to_thread(hand.place, event.side, place.house.symbols[0], "0.001", price)
-    except HandError:
+    except TradeError:
         return

@@ -25,7 +25,7 @@ from gridchaos.storms.watcher import Watcher
 from gridchaos.venue_changes.player import Log, NoLog, VenuePlayer
 from gridcore.model.ids import id_prefix
 from griddeploy.audit.audit import AuditReport, audit
-from griddeploy.audit.gather import Evidence, gather_at_rest
+from griddeploy.audit.gather import AuditInput, gather_at_rest
 from gridtesting.live.databases import Database
 from gridtesting.live.processes import Stack
 
@@ -176,7 +176,7 @@ class Storm:
     def _restarted(self) -> None:
         self._watcher.recover(restart=True)
 
-    async def _rest(self) -> Evidence:
+    async def _rest(self) -> AuditInput:
         """Lets everything come to its end, and looks at it while nothing moves."""
         async with _bounded("what was under way"):
             await self._trouble.clear()
@@ -191,7 +191,7 @@ class Storm:
         self._problems += strays(id_prefix(bot, symbols[0]), evidence.books[0].state, evidence.truth)
         return evidence
 
-    async def _judge(self, evidence: Evidence) -> None:
+    async def _judge(self, evidence: AuditInput) -> None:
         """All of the books against the venue's. At rest."""
         truth, (book,) = evidence.truth, evidence.books
         self._report = audit(self._house.bot, truth, [book])

@@ -12,8 +12,8 @@ from gridchaos.judge.invariants import Watch
 from gridchaos.judge.protection import unprotected
 from gridchaos.storms.deployment import LAG_MS, WINDOW_MS
 from gridcore.model.ids import id_prefix
-from griddeploy.channels import Wires
-from griddeploy.deployment import House
+from griddeploy.channels import Channels
+from griddeploy.deployment import Deployment
 from gridwright.v1 import models_pb2, orchestrator_pb2, simex_pb2
 
 UNKNOWN_MS = WINDOW_MS + LAG_MS + 10_000
@@ -25,7 +25,7 @@ _ORDER = "POST order"
 class Watcher:
     """Looks at one grid until it is cancelled."""
 
-    def __init__(self, wires: Wires, house: House) -> None:
+    def __init__(self, wires: Channels, house: Deployment) -> None:
         self.watch = Watch(house.bot, house.symbols[0])
         self.protected_ms: list[int] = []
         self.unknown_ms: list[int] = []

@@ -26,8 +26,8 @@ from gridchaos.venue_changes.changes import (
     TICK,
     VenueChange,
 )
-from gridctl.commands.trade import Hand, HandError
-from griddeploy.channels import Wires
+from gridctl.commands.trade import ManualTrader, TradeError
+from griddeploy.channels import Channels
 from gridwright.v1 import simex_pb2
 
 _RULES = {
@@ -71,7 +71,7 @@ class VenuePlayer:
     """Plays changes on one house. Of two of one kind, the second waits for the end of the first."""
 
     def __init__(
-        self, wires: Wires, place: StormHouse, market: Market, log: Log, release: Callable[[str], None]
+        self, wires: Channels, place: StormHouse, market: Market, log: Log, release: Callable[[str], None]
     ) -> None:
         self._simex = wires.simex
         self._place = place
@@ -164,10 +164,10 @@ class VenuePlayer:
     @contextlib.asynccontextmanager
     async def _foreign_stop(self, _change: str) -> AsyncIterator[None]:
         """An order of the user's that ccxt cannot read as others: a stop order, which has no price."""
-        hand = Hand(self._place.venue_url)
+        hand = ManualTrader(self._place.venue_url)
         stop = self._market.price(-_STOP_INTERVALS)
         placed = ""
-        with contextlib.suppress(HandError):
+        with contextlib.suppress(TradeError):
             placed = await asyncio.to_thread(
                 partial(hand.place, "sell", self._symbol, "0.001", "", type="STOP_LOSS", stopPrice=stop)
             )
@@ -177,5 +177,5 @@ class VenuePlayer:
             if placed:
                 number = placed.partition(":")[0]
                 self._release(number)
-                with contextlib.suppress(HandError):
+                with contextlib.suppress(TradeError):
                     await asyncio.to_thread(hand.cancel, int(number), self._symbol)

@@ -16,8 +16,8 @@ import grpc
 from gridchaos.judge.protection import unprotected
 from gridchaos.venue_changes.changes import EFFECTS, VenueChange
 from gridcore.model.ids import id_prefix, parse_client_order_id
-from griddeploy.channels import Wires
-from griddeploy.deployment import House
+from griddeploy.channels import Channels
+from griddeploy.deployment import Deployment
 from gridservice.troubles import Kind
 from gridwright.v1 import models_pb2, orchestrator_pb2, simex_pb2
 
@@ -171,7 +171,7 @@ class Starving:
 class VenueWatch:
     """Looks at one grid until it is cancelled; a `venue_player.Log`."""
 
-    def __init__(self, wires: Wires, house: House) -> None:
+    def __init__(self, wires: Channels, house: Deployment) -> None:
         self.shown, self.starving, self.repetitions = Shown(), Starving(), Repetitions()
         self._wires = wires
         self._symbol = house.symbols[0]

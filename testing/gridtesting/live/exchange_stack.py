@@ -19,9 +19,9 @@ from typing import Any
 
 from gridcore.model.ids import id_prefix
 from gridctl.commands import status
-from gridctl.commands.trade import Hand
+from gridctl.commands.trade import ManualTrader
 from gridctl.view.troubles import ShownTrouble
-from griddeploy.demo.config import Stage, set_stage
+from griddeploy.demo.config import DemoConfig, prepare_demo
 from griddeploy.demo.examples import example
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX
 from griddeploy.toml import to_toml
@@ -53,7 +53,7 @@ class Outside:
 
     stack: Stack
     proxy: RewritingProxy
-    hand: Hand  # the user's own, past the proxy
+    hand: ManualTrader  # the user's own, past the proxy
 
     @property
     def simex(self) -> Any:
@@ -160,7 +160,7 @@ class Outside:
         """The requests that simex has refused for their keys."""
         return [each for each in await self._all_received() if each.code in _KEY_REFUSALS]
 
-    async def status(self) -> status.HouseStatus:
+    async def status(self) -> status.DeploymentStatus:
         """What `gridwright status` would find."""
         return await asyncio.to_thread(status.ask, self.stack.house, open_sync_channel)
 
@@ -227,10 +227,10 @@ async def outside(folder: Path, plan: Plan) -> AsyncIterator[Outside]:
     """Simex and the proxy at work, and all else ready to be started; gone at the end of the block."""
     own = folder / "own.toml"
     own.write_text(to_toml(_values(plan)), encoding="utf-8")
-    house = set_stage(Stage(config=own), folder)
+    house = prepare_demo(DemoConfig(config=own), folder)
     values = tomllib.loads(house.config.read_text(encoding="utf-8"))
     async with rewriting_proxy(values["venue"]["base_url"]) as proxy:
-        hand = Hand(values["venue"]["base_url"])
+        hand = ManualTrader(values["venue"]["base_url"])
         values["venue"]["base_url"] = proxy.url
         house.config.write_text(to_toml(values), encoding="utf-8")
         stack = Stack(house, folder / "logs", forked=True)

@@ -15,7 +15,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, House
+from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, Deployment
 from griddeploy.toml import to_toml
 from gridrpc.channel import open_sync_channel
 from gridrpc.health_probe import health
@@ -40,7 +40,7 @@ class Start:
 class Services:
     """The processes of a house, each started and stopped by hand."""
 
-    def __init__(self, house: House, folder: Path) -> None:
+    def __init__(self, house: Deployment, folder: Path) -> None:
         self.house = house
         self.folder = folder
         self._running: dict[str, ForkServerProcess] = {}

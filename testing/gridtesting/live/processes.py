@@ -19,9 +19,9 @@ from google.protobuf.message import Message
 
 from griddeploy.audit.audit import AuditReport, audit
 from griddeploy.audit.gather import gather_at_rest
-from griddeploy.channels import Wires
-from griddeploy.demo.config import Stage, set_stage
-from griddeploy.deployment import SIMEX, House
+from griddeploy.channels import Channels
+from griddeploy.demo.config import DemoConfig, prepare_demo
+from griddeploy.deployment import SIMEX, Deployment
 from griddeploy.process.child import Child, Service
 from griddeploy.process.health import until_serving
 from gridservice.silence import FOLDER_VARIABLE
@@ -142,10 +142,10 @@ class Stack:
     """
 
     def __init__(
-        self, house: House, logs: Path, configs: Mapping[str, Path] = MappingProxyType({}), *, forked: bool = False
+        self, house: Deployment, logs: Path, configs: Mapping[str, Path] = MappingProxyType({}), *, forked: bool = False
     ) -> None:
         self.house = house
-        self.wires = Wires(house)
+        self.wires = Channels(house)
         services = [replace(each, config=configs.get(each.name, each.config)) for each in house.services]
         self._processes = {
             service.name: Process(service, logs / f"{service.name}.log", forked=forked) for service in services
@@ -192,9 +192,9 @@ class Stack:
 
 
 @contextlib.asynccontextmanager
-async def running_stack(folder: Path, stage: Stage | None = None, *, forked: bool = False) -> AsyncIterator[Stack]:
+async def running_stack(folder: Path, stage: DemoConfig | None = None, *, forked: bool = False) -> AsyncIterator[Stack]:
     """The services of a demo's stage at work, gone at the end of the block whatever happens in it."""
-    stack = Stack(set_stage(stage or Stage(), folder), folder / "logs", forked=forked)
+    stack = Stack(prepare_demo(stage or DemoConfig(), folder), folder / "logs", forked=forked)
     try:
         async with stack.wires:
             await stack.start()

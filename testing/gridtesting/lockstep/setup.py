@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-from griddeploy.demo.config import Stage, set_stage
+from griddeploy.demo.config import DemoConfig, prepare_demo
 from griddeploy.demo.tapes import tape_info
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX
 from griddeploy.toml import to_toml
@@ -24,7 +24,7 @@ from simex.market_sources import open_source
 @contextlib.asynccontextmanager
 async def lockstep_over(tape: Path, folder: Path) -> AsyncIterator[Lockstep]:
     """The services of the example that plays the tape, settled before its first event."""
-    house = set_stage(Stage(tape=tape_info(tape)), folder)
+    house = prepare_demo(DemoConfig(tape=tape_info(tape)), folder)
     values = tomllib.loads(house.config.read_text(encoding="utf-8"))
     _hold_still(values)
     house.config.write_text(to_toml(values), encoding="utf-8")
