@@ -57,13 +57,13 @@ def _demo(arguments: argparse.Namespace, console: Console) -> int:
         from griddeploy.demo.database import own_database  # a demo in files needs no Postgres driver
 
         own_database(os.environ)
-    stage = DemoConfig(
+    demo_config = DemoConfig(
         config=arguments.config,
         tape=_tape(arguments),
         seed=arguments.seed if arguments.seed is not None else time.time_ns() // 1_000_000 % 1_000_000,
         speed=f"{arguments.speed:g}" if arguments.speed else None,
     )
-    options = DemoOptions(arguments.data_dir, stage, arguments.duration, kill=arguments.kill)
+    options = DemoOptions(arguments.data_dir, demo_config, arguments.duration, kill=arguments.kill)
     return asyncio.run(run_demo(options, Screen(console, plain=arguments.plain)))
 
 
@@ -81,8 +81,8 @@ def _tape(arguments: argparse.Namespace) -> TapeInfo | None:
 
 
 def _up(arguments: argparse.Namespace, console: Console) -> int:
-    house = only(read_deployment(arguments.config), arguments.only)
-    return asyncio.run(run_up(house, arguments.data_dir / "logs", Screen(console, plain=arguments.plain)))
+    deployment = only(read_deployment(arguments.config), arguments.only)
+    return asyncio.run(run_up(deployment, arguments.data_dir / "logs", Screen(console, plain=arguments.plain)))
 
 
 def _watch(arguments: argparse.Namespace, console: Console) -> int:
@@ -90,9 +90,9 @@ def _watch(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _status(arguments: argparse.Namespace, console: Console) -> int:
-    house = read_deployment(arguments.config)
-    status = ask(house, open_sync_channel)
-    for table in [*services_tables(status, house, console.width), *grids_tables(status, console.width)]:
+    deployment = read_deployment(arguments.config)
+    status = ask(deployment, open_sync_channel)
+    for table in [*services_tables(status, deployment, console.width), *grids_tables(status, console.width)]:
         console.print(table)
         console.print()
     said = [*lines(status.troubles), *reasons(status), *doubts(status), *foreign_orders(status), *rebuilds(status)]
@@ -149,7 +149,7 @@ def _hand(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _operation(arguments: argparse.Namespace, console: Console) -> int:
-    house = read_deployment(arguments.config)
+    deployment = read_deployment(arguments.config)
     order = OperatorCommand(
         verb=Verb(arguments.command),
         symbol=arguments.symbol,
@@ -157,13 +157,13 @@ def _operation(arguments: argparse.Namespace, console: Console) -> int:
         why=arguments.why,
         request_id=arguments.request_id or uuid.uuid4().hex,
     )
-    with open_sync_channel(house.addresses[ORCHESTRATOR]) as channel:
+    with open_sync_channel(deployment.addresses[ORCHESTRATOR]) as channel:
         return _said(lambda: operate(channel, order), console)
 
 
 def _resolve_order(arguments: argparse.Namespace, console: Console) -> int:
-    house = read_deployment(arguments.config)
-    symbols = (arguments.symbol,) if arguments.symbol else house.symbols
+    deployment = read_deployment(arguments.config)
+    symbols = (arguments.symbol,) if arguments.symbol else deployment.symbols
     if len(symbols) != 1:
         raise ConfigError("--symbol", "", f"say which grid the order is of: {', '.join(symbols)}")
     word = OrderStatement(
@@ -175,7 +175,7 @@ def _resolve_order(arguments: argparse.Namespace, console: Console) -> int:
         why=arguments.why,
         request_id=arguments.request_id or uuid.uuid4().hex,
     )
-    with open_sync_channel(house.addresses[EXECUTOR]) as channel:
+    with open_sync_channel(deployment.addresses[EXECUTOR]) as channel:
         return _said(lambda: resolve_order(channel, word), console)
 
 

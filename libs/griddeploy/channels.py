@@ -29,8 +29,8 @@ class AsksTroubles(Protocol):
 class Channels:
     """Stubs of the services that a house has, each with a channel from its first use on. Use it as an async context."""
 
-    def __init__(self, house: Deployment) -> None:
-        self._addresses = house.addresses
+    def __init__(self, deployment: Deployment) -> None:
+        self._addresses = deployment.addresses
         self._channels: list[grpc.aio.Channel] = []
 
     @cached_property

@@ -9,11 +9,11 @@ from gridservice.metrics import Metric
 
 def metrics(executor: Executor) -> Iterator[Metric]:
     """Read from memory, so that they are told while the database or the venue is away."""
-    standing = executor.standing
+    readiness = executor.readiness
     yield Metric("database_up", "1 while the ledger's database can be used", not executor.ledger.guard.away)
-    yield Metric("ready", "1 once the ledger is caught up with the venue", standing.ready)
+    yield Metric("ready", "1 once the ledger is caught up with the venue", readiness.ready)
     yield Metric(
-        "in_trouble", "1 while no requests are taken: an order of ours is not in the ledger", bool(standing.trouble)
+        "in_trouble", "1 while no requests are taken: an order of ours is not in the ledger", bool(readiness.trouble)
     )
     yield Metric("venue_up", "1 while signed requests to the venue succeed", not executor.venue_health.away)
     yield from executor.troubles.figures()

@@ -89,10 +89,10 @@ class Executor:
         self.venue = venue = observed(venue, self.venue_health, clock.local_ms)
         self.symbols = symbols
         self.clock = clock
-        self.bell = ChangeSignal()
+        self.changes = ChangeSignal()
         self.flight = InFlight()
-        self.followers = Subscribers()
-        self.standing = Readiness(self.troubles, lambda: ledger.guard.away)
+        self.subscribers = Subscribers()
+        self.readiness = Readiness(self.troubles, lambda: ledger.guard.away)
         self.listing = SymbolReadiness(symbols, self.troubles)
         self._pace = pace
         self.throttle = throttle = Throttle(_budget(pace, clock.local_ms()), clock.local_ms, clock.venue_ms)
@@ -109,7 +109,7 @@ class Executor:
         self.forgotten = ForgottenOrders(
             self.troubles, clock.local_ms, pace.order_gone_after_ms, pace.visibility_lag_ms
         )
-        self.recorder = Recorder(ledger, venue, self.reader, clock, self.bell, self.standing, self.forgotten)
+        self.recorder = Recorder(ledger, venue, self.reader, clock, self.changes, self.readiness, self.forgotten)
         self.resolver = Resolver(
             ledger,
             venue,
@@ -117,18 +117,18 @@ class Executor:
             look_up,
             self.recorder,
             clock,
-            self.bell,
-            self.standing,
+            self.changes,
+            self.readiness,
             pace.resolve_pause_ms,
         )
-        self.adoption = HistoryImport(
-            ledger, venue, self.reader, self.recorder, clock, self.standing, pace.visibility_lag_ms
+        self.history_import = HistoryImport(
+            ledger, venue, self.reader, self.recorder, clock, self.readiness, pace.visibility_lag_ms
         )
-        self.last_resort = OperatorResolution(
-            ledger, look_up, self.resolver, clock, self.bell, venue, self.reader, self.forgotten
+        self.operator_resolution = OperatorResolution(
+            ledger, look_up, self.resolver, clock, self.changes, venue, self.reader, self.forgotten
         )
         self._unreadables = Unreadables(ledger, self.troubles)
-        placer = Placer(venue, look_up, clock, throttle, self.standing)
+        placer = Placer(venue, look_up, clock, throttle, self.readiness)
         canceller = Canceller(ledger, venue, self.reader, self.recorder, clock, throttle)
         self._sender = Sender(ledger, clock, throttle, self.flight, placer, canceller, self.resolver)
         self.batches = Batches(ledger, clock, self._sender)
@@ -159,7 +159,7 @@ class Executor:
         crash_point("executor.start.recovered")
         await self._poll.catch_up()
         crash_point("executor.start.caught_up")
-        self.standing.ready = True
+        self.readiness.ready = True
         self._tasks = [asyncio.create_task(loop) for loop in self._loops()]
         for symbol in self.symbols:
             if symbol not in self.listing.refused:
@@ -184,8 +184,8 @@ class Executor:
 
     def stop_taking(self) -> None:
         """Takes no more calls and ends the streams of updates."""
-        self.standing.ready = False
-        self.bell.close()
+        self.readiness.ready = False
+        self.changes.close()
 
     async def close(self) -> None:
         """Lets what is in flight land, stops watching."""
@@ -196,7 +196,7 @@ class Executor:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.resolver.close()
-        await self.adoption.close()
+        await self.history_import.close()
         await self.venue.close()
 
     def _watch(self, symbol: str) -> SymbolWatcher:
@@ -215,7 +215,7 @@ class Executor:
         )
 
     async def _reach_venue(self) -> None:
-        self.adoption.since_ms = await self.clock.measure(self.venue)
+        self.history_import.since_ms = await self.clock.measure(self.venue)
         await self._read_list(await self.venue.connect(self.symbols))
         await self.reader.read(self.venue.balances)  # keys that are refused end the start before anything is recorded
 

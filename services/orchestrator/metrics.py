@@ -29,12 +29,12 @@ def metrics(
     yield Metric("peer_up", up, executor.reachable, {"peer": "executor"})
     yield Metric("peer_up", up, prices.reachable, {"peer": "pricemon"})
     yield from troubles.figures()
-    for team in list(teams.values()):
-        yield from _of_grid(team.desk)
+    for worker in list(teams.values()):
+        yield from _of_grid(worker.context)
 
 
-def _of_grid(desk: SymbolContext) -> Iterator[Metric]:
-    state, symbol = desk.state, {"symbol": desk.symbol}
+def _of_grid(context: SymbolContext) -> Iterator[Metric]:
+    state, symbol = context.state, {"symbol": context.symbol}
     for mode in Mode:
         yield Metric("mode", "1 at the grid's mode", state.risk.mode is mode, {**symbol, "mode": mode.value})
     statuses = Counter(slot.status for slot in state.slots.values())
@@ -44,7 +44,7 @@ def _of_grid(desk: SymbolContext) -> Iterator[Metric]:
     since_ms = min((order.decided_ms for order in doubts if order.decided_ms), default=now_ms())
     yield Metric("unknown_orders", "orders whose outcome is not known", len(doubts), symbol)
     yield Metric("oldest_unknown_seconds", "age of the oldest of them, 0 without", _seconds(since_ms), symbol)
-    yield Metric("price_age_seconds", "since the feed last proved the price", desk.price_age_ms / 1000, symbol)
+    yield Metric("price_age_seconds", "since the feed last proved the price", context.price_age_ms / 1000, symbol)
     yield Metric("steps", "committed steps", state.seq, symbol, counts=True)
     yield Metric("updates", "order updates applied", state.event_offset, symbol, counts=True)
     yield Metric("fills", "fills applied", state.totals.fills, symbol, counts=True)

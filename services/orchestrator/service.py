@@ -62,9 +62,9 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
         stack.push_async_callback(executor_channel.close)
         price_channel = open_channel(settings.pricemon_address, newest_only=True)
         stack.push_async_callback(price_channel.close)
-        peer = Reachability("executor")
+        reachability = Reachability("executor")
         batch_channel = stack.enter_context(open_sync_channel(settings.executor_address))
-        executor, prices = ExecutorClient(executor_channel, peer), PriceClient(price_channel)
+        executor, prices = ExecutorClient(executor_channel, reachability), PriceClient(price_channel)
         engine = _ENGINES[settings.engine](
             settings,
             stores.by_symbol,
@@ -72,7 +72,7 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
             stores.others,
             executor,
             prices,
-            lambda bridge, held: BatchExecuteClient(batch_channel, peer, bridge, executor.clock, held),
+            lambda bridge, held: BatchExecuteClient(batch_channel, reachability, bridge, executor.clock, held),
         )
         stack.push_async_callback(engine.stop)
         stack.callback(stores.stop_waiting)

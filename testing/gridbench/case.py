@@ -103,11 +103,11 @@ def sample(case: Case, at_ms: int) -> Sample:
     """The case's step as the core makes it."""
     market = rules(case.symbol)
     empty = State(case.symbol, "0" * 32, case.grid.geometry, epoch=1)
-    standing = empty
-    while len(standing.slots) < case.slots:
-        standing, _, _ = _step(case, standing, first_price(at_ms), market)
-    after, plan, results = _step(case, standing, some_ended(case, standing, at_ms), market)
-    return Sample(standing, plan, results, after)
+    readiness = empty
+    while len(readiness.slots) < case.slots:
+        readiness, _, _ = _step(case, readiness, first_price(at_ms), market)
+    after, plan, results = _step(case, readiness, some_ended(case, readiness, at_ms), market)
+    return Sample(readiness, plan, results, after)
 
 
 def _step(

@@ -51,8 +51,8 @@ class Decisions:
 class _Committer:
     """A launcher that carries plans out by itself: everything is accepted."""
 
-    def __init__(self, keeper: CommittedState) -> None:
-        self._keeper = keeper
+    def __init__(self, committed: CommittedState) -> None:
+        self._keeper = committed
 
     def run_plan(self, plan: Plan) -> None:
         """Commits it."""
@@ -80,39 +80,39 @@ async def measure_decisions(folder: Path) -> Decisions:
     store.save_state(State(_CASE.symbol, "0" * 32, _CASE.grid.geometry, epoch=1))
     state = store.load_state()
     assert state is not None
-    keeper = CommittedState(store, state)
+    committed = CommittedState(store, state)
     async with open_channel("127.0.0.1:1") as nobody:
-        desk = SymbolContext(
+        context = SymbolContext(
             BOT,
             _CASE.grid,
-            keeper,
+            committed,
             ExecutorClient(nobody, Reachability("nobody")),
             epoch=1,
             max_update_batch=100,
             stop=_raise,
         )
-        desk.market = rules(_CASE.symbol)
-        loop = SymbolLoop(desk, _Committer(keeper))
+        context.market = rules(_CASE.symbol)
+        loop = SymbolLoop(context, _Committer(committed))
         plan = await loop.step(first_price(now_ms()))
         while not plan.empty:  # the grid opens in portions; the step that asks for nothing finds the band
             plan = await loop.step(PriceChanged(now_ms(), PRICE))
-        while not desk.inbox.empty:
-            await desk.inbox.take()  # the ticks by which a loop that runs goes on after a portion
-        desk.trading = True
+        while not context.events.empty:
+            await context.events.take()  # the ticks by which a loop that runs goes on after a portion
+        context.trading = True
         with _statements() as seen:
-            inside = _inside(loop, desk)
-            outside = _outside(desk)
-        desk.thread.shutdown()
+            inside = _inside(loop, context)
+            outside = _outside(context)
+        context.thread.shutdown()
     store.close()
     return Decisions(inside, outside, len(seen))
 
 
-def _inside(loop: SymbolLoop, desk: SymbolContext) -> float:
+def _inside(loop: SymbolLoop, context: SymbolContext) -> float:
     band = loop.quiet_band
     assert band is not None
     low, high = band
     step = (high - low) / 50
-    prices = [PriceHeard(desk.symbol, low + number * step, age_ms=5) for number in range(1, 50)]
+    prices = [PriceHeard(context.symbol, low + number * step, age_ms=5) for number in range(1, 50)]
     prices *= _PRICES // len(prices)
     rates: list[float] = []
     for _ in range(_ROUNDS):
@@ -120,25 +120,31 @@ def _inside(loop: SymbolLoop, desk: SymbolContext) -> float:
         for heard in prices:
             loop.hear_price(heard)
         rates.append(len(prices) / (time.thread_time() - began))
-    assert desk.inbox.empty, "a price inside the quiet band was taken for news"
+    assert context.events.empty, "a price inside the quiet band was taken for news"
     return statistics.median(rates)
 
 
-def _outside(desk: SymbolContext) -> float:
-    price = PRICE + desk.config.interval
+def _outside(context: SymbolContext) -> float:
+    price = PRICE + context.config.interval
     rates: list[float] = []
     for _ in range(_ROUNDS):
         began = time.thread_time()
-        plans = [_decide(desk, price) for _ in range(_DECISIONS)]
+        plans = [_decide(context, price) for _ in range(_DECISIONS)]
         rates.append(_DECISIONS / (time.thread_time() - began))
         assert all(plan.actions for plan in plans), "a price outside the quiet band asked for nothing"
     return statistics.median(rates)
 
 
-def _decide(desk: SymbolContext, price: Decimal) -> Plan:
+def _decide(context: SymbolContext, price: Decimal) -> Plan:
     trigger = PriceChanged(now_ms(), price)
     return decide(
-        desk.state, trigger, desk.market, desk.config, request_id=desk.next_request_id(), epoch=1, prefix=PREFIX
+        context.state,
+        trigger,
+        context.market,
+        context.config,
+        request_id=context.next_request_id(),
+        epoch=1,
+        prefix=PREFIX,
     )
 
 

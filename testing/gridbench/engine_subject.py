@@ -25,24 +25,24 @@ class EngineSubject:
 
     async def run(self, case: Case, steps: int) -> list[float]:
         """Steps of the real loop, on its own turn."""
-        team = self._engine.teams[case.symbol]
-        while (missing := case.slots - len(team.desk.state.slots)) > 0:
-            await self._step(team, first_price(now_ms()), actions=min(missing, MOST_OPENINGS))
+        worker = self._engine.teams[case.symbol]
+        while (missing := case.slots - len(worker.context.state.slots)) > 0:
+            await self._step(worker, first_price(now_ms()), actions=min(missing, MOST_OPENINGS))
         return [
-            await self._step(team, some_ended(case, team.desk.state, now_ms()), actions=case.actions)
+            await self._step(worker, some_ended(case, worker.context.state, now_ms()), actions=case.actions)
             for _ in range(steps)
         ]
 
-    async def _step(self, team: SymbolWorker, trigger: Trigger, *, actions: int) -> float:
+    async def _step(self, worker: SymbolWorker, trigger: Trigger, *, actions: int) -> float:
         over: asyncio.Future[float] = asyncio.get_running_loop().create_future()
 
         async def command() -> None:
             began = time.perf_counter()
-            plan = await team.loop.step(trigger)
+            plan = await worker.loop.step(trigger)
             over.set_result(time.perf_counter() - began)
             assert len(plan.actions) == actions, f"the step has {len(plan.actions)} actions, not {actions}"
 
-        team.desk.inbox.put_command(command)
+        worker.context.events.put_command(command)
         ends: set[asyncio.Future[Any]] = {over, self._engine.failure}
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         if self._engine.failure.done():

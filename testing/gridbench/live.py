@@ -97,7 +97,7 @@ class _Market:
     """Moves the price up by an interval at a time: each time the grid owes one buy right below it."""
 
     def __init__(self, stack: Stack) -> None:
-        self._simex = stack.wires.simex
+        self._simex = stack.channels.simex
         self._level = 0
         self._known: set[str] = set()
 
@@ -152,7 +152,7 @@ async def _restart(stack: Stack, market: _Market, names: Sequence[str]) -> Start
 @contextlib.asynccontextmanager
 async def _frames(stack: Stack) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
     """simex's public trades as anyone hears them."""
-    base = tomllib.loads(stack.house.config.read_text(encoding="utf-8"))["venue"]["base_url"]
+    base = tomllib.loads(stack.deployment.config.read_text(encoding="utf-8"))["venue"]["base_url"]
     async with aiohttp.ClientSession() as session, session.ws_connect(f"{base}/ws/{_STREAM}") as frames:
         yield frames
 

@@ -96,7 +96,7 @@ class _Scale:
     """Reads what simex has counted for this address, as any reply says it. Each look weighs 1 itself."""
 
     def __init__(self, stack: Stack) -> None:
-        config = tomllib.loads(stack.house.config.read_text(encoding="utf-8"))
+        config = tomllib.loads(stack.deployment.config.read_text(encoding="utf-8"))
         self._url = config["venue"]["base_url"] + "/api/v3/ping"
         self.most = 0
 
@@ -110,7 +110,7 @@ class _Scale:
 
 
 async def _truth(stack: Stack) -> simex_pb2.Truth:
-    return await stack.wires.simex.GetTruth(simex_pb2.GetTruthRequest())
+    return await stack.channels.simex.GetTruth(simex_pb2.GetTruthRequest())
 
 
 async def _all_trade(stack: Stack, names: Sequence[str]) -> int:
@@ -135,7 +135,7 @@ async def _fill_one(stack: Stack, symbol: str) -> int:
             buys = [one for one in orders if one.side == models_pb2.SIDE_BUY and one.status in {"NEW", "OPEN"}]
             await asyncio.sleep(_LOOK_SECONDS if not buys else 0)
         best = max(buys, key=lambda one: Decimal(one.price))
-        await stack.wires.simex.InjectTrade(
+        await stack.channels.simex.InjectTrade(
             simex_pb2.InjectTradeRequest(
                 symbol=symbol, price=best.price, quantity=str(1_000 * Decimal(best.quantity)), side=models_pb2.SIDE_SELL
             )
@@ -156,7 +156,7 @@ async def _refused(stack: Stack) -> int:
     """How many requests were answered 429 or 418, of all that simex remembers."""
     count, after_seq = 0, 0
     while True:
-        page = await stack.wires.simex.ListReceived(simex_pb2.ListReceivedRequest(after_seq=after_seq))
+        page = await stack.channels.simex.ListReceived(simex_pb2.ListReceivedRequest(after_seq=after_seq))
         if not page.requests:
             return count
         count += sum(1 for request in page.requests if request.status in {429, 418})

@@ -52,10 +52,10 @@ async def soak(minutes: float, seed: int, folder: Path) -> Soaked:
     began = time.monotonic()
     schedule = draw_soak(seed, SQLITE, int(60 * minutes / BEAT_SECONDS))
     async with storm_house(folder, "") as place:
-        stack = Stack(place.house, folder / "logs", place.configs, forked=True)
-        watch = VenueWatch(stack.wires, place.house)
+        stack = Stack(place.deployment, folder / "logs", place.configs, forked=True)
+        watch = VenueWatch(stack.channels, place.deployment)
         try:
-            async with stack.wires:
+            async with stack.channels:
                 storm = Storm(schedule, place, stack, Database(SQLITE), beat_seconds=BEAT_SECONDS, log=watch)
                 looking = asyncio.create_task(watch.look_on())
                 await storm.play()

@@ -107,13 +107,13 @@ def _read_before_commit() -> None:
     take_over, settle_requests = takeover.take_over, takeover.settle_requests
     ends: dict[str, int] = {}
 
-    async def note_end(desk: Any) -> int:
-        ends[desk.symbol] = await take_over(desk)
-        return ends[desk.symbol]
+    async def note_end(context: Any) -> int:
+        ends[context.symbol] = await take_over(context)
+        return ends[context.symbol]
 
-    async def settle_and_skip(desk: Any, plans: Any, execute: Any) -> None:
-        await settle_requests(desk, plans, execute)
-        desk.keeper._state = as_if_heard(desk.keeper.state, ends[desk.symbol])  # noqa: SLF001
+    async def settle_and_skip(context: Any, plans: Any, execute: Any) -> None:
+        await settle_requests(context, plans, execute)
+        context.committed._state = as_if_heard(context.committed.state, ends[context.symbol])  # noqa: SLF001
 
     takeover.take_over, takeover.settle_requests = note_end, settle_and_skip
 

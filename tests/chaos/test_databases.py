@@ -41,7 +41,7 @@ async def test_a_database_that_goes_wrong_costs_time_and_nothing_else(case_id: s
 
 
 def data_of(stack: Stack, service: str, name: str) -> Path:
-    return Path(read_toml(stack.house.config).table(service).text("data_dir")) / name
+    return Path(read_toml(stack.deployment.config).table(service).text("data_dir")) / name
 
 
 def tear(path: Path) -> None:
@@ -60,7 +60,7 @@ async def test_a_torn_or_emptied_file_stops_its_service_and_nothing_is_begun_in_
     stack = Stack(still_house(tmp_path), tmp_path / "logs", forked=True)
     grid = Grid(stack)
     try:
-        async with stack.wires:
+        async with stack.channels:
             await stack.start()
             await grid.at_rest_in(models_pb2.MODE_RUNNING)
             for service in (ORCHESTRATOR, EXECUTOR):
@@ -109,7 +109,7 @@ async def test_an_orchestrator_that_lost_a_wal_file_catches_up_from_what_the_oth
     stack = Stack(still_house(tmp_path), tmp_path / "logs", forked=True)
     grid = Grid(stack)
     try:
-        async with stack.wires:
+        async with stack.channels:
             await stack.start()
             await grid.at_rest_in(models_pb2.MODE_RUNNING)
             for fills, fraction in enumerate(sold):
@@ -148,7 +148,7 @@ def timeless(slots: Mapping[str, models_pb2.InventorySlot]) -> dict[str, models_
 async def test_a_file_that_is_removed_under_a_running_service_stops_it(tmp_path: Path) -> None:
     stack = Stack(still_house(tmp_path), tmp_path / "logs", forked=True)
     try:
-        async with stack.wires:
+        async with stack.channels:
             await stack.start()
             for service, name in FILES[:2]:
                 data_of(stack, service, name).unlink()

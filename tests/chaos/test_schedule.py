@@ -58,9 +58,9 @@ def test_a_storm_is_its_seed_and_survives_json(database: str) -> None:
     assert 40 <= first.kills <= 43  # the last event may kill up to four
 
 
-def events(database: str, wires: Iterable[str]) -> list[Event]:
+def events(database: str, channels: Iterable[str]) -> list[Event]:
     """Of many storms."""
-    return [event for seed in range(100) for event in draw(seed, database, [*wires], kills=40).events]
+    return [event for seed in range(100) for event in draw(seed, database, [*channels], kills=40).events]
 
 
 def test_all_kinds_of_events_happen_and_a_database_only_where_there_is_one() -> None:

@@ -92,7 +92,7 @@ class StepMachine(RuleBasedStateMachine):
         before = self.world.present.state
         if plan.seq > before.seq:
             return  # that one is under way
-        activities = self.world.present.team.activities
+        activities = self.world.present.worker.activities
         with contextlib.suppress(RequestBelowFloorError):  # a sleeper's, recorded late for a step that another had made
             self.world.run(asyncio.to_thread(activities.execute, plan))
             self.world.run(asyncio.to_thread(activities.commit, plan))
@@ -191,12 +191,12 @@ TestStepMachine.settings = settings(
 
 
 class Unfenced(StepWorld):
-    async def take_over(self, desk: SymbolContext) -> None:
-        self.venue.fence = desk.epoch
+    async def take_over(self, context: SymbolContext) -> None:
+        self.venue.fence = context.epoch
 
 
 class Unsettled(StepWorld):
-    async def settle(self, desk: SymbolContext, newest_first: list[Plan]) -> None:
+    async def settle(self, context: SymbolContext, newest_first: list[Plan]) -> None:
         """What was in flight is taken for nothing sent."""
 
 
@@ -237,11 +237,13 @@ class Repeating(CommittedState):
 
 
 class WithoutSeqs(StepWorld):
-    def team(self, desk: SymbolContext) -> SymbolWorker:
+    def worker(self, context: SymbolContext) -> SymbolWorker:
         batches: Any = self
-        return replace(super().team(desk), activities=Forgetful(desk, batches, ThreadBridge(self.runner.get_loop())))
+        return replace(
+            super().worker(context), activities=Forgetful(context, batches, ThreadBridge(self.runner.get_loop()))
+        )
 
-    def keeper(self, store: SqliteStore, state: State) -> CommittedState:
+    def committed(self, store: SqliteStore, state: State) -> CommittedState:
         return Repeating(store, state)
 
 

@@ -25,36 +25,36 @@ Tell = Callable[[str], None]
 
 
 def test_it_trades_survives_kills_and_is_the_same_grid_after_down_and_up(project: Any, tell: Tell) -> None:
-    house = project()
-    tell(f"up in {house.up():.0f} s")
+    deployment = project()
+    tell(f"up in {deployment.up():.0f} s")
     for service, port in PORTS.items():
-        assert f"gridwright.v1.{service}" in house.grpcurl.services(f"127.0.0.1:{port}")
-    house.until(lambda: house.fills() >= FILLS, f"{FILLS} fills")
-    tell(f"{house.fills()} fills")
+        assert f"gridwright.v1.{service}" in deployment.grpcurl.services(f"127.0.0.1:{port}")
+    deployment.until(lambda: deployment.fills() >= FILLS, f"{FILLS} fills")
+    tell(f"{deployment.fills()} fills")
     figures = {service: asyncio.run(scrape(port)) for service, port in METRICS.items()}
     assert figures["pricemon"][f"price_changes_total {SYMBOL}"] > 0
     assert figures["executor"]["ready"] == figures["orchestrator"]["database_up"] == 1
     assert figures["orchestrator"][f"fills_total {SYMBOL}"] >= FILLS
 
     for service in ("orchestrator", "executor", "postgres"):
-        tell(f"{service} killed, back after {house.kill(service):.0f} s")
-        before = house.fills()
-        house.until(lambda: house.fills() > before, f"a fill after the return of {service}")  # noqa: B023  called here
+        tell(f"{service} killed, back after {deployment.kill(service):.0f} s")
+        before = deployment.fills()
+        deployment.until(lambda: deployment.fills() > before, f"a fill after the return of {service}")  # noqa: B023  called here
 
-    house.set_running(running=False)
-    rested = house.state_at_rest()
-    house.compose("down")
-    tell(f"down at step {rested['seq']}, and up in {house.up():.0f} s")
-    returned = house.state()
+    deployment.set_running(running=False)
+    rested = deployment.state_at_rest()
+    deployment.compose("down")
+    tell(f"down at step {rested['seq']}, and up in {deployment.up():.0f} s")
+    returned = deployment.state()
     assert {key: returned[key] for key in THE_SAME} == {key: rested[key] for key in THE_SAME}
 
-    house.set_running(running=True)
-    house.until(lambda: house.fills() > int(rested["totals"]["fills"]), "a fill after down and up")
-    went_on = house.state()
+    deployment.set_running(running=True)
+    deployment.until(lambda: deployment.fills() > int(rested["totals"]["fills"]), "a fill after down and up")
+    went_on = deployment.state()
     assert int(went_on["seq"]) > int(rested["seq"])
     assert int(went_on["epoch"]) > int(rested["epoch"])
 
-    *_, line = house.audit().splitlines()
+    *_, line = deployment.audit().splitlines()
     tell(line)
     assert line.startswith("AUDIT fills=")
     assert line.endswith(CLEAN)
@@ -76,11 +76,11 @@ def test_with_the_live_file_it_trades_another_venue_with_keys_from_secret_files(
     config.chmod(0o644)
     files = ("docker-compose.yml", "docker-compose.live.yml", "tests/compose/venue.yml")
 
-    house = project(*(ROOT / file for file in files), GRIDWRIGHT_CONFIG=str(config), SECRETS=str(tmp_path))
-    tell(f"live, up in {house.up():.0f} s")
-    house.until(lambda: house.fills() > 0, "a fill")
-    assert "simex" not in house.compose("ps", "--services").split()
-    assert not any(text in str(house.container("executor")) for text in keys.values())
-    *_, line = house.audit().splitlines()
+    deployment = project(*(ROOT / file for file in files), GRIDWRIGHT_CONFIG=str(config), SECRETS=str(tmp_path))
+    tell(f"live, up in {deployment.up():.0f} s")
+    deployment.until(lambda: deployment.fills() > 0, "a fill")
+    assert "simex" not in deployment.compose("ps", "--services").split()
+    assert not any(text in str(deployment.container("executor")) for text in keys.values())
+    *_, line = deployment.audit().splitlines()
     tell(line)
     assert line.endswith(CLEAN)

@@ -65,17 +65,19 @@ async def wires_to(grid: Grid) -> AsyncIterator[Channels]:
         "127.0.0.1:0", [(file.services_by_name[name], add, grid) for file, name, add in services]
     )
     address = f"127.0.0.1:{server.port}"
-    house = Deployment(Path("grid.toml"), "test", (SYMBOL,), dict.fromkeys((SIMEX, EXECUTOR, ORCHESTRATOR), address))
+    deployment = Deployment(
+        Path("grid.toml"), "test", (SYMBOL,), dict.fromkeys((SIMEX, EXECUTOR, ORCHESTRATOR), address)
+    )
     try:
-        async with Channels(house) as wires:
-            yield wires
+        async with Channels(deployment) as channels:
+            yield channels
     finally:
         await server.stop(0)
 
 
 async def test_a_grid_that_moves_while_it_is_read_is_read_again() -> None:
-    async with wires_to(Grid(moves=3)) as wires:
-        evidence = await gather_at_rest(wires, "test", (SYMBOL,), 30, pause_seconds=0.01)
+    async with wires_to(Grid(moves=3)) as channels:
+        evidence = await gather_at_rest(channels, "test", (SYMBOL,), 30, pause_seconds=0.01)
     assert evidence.settled
     assert [book.state.seq for book in evidence.books] == [4]
     assert [len(book.steps) for book in evidence.books] == [4]
@@ -83,7 +85,7 @@ async def test_a_grid_that_moves_while_it_is_read_is_read_again() -> None:
 
 
 async def test_of_one_that_never_rests_it_is_said() -> None:
-    async with wires_to(Grid(moves=1_000_000)) as wires:
-        evidence = await gather_at_rest(wires, "test", (SYMBOL,), 0.5, pause_seconds=0.01)
+    async with wires_to(Grid(moves=1_000_000)) as channels:
+        evidence = await gather_at_rest(channels, "test", (SYMBOL,), 0.5, pause_seconds=0.01)
     assert not evidence.settled
     assert evidence.books

@@ -51,17 +51,17 @@ def test_every_example_is_one_that_the_services_take(name: str, tmp_path: Path) 
         market.update({"file": __file__} if "file" in market else {})
     config = tmp_path / name
     config.write_text(to_toml(values), encoding="utf-8")
-    house = read_deployment(config)
-    assert load_settings(config).executor_address == house.addresses["executor"]
-    assert read_pricemon(config).address == house.addresses["pricemon"]
+    deployment = read_deployment(config)
+    assert load_settings(config).executor_address == deployment.addresses["executor"]
+    assert read_pricemon(config).address == deployment.addresses["pricemon"]
     if "simex" in values:
-        assert read_simex(Table(values["simex"], "simex")).control_address == house.addresses["simex"]
+        assert read_simex(Table(values["simex"], "simex")).control_address == deployment.addresses["simex"]
 
 
 def test_a_stage_has_ports_and_folders_of_its_own(tmp_path: Path) -> None:
-    house = prepare_demo(DemoConfig(seed=11, speed="2"), tmp_path)
-    values = tomllib.loads(house.config.read_text())
-    assert len(set(house.addresses.values())) == 4
+    deployment = prepare_demo(DemoConfig(seed=11, speed="2"), tmp_path)
+    values = tomllib.loads(deployment.config.read_text())
+    assert len(set(deployment.addresses.values())) == 4
     assert values["venue"]["base_url"] == f"http://{values['simex']['address']}"
     assert all(Path(values[name]["data_dir"]).parent == tmp_path for name in ("simex", "executor", "orchestrator"))
     assert (values["simex"]["markets"][0]["seed"], values["simex"]["markets"][0]["speed"]) == (11, "2")
@@ -70,8 +70,8 @@ def test_a_stage_has_ports_and_folders_of_its_own(tmp_path: Path) -> None:
 def test_a_config_of_the_users_own_keeps_its_grid(tmp_path: Path) -> None:
     own = tmp_path / "own.toml"
     own.write_text(example("demo.toml").replace('interval = "180"', 'interval = "300"'), encoding="utf-8")
-    house = prepare_demo(DemoConfig(config=own), tmp_path)
-    assert tomllib.loads(house.config.read_text())["grids"][0]["interval"] == "300"
+    deployment = prepare_demo(DemoConfig(config=own), tmp_path)
+    assert tomllib.loads(deployment.config.read_text())["grids"][0]["interval"] == "300"
 
 
 def test_a_config_without_a_simulated_market_is_no_demo(tmp_path: Path) -> None:
@@ -100,9 +100,9 @@ def tape(folder: Path, name: str, price: str = "0.2312") -> Path:
 def test_a_tapes_name_tells_its_symbol(tmp_path: Path, name: str, symbol: str) -> None:
     info = tape_info(tape(tmp_path, name, price="23"))
     assert (info.symbol, info.first_price) == (symbol, Decimal(23))
-    house = prepare_demo(DemoConfig(tape=info, speed="60"), tmp_path)
-    values = tomllib.loads(house.config.read_text())
-    assert house.symbols == (symbol,)
+    deployment = prepare_demo(DemoConfig(tape=info, speed="60"), tmp_path)
+    values = tomllib.loads(deployment.config.read_text())
+    assert deployment.symbols == (symbol,)
     assert values["simex"]["markets"][0]["source"] == "replay"
     assert Path(values["simex"]["markets"][0]["file"]) == info.path
 
@@ -150,9 +150,9 @@ def test_the_grid_that_is_suggested_for_a_tape_is_one_that_trades(tmp_path: Path
     path = tmp_path / f"trades_x_{symbol.replace('/', '')}_1.csv"
     rows = [f"{number},{row},buy" for number, row in enumerate(MARKETS[symbol], start=1)]
     path.write_text("\n".join(["ts_ms,price,qty,side", *rows]), encoding="utf-8")
-    house = prepare_demo(DemoConfig(tape=tape_info(path)), tmp_path)
-    (grid,) = load_settings(house.config).grids
-    (market,) = read_simex(Table(tomllib.loads(house.config.read_text())["simex"], "simex")).markets
+    deployment = prepare_demo(DemoConfig(tape=tape_info(path)), tmp_path)
+    (grid,) = load_settings(deployment.config).grids
+    (market,) = read_simex(Table(tomllib.loads(deployment.config.read_text())["simex"], "simex")).markets
     rules = market.rules
     check_grid(
         grid,

@@ -40,7 +40,7 @@ def troubles() -> Troubles:
 
 
 @pytest.fixture
-async def house(troubles: Troubles) -> AsyncIterator[Deployment]:
+async def deployment(troubles: Troubles) -> AsyncIterator[Deployment]:
     """A house whose executor answers, and whose other services are not there."""
     pricemon, orchestrator = free_ports(2)
     door = (DESCRIPTOR, executor_pb2_grpc.add_ExecutorServicer_to_server, Troubled(troubles))
@@ -55,18 +55,18 @@ async def house(troubles: Troubles) -> AsyncIterator[Deployment]:
 
 
 async def test_a_service_that_serves_is_asked_for_its_troubles_and_one_that_does_not_is_as_before(
-    troubles: Troubles, house: Deployment
+    troubles: Troubles, deployment: Deployment
 ) -> None:
     troubles.begin(Kind.KEY_REFUSED, "the venue refuses the keys")
-    status = await asyncio.to_thread(ask, house, open_sync_channel)
+    status = await asyncio.to_thread(ask, deployment, open_sync_channel)
     assert [each.kind for each in status.troubles["executor"]] == ["KEY_REFUSED"]
     assert "pricemon" not in status.troubles
     assert status.healths["pricemon"] == "UNAVAILABLE"
 
 
-async def test_the_live_view_has_a_trouble_and_loses_it(troubles: Troubles, house: Deployment) -> None:
-    async with Channels(house) as wires:
-        watch = TroubleWatch(wires.troubled)
+async def test_the_live_view_has_a_trouble_and_loses_it(troubles: Troubles, deployment: Deployment) -> None:
+    async with Channels(deployment) as channels:
+        watch = TroubleWatch(channels.troubled)
         async with watch.at_work():
             troubles.begin(Kind.KEY_REFUSED, "the venue refuses the keys")
             troubles.begin(Kind.MARKET_CLOSED, "in a break", symbol="ETH/USDT")

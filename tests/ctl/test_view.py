@@ -18,9 +18,9 @@ from gridwright.v1 import models_pb2, orchestrator_pb2
 SIZES = [pytest.param(80, 24, id="80x24"), pytest.param(120, 40, id="120x40"), pytest.param(200, 60, id="200x60")]
 
 
-def screen(picture: Snapshot, width: int, height: int) -> list[str]:
+def screen(snapshot: Snapshot, width: int, height: int) -> list[str]:
     console = Console(width=width, height=height, file=io.StringIO(), record=True, color_system=None)
-    console.print(draw(picture, width, height))
+    console.print(draw(snapshot, width, height))
     return console.export_text().rstrip("\n").split("\n")
 
 
@@ -129,8 +129,8 @@ def test_a_plain_line_has_the_troubles() -> None:
 
 
 def test_a_silent_orchestrator_and_an_old_price_are_seen_at_once() -> None:
-    picture = replace(grid_picture(), connected=False, answer_age_s=5.0)
-    text = "\n".join(screen(picture, 80, 24))
+    snapshot = replace(grid_picture(), connected=False, answer_age_s=5.0)
+    text = "\n".join(screen(snapshot, 80, 24))
     assert "no answer from the orchestrator for 5.0 s" in text
     assert "age 5.1 s" in text
 

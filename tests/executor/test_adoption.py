@@ -121,7 +121,7 @@ async def test_it_waits_until_what_was_under_way_can_arrive_no_more(
         call = asyncio.ensure_future(
             live.stub.Adopt(executor_pb2.AdoptRequest(symbol=SYMBOL, prefix=PREFIX), timeout=30)
         )
-        await until(lambda: live.executor.adoption.waiting, "the wait")
+        await until(lambda: live.executor.history_import.waiting, "the wait")
         venue.deliver()
         assert not call.done()
         clock.advance(7_001)
@@ -145,7 +145,7 @@ async def test_somebody_who_still_places_orders_of_this_name_is_a_second_bot(
         call = asyncio.ensure_future(
             live.stub.Adopt(executor_pb2.AdoptRequest(symbol=SYMBOL, prefix=PREFIX), timeout=30)
         )
-        await until(lambda: live.executor.adoption.waiting, "the wait")
+        await until(lambda: live.executor.history_import.waiting, "the wait")
         clock.advance(6_000)
         venue.add_foreign(SYMBOL, place(2))
         clock.advance(6_000)
@@ -177,7 +177,7 @@ async def test_a_ledger_from_a_backup_learns_what_came_after_it_and_trades_again
     clock.advance(60_000)
 
     async with running_executor(tmp_path / "backup", venue, clock) as live:
-        await until(lambda: live.executor.standing.trouble != "", "the stranger")
+        await until(lambda: live.executor.readiness.trouble != "", "the stranger")
         adopted = await adopt(live, clock)
         log = await live.whole_log()
         await live.fence(9, prefix=PREFIX)
@@ -228,7 +228,7 @@ async def test_while_an_orchestrator_follows_the_log_nothing_is_adopted(
     tmp_path: Path, venue: FakeVenue, clock: ManualClock
 ) -> None:
     async with running_executor(tmp_path, venue, clock) as live:
-        with live.executor.followers.following(SYMBOL, 1), pytest.raises(grpc.aio.AioRpcError) as refused:
+        with live.executor.subscribers.following(SYMBOL, 1), pytest.raises(grpc.aio.AioRpcError) as refused:
             await live.stub.Adopt(executor_pb2.AdoptRequest(symbol=SYMBOL, prefix=PREFIX), timeout=30)
     fault = rpc_error_of(refused.value)
     assert fault is not None

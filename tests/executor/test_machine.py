@@ -194,7 +194,7 @@ class ExecutorMachine(RuleBasedStateMachine):
         word = OperatorStatement(f"w{next(self.numbers)}", SYMBOL, name, placed, number, "ann", "seen")
         if self.venue.named(name) == shown:
             with contextlib.suppress(FailedPrecondition):  # too early, or evidence came first
-                self.runner.run(self.executor.last_resort.resolve(word))
+                self.runner.run(self.executor.operator_resolution.resolve(word))
 
     @rule(reads=st.integers(1, 4), streams=st.booleans())
     def the_venue_does_not_answer(self, reads: int, streams: bool) -> None:
@@ -313,7 +313,7 @@ class ExecutorMachine(RuleBasedStateMachine):
         }
 
     def check_the_end(self) -> None:
-        assert self.executor.standing.trouble == ""
+        assert self.executor.readiness.trouble == ""
         told = [entry.news.trade_id for entry in self.seen_log if isinstance(entry.news, Fill)]
         assert sorted(told, key=int) == [trade.fill.trade_id for trade in self.venue.trades]
         on_venue = {order.client_order_id for order in self.venue.orders.values()}

@@ -102,7 +102,7 @@ async def test_a_reader_without_an_epoch_is_no_orchestrator(
 
 def _followed(live: LiveExecutor) -> bool:
     try:
-        live.executor.followers.refuse_to_replace(SYMBOL)
+        live.executor.subscribers.refuse_to_replace(SYMBOL)
     except FailedPrecondition:
         return True
     return False

@@ -217,7 +217,7 @@ async def test_foreign_trades_are_not_ours(
             await watch.poll_once()
         assert await live.whole_log() == []
         listed = await live.stub.ListOpenOrders(executor_pb2.ListOpenOrdersRequest(symbol=SYMBOL))
-        assert live.executor.standing.trouble == ""
+        assert live.executor.readiness.trouble == ""
     assert list(listed.orders) == []
 
 
@@ -231,7 +231,7 @@ async def test_our_own_and_foreign_orders_are_told_apart(
         venue.add_foreign(SYMBOL, make_place(name="web_by_hand"))
         await live.batch("bot/1/1", [make_place(name="unlike")])
         listed = await live.stub.ListOpenOrders(executor_pb2.ListOpenOrdersRequest(symbol=SYMBOL))
-        assert live.executor.standing.trouble == ""
+        assert live.executor.readiness.trouble == ""
     assert {order.client_order_id: order.ours for order in listed.orders} == {
         "gtest0before": True,
         "web_by_hand": False,

@@ -221,10 +221,10 @@ def test_what_comes_up_again_is_not_logged_again(
 
 
 def test_an_order_of_ours_that_the_ledger_does_not_know_is_a_trouble_until_it_is_adopted(troubles: Troubles) -> None:
-    standing = Readiness(troubles)
-    standing.stop_for_unexplained_order("order 7 bears our id")
+    readiness = Readiness(troubles)
+    readiness.stop_for_unexplained_order("order 7 bears our id")
     assert kinds(troubles) == [(Kind.SECOND_BOT, "")]
-    standing.own_orders_known()
+    readiness.own_orders_known()
     assert kinds(troubles) == []
 
 

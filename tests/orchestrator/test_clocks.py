@@ -62,9 +62,9 @@ def test_a_clock_is_known_from_quick_answers_only() -> None:
 async def test_the_age_of_a_price_does_not_depend_on_the_hosts_time(world: World) -> None:
     async with run_inside(world) as orchestrator:
         await orchestrator.until_seq(1)
-        desk = orchestrator.desk()
+        context = orchestrator.context()
         for at_ms in (now_ms() - HOUR_MS, now_ms(), now_ms() + HOUR_MS):
-            assert 0 <= at_ms - desk.price_heard_ms(at_ms) < 60_000
+            assert 0 <= at_ms - context.price_heard_ms(at_ms) < 60_000
 
 
 async def _troubles(client: Client, kinds: list[str]) -> bool:

@@ -41,7 +41,7 @@ async def test_what_they_give_back_is_opened_with_and_a_restart_remembers_them(w
         await orchestrator.until_seq(2)
         assert len(world.opening()) == 1
     async with run_inside(world) as orchestrator:
-        assert orchestrator.desk().state.foreign == ForeignOrders(1, Decimal(200), Decimal(0))
+        assert orchestrator.context().state.foreign == ForeignOrders(1, Decimal(200), Decimal(0))
         world.executor.markets[BTC].foreign.clear()
         await until(lambda: len(world.opening()) == 3, "the rest of the grid")
 
@@ -65,14 +65,14 @@ async def test_what_the_account_cannot_pay_is_not_tried_and_is_opened_once_it_ca
     async with run_inside(world) as orchestrator:
         await until(lambda: len(world.opening()) == 2, "what 250 can pay")
         await eventually(lambda: has_trouble(orchestrator, "INSUFFICIENT_FUNDS"), "the want of funds is shown")
-        seq = orchestrator.desk().state.seq
+        seq = orchestrator.context().state.seq
         world.executor.markets[BTC].funds = Funds(Decimal(0), Decimal(10_000))
 
         await until(lambda: len(world.opening()) == 3, "the rest of the grid")
         await eventually(lambda: has_none(orchestrator), "and nothing more is withheld")
 
-        assert orchestrator.desk().state.seq == seq + 2, "a step of the funds, and one of the order"
-        assert orchestrator.desk().state.funds is None, "ample again"
+        assert orchestrator.context().state.seq == seq + 2, "a step of the funds, and one of the order"
+        assert orchestrator.context().state.funds is None, "ample again"
 
 
 async def test_rules_that_the_grid_cannot_live_under_halt_it_for_as_long_as_they_hold(world: World) -> None:
@@ -113,7 +113,7 @@ async def test_the_fees_of_the_settings_stand_above_the_venues(world: World) -> 
     world.grid_options["maker_fee"] = '"0.0002"'
     async with run_inside(world) as orchestrator:
         await orchestrator.until_seq(1)
-        assert orchestrator.desk().market.maker_fee == Decimal("0.0002")
+        assert orchestrator.context().market.maker_fee == Decimal("0.0002")
         first = await orchestrator.client.explain(1)
     assert first.plan.trigger.WhichOneof("kind") == "price_change", "no change of rules"
 

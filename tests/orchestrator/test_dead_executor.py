@@ -22,7 +22,7 @@ async def waiting(world: World) -> AsyncIterator[Running]:
         await orchestrator.until_seq(1)
         await world.stop_executor()
         await world.prices.set_price(BTC, START + 900)
-        await until(lambda: orchestrator.desk().waits, "the step to wait")
+        await until(lambda: orchestrator.context().waits, "the step to wait")
         yield orchestrator
 
 
@@ -71,7 +71,7 @@ async def test_a_pause_is_answered_that_it_was_not_done_and_is_not_done_later(wo
 
     await world.start_executor()
     await waiting.until_seq(2)
-    assert waiting.desk().state.risk.mode.value == "RUNNING"
+    assert waiting.context().state.risk.mode.value == "RUNNING"
     answer = await waiting.client.stub.Pause(waiting.client.order("pause"), timeout=30)
     assert answer.mode == models_pb2.MODE_PAUSED
 

@@ -35,7 +35,7 @@ async def test_an_unknown_order_is_counted_and_dated_and_that_survives_a_restart
     async with run_inside(world) as orchestrator:
         again = await orchestrator.client.state()
         await world.executor.resolve(BTC, world.executor.markets[BTC].venue.unresolved()[0])
-        await until(lambda: not in_doubt(orchestrator.desk().state), "the resolution")
+        await until(lambda: not in_doubt(orchestrator.context().state), "the resolution")
         resolved = await orchestrator.client.state()
         figures_resolved = await scrape(orchestrator.service.metrics_port)
 
@@ -55,15 +55,15 @@ async def test_slot_and_capital_of_an_unknown_order_stay_reserved_until_it_is_re
     async with run_inside(world) as orchestrator:
         (slot,) = in_doubt(await orchestrator.until_seq(1))
         for price in ("60450", "60750", "61050"):  # the window moves on, the slot stays
-            seq = orchestrator.desk().state.seq
+            seq = orchestrator.context().state.seq
             await world.prices.set_price(BTC, Decimal(price))
             await orchestrator.until_seq(seq + 1)
-        kept, placed = orchestrator.desk().state.slots[slot], places_for(world, slot)
+        kept, placed = orchestrator.context().state.slots[slot], places_for(world, slot)
     async with run_inside(world) as orchestrator:
-        await until(lambda: orchestrator.desk().trading, "trading")
-        restarted, placed_since = orchestrator.desk().state.slots[slot], places_for(world, slot)
+        await until(lambda: orchestrator.context().trading, "trading")
+        restarted, placed_since = orchestrator.context().state.slots[slot], places_for(world, slot)
         await world.executor.resolve(BTC, placed[0])
-        await until(lambda: not in_doubt(orchestrator.desk().state), "the resolution")
+        await until(lambda: not in_doubt(orchestrator.context().state), "the resolution")
 
     assert len(placed) == 1
     assert kept.status is SlotStatus.PENDING

@@ -66,11 +66,11 @@ async def test_an_update_gate_holds_the_log_and_passes_everything_else(world: Wo
 async def test_what_waits_for_the_loop_counts_as_busy(world: World) -> None:
     async with run_inside(world) as orchestrator:
         await orchestrator.until_seq(1)
-        desk = orchestrator.desk()
-        await until(lambda: not desk.busy and desk.inbox.empty, "rest")
+        context = orchestrator.context()
+        await until(lambda: not context.busy and context.events.empty, "rest")
 
-        at_rest = state_view(desk, [], executor_reachable=True, pricemon_reachable=True)
-        desk.inbox.put_tick()
-        waiting = state_view(desk, [], executor_reachable=True, pricemon_reachable=True)
+        at_rest = state_view(context, [], executor_reachable=True, pricemon_reachable=True)
+        context.events.put_tick()
+        waiting = state_view(context, [], executor_reachable=True, pricemon_reachable=True)
 
     assert (at_rest.busy, waiting.busy) == (False, True)

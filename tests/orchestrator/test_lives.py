@@ -44,7 +44,7 @@ async def trades(orchestrator: Running, symbol: str) -> None:
 
 async def goes_on(world: World, orchestrator: Running, symbol: str) -> None:
     """A new price makes it place."""
-    seq = orchestrator.desk(symbol).state.seq
+    seq = orchestrator.context(symbol).state.seq
     await world.prices.set_price(symbol, START + 900)
     await orchestrator.until_seq(seq + 1, symbol)
 
@@ -89,9 +89,9 @@ async def test_one_that_goes_in_the_middle_of_a_step_ends_alone_and_settles_it_o
         world.executor.refused = {}
         await trades(orchestrator, ETH)
         await goes_on(world, orchestrator, ETH)
-        desk = orchestrator.desk(ETH)
-        await until(lambda: set(world.opening(ETH)) == _openings(desk.state), "state and venue to agree")
-        assert desk.epoch == 2
+        context = orchestrator.context(ETH)
+        await until(lambda: set(world.opening(ETH)) == _openings(context.state), "state and venue to agree")
+        assert context.epoch == 2
 
     unfinished = world.query_workflows("SELECT workflow_uuid FROM workflow_status WHERE status = 'PENDING'")
     assert unfinished == []
@@ -106,13 +106,13 @@ async def test_a_step_that_waits_for_its_answer_is_abandoned_with_its_symbol_and
         world.executor.answering.clear()
         await world.prices.set_price(ETH, START + 900)
         await until(lambda: f"test/{ETH}/1/2" in world.executor.requests, "the step to be sent")
-        orchestrator.desk(ETH).stop(StopError("something of its own"))
+        orchestrator.context(ETH).stop(StopError("something of its own"))
         await refused(orchestrator, ETH, "something of its own")
         world.executor.answering.set()
         await trades(orchestrator, ETH)
         row = await orchestrator.client.explain(2, ETH)
         assert row.request_id == f"test/{ETH}/1/2"
-        assert _openings(orchestrator.desk(ETH).state) == set(world.opening(ETH))
+        assert _openings(orchestrator.context(ETH).state) == set(world.opening(ETH))
 
 
 async def test_a_grid_that_the_rules_refuse_is_refused_with_the_numbers_and_begins_once_they_fit(world: World) -> None:

@@ -42,4 +42,4 @@ async def test_a_fill_gets_its_counter_order_between_two_portions(world: World) 
 
         await eventually(whole, "the whole window")
         assert opened < WINDOW - 1, "it did not wait for all of the openings"
-        assert orchestrator.desk().state.totals.fills == 1
+        assert orchestrator.context().state.totals.fills == 1

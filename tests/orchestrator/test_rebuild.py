@@ -28,9 +28,9 @@ async def trade(world: World, orchestrator: Running) -> State:
     first, second, *_ = sorted(world.executor.orders(BTC), key=lambda order: -order.place.price)
     await world.executor.fill(BTC, first.place.client_order_id)
     await world.executor.fill(BTC, second.place.client_order_id, second.place.quantity / 2)
-    await until(lambda: orchestrator.desk().state.event_offset == len(market.log), "the fills")
-    await until(lambda: not orchestrator.desk().busy and orchestrator.desk().inbox.empty, "rest")
-    return orchestrator.desk().state
+    await until(lambda: orchestrator.context().state.event_offset == len(market.log), "the fills")
+    await until(lambda: not orchestrator.context().busy and orchestrator.context().events.empty, "rest")
+    return orchestrator.context().state
 
 
 def substance(state: State) -> object:
@@ -54,8 +54,10 @@ async def test_a_lost_state_comes_back_from_the_ledger(world: World) -> None:
     world.database.lose_state(world.folder)
 
     async with run_inside(world) as orchestrator:
-        await until(lambda: orchestrator.desk().price is not None and orchestrator.desk().inbox.empty, "the price")
-        state = orchestrator.desk().state
+        await until(
+            lambda: orchestrator.context().price is not None and orchestrator.context().events.empty, "the price"
+        )
+        state = orchestrator.context().state
         told = (await orchestrator.client.state()).state
         step = await orchestrator.client.explain(state.seq)
 
@@ -75,13 +77,13 @@ async def test_it_is_rebuilt_once_and_goes_on_from_there(world: World) -> None:
         await trade(world, orchestrator)
     world.database.lose_state(world.folder)
     async with run_inside(world) as orchestrator:
-        first = orchestrator.desk().state
+        first = orchestrator.context().state
         await world.prices.set_price(BTC, Decimal(61050))  # the window moves: cancels and placements
         await orchestrator.until_seq(first.seq + 1)
         moved = names(world)
         late = await orchestrator.client.state()
     async with run_inside(world) as orchestrator:
-        again = orchestrator.desk().state
+        again = orchestrator.context().state
 
     assert again.rebuilt == first.rebuilt
     assert again.seq >= late.state.seq
@@ -93,9 +95,9 @@ async def more(world: World, orchestrator: Running) -> State:
     market = world.executor.markets[BTC].venue
     for order in sorted(world.executor.orders(BTC, Role.OPENING), key=lambda order: -order.place.price)[:2]:
         await world.executor.fill(BTC, order.place.client_order_id)
-    await until(lambda: orchestrator.desk().state.event_offset == len(market.log), "the fills")
-    await until(lambda: not orchestrator.desk().busy and orchestrator.desk().inbox.empty, "rest")
-    return orchestrator.desk().state
+    await until(lambda: orchestrator.context().state.event_offset == len(market.log), "the fills")
+    await until(lambda: not orchestrator.context().busy and orchestrator.context().events.empty, "rest")
+    return orchestrator.context().state
 
 
 @pytest.mark.parametrize("lost", ["all of it", "a backup from before the floor", "a backup from after it"])
@@ -107,7 +109,7 @@ async def test_a_state_comes_back_from_the_checkpoint_where_the_log_before_it_wa
     restore = world.database.back_up(world.folder) if lost == "a backup from before the floor" else None
     async with run_inside(world) as orchestrator:
         acknowledged = await trade(world, orchestrator)
-        await acknowledge(orchestrator.desk())
+        await acknowledge(orchestrator.context())
     restore = world.database.back_up(world.folder) if lost == "a backup from after it" else restore
     async with run_inside(world) as orchestrator:
         before = await more(world, orchestrator)
@@ -121,14 +123,16 @@ async def test_a_state_comes_back_from_the_checkpoint_where_the_log_before_it_wa
         world.database = restore()
 
     async with run_inside(world) as orchestrator:
-        await until(lambda: orchestrator.desk().price is not None and orchestrator.desk().inbox.empty, "the price")
-        state = orchestrator.desk().state
+        await until(
+            lambda: orchestrator.context().price is not None and orchestrator.context().events.empty, "the price"
+        )
+        state = orchestrator.context().state
 
     assert substance(state) == substance(before)
     assert names(world) == placed
     assert state.rebuilt is not None
     async with run_inside(world) as orchestrator:
-        assert orchestrator.desk().state.rebuilt == state.rebuilt  # once
+        assert orchestrator.context().state.rebuilt == state.rebuilt  # once
 
 
 async def test_a_running_orchestrator_acknowledges_the_log(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,10 +142,10 @@ async def test_a_running_orchestrator_acknowledges_the_log(world: World, monkeyp
         state = await trade(world, orchestrator)
         await until(lambda: market.checkpoint is not None and market.checkpoint.seq == state.seq, "the acknowledgement")
         assert market.checkpoint is not None
-        assert state_from_proto(market.checkpoint) == orchestrator.desk().state
+        assert state_from_proto(market.checkpoint) == orchestrator.context().state
     market.floor_offset = state.event_offset  # news that its journal tells last are pruned too
     async with run_inside(world) as orchestrator:
-        assert orchestrator.desk().state.rebuilt is None
+        assert orchestrator.context().state.rebuilt is None
 
 
 async def test_a_state_from_a_backup_catches_up_with_the_ledger(world: World) -> None:
@@ -151,12 +155,12 @@ async def test_a_state_from_a_backup_catches_up_with_the_ledger(world: World) ->
     async with run_inside(world) as orchestrator:
         before = await trade(world, orchestrator)
         await orchestrator.client.stub.Pause(orchestrator.client.order())
-        before = orchestrator.desk().state
+        before = orchestrator.context().state
     placed = names(world)
     world.database = restore()
 
     async with run_inside(world) as orchestrator:
-        state = orchestrator.desk().state
+        state = orchestrator.context().state
 
     assert before.seq > old.seq
     assert substance(state) == substance(before)
@@ -179,7 +183,7 @@ async def test_a_backup_whose_epoch_is_above_the_fence_is_found_out_by_the_ledge
     world.executor.markets[BTC].fence = 1  # as far as the fence goes the backup may act
 
     async with run_inside(world) as orchestrator:
-        state = orchestrator.desk().state
+        state = orchestrator.context().state
 
     assert substance(state) == substance(before)
     assert names(world) == placed
@@ -202,7 +206,7 @@ async def test_a_state_whose_ledger_was_lost_keeps_what_it_knows(world: World) -
     lose_ledger(world)
 
     async with run_inside(world) as orchestrator:
-        state = orchestrator.desk().state
+        state = orchestrator.context().state
         await orchestrator.client.stub.Resume(orchestrator.client.order())
         await world.prices.set_price(BTC, Decimal(61050))
         await until(lambda: names(world) != placed, "a placement under the new ledger")
@@ -214,7 +218,7 @@ async def test_a_state_whose_ledger_was_lost_keeps_what_it_knows(world: World) -
     assert "the ledger was lost" in state.rebuilt.why
     assert state.rebuilt.lost == ()
     async with run_inside(world) as orchestrator:
-        assert orchestrator.desk().state.rebuilt == state.rebuilt  # once
+        assert orchestrator.context().state.rebuilt == state.rebuilt  # once
 
 
 async def test_where_both_were_lost_the_grid_comes_back_from_the_venue(world: World) -> None:
@@ -225,8 +229,10 @@ async def test_where_both_were_lost_the_grid_comes_back_from_the_venue(world: Wo
     lose_ledger(world)
 
     async with run_inside(world) as orchestrator:
-        await until(lambda: orchestrator.desk().price is not None and orchestrator.desk().inbox.empty, "the price")
-        state = orchestrator.desk().state
+        await until(
+            lambda: orchestrator.context().price is not None and orchestrator.context().events.empty, "the price"
+        )
+        state = orchestrator.context().state
 
     assert substance(state) == substance(before)
     assert names(world) == placed
@@ -248,7 +254,7 @@ async def test_a_ledger_from_a_backup_is_told_by_what_it_does_not_know(world: Wo
         market.log[-2:] = swapped
 
     async with run_inside(world) as orchestrator:
-        state = orchestrator.desk().state
+        state = orchestrator.context().state
 
     assert substance(state) == substance(before)
     assert names(world) == placed
@@ -270,7 +276,7 @@ async def test_a_ledger_that_ends_before_the_state_is_from_a_backup(world: World
 
     world.executor.adopt = adopt
     async with run_inside(world) as orchestrator:
-        state = orchestrator.desk().state
+        state = orchestrator.context().state
 
     assert substance(state) == substance(before)
     assert state.rebuilt is not None
@@ -281,13 +287,13 @@ async def test_a_grid_that_may_have_been_halted_comes_back_halted(world: World) 
     async with run_inside(world) as orchestrator:
         await trade(world, orchestrator)
         await orchestrator.client.stub.EnterSafeMode(orchestrator.client.order())
-        await until(lambda: orchestrator.desk().state.risk.mode is Mode.SAFE, "safe mode")
+        await until(lambda: orchestrator.context().state.risk.mode is Mode.SAFE, "safe mode")
     world.database.lose_state(world.folder)
 
     async with run_inside(world) as orchestrator:
-        state = orchestrator.desk().state
+        state = orchestrator.context().state
         await orchestrator.client.stub.ExitSafeMode(orchestrator.client.order())
-        await until(lambda: orchestrator.desk().state.risk.mode is Mode.RUNNING, "running")
+        await until(lambda: orchestrator.context().state.risk.mode is Mode.RUNNING, "running")
 
     assert state.risk.mode is Mode.SAFE
     assert "may have been halted" in state.risk.reason
@@ -333,8 +339,10 @@ async def test_one_that_dies_while_it_rebuilds_leaves_nothing_half_done(
     monkeypatch.delenv(CRASH)
 
     async with run_inside(world) as orchestrator:
-        await until(lambda: orchestrator.desk().price is not None and orchestrator.desk().inbox.empty, "the price")
-        state = orchestrator.desk().state
+        await until(
+            lambda: orchestrator.context().price is not None and orchestrator.context().events.empty, "the price"
+        )
+        state = orchestrator.context().state
 
     assert substance(state) == substance(before)
     assert names(world) == placed

@@ -40,7 +40,7 @@ async def test_explain_tells_what_a_step_saw_decided_sent_and_got_back(world: Wo
 async def test_the_journal_replays_to_the_very_state(world: World) -> None:
     world.prices.forget(BTC)
     async with run_inside(world) as orchestrator:
-        state = orchestrator.desk().state
+        state = orchestrator.context().state
         await world.prices.set_price(BTC, Decimal(60150))
         await orchestrator.until_seq(1)
         await world.executor.fill(BTC, world.opening()[0])
@@ -108,12 +108,12 @@ async def test_watch_state_tells_the_present_and_then_each_change(world: World) 
 async def test_a_slow_watcher_misses_what_lies_between_and_sees_the_newest(world: World) -> None:
     async with run_inside(world) as orchestrator:
         await orchestrator.until_seq(1)
-        pulse = orchestrator.desk().pulse
-        seen = pulse.count
+        changes = orchestrator.context().changes
+        seen = changes.count
         for price in range(60151, 60161):
             await world.prices.set_price(BTC, Decimal(price))
             await _until_heard(orchestrator, Decimal(price))
-        count = await asyncio.wait_for(pulse.after(seen), 30)
+        count = await asyncio.wait_for(changes.after(seen), 30)
 
     assert count >= seen + 10
 
@@ -170,7 +170,7 @@ async def test_retention_takes_finished_workflows_and_old_rows_and_never_the_new
         await orchestrator.until_seq(1)
         await world.prices.set_price(BTC, Decimal(60450))
         await orchestrator.until_seq(2)
-        store = orchestrator.desk().keeper.store
+        store = orchestrator.context().committed.store
         world.executor.answering.clear()
         await world.prices.set_price(BTC, Decimal(61050))
         await until(lambda: len(world.executor.requests) == 3, "a step in progress")
@@ -185,7 +185,7 @@ async def test_retention_takes_finished_workflows_and_old_rows_and_never_the_new
 
 
 async def _until_heard(orchestrator: Running, price: Decimal) -> None:
-    await until(lambda: orchestrator.desk().price == price, f"the price {price}")
+    await until(lambda: orchestrator.context().price == price, f"the price {price}")
 
 
 async def _next(stream: grpc.aio.UnaryStreamCall[Any, Any]) -> orchestrator_pb2.GetStateResponse:

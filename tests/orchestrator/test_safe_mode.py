@@ -34,7 +34,7 @@ async def test_a_price_jump_cancels_the_opening_orders_and_ends_in_safe_mode(jum
         await orchestrator.until_seq(1)
         await jumpy.prices.set_price(BTC, JUMPED)
         await orchestrator.client.until_mode(SAFE)
-        state = orchestrator.desk().state
+        state = orchestrator.context().state
         workflows = await orchestrator.client.workflows()
         halt = await orchestrator.client.finished(_only_halt(workflows).workflow_id)
 
@@ -61,7 +61,7 @@ async def test_a_jump_that_is_over_before_the_loop_looks_stops_the_grid_all_the_
         for price in (JUMPED, BACK):  # nothing of the loop runs between the two
             await orchestrator.service.engine.on_price_update(PriceHeard(BTC, price, age_ms=0))
         await orchestrator.client.until_mode(SAFE)
-        assert orchestrator.desk().state.risk.rule is Rule.PRICE_JUMP
+        assert orchestrator.context().state.risk.rule is Rule.PRICE_JUMP
 
 
 async def test_a_jump_during_a_step_stops_the_grid_after_it(jumpy: World) -> None:
@@ -69,14 +69,14 @@ async def test_a_jump_during_a_step_stops_the_grid_after_it(jumpy: World) -> Non
         await orchestrator.until_seq(1)
         jumpy.executor.answering.clear()
         await jumpy.executor.fill(BTC, jumpy.opening()[0])
-        await until(lambda: orchestrator.desk().busy, "a step that waits for the executor")
+        await until(lambda: orchestrator.context().busy, "a step that waits for the executor")
         for price in (JUMPED, BACK):
             await jumpy.prices.set_price(BTC, price)
-            await until(lambda price=price: orchestrator.desk().price == price, "the price to be heard")
-        assert orchestrator.desk().busy
+            await until(lambda price=price: orchestrator.context().price == price, "the price to be heard")
+        assert orchestrator.context().busy
         jumpy.executor.answering.set()
         await orchestrator.client.until_mode(SAFE)
-        assert orchestrator.desk().state.risk.rule is Rule.PRICE_JUMP
+        assert orchestrator.context().state.risk.rule is Rule.PRICE_JUMP
 
 
 async def test_a_jump_that_pricemon_passed_over_stops_the_grid(jumpy: World) -> None:
@@ -85,7 +85,7 @@ async def test_a_jump_that_pricemon_passed_over_stops_the_grid(jumpy: World) -> 
         heard = PriceHeard(BTC, BACK, age_ms=0, skipped=(JUMPED,), skipped_age_ms=200)
         await orchestrator.service.engine.on_price_update(heard)
         await orchestrator.client.until_mode(SAFE)
-        assert orchestrator.desk().state.risk.rule is Rule.PRICE_JUMP
+        assert orchestrator.context().state.risk.rule is Rule.PRICE_JUMP
 
 
 async def test_the_halt_raises_the_fence_above_all_that_was_decided_before(jumpy: World) -> None:
@@ -96,7 +96,7 @@ async def test_the_halt_raises_the_fence_above_all_that_was_decided_before(jumpy
         await orchestrator.client.until_mode(SAFE)
 
         assert jumpy.executor.markets[BTC].fence == before + 1
-        assert orchestrator.desk().epoch == before + 1
+        assert orchestrator.context().epoch == before + 1
 
 
 @pytest.mark.parametrize("hours", [0, 2])
@@ -105,22 +105,22 @@ async def test_a_move_while_nobody_looked_is_a_jump_only_after_a_downtime_shorte
 ) -> None:
     async with run_inside(jumpy) as orchestrator:
         await orchestrator.until_seq(1)
-        store = orchestrator.desk().keeper.store
+        store = orchestrator.context().committed.store
         await until(lambda: store.last_look() > 0, "a note of the look")
         store.note_look(store.last_look() - hours * 3_600_000)
     await jumpy.prices.set_price(BTC, JUMPED)
 
     async with run_inside(jumpy) as orchestrator:
-        await until(lambda: orchestrator.desk().state.last_price == JUMPED or not jumpy.opening(), "a first look")
+        await until(lambda: orchestrator.context().state.last_price == JUMPED or not jumpy.opening(), "a first look")
         if not hours:
             await orchestrator.client.until_mode(SAFE)
             return
-        assert orchestrator.desk().state.risk.mode is Mode.RUNNING
-        steps = [row.plan.trigger for row in orchestrator.desk().keeper.last_steps(10)]
+        assert orchestrator.context().state.risk.mode is Mode.RUNNING
+        steps = [row.plan.trigger for row in orchestrator.context().committed.last_steps(10)]
         assert [step.looked_until_ms > 0 for step in steps if isinstance(step, ConditionsSeen)] == [True]
         await jumpy.prices.set_price(BTC, BACK)  # and what it sees itself is a jump as ever
         await orchestrator.client.until_mode(SAFE)
-        assert orchestrator.desk().state.risk.rule is Rule.PRICE_JUMP
+        assert orchestrator.context().state.risk.rule is Rule.PRICE_JUMP
 
 
 async def test_closing_orders_stay_in_safe_mode_and_their_fills_are_counted(jumpy: World) -> None:
@@ -132,7 +132,7 @@ async def test_closing_orders_stay_in_safe_mode_and_their_fills_are_counted(jump
         await orchestrator.client.until_mode(SAFE)
         assert len(jumpy.closing()) == 1
         await jumpy.executor.fill(BTC, jumpy.closing()[0])
-        await until(lambda: orchestrator.desk().state.totals.rounds == 1, "the round")
+        await until(lambda: orchestrator.context().state.totals.rounds == 1, "the round")
 
     assert jumpy.opening() == []
 
@@ -143,7 +143,7 @@ async def test_with_prices_silent_a_tick_alone_notices_and_fresh_prices_alone_en
         await orchestrator.until_seq(1)
         world.prices.alive = False
         await orchestrator.client.until_mode(SAFE)
-        assert orchestrator.desk().state.risk.rule is Rule.STALE_PRICE
+        assert orchestrator.context().state.risk.rule is Rule.STALE_PRICE
         assert world.opening() == []
         world.prices.alive = True
         await orchestrator.client.until_mode(RUNNING)
@@ -156,9 +156,9 @@ async def test_an_unknown_opening_order_keeps_the_halt_open_until_its_fate_is_kn
         await orchestrator.until_seq(1)
         name = jumpy.executor.markets[BTC].venue.unresolved()[0]
         await jumpy.prices.set_price(BTC, JUMPED)
-        await until(lambda: orchestrator.desk().state.risk.mode is Mode.ENTERING, "the halt to begin")
+        await until(lambda: orchestrator.context().state.risk.mode is Mode.ENTERING, "the halt to begin")
         await until(lambda: len(set(jumpy.opening()) - {name}) == 0, "the known orders to be cancelled")
-        assert orchestrator.desk().state.risk.mode is Mode.ENTERING
+        assert orchestrator.context().state.risk.mode is Mode.ENTERING
         await jumpy.executor.resolve(BTC, name)
         await orchestrator.client.until_mode(SAFE)
 
@@ -201,7 +201,7 @@ async def test_an_operator_who_halts_during_a_halt_takes_it_over_so_that_it_does
         await orchestrator.client.until_mode(SAFE)
         workflows = await orchestrator.client.workflows()
 
-    risk = orchestrator.desk().state.risk
+    risk = orchestrator.context().state.risk
     assert (risk.rule, risk.reason, risk.clears_itself) == (Rule.OPERATOR, "stay there", False)
     assert [workflow.name for workflow in workflows].count("enter_safe_mode") == 1
 
@@ -228,7 +228,7 @@ async def test_a_pause_sends_nothing_new_and_a_resume_goes_on(world: World) -> N
         assert (await client.stub.Pause(order)).mode == models_pb2.MODE_PAUSED
         requests = len(world.executor.requests)
         await world.prices.set_price(BTC, Decimal(61050))
-        await until(lambda: orchestrator.desk().price == Decimal(61050), "the price to be heard")
+        await until(lambda: orchestrator.context().price == Decimal(61050), "the price to be heard")
         assert len(world.executor.requests) == requests
         assert (await client.stub.Resume(client.order())).mode == RUNNING
         await until(lambda: len(world.executor.requests) > requests, "the grid to follow the price")
@@ -279,12 +279,12 @@ async def test_killed_between_the_halts_record_and_its_first_step_it_halts_all_t
     world.executor.answering.clear()
     async with spawn(world) as first:
         await until(lambda: len(world.opening()) == 3, "a step that waits for its answer", 20)
-        halting = asyncio.ensure_future(first.client.stub.EnterSafeMode(first.client.order("halt")))
+        safe_mode = asyncio.ensure_future(first.client.stub.EnterSafeMode(first.client.order("halt")))
         await eventually(lambda: _recorded(first.client, "ops/halt"), "the record")
         assert await first.client.mode() == RUNNING
         await first.kill()
         with contextlib.suppress(grpc.aio.AioRpcError):
-            await halting
+            await safe_mode
     world.executor.answering.set()
 
     async with spawn(world) as second:
@@ -360,6 +360,6 @@ async def test_a_halt_that_lost_its_outcome_is_not_carried_out_again_after_its_l
         await orchestrator.client.finished("ops/halt")
         assert await orchestrator.client.mode() == RUNNING
         assert len(jumpy.opening()) == 3
-        assert not orchestrator.desk().halts, "the next halt must not be taken for this one"
+        assert not orchestrator.context().halts, "the next halt must not be taken for this one"
         await jumpy.prices.set_price(BTC, JUMPED)
         await orchestrator.client.until_mode(SAFE)

@@ -38,7 +38,7 @@ async def test_a_start_takes_over_with_a_new_epoch_and_fences_the_old_one(world:
         await first.until_seq(1)
         assert world.executor.markets[BTC].fence == 1
     async with run_inside(world) as second:
-        assert second.desk().epoch == 2
+        assert second.context().epoch == 2
         assert world.executor.markets[BTC].fence == 2
 
 
@@ -46,8 +46,8 @@ async def test_a_restart_goes_on_with_the_same_orders(world: World) -> None:
     async with run_inside(world) as first:
         before = await first.until_seq(1)
     async with run_inside(world) as second:
-        await until(lambda: second.desk().price is not None and second.desk().inbox.empty, "the price")
-        state = second.desk().state
+        await until(lambda: second.context().price is not None and second.context().events.empty, "the price")
+        state = second.context().state
 
     assert state.slots == before.slots
     assert len(world.executor.all_orders(BTC)) == 3
@@ -127,7 +127,7 @@ async def test_an_order_that_only_the_state_has_stays_there(world: World) -> Non
     name = world.opening()[0]
     hidden = world.executor.markets[BTC].venue.orders.pop(name)
     async with run_inside(world) as orchestrator:
-        state = orchestrator.desk().state
+        state = orchestrator.context().state
         world.executor.markets[BTC].venue.orders[name] = hidden
 
     assert name in {slot.order.client_order_id for slot in state.slots.values() if slot.order}
@@ -150,10 +150,10 @@ async def test_the_geometry_may_change_while_nothing_is_open(world: World) -> No
         await orchestrator.until_seq(1)
         await orchestrator.client.stub.EnterSafeMode(orchestrator.client.order())
         await until(lambda: not world.opening(), "nothing to be open")
-        await until(lambda: all(s.order is None for s in orchestrator.desk().state.slots.values()), "free slots")
+        await until(lambda: all(s.order is None for s in orchestrator.context().state.slots.values()), "free slots")
     world.grid_options["interval"] = '"600"'
     async with run_inside(world) as orchestrator:
-        assert "interval=600" in orchestrator.desk().state.grid
+        assert "interval=600" in orchestrator.context().state.grid
 
 
 async def test_a_grid_that_loses_money_is_refused_with_the_numbers(world: World) -> None:
@@ -264,7 +264,7 @@ async def test_a_request_is_settled_from_the_ledger_whatever_its_workflows_statu
     world.query_workflows(f"UPDATE workflow_status SET status = '{status}'")
 
     async with run_inside(world) as orchestrator:
-        state = orchestrator.desk().state
+        state = orchestrator.context().state
 
     assert state.seq == 1
     assert {slot.order.client_order_id for slot in state.slots.values() if slot.order} == set(world.opening())
@@ -286,7 +286,7 @@ async def test_a_plan_that_one_without_its_lease_put_on_record_hides_none_that_w
     _put_on_record_late(world, seq=taken)
 
     async with run_inside(world) as orchestrator:
-        state = orchestrator.desk().state
+        state = orchestrator.context().state
 
     assert state.seq >= 2
     assert world.query_state("SELECT request_id FROM trading_steps WHERE seq = 2") == [("test/BTC/USDT/2/2",)]
@@ -302,7 +302,7 @@ async def test_a_late_call_of_one_without_its_lease_does_not_stop_the_start(worl
     world.executor.requests["late"] = Request(99, "test/BTC/USDT/0/2", BTC, 0, (place,), [fenced])
 
     async with run_inside(world) as orchestrator:
-        assert orchestrator.desk().trading
+        assert orchestrator.context().trading
 
 
 def _put_on_record_late(world: World, *, seq: int) -> None:

@@ -62,14 +62,14 @@ async def test_a_workflow_forked_from_before_the_retention_is_refused_and_sends_
         await world.prices.set_price(BTC, Decimal(60450))
         await orchestrator.until_seq(2)
         calls = world.executor.requests["test/BTC/USDT/1/1"].calls
-        await asyncio.to_thread(orchestrator.desk().keeper.store.prune, 2**42)
+        await asyncio.to_thread(orchestrator.context().committed.store.prune, 2**42)
         await _fork(world, "test/BTC/USDT/1/1", "forked")
 
         async def refused() -> bool:
             return (await orchestrator.client.workflow("forked")).status == "ERROR"
 
         await eventually(refused, "the refusal")
-        state = orchestrator.desk().state
+        state = orchestrator.context().state
 
     assert world.executor.requests["test/BTC/USDT/1/1"].calls == calls
     assert state.seq == 2
@@ -84,7 +84,7 @@ async def test_a_forked_workflow_of_a_step_that_is_in_the_journal_changes_nothin
             return (await orchestrator.client.workflow("forked")).status == "SUCCESS"
 
         await eventually(done, "the repetition")
-        assert orchestrator.desk().state == before
+        assert orchestrator.context().state == before
 
     assert world.executor.requests["test/BTC/USDT/1/1"].calls == 1
     assert world.query_state("SELECT count(*) FROM trading_steps") == [(1,)]
@@ -94,26 +94,26 @@ async def test_the_inbox_gives_commands_first_then_updates_then_a_tick_then_the_
     async with run_inside(world) as orchestrator:
         await orchestrator.until_seq(1)
         await world.executor.fill(BTC, world.opening()[0])
-        await until(lambda: orchestrator.desk().state.event_offset == 2, "updates to copy")
+        await until(lambda: orchestrator.context().state.event_offset == 2, "updates to copy")
     (first, second) = world.executor.markets[BTC].venue.log
-    inbox = EventQueue(max_updates=1)
+    events = EventQueue(max_updates=1)
 
     async def command() -> None:
         return None
 
-    inbox.put_price(Decimal(1), 10)
-    inbox.put_price(Decimal(2), 11)
-    inbox.put_tick()
-    inbox.put_tick()
-    await inbox.put_update(first)
-    await inbox.put_update(second)
-    inbox.put_command(command)
-    taken = [await inbox.take() for _ in range(5)]
+    events.put_price(Decimal(1), 10)
+    events.put_price(Decimal(2), 11)
+    events.put_tick()
+    events.put_tick()
+    await events.put_update(first)
+    await events.put_update(second)
+    events.put_command(command)
+    taken = [await events.take() for _ in range(5)]
 
     assert taken[:3] == [command, (first,), (second,)]
     assert isinstance(taken[3], TickDue)
     assert taken[4] == PriceDue(11, Decimal(2), passed=(Decimal(1),), since_ms=10)
-    assert inbox.empty
+    assert events.empty
 
 
 async def _fork(world: World, workflow_id: str, new_id: str) -> None:

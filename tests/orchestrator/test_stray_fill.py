@@ -16,13 +16,13 @@ async def test_a_stray_fill_is_closed_and_halts_the_grid_until_an_operator_relea
         await world.executor.resolve(BTC, name)  # as a word of NEVER_PLACED does
         await world.executor.fill(BTC, name)
         await orchestrator.client.until_mode(models_pb2.MODE_SAFE)
-        halted = orchestrator.desk().state
+        halted = orchestrator.context().state
     async with run_inside(world) as orchestrator:
-        await until(lambda: orchestrator.desk().trading, "trading")
-        restarted = orchestrator.desk().state
+        await until(lambda: orchestrator.context().trading, "trading")
+        restarted = orchestrator.context().state
         await orchestrator.client.stub.ExitSafeMode(orchestrator.client.order())
         await until(lambda: len(world.opening()) > 0, "the grid to open again")
-        released = orchestrator.desk().state
+        released = orchestrator.context().state
 
     assert (halted.risk.rule, halted.risk.clears_itself) == (Rule.STRAY_FILL, False)
     assert name in halted.risk.reason

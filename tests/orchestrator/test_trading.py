@@ -47,8 +47,8 @@ async def test_a_round_ends_with_a_profit_after_fees(world: World) -> None:
         await world.executor.fill(BTC, max(world.opening(), key=_level))
         await until(lambda: len(world.closing()) == 1, "a closing order")
         await world.executor.fill(BTC, world.closing()[0])
-        await until(lambda: orchestrator.desk().state.totals.rounds == 1, "a round")
-        state = orchestrator.desk().state
+        await until(lambda: orchestrator.context().state.totals.rounds == 1, "a round")
+        state = orchestrator.context().state
 
     assert state.totals.realised_pnl > 0
     assert state.totals.fills == 2
@@ -60,7 +60,7 @@ async def test_a_price_in_the_quiet_band_costs_no_step_and_no_row(world: World) 
         loop = orchestrator.service.engine.teams[BTC].loop
         await until(lambda: loop.quiet_band is not None, "a tick to find the band")
         await world.prices.set_price(BTC, Decimal(60155))  # the same cell as the start's
-        await until(lambda: orchestrator.desk().price == Decimal(60155), "the price to be heard")
+        await until(lambda: orchestrator.context().price == Decimal(60155), "the price to be heard")
         band = loop.quiet_band
         workflows = await orchestrator.client.workflows()
         explained = (await orchestrator.client.state()).last_steps
@@ -76,12 +76,12 @@ async def test_the_newest_price_replaces_those_that_came_during_a_step(world: Wo
         await orchestrator.until_seq(1)
         world.executor.answering.clear()
         await world.prices.set_price(BTC, Decimal(60450))
-        await until(lambda: orchestrator.desk().busy and len(world.executor.requests) == 2, "a step that waits")
+        await until(lambda: orchestrator.context().busy and len(world.executor.requests) == 2, "a step that waits")
         for price in (Decimal(61050), Decimal(61650), Decimal(62250)):
             await world.prices.set_price(BTC, price)
-        await until(lambda: orchestrator.desk().price == Decimal(62250), "the last price to be heard")
+        await until(lambda: orchestrator.context().price == Decimal(62250), "the last price to be heard")
         world.executor.answering.set()
-        await until(lambda: orchestrator.desk().state.last_price == Decimal(62250), "the last price's step")
+        await until(lambda: orchestrator.context().state.last_price == Decimal(62250), "the last price's step")
         explained = (await orchestrator.client.state()).last_steps
 
     prices = [step.plan.trigger.price_change.price for step in explained if step.plan.trigger.HasField("price_change")]
@@ -98,7 +98,7 @@ async def test_order_updates_go_before_a_price_and_in_one_batch(world: World) ->
         await world.prices.set_price(BTC, Decimal(60750))
         for name in world.opening()[:2]:
             await world.executor.fill(BTC, name)
-        await until(lambda: orchestrator.desk().inbox.waiting_updates == 4, "the updates to wait")
+        await until(lambda: orchestrator.context().events.waiting_updates == 4, "the updates to wait")
         world.executor.answering.set()
         await orchestrator.until_seq(3)
         third = await orchestrator.client.explain(3)
@@ -125,8 +125,8 @@ async def test_an_unknown_order_keeps_its_slot_until_the_log_tells(world: World)
         assert doubtful[0].order is not None
         name = doubtful[0].order.client_order_id
         await world.executor.resolve(BTC, name)
-        await until(lambda: orchestrator.desk().state.event_offset == 1, "the resolution")
-        await until(lambda: orchestrator.desk().state.slots[doubtful[0].key].status is SlotStatus.LOCKED, "an order")
+        await until(lambda: orchestrator.context().state.event_offset == 1, "the resolution")
+        await until(lambda: orchestrator.context().state.slots[doubtful[0].key].status is SlotStatus.LOCKED, "an order")
 
     assert len(doubtful) == 1
     assert doubtful[0].order.status is OrderStatus.UNKNOWN
@@ -152,11 +152,11 @@ async def test_several_symbols_trade_in_one_process_each_on_its_own(world: World
 async def test_a_heartbeat_keeps_the_price_current_and_is_no_trigger(world: World) -> None:
     async with run_inside(world) as orchestrator:
         await orchestrator.until_seq(1)
-        desk = orchestrator.desk()
-        before = desk.proved_steady_ms
-        await until(lambda: desk.proved_steady_ms > before, "a heartbeat")
+        context = orchestrator.context()
+        before = context.proved_steady_ms
+        await until(lambda: context.proved_steady_ms > before, "a heartbeat")
 
-    assert orchestrator.desk().state.seq == 1
+    assert orchestrator.context().state.seq == 1
 
 
 async def test_a_price_that_is_too_old_is_noted_and_is_no_trigger(world: World) -> None:
@@ -166,9 +166,9 @@ async def test_a_price_that_is_too_old_is_noted_and_is_no_trigger(world: World) 
         old = PriceHeard(BTC, Decimal(61000), age_ms=10_001)
         await orchestrator.service.engine.on_price_update(old)
 
-        assert orchestrator.desk().price == Decimal(61000)
-        assert not orchestrator.desk().busy
-        assert orchestrator.desk().inbox.empty
+        assert orchestrator.context().price == Decimal(61000)
+        assert not orchestrator.context().busy
+        assert orchestrator.context().events.empty
 
         await orchestrator.service.engine.on_price_update(replace(old, age_ms=0, price=Decimal(60450)))
         await orchestrator.until_seq(2)

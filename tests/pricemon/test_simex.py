@@ -58,19 +58,19 @@ async def start_simex(folder: Path, address: str = "127.0.0.1:0") -> House:
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    house = await start_simex(tmp_path)
-    yield house
-    if house.process.returncode is None:
-        await house.kill()
+async def deployment(tmp_path: Path) -> AsyncIterator[House]:
+    deployment = await start_simex(tmp_path)
+    yield deployment
+    if deployment.process.returncode is None:
+        await deployment.kill()
 
 
 @pytest.fixture
-async def pricemon(house: House) -> AsyncIterator[str]:
+async def pricemon(deployment: House) -> AsyncIterator[str]:
     """The address of a pricemon process that watches the simex."""
-    config = house.folder / "grid.toml"
+    config = deployment.folder / "grid.toml"
     config.write_text(
-        f'[venue]\nexchange = "binance"\nbase_url = "http://{house.address}"\n'
+        f'[venue]\nexchange = "binance"\nbase_url = "http://{deployment.address}"\n'
         f'[pricemon]\naddress = "127.0.0.1:0"\nheartbeat_ms = 50\nstale_after_ms = 300\npoll_ms = 100\n'
         f'reconnect_first_ms = 50\nreconnect_most_ms = 500\n[[grids]]\nsymbol = "{BTC}"\n'
     )
@@ -85,7 +85,7 @@ async def pricemon(house: House) -> AsyncIterator[str]:
     assert process.returncode == 0
 
 
-async def test_prices_follow_simex_through_its_death_and_return(house: House, pricemon: str) -> None:
+async def test_prices_follow_simex_through_its_death_and_return(deployment: House, pricemon: str) -> None:
     latest: list[models_pb2.PriceChange] = []
 
     async def listen() -> None:
@@ -98,17 +98,17 @@ async def test_prices_follow_simex_through_its_death_and_return(house: House, pr
         await until(lambda: bool(latest) and Decimal(latest[-1].price) == Decimal(price), f"the price {price}", 20)
 
     listening = asyncio.create_task(listen())
-    await house.trade("60100")
+    await deployment.trade("60100")
     await tells("60100")
-    await house.trade("60200.5")
+    await deployment.trade("60200.5")
     await tells("60200.5")
 
-    await house.kill()
+    await deployment.kill()
     await until(lambda: latest[-1].age_ms > 1_000, "an age of a second")
     assert latest[-1].heartbeat
     assert Decimal(latest[-1].price) == Decimal("60200.5")
 
-    again = await start_simex(house.folder, house.address)
+    again = await start_simex(deployment.folder, deployment.address)
     await until(lambda: latest[-1].age_ms < 500, "a price that is current again", 20)
     await again.trade("59900")
     await tells("59900")

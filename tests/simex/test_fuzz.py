@@ -155,21 +155,21 @@ def _signature(text: str) -> str:
 @contextmanager
 def open_house(folder: Path) -> Iterator[House]:
     """With a few orders in it, of which one has traded."""
-    house = House(folder)
+    deployment = House(folder)
     try:
         for price in ("59000", "58000", "60010"):
-            assert house.signed("POST", "order", **kept(GOOD, NEEDED["POST order"]) | {"price": price})[0] == 200
-        assert house.signed("POST", "orderList/oto", **kept(GOOD, NEEDED["POST orderList/oto"]))[0] == 200
-        house.last = house.state()
-        yield house
+            assert deployment.signed("POST", "order", **kept(GOOD, NEEDED["POST order"]) | {"price": price})[0] == 200
+        assert deployment.signed("POST", "orderList/oto", **kept(GOOD, NEEDED["POST orderList/oto"]))[0] == 200
+        deployment.last = deployment.state()
+        yield deployment
     finally:
-        house.close()
+        deployment.close()
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    with open_house(tmp_path) as house:
-        yield house
+def deployment(tmp_path: Path) -> Iterator[House]:
+    with open_house(tmp_path) as deployment:
+        yield deployment
 
 
 def kept(values: dict[str, str], names: str) -> dict[str, str]:
@@ -235,7 +235,7 @@ def requests_to(endpoint: Endpoint) -> st.SearchStrategy[Sent]:
     )
 
 
-def send(house: House, sent: Sent) -> tuple[int, Any]:
+def send(deployment: House, sent: Sent) -> tuple[int, Any]:
     pairs = [[quote(each, "", errors="replace") for each in pair] for pair in sent.params.items()]
     text = "&".join("=".join(pair) for pair in pairs) + sent.tail
     key: dict[str, bytes] = {}
@@ -245,8 +245,10 @@ def send(house: House, sent: Sent) -> tuple[int, Any]:
     target = f"/api/v3/{sent.path}"
     visible = quote(text, "".join(map(chr, range(33, 127))), errors="surrogateescape")
     if sent.in_body or len(visible) > LONGEST_URL:
-        return house.ask(sent.method, target, text.encode("utf-8", "surrogateescape"), Content_Type=sent.content, **key)
-    return house.ask(sent.method, f"{target}?{visible}", **key)
+        return deployment.ask(
+            sent.method, target, text.encode("utf-8", "surrogateescape"), Content_Type=sent.content, **key
+        )
+    return deployment.ask(sent.method, f"{target}?{visible}", **key)
 
 
 def check_refusal(body: Any) -> None:
@@ -257,20 +259,20 @@ def check_refusal(body: Any) -> None:
     assert body["msg"], body
 
 
-def check_request(house: House, sent: Sent) -> None:
-    status, body = send(house, sent)
+def check_request(deployment: House, sent: Sent) -> None:
+    status, body = send(deployment, sent)
     assert status < 500, (status, body)
     if status != 200:
         check_refusal(body)
-    check_book(house, may_change=status in {200, 409} and sent.method != "GET")
+    check_book(deployment, may_change=status in {200, 409} and sent.method != "GET")
 
 
-def check_book(house: House, *, may_change: bool) -> None:
-    if may_change and len(house.signed("GET", "openOrders")[1]) > 20:  # else every example is slower than the last
-        assert house.signed("DELETE", "openOrders", symbol="BTCUSDT")[0] == 200
-    state = house.state()
-    assert may_change or state == house.last, "a refusal has changed the book"
-    house.last = state
+def check_book(deployment: House, *, may_change: bool) -> None:
+    if may_change and len(deployment.signed("GET", "openOrders")[1]) > 20:  # else every example is slower than the last
+        assert deployment.signed("DELETE", "openOrders", symbol="BTCUSDT")[0] == 200
+    state = deployment.state()
+    assert may_change or state == deployment.last, "a refusal has changed the book"
+    deployment.last = state
 
 
 @dataclass(frozen=True)
@@ -313,9 +315,9 @@ def _as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
 
 
-def check_message(house: House, said: Said) -> None:
+def check_message(deployment: House, said: Said) -> None:
     message = said.spoken()
-    answers = house.wait(_converse(house, "ws-api/v3", [message, '{"id":"pong","method":"ping"}'], "pong"))
+    answers = deployment.wait(_converse(deployment, "ws-api/v3", [message, '{"id":"pong","method":"ping"}'], "pong"))
     *mine, pong = answers
     assert pong["status"] == 200
     assert len(mine) == (0 if isinstance(message, bytes) else 1), answers
@@ -323,13 +325,13 @@ def check_message(house: House, said: Said) -> None:
         assert answer["status"] < 500, answer
         if answer["status"] != 200:
             check_refusal(answer["error"])
-    check_book(house, may_change=any(answer["status"] in {200, 409} for answer in mine))
+    check_book(deployment, may_change=any(answer["status"] in {200, 409} for answer in mine))
 
 
-async def _converse(house: House, path: str, messages: list[str | bytes], last: str) -> list[Any]:
+async def _converse(deployment: House, path: str, messages: list[str | bytes], last: str) -> list[Any]:
     """What comes back for the messages, up to the answer whose id is the last one's."""
     answers: list[Any] = []
-    async with house.session.ws_connect(f"{house.address.geturl()}/{path}") as connection:
+    async with deployment.session.ws_connect(f"{deployment.address.geturl()}/{path}") as connection:
         for message in messages:
             await (connection.send_bytes(message) if isinstance(message, bytes) else connection.send_str(message))
         while not answers or answers[-1].get("id") != last:
@@ -360,11 +362,13 @@ def requests_for_streams() -> st.SearchStrategy[str]:
     return mostly(shape, st.text(max_size=9) | st.integers(1, 50_000).map(lambda depth: "[" * depth))
 
 
-def check_request_for_a_stream(house: House, text: str) -> None:
-    first, *_, last = house.wait(_converse(house, "ws", [text, '{"method":"LIST_SUBSCRIPTIONS","id":"last"}'], "last"))
+def check_request_for_a_stream(deployment: House, text: str) -> None:
+    first, *_, last = deployment.wait(
+        _converse(deployment, "ws", [text, '{"method":"LIST_SUBSCRIPTIONS","id":"last"}'], "last")
+    )
     assert "result" in first or {"code", "msg"} == first["error"].keys(), first
     assert isinstance(last["result"], list)
-    check_book(house, may_change=False)
+    check_book(deployment, may_change=False)
 
 
 def explore(check: Callable[[House, T], None], folder: Path, kinds: list[st.SearchStrategy[T]]) -> None:
@@ -373,15 +377,15 @@ def explore(check: Callable[[House, T], None], folder: Path, kinds: list[st.Sear
     ends = time.monotonic() + 60 * minutes / 2  # the other half is the other test's
     while True:
         print(f"fuzzing with seed {number}", flush=True)  # noqa: T201  # what plays a failure again
-        with open_house(folder / str(number)) as house:
+        with open_house(folder / str(number)) as deployment:
             for kind in kinds:
-                _try(check, house, kind, number)
+                _try(check, deployment, kind, number)
         number += 1
         if time.monotonic() >= ends:
             return
 
 
-def _try(check: Callable[[House, T], None], house: House, kind: st.SearchStrategy[T], number: int) -> None:
+def _try(check: Callable[[House, T], None], deployment: House, kind: st.SearchStrategy[T], number: int) -> None:
     phases = (Phase.generate, Phase.shrink)
 
     @seed(number)
@@ -390,7 +394,7 @@ def _try(check: Callable[[House, T], None], house: House, kind: st.SearchStrateg
     )
     @given(sent=kind)
     def run(sent: T) -> None:
-        check(house, sent)
+        check(deployment, sent)
 
     run()
 
@@ -409,13 +413,13 @@ def test_every_message_to_the_public_streams_is_answered_and_the_stream_goes_on(
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
-def test_what_the_nonsense_is_made_of_is_answered(house: House, endpoint: Endpoint) -> None:
+def test_what_the_nonsense_is_made_of_is_answered(deployment: House, endpoint: Endpoint) -> None:
     sent = Sent(endpoint, endpoint.method, endpoint.path, good(endpoint))
-    assert send(house, sent)[0] == 200
+    assert send(deployment, sent)[0] == 200
 
 
-def test_a_body_that_is_too_large_is_refused_in_shape(house: House) -> None:
-    status, body = house.ask("POST", "/api/v3/order", b"x" * 2_000_000, Content_Type=FORM)
+def test_a_body_that_is_too_large_is_refused_in_shape(deployment: House) -> None:
+    status, body = deployment.ask("POST", "/api/v3/order", b"x" * 2_000_000, Content_Type=FORM)
     assert status == 413
     check_refusal(body)
 
@@ -430,37 +434,37 @@ def test_a_body_that_is_too_large_is_refused_in_shape(house: House) -> None:
     ],
     ids=["no gzip", "no key", "no form", "chunks"],
 )
-def test_a_strange_request_is_refused_in_shape(house: House, rest: bytes) -> None:
+def test_a_strange_request_is_refused_in_shape(deployment: House, rest: bytes) -> None:
     head = b"POST /api/v3/order HTTP/1.1\r\nHost: simex\r\nConnection: close\r\n"
-    status, body = house.raw("POST", head + rest)
+    status, body = deployment.raw("POST", head + rest)
     assert 400 <= status < 500
     check_refusal(body)
 
 
 @pytest.mark.parametrize("path", ["nowhere", "api/v3", "api/v4/order", "ws"])
-def test_what_is_not_there_is_refused_in_shape(house: House, path: str) -> None:
-    status, body = house.ask("POST", f"/{path}")
+def test_what_is_not_there_is_refused_in_shape(deployment: House, path: str) -> None:
+    status, body = deployment.ask("POST", f"/{path}")
     assert status in {404, 405}
     check_refusal(body)
 
 
-def test_a_message_that_is_too_large_costs_its_sender_the_socket_and_nobody_else(house: House) -> None:
+def test_a_message_that_is_too_large_costs_its_sender_the_socket_and_nobody_else(deployment: House) -> None:
     async def shout() -> bool:
-        async with house.session.ws_connect(f"{house.address.geturl()}/ws-api/v3") as connection:
+        async with deployment.session.ws_connect(f"{deployment.address.geturl()}/ws-api/v3") as connection:
             with suppress(ConnectionError):  # it may be closed before all is said
                 await connection.send_str("x" * 5_000_000)
             return (await connection.receive(SECONDS)).type in {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED}
 
-    before = house.state()
-    assert house.wait(shout())
-    assert house.state() == before
+    before = deployment.state()
+    assert deployment.wait(shout())
+    assert deployment.state() == before
 
 
-def test_what_is_no_http_is_not_answered_with_the_book(house: House) -> None:
-    before = house.state()
+def test_what_is_no_http_is_not_answered_with_the_book(deployment: House) -> None:
+    before = deployment.state()
     for garbage in (b"\x16\x03\x01\x02", b"GET\r\n\r\n", b"POST / HTTP/9.9\r\nContent-Length: -1\r\n\r\n"):
-        with house.connected() as connection:
+        with deployment.connected() as connection:
             connection.sendall(garbage)
             connection.shutdown(socket.SHUT_WR)
             connection.recv(1024)
-    assert house.state() == before
+    assert deployment.state() == before

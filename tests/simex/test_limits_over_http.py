@@ -65,14 +65,14 @@ async def open_house(tmp_path: Path, sign: Callable[..., str]) -> AsyncIterator[
 
 
 async def test_every_answer_tells_the_weight_and_those_of_orders_their_count(open_house: Callable[..., Any]) -> None:
-    house = await open_house()
-    await house.get("exchangeInfo")
-    reply = await house.get("depth?symbol=BTCUSDT&limit=500")
+    deployment = await open_house()
+    await deployment.get("exchangeInfo")
+    reply = await deployment.get("depth?symbol=BTCUSDT&limit=500")
     assert reply.headers["X-MBX-USED-WEIGHT-1M"] == reply.headers["X-MBX-USED-WEIGHT"] == "45"
     assert not [name for name in reply.headers if "ORDER-COUNT" in name]
-    nonsense = await house.get("depth")
+    nonsense = await deployment.get("depth")
     assert (nonsense.status, nonsense.headers["X-MBX-USED-WEIGHT-1M"]) == (400, "50")
-    placed = await house.order()
+    placed = await deployment.order()
     counts = {name: value for name, value in placed.headers.items() if name.startswith("X-MBX")}
     assert counts == {
         "X-MBX-ORDER-COUNT-10S": "1", "X-MBX-ORDER-COUNT-1D": "1",
@@ -81,58 +81,58 @@ async def test_every_answer_tells_the_weight_and_those_of_orders_their_count(ope
 
 
 async def test_who_asks_too_much_is_told_to_wait_then_banned_then_let_in_again(open_house: Callable[..., Any]) -> None:
-    house = await open_house(request_weight=20, ban_after=1)
-    house.clock.now_ms += 45_500
-    assert (await house.get("exchangeInfo")).status == 200
-    told = await house.get("ping")
+    deployment = await open_house(request_weight=20, ban_after=1)
+    deployment.clock.now_ms += 45_500
+    assert (await deployment.get("exchangeInfo")).status == 200
+    told = await deployment.get("ping")
     assert (told.status, told.headers["Retry-After"], (await told.json())["code"]) == (429, "15", -1003)
-    banned = await house.get("ping")
-    until_ms = house.clock.now_ms + 120_000
+    banned = await deployment.get("ping")
+    until_ms = deployment.clock.now_ms + 120_000
     assert (banned.status, banned.headers["Retry-After"]) == (418, "120")
     sentence = f"Way too much request weight used; IP banned until {until_ms}. Please use WebSocket Streams for live"
     assert await banned.json() == {"code": -1003, "msg": f"{sentence} updates to avoid bans."}
-    house.clock.now_ms = until_ms - 1
-    assert (await house.order()).status == 418
-    assert not (await house.simex.truth()).orders, "who is banned places nothing"
-    house.clock.now_ms = until_ms
-    assert (await house.get("ping")).status == 200
+    deployment.clock.now_ms = until_ms - 1
+    assert (await deployment.order()).status == 418
+    assert not (await deployment.simex.truth()).orders, "who is banned places nothing"
+    deployment.clock.now_ms = until_ms
+    assert (await deployment.get("ping")).status == 200
 
 
 async def test_an_account_is_stopped_where_its_orders_rest_and_goes_on_where_they_trade(
     open_house: Callable[..., Any],
 ) -> None:
-    house = await open_house(orders_10s=5)
+    deployment = await open_house(orders_10s=5)
     for expected in (1, 2, 3, 4, 5):
-        assert (await house.order()).headers["X-MBX-ORDER-COUNT-10S"] == str(expected)
-    refused = await house.order()
+        assert (await deployment.order()).headers["X-MBX-ORDER-COUNT-10S"] == str(expected)
+    refused = await deployment.order()
     assert (refused.status, "Retry-After" in refused.headers) == (429, False)
     assert await refused.json() == {
         "code": -1015,
         "msg": "Too many new orders; current limit is 5 orders per 10 SECOND.",
     }
-    assert len((await house.simex.truth()).orders) == 5
-    await house.simex.inject("58900", "1")
+    assert len((await deployment.simex.truth()).orders) == 5
+    await deployment.simex.inject("58900", "1")
     for _ in range(20):
-        taker = await house.order(price="60000", quantity="0.0001")
+        taker = await deployment.order(price="60000", quantity="0.0001")
         assert taker.headers["X-MBX-ORDER-COUNT-10S"] == "0", "it has traded"
-    assert (await house.order(price="58000")).headers["X-MBX-ORDER-COUNT-10S"] == "1"
+    assert (await deployment.order(price="58000")).headers["X-MBX-ORDER-COUNT-10S"] == "1"
 
 
 async def test_too_many_orders_stop_places_alone(open_house: Callable[..., Any], sign: Callable[..., str]) -> None:
-    house = await open_house(orders_day=1)
-    await house.order(newClientOrderId="rests")
-    assert (await house.order()).status == 429
-    headers, now = {"X-MBX-APIKEY": "simex"}, str(house.clock())
-    url = f"{house.simex.http_url}/api/v3"
-    read = await house.http.get(f"{url}/openOrders?{sign(symbol='BTCUSDT', timestamp=now)}", headers=headers)
+    deployment = await open_house(orders_day=1)
+    await deployment.order(newClientOrderId="rests")
+    assert (await deployment.order()).status == 429
+    headers, now = {"X-MBX-APIKEY": "simex"}, str(deployment.clock())
+    url = f"{deployment.simex.http_url}/api/v3"
+    read = await deployment.http.get(f"{url}/openOrders?{sign(symbol='BTCUSDT', timestamp=now)}", headers=headers)
     assert [each["clientOrderId"] for each in await read.json()] == ["rests"]
     query = sign(symbol="BTCUSDT", origClientOrderId="rests", timestamp=now)
-    assert (await house.http.delete(f"{url}/order?{query}", headers=headers)).status == 200
+    assert (await deployment.http.delete(f"{url}/order?{query}", headers=headers)).status == 200
 
 
 async def test_ccxt_reads_a_limit_as_one(open_house: Callable[..., Any], point_at: Callable[..., Any]) -> None:
-    house = await open_house(request_weight=45)
-    client = point_at(ccxt.async_support.binance, house.simex.http_url.removeprefix("http://"))
+    deployment = await open_house(request_weight=45)
+    client = point_at(ccxt.async_support.binance, deployment.simex.http_url.removeprefix("http://"))
     try:
         await client.load_markets()
         await client.fetch_order_book("BTC/USDT", limit=500)
@@ -151,8 +151,8 @@ async def test_a_restart_has_counted_nothing(tmp_path: Path) -> None:
 
 
 async def test_the_websocket_api_is_of_the_same_limits_and_tells_until_when(open_house: Callable[..., Any]) -> None:
-    house = await open_house(request_weight=23, ban_after=1)
-    async with house.http.ws_connect(f"{house.simex.http_url}/ws-api/v3") as socket:
+    deployment = await open_house(request_weight=23, ban_after=1)
+    async with deployment.http.ws_connect(f"{deployment.simex.http_url}/ws-api/v3") as socket:
         answers = []
         for method in ("ping", "exchangeInfo", "ping", "ping"):
             await socket.send_json({"id": method, "method": method})
@@ -165,26 +165,26 @@ async def test_the_websocket_api_is_of_the_same_limits_and_tells_until_when(open
     assert refused["error"]["data"] == {"serverTime": T0, "retryAfter": T0 + 60_000}
     assert (banned["status"], banned["error"]["data"]["retryAfter"]) == (418, T0 + 120_000)
     assert (closed.type, closed.data) == (aiohttp.WSMsgType.CLOSE, aiohttp.WSCloseCode.POLICY_VIOLATION)
-    assert (await house.get("ping")).status == 418
+    assert (await deployment.get("ping")).status == 418
 
 
 async def test_too_many_sockets_are_refused(open_house: Callable[..., Any]) -> None:
-    house = await open_house(connections=2)
+    deployment = await open_house(connections=2)
     for path in ("ws", "ws-api/v3"):
-        async with house.http.ws_connect(f"{house.simex.http_url}/{path}"):
+        async with deployment.http.ws_connect(f"{deployment.simex.http_url}/{path}"):
             pass
     for path in ("ws/btcusdt@trade", "stream?streams=btcusdt@trade", "ws-api/v3"):
         with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
-            await house.http.ws_connect(f"{house.simex.http_url}/{path}")
+            await deployment.http.ws_connect(f"{deployment.simex.http_url}/{path}")
         assert refused.value.status == 429
-    house.clock.now_ms += 300_000
-    async with house.http.ws_connect(f"{house.simex.http_url}/ws"):
+    deployment.clock.now_ms += 300_000
+    async with deployment.http.ws_connect(f"{deployment.simex.http_url}/ws"):
         pass
 
 
 async def test_a_stream_s_client_that_talks_too_fast_is_disconnected(open_house: Callable[..., Any]) -> None:
-    house = await open_house()
-    async with house.http.ws_connect(f"{house.simex.http_url}/ws") as socket:
+    deployment = await open_house()
+    async with deployment.http.ws_connect(f"{deployment.simex.http_url}/ws") as socket:
         for number in range(1, 7):
             await socket.send_json({"method": "LIST_SUBSCRIPTIONS", "id": number})
         answered = [json.loads((await socket.receive(10)).data)["id"] for _ in range(5)]

@@ -55,8 +55,8 @@ def tapes() -> Path:
 class Up:
     """A house at work, asked by grpcurl and by the command line."""
 
-    keeper: int  # the process that has started it
-    house: Deployment
+    committed: int  # the process that has started it
+    deployment: Deployment
     grpcurl: Grpcurl
 
     def ask(self, rpc: str, request: dict[str, Any]) -> dict[str, Any]:
@@ -66,11 +66,11 @@ class Up:
     def target(self, rpc: str) -> tuple[str, str]:
         """Address and full name of `service.Method`."""
         service, method = rpc.split(".")
-        return self.house.addresses[service], f"{SERVICES[service].full_name}/{method}"
+        return self.deployment.addresses[service], f"{SERVICES[service].full_name}/{method}"
 
     def command(self, name: str, *words: str) -> subprocess.CompletedProcess[str]:
         """`gridwright NAME WORDS` about this house."""
-        line = [sys.executable, "-m", "gridctl", name, "--config", str(self.house.config), *words]
+        line = [sys.executable, "-m", "gridctl", name, "--config", str(self.deployment.config), *words]
         return subprocess.run(line, check=False, capture_output=True, text=True, timeout=DEADLINE_SECONDS)
 
     def state(self) -> dict[str, Any]:
@@ -93,7 +93,7 @@ class Up:
 
         async def serving() -> None:
             async with asyncio.timeout(DEADLINE_SECONDS):
-                await asyncio.gather(*(until_serving(address) for address in self.house.addresses.values()))
+                await asyncio.gather(*(until_serving(address) for address in self.deployment.addresses.values()))
 
         asyncio.run(serving())
 
@@ -114,18 +114,18 @@ class Up:
 def house_up(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """All up and trading: by `gridwright up` for a module that says BY_COMMAND, else forked, and kept up by nobody."""
     folder = tmp_path_factory.mktemp("up")
-    house = prepare_demo(DemoConfig(seed=7), folder)
-    with (_kept_up if getattr(request.module, "BY_COMMAND", False) else _forked)(house, folder) as keeper:
-        up = Up(keeper, house, Grpcurl())
+    deployment = prepare_demo(DemoConfig(seed=7), folder)
+    with (_kept_up if getattr(request.module, "BY_COMMAND", False) else _forked)(deployment, folder) as committed:
+        up = Up(committed, deployment, Grpcurl())
         up.until_serving()
         up.until(lambda: int(up.state()["totals"].get("fills", 0)) > 0, "a first fill")
         yield up
 
 
 @contextlib.contextmanager
-def _kept_up(house: Deployment, folder: Path) -> Iterator[int]:
+def _kept_up(deployment: Deployment, folder: Path) -> Iterator[int]:
     """Ctrl-C at the end."""
-    words = ["up", "--plain", "--config", str(house.config), "--data-dir", str(folder)]
+    words = ["up", "--plain", "--config", str(deployment.config), "--data-dir", str(folder)]
     with (folder / "output").open("wb") as output:
         process = subprocess.Popen([sys.executable, "-m", "gridctl", *words], stdout=output, stderr=output)
     try:
@@ -136,8 +136,8 @@ def _kept_up(house: Deployment, folder: Path) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def _forked(house: Deployment, folder: Path) -> Iterator[int]:
-    services = Services(house, folder)
+def _forked(deployment: Deployment, folder: Path) -> Iterator[int]:
+    services = Services(deployment, folder)
     try:
         services.start(SIMEX)
         services.start(PRICEMON, EXECUTOR, ORCHESTRATOR)

@@ -34,8 +34,8 @@ def test_a_market_that_stood_still_before_the_audit_stands_still_after_it(up) ->
 
 
 def test_an_audit_of_a_house_that_is_down_says_so(gridwright, tmp_path: Path) -> None:
-    house = prepare_demo(DemoConfig(), tmp_path)
-    process = gridwright("audit", "--config", house.config)
+    deployment = prepare_demo(DemoConfig(), tmp_path)
+    process = gridwright("audit", "--config", deployment.config)
     output, _ = process.communicate(timeout=MAX_SECONDS)
     assert process.returncode == 1
     assert output.startswith("no audit: UNAVAILABLE")

@@ -75,19 +75,19 @@ def unknown_symbol(services: Services) -> Iterator[Start]:
 @contextlib.contextmanager
 def wrong_key(services: Services) -> Iterator[Start]:
     keys = {"GRIDWRIGHT_API_KEY": SECRET, "GRIDWRIGHT_API_SECRET": "simex"}
-    yield Start(services.house.config, keys)
+    yield Start(services.deployment.config, keys)
 
 
 @contextlib.contextmanager
 def wrong_secret(services: Services) -> Iterator[Start]:
     keys = {"GRIDWRIGHT_API_KEY": "simex", "GRIDWRIGHT_API_SECRET": SECRET}
-    yield Start(services.house.config, keys)
+    yield Start(services.deployment.config, keys)
 
 
 @contextlib.contextmanager
 def malformed_toml(services: Services) -> Iterator[Start]:
     path = services.folder / "malformed.toml"
-    path.write_text(services.house.config.read_text(encoding="utf-8") + "\n[grids.risk\n", encoding="utf-8")
+    path.write_text(services.deployment.config.read_text(encoding="utf-8") + "\n[grids.risk\n", encoding="utf-8")
     yield Start(path, forked=False)
 
 
@@ -141,7 +141,7 @@ def newer_schema(services: Services) -> Iterator[Start]:
     for name in KEEPERS:
         query(services.database(name), "UPDATE alembic_version SET version_num = '9999_of_the_future'")
     try:
-        yield Start(services.house.config)
+        yield Start(services.deployment.config)
     finally:
         for name, [(version,)] in kept.items():
             query(services.database(name), f"UPDATE alembic_version SET version_num = '{version}'")
@@ -266,7 +266,7 @@ def test_a_second_orchestrator_on_the_symbol_is_refused_and_the_first_goes_on(
 
 
 def test_after_all_that_was_refused_venue_and_records_agree(services: Services) -> None:
-    command = [sys.executable, "-m", "gridctl", "audit", "--config", str(services.house.config)]
+    command = [sys.executable, "-m", "gridctl", "audit", "--config", str(services.deployment.config)]
 
     audit = subprocess.run(command, check=False, capture_output=True, text=True, timeout=DEADLINE_SECONDS)
 
@@ -364,4 +364,4 @@ async def test_with_a_clock_off_by_ten_seconds_the_grid_trades_and_nothing_is_lo
 
 async def has_traded(stack: Stack) -> bool:
     asked = orchestrator_pb2.GetStateRequest(symbol="BTC/USDT")
-    return (await stack.wires.orchestrator.GetState(asked)).state.totals.fills >= 5
+    return (await stack.channels.orchestrator.GetState(asked)).state.totals.fills >= 5

@@ -66,8 +66,8 @@ async def until_traded_and_struck(stack: Stack, fills: int, strikes: int) -> Non
     ends = time.monotonic() + DEADLINE_SECONDS
     done = (0, 0)
     while time.monotonic() < ends:
-        state = (await stack.wires.orchestrator.GetState(orchestrator_pb2.GetStateRequest())).state
-        listed = await stack.wires.simex.ListFaults(simex_pb2.ListFaultsRequest())
+        state = (await stack.channels.orchestrator.GetState(orchestrator_pb2.GetStateRequest())).state
+        listed = await stack.channels.simex.ListFaults(simex_pb2.ListFaultsRequest())
         done = (state.totals.fills, sum(each.fired for each in listed.faults))
         if done[0] >= fills and done[1] >= strikes:
             return
@@ -80,7 +80,7 @@ async def received(stack: Stack, endpoint: str) -> list[simex_pb2.ReceivedReques
     found: list[simex_pb2.ReceivedRequest] = []
     seq, last_seq = 0, 1
     while seq < last_seq:
-        page = await stack.wires.simex.ListReceived(simex_pb2.ListReceivedRequest(after_seq=seq))
+        page = await stack.channels.simex.ListReceived(simex_pb2.ListReceivedRequest(after_seq=seq))
         found += page.requests
         seq, last_seq = page.requests[-1].seq, page.last_seq
     assert page.first_seq == 1

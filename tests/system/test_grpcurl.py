@@ -32,7 +32,7 @@ Request = dict[str, Any]
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_grpcurl_lists_and_describes_each_service(up, service: str) -> None:
-    address, name = up.house.addresses[service], SERVICES[service].full_name
+    address, name = up.deployment.addresses[service], SERVICES[service].full_name
     beside = {"grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"}
     assert up.grpcurl.services(address) == {name} | beside
     described = up.grpcurl.describe(address, name)

@@ -43,29 +43,29 @@ async def command(*words: str) -> str:
 
 
 async def by_hand(stack: Stack, *words: str) -> str:
-    url = tomllib.loads(stack.house.config.read_text(encoding="utf-8"))["venue"]["base_url"]
+    url = tomllib.loads(stack.deployment.config.read_text(encoding="utf-8"))["venue"]["base_url"]
     return await command("hand", "--url", url, *words)
 
 
 async def traded(stack: Stack, fills: int) -> None:
     """Waits until the grid has this many more fills than now."""
     request, ends = orchestrator_pb2.GetStateRequest(), time.monotonic() + DEADLINE_SECONDS
-    wanted = (await stack.answer(stack.wires.orchestrator.GetState, request)).state.totals.fills + fills
-    while (await stack.wires.orchestrator.GetState(request)).state.totals.fills < wanted:
+    wanted = (await stack.answer(stack.channels.orchestrator.GetState, request)).state.totals.fills + fills
+    while (await stack.channels.orchestrator.GetState(request)).state.totals.fills < wanted:
         assert time.monotonic() < ends, stack.outputs()
         await asyncio.sleep(0.05)
 
 
 async def orders(stack: Stack, *, of_the_bot: bool) -> list[simex_pb2.TrueOrder]:
-    truth = await stack.wires.simex.GetTruth(simex_pb2.GetTruthRequest())
-    prefix = id_prefix(stack.house.bot, SYMBOL)
+    truth = await stack.channels.simex.GetTruth(simex_pb2.GetTruthRequest())
+    prefix = id_prefix(stack.deployment.bot, SYMBOL)
     return [order for order in truth.orders if order.client_order_id.startswith(prefix) is of_the_bot]
 
 
 async def bought_by_hand(stack: Stack) -> Decimal:
     """In BTC, after fees."""
-    truth = await stack.wires.simex.GetTruth(simex_pb2.GetTruthRequest())
-    prefix = id_prefix(stack.house.bot, SYMBOL)
+    truth = await stack.channels.simex.GetTruth(simex_pb2.GetTruthRequest())
+    prefix = id_prefix(stack.deployment.bot, SYMBOL)
     fills = [trade.fill for trade in truth.trades if not trade.client_order_id.startswith(prefix)]
     return sum((Decimal(fill.quantity) - Decimal(fill.fee) for fill in fills), Decimal(0))
 
@@ -93,7 +93,7 @@ async def test_orders_by_hand_are_left_alone_by_a_grid_that_is_killed_and_made_s
             await stack[name].serving()
         await traded(stack, 3)
         report = await stack.audit()
-        await command("safe", "--config", str(stack.house.config), "--why", "a look at what is left")
+        await command("safe", "--config", str(stack.deployment.config), "--why", "a look at what is left")
         await no_buy_of_the_bot_is_open(stack)
         left = await by_hand(stack, "orders")
         far, at_level, later = await orders(stack, of_the_bot=False)

@@ -53,9 +53,9 @@ async def stuck_workflow(stack: Stack) -> Workflow:
 
     async def ask() -> Workflow | None:
         request = orchestrator_pb2.ListWorkflowsRequest(status="PENDING")
-        for workflow in (await stack.wires.orchestrator.ListWorkflows(request)).workflows:
+        for workflow in (await stack.channels.orchestrator.ListWorkflows(request)).workflows:
             detail = orchestrator_pb2.GetWorkflowRequest(workflow_id=workflow.workflow_id)
-            known = await stack.wires.orchestrator.GetWorkflow(detail)
+            known = await stack.channels.orchestrator.GetWorkflow(detail)
             since = seen.setdefault(workflow.workflow_id, time.monotonic())
             if known.status == "PENDING" and not known.steps and time.monotonic() - since > STUCK_SECONDS:
                 return known
@@ -69,7 +69,7 @@ async def traded(stack: Stack, fills: int) -> None:
 
     async def count() -> int:
         request = orchestrator_pb2.GetStateRequest()
-        return (await stack.answer(stack.wires.orchestrator.GetState, request)).state.totals.fills
+        return (await stack.answer(stack.channels.orchestrator.GetState, request)).state.totals.fills
 
     before = await count()
 
@@ -85,7 +85,7 @@ async def accepted(stack: Stack, request_id: str) -> None:
     async def ask() -> executor_pb2.Batch | None:
         request = executor_pb2.GetBatchRequest(request_id=request_id)
         try:
-            return await stack.answer(stack.wires.executor.GetBatch, request)
+            return await stack.answer(stack.channels.executor.GetBatch, request)
         except grpc.aio.AioRpcError as error:
             if error.code() is not grpc.StatusCode.NOT_FOUND:
                 raise
@@ -99,7 +99,7 @@ async def finished(stack: Stack, workflow_id: str) -> Workflow:
 
     async def ask() -> Workflow | None:
         request = orchestrator_pb2.GetWorkflowRequest(workflow_id=workflow_id)
-        workflow = await stack.answer(stack.wires.orchestrator.GetWorkflow, request)
+        workflow = await stack.answer(stack.channels.orchestrator.GetWorkflow, request)
         return None if workflow.status in {"PENDING", "ENQUEUED"} else workflow
 
     return await soon(stack, ask, f"end of {workflow_id}")
@@ -134,7 +134,7 @@ async def test_an_executor_killed_while_it_sends_looks_before_it_sends_again(tmp
         await stack["executor"].start()
         await stack["executor"].serving()
         workflow = await finished(stack, caught.workflow_id)
-        batch = await stack.wires.executor.GetBatch(executor_pb2.GetBatchRequest(request_id=caught.workflow_id))
+        batch = await stack.channels.executor.GetBatch(executor_pb2.GetBatchRequest(request_id=caught.workflow_id))
         await traded(stack, 3)
         report = await stack.audit()
     assert workflow.status == "SUCCESS", workflow

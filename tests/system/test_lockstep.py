@@ -91,8 +91,8 @@ def test_equal_runs_are_equal_and_the_smallest_difference_is_told() -> None:
         first_difference(fills[:-1], fills) == f"{len(fills) - 1} fills in the services, {len(fills)} in the backtest"
     )
 
-    standing = standing_of(one.state)
-    key, slot = next(iter(standing.slots.items()))
-    nudged = replace(standing, slots={**standing.slots, key: replace(slot, cost=slot.cost + Decimal("1E-8"))})
-    assert difference(standing, nudged).startswith(f"slot {key}: ")
-    assert difference(standing, replace(standing, mode=Mode.SAFE)).startswith("mode: ")
+    readiness = standing_of(one.state)
+    key, slot = next(iter(readiness.slots.items()))
+    nudged = replace(readiness, slots={**readiness.slots, key: replace(slot, cost=slot.cost + Decimal("1E-8"))})
+    assert difference(readiness, nudged).startswith(f"slot {key}: ")
+    assert difference(readiness, replace(readiness, mode=Mode.SAFE)).startswith("mode: ")

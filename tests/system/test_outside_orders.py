@@ -24,119 +24,121 @@ OF_THE_USER = 6  # two stop orders, two of an OTO, two of an OCO; the two above 
 
 
 @pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[Outside]:
-    async with outside(tmp_path, Plan({SYMBOL: GRID}, executor={"order_gone_after_ms": 10_000})) as house:
-        yield house
+async def deployment(tmp_path: Path) -> AsyncIterator[Outside]:
+    async with outside(tmp_path, Plan({SYMBOL: GRID}, executor={"order_gone_after_ms": 10_000})) as deployment:
+        yield deployment
 
 
-async def test_odd_orders_of_the_user_are_counted_and_left_alone_whatever_the_bot_is_made_to_do(house: Outside) -> None:
-    house.hand.place("sell", SYMBOL, "0.001", "", stopPrice="30000", type="STOP_LOSS")
-    oto = list(house.hand.place_oto("buy", SYMBOL, "0.001", "31000", "90000"))
+async def test_odd_orders_of_the_user_are_counted_and_left_alone_whatever_the_bot_is_made_to_do(
+    deployment: Outside,
+) -> None:
+    deployment.hand.place("sell", SYMBOL, "0.001", "", stopPrice="30000", type="STOP_LOSS")
+    oto = list(deployment.hand.place_oto("buy", SYMBOL, "0.001", "31000", "90000"))
     assert "PENDING_NEW" in oto[1]
-    house.proxy.rewrite("GET", "openOrders", with_odd_ones)
+    deployment.proxy.rewrite("GET", "openOrders", with_odd_ones)
     for path, field in OTHER_LISTS.items():
-        house.proxy.rewrite("GET", path, with_odd_elements(field))
-    house.proxy.rewrite_events(odd_events_of_others)
-    await house.open()
-    house.hand.place("buy", SYMBOL, "0.001", "", stopPrice="91000", type="STOP_LOSS")
-    list(house.hand.place_oco("sell", SYMBOL, "0.001", "92000", "32000"))
-    await house.trade("59820")
-    await house.booked(1)
-    await house.rests("SELL", ["60000"])
-    await house.until("all of the user's orders are counted", lambda: foreign(house, OF_THE_USER + 2))
+        deployment.proxy.rewrite("GET", path, with_odd_elements(field))
+    deployment.proxy.rewrite_events(odd_events_of_others)
+    await deployment.open()
+    deployment.hand.place("buy", SYMBOL, "0.001", "", stopPrice="91000", type="STOP_LOSS")
+    list(deployment.hand.place_oco("sell", SYMBOL, "0.001", "92000", "32000"))
+    await deployment.trade("59820")
+    await deployment.booked(1)
+    await deployment.rests("SELL", ["60000"])
+    await deployment.until("all of the user's orders are counted", lambda: foreign(deployment, OF_THE_USER + 2))
 
-    await house.restart(PRICEMON, EXECUTOR, ORCHESTRATOR)
-    house.proxy.rewrite("GET", "openOrders", lambda answered: answered.with_body({}), times=2)
-    await house.trade("59640")
-    await house.booked(2)
-    await house.rests("SELL", ["60000", "59820"])
-    await house.in_order()
+    await deployment.restart(PRICEMON, EXECUTOR, ORCHESTRATOR)
+    deployment.proxy.rewrite("GET", "openOrders", lambda answered: answered.with_body({}), times=2)
+    await deployment.trade("59640")
+    await deployment.booked(2)
+    await deployment.rests("SELL", ["60000", "59820"])
+    await deployment.in_order()
 
-    await house.operate("EnterSafeMode")
-    await house.mode("SAFE")
-    assert await house.resting("BUY") == []
-    assert len(list(house.hand.orders())) == OF_THE_USER + 2, "and the grid's two sells"
-    await house.operate("ExitSafeMode")
-    await house.mode("RUNNING")
-    await house.in_order()
-    report = await house.stack.audit()
+    await deployment.operate("EnterSafeMode")
+    await deployment.mode("SAFE")
+    assert await deployment.resting("BUY") == []
+    assert len(list(deployment.hand.orders())) == OF_THE_USER + 2, "and the grid's two sells"
+    await deployment.operate("ExitSafeMode")
+    await deployment.mode("RUNNING")
+    await deployment.in_order()
+    report = await deployment.stack.audit()
     assert report.clean, report
 
 
-async def test_an_order_of_ours_that_cannot_be_read_is_in_doubt_alone_until_it_can(house: Outside) -> None:
-    await house.open()
-    odd = await order_at(house, "59640")
+async def test_an_order_of_ours_that_cannot_be_read_is_in_doubt_alone_until_it_can(deployment: Outside) -> None:
+    await deployment.open()
+    odd = await order_at(deployment, "59640")
     paths = ("openOrders", "order", "allOrders")
-    take_back = [house.proxy.rewrite("GET", path, garbled(odd)) for path in paths]
-    trouble = await house.shown("ORDER_UNREADABLE", SYMBOL, 20)
+    take_back = [deployment.proxy.rewrite("GET", path, garbled(odd)) for path in paths]
+    trouble = await deployment.shown("ORDER_UNREADABLE", SYMBOL, 20)
     assert trouble.subjects == [odd]
 
-    await house.trade("59820")
-    await house.booked(1)
-    await house.rests("SELL", ["60000"])
-    assert (await order_at(house, "59640")) == odd, "it still rests"
+    await deployment.trade("59820")
+    await deployment.booked(1)
+    await deployment.rests("SELL", ["60000"])
+    assert (await order_at(deployment, "59640")) == odd, "it still rests"
     for each in take_back:
         each()
-    await house.in_order()
-    await house.trade("59640")
-    await house.booked(2)
-    report = await house.stack.audit()
+    await deployment.in_order()
+    await deployment.trade("59640")
+    await deployment.booked(2)
+    report = await deployment.stack.audit()
     assert report.clean, report
 
 
-async def test_an_order_that_the_exchange_forgets_is_shown_and_ended_by_an_operator(house: Outside) -> None:
-    await house.open()
-    lost = await order_at(house, "59640")
-    await house.simex.ForgetOrder(simex_pb2.ForgetOrderRequest(symbol=SYMBOL, client_order_id=lost))
-    trouble = await house.shown("ORDER_NOT_SHOWN", SYMBOL, 30)
+async def test_an_order_that_the_exchange_forgets_is_shown_and_ended_by_an_operator(deployment: Outside) -> None:
+    await deployment.open()
+    lost = await order_at(deployment, "59640")
+    await deployment.simex.ForgetOrder(simex_pb2.ForgetOrderRequest(symbol=SYMBOL, client_order_id=lost))
+    trouble = await deployment.shown("ORDER_NOT_SHOWN", SYMBOL, 30)
     assert trouble.subjects == [lost]
-    await house.trade("59820")
-    await house.booked(1)
+    await deployment.trade("59820")
+    await deployment.booked(1)
 
-    await gridwright(house, "resolve-order", lost, "--gone", "--why", "on no page of the exchange")
-    await house.rests("BUY", ["59640"])
-    assert await order_at(house, "59640") != lost
-    await house.in_order()
-    report = await house.stack.audit()
+    await gridwright(deployment, "resolve-order", lost, "--gone", "--why", "on no page of the exchange")
+    await deployment.rests("BUY", ["59640"])
+    assert await order_at(deployment, "59640") != lost
+    await deployment.in_order()
+    report = await deployment.stack.audit()
     assert (report.duplicates, report.orphans, report.missing, report.twice) == ((), (), (), ()), report
     assert report.clean, report
 
 
-async def test_an_exchange_that_was_reset_is_told_from_ours_until_a_person_begins_anew(house: Outside) -> None:
-    await house.open()
-    await house.trade("59640")
-    await house.booked(2)
-    await house.simex.Wipe(simex_pb2.WipeRequest())
-    sent = len(await house.received("POST order"))
-    trouble = await house.shown("VENUE_RESET", SYMBOL, 30)
+async def test_an_exchange_that_was_reset_is_told_from_ours_until_a_person_begins_anew(deployment: Outside) -> None:
+    await deployment.open()
+    await deployment.trade("59640")
+    await deployment.booked(2)
+    await deployment.simex.Wipe(simex_pb2.WipeRequest())
+    sent = len(await deployment.received("POST order"))
+    trouble = await deployment.shown("VENUE_RESET", SYMBOL, 30)
     assert "begin-anew" in trouble.message
     for _ in range(3):  # their ids, and those of their trades, were ours
-        house.hand.place("buy", SYMBOL, "0.001", "59650")
-    await house.trade("59600")
-    await house.restart(EXECUTOR)
-    await house.shown("VENUE_RESET", SYMBOL, 30)
-    assert await house.fills() == 2, "nothing of the other exchange is booked"
-    assert len(await house.received("POST order")) - sent <= 3 + 4, "the hand's, and what was on its way"
+        deployment.hand.place("buy", SYMBOL, "0.001", "59650")
+    await deployment.trade("59600")
+    await deployment.restart(EXECUTOR)
+    await deployment.shown("VENUE_RESET", SYMBOL, 30)
+    assert await deployment.fills() == 2, "nothing of the other exchange is booked"
+    assert len(await deployment.received("POST order")) - sent <= 3 + 4, "the hand's, and what was on its way"
 
     for name in (ORCHESTRATOR, EXECUTOR, PRICEMON):
-        assert await house.stack[name].stop() == 0
-    await gridwright(house, "db", "begin-anew", "--yes")
-    await house.trade("60000")
-    await house.open()
-    await house.in_order()
-    await house.trade("59820")
-    await house.booked(1)
-    report = await house.stack.audit()
+        assert await deployment.stack[name].stop() == 0
+    await gridwright(deployment, "db", "begin-anew", "--yes")
+    await deployment.trade("60000")
+    await deployment.open()
+    await deployment.in_order()
+    await deployment.trade("59820")
+    await deployment.booked(1)
+    report = await deployment.stack.audit()
     assert (report.duplicates, report.orphans, report.missing, report.twice) == ((), (), (), ()), report
 
 
-async def foreign(house: Outside, count: int) -> bool:
-    return (await house.answer()).state.foreign.orders == count
+async def foreign(deployment: Outside, count: int) -> bool:
+    return (await deployment.answer()).state.foreign.orders == count
 
 
-async def order_at(house: Outside, price: str) -> str:
+async def order_at(deployment: Outside, price: str) -> str:
     """The client id of the grid's order there."""
-    (found,) = [order for order in await house.ours() if order.price == price]
+    (found,) = [order for order in await deployment.ours() if order.price == price]
     return found.client_order_id
 
 
@@ -181,9 +183,9 @@ def garbled(client_order_id: str) -> Callable[[Answered], Answered]:
     return rewrite
 
 
-async def gridwright(house: Outside, *words: str) -> None:
+async def gridwright(deployment: Outside, *words: str) -> None:
     """The command, as a person gives it."""
-    line = [*words, "--config", str(house.stack.house.config)]
+    line = [*words, "--config", str(deployment.stack.deployment.config)]
     done = await asyncio.to_thread(
         subprocess.run, [sys.executable, "-m", "gridctl", *line], capture_output=True, text=True, check=False
     )

@@ -106,7 +106,7 @@ async def traded(stack: Stack, fills: int) -> None:
     ends = time.monotonic() + DEADLINE_SECONDS
     while time.monotonic() < ends:
         with contextlib.suppress(grpc.aio.AioRpcError):
-            answer = await stack.answer(stack.wires.orchestrator.GetState, request)
+            answer = await stack.answer(stack.channels.orchestrator.GetState, request)
             before = answer.state.totals.fills if before is None else before
             if answer.state.totals.fills >= before + fills:
                 return

@@ -26,7 +26,7 @@ DEADLINE_SECONDS = 40.0
 DIES = {"the ledger was lost": "executor.adopt.before", "both were lost": "executor.adopt.after"}
 
 
-def stage(folder: Path, seed: int) -> DemoConfig:
+def demo_config(folder: Path, seed: int) -> DemoConfig:
     """The demo, on a venue whose requests expire soon: what is waited for is not longer than it need be."""
     config = folder / "quick.toml"
     text = example("demo.toml").replace("recv_window_ms = 5000", "recv_window_ms = 1000")
@@ -36,12 +36,12 @@ def stage(folder: Path, seed: int) -> DemoConfig:
 
 async def state(stack: Stack) -> models_pb2.State:
     request = orchestrator_pb2.GetStateRequest(symbol=SYMBOL)
-    return (await stack.answer(stack.wires.orchestrator.GetState, request)).state
+    return (await stack.answer(stack.channels.orchestrator.GetState, request)).state
 
 
 async def traded(stack: Stack, fills: int) -> None:
     """The market moves until the grid has so many fills more."""
-    await stack.wires.simex.SetRunning(simex_pb2.SetRunningRequest(running=True))
+    await stack.channels.simex.SetRunning(simex_pb2.SetRunningRequest(running=True))
     wanted, ends = (await state(stack)).totals.fills + fills, time.monotonic() + DEADLINE_SECONDS
     while (await state(stack)).totals.fills < wanted:
         assert time.monotonic() < ends, f"no {fills} fills:\n{stack.outputs()}"
@@ -50,16 +50,16 @@ async def traded(stack: Stack, fills: int) -> None:
 
 async def at_rest(stack: Stack) -> tuple[models_pb2.State, dict[str, str]]:
     """The market stands still, and all is settled: the state, and every order of ours on the venue with its status."""
-    await stack.wires.simex.SetRunning(simex_pb2.SetRunningRequest(running=False))
+    await stack.channels.simex.SetRunning(simex_pb2.SetRunningRequest(running=False))
     ends = time.monotonic() + DEADLINE_SECONDS
     while True:
-        settled = await until_settled(stack.wires, stack.house.bot, stack.house.symbols, DEADLINE_SECONDS)
+        settled = await until_settled(stack.channels, stack.deployment.bot, stack.deployment.symbols, DEADLINE_SECONDS)
         assert settled, stack.outputs()
         if not waits_to_place(await state(stack)):
             break
         assert time.monotonic() < ends, stack.outputs()
-    truth = await stack.wires.simex.GetTruth(simex_pb2.GetTruthRequest())
-    prefix = id_prefix(stack.house.bot, SYMBOL)
+    truth = await stack.channels.simex.GetTruth(simex_pb2.GetTruthRequest())
+    prefix = id_prefix(stack.deployment.bot, SYMBOL)
     orders = {each.client_order_id: each.status for each in truth.orders if each.client_order_id.startswith(prefix)}
     return await state(stack), orders
 
@@ -99,7 +99,7 @@ def substance(found: models_pb2.State) -> object:
 async def test_whatever_is_lost_the_same_grid_comes_back_and_trades_on(tmp_path: Path, on_database: Database) -> None:
     seed = time.time_ns() % 1_000_000
     print(f"market seed {seed}")  # noqa: T201  # shown by pytest where the test fails
-    async with running_stack(tmp_path, stage(tmp_path, seed), forked=True) as stack:
+    async with running_stack(tmp_path, demo_config(tmp_path, seed), forked=True) as stack:
         await traded(stack, 4)
         await kill(stack)
         old = {name: back_up(on_database, tmp_path, name) for name in (ORCHESTRATOR, EXECUTOR)}

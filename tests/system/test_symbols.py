@@ -61,7 +61,7 @@ async def test_a_symbol_that_leaves_the_list_and_comes_back_concerns_nobody_else
 async def test_a_minimum_that_one_grid_cannot_reach_stops_that_grid_alone_at_a_start(stack: Stack) -> None:
     assert await stack["orchestrator"].stop() == 0
     rules = simex_pb2.VenueRules(min_notional="1000")
-    await stack.wires.simex.SetMarketRules(simex_pb2.SetMarketRulesRequest(symbol=SICK, rules=rules))
+    await stack.channels.simex.SetMarketRules(simex_pb2.SetMarketRulesRequest(symbol=SICK, rules=rules))
     await stack["executor"].stop()
     for name in ("executor", "orchestrator"):
         await stack[name].start()
@@ -72,12 +72,12 @@ async def test_a_minimum_that_one_grid_cannot_reach_stops_that_grid_alone_at_a_s
 
 async def list_it(stack: Stack, *, listed: bool) -> None:
     rules = simex_pb2.VenueRules(listed=listed)
-    await stack.wires.simex.SetMarketRules(simex_pb2.SetMarketRulesRequest(symbol=SICK, rules=rules))
+    await stack.channels.simex.SetMarketRules(simex_pb2.SetMarketRulesRequest(symbol=SICK, rules=rules))
 
 
 async def state(stack: Stack, symbol: str) -> orchestrator_pb2.GetStateResponse:
     request = orchestrator_pb2.GetStateRequest(symbol=symbol)
-    return await stack.answer(stack.wires.orchestrator.GetState, request)
+    return await stack.answer(stack.channels.orchestrator.GetState, request)
 
 
 async def refused(stack: Stack, sentence: str) -> bool:
@@ -102,7 +102,7 @@ async def well_goes_on(stack: Stack) -> None:
 
 
 async def status(stack: Stack) -> int:
-    arguments = parser().parse_args(["status", "--config", str(stack.house.config)])
+    arguments = parser().parse_args(["status", "--config", str(stack.deployment.config)])
     return await asyncio.to_thread(run, arguments, Console(quiet=True))
 
 

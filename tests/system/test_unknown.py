@@ -41,7 +41,7 @@ async def until_unknown(stack: Stack, count: int) -> orchestrator_pb2.GetStateRe
     """The state, once it has so many orders that are UNKNOWN."""
     ends = time.monotonic() + DEADLINE_SECONDS
     while True:
-        answer = await stack.answer(stack.wires.orchestrator.GetState, orchestrator_pb2.GetStateRequest())
+        answer = await stack.answer(stack.channels.orchestrator.GetState, orchestrator_pb2.GetStateRequest())
         if answer.state.slots and answer.unknown_orders == count:
             return answer
         assert time.monotonic() < ends, f"{answer.unknown_orders} orders are UNKNOWN, not {count}:\n{stack.outputs()}"
@@ -52,7 +52,7 @@ async def until_mode(stack: Stack, mode: "models_pb2.Mode.ValueType") -> models_
     """The state, once it is in this mode."""
     ends = time.monotonic() + DEADLINE_SECONDS
     while True:
-        answer = await stack.answer(stack.wires.orchestrator.GetState, orchestrator_pb2.GetStateRequest())
+        answer = await stack.answer(stack.channels.orchestrator.GetState, orchestrator_pb2.GetStateRequest())
         if answer.state.risk.mode == mode:
             return answer.state
         assert time.monotonic() < ends, f"mode {answer.state.risk.mode}, not {mode}:\n{stack.outputs()}"
@@ -73,7 +73,7 @@ async def until_at_rest(stack: Stack) -> orchestrator_pb2.GetStateResponse:
 
 
 async def command(stack: Stack, name: str, *words: str) -> str:
-    line = [sys.executable, "-m", "gridctl", name, "--config", str(stack.house.config), *words]
+    line = [sys.executable, "-m", "gridctl", name, "--config", str(stack.deployment.config), *words]
     done = await asyncio.to_thread(subprocess.run, line, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done
     return done.stdout
@@ -87,7 +87,7 @@ async def test_an_order_that_the_venue_swallowed_stays_unknown_until_an_operator
     print(f"market seed {seed}")  # noqa: T201  # shown by pytest where the test fails
     async with running_stack(tmp_path, DemoConfig(config=config(tmp_path), seed=seed), forked=True) as stack:
         await until_unknown(stack, 1)
-        await stack.wires.simex.SetRunning(simex_pb2.SetRunningRequest(running=False))
+        await stack.channels.simex.SetRunning(simex_pb2.SetRunningRequest(running=False))
         answer = await until_at_rest(stack)  # or a kill would leave further orders in doubt, and for ever on this venue
         (slot,) = [one for one in answer.state.slots.values() if one.order.status == models_pb2.ORDER_STATUS_UNKNOWN]
         for name, environment in (("executor", {"GRIDWRIGHT_CRASH": death}), ("orchestrator", {})):
@@ -97,14 +97,14 @@ async def test_an_order_that_the_venue_swallowed_stays_unknown_until_an_operator
         kept = (await until_unknown(stack, 1)).state.slots[slot.price]
         status = await command(stack, "status")
         asked = executor_pb2.GetOrderRequest(client_order_id=slot.order.client_order_id)
-        before = await stack.wires.executor.GetOrder(asked)
+        before = await stack.channels.executor.GetOrder(asked)
         words = [slot.order.client_order_id, "--never-placed", "--who", "ann", "--why", "not listed"]
         saying = asyncio.create_task(command(stack, "resolve-order", *words))
         died = await stack["executor"].ended(DEADLINE_SECONDS)
         await stack["executor"].start()
         said = await saying
         await until_unknown(stack, 0)
-        after = await stack.wires.executor.GetOrder(asked)
+        after = await stack.channels.executor.GetOrder(asked)
         report = await stack.audit()
 
     assert died == -signal.SIGKILL
@@ -132,7 +132,7 @@ async def test_an_order_that_stays_unknown_for_too_long_halts_the_grid_until_its
         words = [slot.order.client_order_id, "--never-placed", "--who", "ann", "--why", "not listed"]
         await command(stack, "resolve-order", *words)
         released = await until_mode(stack, models_pb2.MODE_RUNNING)
-        journal = await stack.wires.orchestrator.GetState(orchestrator_pb2.GetStateRequest())
+        journal = await stack.channels.orchestrator.GetState(orchestrator_pb2.GetStateRequest())
         report = await stack.audit()
 
     assert halted.risk.rule == "UNKNOWN_TOO_OLD"

@@ -51,7 +51,7 @@ def test_status_shows_every_service_and_the_grid(up) -> None:
 
 
 def test_watch_shows_the_grid_until_it_is_interrupted(up, gridwright) -> None:
-    watch = gridwright("watch", "--plain", "--config", up.house.config)
+    watch = gridwright("watch", "--plain", "--config", up.deployment.config)
     assert watch.stdout is not None
     assert any("RUNNING | price" in line for line in watch.stdout)
     watch.send_signal(signal.SIGINT)
@@ -60,10 +60,10 @@ def test_watch_shows_the_grid_until_it_is_interrupted(up, gridwright) -> None:
 
 
 def test_a_service_killed_by_hand_is_started_again(up) -> None:
-    victim = _child(up.keeper, "executor")
+    victim = _child(up.committed, "executor")
     assert victim is not None
     os.kill(victim, signal.SIGKILL)
-    up.until(lambda: _child(up.keeper, "executor") not in {victim, None}, "another process")
+    up.until(lambda: _child(up.committed, "executor") not in {victim, None}, "another process")
     up.until_serving()
     up.until(lambda: up.command("status").returncode == 0, "everything in order again")
 
@@ -78,15 +78,15 @@ def _child(parent: int, service: str) -> int | None:
 
 
 def test_up_stops_everything_at_ctrl_c(gridwright, tmp_path: Path) -> None:
-    house = prepare_demo(DemoConfig(), tmp_path)
-    process = gridwright("up", "--plain", "--config", house.config, "--data-dir", tmp_path, "--only", "simex")
+    deployment = prepare_demo(DemoConfig(), tmp_path)
+    process = gridwright("up", "--plain", "--config", deployment.config, "--data-dir", tmp_path, "--only", "simex")
     ends = time.monotonic() + MAX_SECONDS
     while "listening" not in _log(tmp_path):
         assert time.monotonic() < ends, "simex did not start"
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=MAX_SECONDS)
     assert process.returncode == 0, output
-    host, _, port = house.addresses["simex"].rpartition(":")
+    host, _, port = deployment.addresses["simex"].rpartition(":")
     with socket.socket() as probe:
         assert probe.connect_ex((host, int(port))) != 0, "simex still listens"
 
@@ -99,8 +99,8 @@ def _log(folder: Path) -> str:
 def test_up_gives_up_with_the_sentence_of_the_service_that_cannot_start(gridwright, tmp_path: Path) -> None:
     own = tmp_path / "own.toml"
     own.write_text(example("demo.toml").replace('interval = "180"', 'interval = "60"'), encoding="utf-8")
-    house = prepare_demo(DemoConfig(config=own), tmp_path)
-    process = gridwright("up", "--plain", "--config", house.config, "--data-dir", tmp_path)
+    deployment = prepare_demo(DemoConfig(config=own), tmp_path)
+    process = gridwright("up", "--plain", "--config", deployment.config, "--data-dir", tmp_path)
     output, _ = process.communicate(timeout=MAX_SECONDS)
     assert process.returncode == 1, output
     assert "orchestrator gave up" in output
@@ -108,8 +108,8 @@ def test_up_gives_up_with_the_sentence_of_the_service_that_cannot_start(gridwrig
 
 
 def test_status_of_a_house_that_is_down_is_not_in_order(gridwright, tmp_path: Path) -> None:
-    house = prepare_demo(DemoConfig(), tmp_path)
-    process: subprocess.Popen[str] = gridwright("status", "--config", house.config)
+    deployment = prepare_demo(DemoConfig(), tmp_path)
+    process: subprocess.Popen[str] = gridwright("status", "--config", deployment.config)
     output, _ = process.communicate(timeout=MAX_SECONDS)
     assert process.returncode == 1
     assert "UNAVAILABLE" in output

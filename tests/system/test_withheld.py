@@ -33,27 +33,27 @@ class Trial:
 
     async def state(self) -> models_pb2.State:
         request = orchestrator_pb2.GetStateRequest(symbol=BTC)
-        return (await self.stack.wires.orchestrator.GetState(request, wait_for_ready=True)).state
+        return (await self.stack.channels.orchestrator.GetState(request, wait_for_ready=True)).state
 
     async def troubles(self) -> dict[tuple[str, str], str]:
-        answer = await self.stack.wires.orchestrator.ListTroubles(models_pb2.ListTroublesRequest())
+        answer = await self.stack.channels.orchestrator.ListTroubles(models_pb2.ListTroublesRequest())
         return {(each.kind, each.subject): each.message for each in answer.troubles}
 
     async def trade(self, price: str, quantity: str = "1") -> None:
         """Others trade at a price: what rests there fills."""
         for side in (models_pb2.SIDE_SELL, models_pb2.SIDE_BUY):
             request = simex_pb2.InjectTradeRequest(symbol=BTC, price=price, quantity=quantity, side=side)
-            await self.stack.wires.simex.InjectTrade(request)
+            await self.stack.channels.simex.InjectTrade(request)
 
     async def rules(self, **rules: Any) -> None:
         request = simex_pb2.SetMarketRulesRequest(symbol=BTC, rules=simex_pb2.VenueRules(**rules))
-        await self.stack.wires.simex.SetMarketRules(request)
+        await self.stack.channels.simex.SetMarketRules(request)
 
     async def deposit(self, asset: str, amount: str) -> None:
-        await self.stack.wires.simex.Deposit(simex_pb2.DepositRequest(account="main", asset=asset, amount=amount))
+        await self.stack.channels.simex.Deposit(simex_pb2.DepositRequest(account="main", asset=asset, amount=amount))
 
     async def resting(self) -> list[simex_pb2.TrueOrder]:
-        truth = await self.stack.wires.simex.GetTruth(simex_pb2.GetTruthRequest())
+        truth = await self.stack.channels.simex.GetTruth(simex_pb2.GetTruthRequest())
         return [order for order in truth.orders if order.status in {"NEW", "PARTIALLY_FILLED"}]
 
     async def sides(self) -> tuple[int, int]:
@@ -64,7 +64,9 @@ class Trial:
 
     def hand(self) -> ManualTrader:
         """The account's owner."""
-        return ManualTrader(tomllib.loads(self.stack.house.config.read_text(encoding="utf-8"))["venue"]["base_url"])
+        return ManualTrader(
+            tomllib.loads(self.stack.deployment.config.read_text(encoding="utf-8"))["venue"]["base_url"]
+        )
 
     async def positions(self) -> int:
         return sum(slot.position not in {"", "0"} for slot in (await self.state()).slots.values())
@@ -83,7 +85,7 @@ class Trial:
         count, after = 0, 0
         while True:
             request = simex_pb2.ListReceivedRequest(after_seq=after)
-            page = (await self.stack.wires.simex.ListReceived(request)).requests
+            page = (await self.stack.channels.simex.ListReceived(request)).requests
             count += sum(each.endpoint == "POST order" and each.status >= 400 for each in page)
             if not page:
                 return count
@@ -216,7 +218,7 @@ async def test_a_fee_of_the_account_and_symbol_is_the_one_that_counts(tmp_path: 
         await run.until_sides(5, 0)
         rates = simex_pb2.CommissionRates(maker="0.002", taker="0.002")
         request = simex_pb2.SetCommissionRequest(symbol=BTC, commission=simex_pb2.Commission(standard=rates))
-        await run.stack.wires.simex.SetCommission(request)
+        await run.stack.channels.simex.SetCommission(request)
 
         await run.trade("59810")
 
@@ -251,7 +253,7 @@ async def test_a_window_of_240_opens_in_portions_and_safe_mode_takes_all_of_it_d
 
         await run.until(whole, "the whole window", 90)
         request = orchestrator_pb2.OperatorRequest(request_id="halt", symbol=BTC, who="test", why="a drill")
-        await run.stack.wires.orchestrator.EnterSafeMode(request)
+        await run.stack.channels.orchestrator.EnterSafeMode(request)
         await run.until(lambda: run.is_in(models_pb2.MODE_SAFE), "in safe mode", 90)
         assert (await run.sides())[0] == 0
         assert await run.refused() == 0

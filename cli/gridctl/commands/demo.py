@@ -34,38 +34,38 @@ class DemoOptions:
     """What the user asked for. `duration_seconds` None: a minute, or to the end of the tape."""
 
     data_dir: Path
-    stage: DemoConfig
+    demo_config: DemoConfig
     duration_seconds: float | None = None
     kill: bool = False
 
 
 async def run_demo(options: DemoOptions, screen: Screen, start: Start = Child.start) -> int:
     """The whole demo. 0 where every promise held, 1 where one did not or a service gave up."""
-    house = prepare_demo(options.stage, fresh_folder(options.data_dir / "demo"))
+    deployment = prepare_demo(options.demo_config, fresh_folder(options.data_dir / "demo"))
     logs = options.data_dir / "demo" / "logs"
-    run = Run(house, logs, screen, start)
+    run = Run(deployment, logs, screen, start)
     try:
         async with until_interrupted() as stop, run.shown():
             await run.start()
             await run.supervisor.until_serving(START_SECONDS)
-            await run.wires.simex.SetRunning(simex_pb2.SetRunningRequest(running=True), timeout=_CALL_SECONDS)
+            await run.channels.simex.SetRunning(simex_pb2.SetRunningRequest(running=True), timeout=_CALL_SECONDS)
             await _play(run, options, stop)
             evidence = await _evidence(run)
             statuses = run.supervisor.statuses()
     except (ServiceGaveUpError, TimeoutError, grpc.aio.AioRpcError) as error:
         screen.say(f"no audit: {_sentence(error)}; logs in {logs}")
         return 1
-    report = audit(house.bot, evidence.truth, evidence.books)
+    report = audit(deployment.bot, evidence.truth, evidence.books)
     states = tuple(book.state for book in evidence.books)
     summary = Summary(report, states, statuses, tuple(run.incidents), evidence.settled, run.supervisor.exit_codes)
-    print_summary(screen, summary, options.stage.seed)
+    print_summary(screen, summary, options.demo_config.seed)
     return 0 if report.clean else 1
 
 
 async def _play(run: Run, options: DemoOptions, stop: asyncio.Event) -> None:
     """Trades until the time is over, the tape at its end, or the user has seen enough."""
     duration = options.duration_seconds
-    if duration is None and options.stage.tape is None:
+    if duration is None and options.demo_config.tape is None:
         duration = DEFAULT_DURATION_SECONDS
     began = time.monotonic()
     async with _killing(run, options):
@@ -79,7 +79,7 @@ async def _play(run: Run, options: DemoOptions, stop: asyncio.Event) -> None:
 
 def _headline(elapsed: float, duration: float | None, options: DemoOptions) -> str:
     span = f"{elapsed:.0f} s of the tape" if duration is None else f"{elapsed:.0f} of {duration:.0f} s"
-    return f"{span}, seed {options.stage.seed}" if options.stage.tape is None else span
+    return f"{span}, seed {options.demo_config.seed}" if options.demo_config.tape is None else span
 
 
 @contextlib.asynccontextmanager
@@ -89,8 +89,8 @@ async def _killing(run: Run, options: DemoOptions) -> AsyncIterator[None]:
         yield
         return
     victims = (PRICEMON, EXECUTOR, ORCHESTRATOR)
-    run.screen.say(f"killing {', '.join(victims)} in turn, seed {options.stage.seed}")
-    killer = asyncio.create_task(keep_killing(run.supervisor.kill, victims, options.stage.seed))
+    run.screen.say(f"killing {', '.join(victims)} in turn, seed {options.demo_config.seed}")
+    killer = asyncio.create_task(keep_killing(run.supervisor.kill, victims, options.demo_config.seed))
     try:
         yield
     finally:
@@ -103,8 +103,8 @@ async def _killing(run: Run, options: DemoOptions) -> AsyncIterator[None]:
 async def _markets_ended(run: Run) -> bool:
     """Whether every tape is at its end; a simulation never is."""
     markets = [
-        await run.wires.simex.GetMarket(simex_pb2.GetMarketRequest(symbol=symbol), timeout=_CALL_SECONDS)
-        for symbol in run.house.symbols
+        await run.channels.simex.GetMarket(simex_pb2.GetMarketRequest(symbol=symbol), timeout=_CALL_SECONDS)
+        for symbol in run.deployment.symbols
     ]
     return all(market.at_end for market in markets)
 
@@ -112,8 +112,8 @@ async def _markets_ended(run: Run) -> bool:
 async def _evidence(run: Run) -> AuditInput:
     """Stops the market, lets everything come to rest, reads what the audit needs."""
     run.headline = "the market stands still; waiting until all is settled, and reading"
-    await run.wires.simex.SetRunning(simex_pb2.SetRunningRequest(running=False), timeout=_CALL_SECONDS)
-    return await gather_at_rest(run.wires, run.house.bot, run.house.symbols, SETTLE_SECONDS)
+    await run.channels.simex.SetRunning(simex_pb2.SetRunningRequest(running=False), timeout=_CALL_SECONDS)
+    return await gather_at_rest(run.channels, run.deployment.bot, run.deployment.symbols, SETTLE_SECONDS)
 
 
 def _sentence(error: Exception) -> str:

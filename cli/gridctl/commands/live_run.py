@@ -20,23 +20,23 @@ _INCIDENTS_SHOWN = 16
 class Run:
     """Services that are kept running and looked at. `headline` is what the view says is going on."""
 
-    def __init__(self, house: Deployment, logs: Path, screen: Screen, start: Start = Child.start) -> None:
-        self.house = house
+    def __init__(self, deployment: Deployment, logs: Path, screen: Screen, start: Start = Child.start) -> None:
+        self.deployment = deployment
         self.screen = screen
         self.headline = "starting"
         self.incidents: list[Incident] = []
-        self.supervisor = Supervisor(house.services, logs, self._note, start)
-        self.wires = Channels(house)
-        symbols = house.symbols if ORCHESTRATOR in house.addresses else ()
-        self._watchers = [StateWatcher(self.wires.watched, symbol) for symbol in symbols]
-        self._troubles = TroubleWatch(self.wires.troubled)
+        self.supervisor = Supervisor(deployment.services, logs, self._note, start)
+        self.channels = Channels(deployment)
+        symbols = deployment.symbols if ORCHESTRATOR in deployment.addresses else ()
+        self._watchers = [StateWatcher(self.channels.watched, symbol) for symbol in symbols]
+        self._troubles = TroubleWatch(self.channels.troubled)
 
     async def start(self) -> None:
         """Starts everything, simex first since the others ask it for the market's rules.
 
         Raises TimeoutError or ServiceGaveUpError with a sentence where simex does not serve.
         """
-        if SIMEX in self.house.addresses:
+        if SIMEX in self.deployment.addresses:
             self.supervisor.start(SIMEX)
             await self.supervisor.until_serving(START_SECONDS)
         self.supervisor.start()
@@ -56,7 +56,7 @@ class Run:
         The screen and the open streams go first: a stream that somebody reads would hold its service up.
         """
         looking = (following(self._watchers), self._troubles.at_work(), self.screen.showing(self.look))
-        async with self.wires, self.supervisor, looking[0], looking[1], looking[2]:
+        async with self.channels, self.supervisor, looking[0], looking[1], looking[2]:
             yield
 
     def _note(self, incident: Incident) -> None:

@@ -50,19 +50,19 @@ class DeploymentStatus:
         )
 
 
-def ask(house: Deployment, open_channel: OpenChannel) -> DeploymentStatus:
+def ask(deployment: Deployment, open_channel: OpenChannel) -> DeploymentStatus:
     """Asks each service for its health and its troubles, and the orchestrator for each grid."""
     healths: dict[str, str] = {}
     troubles: dict[str, list[ShownTrouble]] = {}
-    for name, address in house.addresses.items():
+    for name, address in deployment.addresses.items():
         with open_channel(address) as channel:
             healths[name] = _health(channel)
             if healths[name] in _ANSWERED:
                 troubles[name] = ask_troubles(channel, name, _CALL_SECONDS)
     silent = [name for name, health in healths.items() if health == "NOT_SERVING"]
-    whys = {name: why_not_serving(name, house.addresses[name], open_channel) for name in silent}
-    with open_channel(house.addresses[ORCHESTRATOR]) as orchestrator:
-        answers = {symbol: _state(orchestrator, symbol) for symbol in house.symbols}
+    whys = {name: why_not_serving(name, deployment.addresses[name], open_channel) for name in silent}
+    with open_channel(deployment.addresses[ORCHESTRATOR]) as orchestrator:
+        answers = {symbol: _state(orchestrator, symbol) for symbol in deployment.symbols}
     return DeploymentStatus(healths, answers, whys, troubles)
 
 
@@ -109,10 +109,10 @@ def _state(channel: grpc.Channel, symbol: str) -> orchestrator_pb2.GetStateRespo
         return None
 
 
-def services_tables(status: DeploymentStatus, house: Deployment, width: int) -> list[Table]:
+def services_tables(status: DeploymentStatus, deployment: Deployment, width: int) -> list[Table]:
     """Each service with its address and health."""
     rows: list[list[Cell]] = [
-        [name, house.addresses[name], Text(health, style="green" if health == "SERVING" else "bold red")]
+        [name, deployment.addresses[name], Text(health, style="green" if health == "SERVING" else "bold red")]
         for name, health in status.healths.items()
     ]
     return fitting(_SERVICE_HEADER, rows, width)

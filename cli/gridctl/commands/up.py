@@ -18,19 +18,19 @@ from gridservice.config_file import ConfigError
 _LOOK_SECONDS = 0.5
 
 
-def only(house: Deployment, names: Sequence[str]) -> Deployment:
+def only(deployment: Deployment, names: Sequence[str]) -> Deployment:
     """The house with the named services alone, all where none is named. Raises ConfigError for one it does not have."""
     for name in names:
-        if name not in house.addresses:
-            raise ConfigError("--only", name, f"give one of {', '.join(house.addresses)}")
-    kept = {name: address for name, address in house.addresses.items() if not names or name in names}
-    return replace(house, addresses=kept)
+        if name not in deployment.addresses:
+            raise ConfigError("--only", name, f"give one of {', '.join(deployment.addresses)}")
+    kept = {name: address for name, address in deployment.addresses.items() if not names or name in names}
+    return replace(deployment, addresses=kept)
 
 
-async def run_up(house: Deployment, logs: Path, screen: Screen) -> int:
+async def run_up(deployment: Deployment, logs: Path, screen: Screen) -> int:
     """Runs until Ctrl-C, then stops all. 0, or 1 where a service gave up, which ends the others too."""
-    screen.say(f"starting {', '.join(house.addresses)}; logs in {logs}; Ctrl-C stops them")
-    run = Run(house, logs, screen)
+    screen.say(f"starting {', '.join(deployment.addresses)}; logs in {logs}; Ctrl-C stops them")
+    run = Run(deployment, logs, screen)
     try:
         async with until_interrupted() as stop, run.shown():
             await run.start()
@@ -43,11 +43,11 @@ async def run_up(house: Deployment, logs: Path, screen: Screen) -> int:
     return 0
 
 
-async def run_watch(house: Deployment, screen: Screen) -> int:
+async def run_watch(deployment: Deployment, screen: Screen) -> int:
     """Looks at the grids of a running house until Ctrl-C."""
-    async with until_interrupted() as stop, Channels(house) as wires:
-        watchers = [StateWatcher(wires.watched, symbol) for symbol in house.symbols]
-        troubles = TroubleWatch(wires.troubled)
+    async with until_interrupted() as stop, Channels(deployment) as channels:
+        watchers = [StateWatcher(channels.watched, symbol) for symbol in deployment.symbols]
+        troubles = TroubleWatch(channels.troubled)
 
         def look() -> list[Snapshot]:
             return [watcher.look("watching", troubles=troubles.of(watcher.symbol)) for watcher in watchers]

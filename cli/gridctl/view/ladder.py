@@ -35,7 +35,7 @@ def clip(state: models_pb2.State, price: str, rows: int) -> Clip:
     return Clip(above[len(above) - upper :], below[:lower], len(above) - upper, len(below) - lower)
 
 
-def draw_ladder(picture: Snapshot, rows: int, width: int) -> Table:
+def draw_ladder(snapshot: Snapshot, rows: int, width: int) -> Table:
     """A table of exactly the header, and at most `rows` rows under it."""
     wide = width >= _WIDE
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
@@ -47,14 +47,14 @@ def draw_ladder(picture: Snapshot, rows: int, width: int) -> Table:
     if wide:
         table.add_column("quantity", justify="right", no_wrap=True)
         table.add_column("rounds", justify="right", no_wrap=True)
-    if picture.answer is None:
+    if snapshot.answer is None:
         return table
-    shown = clip(picture.answer.state, picture.answer.price, rows)
+    shown = clip(snapshot.answer.state, snapshot.answer.price, rows)
     for slot in shown.above:
         table.add_row(*_row(slot, wide=wide))
     beyond = ((shown.hidden_above, "▲"), (shown.hidden_below, "▼"))
     hidden = " ".join(f"+{count}{arrow}" for count, arrow in beyond if count)
-    price = formatting.amount(picture.answer.price)
+    price = formatting.amount(snapshot.answer.price)
     line = [Text(price, style="bold reverse"), Text("◀ price", style="bold"), Text(""), Text(hidden, style="dim")]
     table.add_row(*line, *(["", ""] if wide else []))
     for slot in shown.below:

@@ -25,16 +25,16 @@ _TROUBLE_ROWS = 3
 _HEADERS = 2  # of the fills and the steps
 
 
-def draw(picture: Snapshot, width: int, height: int) -> RenderableType:
+def draw(snapshot: Snapshot, width: int, height: int) -> RenderableType:
     """The whole screen: head, troubles, ladder beside steps and fills, services, and what befell them."""
-    troubles = draw_troubles(picture, min(_TROUBLE_ROWS, max(1, height // 12)), width)
-    incidents = draw_incidents(picture, min(_INCIDENT_ROWS, max(2, height // 6)))
-    body_rows = max(6, height - HEAD_ROWS - 1 - len(troubles) - len(incidents) - (2 if picture.services else 0))
+    troubles = draw_troubles(snapshot, min(_TROUBLE_ROWS, max(1, height // 12)), width)
+    incidents = draw_incidents(snapshot, min(_INCIDENT_ROWS, max(2, height // 6)))
+    body_rows = max(6, height - HEAD_ROWS - 1 - len(troubles) - len(incidents) - (2 if snapshot.services else 0))
     left = min(max(int(width * _LADDER_SHARE), _LEFT_WIDTH), width - _RIGHT_WIDTH)
-    parts: list[RenderableType] = [*draw_head(picture, width), *troubles, _titles(width, left)]
-    parts.append(_body(picture, body_rows, left, width - left - 1))
-    if picture.services:
-        parts += [Rule(style="dim"), draw_services(picture)]
+    parts: list[RenderableType] = [*draw_head(snapshot, width), *troubles, _titles(width, left)]
+    parts.append(_body(snapshot, body_rows, left, width - left - 1))
+    if snapshot.services:
+        parts += [Rule(style="dim"), draw_services(snapshot)]
     return Group(*parts, *incidents)
 
 
@@ -45,15 +45,15 @@ def _titles(width: int, left: int) -> Text:
     )
 
 
-def _body(picture: Snapshot, rows: int, left: int, right: int) -> Table:
+def _body(snapshot: Snapshot, rows: int, left: int, right: int) -> Table:
     right_rows = rows - _HEADERS - 1
     steps = right_rows // 2
     body = Table.grid(padding=(0, 1, 0, 0))
     body.add_column(width=left)
     body.add_column(width=right)
     body.add_row(
-        _exactly(draw_ladder(picture, rows - 1, left), rows),
-        Group(draw_steps(picture, steps), "", draw_fills(picture, right_rows - steps, right)),
+        _exactly(draw_ladder(snapshot, rows - 1, left), rows),
+        Group(draw_steps(snapshot, steps), "", draw_fills(snapshot, right_rows - steps, right)),
     )
     return body
 

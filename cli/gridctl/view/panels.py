@@ -17,74 +17,74 @@ _PHASE_STYLES = {Phase.SERVING: "green", Phase.STARTING: "yellow", Phase.DOWN: "
 _PHASE_MARKS = {Phase.SERVING: "●", Phase.STARTING: "◐", Phase.DOWN: "○", Phase.GAVE_UP: "✗"}
 
 
-def draw_head(picture: Snapshot, width: int) -> list[Text]:
+def draw_head(snapshot: Snapshot, width: int) -> list[Text]:
     """Four lines: the grid with its mode, price and position, the profit, and why if it is not running."""
-    if picture.answer is None:
+    if snapshot.answer is None:
         waiting = Text("waiting for the orchestrator …", style="yellow")
-        lines = [_title(picture, Text("")), waiting, Text(""), Text("")]
+        lines = [_title(snapshot, Text("")), waiting, Text(""), Text("")]
     else:
-        mode = formatting.standing(picture.answer)
+        mode = formatting.standing(snapshot.answer)
         badge = Text(f" {mode} ", style=f"{formatting.MODE_STYLES.get(mode, 'bold')} reverse")
         wide = width >= _WIDE
-        lines = [_title(picture, badge), _price_line(picture), _profit_line(picture, wide=wide)]
-        lines.append(_reason_line(picture, mode))
+        lines = [_title(snapshot, badge), _price_line(snapshot), _profit_line(snapshot, wide=wide)]
+        lines.append(_reason_line(snapshot, mode))
     for line in lines:
         line.truncate(width, overflow="ellipsis")
     return lines
 
 
-def _title(picture: Snapshot, mode: Text) -> Text:
-    return Text.assemble((f"gridwright  {picture.symbol}  ", "bold"), mode, f"  {picture.headline}")
+def _title(snapshot: Snapshot, mode: Text) -> Text:
+    return Text.assemble((f"gridwright  {snapshot.symbol}  ", "bold"), mode, f"  {snapshot.headline}")
 
 
-def _price_line(picture: Snapshot) -> Text:
-    assert picture.answer is not None
-    answer = picture.answer
-    age_ms = answer.price_age_ms + int(picture.answer_age_s * 1000) if answer.price_age_ms >= 0 else -1
+def _price_line(snapshot: Snapshot) -> Text:
+    assert snapshot.answer is not None
+    answer = snapshot.answer
+    age_ms = answer.price_age_ms + int(snapshot.answer_age_s * 1000) if answer.price_age_ms >= 0 else -1
     old = age_ms < 0 or age_ms > _OLD_PRICE_MS
     return Text.assemble(
         "price ", (formatting.amount(answer.price), "bold"),
         "  age ", (formatting.age(age_ms), "yellow" if old else ""),
-        f"   position {formatting.amount(answer.state.totals.position)} {_base(picture)}",
+        f"   position {formatting.amount(answer.state.totals.position)} {_base(snapshot)}",
         f"   fills {answer.state.totals.fills}   rounds {answer.state.totals.rounds}",
     )  # fmt: skip
 
 
-def _profit_line(picture: Snapshot, *, wide: bool) -> Text:
-    assert picture.answer is not None
-    realised, unrealised = picture.answer.state.totals.realised_pnl, picture.answer.unrealised_pnl
-    fees = ", ".join(f"{formatting.amount(fee, 6)} {asset}" for asset, fee in sorted(_fees(picture)))
+def _profit_line(snapshot: Snapshot, *, wide: bool) -> Text:
+    assert snapshot.answer is not None
+    realised, unrealised = snapshot.answer.state.totals.realised_pnl, snapshot.answer.unrealised_pnl
+    fees = ", ".join(f"{formatting.amount(fee, 6)} {asset}" for asset, fee in sorted(_fees(snapshot)))
     return Text.assemble(
         "after fees: realised ", (formatting.pnl(realised), formatting.pnl_style(realised)),
-        "  unrealised ", (formatting.pnl(unrealised), formatting.pnl_style(unrealised)), f" {_quote(picture)}",
+        "  unrealised ", (formatting.pnl(unrealised), formatting.pnl_style(unrealised)), f" {_quote(snapshot)}",
         (f"   fees {fees}" if fees and wide else "", "dim"),
     )  # fmt: skip
 
 
-def _reason_line(picture: Snapshot, mode: str) -> Text:
-    assert picture.answer is not None
-    if not picture.connected:
-        return Text(f"no answer from the orchestrator for {picture.answer_age_s:.1f} s; this was its last", "bold red")
-    if picture.answer.refused:
-        return Text(f"refused: {picture.answer.refused}", style=formatting.MODE_STYLES["REFUSED"])
+def _reason_line(snapshot: Snapshot, mode: str) -> Text:
+    assert snapshot.answer is not None
+    if not snapshot.connected:
+        return Text(f"no answer from the orchestrator for {snapshot.answer_age_s:.1f} s; this was its last", "bold red")
+    if snapshot.answer.refused:
+        return Text(f"refused: {snapshot.answer.refused}", style=formatting.MODE_STYLES["REFUSED"])
     if mode != "RUNNING":
-        risk = picture.answer.state.risk
+        risk = snapshot.answer.state.risk
         return Text(f"{risk.rule} by {risk.by or 'the risk check'}: {risk.reason}", style=formatting.MODE_STYLES[mode])
-    if not picture.answer.trading:
+    if not snapshot.answer.trading:
         return Text("starting: settling what was in flight before it listens to prices", style="yellow")
     unreachable = [
         name
         for name, reached in (
-            ("executor", picture.answer.executor_reachable),
-            ("pricemon", picture.answer.pricemon_reachable),
+            ("executor", snapshot.answer.executor_reachable),
+            ("pricemon", snapshot.answer.pricemon_reachable),
         )
         if not reached
     ]
-    said = f"{' and '.join(unreachable)} out of reach" if unreachable else formatting.doubt(picture.answer)
+    said = f"{' and '.join(unreachable)} out of reach" if unreachable else formatting.doubt(snapshot.answer)
     return Text(said, style="yellow")
 
 
-def draw_fills(picture: Snapshot, rows: int, width: int) -> Table:
+def draw_fills(snapshot: Snapshot, rows: int, width: int) -> Table:
     """The newest fills, newest first. Where there is room, with the asset of the fee and who was the maker."""
     wide = width >= _WIDE_FILLS
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
@@ -96,7 +96,7 @@ def draw_fills(picture: Snapshot, rows: int, width: int) -> Table:
     if wide:
         table.add_column("in", no_wrap=True)
         table.add_column("as", no_wrap=True)
-    for fill in list(reversed(picture.fills))[:rows]:
+    for fill in list(reversed(snapshot.fills))[:rows]:
         table.add_row(
             datetime.fromtimestamp(fill.time_ms / 1000).astimezone().strftime("%H:%M:%S"),
             Text(fill.side, style=formatting.SIDE_STYLES[fill.side]),
@@ -108,7 +108,7 @@ def draw_fills(picture: Snapshot, rows: int, width: int) -> Table:
     return table
 
 
-def draw_steps(picture: Snapshot, rows: int) -> Table:
+def draw_steps(snapshot: Snapshot, rows: int) -> Table:
     """The newest steps, newest first: what set each going, its actions, and the milliseconds of each phase."""
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
     table.add_column("step", justify="right", no_wrap=True)
@@ -116,9 +116,9 @@ def draw_steps(picture: Snapshot, rows: int) -> Table:
     table.add_column("n", justify="right", no_wrap=True)
     for phase in formatting.PHASES:
         table.add_column(phase, justify="right", no_wrap=True)
-    if picture.answer is None:
+    if snapshot.answer is None:
         return table
-    for step in picture.answer.last_steps[:rows]:
+    for step in snapshot.answer.last_steps[:rows]:
         times = formatting.phase_times(step)
         actions = len(step.plan.actions)
         row = [times.get(phase, "") for phase in formatting.PHASES]
@@ -126,9 +126,9 @@ def draw_steps(picture: Snapshot, rows: int) -> Table:
     return table
 
 
-def draw_services(picture: Snapshot) -> Text:
+def draw_services(snapshot: Snapshot) -> Text:
     """One line with each service's health, its kills and its restarts."""
-    return Text("  ").join(_service(status) for status in picture.services)
+    return Text("  ").join(_service(status) for status in snapshot.services)
 
 
 def _service(status: ServiceStatus) -> Text:
@@ -151,31 +151,31 @@ def incident_text(incident: Incident) -> str:
             return f"{at}  GAVE UP {service}: {sentence}"
 
 
-def draw_incidents(picture: Snapshot, rows: int) -> list[Text]:
+def draw_incidents(snapshot: Snapshot, rows: int) -> list[Text]:
     """The newest incidents, oldest of them first."""
     styles = {Killed: "red", Returned: "green", Died: "yellow", GaveUp: "bold red"}
-    newest = list(picture.incidents)[-rows:] if rows else []
+    newest = list(snapshot.incidents)[-rows:] if rows else []
     return [Text(incident_text(incident), style=styles[type(incident)], overflow="ellipsis") for incident in newest]
 
 
-def draw_troubles(picture: Snapshot, rows: int, width: int) -> list[Text]:
+def draw_troubles(snapshot: Snapshot, rows: int, width: int) -> list[Text]:
     """The oldest troubles, a line each; the last line counts those for which there is no room."""
-    shown = list(picture.troubles)[:rows]
-    if len(picture.troubles) > rows:
-        shown[-1] = f"and {len(picture.troubles) - rows + 1} more: gridwright status names them"
+    shown = list(snapshot.troubles)[:rows]
+    if len(snapshot.troubles) > rows:
+        shown[-1] = f"and {len(snapshot.troubles) - rows + 1} more: gridwright status names them"
     lines = [Text(f"▲ {trouble}", style="bold red") for trouble in shown]
     for line in lines:
         line.truncate(width, overflow="ellipsis")
     return lines
 
 
-def _fees(picture: Snapshot) -> list[tuple[str, str]]:
-    return list(picture.answer.state.totals.fees.items()) if picture.answer else []
+def _fees(snapshot: Snapshot) -> list[tuple[str, str]]:
+    return list(snapshot.answer.state.totals.fees.items()) if snapshot.answer else []
 
 
-def _base(picture: Snapshot) -> str:
-    return picture.symbol.partition("/")[0]
+def _base(snapshot: Snapshot) -> str:
+    return snapshot.symbol.partition("/")[0]
 
 
-def _quote(picture: Snapshot) -> str:
-    return picture.symbol.partition("/")[2]
+def _quote(snapshot: Snapshot) -> str:
+    return snapshot.symbol.partition("/")[2]

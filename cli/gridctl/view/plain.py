@@ -5,14 +5,14 @@ from gridctl.view.snapshot import Snapshot
 from gridwright.v1 import orchestrator_pb2
 
 
-def plain_line(picture: Snapshot) -> str:
+def plain_line(snapshot: Snapshot) -> str:
     """Price with its age, position, profit, fills, mode, and the last step with the time of its phases."""
-    if picture.answer is None:
-        return f"{picture.symbol} {picture.headline}: waiting for the orchestrator"
-    answer, totals = picture.answer, picture.answer.state.totals
+    if snapshot.answer is None:
+        return f"{snapshot.symbol} {snapshot.headline}: waiting for the orchestrator"
+    answer, totals = snapshot.answer, snapshot.answer.state.totals
     parts = [
-        picture.symbol,
-        picture.headline,
+        snapshot.symbol,
+        snapshot.headline,
         formatting.standing(answer),
         f"price {formatting.amount(answer.price)} age {formatting.age(answer.price_age_ms)}",
         f"position {formatting.amount(totals.position)}",
@@ -21,10 +21,10 @@ def plain_line(picture: Snapshot) -> str:
     ]
     if answer.unknown_orders:
         parts.append(formatting.doubt(answer))
-    if picture.troubles:
-        parts.append("; ".join(picture.troubles))
-    if not picture.connected:
-        parts.append(f"no answer from the orchestrator for {picture.answer_age_s:.1f} s")
+    if snapshot.troubles:
+        parts.append("; ".join(snapshot.troubles))
+    if not snapshot.connected:
+        parts.append(f"no answer from the orchestrator for {snapshot.answer_age_s:.1f} s")
     elif answer.last_steps:
         parts.append(_step(answer.last_steps[0]))
     return " | ".join(parts)

@@ -55,13 +55,13 @@ class Screen:
     async def _lines(self, look: Look) -> None:
         while True:
             await asyncio.sleep(_LINE_SECONDS)
-            for picture in look():
-                self.say(plain_line(picture))
+            for snapshot in look():
+                self.say(plain_line(snapshot))
 
     async def _frames(self, look: Look) -> None:
         with Live(console=self._console, screen=True, auto_refresh=False) as live:
             while True:
                 pictures = look()
-                picture = pictures[int(time.monotonic() / _TURN_SECONDS) % len(pictures)]
-                live.update(draw(picture, *self._console.size), refresh=True)
+                snapshot = pictures[int(time.monotonic() / _TURN_SECONDS) % len(pictures)]
+                live.update(draw(snapshot, *self._console.size), refresh=True)
                 await asyncio.sleep(_FRAME_SECONDS)

@@ -84,12 +84,12 @@ class PositionManager:
         wanted = [self._ladder.wants(slot) for slot in self._slots]
         cancelled = [slot for slot, stays in zip(self._slots, wanted, strict=True) if self._must_cancel(slot, stays)]
         taken = {slot.level for slot in compress(self._slots, wanted) if slot.order is not None}
-        purse = allocation_of(self._state, self._market, self._slots)
-        closings = self._closings(purse) if self._may_place else []
-        openings = list(self._openings(taken, purse)) if self._may_place else []
-        if purse.lacks:
+        allocation = allocation_of(self._state, self._market, self._slots)
+        closings = self._closings(allocation) if self._may_place else []
+        openings = list(self._openings(taken, allocation)) if self._may_place else []
+        if allocation.lacks:
             gone = {slot.key for slot in cancelled}
-            cancelled += preempted(self._slots, purse, self._known_price(), gone, self._at_ms, self._base_ms)
+            cancelled += preempted(self._slots, allocation, self._known_price(), gone, self._at_ms, self._base_ms)
         return Adjustment(
             cancels=tuple(slot.order for slot in cancelled if slot.order is not None),
             keys=tuple(slot.key for slot in cancelled),
@@ -99,7 +99,7 @@ class PositionManager:
             flipped_slots=tuple(
                 slot.key for slot, stays in zip(self._slots, wanted, strict=True) if slot.retiring is stays
             ),
-            lacks=tuple(purse.lacks),
+            lacks=tuple(allocation.lacks),
         )
 
     def _resting(self, slot: InventorySlot, role: Role) -> bool:
@@ -150,7 +150,7 @@ class PositionManager:
 
     # -- placements
 
-    def _closings(self, purse: Allocation) -> list[Placement]:
+    def _closings(self, allocation: Allocation) -> list[Placement]:
         """Closing orders that are due, nearest first, as far as the purse reaches."""
         price = self._known_price()
         due: list[Placement] = []
@@ -170,11 +170,13 @@ class PositionManager:
             else:
                 due.append(Placement(slot, Role.CLOSING, side, limit, quantity))
         due.sort(key=lambda each: (abs(each.price - price), each.price))
-        if purse.unlimited:
+        if allocation.unlimited:
             return due
         # At the closing price, which no price of the cell exceeds where it buys, so that they all say the same.
-        placed = [each for each in due if purse.take(Role.CLOSING, each.side, each.quantity, each.slot.closing_price)]
-        purse.reserve(waiting, {each.slot.key for each in placed})
+        placed = [
+            each for each in due if allocation.take(Role.CLOSING, each.side, each.quantity, each.slot.closing_price)
+        ]
+        allocation.reserve(waiting, {each.slot.key for each in placed})
         return placed
 
     def _reaches(self, side: Side, limit: Decimal) -> bool:
@@ -206,7 +208,7 @@ class PositionManager:
         # It is there already, unless the venue has changed its tick since the slot was made.
         return self._market.price_up(closing_price) if side is Side.SELL else self._market.price_down(closing_price)
 
-    def _openings(self, taken: set[int], purse: Allocation) -> Iterator[Placement]:
+    def _openings(self, taken: set[int], allocation: Allocation) -> Iterator[Placement]:
         """Opening orders for the levels in the window, but for those of which is known that their slot has an order."""
         if not self._running:
             return
@@ -223,7 +225,7 @@ class PositionManager:
             if cost > left or exposed > limits[side] or not self._reaches(side, slot.price):
                 continue
             # A slot that rests takes from the purse all the same: what it will need, none farther may have.
-            if not purse.take(_OPENING, side, quantity, slot.price) or self._resting(slot, _OPENING):
+            if not allocation.take(_OPENING, side, quantity, slot.price) or self._resting(slot, _OPENING):
                 continue
             exposure[side], left = exposed, left - cost
             yield Placement(slot, _OPENING, side, slot.price, quantity)

@@ -16,20 +16,25 @@ from gridcore.model.slots import InventorySlot
 
 
 def preempted(
-    slots: Sequence[InventorySlot], purse: Allocation, price: Decimal, gone: Collection[str], at_ms: int, base_ms: int
+    slots: Sequence[InventorySlot],
+    allocation: Allocation,
+    price: Decimal,
+    gone: Collection[str],
+    at_ms: int,
+    base_ms: int,
 ) -> list[InventorySlot]:
     """The slots whose opening orders give way, besides those that are `gone` anyway. `base_ms`: as `waits` has it."""
     openings = [slot for slot in slots if slot.order is not None and slot.order.role is Role.OPENING]
     leaving = [slot for slot in openings if slot.key in gone or _leaves(slot)]
     standing = [slot for slot in openings if slot.key not in gone and _can_leave(slot, at_ms, base_ms)]
     standing.sort(key=lambda slot: ((price - slot.price) * slot.opening_side.sign, slot.price), reverse=True)
-    lacks = purse.lacks
+    lacks = allocation.lacks
     closings = [lack for lack in lacks if lack.role is Role.CLOSING]
     places = sum(lack.reason == ORDER_PLACES for lack in closings) - len(leaving)
     chosen = {slot.key: slot for slot in standing[: max(0, places)]}
     for side in Side:
         poor = [lack for lack in closings if lack.reason == INSUFFICIENT_FUNDS and lack.side is side]
-        lacking = sum((lack.cost for lack in poor), ZERO) - purse.spare[side]
+        lacking = sum((lack.cost for lack in poor), ZERO) - allocation.spare[side]
         chosen |= {slot.key: slot for slot in _binding(side, lacking, standing, leaving)}
         waiting = [lack for lack in lacks if lack.role is Role.OPENING and lack.side is side]
         chosen |= {slot.key: slot for slot in _farther(side, waiting, standing, leaving)}

@@ -31,7 +31,11 @@ class AuditInput:
 
 
 async def gather_at_rest(
-    wires: Channels, bot: str, symbols: tuple[str, ...], deadline_seconds: float, pause_seconds: float = _PAUSE_SECONDS
+    channels: Channels,
+    bot: str,
+    symbols: tuple[str, ...],
+    deadline_seconds: float,
+    pause_seconds: float = _PAUSE_SECONDS,
 ) -> AuditInput:
     """Waits until every grid is at rest, and reads; once more where one has moved meanwhile, up to the deadline.
 
@@ -39,15 +43,19 @@ async def gather_at_rest(
     """
     ends = time.monotonic() + deadline_seconds
     while True:
-        before = await until_settled(wires, bot, symbols, ends - time.monotonic(), pause_seconds)
-        truth, books = await gather(wires, symbols)
-        settled = before == [book.state.seq for book in books] == await _seqs_at_rest(wires, bot, symbols)
+        before = await until_settled(channels, bot, symbols, ends - time.monotonic(), pause_seconds)
+        truth, books = await gather(channels, symbols)
+        settled = before == [book.state.seq for book in books] == await _seqs_at_rest(channels, bot, symbols)
         if settled or time.monotonic() >= ends:
             return AuditInput(truth, books, settled)
 
 
 async def until_settled(
-    wires: Channels, bot: str, symbols: tuple[str, ...], deadline_seconds: float, pause_seconds: float = _PAUSE_SECONDS
+    channels: Channels,
+    bot: str,
+    symbols: tuple[str, ...],
+    deadline_seconds: float,
+    pause_seconds: float = _PAUSE_SECONDS,
 ) -> list[int] | None:
     """Waits until every grid is at rest, twice in a row with the same state: its seqs. None: the deadline came first.
 
@@ -56,7 +64,7 @@ async def until_settled(
     ends = time.monotonic() + deadline_seconds
     before: list[int] | None = None
     while time.monotonic() < ends:
-        now = await _seqs_at_rest(wires, bot, symbols)
+        now = await _seqs_at_rest(channels, bot, symbols)
         if now is not None and now == before:
             return now
         before = now
@@ -64,11 +72,11 @@ async def until_settled(
     return None
 
 
-async def _seqs_at_rest(wires: Channels, bot: str, symbols: tuple[str, ...]) -> list[int] | None:
+async def _seqs_at_rest(channels: Channels, bot: str, symbols: tuple[str, ...]) -> list[int] | None:
     """Each state's seq, None where something is still under way or a service does not answer."""
     try:
-        truth = await wires.simex.GetTruth(simex_pb2.GetTruthRequest(), timeout=_CALL_SECONDS)
-        return [await _seq_at_rest(wires, bot, symbol, truth) for symbol in symbols]
+        truth = await channels.simex.GetTruth(simex_pb2.GetTruthRequest(), timeout=_CALL_SECONDS)
+        return [await _seq_at_rest(channels, bot, symbol, truth) for symbol in symbols]
     except (grpc.aio.AioRpcError, _UnderWayError):
         return None
 
@@ -77,9 +85,11 @@ class _UnderWayError(Exception):
     """Something of the grid has not come to its end yet."""
 
 
-async def _seq_at_rest(wires: Channels, bot: str, symbol: str, truth: simex_pb2.Truth) -> int:
-    answer = await wires.orchestrator.GetState(orchestrator_pb2.GetStateRequest(symbol=symbol), timeout=_CALL_SECONDS)
-    opened = await wires.executor.ListOpenOrders(
+async def _seq_at_rest(channels: Channels, bot: str, symbol: str, truth: simex_pb2.Truth) -> int:
+    answer = await channels.orchestrator.GetState(
+        orchestrator_pb2.GetStateRequest(symbol=symbol), timeout=_CALL_SECONDS
+    )
+    opened = await channels.executor.ListOpenOrders(
         executor_pb2.ListOpenOrdersRequest(symbol=symbol), timeout=_CALL_SECONDS
     )
     state = answer.state
@@ -102,34 +112,34 @@ def _under_way(order: models_pb2.SlotOrder) -> bool:
     return order.status in _UNSETTLED or Decimal(order.executed) == Decimal(order.quantity)
 
 
-async def gather(wires: Channels, symbols: tuple[str, ...]) -> tuple[simex_pb2.Truth, list[Books]]:
+async def gather(channels: Channels, symbols: tuple[str, ...]) -> tuple[simex_pb2.Truth, list[Books]]:
     """The venue's truth, and what we recorded of each grid. Raises AioRpcError where a service does not answer."""
-    truth = await wires.simex.GetTruth(simex_pb2.GetTruthRequest(), timeout=_CALL_SECONDS, wait_for_ready=True)
-    return truth, [await _books(wires, symbol) for symbol in symbols]
+    truth = await channels.simex.GetTruth(simex_pb2.GetTruthRequest(), timeout=_CALL_SECONDS, wait_for_ready=True)
+    return truth, [await _books(channels, symbol) for symbol in symbols]
 
 
-async def _books(wires: Channels, symbol: str) -> Books:
+async def _books(channels: Channels, symbol: str) -> Books:
     request = orchestrator_pb2.GetStateRequest(symbol=symbol)
-    answer = await wires.orchestrator.GetState(request, timeout=_CALL_SECONDS, wait_for_ready=True)
-    steps = [await _step(wires, symbol, seq) for seq in range(1, answer.state.seq + 1)]
-    floor = await _floor(wires, symbol)
-    return Books(answer.state, steps, await _log(wires, symbol, floor, answer.state.event_offset), floor)
+    answer = await channels.orchestrator.GetState(request, timeout=_CALL_SECONDS, wait_for_ready=True)
+    steps = [await _step(channels, symbol, seq) for seq in range(1, answer.state.seq + 1)]
+    floor = await _floor(channels, symbol)
+    return Books(answer.state, steps, await _log(channels, symbol, floor, answer.state.event_offset), floor)
 
 
-async def _step(wires: Channels, symbol: str, seq: int) -> orchestrator_pb2.TradingStep:
+async def _step(channels: Channels, symbol: str, seq: int) -> orchestrator_pb2.TradingStep:
     request = orchestrator_pb2.ExplainRequest(symbol=symbol, seq=seq)
-    return await wires.orchestrator.Explain(request, timeout=_CALL_SECONDS, wait_for_ready=True)
+    return await channels.orchestrator.Explain(request, timeout=_CALL_SECONDS, wait_for_ready=True)
 
 
-async def _floor(wires: Channels, symbol: str) -> int:
+async def _floor(channels: Channels, symbol: str) -> int:
     """The offset up to which the executor's log has been pruned, 0 where it is whole."""
     request = executor_pb2.GetLedgerRequest(symbol=symbol)
-    return (await wires.executor.GetLedger(request, timeout=_CALL_SECONDS, wait_for_ready=True)).floor_offset
+    return (await channels.executor.GetLedger(request, timeout=_CALL_SECONDS, wait_for_ready=True)).floor_offset
 
 
-async def _log(wires: Channels, symbol: str, floor: int, least: int) -> list[models_pb2.OrderUpdate]:
+async def _log(channels: Channels, symbol: str, floor: int, least: int) -> list[models_pb2.OrderUpdate]:
     """The executor's log from what was not pruned to its end, which is at `least` or beyond."""
-    opened = await wires.executor.ListOpenOrders(
+    opened = await channels.executor.ListOpenOrders(
         executor_pb2.ListOpenOrdersRequest(symbol=symbol), timeout=_CALL_SECONDS, wait_for_ready=True
     )
     end = max(least, opened.end_offset)
@@ -137,7 +147,7 @@ async def _log(wires: Channels, symbol: str, floor: int, least: int) -> list[mod
         return []
     updates: list[models_pb2.OrderUpdate] = []
     request = executor_pb2.StreamOrderUpdatesRequest(symbol=symbol, after_offset=floor)
-    call = wires.executor.StreamOrderUpdates(request, timeout=_CALL_SECONDS, wait_for_ready=True)
+    call = channels.executor.StreamOrderUpdates(request, timeout=_CALL_SECONDS, wait_for_ready=True)
     async for update in call:
         updates.append(update)
         if update.offset >= end:

@@ -30,30 +30,30 @@ class DemoConfig:
     speed: str | None = None
 
 
-def prepare_demo(stage: DemoConfig, folder: Path) -> Deployment:
+def prepare_demo(demo_config: DemoConfig, folder: Path) -> Deployment:
     """Writes the config of the run into the folder. Raises ConfigError where the user's own cannot be played."""
-    values = _base(stage)
+    values = _base(demo_config)
     markets = values.get(SIMEX, {}).get("markets")
     if not markets:
         raise ConfigError("simex.markets", MISSING, "a demo trades against simex: add a [[simex.markets]]")
     for market in markets:
-        _direct(market, stage)
+        _direct(market, demo_config)
     _move_in(values, folder)
     config = folder / CONFIG_NAME
     config.write_text(to_toml(values), encoding="utf-8")
     return read_deployment(config)
 
 
-def _base(stage: DemoConfig) -> dict[str, Any]:
-    if stage.config is not None:
-        read_deployment(stage.config)  # its sentences about a file that is missing or not TOML
-        return tomllib.loads(stage.config.read_text(encoding="utf-8"))
-    if stage.tape is None:
+def _base(demo_config: DemoConfig) -> dict[str, Any]:
+    if demo_config.config is not None:
+        read_deployment(demo_config.config)  # its sentences about a file that is missing or not TOML
+        return tomllib.loads(demo_config.config.read_text(encoding="utf-8"))
+    if demo_config.tape is None:
         return tomllib.loads(example("demo.toml"))
-    own = example_of_tape(stage.tape.path.name)
+    own = example_of_tape(demo_config.tape.path.name)
     if own is not None:
         return tomllib.loads(example(own))
-    return _any_tape(tomllib.loads(example("demo.toml")), stage.tape)
+    return _any_tape(tomllib.loads(example("demo.toml")), demo_config.tape)
 
 
 def _any_tape(values: dict[str, Any], tape: TapeInfo) -> dict[str, Any]:
@@ -75,15 +75,15 @@ def _any_tape(values: dict[str, Any], tape: TapeInfo) -> dict[str, Any]:
     return values
 
 
-def _direct(market: dict[str, Any], stage: DemoConfig) -> None:
+def _direct(market: dict[str, Any], demo_config: DemoConfig) -> None:
     """Tells a market of the run's seed, tape and speed."""
-    if stage.tape is not None:
+    if demo_config.tape is not None:
         # It stands still at its first price until all are there to trade on it.
-        market |= {"source": "replay", "file": str(stage.tape.path.resolve()), "running": False}
+        market |= {"source": "replay", "file": str(demo_config.tape.path.resolve()), "running": False}
     if market.get("source", "simulation") == "simulation":
-        market["seed"] = stage.seed
-    if stage.speed is not None:
-        market["speed"] = stage.speed
+        market["seed"] = demo_config.seed
+    if demo_config.speed is not None:
+        market["speed"] = demo_config.speed
 
 
 def _move_in(values: dict[str, Any], folder: Path) -> None:

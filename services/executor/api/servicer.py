@@ -39,7 +39,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
     ) -> AsyncIterator[models_pb2.ActionResult]:
         """Carries a batch out, or tells again what came of it."""
         del context
-        self._executor.standing.check_may_act()
+        self._executor.readiness.check_may_act()
         try:
             wanted = self._new_request(request)
         except InvalidArgument as fault:
@@ -57,11 +57,11 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         """Raises the fence and waits until nothing of an older epoch is being sent."""
         del context
         symbol = self._symbol(request.symbol)
-        self._executor.standing.check_ready()
+        self._executor.readiness.check_ready()
         self._known_by_now(symbol)
         now_ms = self._executor.clock.local_ms()
         if request.rebuild:
-            self._executor.followers.refuse_to_replace(symbol)
+            self._executor.subscribers.refuse_to_replace(symbol)
         with around("executor.fence"):
             fence = await self._run(
                 fences.raise_to,
@@ -87,7 +87,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         """What the ledger is, and its orders that have not ended."""
         del context
         symbol = self._symbol(request.symbol)
-        self._executor.standing.check_ready()
+        self._executor.readiness.check_ready()
         self._known_by_now(symbol)
         view = await self._run(order_view.view, symbol)
         return messages.ledger_to_proto(symbol, self._executor.ledger.birth_id, view)
@@ -100,11 +100,11 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         symbol = self._symbol(request.symbol)
         if not request.prefix:
             raise InvalidArgument("prefix is empty: give what the client order ids of the bot and symbol begin with")
-        self._executor.standing.check_ready()
+        self._executor.readiness.check_ready()
         self._executor.listing.check(symbol)
-        self._executor.followers.refuse_to_replace(symbol)
+        self._executor.subscribers.refuse_to_replace(symbol)
         try:
-            adopted = await self._executor.adoption.adopt(symbol, request.prefix)
+            adopted = await self._executor.history_import.adopt(symbol, request.prefix)
         except ReadFailedError as error:
             raise Unavailable(f"the venue did not answer: {error}", reason="VENUE_UNREACHABLE") from error
         return executor_pb2.AdoptResponse(
@@ -120,7 +120,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         """Accepted requests in order."""
         del context
         symbol = self._symbol(request.symbol)
-        self._executor.standing.check_ready()
+        self._executor.readiness.check_ready()
         self._known_by_now(symbol)
         found = await self._run(requests.page, symbol, request.after_seq, _limit(request.limit))
         return executor_pb2.ListRequestsResponse(batches=[messages.batch_to_proto(batch) for batch in found])
@@ -130,7 +130,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
     ) -> executor_pb2.Batch:
         """One request as the ledger knows it."""
         del context
-        self._executor.standing.check_ready()
+        self._executor.readiness.check_ready()
         found = await self._run(requests.find, request.request_id)
         if found is None:
             raise NotFound(f"request_id {request.request_id!r} is not in the ledger: nothing was sent for it")
@@ -142,7 +142,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         """The log after an offset, then what is appended."""
         del context
         symbol, offset = self._symbol(request.symbol), request.after_offset
-        self._executor.standing.check_ready()
+        self._executor.readiness.check_ready()
         self._known_by_now(symbol)
         end = await self._run(updates.end_offset, symbol)
         if offset > end:
@@ -151,9 +151,9 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
                 reason="BEYOND_END",
                 end_offset=str(end),
             )
-        with self._executor.followers.following(symbol, request.epoch):
-            while not self._executor.bell.closed:
-                sound = self._executor.bell.sound(symbol)
+        with self._executor.subscribers.following(symbol, request.epoch):
+            while not self._executor.changes.closed:
+                sound = self._executor.changes.sound(symbol)
                 page = await self._run(updates.page, symbol, offset, _LARGEST_PAGE)
                 for update in page:
                     yield convert_orders.update_to_proto(update)
@@ -172,7 +172,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
             raise InvalidArgument(
                 f"state is of {state.symbol!r} at step {state.seq}: give one of {symbol} that has been committed"
             )
-        self._executor.standing.check_ready()
+        self._executor.readiness.check_ready()
         now_ms = self._executor.clock.local_ms()
         with around("executor.acknowledge"):
             kept = await self._run(checkpoints.acknowledge, symbol, request.epoch, state, now_ms)
@@ -183,7 +183,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
     ) -> executor_pb2.LedgerOrder:
         """One order of ours as the ledger knows it."""
         del context
-        self._executor.standing.check_ready()
+        self._executor.readiness.check_ready()
         return await self._told(request.client_order_id)
 
     async def ResolveOrder(  # noqa: N802
@@ -193,8 +193,8 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         del context
         word = messages.statement_from_proto(request)
         self._symbol(word.symbol)
-        self._executor.standing.check_ready()
-        await self._executor.last_resort.resolve(word)
+        self._executor.readiness.check_ready()
+        await self._executor.operator_resolution.resolve(word)
         return await self._told(word.client_order_id)
 
     async def ListOpenOrders(  # noqa: N802
@@ -203,7 +203,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         """What rests on the venue now, and what is in flight."""
         del context
         symbol = self._symbol(request.symbol)
-        self._executor.standing.check_ready()
+        self._executor.readiness.check_ready()
         self._executor.listing.check(symbol)
         end = await self._run(updates.end_offset, symbol)
         resting = await self._open_orders(symbol)
@@ -220,7 +220,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
     ) -> executor_pb2.GetBalancesResponse:
         """The account's assets that are not zero."""
         del request, context
-        self._executor.standing.check_ready()
+        self._executor.readiness.check_ready()
         found = await self._ask(self._executor.venue.balances)
         return executor_pb2.GetBalancesResponse(
             balances=[
@@ -235,7 +235,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         """Recorded fills by offset."""
         del context
         symbol = self._symbol(request.symbol)
-        self._executor.standing.check_ready()
+        self._executor.readiness.check_ready()
         self._known_by_now(symbol)
         found = await self._run(updates.fills_page, symbol, request.after_offset, _limit(request.limit))
         return executor_pb2.ListFillsResponse(fills=[convert_orders.update_to_proto(update) for update in found])
@@ -246,7 +246,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         """The venue's rules for a symbol."""
         del context
         symbol = self._symbol(request.symbol)
-        self._executor.standing.check_ready()
+        self._executor.readiness.check_ready()
         self._executor.listing.check(symbol)
         self._executor.venue.doubt_fees(symbol)  # asked for at starts: a grid may have been refused for those of before
         return convert_orders.rules_to_proto(await self._ask(lambda: self._executor.venue.market_rules(symbol)))
@@ -257,7 +257,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         """What the venue sets for a symbol at present."""
         del context
         symbol = self._symbol(request.symbol)
-        self._executor.standing.check_ready()
+        self._executor.readiness.check_ready()
         self._executor.listing.check(symbol)
         try:
             found = await self._executor.conditions.read(symbol, fees_doubted=request.fees_doubted)

@@ -28,13 +28,13 @@ class Placer:
     """Sends a place, or looks for one."""
 
     def __init__(
-        self, venue: Venue, look_up: LookUp, clock: VenueClock, throttle: Throttle, standing: Readiness
+        self, venue: Venue, look_up: LookUp, clock: VenueClock, throttle: Throttle, readiness: Readiness
     ) -> None:
         self._venue = venue
         self._look_up = look_up
         self._clock = clock
         self._throttle = throttle
-        self._standing = standing
+        self._readiness = readiness
 
     def signed_now(self) -> Signed:
         """What a request is to be signed with that leaves now."""
@@ -76,5 +76,5 @@ class Placer:
                 return SendOutcome(Outcome.UNKNOWN, reason="IN_DOUBT", message="sent; the venue does not show it yet")
             case Mismatch(order):
                 sentence = f"order {order.exchange_order_id} bears our id {place.client_order_id}, but is another order"
-                self._standing.stop_for_unexplained_order(sentence)
+                self._readiness.stop_for_unexplained_order(sentence)
                 return SendOutcome(Outcome.UNKNOWN, reason="IN_DOUBT", message=sentence)

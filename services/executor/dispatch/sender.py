@@ -47,7 +47,7 @@ class Sender:
         self._ledger = ledger
         self._clock = clock
         self._throttle = throttle
-        self._flight = flight
+        self._in_flight = flight
         self._placer = placer
         self._canceller = canceller
         self._resolver = resolver
@@ -65,13 +65,13 @@ class Sender:
         if known is not None:
             return await self._record(symbol, action, known)
         if action.status is ActionStatus.SENDING:
-            async with self._flight.sending(symbol, epoch):
+            async with self._in_flight.sending(symbol, epoch):
                 return await self.recover(symbol, action)
         turn = await self._await_turn(symbol, action, patience_ms)
         if not isinstance(turn, Ticket):
             return turn
         try:
-            async with self._flight.sending(symbol, epoch):
+            async with self._in_flight.sending(symbol, epoch):
                 return await self._carry_out_now(symbol, epoch, action, turn)
         finally:
             turn.settle()

@@ -88,7 +88,7 @@ def doubted(connection: sa.Connection, word: OperatorStatement) -> LedgerAction:
         raise InvalidArgument(f"symbol = {word.symbol!r}: order {name} is of {order.symbol}")
     action = requests.place_of(connection, order.request_id, name)
     if order.status is not OrderStatus.UNKNOWN or action.status is not ActionStatus.UNKNOWN:
-        raise FailedPrecondition(f"order {name} {_standing(order)}: there is nothing to resolve", reason="NOT_UNKNOWN")
+        raise FailedPrecondition(f"order {name} {_readiness(order)}: there is nothing to resolve", reason="NOT_UNKNOWN")
     if order.exchange_order_id:
         raise FailedPrecondition(
             f"order {name} was shown by the venue as {order.exchange_order_id}: the executor is about to record it",
@@ -109,7 +109,7 @@ def open_one(connection: sa.Connection, word: OperatorStatement) -> OrderRecord:
     if order.symbol != word.symbol:
         raise InvalidArgument(f"symbol = {word.symbol!r}: order {name} is of {order.symbol}")
     if order.status is not OrderStatus.OPEN:
-        raise FailedPrecondition(f"order {name} {_standing(order)}: it cannot be gone", reason="NOT_OPEN")
+        raise FailedPrecondition(f"order {name} {_readiness(order)}: it cannot be gone", reason="NOT_OPEN")
     if (given := of_order(connection, name)) is not None:
         raise FailedPrecondition(
             f"order {name} was resolved by the word of {given.word.who} before: a second one is not kept",
@@ -141,7 +141,7 @@ def give(connection: sa.Connection, word: OperatorStatement, now_ms: int) -> Non
             updates.append_gone(connection, record, now_ms)
 
 
-def _standing(order: OrderRecord) -> str:
+def _readiness(order: OrderRecord) -> str:
     if order.status is None or order.status is OrderStatus.UNKNOWN:
         return "is being sent"
     return f"is {order.status.value}"

@@ -35,7 +35,7 @@ class OperatorResolution:
         look_up: LookUp,
         resolver: Resolver,
         clock: VenueClock,
-        bell: ChangeSignal,
+        changes: ChangeSignal,
         venue: Venue,
         reader: Reader,
         forgotten: ForgottenOrders,
@@ -44,7 +44,7 @@ class OperatorResolution:
         self._look_up = look_up
         self._resolver = resolver
         self._clock = clock
-        self._bell = bell
+        self._changes = changes
         self._venue = venue
         self._reader = reader
         self._forgotten = forgotten
@@ -153,7 +153,7 @@ class OperatorResolution:
             raise NotFound(f"order {word.client_order_id} was resolved by this word and has been pruned since")
         if record.status is OrderStatus.UNKNOWN:
             await self._look_once(word, await self._run(requests.place_of, record.request_id, word.client_order_id))
-        self._bell.ring(word.symbol)
+        self._changes.ring(word.symbol)
 
     async def _look_once(self, word: OperatorStatement, action: LedgerAction) -> None:
         with contextlib.suppress(ReadFailedError):  # its task goes on until it has evidence

@@ -36,8 +36,8 @@ class Resolver:
         look_up: LookUp,
         recorder: Recorder,
         clock: VenueClock,
-        bell: ChangeSignal,
-        standing: Readiness,
+        changes: ChangeSignal,
+        readiness: Readiness,
         first_pause_ms: int,
     ) -> None:
         self._ledger = ledger
@@ -46,8 +46,8 @@ class Resolver:
         self._look_up = look_up
         self._recorder = recorder
         self._clock = clock
-        self._bell = bell
-        self._standing = standing
+        self._changes = changes
+        self._readiness = readiness
         self._first_pause_ms = first_pause_ms
         self._tasks: dict[tuple[str, int, int], asyncio.Task[None]] = {}
 
@@ -115,12 +115,12 @@ class Resolver:
             case Absence.CONCLUSIVE:
                 with around("executor.absent"):
                     await self._ledger.writer.run(_resolve_absent, action, self._clock.local_ms())
-                self._bell.ring(symbol)
+                self._changes.ring(symbol)
                 return True
             case Absence.OPEN | Absence.UNANSWERED:
                 return False
             case Mismatch(order):
-                self._standing.stop_for_unexplained_order(
+                self._readiness.stop_for_unexplained_order(
                     f"order {order.exchange_order_id} bears our id {place.client_order_id}, but is another order"
                 )
                 return False
@@ -135,7 +135,7 @@ class Resolver:
             resolved = await self._ledger.writer.run(_resolve_open, action, seen, self._clock.local_ms())
         if not resolved:  # an operator's word came first, and what we see may speak against it
             await self._recorder.order(seen)
-        self._bell.ring(seen.symbol)
+        self._changes.ring(seen.symbol)
         return True
 
     async def _close(self, action: LedgerAction) -> None:

@@ -42,7 +42,7 @@ class HistoryImport:
         reader: Reader,
         recorder: Recorder,
         clock: VenueClock,
-        standing: Readiness,
+        readiness: Readiness,
         visibility_lag_ms: int,
     ) -> None:
         self._ledger = ledger
@@ -50,7 +50,7 @@ class HistoryImport:
         self._reader = reader
         self._recorder = recorder
         self._clock = clock
-        self._standing = standing
+        self._readiness = readiness
         self._lag_ms = visibility_lag_ms
         self._running: dict[tuple[str, str], asyncio.Task[Imported]] = {}
         self.waiting = False  # for what may still be under way
@@ -87,7 +87,7 @@ class HistoryImport:
                 history_import.adopt, seen, trades, self._clock.local_ms()
             )
         self._recorder.clear_foreign_cache()
-        self._standing.own_orders_known()
+        self._readiness.own_orders_known()
         _log.warning("%s: %d orders and %d trades are taken over from the venue", symbol, new_orders, new_trades)
         return Imported(new_orders, new_trades, tuple(lost))
 

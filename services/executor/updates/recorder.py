@@ -33,16 +33,16 @@ class Recorder:
         venue: Venue,
         reader: Reader,
         clock: VenueClock,
-        bell: ChangeSignal,
-        standing: Readiness,
+        changes: ChangeSignal,
+        readiness: Readiness,
         forgotten: ForgottenOrders,
     ) -> None:
         self._ledger = ledger
         self._venue = venue
         self._reader = reader
         self._clock = clock
-        self._bell = bell
-        self._standing = standing
+        self._changes = changes
+        self._readiness = readiness
         self._forgotten = forgotten
         self._foreign: dict[tuple[str, str], None] = {}  # exchange ids that were looked up; oldest first
         self._verified: dict[tuple[str, str], None] = {}  # exchange ids that were seen with our client id; oldest first
@@ -64,7 +64,7 @@ class Recorder:
                 updates.append_trade, trade, order.client_order_id, self._clock.local_ms()
             )
         if appended:
-            self._bell.ring(trade.symbol)
+            self._changes.ring(trade.symbol)
             if order.ended:
                 _log.error(
                     "trade %s of %s came after the order's recorded end", trade.fill.trade_id, order.client_order_id
@@ -135,10 +135,10 @@ class Recorder:
         )
         given = await self._ledger.writer.run(operator_evidence.of_order, order.client_order_id)
         if given is None:
-            self._standing.stop_for_unexplained_order(sentence)
+            self._readiness.stop_for_unexplained_order(sentence)
         else:
             remedy = "cancel it by hand on the venue if it rests there"
-            self._standing.stop_for_unexplained_order(
+            self._readiness.stop_for_unexplained_order(
                 f"{sentence} on the word of {given.word.who} ({given.word.why})", remedy
             )
 
@@ -157,7 +157,7 @@ class Recorder:
                 updates.append_end, seen.client_order_id, seen, self._clock.local_ms()
             )
         if ended:
-            self._bell.ring(seen.symbol)
+            self._changes.ring(seen.symbol)
         return ended
 
     async def _look_up_owner(self, trade: VenueTrade) -> OrderRecord | None:
@@ -186,7 +186,7 @@ class Recorder:
         ours = prefix != "" and seen.client_order_id.startswith(prefix)
         late_ms = self._venue.request_window_ms or 0  # a lost ledger's last request may land after this one's birth
         if ours and seen.created_ms - self._clock.skew_ms > self._ledger.born_ms + late_ms:
-            self._standing.stop_for_unexplained_order(
+            self._readiness.stop_for_unexplained_order(
                 f"order {seen.client_order_id} ({seen.exchange_order_id}) of {seen.symbol} bears our prefix {prefix}, "
                 "but the ledger never placed it"
             )

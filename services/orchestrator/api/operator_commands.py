@@ -21,10 +21,10 @@ _HALTED = frozenset({Mode.ENTERING, Mode.SAFE})
 class OperatorCommands:
     """The operator's side of one team."""
 
-    def __init__(self, team: SymbolWorker, launcher: WorkflowStarter) -> None:
-        self._team = team
-        self._desk = team.desk
-        self._launcher = launcher
+    def __init__(self, worker: SymbolWorker, starter: WorkflowStarter) -> None:
+        self._worker = worker
+        self._context = worker.context
+        self._starter = starter
 
     async def pause(self, request_id: str, who: str, why: str) -> Mode:
         """PAUSED from RUNNING. Raises FailedPrecondition in safe mode."""
@@ -40,20 +40,20 @@ class OperatorCommands:
         Where a halt is under way already, the operator's word becomes its reason, and it goes on.
         """
         workflow_id = _name(request_id)
-        if self._desk.halts and workflow_id not in self._desk.halts:
+        if self._context.halts and workflow_id not in self._context.halts:
             try:
                 join = self._join_halt(who, why)
-                row = await self._team.changer.change(f"{workflow_id}/open", join, patience_seconds=_PATIENCE_SECONDS)
+                row = await self._worker.changer.change(f"{workflow_id}/open", join, patience_seconds=_PATIENCE_SECONDS)
             except Unavailable:
                 row = None  # a step keeps the halt that is under way waiting: this one goes on record beside it
             if row is not None:
                 _refuse_other_contents(row, request_id, Mode.ENTERING, who, why)
-                return self._mode, next(iter(self._desk.halts), workflow_id)
-        halt = EnterSafeModeRequest(workflow_id, self._desk.symbol, Rule.OPERATOR, why, who, clears_itself=False)
-        opened = await asyncio.to_thread(self._desk.keeper.find, f"{workflow_id}/open")
+                return self._mode, next(iter(self._context.halts), workflow_id)
+        halt = EnterSafeModeRequest(workflow_id, self._context.symbol, Rule.OPERATOR, why, who, clears_itself=False)
+        opened = await asyncio.to_thread(self._context.committed.find, f"{workflow_id}/open")
         if opened is None:
-            self._desk.halts.add(workflow_id)
-            await asyncio.to_thread(self._launcher.start_halt, halt)
+            self._context.halts.add(workflow_id)
+            await asyncio.to_thread(self._starter.start_halt, halt)
             await self._see(lambda: self._mode in _HALTED)
         else:
             _refuse_other_contents(opened, request_id, Mode.ENTERING, who, why)
@@ -65,20 +65,21 @@ class OperatorCommands:
         Raises FailedPrecondition in ENTERING.
         """
         workflow_id = _name(request_id)
-        done = await asyncio.to_thread(self._desk.keeper.find, workflow_id)
+        done = await asyncio.to_thread(self._context.committed.find, workflow_id)
         if done is not None:
             _refuse_other_contents(done, request_id, Mode.RUNNING, who, why)
             return self._mode, workflow_id
         if self._mode is Mode.ENTERING:
             raise FailedPrecondition(
-                f"{self._desk.symbol} is on its way into safe mode: wait until the mode is SAFE, then repeat the call"
+                f"{self._context.symbol} is on its way into safe mode: wait until the mode is SAFE, then repeat "
+                "the call"
             )
         if self._mode is not Mode.SAFE:
             return self._mode, ""
-        risk = self._desk.state.risk
-        lift = ExitSafeModeRequest(workflow_id, self._desk.symbol, why, who, risk.since_ms)
-        self._desk.lifts.add(workflow_id)
-        await asyncio.to_thread(self._launcher.start_lift, lift)
+        risk = self._context.state.risk
+        lift = ExitSafeModeRequest(workflow_id, self._context.symbol, why, who, risk.since_ms)
+        self._context.lifts.add(workflow_id)
+        await asyncio.to_thread(self._starter.start_lift, lift)
         await self._see(lambda: self._mode is not Mode.SAFE)
         return self._mode, workflow_id
 
@@ -91,7 +92,7 @@ class OperatorCommands:
                 )
             return None if state.risk.mode is mode else ModeChanged(now_ms(), mode, Rule.OPERATOR, why, who)
 
-        row = await self._team.changer.change(_name(request_id), change, patience_seconds=_PATIENCE_SECONDS)
+        row = await self._worker.changer.change(_name(request_id), change, patience_seconds=_PATIENCE_SECONDS)
         if row is not None:
             _refuse_other_contents(row, request_id, mode, who, why)
         return self._mode
@@ -106,13 +107,13 @@ class OperatorCommands:
 
     @property
     def _mode(self) -> Mode:
-        return self._desk.state.risk.mode
+        return self._context.state.risk.mode
 
     async def _see(self, done: Callable[[], bool]) -> None:
         async def wait() -> None:
-            seen = self._desk.pulse.count
+            seen = self._context.changes.count
             while not done():
-                seen = await self._desk.pulse.after(seen)
+                seen = await self._context.changes.after(seen)
 
         try:
             await asyncio.wait_for(wait(), _SEE_SECONDS)

@@ -33,14 +33,14 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
     def __init__(
         self,
         teams: Mapping[str, SymbolWorker],
-        launcher: WorkflowStarter,
+        starter: WorkflowStarter,
         executor: ExecutorClient,
         prices: PriceClient,
         databases: Watched,
         troubles: Troubles,
     ) -> None:
         self._teams = teams
-        self._launcher = launcher
+        self._starter = starter
         self._executor = executor
         self._prices = prices
         self._databases = databases
@@ -56,24 +56,24 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
         self, request: orchestrator_pb2.GetStateRequest, context: Context
     ) -> orchestrator_pb2.GetStateResponse:
         """The committed state, now."""
-        return self._state(self._team(request.symbol), _STEPS)
+        return self._state(self._worker(request.symbol), _STEPS)
 
     async def WatchState(  # noqa: N802
         self, request: orchestrator_pb2.WatchStateRequest, context: Context
     ) -> AsyncIterator[orchestrator_pb2.GetStateResponse]:
         """The state now and after each change; what a slow reader has not taken is passed over."""
-        team = self._team(request.symbol)
+        worker = self._worker(request.symbol)
         while True:
-            seen = team.desk.pulse.count
-            yield self._state(team, request.steps or _STEPS)
+            seen = worker.context.changes.count
+            yield self._state(worker, request.steps or _STEPS)
             await asyncio.sleep(_WATCH_PAUSE_SECONDS)
-            await team.desk.pulse.after(seen)
+            await worker.context.changes.after(seen)
 
     async def ListSlots(  # noqa: N802
         self, request: orchestrator_pb2.ListSlotsRequest, context: Context
     ) -> orchestrator_pb2.ListSlotsResponse:
         """The slots from the lowest price to the highest."""
-        slots = self._team(request.symbol).desk.state.slots.values()
+        slots = self._worker(request.symbol).context.state.slots.values()
         return orchestrator_pb2.ListSlotsResponse(
             slots=[slot_to_proto(slot) for slot in sorted(slots, key=lambda slot: slot.price)]
         )
@@ -108,7 +108,7 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
         """Workflows, newest first."""
         self._refuse_while_away()
         if request.symbol:
-            self._team(request.symbol)
+            self._worker(request.symbol)
         limit = request.limit or _WORKFLOWS
 
         def read() -> list[client.WorkflowRecord]:
@@ -130,8 +130,8 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
                 f"workflow_id = {request.workflow_id!r}: no such workflow; ListWorkflows shows what there is"
             )
         steps = await asyncio.to_thread(client.steps_of, request.workflow_id)
-        team = self._teams.get(record.symbol)
-        row = None if team is None else await asyncio.to_thread(team.desk.keeper.find, request.workflow_id)
+        worker = self._teams.get(record.symbol)
+        row = None if worker is None else await asyncio.to_thread(worker.context.committed.find, request.workflow_id)
         return workflow_view(record, steps, row)
 
     async def Explain(  # noqa: N802
@@ -139,21 +139,22 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
     ) -> orchestrator_pb2.TradingStep:
         """One step from the journal."""
         self._refuse_while_away()
-        team = self._team(request.symbol)
-        store = team.desk.keeper.store
+        worker = self._worker(request.symbol)
+        store = worker.context.committed.store
         row = await asyncio.to_thread(lambda: store.find_step(seq=request.seq, request_id=request.request_id))
         if row is None:
             what = f"request_id = {request.request_id!r}" if request.request_id else f"seq = {request.seq}"
             raise NotFound(
-                f"{what}: the journal of {team.desk.symbol} has no such step; it is at step {team.desk.state.seq}, and "
+                f"{what}: the journal of {worker.context.symbol} has no such step; it is at step "
+                f"{worker.context.state.seq}, and "
                 "orchestrator.retention_hours says how far back it goes"
             )
         return step_view(row)
 
-    def _state(self, team: SymbolWorker, steps: int) -> orchestrator_pb2.GetStateResponse:
+    def _state(self, worker: SymbolWorker, steps: int) -> orchestrator_pb2.GetStateResponse:
         return state_view(
-            team.desk,
-            team.desk.keeper.last_steps(steps),
+            worker.context,
+            worker.context.committed.last_steps(steps),
             executor_reachable=self._executor.reachable,
             pricemon_reachable=self._prices.reachable,
         )
@@ -163,22 +164,22 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
         for field in ("request_id", "who", "why"):
             if not getattr(request, field):
                 raise InvalidArgument(f"{field} is empty: give it; what an operator does is kept with name and reason")
-        team = self._team(request.symbol)
-        if team.desk.refused:
+        worker = self._worker(request.symbol)
+        if worker.context.refused:
             raise FailedPrecondition(
-                f"{team.desk.symbol} is refused, nothing is done for it now: {team.desk.refused}",
+                f"{worker.context.symbol} is refused, nothing is done for it now: {worker.context.refused}",
                 reason="SYMBOL_REFUSED",
             )
-        return OperatorCommands(team, self._launcher)
+        return OperatorCommands(worker, self._starter)
 
-    def _team(self, symbol: str) -> SymbolWorker:
+    def _worker(self, symbol: str) -> SymbolWorker:
         self._refuse_early()
         if not symbol and len(self._teams) == 1:
             return next(iter(self._teams.values()))
-        team = self._teams.get(symbol)
-        if team is None:
+        worker = self._teams.get(symbol)
+        if worker is None:
             raise InvalidArgument(f"symbol = {symbol!r}: give one of {', '.join(sorted(self._teams))}")
-        return team
+        return worker
 
     def _refuse_early(self) -> None:
         if not self._teams:

@@ -16,24 +16,24 @@ from orchestrator.symbol.context import SymbolContext
 
 
 def state_view(
-    desk: SymbolContext, steps: list[JournalRow], *, executor_reachable: bool, pricemon_reachable: bool
+    context: SymbolContext, steps: list[JournalRow], *, executor_reachable: bool, pricemon_reachable: bool
 ) -> orchestrator_pb2.GetStateResponse:
     """The committed state with what is known of the present."""
-    price = desk.price or desk.state.last_price
-    doubts = unknown_orders(desk.state)
+    price = context.price or context.state.last_price
+    doubts = unknown_orders(context.state)
     oldest_ms = min((order.decided_ms for order in doubts), default=0)
     return orchestrator_pb2.GetStateResponse(
-        state=state_to_proto(desk.state),
-        price="" if desk.price is None else canonical(desk.price),
-        price_age_ms=-1 if desk.price is None else desk.price_age_ms,
-        busy=desk.busy or not desk.inbox.empty,  # what waits is as good as begun: nobody may call this settled
+        state=state_to_proto(context.state),
+        price="" if context.price is None else canonical(context.price),
+        price_age_ms=-1 if context.price is None else context.price_age_ms,
+        busy=context.busy or not context.events.empty,  # what waits is as good as begun: nobody may call this settled
         executor_reachable=executor_reachable,
         pricemon_reachable=pricemon_reachable,
-        unrealised_pnl=canonical(Decimal(0) if price is None else unrealised_pnl(desk.state, price)),
+        unrealised_pnl=canonical(Decimal(0) if price is None else unrealised_pnl(context.state, price)),
         last_steps=[step_view(row) for row in steps],
-        trading=desk.trading,
-        refused=desk.refused,
-        asked=desk.asked,
+        trading=context.trading,
+        refused=context.refused,
+        asked=context.asked,
         unknown_orders=len(doubts),
         oldest_unknown_age_ms=max(0, now_ms() - oldest_ms) if oldest_ms else -1,
     )

@@ -112,9 +112,9 @@ class Conditions:
 class ExecutorClient:
     """Calls one executor for those on the asyncio loop. `peer` is told how each call went."""
 
-    def __init__(self, channel: grpc.aio.Channel, peer: Reachability) -> None:
+    def __init__(self, channel: grpc.aio.Channel, reachability: Reachability) -> None:
         self._stub = executor_pb2_grpc.ExecutorStub(channel)
-        self._peer = peer
+        self._peer = reachability
         self.clock = HostClock()  # the executor's
 
     @property

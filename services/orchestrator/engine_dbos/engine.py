@@ -80,8 +80,8 @@ class DbosEngine:
 
         Raises StopError where the process must not go on, or no symbol of it can.
         """
-        desks = [await self._open_desk(grid, self._stores[grid.symbol]) for grid in self._settings.grids]
-        self._gathered.update({desk.symbol: self._team(desk) for desk in desks})
+        contexts = [await self._open_desk(grid, self._stores[grid.symbol]) for grid in self._settings.grids]
+        self._gathered.update({context.symbol: self._worker(context) for context in contexts})
         workflows.bind(self._steps)
         await asyncio.to_thread(client.launch, self._workflow_database)
         self.teams.update(self._gathered)  # now calls are answered: before, there is no record to put a halt on
@@ -92,10 +92,10 @@ class DbosEngine:
         if self._settings.tick_interval_ms:
             self._spawn(self._tick())
         self._spawn(self._watch_clocks())
-        self._spawn(note_looks(self._desks))
-        self._spawn(prune_forever(self._desks, self._settings.retention_hours))
+        self._spawn(note_looks(self._contexts))
+        self._spawn(prune_forever(self._contexts, self._settings.retention_hours))
         self._lives.update(
-            {team.desk.symbol: SymbolLifecycle(team, self, self._settings) for team in self.teams.values()}
+            {worker.context.symbol: SymbolLifecycle(worker, self, self._settings) for worker in self.teams.values()}
         )
         for life in self._lives.values():
             self._spawn(life.live(unfinished))
@@ -111,8 +111,8 @@ class DbosEngine:
 
     async def stop(self) -> None:
         """Abandons running steps to the next start and ends everything."""
-        for team in self._gathered.values():
-            team.bridge.close()
+        for worker in self._gathered.values():
+            worker.bridge.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -123,13 +123,13 @@ class DbosEngine:
 
     async def on_price_update(self, heard: PriceHeard) -> None:
         """Gives it to the symbol's loop."""
-        team = self.teams.get(heard.symbol)
-        if team is not None:
-            team.loop.hear_price(heard)
+        worker = self.teams.get(heard.symbol)
+        if worker is not None:
+            worker.loop.hear_price(heard)
 
     async def on_order_update(self, update: OrderUpdate) -> None:
         """Gives it to the symbol's inbox."""
-        await self.teams[update.symbol].desk.inbox.put_update(update)
+        await self.teams[update.symbol].context.events.put_update(update)
 
     def run_plan(self, plan: Plan) -> None:
         """Blocks until the plan's workflow has committed it."""
@@ -161,10 +161,10 @@ class DbosEngine:
         if len(reasons) == len(self._lives):
             self.fail(combined(reasons))
 
-    def renewed(self, team: SymbolWorker) -> SymbolWorker:
+    def renewed(self, worker: SymbolWorker) -> SymbolWorker:
         """A team at a fresh desk, with a bridge that is open."""
-        fresh = self._team(team.desk.renewed())
-        self._gathered[fresh.desk.symbol] = self.teams[fresh.desk.symbol] = fresh
+        fresh = self._worker(worker.context.renewed())
+        self._gathered[fresh.context.symbol] = self.teams[fresh.context.symbol] = fresh
         return fresh
 
     def _fail_symbol(self, symbol: str, error: StopError) -> None:
@@ -177,19 +177,19 @@ class DbosEngine:
     def _fail_from_thread(self, symbol: str, error: StopError) -> None:
         self._asyncio.call_soon_threadsafe(self._fail_symbol, symbol, error)
 
-    def _team(self, desk: SymbolContext) -> SymbolWorker:
+    def _worker(self, context: SymbolContext) -> SymbolWorker:
         bridge = ThreadBridge(self._asyncio)
-        return build_worker(desk, self, self._batches(bridge, lambda: desk.raising_fence), bridge)
+        return build_worker(context, self, self._batches(bridge, lambda: context.raising_fence), bridge)
 
-    def _desks(self) -> list[SymbolContext]:
-        return [team.desk for team in self.teams.values()]
+    def _contexts(self) -> list[SymbolContext]:
+        return [worker.context for worker in self.teams.values()]
 
     async def _open_desk(self, grid: GridConfig, store: Store) -> SymbolContext:
-        keeper, epoch = await asyncio.to_thread(_open_committed_state, grid, store)
+        committed, epoch = await asyncio.to_thread(_open_committed_state, grid, store)
         return SymbolContext(
             self._settings.bot,
             grid,
-            keeper,
+            committed,
             self._executor,
             epoch=epoch,
             max_update_batch=self._settings.max_update_batch,
@@ -214,10 +214,10 @@ class DbosEngine:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(self._settings.tick_interval_ms / 1000)
-            for team in self.teams.values():
-                if team.desk.trading:
-                    team.desk.inbox.put_tick()
-                    await team.loop.look_aside()
+            for worker in self.teams.values():
+                if worker.context.trading:
+                    worker.context.events.put_tick()
+                    await worker.loop.look_aside()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -23,32 +23,32 @@ _EVERY_SECONDS = 600.0
 _HOUR_MS = 3_600_000
 
 
-async def prune_forever(desks_now: Callable[[], Sequence[SymbolContext]], retention_hours: int) -> None:
+async def prune_forever(contexts_now: Callable[[], Sequence[SymbolContext]], retention_hours: int) -> None:
     """Every ten minutes prunes, marks how far the ledger is settled, and acknowledges its update log."""
     while True:
-        stores = [desk.keeper.store for desk in desks_now()]
+        stores = [context.committed.store for context in contexts_now()]
         await asyncio.to_thread(prune, stores, now_ms() - retention_hours * _HOUR_MS)
         await asyncio.sleep(_EVERY_SECONDS)
-        for desk in desks_now():
-            if desk.trading:
-                await _mark(desk)
-                await acknowledge(desk)
+        for context in contexts_now():
+            if context.trading:
+                await _mark(context)
+                await acknowledge(context)
 
 
-async def _mark(desk: SymbolContext) -> None:
+async def _mark(context: SymbolContext) -> None:
     try:
-        await move_ledger_cursor(desk)
+        await move_ledger_cursor(context)
     except (RpcError, SymbolRefusedError) as refusal:
-        log.warning("%s: how far its requests are settled could not be marked: %s", desk.symbol, refusal)
+        log.warning("%s: how far its requests are settled could not be marked: %s", context.symbol, refusal)
 
 
-async def acknowledge(desk: SymbolContext) -> None:
+async def acknowledge(context: SymbolContext) -> None:
     """Has the ledger keep the state as what a rebuild begins with: it needs no more of the log before it."""
-    state = desk.state
+    state = context.state
     try:
-        await desk.executor.acknowledge(desk.symbol, desk.epoch, state)
+        await context.executor.acknowledge(context.symbol, context.epoch, state)
     except grpc.aio.AioRpcError as error:
-        log.warning("%s: update log not acknowledged up to %d: %s", desk.symbol, state.event_offset, error.details())
+        log.warning("%s: update log not acknowledged up to %d: %s", context.symbol, state.event_offset, error.details())
 
 
 def prune(stores: Iterable[Store], before_ms: int) -> None:

@@ -42,51 +42,51 @@ class StepBodies:
         """Executes; the results as JSON, for reading."""
 
         return self._guarded(
-            lambda: self._plan(plan), lambda team, parsed: results_json(team.activities.execute(parsed))
+            lambda: self._plan(plan), lambda worker, parsed: results_json(worker.activities.execute(parsed))
         )
 
     def commit_state(self, plan: str) -> int:
         """Commits; the seq."""
 
-        def commit(team: SymbolWorker, parsed: Plan) -> int:
-            return team.activities.commit(parsed).plan.seq
+        def commit(worker: SymbolWorker, parsed: Plan) -> int:
+            return worker.activities.commit(parsed).plan.seq
 
         return self._guarded(lambda: self._plan(plan), commit)
 
     def open_safe_mode(self, request: str) -> int:
         """Mode ENTERING; the epoch."""
-        return self._halt(request, lambda team, halt: team.halting.open(halt))
+        return self._halt(request, lambda worker, halt: worker.safe_mode.open(halt))
 
     def raise_fence(self, request: str, epoch: int) -> None:
         """The executor's fence."""
-        self._halt(request, lambda team, _: team.halting.fence(epoch))
+        self._halt(request, lambda worker, _: worker.safe_mode.fence(epoch))
 
     def cancel_opening_orders(self, request: str) -> None:
         """Sets the loop going."""
-        self._halt(request, lambda team, _: team.halting.cancel())
+        self._halt(request, lambda worker, _: worker.safe_mode.cancel())
 
     def verify_no_opening_order(self, request: str) -> None:
         """Waits for it."""
-        self._halt(request, lambda team, _: team.halting.verify())
+        self._halt(request, lambda worker, _: worker.safe_mode.verify())
 
     def close_safe_mode(self, request: str) -> None:
         """Mode SAFE."""
-        self._halt(request, lambda team, halt: team.halting.close(halt))
+        self._halt(request, lambda worker, halt: worker.safe_mode.close(halt))
 
     def lift_safe_mode(self, request: str) -> None:
         """Mode RUNNING."""
-        self._on_loop(lambda: ExitSafeModeRequest.from_json(request), lambda team, lift: team.halting.lift(lift))
+        self._on_loop(lambda: ExitSafeModeRequest.from_json(request), lambda worker, lift: worker.safe_mode.lift(lift))
 
     def _halt(self, request: str, work: Callable[[SymbolWorker, EnterSafeModeRequest], Coroutine[Any, Any, T]]) -> T:
         return self._on_loop(lambda: EnterSafeModeRequest.from_json(request), work)
 
     def _on_loop(self, parse: Callable[[], Input], work: Callable[[SymbolWorker, Input], Coroutine[Any, Any, T]]) -> T:
-        async def when_ready(team: SymbolWorker, parsed: Input) -> T:
-            await team.desk.ready.wait()
-            return await work(team, parsed)
+        async def when_ready(worker: SymbolWorker, parsed: Input) -> T:
+            await worker.context.ready.wait()
+            return await work(worker, parsed)
 
-        def wait(team: SymbolWorker, parsed: Input) -> T:
-            return team.bridge.call(when_ready(team, parsed))
+        def wait(worker: SymbolWorker, parsed: Input) -> T:
+            return worker.bridge.call(when_ready(worker, parsed))
 
         return self._guarded(parse, wait)
 
@@ -95,20 +95,20 @@ class StepBodies:
 
     def _guarded(self, parse: Callable[[], Input], call: Callable[[SymbolWorker, Input], T]) -> T:
         """What the call gives to the symbol's present team. One that is not to go on has no outcome."""
-        team: SymbolWorker | None = None
+        worker: SymbolWorker | None = None
         try:
             parsed = parse()
-            team = self._teams.get(parsed.symbol)
-            if team is None:
+            worker = self._teams.get(parsed.symbol)
+            if worker is None:
                 raise Abandoned  # of a grid that is not in the config: it lies where it is until it is there again
-            return call(team, parsed)
+            return call(worker, parsed)
         except RequestBelowFloorError:
             raise
         except Exception as error:  # whatever it is, the step has no outcome: stop, and be resumed
-            if team is not None and team.bridge.closed:
+            if worker is not None and worker.bridge.closed:
                 raise Abandoned from None  # the work for the symbol was left off meanwhile
             if not isinstance(error, StopError):
                 log.warning("a workflow's step failed", exc_info=error)
                 error = StopError(f"a workflow's step failed ({error!r}): start again; it will be resumed")
-            self._stop("" if team is None else team.desk.symbol, error)
+            self._stop("" if worker is None else worker.context.symbol, error)
         raise Abandoned

@@ -22,9 +22,9 @@ from orchestrator.troubles.fee_watch import FeeWatch
 class ConditionsWatch:
     """Looks at the conditions of one symbol."""
 
-    def __init__(self, desk: SymbolContext, loop: SymbolLoop) -> None:
-        self.fees = FeeWatch(desk)
-        self._desk = desk
+    def __init__(self, context: SymbolContext, loop: SymbolLoop) -> None:
+        self.fees = FeeWatch(context)
+        self._context = context
         self._loop = loop
         self._looked = False
         self._last: Funds | None = None  # what the last look found
@@ -35,17 +35,17 @@ class ConditionsWatch:
 
         Where nobody has looked at prices for longer than the jump window, the memory of prices learns it here.
         """
-        desk = self._desk
+        context = self._context
         at_ms = now_ms()
-        looked_ms = await asyncio.to_thread(last_look, desk)
-        self._looked_until_ms = unwatched_since(looked_ms, at_ms, desk.config.risk)
+        looked_ms = await asyncio.to_thread(last_look, context)
+        self._looked_until_ms = unwatched_since(looked_ms, at_ms, context.config.risk)
         await self.look()
         taken = asyncio.Event()
 
         async def take() -> None:
             taken.set()
 
-        desk.inbox.put_command(take)
+        context.events.put_command(take)
         await taken.wait()
         self._looked_until_ms = 0
 
@@ -55,25 +55,25 @@ class ConditionsWatch:
         Funds of the first look count at once, later ones when two looks have found them: between the two, the venue and
         the log show a fill at different moments.
         """
-        desk = self._desk
-        doubted = desk.state.risk.rule is Rule.RULES_UNFIT or bool(self.fees.says())
-        seen = await desk.executor.conditions(desk.symbol, fees_doubted=doubted)
-        rules = assumed(seen.rules, desk.config)
-        found = to_record(desk.state, rules, desk.config, seen.funds)
-        funds = steady(desk.state.funds, self._last, found) if self._looked else found
+        context = self._context
+        doubted = context.state.risk.rule is Rule.RULES_UNFIT or bool(self.fees.says())
+        seen = await context.executor.conditions(context.symbol, fees_doubted=doubted)
+        rules = assumed(seen.rules, context.config)
+        found = to_record(context.state, rules, context.config, seen.funds)
+        funds = steady(context.state.funds, self._last, found) if self._looked else found
         self._looked, self._last = True, found
         change = news(
-            desk.state,
-            desk.market,
+            context.state,
+            context.market,
             at_ms=now_ms(),
             rules=rules,
             foreign=seen.foreign,
             funds=funds,
             looked_until_ms=self._looked_until_ms,
-            fits=desk.state.rules is not None or not unfit(desk.config, rules),
+            fits=context.state.rules is not None or not unfit(context.config, rules),
         )
         if change is not None:
-            desk.inbox.put_command(lambda: self._step(change))
+            context.events.put_command(lambda: self._step(change))
 
     async def watch(self, pause_seconds: float) -> None:
         """Looks again and again."""

@@ -31,7 +31,7 @@ class SymbolContext:
         self,
         bot: str,
         config: GridConfig,
-        keeper: CommittedState,
+        committed: CommittedState,
         executor: ExecutorClient,
         *,
         epoch: int,
@@ -42,13 +42,13 @@ class SymbolContext:
         self.config = config
         self.symbol = config.symbol
         self.prefix = id_prefix(bot, config.symbol)
-        self.keeper = keeper
+        self.committed = committed
         self.executor = executor
         self.epoch = epoch  # under which the next plan is sent
         self.stop = stop  # ends the work for the symbol; with nothing left to work for, the process
-        self.inbox = EventQueue(max_update_batch)
+        self.events = EventQueue(max_update_batch)
         self._max_update_batch = max_update_batch
-        self.pulse = ChangeSignal()
+        self.changes = ChangeSignal()
         self.thread = ThreadPoolExecutor(1, thread_name_prefix=f"step {self.symbol}")
         self.price: Decimal | None = None  # last heard
         self.proved_steady_ms = steady_ms()  # when the feed last proved it current; the start, if never
@@ -85,23 +85,23 @@ class SymbolContext:
 
     def renewed(self) -> "SymbolContext":
         """A desk for the same symbol on which nothing lies yet. Those who watch this one watch that."""
-        desk = SymbolContext(
+        context = SymbolContext(
             self.bot,
             self.config,
-            self.keeper,
+            self.committed,
             self.executor,
             epoch=self.epoch,
             max_update_batch=self._max_update_batch,
             stop=self.stop,
         )
-        desk.pulse, desk.price, desk.refused = self.pulse, self.price, self.refused
-        desk.proved_steady_ms = self.proved_steady_ms
-        return desk
+        context.changes, context.price, context.refused = self.changes, self.price, self.refused
+        context.proved_steady_ms = self.proved_steady_ms
+        return context
 
     @property
     def state(self) -> State:
         """The last committed state."""
-        return self.keeper.state
+        return self.committed.state
 
     @property
     def market(self) -> MarketRules:

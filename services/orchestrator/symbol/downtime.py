@@ -17,33 +17,33 @@ _BETWEEN_NOTES_MS = 2 * _EVERY_MS  # at the most, on a slow machine
 _TURN_SECONDS = 1.0
 
 
-def last_look(desk: SymbolContext) -> int:
+def last_look(context: SymbolContext) -> int:
     """Until when somebody may have looked, Unix ms; 0 where nothing is noted. Blocks."""
-    noted_ms = desk.keeper.store.last_look()
+    noted_ms = context.committed.store.last_look()
     return noted_ms and noted_ms + _BETWEEN_NOTES_MS
 
 
-async def note_looks(desks_now: Callable[[], Sequence[SymbolContext]]) -> None:
+async def note_looks(contexts_now: Callable[[], Sequence[SymbolContext]]) -> None:
     """Notes the looks of all symbols that trade, one after another, each every ten seconds."""
     noted: dict[str, int] = {}
     while True:
-        for desk in desks_now():
-            looked_ms = _looked_ms(desk)
-            if looked_ms and abs(looked_ms - noted.get(desk.symbol, 0)) >= _EVERY_MS:
-                await _note(desk, looked_ms)
-                noted[desk.symbol] = looked_ms
+        for context in contexts_now():
+            looked_ms = _looked_ms(context)
+            if looked_ms and abs(looked_ms - noted.get(context.symbol, 0)) >= _EVERY_MS:
+                await _note(context, looked_ms)
+                noted[context.symbol] = looked_ms
         await asyncio.sleep(_TURN_SECONDS)
 
 
-def _looked_ms(desk: SymbolContext) -> int:
+def _looked_ms(context: SymbolContext) -> int:
     """When the newest price was proved current; 0 where nobody acts on it, or it cannot be noted."""
-    if not desk.trading or desk.price is None or desk.keeper.store.away:
+    if not context.trading or context.price is None or context.committed.store.away:
         return 0
-    return desk.price_heard_ms(now_ms())
+    return context.price_heard_ms(now_ms())
 
 
-async def _note(desk: SymbolContext, looked_ms: int) -> None:
+async def _note(context: SymbolContext, looked_ms: int) -> None:
     try:
-        await asyncio.to_thread(desk.keeper.store.note_look, looked_ms)
+        await asyncio.to_thread(context.committed.store.note_look, looked_ms)
     except StopError as error:
-        desk.stop(error)
+        context.stop(error)

@@ -56,7 +56,7 @@ class SymbolSurroundings(Protocol):
         """Where it is told that a symbol is refused."""
         ...
 
-    def renewed(self, team: SymbolWorker) -> SymbolWorker:
+    def renewed(self, worker: SymbolWorker) -> SymbolWorker:
         """A fresh team for the same symbol under a new epoch; calls and workflows are given to it from now on."""
         ...
 
@@ -80,8 +80,8 @@ class SymbolSurroundings(Protocol):
 class SymbolLifecycle:
     """Lives one symbol. `lasting` is why it does not trade, where waiting mends nothing."""
 
-    def __init__(self, team: SymbolWorker, house: SymbolSurroundings, settings: Settings) -> None:
-        self.team = team
+    def __init__(self, worker: SymbolWorker, house: SymbolSurroundings, settings: Settings) -> None:
+        self.worker = worker
         self.lasting: StopError | None = None
         self.settled = asyncio.Event()  # it trades, or it is known for the first time why it does not
         self._house = house
@@ -92,7 +92,7 @@ class SymbolLifecycle:
     @property
     def symbol(self) -> str:
         """Whose it is."""
-        return self.team.desk.symbol
+        return self.worker.context.symbol
 
     async def live(self, unfinished: list[WorkflowRecord]) -> None:
         """Opens the symbol and works for it, again and again. Ends where it is of no use to try again."""
@@ -120,9 +120,9 @@ class SymbolLifecycle:
 
     async def close(self) -> None:
         """Abandons what runs to the next start."""
-        self.team.bridge.close()
+        self.worker.bridge.close()
         await self._cancel_tasks()
-        await asyncio.to_thread(self.team.desk.thread.shutdown)
+        await asyncio.to_thread(self.worker.context.thread.shutdown)
 
     # One attempt
 
@@ -145,37 +145,37 @@ class SymbolLifecycle:
             await asyncio.gather(opening, return_exceptions=True)
 
     def _trade(self) -> None:
-        desk = self.team.desk
-        self._house.troubles.end(Kind.SYMBOL_REFUSED, symbol=desk.symbol)
-        self.lasting, desk.refused = None, ""
-        desk.pulse.beat()
+        context = self.worker.context
+        self._house.troubles.end(Kind.SYMBOL_REFUSED, symbol=context.symbol)
+        self.lasting, context.refused = None, ""
+        context.changes.beat()
         self.settled.set()
 
     def _refuse(self, error: StopError) -> None:
-        desk = self.team.desk
-        desk.refused = f"{error}{holding(desk.state)}"
-        self._house.troubles.begin(Kind.SYMBOL_REFUSED, desk.refused, symbol=desk.symbol)
+        context = self.worker.context
+        context.refused = f"{error}{holding(context.state)}"
+        self._house.troubles.begin(Kind.SYMBOL_REFUSED, context.refused, symbol=context.symbol)
         self.lasting = None if isinstance(error, SymbolRefusedError) else error
-        desk.pulse.beat()
+        context.changes.beat()
         self.settled.set()
         self._house.refused()
 
     async def _leave_off(self) -> bool:
         """Ends the work. Says whether workflows of the symbol may have been abandoned, which nobody goes on with."""
         await self._cancel_tasks()
-        self.team.desk.trading = self.team.desk.busy = False
-        if not self.team.desk.ready.is_set():
+        self.worker.context.trading = self.worker.context.busy = False
+        if not self.worker.context.ready.is_set():
             return False  # what DBOS has resumed still waits for the start path
-        self.team.bridge.close()
-        await asyncio.to_thread(self.team.desk.thread.shutdown)
+        self.worker.bridge.close()
+        await asyncio.to_thread(self.worker.context.thread.shutdown)
         return True
 
     async def _begin_anew(self) -> None:
-        desk = self.team.desk
-        epoch = await asyncio.to_thread(desk.keeper.store.raise_epoch)
-        if desk.ready.is_set():
-            self.team = self._house.renewed(self.team)
-        self.team.desk.epoch = epoch
+        context = self.worker.context
+        epoch = await asyncio.to_thread(context.committed.store.raise_epoch)
+        if context.ready.is_set():
+            self.worker = self._house.renewed(self.worker)
+        self.worker.context.epoch = epoch
 
     async def _cancel_tasks(self) -> None:
         tasks = list(self._tasks)
@@ -186,49 +186,49 @@ class SymbolLifecycle:
     # The path
 
     async def _open(self, unfinished: list[WorkflowRecord], *, abandoned: bool) -> None:
-        desk = self.team.desk
-        own = [record for record in unfinished if record.symbol == desk.symbol]
-        await takeover.check_config(desk)
+        context = self.worker.context
+        own = [record for record in unfinished if record.symbol == context.symbol]
+        await takeover.check_config(context)
         unresumable.refuse_unresumable(own)
         try:
             await self._open_by_the_path(own, abandoned=abandoned)
         except RpcError as fault:
-            raise UnfinishableError(f"{desk.symbol}: the executor refuses to begin: {fault.message}") from fault
+            raise UnfinishableError(f"{context.symbol}: the executor refuses to begin: {fault.message}") from fault
 
     async def _open_by_the_path(self, own: list[WorkflowRecord], *, abandoned: bool) -> None:
-        team, desk = self.team, self.team.desk
+        worker, context = self.worker, self.worker.context
         crash_point("orchestrator.start.leased")
         try:
-            end_offset = await takeover.take_over(desk)
+            end_offset = await takeover.take_over(context)
             crash_point("orchestrator.start.fenced")
             plans = await asyncio.to_thread(self._plans_beyond)
-            await takeover.settle_requests(desk, plans, team.batches.execute)
+            await takeover.settle_requests(context, plans, worker.batches.execute)
         except StateLedgerMismatchError as broken:
-            end_offset = await rebuild_state(desk, broken)
+            end_offset = await rebuild_state(context, broken)
         crash_point("orchestrator.start.cleared")
-        self._spawn(team.loop.run())
-        self._spawn(self._follow_updates(team.conditions.fees))
-        self._spawn(TroubleWatch(desk, team.conditions.fees, self._house.troubles).watch())
+        self._spawn(worker.loop.run())
+        self._spawn(self._follow_updates(worker.conditions.fees))
+        self._spawn(TroubleWatch(context, worker.conditions.fees, self._house.troubles).watch())
         await self._resume_procedures(own, abandoned=abandoned)
-        desk.ready.set()
-        await takeover.apply_backlog(desk, end_offset)
+        context.ready.set()
+        await takeover.apply_backlog(context, end_offset)
         crash_point("orchestrator.start.drained")
-        await takeover.reconcile_with_venue(desk, self._settings.reconcile_timeout_ms / 1000)
+        await takeover.reconcile_with_venue(context, self._settings.reconcile_timeout_ms / 1000)
         crash_point("orchestrator.start.agreed")
-        await team.conditions.look_first()
-        team.loop.begin_trading()
-        self._spawn(team.conditions.watch(self._settings.conditions_interval_ms / 1000))
-        log.info("%s trades at step %d under epoch %d", desk.symbol, desk.state.seq, desk.epoch)
+        await worker.conditions.look_first()
+        worker.loop.begin_trading()
+        self._spawn(worker.conditions.watch(self._settings.conditions_interval_ms / 1000))
+        log.info("%s trades at step %d under epoch %d", context.symbol, context.state.seq, context.epoch)
 
     def _plans_beyond(self) -> list[Plan | UnreadablePlan]:
-        desk = self.team.desk
-        records = client.newest_first(id_prefix=f"{desk.bot}/{desk.symbol}/")
-        steps = (unresumable.step_of(record, desk.bot, desk.symbol) for record in records)
-        return takeover.uncommitted_plans(desk.keeper, filter(None, steps))
+        context = self.worker.context
+        records = client.newest_first(id_prefix=f"{context.bot}/{context.symbol}/")
+        steps = (unresumable.step_of(record, context.bot, context.symbol) for record in records)
+        return takeover.uncommitted_plans(context.committed, filter(None, steps))
 
     async def _resume_procedures(self, own: list[WorkflowRecord], *, abandoned: bool) -> None:
         """Notes what DBOS goes on with, and puts on record anew what it leaves; the rest of that is settled by now."""
-        desk = self.team.desk
+        context = self.worker.context
 
         def is_resumed(record: WorkflowRecord) -> bool:
             return not abandoned and unresumable.will_resume(record)
@@ -247,32 +247,36 @@ class SymbolLifecycle:
 
         for record in own:
             if record.name == client.HALT and not await self._is_over(record):
-                desk.halts.add(await go_on(record, unresumable.adopted_halt, self._house.start_halt))
+                context.halts.add(await go_on(record, unresumable.adopted_halt, self._house.start_halt))
             if record.name == client.LIFT:
-                desk.lifts.add(await go_on(record, unresumable.adopted_exit, self._house.start_lift))
+                context.lifts.add(await go_on(record, unresumable.adopted_exit, self._house.start_lift))
         left = [record.workflow_id for record in own if not is_resumed(record)]
         if left:
             await asyncio.to_thread(client.cancel, left)
-            log.warning("%s: finished for an earlier version, or taken over from it: %s", desk.symbol, ", ".join(left))
-        if desk.state.risk.mode is Mode.ENTERING and not desk.halts:
-            risk = desk.state.risk
-            again = EnterSafeModeRequest(
-                f"{desk.next_request_id()}/safe", desk.symbol, risk.rule, risk.reason, risk.by, risk.clears_itself
+            log.warning(
+                "%s: finished for an earlier version, or taken over from it: %s", context.symbol, ", ".join(left)
             )
-            desk.halts.add(again.workflow_id)
+        if context.state.risk.mode is Mode.ENTERING and not context.halts:
+            risk = context.state.risk
+            again = EnterSafeModeRequest(
+                f"{context.next_request_id()}/safe", context.symbol, risk.rule, risk.reason, risk.by, risk.clears_itself
+            )
+            context.halts.add(again.workflow_id)
             await asyncio.to_thread(self._house.start_halt, again)
 
     async def _is_over(self, record: WorkflowRecord) -> bool:
         """Whether a halt without an outcome was carried out all the same: not again, after its lift."""
-        desk = self.team.desk
-        opened = await asyncio.to_thread(desk.keeper.find, f"{record.workflow_id}/open")
-        return opened is not None and desk.state.risk.mode is not Mode.ENTERING
+        context = self.worker.context
+        opened = await asyncio.to_thread(context.committed.find, f"{record.workflow_id}/open")
+        return opened is not None and context.state.risk.mode is not Mode.ENTERING
 
     async def _follow_updates(self, fees: FeeWatch) -> None:
-        desk = self.team.desk
-        async for update in desk.executor.order_updates(desk.symbol, desk.state.event_offset, epoch=desk.epoch):
+        context = self.worker.context
+        async for update in context.executor.order_updates(
+            context.symbol, context.state.event_offset, epoch=context.epoch
+        ):
             fees.hear(update)
-            await desk.inbox.put_update(update)
+            await context.events.put_update(update)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -54,9 +54,9 @@ class WorkflowStarter(Protocol):
 class SymbolLoop:
     """Steps one desk."""
 
-    def __init__(self, desk: SymbolContext, launcher: WorkflowStarter) -> None:
-        self._desk = desk
-        self._launcher = launcher
+    def __init__(self, context: SymbolContext, starter: WorkflowStarter) -> None:
+        self._context = context
+        self._starter = starter
         self._band: tuple[Decimal, Decimal] | None = None
 
     @property
@@ -66,116 +66,120 @@ class SymbolLoop:
 
     def hear_price(self, heard: PriceHeard) -> None:
         """Notes the price and its age; puts it into the inbox if it is news that may ask for something."""
-        desk = self._desk
+        context = self._context
         at_ms = now_ms()
-        desk.prove_price(heard.age_ms)
-        if heard.heartbeat and heard.price == desk.price and not desk.inbox.price_waits:
+        context.prove_price(heard.age_ms)
+        if heard.heartbeat and heard.price == context.price and not context.events.price_waits:
             return
-        desk.price = heard.price
-        desk.pulse.beat()
-        if not desk.trading or heard.age_ms > desk.config.risk.stale_price_ms:
+        context.price = heard.price
+        context.changes.beat()
+        if not context.trading or heard.age_ms > context.config.risk.stale_price_ms:
             return
         if not all(map(self._is_quiet, heard.skipped)):
             for price in heard.skipped:
-                desk.inbox.pass_over(price, at_ms - heard.skipped_age_ms)
-        if desk.inbox.price_waits or not self._is_quiet(heard.price):
-            desk.inbox.put_price(heard.price, at_ms)
+                context.events.pass_over(price, at_ms - heard.skipped_age_ms)
+        if context.events.price_waits or not self._is_quiet(heard.price):
+            context.events.put_price(heard.price, at_ms)
 
     def _is_quiet(self, price: Decimal) -> bool:
         """Whether the price asks for nothing. While a step is under way nobody knows what will ask for something."""
-        return not self._desk.busy and self._band is not None and self._band[0] < price < self._band[1]
+        return not self._context.busy and self._band is not None and self._band[0] < price < self._band[1]
 
     def begin_trading(self) -> None:
         """From now on prices and ticks are triggers; the price heard meanwhile is the first."""
-        desk = self._desk
-        desk.trading = True
-        if desk.price is None:
-            desk.prove_price()  # the start, as far as the stale rule goes
+        context = self._context
+        context.trading = True
+        if context.price is None:
+            context.prove_price()  # the start, as far as the stale rule goes
         else:
-            desk.inbox.put_price(desk.price, now_ms())
-        desk.pulse.beat()
+            context.events.put_price(context.price, now_ms())
+        context.changes.beat()
 
     async def run(self) -> None:
         """Steps until it is cancelled. What cannot go on stops the process."""
-        desk = self._desk
+        context = self._context
         try:
             while True:
-                item = await desk.inbox.take()
-                desk.busy, desk.busy_since_ms = True, steady_ms()
+                item = await context.events.take()
+                context.busy, context.busy_since_ms = True, steady_ms()
                 await self._handle(item)
-                desk.busy = False
-                desk.pulse.beat()
+                context.busy = False
+                context.changes.beat()
         except Abandoned:
             return  # the process stops; the workflow stays for the next start
         except StopError as error:
-            desk.stop(error)
+            context.stop(error)
         except CoreError as error:
-            desk.stop(await self._why_stopped(error))
+            context.stop(await self._why_stopped(error))
 
     async def look_aside(self) -> None:
         """While a step waits for the executor, the risk rules are asked all the same; a halt is put on record at once.
 
         What they remember is left to the tick or price that waits: it will be folded once the step is over.
         """
-        desk = self._desk
-        if not desk.waits or desk.state.risk.mode in {Mode.ENTERING, Mode.SAFE}:
+        context = self._context
+        if not context.waits or context.state.risk.mode in {Mode.ENTERING, Mode.SAFE}:
             return
         at_ms = now_ms()
-        triggers: list[Trigger] = [Ticked(at_ms, desk.price, desk.price_heard_ms(at_ms))]
-        if (due := desk.inbox.waiting_price) is not None and fresh(desk.price_heard_ms(at_ms), at_ms, desk.config.risk):
+        triggers: list[Trigger] = [Ticked(at_ms, context.price, context.price_heard_ms(at_ms))]
+        if (due := context.events.waiting_price) is not None and fresh(
+            context.price_heard_ms(at_ms), at_ms, context.config.risk
+        ):
             triggers.append(PriceChanged(at_ms, due.price, due.passed, due.since_ms))
         for trigger in triggers:
-            plan = self._decided(trigger, desk.next_request_id())
+            plan = self._decided(trigger, context.next_request_id())
             if isinstance(plan.procedure, EnterSafeMode):
                 await self._start_procedure(plan)
                 return
 
     async def _why_stopped(self, error: CoreError) -> StopError:
         """What does not fit the state is news of an orchestrator that has taken over meanwhile, or something worse."""
-        desk = self._desk
+        context = self._context
         try:
-            stored = await self._in_thread(desk.keeper.store.load_state)
+            stored = await self._in_thread(context.committed.store.load_state)
         except StopError as lost:
             return lost
-        if stored is not None and stored.seq > desk.state.seq:
+        if stored is not None and stored.seq > context.state.seq:
             return LeaseLostError(
-                f"another orchestrator has brought {desk.symbol} to step {stored.seq}, and this one is at "
-                f"{desk.state.seq}: it has taken over; stop one of them"
+                f"another orchestrator has brought {context.symbol} to step {stored.seq}, and this one is at "
+                f"{context.state.seq}: it has taken over; stop one of them"
             )
         return UnfinishableError(
-            f"{desk.symbol} stopped at step {desk.state.seq}: {error}; compare Explain of the last steps with the "
+            f"{context.symbol} stopped at step {context.state.seq}: {error}; compare Explain of the last steps "
+            "with the "
             "venue before starting again"
         )
 
     async def step(self, trigger: Trigger, request_id: str = "") -> Plan:
         """Decides on the trigger and carries the plan out; the state is committed when it returns."""
-        desk = self._desk
-        timeline = StepTimer()
-        plan = self._decided(trigger, request_id or desk.next_request_id())
-        timeline.lap("decide")
+        context = self._context
+        timer = StepTimer()
+        plan = self._decided(trigger, request_id or context.next_request_id())
+        timer.lap("decide")
         if plan.procedure is not None:
             await self._start_procedure(plan)
         elif plan.actions:
-            desk.timelines[plan.request_id] = timeline
-            await self._in_thread(lambda: self._launcher.run_plan(plan))
+            context.timelines[plan.request_id] = timer
+            await self._in_thread(lambda: self._starter.run_plan(plan))
             await self._refuse_if_not_committed(plan)
             if is_full(plan.actions):
-                desk.inbox.put_tick()  # the rest follows at once, after the news that came meanwhile
+                context.events.put_tick()  # the rest follows at once, after the news that came meanwhile
         elif not plan.empty:
-            await self._in_thread(lambda: desk.keeper.commit(plan, (), desk.market, timeline.phases))
+            await self._in_thread(lambda: context.committed.commit(plan, (), context.market, timer.phases))
         if not plan.empty:
             self._band = None  # while step follows step, nobody would look at it
         elif self._band is None:
-            self._band = quiet_band(desk.state, desk.market, desk.config)
+            self._band = quiet_band(context.state, context.market, context.config)
         return plan
 
     async def _refuse_if_not_committed(self, plan: Plan) -> None:
         # An id that DBOS knows already returns its old result and runs no body.
-        desk = self._desk
-        if desk.state.seq != plan.seq:
-            if await self._in_thread(lambda: desk.keeper.find(plan.request_id)) is not None:
+        context = self._context
+        if context.state.seq != plan.seq:
+            if await self._in_thread(lambda: context.committed.find(plan.request_id)) is not None:
                 raise LeaseLostError(
-                    f"another orchestrator has committed step {plan.seq} of {desk.symbol}, which this one was at: it "
+                    f"another orchestrator has committed step {plan.seq} of {context.symbol}, which this one "
+                    "was at: it "
                     "has taken over; stop one of them"
                 )
             raise UnfinishableError(
@@ -184,54 +188,60 @@ class SymbolLoop:
             )
 
     async def _handle(self, item: Item) -> None:
-        desk = self._desk
+        context = self._context
         at_ms = now_ms()
         match item:
             case PriceDue():
-                if fresh(desk.price_heard_ms(at_ms), at_ms, desk.config.risk):
+                if fresh(context.price_heard_ms(at_ms), at_ms, context.config.risk):
                     await self.step(PriceChanged(at_ms, item.price, item.passed, item.since_ms))
                 else:
-                    desk.inbox.put_back(item)
+                    context.events.put_back(item)
             case TickDue():
-                await self.step(Ticked(at_ms, desk.price, desk.price_heard_ms(at_ms)))
+                await self.step(Ticked(at_ms, context.price, context.price_heard_ms(at_ms)))
             case tuple():
                 await self._apply(item, at_ms)
             case _:
                 await item()
 
     async def _apply(self, updates: tuple[OrderUpdate, ...], at_ms: int) -> None:
-        desk = self._desk
-        news = tuple(update for update in updates if update.offset > desk.state.event_offset)
+        context = self._context
+        news = tuple(update for update in updates if update.offset > context.state.event_offset)
         if news:
-            await self.step(OrdersUpdated(at_ms, desk.price, desk.price_heard_ms(at_ms), news))
+            await self.step(OrdersUpdated(at_ms, context.price, context.price_heard_ms(at_ms), news))
 
     def _decided(self, trigger: Trigger, request_id: str) -> Plan:
-        desk = self._desk
+        context = self._context
         return decide(
-            desk.state, trigger, desk.market, desk.config, request_id=request_id, epoch=desk.epoch, prefix=desk.prefix
+            context.state,
+            trigger,
+            context.market,
+            context.config,
+            request_id=request_id,
+            epoch=context.epoch,
+            prefix=context.prefix,
         )
 
     async def _start_procedure(self, plan: Plan) -> None:
-        desk = self._desk
-        under_way = frozenset(desk.halts if isinstance(plan.procedure, EnterSafeMode) else desk.lifts)
-        if await asyncio.to_thread(lambda: bool(under_way) and self._launcher.any_unfinished(under_way)):
+        context = self._context
+        under_way = frozenset(context.halts if isinstance(plan.procedure, EnterSafeMode) else context.lifts)
+        if await asyncio.to_thread(lambda: bool(under_way) and self._starter.any_unfinished(under_way)):
             return
         match plan.procedure:
             case EnterSafeMode(rule, reason, clears_itself):
                 halt = EnterSafeModeRequest(
-                    f"{plan.request_id}/safe", desk.symbol, rule, reason, by="risk", clears_itself=clears_itself
+                    f"{plan.request_id}/safe", context.symbol, rule, reason, by="risk", clears_itself=clears_itself
                 )
-                desk.halts.add(halt.workflow_id)
-                log.warning("%s enters safe mode: %s", desk.symbol, reason)
-                await asyncio.to_thread(self._launcher.start_halt, halt)
+                context.halts.add(halt.workflow_id)
+                log.warning("%s enters safe mode: %s", context.symbol, reason)
+                await asyncio.to_thread(self._starter.start_halt, halt)
             case ExitSafeMode(reason):
                 lift = ExitSafeModeRequest(
-                    f"{plan.request_id}/lift", desk.symbol, reason, by="risk", since_ms=desk.state.risk.since_ms
+                    f"{plan.request_id}/lift", context.symbol, reason, by="risk", since_ms=context.state.risk.since_ms
                 )
-                desk.lifts.add(lift.workflow_id)
-                await asyncio.to_thread(self._launcher.start_lift, lift)
+                context.lifts.add(lift.workflow_id)
+                await asyncio.to_thread(self._starter.start_lift, lift)
             case None:
                 pass
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._desk.thread, call)
+        return await asyncio.get_running_loop().run_in_executor(self._context.thread, call)

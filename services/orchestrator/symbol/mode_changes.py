@@ -16,8 +16,8 @@ Make = Callable[[State], ModeChanged | None]
 class ModeChanger:
     """Changes the mode of one symbol between two steps of its loop."""
 
-    def __init__(self, desk: SymbolContext, loop: SymbolLoop) -> None:
-        self._desk = desk
+    def __init__(self, context: SymbolContext, loop: SymbolLoop) -> None:
+        self._context = context
         self._loop = loop
 
     async def change(
@@ -46,30 +46,31 @@ class ModeChanger:
             else:
                 _answer(done, row)
 
-        self._desk.inbox.put_command(command)
+        self._context.events.put_command(command)
         try:
             await asyncio.wait_for(begun.wait(), patience_seconds)
         except TimeoutError:
             withdrawn = True
             raise Unavailable(
-                f"a step of {self._desk.symbol} waits for the executor: nothing was changed, repeat the call once it "
+                f"a step of {self._context.symbol} waits for the executor: nothing was changed, repeat the call "
+                "once it "
                 "answers; EnterSafeMode is put on record meanwhile, and what the step has not sent is not sent then",
                 reason="STEP_WAITS",
             ) from None
         return await done
 
     async def _commit(self, request_id: str, make: Make, *, new_epoch: bool) -> JournalRow | None:
-        desk = self._desk
-        repeated = await asyncio.to_thread(desk.keeper.find, request_id)
+        context = self._context
+        repeated = await asyncio.to_thread(context.committed.find, request_id)
         if repeated is not None:
             return repeated
-        change = make(desk.state)
+        change = make(context.state)
         if change is None:
             return None
         if new_epoch:
-            desk.epoch = await asyncio.to_thread(desk.keeper.store.raise_epoch)
+            context.epoch = await asyncio.to_thread(context.committed.store.raise_epoch)
         await self._loop.step(change, request_id)
-        return await asyncio.to_thread(desk.keeper.find, request_id)
+        return await asyncio.to_thread(context.committed.find, request_id)
 
 
 def _answer(done: asyncio.Future[JournalRow | None], answer: JournalRow | Exception | None) -> None:

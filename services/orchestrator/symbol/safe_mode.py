@@ -25,13 +25,13 @@ log = logging.getLogger(__name__)
 class SafeModeProcedure:
     """The steps of enter_safe_mode and exit_safe_mode for one symbol."""
 
-    def __init__(self, desk: SymbolContext, changer: ModeChanger) -> None:
-        self._desk = desk
+    def __init__(self, context: SymbolContext, changer: ModeChanger) -> None:
+        self._context = context
         self._changer = changer
 
     async def open(self, request: EnterSafeModeRequest) -> int:
         """Mode ENTERING and a new epoch, committed. Returns the epoch to fence with."""
-        desk = self._desk
+        context = self._context
 
         def entering(state: State) -> ModeChanged | None:
             if request.rule is not Rule.OPERATOR and state.risk.mode in {Mode.ENTERING, Mode.SAFE}:
@@ -39,40 +39,40 @@ class SafeModeProcedure:
             return ModeChanged(now_ms(), Mode.ENTERING, request.rule, request.reason, request.by, request.clears_itself)
 
         name = f"{request.workflow_id}/open"
-        desk.asked = f"ENTERING safe mode by {request.by}: {request.reason}"
-        desk.pulse.beat()
+        context.asked = f"ENTERING safe mode by {request.by}: {request.reason}"
+        context.changes.beat()
         try:
-            if desk.waits and entering(desk.state) is not None:
+            if context.waits and entering(context.state) is not None:
                 await self._fence_first(name)
             row = await self._changer.change(name, entering, new_epoch=True)
         finally:
-            desk.asked = ""
-            desk.pulse.beat()
-        return self._desk.epoch if row is None else row.plan.epoch
+            context.asked = ""
+            context.changes.beat()
+        return self._context.epoch if row is None else row.plan.epoch
 
     async def _fence_first(self, name: str) -> None:
         """Of a step that waits for the executor nothing is sent any more, whoever of us reaches it first."""
-        desk = self._desk
-        if await asyncio.to_thread(desk.keeper.find, name) is not None:
+        context = self._context
+        if await asyncio.to_thread(context.committed.find, name) is not None:
             return
-        desk.raising_fence = True
+        context.raising_fence = True
         try:
-            desk.epoch = await asyncio.to_thread(desk.keeper.store.raise_epoch)
-            await self.fence(desk.epoch)
+            context.epoch = await asyncio.to_thread(context.committed.store.raise_epoch)
+            await self.fence(context.epoch)
         finally:
-            desk.raising_fence = False
+            context.raising_fence = False
 
     async def fence(self, epoch: int) -> None:
         """What was decided before the halt and not sent yet is never sent."""
-        desk = self._desk
+        context = self._context
         try:
-            await desk.executor.fence(desk.symbol, epoch, desk.state.birth_id, desk.prefix)
+            await context.executor.fence(context.symbol, epoch, context.state.birth_id, context.prefix)
         except FailedPrecondition:
-            log.info("%s: the fence is above %d already", desk.symbol, epoch)  # by a later start
+            log.info("%s: the fence is above %d already", context.symbol, epoch)  # by a later start
 
     async def cancel(self) -> None:
         """Makes the loop look: in mode ENTERING it plans the cancels itself, as trading steps."""
-        self._desk.inbox.put_tick()
+        self._context.events.put_tick()
 
     async def verify(self) -> None:
         """Waits until neither state, venue nor ledger has an opening order that has not ended.
@@ -80,12 +80,12 @@ class SafeModeProcedure:
         Of a halt that is over by now nothing is waited for: one that was resumed after its lift would wait for ever.
         """
         for pause in backoff_seconds():
-            if self._desk.state.risk.mode is not Mode.ENTERING:
+            if self._context.state.risk.mode is not Mode.ENTERING:
                 return
-            if not live_openings(self._desk.state) and await self._venue_shows_none():
+            if not live_openings(self._context.state) and await self._venue_shows_none():
                 return
             await asyncio.sleep(pause)
-            self._desk.inbox.put_tick()
+            self._context.events.put_tick()
 
     async def close(self, request: EnterSafeModeRequest) -> None:
         """Mode SAFE, for the reason that is in force by now, and the alert."""
@@ -97,7 +97,7 @@ class SafeModeProcedure:
             return ModeChanged(now_ms(), Mode.SAFE, risk.rule, risk.reason, risk.by, risk.clears_itself)
 
         row = await self._changer.change(f"{request.workflow_id}/close", safe)
-        self._desk.halts.discard(request.workflow_id)
+        self._context.halts.discard(request.workflow_id)
         if row is not None:
             log.warning("ALERT %s is in safe mode: %s (%s)", request.symbol, request.reason, request.by)
 
@@ -110,12 +110,12 @@ class SafeModeProcedure:
             return ModeChanged(now_ms(), Mode.RUNNING, Rule.NONE, request.reason, request.by)
 
         row = await self._changer.change(request.workflow_id, running)
-        self._desk.lifts.discard(request.workflow_id)
+        self._context.lifts.discard(request.workflow_id)
         if row is not None:
             log.warning("%s leaves safe mode: %s (%s)", request.symbol, request.reason, request.by)
 
     async def _venue_shows_none(self) -> bool:
-        snapshot = (await self._desk.executor.open_orders(self._desk.symbol)).snapshot
+        snapshot = (await self._context.executor.open_orders(self._context.symbol)).snapshot
         return not any(_opens(name) for name in snapshot.ours | snapshot.in_flight)
 
 

@@ -19,8 +19,8 @@ class RequestBelowFloorError(Exception):
 class TradingStep:
     """What workflows do for one symbol. Called on their threads, one at a time per request."""
 
-    def __init__(self, desk: SymbolContext, batches: BatchExecuteClient, bridge: ThreadBridge) -> None:
-        self._desk = desk
+    def __init__(self, context: SymbolContext, batches: BatchExecuteClient, bridge: ThreadBridge) -> None:
+        self._context = context
         self._batches = batches
         self._bridge = bridge
 
@@ -34,32 +34,32 @@ class TradingStep:
         row = self._committed(plan)
         if row is not None:
             return row.results
-        timeline = self._desk.timelines.setdefault(plan.request_id, StepTimer())
-        timeline.lap("record")
+        timer = self._context.timelines.setdefault(plan.request_id, StepTimer())
+        timer.lap("record")
         results = self._batches.execute(plan)
-        timeline.lap("execute")
+        timer.lap("execute")
         self._refuse_if_fenced(plan, results)
-        self._desk.answers[plan.request_id] = results
+        self._context.answers[plan.request_id] = results
         return results
 
     def commit(self, plan: Plan) -> JournalRow:
         """Settles the ledger's answer and commits it: from memory where it was just given, else asked for again."""
         self._until_ready()
-        desk = self._desk
+        context = self._context
         row = self._committed(plan)
         if row is None:
-            results = desk.answers.get(plan.request_id) or self._bridge.call(self._recorded(plan))
-            timeline = desk.timelines.get(plan.request_id)
-            row = desk.keeper.commit(plan, results, desk.market, timeline.phases if timeline else ())
-        desk.answers.pop(plan.request_id, None)
-        desk.timelines.pop(plan.request_id, None)
+            results = context.answers.get(plan.request_id) or self._bridge.call(self._recorded(plan))
+            timer = context.timelines.get(plan.request_id)
+            row = context.committed.commit(plan, results, context.market, timer.phases if timer else ())
+        context.answers.pop(plan.request_id, None)
+        context.timelines.pop(plan.request_id, None)
         return row
 
     def _committed(self, plan: Plan) -> JournalRow | None:
-        if self._desk.keeper.is_ahead(plan.epoch, plan.seq):
+        if self._context.committed.is_ahead(plan.epoch, plan.seq):
             return None
-        state = self._desk.state
-        row = self._desk.keeper.find(plan.request_id)
+        state = self._context.state
+        row = self._context.committed.find(plan.request_id)
         if row is None:
             raise RequestBelowFloorError(
                 f"request {plan.request_id} is not above step {state.seq} of {plan.symbol} under epoch {state.epoch} "
@@ -68,21 +68,21 @@ class TradingStep:
         return row
 
     def _refuse_if_fenced(self, plan: Plan, results: tuple[ActionResult, ...]) -> None:
-        if plan.epoch == self._desk.epoch and any(result.reason == FENCED for result in results):
+        if plan.epoch == self._context.epoch and any(result.reason == FENCED for result in results):
             raise LeaseLostError(
                 f"{plan.symbol} is fenced above epoch {plan.epoch}: another orchestrator has taken over; "
                 "stop one of them"
             )
 
     def _until_ready(self) -> None:
-        if not self._desk.ready.is_set():  # of a workflow that DBOS recovers before the start path is done
+        if not self._context.ready.is_set():  # of a workflow that DBOS recovers before the start path is done
             self._bridge.call(self._is_ready())
 
     async def _is_ready(self) -> None:
-        await self._desk.ready.wait()
+        await self._context.ready.wait()
 
     async def _recorded(self, plan: Plan) -> tuple[ActionResult, ...]:
-        results = await self._desk.executor.recorded_answer(plan.request_id)
+        results = await self._context.executor.recorded_answer(plan.request_id)
         if results is None:
             raise UnfinishableError(
                 f"request {plan.request_id} was answered, says its workflow, but the executor's ledger does not know "

@@ -16,29 +16,29 @@ from orchestrator.thread_bridge import ThreadBridge
 class SymbolWorker:
     """A desk and those who work at it."""
 
-    desk: SymbolContext
+    context: SymbolContext
     loop: SymbolLoop
     changer: ModeChanger
     activities: TradingStep
-    halting: SafeModeProcedure
+    safe_mode: SafeModeProcedure
     conditions: ConditionsWatch
     batches: BatchExecuteClient
     bridge: ThreadBridge
 
 
 def build_worker(
-    desk: SymbolContext, launcher: WorkflowStarter, batches: BatchExecuteClient, bridge: ThreadBridge
+    context: SymbolContext, starter: WorkflowStarter, batches: BatchExecuteClient, bridge: ThreadBridge
 ) -> SymbolWorker:
     """The team for a desk."""
-    loop = SymbolLoop(desk, launcher)
-    changer = ModeChanger(desk, loop)
+    loop = SymbolLoop(context, starter)
+    changer = ModeChanger(context, loop)
     return SymbolWorker(
-        desk,
+        context,
         loop,
         changer,
-        TradingStep(desk, batches, bridge),
-        SafeModeProcedure(desk, changer),
-        ConditionsWatch(desk, loop),
+        TradingStep(context, batches, bridge),
+        SafeModeProcedure(context, changer),
+        ConditionsWatch(context, loop),
         batches,
         bridge,
     )

@@ -49,10 +49,10 @@ def check_same_lineage(symbol: str, state: State, epoch: int, ledger: LedgerSeen
         raise StateLedgerMismatchError(f"{symbol}: {sentence}: the state is from an old backup")
 
 
-async def check_ledger_not_rolled_back(desk: SymbolContext, ledger: LedgerSeen) -> None:
+async def check_ledger_not_rolled_back(context: SymbolContext, ledger: LedgerSeen) -> None:
     """Raises BrokenBondError where the ledger does not know what the journal's newest rows say that it told."""
     request_asked = news_asked = False
-    for row in desk.keeper.last_steps(_LOOK_BACK):
+    for row in context.committed.last_steps(_LOOK_BACK):
         plan = row.plan
         if isinstance(plan.trigger, StateRebuilt):
             return  # what is older was told by the ledger before
@@ -60,22 +60,22 @@ async def check_ledger_not_rolled_back(desk: SymbolContext, ledger: LedgerSeen) 
         if sent and not request_asked:
             request_asked = True
             forgotten = ledger.floor >= (plan.epoch, plan.seq)
-            if not forgotten and await desk.executor.recorded_request(plan.request_id) is None:
+            if not forgotten and await context.executor.recorded_request(plan.request_id) is None:
                 raise _rolled_back(
-                    desk, f"it does not know request {plan.request_id}, which step {plan.seq} has settled"
+                    context, f"it does not know request {plan.request_id}, which step {plan.seq} has settled"
                 )
         if isinstance(plan.trigger, OrdersUpdated) and not news_asked:
             news_asked = True
             last = plan.trigger.updates[-1]
             if last.offset <= ledger.floor_offset:
                 continue  # it knew that once
-            (there,) = await desk.executor.updates_until(desk.symbol, last.offset - 1, last.offset)
+            (there,) = await context.executor.updates_until(context.symbol, last.offset - 1, last.offset)
             if (there.client_order_id, there.news) != (last.client_order_id, last.news):
-                raise _rolled_back(desk, f"its log has other news at {last.offset} than step {plan.seq} has applied")
+                raise _rolled_back(context, f"its log has other news at {last.offset} than step {plan.seq} has applied")
 
 
-def _rolled_back(desk: SymbolContext, why: str) -> StateLedgerMismatchError:
-    return StateLedgerMismatchError(f"{desk.symbol}: the ledger is from a backup: {why}", ledger_lost=True)
+def _rolled_back(context: SymbolContext, why: str) -> StateLedgerMismatchError:
+    return StateLedgerMismatchError(f"{context.symbol}: the ledger is from a backup: {why}", ledger_lost=True)
 
 
 _LOOK_BACK = 50  # rows that are in memory

@@ -33,66 +33,67 @@ _MOST_SENTENCES = 50
 _MAY_BE_HALTED = "rebuilt, with no opening order on the venue: it may have been halted before"
 
 
-async def rebuild_state(desk: SymbolContext, broken: StateLedgerMismatchError) -> int:
+async def rebuild_state(context: SymbolContext, broken: StateLedgerMismatchError) -> int:
     """Makes the state anew from the ledger and ties the two together; returns the update log's end.
 
     Raises LeaseLostError while another orchestrator is there, UnfinishableError where what is known does not fit the
     config.
     """
     log.warning("%s; it is rebuilt", broken)
-    await asyncio.to_thread(check_geometry, desk)
-    lost = await _adopt(desk) if broken.ledger_lost else ()
-    ledger, evidence = await _read(desk)
-    await _raise_epoch(desk, max(ledger.epoch, evidence.highest_epoch))
-    await _cut(desk)
-    ledger, evidence = await _read(desk, evidence)  # behind the fence: nothing older is under way any more
-    rebuilt = await asyncio.to_thread(_rebuilt, desk, evidence)
+    await asyncio.to_thread(check_geometry, context)
+    lost = await _adopt(context) if broken.ledger_lost else ()
+    ledger, evidence = await _read(context)
+    await _raise_epoch(context, max(ledger.epoch, evidence.highest_epoch))
+    await _cut(context)
+    ledger, evidence = await _read(context, evidence)  # behind the fence: nothing older is under way any more
+    rebuilt = await asyncio.to_thread(_rebuilt, context, evidence)
     rebuilt = replace(rebuilt, lost=lost + rebuilt.lost)
-    await _store(desk, _finished(desk, rebuilt, ledger, str(broken)), from_first=broken.ledger_lost)
+    await _store(context, _finished(context, rebuilt, ledger, str(broken)), from_first=broken.ledger_lost)
     with around("orchestrator.tie"):
-        await desk.executor.fence(desk.symbol, desk.epoch, desk.state.birth_id, desk.prefix)
+        await context.executor.fence(context.symbol, context.epoch, context.state.birth_id, context.prefix)
     return ledger.end_offset
 
 
-async def _read(desk: SymbolContext, known: RebuildInput | None = None) -> tuple[LedgerSeen, RebuildInput]:
+async def _read(context: SymbolContext, known: RebuildInput | None = None) -> tuple[LedgerSeen, RebuildInput]:
     """What the ledger has; of the log only what is not known yet."""
-    ledger = await desk.executor.ledger(desk.symbol)
+    ledger = await context.executor.ledger(context.symbol)
     begin = RebuildInput((), ledger.live, ledger.checkpoint)
     log = list(known.log) if known is not None and known.checkpoint == ledger.checkpoint else []
-    log += await desk.executor.updates_until(desk.symbol, begin.end_offset + len(log), ledger.end_offset)
+    log += await context.executor.updates_until(context.symbol, begin.end_offset + len(log), ledger.end_offset)
     return ledger, replace(begin, log=log)
 
 
-async def _raise_epoch(desk: SymbolContext, above: int) -> None:
+async def _raise_epoch(context: SymbolContext, above: int) -> None:
     """No name that this state gives may be one that was given before."""
-    if desk.epoch <= above:
-        desk.epoch = await asyncio.to_thread(desk.keeper.store.raise_epoch, above)
+    if context.epoch <= above:
+        context.epoch = await asyncio.to_thread(context.committed.store.raise_epoch, above)
 
 
-async def _adopt(desk: SymbolContext) -> tuple[str, ...]:
+async def _adopt(context: SymbolContext) -> tuple[str, ...]:
     """Has the ledger take over what the venue knows; what it does not know any more."""
-    taken = await _once_alone(desk, lambda: desk.executor.adopt(desk.symbol, desk.prefix))
-    doubted = [order.client_order_id for order in unknown_orders(desk.state)]
+    taken = await _once_alone(context, lambda: context.executor.adopt(context.symbol, context.prefix))
+    doubted = [order.client_order_id for order in unknown_orders(context.state)]
     if doubted and not taken.requests_expire:
-        live = {order.client_order_id for order in (await desk.executor.ledger(desk.symbol)).live}
+        live = {order.client_order_id for order in (await context.executor.ledger(context.symbol)).live}
         if not live.issuperset(doubted):
             raise UnfinishableError(
-                f"{desk.symbol} cannot be rebuilt: the ledger that was lost had sent {', '.join(doubted)}, which the "
+                f"{context.symbol} cannot be rebuilt: the ledger that was lost had sent {', '.join(doubted)}, "
+                "which the "
                 "venue does not show, and whose requests never expire: once it cannot come any more, remove the state "
                 "too, and start again"
             )
     return taken.lost
 
 
-async def _cut(desk: SymbolContext) -> None:
+async def _cut(context: SymbolContext) -> None:
     async def cut() -> None:
         with around("orchestrator.cut"):
-            await desk.executor.fence(desk.symbol, desk.epoch, "", desk.prefix, rebuild=True)
+            await context.executor.fence(context.symbol, context.epoch, "", context.prefix, rebuild=True)
 
-    await _once_alone(desk, cut)
+    await _once_alone(context, cut)
 
 
-async def _once_alone(desk: SymbolContext, call: Callable[[], Awaitable[T]]) -> T:
+async def _once_alone(context: SymbolContext, call: Callable[[], Awaitable[T]]) -> T:
     """What the call gives once the orchestrator before us has gone. Raises LeaseLostError where it does not go."""
     loop = asyncio.get_running_loop()
     until = loop.time() + _GONE_SECONDS
@@ -103,21 +104,21 @@ async def _once_alone(desk: SymbolContext, call: Callable[[], Awaitable[T]]) -> 
             if fault.reason != FOLLOWED:
                 raise
             if loop.time() > until:
-                raise LeaseLostError(f"{desk.symbol} is not rebuilt: {fault.message}") from fault
+                raise LeaseLostError(f"{context.symbol} is not rebuilt: {fault.message}") from fault
         await asyncio.sleep(pause)
     raise AssertionError("the back-off never ends")
 
 
-def _rebuilt(desk: SymbolContext, evidence: RebuildInput) -> Rebuilt:
+def _rebuilt(context: SymbolContext, evidence: RebuildInput) -> Rebuilt:
     try:
-        return rebuild(desk.state, evidence, desk.config, desk.market)
+        return rebuild(context.state, evidence, context.config, context.market)
     except CoreError as error:
-        raise UnfinishableError(f"{desk.symbol} cannot be rebuilt: {error}") from error
+        raise UnfinishableError(f"{context.symbol} cannot be rebuilt: {error}") from error
 
 
-def _finished(desk: SymbolContext, rebuilt: Rebuilt, ledger: LedgerSeen, why: str) -> State:
+def _finished(context: SymbolContext, rebuilt: Rebuilt, ledger: LedgerSeen, why: str) -> State:
     """The next state: what was rebuilt, with what can only be said now."""
-    before, at_ms = desk.state, now_ms()
+    before, at_ms = context.state, now_ms()
     known = bool(ledger.end_offset or ledger.live)
     risk = _risk(ledger, at_ms) if before.seq == 0 and known else before.risk
     lost = list(rebuilt.lost)
@@ -127,11 +128,11 @@ def _finished(desk: SymbolContext, rebuilt: Rebuilt, ledger: LedgerSeen, why: st
     if len(lost) > _MOST_SENTENCES:
         lost = [*lost[:_MOST_SENTENCES], f"and {len(lost) - _MOST_SENTENCES} more of the kind"]
     for sentence in lost:
-        log.warning("%s: not rebuilt: %s", desk.symbol, sentence)
+        log.warning("%s: not rebuilt: %s", context.symbol, sentence)
     return replace(
         rebuilt.state,
         seq=before.seq + 1,
-        epoch=desk.epoch,
+        epoch=context.epoch,
         risk=risk,
         ledger_birth_id=ledger.birth_id,
         last_update_time=now_ns(),
@@ -146,13 +147,13 @@ def _risk(ledger: LedgerSeen, at_ms: int) -> RiskFlags:
     return RiskFlags(Mode.SAFE, Rule.OPERATOR, _MAY_BE_HALTED, "rebuild", at_ms)
 
 
-async def _store(desk: SymbolContext, state: State, *, from_first: bool) -> None:
+async def _store(context: SymbolContext, state: State, *, from_first: bool) -> None:
     """Writes state and step, and that all requests of the ledger, which may be a new one, are settled by them."""
     assert state.rebuilt is not None
-    request_id = f"{desk.next_request_id()}/rebuilt"
-    plan = Plan(desk.symbol, request_id, state.seq, state.epoch, state.rebuilt, state.risk)
-    await asyncio.to_thread(desk.keeper.rebuild, plan, state)
-    store = desk.keeper.store
+    request_id = f"{context.next_request_id()}/rebuilt"
+    plan = Plan(context.symbol, request_id, state.seq, state.epoch, state.rebuilt, state.risk)
+    await asyncio.to_thread(context.committed.rebuild, plan, state)
+    store = context.committed.store
     cursor = 0 if from_first else await asyncio.to_thread(store.ledger_cursor)
-    requests = await desk.executor.requests_after(desk.symbol, cursor)
+    requests = await context.executor.requests_after(context.symbol, cursor)
     await asyncio.to_thread(store.move_ledger_cursor, requests[-1].accepted_seq if requests else cursor)

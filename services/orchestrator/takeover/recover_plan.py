@@ -27,24 +27,24 @@ def unreadable_plan(request_id: str, bot: str, symbol: str) -> UnreadablePlan | 
     return UnreadablePlan(request_id, int(seq), int(epoch)) if epoch.isdecimal() and seq.isdecimal() else None
 
 
-async def plan_from_ledger(desk: SymbolContext, step: UnreadablePlan) -> Plan | None:
+async def plan_from_ledger(context: SymbolContext, step: UnreadablePlan) -> Plan | None:
     """The step as the ledger has it; None where that has never heard of it, or the step does not follow the state.
 
     Raises UnfinishableError where its actions do not fit the grid.
     """
-    follows = step.seq == desk.state.seq + 1
-    request = await desk.executor.recorded_request(step.request_id) if follows else None
+    follows = step.seq == context.state.seq + 1
+    request = await context.executor.recorded_request(step.request_id) if follows else None
     if request is None:
         return None
-    end_offset = (await desk.executor.open_orders(desk.symbol)).end_offset
-    log = await desk.executor.updates_until(desk.symbol, desk.state.event_offset, end_offset)
+    end_offset = (await context.executor.open_orders(context.symbol)).end_offset
+    log = await context.executor.updates_until(context.symbol, context.state.event_offset, end_offset)
     try:
         return recover_plan(
-            desk.state,
+            context.state,
             request.actions,
             log,
-            desk.market,
-            desk.config,
+            context.market,
+            context.config,
             request_id=step.request_id,
             epoch=request.epoch,
             at_ms=request.accepted_time_ms,

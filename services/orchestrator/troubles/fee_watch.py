@@ -8,8 +8,8 @@ from orchestrator.symbol.context import SymbolContext
 class FeeWatch:
     """Is told each fill. Remembers one for as long as it contradicts the rules."""
 
-    def __init__(self, desk: SymbolContext) -> None:
-        self._desk = desk
+    def __init__(self, context: SymbolContext) -> None:
+        self._context = context
         self._odd: dict[bool, Fill] = {}  # by whether it was the maker's
 
     def hear(self, update: OrderUpdate) -> None:
@@ -17,7 +17,7 @@ class FeeWatch:
         fill = update.news
         if not isinstance(fill, Fill):
             return
-        other = is_other(fill, self._desk.market)
+        other = is_other(fill, self._context.market)
         if other:
             self._odd[fill.maker] = fill
         elif other is not None:
@@ -25,12 +25,12 @@ class FeeWatch:
 
     def says(self) -> dict[str, str]:
         """A sentence for each kind of fee that is other than assumed, by its name."""
-        desk = self._desk
-        self._odd = {maker: fill for maker, fill in self._odd.items() if is_other(fill, desk.market)}
+        context = self._context
+        self._odd = {maker: fill for maker, fill in self._odd.items() if is_other(fill, context.market)}
         return {
             "maker" if maker else "taker": says_of(
-                carried_fee(fill, desk.market) or fill.fee, maker=maker, market=desk.market, config=desk.config,
-                price=fill.price,
+                carried_fee(fill, context.market) or fill.fee, maker=maker, market=context.market,
+                config=context.config, price=fill.price,
             )
             for maker, fill in self._odd.items()
         }  # fmt: skip

@@ -76,10 +76,10 @@ class FeedWatch:
     def look(self) -> None:
         """Begins and ends the troubles by the ages of now."""
         stale: dict[str, tuple[int, int]] = {}
-        for team in list(self._teams.values()):
-            desk, limit_ms = team.desk, team.desk.config.risk.stale_price_ms
-            if desk.trading and desk.price_age_ms > limit_ms:
-                stale[desk.symbol] = desk.price_heard_ms(now_ms()), limit_ms
+        for worker in list(self._teams.values()):
+            context, limit_ms = worker.context, worker.context.config.risk.stale_price_ms
+            if context.trading and context.price_age_ms > limit_ms:
+                stale[context.symbol] = context.price_heard_ms(now_ms()), limit_ms
         for symbol in self._stale - stale.keys():
             self._troubles.end(Kind.FEED_STALE, symbol=symbol)
         for symbol in stale.keys() - self._stale:

@@ -14,8 +14,8 @@ _PAUSE_SECONDS = 0.5
 class TroubleWatch:
     """Looks at the committed state, at most twice a second."""
 
-    def __init__(self, desk: SymbolContext, fees: FeeWatch, troubles: Troubles) -> None:
-        self._desk = desk
+    def __init__(self, context: SymbolContext, fees: FeeWatch, troubles: Troubles) -> None:
+        self._context = context
         self._fees = fees
         self._troubles = troubles
         self._shown: dict[tuple[Kind, str], GridTrouble] = {}
@@ -31,16 +31,16 @@ class TroubleWatch:
 
     def look(self) -> None:
         """Once."""
-        desk = self._desk
-        if not desk.trading:
+        context = self._context
+        if not context.trading:
             return
-        found = grid_troubles(desk.state, desk.market, desk.config, desk.price, now_ms())
+        found = grid_troubles(context.state, context.market, context.config, context.price, now_ms())
         found += [GridTrouble(Kind.FEES_DIFFER, which, says) for which, says in self._fees.says().items()]
         self._show(found)
 
     def _show(self, found: list[GridTrouble]) -> None:
         present = {(trouble.kind, trouble.subject): trouble for trouble in found}
-        symbol = self._desk.symbol
+        symbol = self._context.symbol
         for key in self._shown.keys() - present.keys():
             self._troubles.end(key[0], symbol=symbol, subject=key[1])
         for key, trouble in present.items():

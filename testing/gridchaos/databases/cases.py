@@ -136,9 +136,9 @@ async def play(case: DatabaseCase, folder: Path) -> Result:
     """The outcome as a line of results. What hangs is a problem and no exception."""
     began = time.monotonic()
     async with _scene(case, folder) as scene:
-        stack = Stack(scene.house, folder / "logs", forked=True)
+        stack = Stack(scene.deployment, folder / "logs", forked=True)
         try:
-            async with stack.wires:
+            async with stack.channels:
                 return await _play(case, Grid(stack), scene, began)
         except AssertionError as error:
             return Result(_KIND, case.id, case.database, 0, 0, 0, _since(began), problems=(str(error),))
@@ -149,7 +149,7 @@ async def play(case: DatabaseCase, folder: Path) -> Result:
 async def _play(case: DatabaseCase, grid: Grid, scene: Scene, began: float) -> Result:
     await grid.venue_reachable()
     await grid.place_by_hand()
-    for name in grid.stack.house.addresses:
+    for name in grid.stack.deployment.addresses:
         if name != SIMEX:
             await grid.stack[name].start()
     await grid.at_rest_in(models_pb2.MODE_RUNNING)
@@ -184,7 +184,7 @@ async def _play(case: DatabaseCase, grid: Grid, scene: Scene, began: float) -> R
 
 async def _unnoticed(grid: Grid, name: str) -> list[str]:
     """Nothing once the service's health and `gridwright status` tell of it; else what they do not."""
-    address = grid.stack.house.addresses[name]
+    address = grid.stack.deployment.addresses[name]
     try:
         async with asyncio.timeout(_NOTICE_SECONDS):
             while await serves(address):  # noqa: ASYNC110  the other side is a process
@@ -199,24 +199,26 @@ async def _unnoticed(grid: Grid, name: str) -> list[str]:
 
 @contextlib.asynccontextmanager
 async def _scene(case: DatabaseCase, folder: Path) -> AsyncIterator[Scene]:
-    house = still_house(folder)
+    deployment = still_house(folder)
     async with contextlib.AsyncExitStack() as stack:
         disk: SmallDisk | None = None
         if case.on_disk:
             megabytes = _SMALL_SERVER_MEGABYTES if case.database == POSTGRES else _SMALL_MEGABYTES
             disk = stack.enter_context(_disk(megabytes))
         if case.database == SQLITE:
-            yield Scene(_told(house, case.on_disk, data_dir=disk.folder / "data") if disk else house, disk=disk)
+            yield Scene(
+                _told(deployment, case.on_disk, data_dir=disk.folder / "data") if disk else deployment, disk=disk
+            )
             return
         server = stack.enter_context(running_postgres(durable=True, within=disk.folder if disk else None))
         wire = await stack.enter_async_context(DatabaseWire(server.port)) if case.wired else None
         name = server.create()
         url = server.url(name) if wire is None else server.url(name).replace(f":{server.port}/", f":{wire.port}/")
         if case.alone:
-            yield Scene(_told(house, case.alone, database_url=url), server, wire, disk)
+            yield Scene(_told(deployment, case.alone, database_url=url), server, wire, disk)
             return
         with _in_environment(url):
-            yield Scene(house, server, wire, disk)
+            yield Scene(deployment, server, wire, disk)
 
 
 @contextlib.contextmanager
@@ -227,12 +229,12 @@ def _disk(megabytes: int) -> Iterator[SmallDisk]:
             yield disk
 
 
-def _told(house: Deployment, service: str, **settings: object) -> Deployment:
+def _told(deployment: Deployment, service: str, **settings: object) -> Deployment:
     """The house with settings of one service changed."""
-    values = tomllib.loads(house.config.read_text(encoding="utf-8"))
+    values = tomllib.loads(deployment.config.read_text(encoding="utf-8"))
     values[service] |= {name: str(value) for name, value in settings.items()}
-    house.config.write_text(to_toml(values), encoding="utf-8")
-    return read_deployment(house.config)
+    deployment.config.write_text(to_toml(values), encoding="utf-8")
+    return read_deployment(deployment.config)
 
 
 @contextlib.contextmanager

@@ -24,14 +24,14 @@ _CUT_PAUSE_SECONDS = 0.1
 class Scene:
     """Where it happens. Of a server, a wire and a disk those are there that the trouble needs."""
 
-    house: Deployment
+    deployment: Deployment
     server: PostgresServer | None = None
     wire: DatabaseWire | None = None
     disk: SmallDisk | None = None
 
     def file(self, service: str, name: str) -> Path:
         """A file of a service's data."""
-        return Path(read_toml(self.house.config).table(service).text("data_dir")) / name
+        return Path(read_toml(self.deployment.config).table(service).text("data_dir")) / name
 
 
 Trouble = Callable[[Scene], AbstractAsyncContextManager[None]]

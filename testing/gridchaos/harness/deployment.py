@@ -17,8 +17,8 @@ INTERVAL = 180
 
 def still_house(folder: Path) -> Deployment:
     """Its config in the folder. Whoever comes to simex first is first in the queue, and doubts are over in seconds."""
-    house = prepare_demo(DemoConfig(), folder)
-    values = tomllib.loads(house.config.read_text(encoding="utf-8"))
+    deployment = prepare_demo(DemoConfig(), folder)
+    values = tomllib.loads(deployment.config.read_text(encoding="utf-8"))
     for market in values[SIMEX]["markets"]:
         market |= {"running": False, "queue": "front"}
     values[SIMEX]["limits"] = {"enabled": False}
@@ -29,15 +29,15 @@ def still_house(folder: Path) -> Deployment:
     values[ORCHESTRATOR] |= {"tick_interval_ms": 250, "reconcile_timeout_ms": 2_500}
     for grid in values["grids"]:
         grid["risk"] |= {"stale_price_ms": 15_000}  # a ban of the address silences pricemon too
-    house.config.write_text(to_toml(values), encoding="utf-8")
-    return house
+    deployment.config.write_text(to_toml(values), encoding="utf-8")
+    return deployment
 
 
-def age_workflows(house: Deployment) -> None:
+def age_workflows(deployment: Deployment) -> None:
     """Makes every workflow on record a month older, as if the house had stood still for so long. Its journal stays."""
     from gridtesting.live.databases import Database  # it brings the drivers of both databases along
 
-    data = read_toml(house.config).table(ORCHESTRATOR).text("data_dir")
+    data = read_toml(deployment.config).table(ORCHESTRATOR).text("data_dir")
     url = os.environ.get("DATABASE_URL", "")
     Database("postgres" if url else "sqlite", url).query_workflows(
         Path(data),

@@ -55,11 +55,11 @@ class Grid:
         self.stack = stack
         self.deadline_seconds = deadline_seconds
         """After which whatever has to come is said not to come."""
-        self.symbol = stack.house.symbols[0]
-        self.prefix = id_prefix(stack.house.bot, self.symbol)
+        self.symbol = stack.deployment.symbols[0]
+        self.prefix = id_prefix(stack.deployment.bot, self.symbol)
         self.by_hand = 0
         """How many foreign orders there are."""
-        self._hand = ManualTrader(read_toml(stack.house.config).table("venue").text("base_url"))
+        self._hand = ManualTrader(read_toml(stack.deployment.config).table("venue").text("base_url"))
 
     # -- the market
 
@@ -80,7 +80,7 @@ class Grid:
         request = simex_pb2.InjectTradeRequest(
             symbol=self.symbol, price=str(price), quantity=f"{quantity:f}", side=side
         )
-        await self.stack.wires.simex.InjectTrade(request)
+        await self.stack.channels.simex.InjectTrade(request)
 
     async def buys(self) -> list[Order]:
         """The buying orders of ours that rest on the venue."""
@@ -92,7 +92,7 @@ class Grid:
 
     async def truth(self) -> simex_pb2.Truth:
         """The venue's book."""
-        simex, request = self.stack.wires.simex, simex_pb2.GetTruthRequest()
+        simex, request = self.stack.channels.simex, simex_pb2.GetTruthRequest()
         return await self._answer("book", lambda: simex.GetTruth(request, wait_for_ready=True))
 
     def _ours(self, order: simex_pb2.TrueOrder) -> bool:
@@ -107,11 +107,11 @@ class Grid:
 
     async def halt(self) -> None:
         """Into safe mode."""
-        await self._say(self.stack.wires.orchestrator.EnterSafeMode, "halt")
+        await self._say(self.stack.channels.orchestrator.EnterSafeMode, "halt")
 
     async def lift(self) -> None:
         """Out of it."""
-        await self._say(self.stack.wires.orchestrator.ExitSafeMode, "lift")
+        await self._say(self.stack.channels.orchestrator.ExitSafeMode, "lift")
 
     async def _say(self, command: Callable[..., Awaitable[object]], word: str) -> None:
         """Says it until it is answered; the request id makes it one word."""
@@ -124,7 +124,7 @@ class Grid:
 
     async def state(self) -> models_pb2.State:
         """As it was committed last. Waits for the orchestrator."""
-        orchestrator, request = self.stack.wires.orchestrator, orchestrator_pb2.GetStateRequest(symbol=self.symbol)
+        orchestrator, request = self.stack.channels.orchestrator, orchestrator_pb2.GetStateRequest(symbol=self.symbol)
         return (await self._answer("state", lambda: orchestrator.GetState(request, wait_for_ready=True))).state
 
     async def trading_or_dead(self) -> None:
@@ -135,7 +135,7 @@ class Grid:
                 return True
             request = orchestrator_pb2.GetStateRequest(symbol=self.symbol)
             with contextlib.suppress(grpc.aio.AioRpcError):
-                call = self.stack.wires.orchestrator.GetState(request, timeout=0.25, wait_for_ready=True)
+                call = self.stack.channels.orchestrator.GetState(request, timeout=0.25, wait_for_ready=True)
                 return (await call).trading
             return False
 
@@ -157,15 +157,19 @@ class Grid:
         await self.until("end of every workflow", self._no_workflow_is_left)
         stack = self.stack
         if not await until_settled(
-            stack.wires, stack.house.bot, stack.house.symbols, self.deadline_seconds, pause_seconds=_PAUSE_SECONDS
+            stack.channels,
+            stack.deployment.bot,
+            stack.deployment.symbols,
+            self.deadline_seconds,
+            pause_seconds=_PAUSE_SECONDS,
         ):
             raise GaveUpError(f"not at rest after {self.deadline_seconds:g} s:\n{stack.outputs()}")
 
     async def evidence(self, deadline_seconds: float) -> AuditInput:
         """The venue's book and ours, once nothing moves while they are read, or as they are by the deadline."""
-        house = self.stack.house
+        deployment = self.stack.deployment
         return await gather_at_rest(
-            self.stack.wires, house.bot, house.symbols, deadline_seconds, pause_seconds=_PAUSE_SECONDS
+            self.stack.channels, deployment.bot, deployment.symbols, deadline_seconds, pause_seconds=_PAUSE_SECONDS
         )
 
     async def until_all_rest(self) -> None:
@@ -187,7 +191,7 @@ class Grid:
         # DBOS looks for those that it has to resume once a second: before that a state may look at rest and is not.
         request = orchestrator_pb2.ListWorkflowsRequest(symbol=self.symbol, limit=_WORKFLOWS)
         with while_down():  # it answers UNAVAILABLE while its database is away
-            listed = await self.stack.wires.orchestrator.ListWorkflows(request, wait_for_ready=True)
+            listed = await self.stack.channels.orchestrator.ListWorkflows(request, wait_for_ready=True)
             return not any(workflow.status in _UNFINISHED for workflow in listed.workflows)
         return False
 
@@ -228,9 +232,9 @@ class Grid:
     async def add(self, fault: VenueFault) -> None:
         """From now on."""
         for each in fault.faults:
-            await self.stack.wires.simex.AddFault(simex_pb2.AddFaultRequest(fault=each))
+            await self.stack.channels.simex.AddFault(simex_pb2.AddFaultRequest(fault=each))
 
     async def struck(self) -> int:
         """How often the faults have struck so far."""
-        listed = await self.stack.wires.simex.ListFaults(simex_pb2.ListFaultsRequest())
+        listed = await self.stack.channels.simex.ListFaults(simex_pb2.ListFaultsRequest())
         return sum(each.fired for each in listed.faults)

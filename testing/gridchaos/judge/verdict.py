@@ -69,7 +69,7 @@ async def judge(grid: Grid, restarted_ms: int, hung: str = "") -> Verdict:
     evidence = await grid.evidence(0 if hung else grid.deadline_seconds)
     [books] = evidence.books
     ledger = await _ledger(grid)
-    report = audit(grid.stack.house.bot, evidence.truth, [books])
+    report = audit(grid.stack.deployment.bot, evidence.truth, [books])
     truth = await grid.truth()  # read last: what our records tell by then has happened on the venue, or never does
     doubts = unknown_ms(ledger, books.log)
     protected = protected_after_ms(truth, grid.prefix, restarted_ms, frozenset(map(level_of, doubts)))
@@ -88,7 +88,7 @@ async def judge(grid: Grid, restarted_ms: int, hung: str = "") -> Verdict:
 
 async def _ledger(grid: Grid) -> Ledger:
     """Every request that the ledger has of the symbol, and when its places were sent."""
-    executor = grid.stack.wires.executor
+    executor = grid.stack.channels.executor
     batches: list[executor_pb2.Batch] = []
     while True:
         after = batches[-1].accepted_seq if batches else 0

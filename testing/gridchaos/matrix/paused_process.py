@@ -117,7 +117,7 @@ async def play_stop(stop: Stop, folder: Path) -> Stopped:
         victim.end_with_us()
         async with _acting(first, stop.phase):
             await until_stopped(victim.pid, DEADLINE_SECONDS)
-        async with staged(_elsewhere(first.stack.house, stop.service), folder / "second") as second:
+        async with staged(_elsewhere(first.stack.deployment, stop.service), folder / "second") as second:
             second.by_hand = first.by_hand
             if url:
                 return await _taken_over(stop, url, first, second)
@@ -176,9 +176,9 @@ class _Record:
 
 
 async def _record(grid: Grid) -> _Record:
-    state, wires = await grid.state(), grid.stack.wires
-    opened = await wires.executor.ListOpenOrders(executor_pb2.ListOpenOrdersRequest(symbol=grid.symbol))
-    listed = await wires.executor.ListRequests(executor_pb2.ListRequestsRequest(symbol=grid.symbol, limit=1000))
+    state, channels = await grid.state(), grid.stack.channels
+    opened = await channels.executor.ListOpenOrders(executor_pb2.ListOpenOrdersRequest(symbol=grid.symbol))
+    listed = await channels.executor.ListRequests(executor_pb2.ListRequestsRequest(symbol=grid.symbol, limit=1000))
     return _Record(
         orders={order.client_order_id: (order.status, order.executed) for order in (await grid.truth()).orders},
         seq=state.seq,
@@ -214,23 +214,23 @@ def _last_line(process: Process) -> str:
     return lines[-1] if lines else ""
 
 
-def _elsewhere(house: Deployment, service: str) -> Deployment:
+def _elsewhere(deployment: Deployment, service: str) -> Deployment:
     """The same house for a second process of a service: its address is another one."""
-    values = tomllib.loads(house.config.read_text(encoding="utf-8"))
-    taken = set(house.addresses.values())  # the first one may have been stopped before it took its port
+    values = tomllib.loads(deployment.config.read_text(encoding="utf-8"))
+    taken = set(deployment.addresses.values())  # the first one may have been stopped before it took its port
     addresses = [f"127.0.0.1:{port}" for port in free_ports(len(taken) + 1)]
     values[service]["address"] = next(address for address in addresses if address not in taken)
-    config = house.config.with_name("second.toml")
+    config = deployment.config.with_name("second.toml")
     config.write_text(to_toml(values), encoding="utf-8")
     return read_deployment(config)
 
 
 @contextlib.asynccontextmanager
-async def staged(house: Deployment, logs: Path) -> AsyncIterator[Grid]:
+async def staged(deployment: Deployment, logs: Path) -> AsyncIterator[Grid]:
     """A house's grid with its services to be started by hand, all gone at the end of the block."""
-    stack = Stack(house, logs, forked=True)
+    stack = Stack(deployment, logs, forked=True)
     try:
-        async with stack.wires:
+        async with stack.channels:
             yield Grid(stack)
     finally:
         await stack.end()

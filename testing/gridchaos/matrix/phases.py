@@ -42,7 +42,7 @@ async def begin(
     else:
         await bring_to_rest(grid, phase)
     if phase is Phase.PRUNING:
-        await asyncio.to_thread(age_workflows, stack.house)
+        await asyncio.to_thread(age_workflows, stack.deployment)
     await grid.add(STANDING.get(phase, VenueFault.NONE))
     await grid.add(fault)
     for name in (EXECUTOR, ORCHESTRATOR):

@@ -151,7 +151,7 @@ async def survey(
 async def _grid(folder: Path, deadline_seconds: float = DEADLINE_SECONDS) -> AsyncIterator[Grid]:
     stack = Stack(still_house(folder), folder / "logs", forked=True)
     try:
-        async with stack.wires:
+        async with stack.channels:
             yield Grid(stack, deadline_seconds)
     finally:
         await stack.end()

@@ -61,7 +61,7 @@ async def play_restarts(restarts: Restarts, folder: Path) -> Restarted:
         stack = grid.stack
         await grid.venue_reachable()
         await grid.place_by_hand()
-        for name in stack.house.addresses:
+        for name in stack.deployment.addresses:
             if name != SIMEX:
                 await stack[name].start()
         await grid.at_rest_in(models_pb2.MODE_RUNNING)
@@ -118,7 +118,7 @@ async def _trade(grid: Grid) -> None:
         request = simex_pb2.InjectTradeRequest(
             symbol=grid.symbol, price=str(price), quantity=quantity, side=models_pb2.SIDE_BUY
         )
-        await grid.stack.wires.simex.InjectTrade(request)
+        await grid.stack.channels.simex.InjectTrade(request)
     return None
 
 
@@ -135,7 +135,7 @@ async def _wrong(grid: Grid) -> list[str]:
         found.append(f"{grid.by_hand} orders by hand bind {bound}, and the state shows {state.foreign}")
     openings = [order.price * order.left for order in await grid.buys()]
     held = sum((abs(Decimal(slot.cost)) for slot in state.slots.values()), Decimal(0))
-    budget = _budget(_quote_per_slot(grid.stack.house))
+    budget = _budget(_quote_per_slot(grid.stack.deployment))
     if sum(openings, held) + bound > budget:
         found.append(f"{openings} opening, {held} held and {bound} by hand are more than the budget of {budget}")
     if not held and len(openings) != BUYS - 1:
@@ -145,16 +145,16 @@ async def _wrong(grid: Grid) -> list[str]:
 
 def _house_with_a_budget(folder: Path) -> Deployment:
     """All slots fit into the budget, and one less with an order by hand; with three of them still so many."""
-    house = still_house(folder)
-    values = tomllib.loads(house.config.read_text(encoding="utf-8"))
-    values["grids"][0]["budget"] = str(_budget(_quote_per_slot(house)))
+    deployment = still_house(folder)
+    values = tomllib.loads(deployment.config.read_text(encoding="utf-8"))
+    values["grids"][0]["budget"] = str(_budget(_quote_per_slot(deployment)))
     values[ORCHESTRATOR]["conditions_interval_ms"] = 200
-    house.config.write_text(to_toml(values), encoding="utf-8")
-    return read_deployment(house.config)
+    deployment.config.write_text(to_toml(values), encoding="utf-8")
+    return read_deployment(deployment.config)
 
 
-def _quote_per_slot(house: Deployment) -> Decimal:
-    grid = tomllib.loads(house.config.read_text(encoding="utf-8"))["grids"][0]
+def _quote_per_slot(deployment: Deployment) -> Decimal:
+    grid = tomllib.loads(deployment.config.read_text(encoding="utf-8"))["grids"][0]
     return Decimal(grid["quote_per_slot"])
 
 

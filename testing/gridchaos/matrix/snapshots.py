@@ -52,7 +52,7 @@ async def _make(folder: Path, phase: Phase) -> None:
     making = folder.with_suffix(".making")
     stack = Stack(still_house(_made(making)), making / "logs", forked=True)
     try:
-        async with stack.wires:
+        async with stack.channels:
             await bring_to_rest(Grid(stack), phase)
             for name in (PRICEMON, SIMEX):
                 await stack[name].stop()

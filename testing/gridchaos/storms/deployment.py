@@ -27,7 +27,7 @@ WINDOW_MS, LAG_MS = 2_000, 300  # how long an order in doubt stays so
 class StormHouse:
     """A house, the config of each service that goes through proxies, and the proxies by the wire that they are on."""
 
-    house: Deployment
+    deployment: Deployment
     configs: Mapping[str, Path]
     proxies: Mapping[str, Proxy]
     venue_url: str  # past the proxies
@@ -38,13 +38,13 @@ class StormHouse:
 @contextlib.asynccontextmanager
 async def storm_house(folder: Path, database_url: str) -> AsyncIterator[StormHouse]:
     """Its proxies listen for the block. Without a database URL everything is in files."""
-    house = prepare_demo(DemoConfig(), folder)
-    values = _calmed(tomllib.loads(house.config.read_text(encoding="utf-8")))
-    house.config.write_text(to_toml(values), encoding="utf-8")
+    deployment = prepare_demo(DemoConfig(), folder)
+    values = _calmed(tomllib.loads(deployment.config.read_text(encoding="utf-8")))
+    deployment.config.write_text(to_toml(values), encoding="utf-8")
     venue = values[SIMEX]["address"]
     targets = {
-        TO_EXECUTOR: house.addresses[EXECUTOR],
-        TO_PRICEMON: house.addresses[PRICEMON],
+        TO_EXECUTOR: deployment.addresses[EXECUTOR],
+        TO_PRICEMON: deployment.addresses[PRICEMON],
         TO_VENUE: venue,
         FEED: venue,
         **({STATE: _server(database_url), LEDGER: _server(database_url)} if database_url else {}),
@@ -67,7 +67,7 @@ async def storm_house(folder: Path, database_url: str) -> AsyncIterator[StormHou
                 text = tomllib.loads(configs[service].read_text(encoding="utf-8"))
                 _config(folder, service, text, {service: {"database_url": _through(database_url, at[wire])}})
         grid = values["grids"][0]
-        yield StormHouse(house, configs, proxies, f"http://{venue}", int(grid["anchor"]), int(grid["interval"]))
+        yield StormHouse(deployment, configs, proxies, f"http://{venue}", int(grid["anchor"]), int(grid["interval"]))
 
 
 def _calmed(values: dict[str, Any]) -> dict[str, Any]:

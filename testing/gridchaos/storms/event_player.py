@@ -43,7 +43,7 @@ class Trouble:
 
     def __init__(
         self,
-        wires: Channels,
+        channels: Channels,
         place: StormHouse,
         kept: Mapping[str, Kept],
         postgres: KeptPostgres | None,
@@ -51,14 +51,14 @@ class Trouble:
         watcher: Watcher,
         venue: VenuePlayer,
     ) -> None:
-        self._wires = wires
+        self._channels = channels
         self._place = place
         self._kept = kept
         self._postgres = postgres
         self._market = market
         self._watcher = watcher
         self._venue = venue
-        self._operator = Operator(wires, place, market, watcher)
+        self._operator = Operator(channels, place, market, watcher)
         self._spans: set[asyncio.Task[None]] = set()
 
     async def make(self, event: Event) -> None:
@@ -95,7 +95,7 @@ class Trouble:
     async def clear(self) -> None:
         """Returns once nothing is out of order any more."""
         await asyncio.gather(*self._spans)
-        simex = self._wires.simex
+        simex = self._channels.simex
         await answered(lambda: simex.ClearFaults(simex_pb2.ClearFaultsRequest()))
         await answered(lambda: simex.SetClock(simex_pb2.SetClockRequest(offset_ms=0)))
 
@@ -166,12 +166,12 @@ class Trouble:
     async def _add(self, event: Fault) -> None:
         request = simex_pb2.AddFaultRequest(fault=json_format.ParseDict(dict(event.fault), simex_pb2.Fault()))
         with contextlib.suppress(grpc.aio.AioRpcError):  # a venue that is down fails anyhow
-            await self._wires.simex.AddFault(request, timeout=_CALL_SECONDS)
+            await self._channels.simex.AddFault(request, timeout=_CALL_SECONDS)
 
     async def _set_clock(self, offset_ms: int) -> None:
         request = simex_pb2.SetClockRequest(offset_ms=offset_ms)
         with contextlib.suppress(grpc.aio.AioRpcError):
-            await self._wires.simex.SetClock(request, timeout=_CALL_SECONDS)
+            await self._channels.simex.SetClock(request, timeout=_CALL_SECONDS)
 
     def _span(self, lasting: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(lasting)

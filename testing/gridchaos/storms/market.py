@@ -18,10 +18,10 @@ _QUANTITY = "5"  # takes whatever of ours it comes across
 class Market:
     """Beats for ever; a beat that a dead venue does not hear is a beat all the same."""
 
-    def __init__(self, wires: Channels, place: StormHouse, seed: int, beat_seconds: float = BEAT_SECONDS) -> None:
+    def __init__(self, channels: Channels, place: StormHouse, seed: int, beat_seconds: float = BEAT_SECONDS) -> None:
         self.beat = 0
         self._beat_seconds = beat_seconds
-        self._wires = wires
+        self._channels = channels
         self._place = place
         self._seed = seed
         self._moves = asyncio.Event()
@@ -59,10 +59,10 @@ class Market:
             pause = asyncio.create_task(asyncio.sleep(self._beat_seconds))
             side = models_pb2.SIDE_BUY if place > before else models_pb2.SIDE_SELL
             request = simex_pb2.InjectTradeRequest(
-                symbol=self._place.house.symbols[0], price=self.price(place), quantity=_QUANTITY, side=side
+                symbol=self._place.deployment.symbols[0], price=self.price(place), quantity=_QUANTITY, side=side
             )
             with contextlib.suppress(grpc.aio.AioRpcError):
-                await self._wires.simex.InjectTrade(request, timeout=_CALL_SECONDS)
+                await self._channels.simex.InjectTrade(request, timeout=_CALL_SECONDS)
             await pause
             before = place
             async with self._beaten:

@@ -23,9 +23,9 @@ _CALL_SECONDS = 5.0
 class Operator:
     """Says a word again and again until it is answered."""
 
-    def __init__(self, wires: Channels, place: StormHouse, market: Market, watcher: Watcher) -> None:
-        self._wires = wires
-        self._symbol = place.house.symbols[0]
+    def __init__(self, channels: Channels, place: StormHouse, market: Market, watcher: Watcher) -> None:
+        self._channels = channels
+        self._symbol = place.deployment.symbols[0]
         self._market = market
         self._watcher = watcher
         self._alone = asyncio.Lock()
@@ -60,7 +60,7 @@ class Operator:
         )
         while True:
             try:
-                await getattr(self._wires.orchestrator, rpc)(request, timeout=_CALL_SECONDS)
+                await getattr(self._channels.orchestrator, rpc)(request, timeout=_CALL_SECONDS)
             except grpc.aio.AioRpcError as error:
                 if error.code() not in _AGAIN:
                     raise
@@ -84,7 +84,7 @@ class Operator:
     async def _risk(self) -> models_pb2.RiskFlags:
         request = orchestrator_pb2.GetStateRequest(symbol=self._symbol)
         try:
-            answer = await self._wires.orchestrator.GetState(request, timeout=_CALL_SECONDS, wait_for_ready=True)
+            answer = await self._channels.orchestrator.GetState(request, timeout=_CALL_SECONDS, wait_for_ready=True)
         except grpc.aio.AioRpcError:
             return models_pb2.RiskFlags()
         return answer.state.risk
@@ -95,6 +95,6 @@ async def by_hand(place: StormHouse, market: Market, event: ByHand) -> None:
     price = market.price(-event.intervals if event.side == "buy" else event.intervals)
     hand = ManualTrader(place.venue_url)
     try:
-        await asyncio.to_thread(hand.place, event.side, place.house.symbols[0], "0.001", price)
+        await asyncio.to_thread(hand.place, event.side, place.deployment.symbols[0], "0.001", price)
     except TradeError:
         return

@@ -148,13 +148,13 @@ def kills_of(event: Event) -> int:
             return 0
 
 
-def draw(seed: int, database: str, wires: Sequence[str], *, kills: int) -> Schedule:
+def draw(seed: int, database: str, channels: Sequence[str], *, kills: int) -> Schedule:
     """The storm of a seed: so many kills, and about as much else between them.
 
     Storms differ in what they are rich in and in what they lack: mixed evenly, everything would hide everything.
     """
     chance = random.Random(f"{seed} {database}")  # noqa: S311  # a schedule of kills is no secret
-    makers = _makers(chance, database, wires, at_once=chance.choice(_AT_ONCE))
+    makers = _makers(chance, database, channels, at_once=chance.choice(_AT_ONCE))
     kinds, weights = [maker for maker, _ in makers], [weight * chance.choice(_TASTES) for _, weight in makers]
     if not any(weights[:_KILLING]):
         weights[0] = makers[0][1]  # without a kill it would never end, and with few of them not for long
@@ -191,7 +191,7 @@ _AT_ONCE = (0.1, 0.25, 0.6)  # of the kills, this fraction finds the grid not re
 
 
 def _makers(
-    chance: random.Random, database: str, wires: Sequence[str], *, at_once: float
+    chance: random.Random, database: str, channels: Sequence[str], *, at_once: float
 ) -> list[tuple[Callable[[int], Event], int]]:
     """Each kind of event, with how often it comes."""
     server = database == POSTGRES
@@ -202,7 +202,7 @@ def _makers(
         (lambda after: _die(chance, after, at_once), 18),
         (lambda after: _snap(chance, after, at_once), 14),
         (lambda after: Stop(after, chance.choice(stopped), chance.randint(2, 20)), 10),
-        (lambda after: _partition(chance, after, wires), 14),
+        (lambda after: _partition(chance, after, channels), 14),
         (lambda after: Fault(after, _fault(chance)), 26),
         (lambda after: Clock(after, chance.choice((0, 0, -4_000, -900, 700, 5_000))), 5),
         (lambda after: Halt(after, chance.randint(10, 40)), 4),
@@ -222,8 +222,8 @@ def _snap(chance: random.Random, after: int, at_once: float) -> Snap:
     return Snap(after, victim, chance.randint(1, 4), chance.random() < 0.5, chance.random() < at_once)
 
 
-def _partition(chance: random.Random, after: int, wires: Sequence[str]) -> Partition:
-    return Partition(after, chance.choice(list(wires)), chance.choice((CUT, HOLE, DEAF)), chance.randint(1, 25))
+def _partition(chance: random.Random, after: int, channels: Sequence[str]) -> Partition:
+    return Partition(after, chance.choice(list(channels)), chance.choice((CUT, HOLE, DEAF)), chance.randint(1, 25))
 
 
 _PLACE, _CANCEL = "POST order", "DELETE order"

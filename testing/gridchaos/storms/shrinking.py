@@ -34,25 +34,25 @@ def shrink(play: Player, schedule: Schedule, broken: frozenset[str], *, tries: i
 
     The later half goes first: what comes after the failure has no part in it. Then smaller and smaller parts.
     """
-    purse = _Purse(play, broken, tries, plays)
+    allocation = _Purse(play, broken, tries, plays)
     size = len(schedule.events)
-    while size > 0 and purse.left > 0:
-        shorter = _without_a_part(purse, schedule, size)
+    while size > 0 and allocation.left > 0:
+        shorter = _without_a_part(allocation, schedule, size)
         if shorter is None:
             size //= 2
         else:
             schedule = shorter
             size = min(size, len(schedule.events))
-    return Shrunk(schedule, plays - purse.left)
+    return Shrunk(schedule, plays - allocation.left)
 
 
-def _without_a_part(purse: "_Purse", schedule: Schedule, size: int) -> Schedule | None:
+def _without_a_part(allocation: "_Purse", schedule: Schedule, size: int) -> Schedule | None:
     """The storm without some part of that size, the last first; None where each part is needed."""
     events = schedule.events
     parts: list[tuple[Event, ...]] = [events[max(0, end - size) : end] for end in range(len(events), 0, -size)]
     for part in parts:
         shorter = schedule.without(part)
-        if purse.fails(shorter):
+        if allocation.fails(shorter):
             return shorter
     return None
 

@@ -49,9 +49,9 @@ async def play(schedule: Schedule, folder: Path, database: Database) -> Played:
     """Plays it on a database of its own. A grid that does not come back ends it early, with that as a problem."""
     began = time.monotonic()
     async with storm_house(folder, database.url) as place:
-        stack = Stack(place.house, folder / "logs", place.configs, forked=True)
+        stack = Stack(place.deployment, folder / "logs", place.configs, forked=True)
         try:
-            async with stack.wires:
+            async with stack.channels:
                 storm = Storm(schedule, place, stack, database)
                 await storm.play()
                 return Played(storm.result(time.monotonic() - began), stack.outputs())
@@ -77,17 +77,17 @@ class Storm:
         log: Log | None = None,
     ) -> None:
         self._schedule = schedule
-        self._house = place.house
-        self._wires = stack.wires
-        self._watcher = Watcher(stack.wires, place.house)
+        self._deployment = place.deployment
+        self._channels = stack.channels
+        self._watcher = Watcher(stack.channels, place.deployment)
         self._problems = self._watcher.watch.problems
-        self._kept = {name: Kept(stack[name], self._restarted) for name in self._house.addresses}
+        self._kept = {name: Kept(stack[name], self._restarted) for name in self._deployment.addresses}
         self._postgres = None
         if database.server is not None:
             self._postgres = KeptPostgres(database.server, database.name, self._restarted)
-        self._market = Market(stack.wires, place, schedule.seed, beat_seconds)
-        venue = VenuePlayer(stack.wires, place, self._market, log or NoLog(), self._watcher.watch.expect_gone)
-        self._trouble = Trouble(stack.wires, place, self._kept, self._postgres, self._market, self._watcher, venue)
+        self._market = Market(stack.channels, place, schedule.seed, beat_seconds)
+        venue = VenuePlayer(stack.channels, place, self._market, log or NoLog(), self._watcher.watch.expect_gone)
+        self._trouble = Trouble(stack.channels, place, self._kept, self._postgres, self._market, self._watcher, venue)
         self._report: AuditReport | None = None
         self._guessed: list[str] = []
 
@@ -182,9 +182,9 @@ class Storm:
             await self._trouble.clear()
         await self._recovered(0)
         self._market.hold()
-        bot, symbols = self._house.bot, self._house.symbols
+        bot, symbols = self._deployment.bot, self._deployment.symbols
         evidence = await answered(
-            lambda: gather_at_rest(self._wires, bot, symbols, _SETTLE_SECONDS), 2 * _SETTLE_SECONDS
+            lambda: gather_at_rest(self._channels, bot, symbols, _SETTLE_SECONDS), 2 * _SETTLE_SECONDS
         )
         if not evidence.settled:
             raise StuckError(f"not at rest after {_SETTLE_SECONDS:g} s of calm")
@@ -194,11 +194,11 @@ class Storm:
     async def _judge(self, evidence: AuditInput) -> None:
         """All of the books against the venue's. At rest."""
         truth, (book,) = evidence.truth, evidence.books
-        self._report = audit(self._house.bot, truth, [book])
+        self._report = audit(self._deployment.bot, truth, [book])
         sent = self._watcher.sent
         self._guessed = list(guesses(book, truth, sent))
         self._problems += self._guessed
-        self._problems += unasked(book, truth, id_prefix(self._house.bot, self._house.symbols[0]))
+        self._problems += unasked(book, truth, id_prefix(self._deployment.bot, self._deployment.symbols[0]))
         self._problems += [*late(book, sent), *self._watcher.sent_twice()]
 
 

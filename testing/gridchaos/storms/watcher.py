@@ -25,8 +25,8 @@ _ORDER = "POST order"
 class Watcher:
     """Looks at one grid until it is cancelled."""
 
-    def __init__(self, wires: Channels, house: Deployment) -> None:
-        self.watch = Watch(house.bot, house.symbols[0])
+    def __init__(self, channels: Channels, deployment: Deployment) -> None:
+        self.watch = Watch(deployment.bot, deployment.symbols[0])
         self.protected_ms: list[int] = []
         self.unknown_ms: list[int] = []
         self.calm_unknown_ms: list[int] = []  # of each of them, the longest time without a death, a stop or a cut
@@ -34,9 +34,9 @@ class Watcher:
         self.struck = 0  # requests that a fault of the venue spoilt
         self.unprotected: list[str] = []  # as it was last seen
         self.sent: list[str] = []  # client ids of the orders that reached the venue, in the order of arrival
-        self._wires = wires
-        self._symbol = house.symbols[0]
-        self._prefix = id_prefix(house.bot, self._symbol)
+        self._channels = channels
+        self._symbol = deployment.symbols[0]
+        self._prefix = id_prefix(deployment.bot, self._symbol)
         self._received = 0
         self._disorders = 0
         self._since: float | None = None
@@ -87,8 +87,8 @@ class Watcher:
         await self._read_requests()
         request = orchestrator_pb2.GetStateRequest(symbol=self._symbol)
         words = self.watch.words
-        answer = await self._wires.orchestrator.GetState(request, timeout=_CALL_SECONDS)
-        truth = await self._wires.simex.GetTruth(simex_pb2.GetTruthRequest(), timeout=_CALL_SECONDS)
+        answer = await self._channels.orchestrator.GetState(request, timeout=_CALL_SECONDS)
+        truth = await self._channels.simex.GetTruth(simex_pb2.GetTruthRequest(), timeout=_CALL_SECONDS)
         self.fills = sum(trade.client_order_id.startswith(self._prefix) for trade in truth.trades)
         self.watch.look(answer, truth, words)
         self._time_doubts(answer.state)
@@ -126,7 +126,7 @@ class Watcher:
     async def _read_requests(self) -> None:
         while True:
             request = simex_pb2.ListReceivedRequest(after_seq=self._received)
-            page = await self._wires.simex.ListReceived(request, timeout=_CALL_SECONDS)
+            page = await self._channels.simex.ListReceived(request, timeout=_CALL_SECONDS)
             if page.last_seq < self._received:  # it died, and with it what it remembered
                 self._received = 0
                 continue

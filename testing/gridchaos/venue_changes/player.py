@@ -71,11 +71,11 @@ class VenuePlayer:
     """Plays changes on one house. Of two of one kind, the second waits for the end of the first."""
 
     def __init__(
-        self, wires: Channels, place: StormHouse, market: Market, log: Log, release: Callable[[str], None]
+        self, channels: Channels, place: StormHouse, market: Market, log: Log, release: Callable[[str], None]
     ) -> None:
-        self._simex = wires.simex
+        self._simex = channels.simex
         self._place = place
-        self._symbol = place.house.symbols[0]
+        self._symbol = place.deployment.symbols[0]
         self._market = market
         self._log = log
         self._release = release  # told of a foreign order that its owner is about to cancel

@@ -171,11 +171,11 @@ class Starving:
 class VenueWatch:
     """Looks at one grid until it is cancelled; a `venue_player.Log`."""
 
-    def __init__(self, wires: Channels, house: Deployment) -> None:
+    def __init__(self, channels: Channels, deployment: Deployment) -> None:
         self.shown, self.starving, self.repetitions = Shown(), Starving(), Repetitions()
-        self._wires = wires
-        self._symbol = house.symbols[0]
-        self._prefix = id_prefix(house.bot, self._symbol)
+        self._channels = channels
+        self._symbol = deployment.symbols[0]
+        self._prefix = id_prefix(deployment.bot, self._symbol)
         self._received = 0
         self._silent: deque[float] = deque()  # when places were refused again and again with no trouble shown
 
@@ -207,10 +207,10 @@ class VenueWatch:
 
     async def _look(self) -> None:
         request = orchestrator_pb2.GetStateRequest(symbol=self._symbol)
-        answer = await self._wires.orchestrator.GetState(request, timeout=_CALL_SECONDS)
-        truth = await self._wires.simex.GetTruth(simex_pb2.GetTruthRequest(), timeout=_CALL_SECONDS)
+        answer = await self._channels.orchestrator.GetState(request, timeout=_CALL_SECONDS)
+        truth = await self._channels.simex.GetTruth(simex_pb2.GetTruthRequest(), timeout=_CALL_SECONDS)
         present: set[str] = set()
-        for service in self._wires.troubled.values():
+        for service in self._channels.troubled.values():
             listed = await service.ListTroubles(models_pb2.ListTroublesRequest(), timeout=_CALL_SECONDS)
             present |= {trouble.kind for trouble in listed.troubles}
         now = time.monotonic()
@@ -220,7 +220,7 @@ class VenueWatch:
 
     async def _read_refusals(self, *, any_trouble: bool, now: float) -> None:
         request = simex_pb2.ListReceivedRequest(after_seq=self._received)
-        page = await self._wires.simex.ListReceived(request, timeout=_CALL_SECONDS)
+        page = await self._channels.simex.ListReceived(request, timeout=_CALL_SECONDS)
         self._received = page.last_seq if page.last_seq < self._received else self._received
         for each in page.requests:
             self._received = max(self._received, each.seq)

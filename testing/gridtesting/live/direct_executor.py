@@ -108,15 +108,15 @@ _NOBODY: Any = None  # the servicer asks nothing of its caller
 class _Channel:
     """What a stub needs of a channel."""
 
-    def __init__(self, house: DirectExecutor) -> None:
-        self._house = house
+    def __init__(self, deployment: DirectExecutor) -> None:
+        self._deployment = deployment
 
     def unary_unary(self, method: str, **_: object) -> Callable[..., Awaitable[Any]]:
         name = method.rpartition("/")[2]
 
         async def call(request: object, timeout: float | None = None) -> Any:  # noqa: ASYNC109  # the stub's signature
             del timeout
-            return await self._house.through(lambda: getattr(self._house.servicer, name)(request, _NOBODY))
+            return await self._deployment.through(lambda: getattr(self._deployment.servicer, name)(request, _NOBODY))
 
         return call
 
@@ -125,9 +125,9 @@ class _Channel:
 
         async def stream(request: object) -> AsyncIterator[Any]:
             try:
-                async for message in getattr(self._house.servicer, name)(request, _NOBODY):
+                async for message in getattr(self._deployment.servicer, name)(request, _NOBODY):
                     yield message
             except CrashError:
-                await self._house.reopen()  # the stream ends, and its reader opens another
+                await self._deployment.reopen()  # the stream ends, and its reader opens another
 
         return stream

@@ -58,12 +58,12 @@ class Outside:
     @property
     def simex(self) -> Any:
         """The exchange's control."""
-        return self.stack.wires.simex
+        return self.stack.channels.simex
 
     async def open(self) -> None:
         """Starts the three services, and returns once all serve and every grid trades."""
         await self.start(PRICEMON, EXECUTOR, ORCHESTRATOR)
-        for symbol in self.stack.house.symbols:
+        for symbol in self.stack.deployment.symbols:
             await self.trading(symbol)
 
     async def trading(self, symbol: str = SYMBOL) -> None:
@@ -112,7 +112,7 @@ class Outside:
     async def answer(self, symbol: str = SYMBOL) -> orchestrator_pb2.GetStateResponse:
         """What the orchestrator says of a grid."""
         return await self.stack.answer(
-            self.stack.wires.orchestrator.GetState, orchestrator_pb2.GetStateRequest(symbol=symbol)
+            self.stack.channels.orchestrator.GetState, orchestrator_pb2.GetStateRequest(symbol=symbol)
         )
 
     async def fills(self, symbol: str = SYMBOL) -> int:
@@ -130,7 +130,7 @@ class Outside:
     async def ours(self, symbol: str = SYMBOL, *, live: bool = True) -> list[simex_pb2.TrueOrder]:
         """The grid's orders on the exchange, by the exchange's own truth."""
         truth = await self.simex.GetTruth(simex_pb2.GetTruthRequest())
-        prefix = id_prefix(self.stack.house.bot, symbol)
+        prefix = id_prefix(self.stack.deployment.bot, symbol)
         found = [order for order in truth.orders if order.client_order_id.startswith(prefix)]
         return [order for order in found if order.status in _LIVE or not live]
 
@@ -162,7 +162,7 @@ class Outside:
 
     async def status(self) -> status.DeploymentStatus:
         """What `gridwright status` would find."""
-        return await asyncio.to_thread(status.ask, self.stack.house, open_sync_channel)
+        return await asyncio.to_thread(status.ask, self.stack.deployment, open_sync_channel)
 
     async def shown(self, kind: str, symbol: str = "", seconds: float = DEADLINE_SECONDS) -> ShownTrouble:
         """The trouble, once a service lists it; `gridwright status` exits with 1 while it is there."""
@@ -193,7 +193,7 @@ class Outside:
         request = orchestrator_pb2.OperatorRequest(
             request_id=f"{method}-{time.time_ns()}", symbol=symbol, who="ann", why="a test"
         )
-        await self.stack.answer(getattr(self.stack.wires.orchestrator, method), request)
+        await self.stack.answer(getattr(self.stack.channels.orchestrator, method), request)
 
     async def mode(self, mode: str, symbol: str = SYMBOL) -> models_pb2.RiskFlags:
         """The grid's risk, once its mode is this one."""
@@ -227,15 +227,15 @@ async def outside(folder: Path, plan: Plan) -> AsyncIterator[Outside]:
     """Simex and the proxy at work, and all else ready to be started; gone at the end of the block."""
     own = folder / "own.toml"
     own.write_text(to_toml(_values(plan)), encoding="utf-8")
-    house = prepare_demo(DemoConfig(config=own), folder)
-    values = tomllib.loads(house.config.read_text(encoding="utf-8"))
+    deployment = prepare_demo(DemoConfig(config=own), folder)
+    values = tomllib.loads(deployment.config.read_text(encoding="utf-8"))
     async with rewriting_proxy(values["venue"]["base_url"]) as proxy:
         hand = ManualTrader(values["venue"]["base_url"])
         values["venue"]["base_url"] = proxy.url
-        house.config.write_text(to_toml(values), encoding="utf-8")
-        stack = Stack(house, folder / "logs", forked=True)
+        deployment.config.write_text(to_toml(values), encoding="utf-8")
+        stack = Stack(deployment, folder / "logs", forked=True)
         try:
-            async with stack.wires:
+            async with stack.channels:
                 await stack[SIMEX].start()
                 await stack[SIMEX].serving()
                 yield Outside(stack, proxy, hand)

@@ -40,15 +40,15 @@ class Start:
 class Services:
     """The processes of a house, each started and stopped by hand."""
 
-    def __init__(self, house: Deployment, folder: Path) -> None:
-        self.house = house
+    def __init__(self, deployment: Deployment, folder: Path) -> None:
+        self.deployment = deployment
         self.folder = folder
         self._running: dict[str, ForkServerProcess] = {}
 
     def start(self, *names: str) -> None:
         """Returns once all of them serve."""
         for name in names:
-            self._running[name] = fork(name, self.house.config, self.folder / f"{name}.log")
+            self._running[name] = fork(name, self.deployment.config, self.folder / f"{name}.log")
         for name in names:
             until(partial(self._serves, name), partial(self._said, name))
 
@@ -84,7 +84,7 @@ class Services:
 
     def edited(self, change: Callable[[Values], None]) -> Path:
         """The house's config with something changed, in a file of its own."""
-        values = tomllib.loads(self.house.config.read_text(encoding="utf-8"))
+        values = tomllib.loads(self.deployment.config.read_text(encoding="utf-8"))
         change(values)
         path = self.folder / "edited.toml"
         path.write_text(to_toml(values), encoding="utf-8")
@@ -108,7 +108,7 @@ class Services:
 
     def _serves(self, name: str) -> bool:
         assert self._running[name].is_alive(), self._said(name)
-        with open_sync_channel(self.house.addresses[name]) as channel:
+        with open_sync_channel(self.deployment.addresses[name]) as channel:
             return health(channel) == "SERVING"
 
     def _said(self, name: str) -> str:

@@ -237,14 +237,14 @@ class Running:
     service: Service
     client: Client
 
-    def desk(self, symbol: str = BTC) -> SymbolContext:
+    def context(self, symbol: str = BTC) -> SymbolContext:
         """The symbol's desk."""
-        return self.service.engine.teams[symbol].desk
+        return self.service.engine.teams[symbol].context
 
     async def until_seq(self, seq: int, symbol: str = BTC) -> State:
         """Waits until a step is committed; the state by then."""
-        await until(lambda: self.desk(symbol).state.seq >= seq and not self.desk(symbol).busy, f"step {seq}")
-        return self.desk(symbol).state
+        await until(lambda: self.context(symbol).state.seq >= seq and not self.context(symbol).busy, f"step {seq}")
+        return self.context(symbol).state
 
 
 @contextlib.asynccontextmanager

@@ -142,11 +142,16 @@ class Stack:
     """
 
     def __init__(
-        self, house: Deployment, logs: Path, configs: Mapping[str, Path] = MappingProxyType({}), *, forked: bool = False
+        self,
+        deployment: Deployment,
+        logs: Path,
+        configs: Mapping[str, Path] = MappingProxyType({}),
+        *,
+        forked: bool = False,
     ) -> None:
-        self.house = house
-        self.wires = Channels(house)
-        services = [replace(each, config=configs.get(each.name, each.config)) for each in house.services]
+        self.deployment = deployment
+        self.channels = Channels(deployment)
+        services = [replace(each, config=configs.get(each.name, each.config)) for each in deployment.services]
         self._processes = {
             service.name: Process(service, logs / f"{service.name}.log", forked=forked) for service in services
         }
@@ -176,10 +181,10 @@ class Stack:
 
     async def audit(self) -> AuditReport:
         """Stops the market, waits until all is settled, and compares venue and records. Services must be running."""
-        await self.wires.simex.SetRunning(simex_pb2.SetRunningRequest(running=False))
-        evidence = await gather_at_rest(self.wires, self.house.bot, self.house.symbols, SETTLE_SECONDS)
+        await self.channels.simex.SetRunning(simex_pb2.SetRunningRequest(running=False))
+        evidence = await gather_at_rest(self.channels, self.deployment.bot, self.deployment.symbols, SETTLE_SECONDS)
         assert evidence.settled, f"not settled after {SETTLE_SECONDS:g} s:\n{self.outputs()}"
-        return audit(self.house.bot, evidence.truth, evidence.books)
+        return audit(self.deployment.bot, evidence.truth, evidence.books)
 
     def outputs(self) -> str:
         """What every service has said, for the message of a failed test."""
@@ -192,11 +197,13 @@ class Stack:
 
 
 @contextlib.asynccontextmanager
-async def running_stack(folder: Path, stage: DemoConfig | None = None, *, forked: bool = False) -> AsyncIterator[Stack]:
+async def running_stack(
+    folder: Path, demo_config: DemoConfig | None = None, *, forked: bool = False
+) -> AsyncIterator[Stack]:
     """The services of a demo's stage at work, gone at the end of the block whatever happens in it."""
-    stack = Stack(prepare_demo(stage or DemoConfig(), folder), folder / "logs", forked=forked)
+    stack = Stack(prepare_demo(demo_config or DemoConfig(), folder), folder / "logs", forked=forked)
     try:
-        async with stack.wires:
+        async with stack.channels:
             await stack.start()
             yield stack
     finally:

@@ -41,7 +41,7 @@ class Lockstep:
         self.events = 0
         self.stops = 0
         self._gates = gates
-        self._symbol = stack.house.symbols[0]
+        self._symbol = stack.deployment.symbols[0]
         self._ahead = events
 
     async def begin(self) -> None:
@@ -55,14 +55,14 @@ class Lockstep:
         """
         for stride in self._strides(events, each=each):
             request = simex_pb2.AdvanceRequest(symbol=self._symbol, events=stride)
-            status = await self.stack.wires.simex.Advance(request)
+            status = await self.stack.channels.simex.Advance(request)
             self.events += stride
             assert status.events_done == self.events, f"simex is at event {status.events_done}, not {self.events}"
             await self._settle_and_compare(Decimal(status.price))
 
     async def compare_fills(self) -> int:
         """Holds every fill of the venue against the backtest's, one by one; how many there are."""
-        truth = await self.stack.wires.simex.GetTruth(simex_pb2.GetTruthRequest())
+        truth = await self.stack.channels.simex.GetTruth(simex_pb2.GetTruthRequest())
         found = venue_fills(truth)
         unlike = first_difference(found, backtest_fills(self.backtest))
         assert not unlike, unlike
@@ -97,7 +97,7 @@ class Lockstep:
         state = await self._at_rest(price, 0, deadline)
         while True:
             request = executor_pb2.ListOpenOrdersRequest(symbol=self._symbol)
-            book = await self.stack.wires.executor.ListOpenOrders(request)
+            book = await self.stack.channels.executor.ListOpenOrders(request)
             await self._gates.updates.let_through(book.end_offset)
             state = await self._at_rest(price, book.end_offset, deadline)
             if _agree(state, book):
@@ -109,7 +109,7 @@ class Lockstep:
         """The state once the orchestrator has handled the price, and the updates up to the offset, and does nothing."""
         request = orchestrator_pb2.GetStateRequest(symbol=self._symbol)
         while True:
-            told = await self.stack.wires.orchestrator.GetState(request)
+            told = await self.stack.channels.orchestrator.GetState(request)
             if told.price and Decimal(told.price) == price and not told.busy and told.state.event_offset >= offset:
                 return state_from_proto(told.state)
             await asyncio.sleep(_LOOK_SECONDS)

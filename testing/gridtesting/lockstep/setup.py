@@ -24,17 +24,19 @@ from simex.market_sources import open_source
 @contextlib.asynccontextmanager
 async def lockstep_over(tape: Path, folder: Path) -> AsyncIterator[Lockstep]:
     """The services of the example that plays the tape, settled before its first event."""
-    house = prepare_demo(DemoConfig(tape=tape_info(tape)), folder)
-    values = tomllib.loads(house.config.read_text(encoding="utf-8"))
+    deployment = prepare_demo(DemoConfig(tape=tape_info(tape)), folder)
+    values = tomllib.loads(deployment.config.read_text(encoding="utf-8"))
     _hold_still(values)
-    house.config.write_text(to_toml(values), encoding="utf-8")
-    async with gates_before(house.symbols[0], house.addresses[PRICEMON], house.addresses[EXECUTOR]) as gates:
+    deployment.config.write_text(to_toml(values), encoding="utf-8")
+    async with gates_before(
+        deployment.symbols[0], deployment.addresses[PRICEMON], deployment.addresses[EXECUTOR]
+    ) as gates:
         gated = folder / "orchestrator.toml"
         gated.write_text(to_toml(_pointed_at(values, gates.address)), encoding="utf-8")
-        stack = Stack(house, folder / "logs", {ORCHESTRATOR: gated}, forked=True)
-        backtest, events = backtest_of(house.config)
+        stack = Stack(deployment, folder / "logs", {ORCHESTRATOR: gated}, forked=True)
+        backtest, events = backtest_of(deployment.config)
         try:
-            async with stack.wires:
+            async with stack.channels:
                 await stack.start()
                 run = Lockstep(stack, gates, backtest, events)
                 await run.begin()

@@ -32,7 +32,7 @@ class StepPromises:
     def hold_at_rest(self) -> None:
         """State, journal, venue and account agree to the last fill. Raises AssertionError."""
         world, state = self._world, self._world.present.state
-        snapshot = world.run(world.present.desk.executor.open_orders(MARKET.symbol)).snapshot
+        snapshot = world.run(world.present.context.executor.open_orders(MARKET.symbol)).snapshot
         assert reconcile(state, snapshot).none
         self.hold()
         traded = sum((t.side.sign * t.fill.quantity - t.fill.fee for t in world.venue.trades), ZERO)

@@ -71,24 +71,24 @@ class JudgingVenue(FakeVenue):
 class Process:
     """An orchestrator's memory: a team, and the step that it is in the middle of."""
 
-    def __init__(self, team: SymbolWorker, store: SqliteStore) -> None:
-        self.team = team
+    def __init__(self, worker: SymbolWorker, store: SqliteStore) -> None:
+        self.worker = worker
         self.store = store
         self.step: Iterator[str] | None = None
 
     @property
-    def desk(self) -> SymbolContext:
+    def context(self) -> SymbolContext:
         """The team's."""
-        return self.team.desk
+        return self.worker.context
 
     @property
     def state(self) -> State:
         """What it has committed, or read at its start."""
-        return self.desk.state
+        return self.context.state
 
     def forget(self) -> None:
         """It is dead."""
-        self.desk.thread.shutdown()
+        self.context.thread.shutdown()
         self.store.close()
 
 
@@ -136,18 +136,18 @@ class StepWorld:
             state = State(MARKET.symbol, "state", CONFIG.geometry, epoch=epoch)
             store.save_state(state)
         stop: Any = self.stopped
-        desk = SymbolContext(
+        context = SymbolContext(
             "bot",
             CONFIG,
-            self.keeper(store, state),
+            self.committed(store, state),
             self.executor.client(),
             epoch=epoch,
             max_update_batch=100,
             stop=stop,
         )
-        desk.market = MARKET
-        process = Process(self.team(desk), store)
-        self.run(self._open_by_the_path(desk))
+        context.market = MARKET
+        process = Process(self.worker(context), store)
+        self.run(self._open_by_the_path(context))
         return process
 
     def die(self) -> None:
@@ -160,36 +160,38 @@ class StepWorld:
         self.sleepers.append(self.present)
         self.present = self.opened()
 
-    def team(self, desk: SymbolContext) -> SymbolWorker:
+    def worker(self, context: SymbolContext) -> SymbolWorker:
         """Everyone at work for the desk's symbol."""
         executor_and_launcher: Any = self
-        return build_worker(desk, executor_and_launcher, executor_and_launcher, ThreadBridge(self.runner.get_loop()))
+        return build_worker(context, executor_and_launcher, executor_and_launcher, ThreadBridge(self.runner.get_loop()))
 
     def store(self) -> SqliteStore:
         """Where a process keeps its state."""
         return SqliteStore(self.path)
 
-    def keeper(self, store: SqliteStore, state: State) -> CommittedState:
+    def committed(self, store: SqliteStore, state: State) -> CommittedState:
         """Who commits for it."""
         return CommittedState(store, state)
 
-    async def _open_by_the_path(self, desk: SymbolContext) -> None:
-        await self.take_over(desk)
+    async def _open_by_the_path(self, context: SymbolContext) -> None:
+        await self.take_over(context)
         newest_first = [plan_from_json(text) for text in reversed(self.records)]
-        await self.settle(desk, newest_first)
-        desk.ready.set()
-        if desk.state.risk.mode is Mode.ENTERING and self.halt is None:
-            risk = desk.state.risk
+        await self.settle(context, newest_first)
+        context.ready.set()
+        if context.state.risk.mode is Mode.ENTERING and self.halt is None:
+            risk = context.state.risk
             self.begin_halt(risk.rule, risk.reason, clears_itself=risk.clears_itself)
 
-    async def take_over(self, desk: SymbolContext) -> None:
+    async def take_over(self, context: SymbolContext) -> None:
         """The start's fence and its answer."""
-        await takeover.take_over(desk)
-        self.venue.fence = desk.epoch
+        await takeover.take_over(context)
+        self.venue.fence = context.epoch
 
-    async def settle(self, desk: SymbolContext, newest_first: list[Plan]) -> None:
+    async def settle(self, context: SymbolContext, newest_first: list[Plan]) -> None:
         """What was in flight when the one before died."""
-        await takeover.settle_requests(desk, takeover.uncommitted_plans(desk.keeper, newest_first), self.execute)
+        await takeover.settle_requests(
+            context, takeover.uncommitted_plans(context.committed, newest_first), self.execute
+        )
 
     def stopped(self, error: StopError) -> None:
         """A task gave up. Raises AssertionError."""
@@ -232,8 +234,8 @@ class StepWorld:
                 return
 
     def _stepping(self, who: Process, trigger: Trigger) -> Iterator[str]:
-        desk, names = who.desk, {"request_id": who.desk.next_request_id(), "prefix": who.desk.prefix}
-        plan = decide(desk.state, trigger, MARKET, CONFIG, epoch=desk.epoch, **names)
+        context, names = who.context, {"request_id": who.context.next_request_id(), "prefix": who.context.prefix}
+        plan = decide(context.state, trigger, MARKET, CONFIG, epoch=context.epoch, **names)
         if isinstance(plan.procedure, EnterSafeMode) and self.halt is None:
             self.begin_halt(plan.procedure.rule, plan.procedure.reason, clears_itself=plan.procedure.clears_itself)
         elif isinstance(plan.procedure, ExitSafeMode):
@@ -243,12 +245,12 @@ class StepWorld:
             text = plan_json(plan)
             self.records.append(text)
             yield "recorded"
-            self.run(asyncio.to_thread(who.team.activities.execute, plan_from_json(text)))
+            self.run(asyncio.to_thread(who.worker.activities.execute, plan_from_json(text)))
             yield "executed"
-            self.run(asyncio.to_thread(who.team.activities.commit, plan))
+            self.run(asyncio.to_thread(who.worker.activities.commit, plan))
         elif plan.procedure is None and not plan.empty:
             yield "decided"
-            desk.keeper.commit(plan, (), MARKET)
+            context.committed.commit(plan, (), MARKET)
 
     # -- halts: procedures of which each step may run again
 
@@ -265,48 +267,48 @@ class StepWorld:
             f"lift{next(self.numbers)}", MARKET.symbol, "well again", "test", who.state.risk.since_ms
         )
         if who is self.present:
-            self.run(self._through_the_inbox(who.team.halting.lift(lift)))
+            self.run(self._through_the_inbox(who.worker.safe_mode.lift(lift)))
 
     def go_on_halting(self, steps: int, *, forget: bool) -> None:
         """So many steps of the halt on record; of the last one the record gets lost, so that it runs again."""
         for _ in range(steps):
             if self.halt is None:
                 return
-            step = self._halt_step(self.present.team.halting, self.halt)
+            step = self._halt_step(self.present.worker.safe_mode, self.halt)
             if not self.run(self._through_the_inbox(step)):
                 return
             self.halt_steps += 1
         self.halt_steps -= forget and self.halt is not None
 
     async def _through_the_inbox(self, work: Coroutine[Any, Any, T]) -> T:
-        inbox, task = self.present.desk.inbox, asyncio.ensure_future(work)
+        events, task = self.present.context.events, asyncio.ensure_future(work)
         while not task.done():
             await asyncio.sleep(0)
-            if not inbox.empty and callable(item := await inbox.take()):
+            if not events.empty and callable(item := await events.take()):
                 await item()
         return await task
 
-    async def _halt_step(self, halting: SafeModeProcedure, halt: EnterSafeModeRequest) -> bool:
+    async def _halt_step(self, safe_mode: SafeModeProcedure, halt: EnterSafeModeRequest) -> bool:
         """The next step; whether it could be done."""
         match self.halt_steps:
             case 0:
-                self.halt_epoch = await halting.open(halt)
+                self.halt_epoch = await safe_mode.open(halt)
             case 1:
-                await halting.fence(self.halt_epoch)
+                await safe_mode.fence(self.halt_epoch)
                 self.venue.fence = max(self.venue.fence, self.halt_epoch)
             case 2:
-                await halting.cancel()
+                await safe_mode.cancel()
             case 3:
                 if live_openings(self.present.state) or await self._openings_shown():
                     return False
-                await halting.verify()
+                await safe_mode.verify()
             case _:
-                await halting.close(halt)
+                await safe_mode.close(halt)
                 self.halt = None
         return True
 
     async def _openings_shown(self) -> bool:
-        snapshot = (await self.present.desk.executor.open_orders(MARKET.symbol)).snapshot
+        snapshot = (await self.present.context.executor.open_orders(MARKET.symbol)).snapshot
         names = map(parse_client_order_id, snapshot.ours | snapshot.in_flight)
         return any(name is not None and name.role is Role.OPENING for name in names)
 
