@@ -20,7 +20,7 @@ from gridctl.commands.audit import run_audit
 from gridctl.commands.demo import DemoOptions, run_demo
 from gridctl.commands.operator import OperationError, OperatorCommand, OrderStatement, Verb, operate, resolve_order
 from gridctl.commands.status import ask, doubts, foreign_orders, grids_tables, reasons, rebuilds, services_tables
-from gridctl.commands.trade import DEEDS, ManualTrader, TradeError
+from gridctl.commands.trade import ACTIONS, ManualTrader, TradeError
 from gridctl.commands.up import only, run_up, run_watch
 from gridctl.view.screen import Screen
 from gridctl.view.troubles import lines
@@ -125,10 +125,10 @@ def _db(arguments: argparse.Namespace, console: Console) -> int:
     return db.upgrade_all(found, console) if arguments.action == "upgrade" else db.show_status(found, console)
 
 
-def _settle_workflow(arguments: argparse.Namespace, console: Console) -> int:
-    from gridctl.commands.db import settle_workflows  # as above
+def _cancel_workflow(arguments: argparse.Namespace, console: Console) -> int:
+    from gridctl.commands.db import cancel_workflows  # as above
 
-    return settle_workflows(arguments.config, arguments.workflow, console)
+    return cancel_workflows(arguments.config, arguments.workflow, console)
 
 
 def _simex(arguments: argparse.Namespace, _console: Console) -> int:
@@ -137,10 +137,10 @@ def _simex(arguments: argparse.Namespace, _console: Console) -> int:
     return run_simex_alone(arguments)
 
 
-def _hand(arguments: argparse.Namespace, console: Console) -> int:
-    hand = ManualTrader(arguments.url, arguments.key, arguments.secret)
+def _trade(arguments: argparse.Namespace, console: Console) -> int:
+    trader = ManualTrader(arguments.url, arguments.key, arguments.secret)
     try:
-        for line in DEEDS[arguments.deed](hand, arguments):
+        for line in ACTIONS[arguments.action](trader, arguments):
             console.print(line, soft_wrap=True, markup=False, highlight=False)
     except TradeError as error:
         sys.stderr.write(f"gridwright: {error}\n")
@@ -151,7 +151,7 @@ def _hand(arguments: argparse.Namespace, console: Console) -> int:
 def _operation(arguments: argparse.Namespace, console: Console) -> int:
     deployment = read_deployment(arguments.config)
     order = OperatorCommand(
-        verb=Verb(arguments.command),
+        verb=Verb(" ".join(filter(None, (arguments.command, getattr(arguments, "switch", ""))))),
         symbol=arguments.symbol,
         who=arguments.who,
         why=arguments.why,
@@ -198,10 +198,12 @@ _COMMANDS = {
     "conformance": _conformance,
     "db": _db,
     "simex": _simex,
-    "hand": _hand,
-    **{verb.value: _operation for verb in Verb},
+    "trade": _trade,
+    "pause": _operation,
+    "resume": _operation,
+    "safe-mode": _operation,
     "resolve-order": _resolve_order,
-    "settle-workflow": _settle_workflow,
+    "cancel-workflow": _cancel_workflow,
 }
 
 

@@ -8,10 +8,8 @@ from gridctl.commands.operator import Verb
 from gridctl.commands.trade import TYPES
 
 _HELP = {
-    Verb.PAUSE: "place nothing new; what rests on the venue stays",
+    Verb.PAUSE: "place nothing new; resting orders stay on the exchange",
     Verb.RESUME: "trade again after a pause",
-    Verb.SAFE: "cancel the opening orders and place none until `unsafe`",
-    Verb.UNSAFE: "leave safe mode and trade again",
 }
 
 
@@ -29,15 +27,20 @@ def parser() -> argparse.ArgumentParser:
     _add_conformance(commands.add_parser("conformance", help="measure what a venue does where venues differ"))
     _add_db(commands.add_parser("db", help="the services' databases: where, in which version; bring them up to date"))
     _add_simex(commands.add_parser("simex", help="an exchange on this machine for a client of your own, until Ctrl-C"))
-    _add_hand(commands.add_parser("hand", help="trade on a simex by hand, beside the bots of the same account"))
+    _add_trade(commands.add_parser("trade", help="place and cancel orders on a simex by hand, beside the bots"))
     for verb, text in _HELP.items():
         _add_operation(commands.add_parser(verb.value, help=text))
-    _add_resolve_order(commands.add_parser("resolve-order", help="your word on an order that is UNKNOWN or not shown"))
-    settle = commands.add_parser(
-        "settle-workflow", help="let go of a workflow that a start refuses; while it is stopped"
+    safe_mode = commands.add_parser("safe-mode", help="on: cancel the openings; off: trade again")
+    safe_mode.add_argument("switch", choices=("on", "off"))
+    _add_operation(safe_mode)
+    _add_resolve_order(
+        commands.add_parser("resolve-order", help="state what became of an order that is UNKNOWN or not shown")
     )
-    _add_config(settle)
-    settle.add_argument("workflow", nargs="+", metavar="WORKFLOW", help="its id, as the start names it")
+    cancel = commands.add_parser(
+        "cancel-workflow", help="cancel a workflow that blocks startup (the orchestrator must be stopped)"
+    )
+    _add_config(cancel)
+    cancel.add_argument("workflow", nargs="+", metavar="WORKFLOW", help="its id, as the start names it")
     return root
 
 
@@ -113,13 +116,13 @@ def _add_simex(simex: argparse.ArgumentParser) -> None:
     simex.add_argument("--no-limits", action="store_true", help="no rate limits, no bans")
 
 
-def _add_hand(hand: argparse.ArgumentParser) -> None:
-    hand.add_argument("--url", default="http://127.0.0.1:8080", help="default: %(default)s")
-    hand.add_argument("--key", default="simex", help="of an account's API; default: %(default)s")
-    hand.add_argument("--secret", default="simex", help="default: %(default)s")
-    deeds = hand.add_subparsers(dest="deed", required=True, metavar="DEED")
+def _add_trade(trade: argparse.ArgumentParser) -> None:
+    trade.add_argument("--url", default="http://127.0.0.1:8080", help="default: %(default)s")
+    trade.add_argument("--key", default="simex", help="of an account's API; default: %(default)s")
+    trade.add_argument("--secret", default="simex", help="default: %(default)s")
+    actions = trade.add_subparsers(dest="action", required=True, metavar="ACTION")
     for side in ("buy", "sell"):
-        order = deeds.add_parser(
+        order = actions.add_parser(
             side, help="a LIMIT order that stays until it is filled or cancelled, or of another type"
         )
         for name in ("symbol", "quantity"):
@@ -129,19 +132,19 @@ def _add_hand(hand: argparse.ArgumentParser) -> None:
         order.add_argument("--type", default="LIMIT", choices=TYPES, metavar="TYPE", help=f"one of {', '.join(TYPES)}")
         order.add_argument("--stop", default="", metavar="PRICE", help="where a stop or take-profit order is triggered")
         order.add_argument("--trailing", default="", metavar="BIPS", help="how far it trails the price; 100 is 1 %%")
-    oco = deeds.add_parser("oco", help="a LIMIT_MAKER and a stop of which one cancels the other")
-    oto = deeds.add_parser("oto", help="a LIMIT order and, once it is filled, one of the other side")
+    oco = actions.add_parser("oco", help="a LIMIT_MAKER and a stop of which one cancels the other")
+    oto = actions.add_parser("oto", help="a LIMIT order and, once it is filled, one of the other side")
     for pair, last, meaning in ((oco, "stop", "where the stop is triggered"), (oto, "then", "the other side's price")):
         pair.add_argument("side", choices=("buy", "sell"))
         for name in ("symbol", "quantity", "price"):
             pair.add_argument(name)
         pair.add_argument(last, help=meaning)
-    cancel = deeds.add_parser("cancel", help="end an open order")
+    cancel = actions.add_parser("cancel", help="end an open order")
     cancel.add_argument("order", type=int, help="its number, as `orders` lists it")
-    orders = deeds.add_parser("orders", help="the account's open orders, whoever placed them")
+    orders = actions.add_parser("orders", help="the account's open orders, whoever placed them")
     for one in (cancel, orders):
         one.add_argument("--symbol", default="", help="of this market alone")
-    deeds.add_parser("balances", help="what the account has")
+    actions.add_parser("balances", help="what the account has")
 
 
 def _add_operation(operation: argparse.ArgumentParser) -> None:

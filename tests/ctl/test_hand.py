@@ -27,11 +27,11 @@ async def simex(tmp_path: Path) -> AsyncIterator[SimexHandle]:
 
 @pytest.fixture
 def hand(simex: SimexHandle) -> Command:
-    """Runs `gridwright hand …`: exit code and output. On a thread, since the exchange is in this process."""
+    """Runs `gridwright trade …`: exit code and output. On a thread, since the exchange is in this process."""
 
     async def command(*words: str, url: str = "") -> tuple[int, str]:
         console = Console(file=io.StringIO(), width=200)
-        arguments = parser().parse_args(["hand", "--url", url or simex.http_url, *words])
+        arguments = parser().parse_args(["trade", "--url", url or simex.http_url, *words])
         code = await asyncio.to_thread(run, arguments, console)
         assert isinstance(console.file, io.StringIO)
         return code, console.file.getvalue()

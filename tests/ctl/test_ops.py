@@ -16,7 +16,12 @@ OK = orchestrator_pb2.ModeResponse(mode=models_pb2.MODE_PAUSED, workflow_id="w-1
 
 @pytest.mark.parametrize(
     ("verb", "method"),
-    [(Verb.PAUSE, "Pause"), (Verb.RESUME, "Resume"), (Verb.SAFE, "EnterSafeMode"), (Verb.UNSAFE, "ExitSafeMode")],
+    [
+        (Verb.PAUSE, "Pause"),
+        (Verb.RESUME, "Resume"),
+        (Verb.SAFE_MODE_ON, "EnterSafeMode"),
+        (Verb.SAFE_MODE_OFF, "ExitSafeMode"),
+    ],
 )
 def test_each_verb_calls_its_rpc_with_who_and_why(script, verb: Verb, method: str) -> None:
     call = script.call(operate, script.channel, OperatorCommand(verb, "BTC/USDT", "ann", "lunch", "r-1"))
@@ -53,10 +58,10 @@ def test_a_call_that_is_never_answered_ends_by_its_deadline() -> None:
 
 
 def test_a_refusal_is_told_in_the_servicers_words_and_not_repeated(script) -> None:
-    call = script.call(operate, script.channel, OperatorCommand(Verb.UNSAFE, "BTC/USDT", "ann", "why", "r-2"))
+    call = script.call(operate, script.channel, OperatorCommand(Verb.SAFE_MODE_OFF, "BTC/USDT", "ann", "why", "r-2"))
     refusal = rpc_status.to_status(status_of(FailedPrecondition("the mode is ENTERING: wait until it is SAFE")))
     script.answer("ExitSafeMode", None, refusal.code, refusal.details, tuple(refusal.trailing_metadata))
-    with pytest.raises(OperationError, match="unsafe was refused: the mode is ENTERING: wait until it is SAFE"):
+    with pytest.raises(OperationError, match="safe-mode off was refused: the mode is ENTERING: wait until it is SAFE"):
         call.result(5)
 
 

@@ -22,7 +22,7 @@ async def test_a_plan_that_is_too_large_for_the_executor_ends_no_grid(world: Wor
     assert "actions has 3 entries" in row.results[0].message
 
 
-@pytest.mark.parametrize("status", ["PENDING", "CANCELLED"], ids=["as it is", "by settle-workflow"])
+@pytest.mark.parametrize("status", ["PENDING", "CANCELLED"], ids=["as it is", "by cancel-workflow"])
 async def test_such_a_plan_on_record_from_before_is_settled_at_the_start(world: World, status: str) -> None:
     world.executor.sending.clear()
     async with spawn(world) as child:

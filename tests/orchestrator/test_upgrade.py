@@ -67,9 +67,9 @@ async def died(child: Child) -> None:
 
 
 def settle(world: World, *workflow_ids: str) -> tuple[int, str]:
-    """`gridwright settle-workflow`: exit code and what it says."""
+    """`gridwright cancel-workflow`: exit code and what it says."""
     said = io.StringIO()
-    words = ["settle-workflow", "--config", str(world.config()), *workflow_ids]
+    words = ["cancel-workflow", "--config", str(world.config()), *workflow_ids]
     return run(parser().parse_args(words), Console(file=said, width=200)), said.getvalue()
 
 
@@ -118,7 +118,7 @@ async def test_what_another_contract_left_is_refused_with_the_command_that_settl
         async with run_inside(world):
             pass
     assert f"{STEP} (trading_step) is of contract gridwright-0" in str(refusal.value)
-    command = f"gridwright settle-workflow {STEP}"
+    command = f"gridwright cancel-workflow {STEP}"
     assert command in str(refusal.value)
 
     assert settle(world, *command.split()[2:])[0] == 0
@@ -215,7 +215,7 @@ async def test_the_next_contract_lifts_a_halt_that_the_last_one_was_about_to_lif
 async def test_a_step_that_was_resumed_too_often_is_settled_by_the_command(world: World) -> None:
     await dies(world, "", "orchestrator.batch_execute.recorded")
     world.query_workflows("UPDATE workflow_status SET status = 'MAX_RECOVERY_ATTEMPTS_EXCEEDED'")
-    with pytest.raises(UnfinishableError, match=f"was resumed too often and given up: .*settle-workflow {STEP}"):
+    with pytest.raises(UnfinishableError, match=f"was resumed too often and given up: .*cancel-workflow {STEP}"):
         async with run_inside(world):
             pass
     assert settle(world, STEP) == (

@@ -44,7 +44,7 @@ async def command(*words: str) -> str:
 
 async def by_hand(stack: Stack, *words: str) -> str:
     url = tomllib.loads(stack.deployment.config.read_text(encoding="utf-8"))["venue"]["base_url"]
-    return await command("hand", "--url", url, *words)
+    return await command("trade", "--url", url, *words)
 
 
 async def traded(stack: Stack, fills: int) -> None:
@@ -93,7 +93,7 @@ async def test_orders_by_hand_are_left_alone_by_a_grid_that_is_killed_and_made_s
             await stack[name].serving()
         await traded(stack, 3)
         report = await stack.audit()
-        await command("safe", "--config", str(stack.deployment.config), "--why", "a look at what is left")
+        await command("safe-mode", "on", "--config", str(stack.deployment.config), "--why", "a look at what is left")
         await no_buy_of_the_bot_is_open(stack)
         left = await by_hand(stack, "orders")
         far, at_level, later = await orders(stack, of_the_bot=False)

@@ -37,7 +37,7 @@ def test_a_command_given_twice_under_one_id_is_one_command(up) -> None:
 
 
 def test_a_command_that_cannot_be_is_refused_with_the_reason(up) -> None:
-    refused = up.command("safe", "--why", "no such grid", "--symbol", "ETH/USDT")
+    refused = up.command("safe-mode", "on", "--why", "no such grid", "--symbol", "ETH/USDT")
     assert refused.returncode == 1
     assert "safe was refused" in refused.stderr
     assert "ETH/USDT" in refused.stderr

@@ -1,6 +1,6 @@
 """`gridwright db`: what the services keep, in which version, and the way to a newer one, with a backup first.
 
-And `gridwright settle-workflow`, for what an upgrade may leave. It stands beside the services as an operator would, so
+And `gridwright cancel-workflow`, for what an upgrade may leave. It stands beside the services as an operator would, so
 it may name them; nothing else in the command line does.
 """
 
@@ -93,7 +93,7 @@ def begin_anew(found: Sequence[ServiceDatabases], console: Console, *, confirmed
     return 0 if confirmed else 1
 
 
-def settle_workflows(config: Path, workflow_ids: Sequence[str], console: Console) -> int:
+def cancel_workflows(config: Path, workflow_ids: Sequence[str], console: Console) -> int:
     """Lets go of workflows that the start refuses. 0 where all were, 1 where one could not be. Raises HeldError."""
     root = read_toml(config)
     holding, where = orchestrator_holding(root, os.environ), workflows(root, os.environ)

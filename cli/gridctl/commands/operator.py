@@ -1,5 +1,6 @@
-"""The operator's commands: pause, resume, safe, unsafe, resolve-order. Thin calls, repeated under one request id until
-they are answered.
+"""The operator's commands: pause, resume, safe-mode on and off, resolve-order.
+
+Thin calls, repeated under one request id until they are answered.
 """
 
 import enum
@@ -22,12 +23,12 @@ _ASK_AGAIN = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EX
 
 
 class Verb(enum.Enum):
-    """What an operator can do, by the command's name."""
+    """What an operator can do, as the command line says it."""
 
     PAUSE = "pause"
     RESUME = "resume"
-    SAFE = "safe"
-    UNSAFE = "unsafe"
+    SAFE_MODE_ON = "safe-mode on"
+    SAFE_MODE_OFF = "safe-mode off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class OperatorCommand:
 
 @dataclass(frozen=True, slots=True)
 class OrderStatement:
-    """An operator's word on an order. `placed_as` is what the venue calls it; empty: never placed, or gone."""
+    """What an operator says became of an order. `placed_as`: its id on the venue; empty: never placed, or gone."""
 
     symbol: str
     client_order_id: str
@@ -60,18 +61,18 @@ class OperationError(Exception):
 
 def operate(
     channel: grpc.Channel,
-    order: OperatorCommand,
+    wanted: OperatorCommand,
     *,
     call_seconds: float = 10.0,
     pause: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> str:
     """Gives the command and tells what the mode is now. Raises OperationError."""
-    command = _Command(order.verb.value, "orchestrator", order.request_id)
-    answer = _answered(lambda: _call(channel, order, call_seconds), command, pause, clock)
+    command = _Command(wanted.verb.value, "orchestrator", wanted.request_id)
+    answer = _answered(lambda: _call(channel, wanted, call_seconds), command, pause, clock)
     mode = models_pb2.Mode.Name(answer.mode).removeprefix("MODE_")
     workflow = f", workflow {answer.workflow_id}" if answer.workflow_id else ""
-    return f"{order.symbol or 'the grid'} is {mode}{workflow} (request {order.request_id})"
+    return f"{wanted.symbol or 'the grid'} is {mode}{workflow} (request {wanted.request_id})"
 
 
 def _evidence(word: OrderStatement) -> executor_pb2.Evidence.ValueType:
@@ -82,28 +83,28 @@ def _evidence(word: OrderStatement) -> executor_pb2.Evidence.ValueType:
 
 def resolve_order(
     channel: grpc.Channel,
-    word: OrderStatement,
+    statement: OrderStatement,
     *,
     call_seconds: float = 30.0,  # the executor asks the venue
     pause: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> str:
-    """Gives the word and tells what the order is now. Raises OperationError."""
+    """Sends the statement; what the order is now. Raises OperationError."""
     request = executor_pb2.ResolveOrderRequest(
-        request_id=word.request_id,
-        symbol=word.symbol,
-        client_order_id=word.client_order_id,
-        evidence=_evidence(word),
-        exchange_order_id=word.placed_as,
-        who=word.who,
-        why=word.why,
+        request_id=statement.request_id,
+        symbol=statement.symbol,
+        client_order_id=statement.client_order_id,
+        evidence=_evidence(statement),
+        exchange_order_id=statement.placed_as,
+        who=statement.who,
+        why=statement.why,
     )
     stub = executor_pb2_grpc.ExecutorStub(channel)
-    command = _Command("resolve-order", "executor", word.request_id)
+    command = _Command("resolve-order", "executor", statement.request_id)
     order = _answered(lambda: stub.ResolveOrder(request, timeout=call_seconds), command, pause, clock)
     status = models_pb2.OrderStatus.Name(order.status).removeprefix("ORDER_STATUS_")
     later = ": its fills are not all shown yet, the executor goes on" if status == "UNKNOWN" else ""
-    return f"order {order.client_order_id} is {status}{later} (request {word.request_id})"
+    return f"order {order.client_order_id} is {status}{later} (request {statement.request_id})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,16 +130,16 @@ def _answered(
             pause(_PAUSE_SECONDS)
 
 
-def _call(channel: grpc.Channel, order: OperatorCommand, seconds: float) -> orchestrator_pb2.ModeResponse:
+def _call(channel: grpc.Channel, command: OperatorCommand, seconds: float) -> orchestrator_pb2.ModeResponse:
     stub = orchestrator_pb2_grpc.OrchestratorStub(channel)
     method = {
         Verb.PAUSE: stub.Pause,
         Verb.RESUME: stub.Resume,
-        Verb.SAFE: stub.EnterSafeMode,
-        Verb.UNSAFE: stub.ExitSafeMode,
-    }[order.verb]
+        Verb.SAFE_MODE_ON: stub.EnterSafeMode,
+        Verb.SAFE_MODE_OFF: stub.ExitSafeMode,
+    }[command.verb]
     request = orchestrator_pb2.OperatorRequest(
-        request_id=order.request_id, symbol=order.symbol, who=order.who, why=order.why
+        request_id=command.request_id, symbol=command.symbol, who=command.who, why=command.why
     )
     return method(request, timeout=seconds)
 

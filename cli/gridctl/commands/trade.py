@@ -106,7 +106,7 @@ class ManualTrader:
         return body
 
 
-DEEDS: dict[str, Callable[[ManualTrader, Any], Iterator[str]]] = {
+ACTIONS: dict[str, Callable[[ManualTrader, Any], Iterator[str]]] = {
     "buy": lambda hand, to: iter([hand.place("buy", to.symbol, to.quantity, to.price, **_more(to))]),
     "sell": lambda hand, to: iter([hand.place("sell", to.symbol, to.quantity, to.price, **_more(to))]),
     "oco": lambda hand, to: hand.place_oco(to.side, to.symbol, to.quantity, to.price, to.stop),

@@ -1,4 +1,4 @@
-"""`gridwright settle-workflow`: an operator lets go of a workflow that the start refuses, while no orchestrator runs.
+"""`gridwright cancel-workflow`: an operator lets go of a workflow that the start refuses, while no orchestrator runs.
 
 Nothing is lost by that: the next start settles what was sent from the executor's ledger. The caller holds the lease.
 """
@@ -12,8 +12,8 @@ from orchestrator.engine_dbos.sqlite import dbos_engine
 
 _BY_LEDGER = "the next start settles what was sent of it from the executor's ledger"
 _AFTER = {
-    HALT: "the grid was not halted by it: `gridwright safe` does that once the orchestrator runs",
-    LIFT: "the grid stays in safe mode until `gridwright unsafe`",
+    HALT: "the grid was not halted by it: `gridwright safe-mode on` does that once the orchestrator runs",
+    LIFT: "the grid stays in safe mode until `gridwright safe-mode off`",
 }
 
 

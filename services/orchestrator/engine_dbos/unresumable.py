@@ -65,7 +65,7 @@ def adopted_exit(record: WorkflowRecord) -> ExitSafeModeRequest:
 
 
 def _why_unresumable(record: WorkflowRecord) -> str:
-    settled = f"settle it: gridwright settle-workflow {record.workflow_id}"
+    settled = f"settle it: gridwright cancel-workflow {record.workflow_id}"
     if not can_parse(record) and not (record.name == HALT and record.symbol):
         return (
             f"is of contract {record.version}, this version keeps {CONTRACT}: start the version that made it and let "

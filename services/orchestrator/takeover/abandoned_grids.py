@@ -47,7 +47,7 @@ def _what_it_has(grid: StoredGrid | None, workflows: list[str]) -> list[str]:
 
 def _sentence(symbol: str, has: list[str], grid: StoredGrid | None, workflows: list[str]) -> str:
     steps = ["cancel what rests and sell what it holds by hand"] if grid is not None else []
-    steps += [f"gridwright settle-workflow {workflow_id}" for workflow_id in workflows]
+    steps += [f"gridwright cancel-workflow {workflow_id}" for workflow_id in workflows]
     steps += [f"take away {grid.where}"] if grid is not None else []
     return (
         f"the config has no grid for {symbol} any more, and it still has {' and '.join(has)}: nobody works for that; "
