@@ -53,6 +53,34 @@ def test_a_trouble_that_stays_is_found_once() -> None:
     assert len(shown.problems) == 1
 
 
+def test_what_refused_keys_hide_counts_from_their_end() -> None:
+    shown = Shown()
+    shown.begun(KEYS_REFUSED, 0)
+    shown.look(SHOWN, 1)
+    shown.begun(IN_A_BREAK, 2)
+    shown.look(SHOWN, 30)
+    shown.ended(KEYS_REFUSED, 40)
+    shown.look(NOTHING, 49)
+    assert not shown.problems
+    shown.look(NOTHING, 51)
+    assert len(shown.problems) == 1
+
+
+def test_what_refused_keys_keep_showing_counts_from_their_end() -> None:
+    shown = Shown()
+    in_a_break = frozenset({Kind.MARKET_CLOSED.value})
+    shown.begun(IN_A_BREAK, 0)
+    shown.look(in_a_break, 1)
+    shown.begun(KEYS_REFUSED, 2)
+    shown.ended(IN_A_BREAK, 3)
+    shown.look(in_a_break | SHOWN, 30)
+    shown.ended(KEYS_REFUSED, 40)
+    shown.look(in_a_break, 49)
+    assert not shown.problems
+    shown.look(in_a_break, 51)
+    assert len(shown.problems) == 1
+
+
 def test_what_another_change_still_causes_may_stay() -> None:
     shown = Shown()
     other = VenueChange(0, KEYS, 50)

@@ -191,24 +191,28 @@ def test_an_order_that_is_taken_proves_the_keys_good_for_all() -> None:
     assert len(places(run.tick(0))) == 1
 
 
-def test_funds_that_have_come_back_end_the_wait_at_once() -> None:
+def test_funds_that_have_come_back_shorten_the_wait_to_the_shortest() -> None:
     run = bought()
     refuse_closing(run, "INSUFFICIENT_FUNDS")
-    assert run.tick(1_000).empty
+    run.now_ms += run.config.retry_after_ms
+    refuse_closing(run, "INSUFFICIENT_FUNDS")
 
     run.step(ConditionsSeen(run.now_ms, ForeignOrders(), Funds(D(1), D(1_000_000))))
 
-    assert "CLOSING SELL 60300" in told(run.tick(0))
+    assert run.tick(run.config.retry_after_ms - 1).empty
+    assert "CLOSING SELL 60300" in told(run.tick(1))
 
 
-def test_rules_that_have_changed_end_the_wait_for_an_invalid_order() -> None:
+def test_rules_that_have_changed_shorten_the_wait_for_an_invalid_order() -> None:
     run = bought()
     refuse_closing(run, "INVALID_ORDER")
-    assert run.tick(1_000).empty
+    run.now_ms += run.config.retry_after_ms
+    refuse_closing(run, "INVALID_ORDER")
 
     run.step(ConditionsSeen(run.now_ms, ForeignOrders(), rules=replace(MARKET, lot_size=D("0.000001"))))
 
-    assert "CLOSING SELL 60300" in told(run.tick(0))
+    assert run.tick(run.config.retry_after_ms - 1).empty
+    assert "CLOSING SELL 60300" in told(run.tick(1))
     assert run.state.risk.rejects == 0
 
 

@@ -23,24 +23,26 @@ def changes_conditions(state: State, seen: ConditionsSeen) -> bool:
     return before != (seen.foreign, seen.funds, rules, anchors)
 
 
-def with_conditions(state: State, seen: ConditionsSeen) -> State:
-    """The state with what was seen. Slots that waited for just that wait no longer."""
+def with_conditions(state: State, seen: ConditionsSeen, *, pause_ms: int) -> State:
+    """The state with what was seen. Slots that waited for just that wait `pause_ms` after their last refusal."""
     slots = dict(state.slots)
     if seen.rules is not None:
-        slots.update(forgiven(slots, _OF_RULES))
+        slots.update(forgiven(slots, _OF_RULES, pause_ms))
     if seen.foreign.orders < state.foreign.orders:
-        slots.update(at_once(slots, _OF_PLACES, 0))
-    slots.update(_funded(slots, state.funds, seen.funds))
+        slots.update(at_once(slots, _OF_PLACES, pause_ms))
+    slots.update(_funded(slots, state.funds, seen.funds, pause_ms))
     rules = state.rules if seen.rules is None else seen.rules
     return replace(state, slots=slots, foreign=seen.foreign, funds=seen.funds, rules=rules)
 
 
-def _funded(slots: Mapping[str, InventorySlot], before: Funds | None, after: Funds | None) -> dict[str, InventorySlot]:
-    # What known funds cannot pay is not tried (`purse`), so a wait beyond that is for nothing once they have grown.
+def _funded(
+    slots: Mapping[str, InventorySlot], before: Funds | None, after: Funds | None, pause_ms: int
+) -> dict[str, InventorySlot]:
+    # What known funds cannot pay is not tried (`allocation`): a longer wait is for nothing once they have grown.
     if after is None:
-        return forgiven(slots, _OF_FUNDS) if before is not None else {}
+        return forgiven(slots, _OF_FUNDS, pause_ms) if before is not None else {}
     if before is None or after.base > before.base or after.quote > before.quote:
-        return at_once(slots, _OF_FUNDS, 0)
+        return at_once(slots, _OF_FUNDS, pause_ms)
     return {}
 
 

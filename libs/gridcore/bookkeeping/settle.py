@@ -77,7 +77,8 @@ def settle(state: State, plan: Plan, results: Sequence[ActionResult], market: Ma
         if key in slots and slots[key].order is None and slots[key].position_status is PositionStatus.EMPTY:
             del slots[key]
     if isinstance(plan.trigger, ConditionsSeen):
-        state = with_conditions(replace(state, slots=slots), plan.trigger)
+        pause_ms = plan.retry_at_ms - plan.trigger.at_ms
+        state = with_conditions(replace(state, slots=slots), plan.trigger, pause_ms=pause_ms)
         slots = dict(state.slots)
     return replace(
         state,

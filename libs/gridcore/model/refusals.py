@@ -126,10 +126,15 @@ def at_once(slots: Mapping[str, InventorySlot], reasons: frozenset[str], pause_m
     }
 
 
-def forgiven(slots: Mapping[str, InventorySlot], reasons: frozenset[str] | None = None) -> dict[str, InventorySlot]:
-    """The slots that were refused for one of these reasons (None: for any), as if they had not been."""
+def forgiven(
+    slots: Mapping[str, InventorySlot], reasons: frozenset[str] | None = None, pause_ms: int = 0
+) -> dict[str, InventorySlot]:
+    """The slots that were refused for one of these reasons (None: for any), as if they had not been.
+
+    Each is tried `pause_ms` after its last refusal at the earliest.
+    """
     return {
-        key: replace(slot, retry_after_ms=0, refusal=None)
+        key: replace(slot, retry_after_ms=slot.refusal.last_ms + pause_ms if pause_ms else 0, refusal=None)
         for key, slot in slots.items()
         if slot.refusal is not None and (reasons is None or slot.refusal.reason in reasons)
     }

@@ -41,7 +41,7 @@ from orchestrator.troubles.trouble_watch import TroubleWatch
 log = logging.getLogger(__name__)
 Request = TypeVar("Request", EnterSafeModeRequest, ExitSafeModeRequest)
 
-_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 10.0
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 4.0
 _HEALTHY_SECONDS = 60.0  # one that has traded for as long begins with the first pause anew
 
 # What is no single symbol's: another process has what this one works with, or it is gone.

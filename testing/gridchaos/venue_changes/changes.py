@@ -29,11 +29,13 @@ class Effect:
 
     `certain` is a trouble that must be shown while it lasts, whatever the grid does; `possible` are those that it may
     cause, which must be gone after it. `closings_wait`: the venue does not take every closing order meanwhile.
+    `blinds`: the venue does not let the grid see what else has changed; it can be shown once this is over.
     """
 
     closings_wait: bool = False
     certain: Kind | None = None
     possible: frozenset[Kind] = frozenset()
+    blinds: bool = False
 
     @property
     def kinds(self) -> frozenset[Kind]:
@@ -52,8 +54,11 @@ EFFECTS = {
         closings_wait=True,
         certain=Kind.SYMBOL_REFUSED,
         possible=frozenset({Kind.MARKET_CLOSED, Kind.INVALID_ORDER, Kind.VENUE_UNREACHABLE, Kind.FEED_STALE}),
+        blinds=True,
     ),
-    KEYS: Effect(closings_wait=True, certain=Kind.KEY_REFUSED, possible=frozenset({Kind.VENUE_UNREACHABLE})),
+    KEYS: Effect(
+        closings_wait=True, certain=Kind.KEY_REFUSED, possible=frozenset({Kind.VENUE_UNREACHABLE}), blinds=True
+    ),
     ORDER_LIMIT: Effect(closings_wait=True, possible=frozenset({Kind.ORDER_LIMIT, Kind.RATE_LIMITED})),
     ORDER_PLACES: Effect(certain=Kind.SYMBOL_REFUSED, possible=frozenset({Kind.ORDER_PLACES, Kind.INVALID_ORDER})),
     COINS: Effect(closings_wait=True, possible=frozenset({Kind.INSUFFICIENT_FUNDS})),

@@ -6,6 +6,7 @@ What is in force is told by the player of the changes; what the grid was refused
 
 import asyncio
 import contextlib
+import math
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -93,10 +94,13 @@ class Shown:
         self._active: list[tuple[VenueChange, float]] = []
         self._awaited: list[tuple[VenueChange, float]] = []  # those whose certain trouble has not been shown
         self._caused_until: dict[Kind, float] = {}
+        self._blind_until: list[tuple[VenueChange, float]] = []  # blinding changes; infinite while in force
 
     def begun(self, change: VenueChange, now: float) -> None:
         """It is in force."""
         self._active.append((change, now))
+        if EFFECTS[change.change].blinds:
+            self._blind_until.append((change, math.inf))
         if EFFECTS[change.change].certain is not None:
             self._awaited.append((change, now))
 
@@ -104,6 +108,7 @@ class Shown:
         """It is taken back."""
         self._active = [each for each in self._active if each[0] is not change]
         self._awaited = [each for each in self._awaited if each[0] is not change]
+        self._blind_until = [(each, now if each is change else until) for each, until in self._blind_until]
         self._caused_until |= dict.fromkeys(EFFECTS[change.change].kinds - self._causes(), now)
 
     def look(self, present: frozenset[str], now: float) -> None:
@@ -111,8 +116,8 @@ class Shown:
         for change, since in list(self._awaited):
             certain = EFFECTS[change.change].certain
             if certain is not None and certain.value in present:
-                self.shown_ms.append(round(1_000 * (now - since)))
-            elif now - since > SHOWN_SECONDS:
+                self.shown_ms.append(_passed_ms(now, max(since, self._sees_from(change))))
+            elif now - max(since, self._sees_from(change)) > SHOWN_SECONDS:
                 self.problems.append(f"P8: {change.change} is in force for {now - since:.1f} s, and no {certain} shown")
             else:
                 continue
@@ -122,16 +127,24 @@ class Shown:
             if kind in causes:
                 del self._caused_until[kind]
             elif kind.value not in present:
-                self.gone_ms.append(round(1_000 * (now - until)))
+                self.gone_ms.append(_passed_ms(now, max(until, self._sees_from(None))))
                 del self._caused_until[kind]
-            elif now - until > SHOWN_SECONDS:
+            elif now - max(until, self._sees_from(None)) > SHOWN_SECONDS:
                 self.problems.append(f"P8: {kind.value} is shown {now - until:.1f} s after its cause was taken back")
                 del self._caused_until[kind]
         self.uncaused |= present - {kind.value for kind in causes | self._caused_until.keys()}
 
+    def _sees_from(self, change: VenueChange | None) -> float:
+        """Since when no change but this one hides the others; in the future while one does."""
+        return max((until for each, until in self._blind_until if each is not change), default=-math.inf)
+
     def _causes(self) -> frozenset[Kind]:
         """The kinds that what is in force may cause."""
         return frozenset().union(*(EFFECTS[change.change].kinds for change, _ in self._active))
+
+
+def _passed_ms(now: float, since: float) -> int:
+    return round(1_000 * max(0.0, now - since))
 
 
 class Starving:
