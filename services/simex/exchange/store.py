@@ -32,8 +32,8 @@ _PUT_AHEAD = "UPDATE orders SET ahead = ? WHERE symbol = ? AND order_id = ?"
 _ADD_TRANSITION = "INSERT INTO transitions VALUES (?, ?, ?, ?, ?, ?, ?)"
 _ADD_LIST = "INSERT INTO order_lists VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _ADD_TRADE = "INSERT INTO trades VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_PUT_BALANCE = """INSERT INTO balances VALUES (?1, ?2, ?3, ?4, '0', '0')
-    ON CONFLICT (account, asset) DO UPDATE SET free = ?3, locked = ?4"""
+_PUT_BALANCE = """INSERT INTO balances VALUES (?, ?, ?, ?, '0', '0')
+    ON CONFLICT (account, asset) DO UPDATE SET free = excluded.free, locked = excluded.locked"""
 _PUT_DEPOSITED = "UPDATE balances SET deposited = ? WHERE account = ? AND asset = ?"
 _ORDER = """account, symbol, order_id, client_order_id, side, type, time_in_force, price, quantity, executed,
     executed_quote, self_trade, quote_quantity, strategy_id, strategy_type, stop_price, trailing_delta, trailing_ms,
@@ -217,8 +217,8 @@ class Store:
         """The pairs of an order and another one of its account that would have traded with each other, older first."""
         found = self._db.execute(
             "SELECT DISTINCT min(order_id, against), max(order_id, against) FROM transitions"
-            " WHERE symbol = ?1 AND against > 0 AND (order_id = ?2 OR against = ?2) ORDER BY 1, 2",
-            (symbol, order_id),
+            " WHERE symbol = ? AND against > 0 AND (order_id = ? OR against = ?) ORDER BY 1, 2",
+            (symbol, order_id, order_id),
         ).fetchall()
         pairs = [(self.order(account, symbol, older), self.order(account, symbol, newer)) for older, newer in found]
         return [(older, newer) for older, newer in pairs if older is not None and newer is not None]
