@@ -52,12 +52,12 @@ class _Committer:
     """A launcher that carries plans out by itself: everything is accepted."""
 
     def __init__(self, committed: CommittedState) -> None:
-        self._keeper = committed
+        self._committed = committed
 
     def run_plan(self, plan: Plan) -> None:
         """Commits it."""
         results = accepted([action.client_order_id for action in plan.actions], plan.trigger.at_ms)
-        self._keeper.commit(plan, results, rules(plan.symbol))
+        self._committed.commit(plan, results, rules(plan.symbol))
 
     def start_halt(self, request: EnterSafeModeRequest) -> None:
         """Never asked for: the case has no limits."""

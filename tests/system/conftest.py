@@ -55,7 +55,7 @@ def tapes() -> Path:
 class Up:
     """A house at work, asked by grpcurl and by the command line."""
 
-    committed: int  # the process that has started it
+    starter: int  # the process that has started it
     deployment: Deployment
     grpcurl: Grpcurl
 
@@ -115,8 +115,8 @@ def house_up(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     """All up and trading: by `gridwright up` for a module that says BY_COMMAND, else forked, and kept up by nobody."""
     folder = tmp_path_factory.mktemp("up")
     deployment = prepare_demo(DemoConfig(seed=7), folder)
-    with (_kept_up if getattr(request.module, "BY_COMMAND", False) else _forked)(deployment, folder) as committed:
-        up = Up(committed, deployment, Grpcurl())
+    with (_kept_up if getattr(request.module, "BY_COMMAND", False) else _forked)(deployment, folder) as starter:
+        up = Up(starter, deployment, Grpcurl())
         up.until_serving()
         up.until(lambda: int(up.state()["totals"].get("fills", 0)) > 0, "a first fill")
         yield up

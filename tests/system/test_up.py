@@ -39,7 +39,7 @@ def test_a_command_given_twice_under_one_id_is_one_command(up) -> None:
 def test_a_command_that_cannot_be_is_refused_with_the_reason(up) -> None:
     refused = up.command("safe-mode", "on", "--why", "no such grid", "--symbol", "ETH/USDT")
     assert refused.returncode == 1
-    assert "safe was refused" in refused.stderr
+    assert "safe-mode on was refused" in refused.stderr
     assert "ETH/USDT" in refused.stderr
 
 
@@ -60,10 +60,10 @@ def test_watch_shows_the_grid_until_it_is_interrupted(up, gridwright) -> None:
 
 
 def test_a_service_killed_by_hand_is_started_again(up) -> None:
-    victim = _child(up.committed, "executor")
+    victim = _child(up.starter, "executor")
     assert victim is not None
     os.kill(victim, signal.SIGKILL)
-    up.until(lambda: _child(up.committed, "executor") not in {victim, None}, "another process")
+    up.until(lambda: _child(up.starter, "executor") not in {victim, None}, "another process")
     up.until_serving()
     up.until(lambda: up.command("status").returncode == 0, "everything in order again")
 
