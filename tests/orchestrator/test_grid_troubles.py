@@ -140,6 +140,19 @@ def test_want_of_order_places_a_halt_and_unfit_rules_are_shown() -> None:
     assert list(shown(run)) == [(Kind.SYMBOL_REFUSED, "rules")]
 
 
+def test_rules_that_do_not_fit_are_shown_of_a_grid_that_is_halted_for_another_reason() -> None:
+    run = GridDriver()
+    run.price_to("60100")
+    run.mode(Mode.SAFE, Rule.OPERATOR)
+    run.market = replace(MARKET, min_notional=D(1_000_000))
+    run.step(ConditionsSeen(run.now_ms, ForeignOrders(), rules=run.market))
+
+    ((key, trouble),) = shown(run).items()
+
+    assert key == (Kind.SYMBOL_REFUSED, "rules")
+    assert "under the venue's minimum of 1000000 USDT" in trouble.message
+
+
 def test_reasons_are_of_the_same_class_here_and_there() -> None:
     for reason, pace in PACES.items():
         if reason in Kind.__members__ and reason != "ORDER_NOT_SHOWN":

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from gridcore.grid.allocation import Shortage
 from gridcore.grid.funds import present
+from gridcore.grid.grid_checks import unfit_now
 from gridcore.grid.position_manager import PositionManager
 from gridcore.model.config import GridConfig
 from gridcore.model.market_rules import MarketRules
@@ -50,7 +51,7 @@ def grid_troubles(
     state: State, market: MarketRules, config: GridConfig, price: Decimal | None, at_ms: int
 ) -> list[GridTrouble]:
     """Those of the present."""
-    found = [*_refusals(state), *_rules(state, market)]
+    found = [*_refusals(state), *_rules(state, market, config)]
     if state.risk.mode is not Mode.PAUSED:
         price = price or state.last_price
         manager = PositionManager(state, market, config, price=price, at_ms=at_ms, fresh=True)
@@ -82,12 +83,14 @@ def _refusals(state: State) -> Iterator[GridTrouble]:
         )
 
 
-def _rules(state: State, market: MarketRules) -> Iterator[GridTrouble]:
+def _rules(state: State, market: MarketRules, config: GridConfig) -> Iterator[GridTrouble]:
     if market.halted:
         message = f"the venue takes no orders in {market.symbol} at present: nothing is tried until it does"
         yield GridTrouble(Kind.MARKET_CLOSED, "", message)
     if state.risk.rule is Rule.RULES_UNFIT:
         yield GridTrouble(Kind.SYMBOL_REFUSED, "rules", state.risk.reason, since_ms=state.risk.since_ms)
+    elif why := unfit_now(state, market, config):  # a grid that is halted for another reason does not trip
+        yield GridTrouble(Kind.SYMBOL_REFUSED, "rules", f"the grid cannot live under the venue's present rules: {why}")
 
 
 def _lacks(state: State, market: MarketRules, lacks: Sequence[Shortage]) -> Iterator[GridTrouble]:

@@ -140,7 +140,8 @@ class VenuePlayer:
         finally:
             sweeping.cancel()
             await asyncio.gather(sweeping, return_exceptions=True)
-            await answered(lambda: self._deposit(asset, sum(taken, Decimal(0))))
+            if taken:  # nothing may have become free meanwhile
+                await answered(lambda: self._deposit(asset, sum(taken, Decimal(0))))
 
     async def _sweep(self, asset: str, taken: list[Decimal]) -> None:
         while True:
