@@ -97,7 +97,7 @@ class _OrderStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OrderStat
     """evidence that it never reached the book"""
 
 class OrderStatus(_OrderStatus, metaclass=_OrderStatusEnumTypeWrapper):
-    """The life of an order as the state knows it; libs/gridcore/orders.py holds the transition table."""
+    """The life of an order as the state knows it; libs/gridcore/model/orders.py holds the transition table."""
 
 ORDER_STATUS_UNSPECIFIED: OrderStatus.ValueType  # 0
 ORDER_STATUS_OPEN: OrderStatus.ValueType  # 1
