@@ -136,7 +136,7 @@ def test_our_ids_are_of_the_characters_that_venues_are_asked_for() -> None:
 @pytest.mark.parametrize(
     ("chosen", "sentence"),
     [
-        pytest.param("krakn", "executor.venue.profile = 'krakn': no such row", id="a name that is not there"),
+        pytest.param("krakn", "executor.venue_row = 'krakn': no such row", id="a name that is not there"),
         pytest.param("binance", "that row is of binance, and venue.exchange is okx", id="another exchange's"),
         pytest.param("/no/such.toml", "the file cannot be read", id="a file that is not there"),
     ],

@@ -58,7 +58,7 @@ def _hold_still(values: dict[str, Any]) -> None:
     """No clock but the driver's. How often the venue is asked is no part of the grid: it only has to be quick."""
     for market in values[SIMEX]["markets"]:
         market["running"] = False
-    # The core in one process looks at no account: funds that were read between a fill and its news would hold a slot up.
+    # The core in one process looks at no account: funds read between a fill and its news would hold a slot up.
     values[ORCHESTRATOR] |= {"tick_interval_ms": 0, "conditions_interval_ms": 3_600_000}
     values[EXECUTOR] |= {"requests_per_second": 2_000, "poll_interval_ms": 500}
 
