@@ -137,7 +137,8 @@ async def foreign(deployment: Outside, count: int) -> bool:
 
 
 async def order_at(deployment: Outside, price: str) -> str:
-    """The client id of the grid's order there."""
+    """The client id of the grid's buy order there, once it rests."""
+    await deployment.rests("BUY", [price])
     (found,) = [order for order in await deployment.ours() if order.price == price]
     return found.client_order_id
 
