@@ -41,7 +41,8 @@ from orchestrator.troubles.trouble_watch import TroubleWatch
 log = logging.getLogger(__name__)
 Request = TypeVar("Request", EnterSafeModeRequest, ExitSafeModeRequest)
 
-_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 4.0
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 10.0
+_LONGEST_UNLISTED_SECONDS = 4.0  # the executor answers this without asking the venue; other tries may cost weight
 _HEALTHY_SECONDS = 60.0  # one that has traded for as long begins with the first pause anew
 
 # What is no single symbol's: another process has what this one works with, or it is gone.
@@ -109,7 +110,8 @@ class SymbolLifecycle:
             if not _is_retried(error):
                 return
             pauses = _pauses() if healthy else pauses
-            await asyncio.sleep(next(pauses))
+            longest = _LONGEST_UNLISTED_SECONDS if isinstance(error, SymbolRefusedError) else _LONGEST_PAUSE_SECONDS
+            await asyncio.sleep(min(next(pauses), longest))
             left = await asyncio.to_thread(client.unfinished)
             await self._begin_anew()
 
