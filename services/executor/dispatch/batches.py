@@ -1,6 +1,6 @@
-"""Batches at work: one task per request id, detached from the calls that wait for it.
+"""Batches in progress: one task per request id, independent of the calls that wait for it.
 
-A broken call cancels nothing, and calls with the same id share the task and its results.
+A broken call does not cancel the task. Calls with the same request id share the task and its results.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ _MOST_IN_FLIGHT = 8  # of one batch: enough to hide the round trip, few enough f
 
 
 class Batches:
-    """Accepts requests and carries them out."""
+    """Accepts requests and executes their actions."""
 
     def __init__(self, ledger: Ledger, clock: VenueClock, sender: Sender) -> None:
         self._ledger = ledger
@@ -29,7 +29,7 @@ class Batches:
         self._running: dict[str, _Batch] = {}
 
     async def execute(self, request: NewRequest) -> AsyncIterator[ActionResult]:
-        """Each answer once it is recorded. Raises the faults of `acceptance.accept`."""
+        """Yields each result once it is recorded. Raises the errors of `acceptance.accept`."""
         with around("executor.accept"):
             recorded = await self._ledger.writer.run(acceptance.accept, request, self._clock.local_ms())
         if recorded.complete:
@@ -46,7 +46,7 @@ class Batches:
             yield result
 
     async def close(self, grace_seconds: float) -> None:
-        """Lets what is in flight land within the grace. What does not is looked up at the next start."""
+        """Waits for actions in flight, at most for the grace period. The next startup looks up the rest."""
         tasks = [batch.task for batch in self._running.values()]
         if not tasks:
             return
@@ -67,7 +67,10 @@ class _Batch:
         self.task.add_done_callback(lambda _: self._changed.set())
 
     async def results(self) -> AsyncIterator[ActionResult]:
-        """The answers as they come. Raises what broke the work, if something did: the same id may be sent again."""
+        """Yields the results as they are recorded.
+
+        Raises the error that ended the work, if there was one. The same request id may be sent again then.
+        """
         told: set[int] = set()
         while len(told) < len(self._request.actions):
             changed = self._changed
@@ -82,9 +85,10 @@ class _Batch:
                 await changed.wait()
 
     async def _work(self) -> None:
-        """Cancels first, which free capital and take risk off, then closings, then openings.
+        """Executes cancels first, because they free capital and reduce risk, then closings, then openings.
 
-        The patience is the whole group's: what has no room by its end is answered NOT_SENT, and the step goes on.
+        The time limit applies to each group as a whole. An action without room in the budgets by then ends as NOT_SENT,
+        so that the step can continue.
         """
         for priority in (Priority.CANCEL, Priority.CLOSING, Priority.OPENING):
             group = [one for one in self._request.actions if need_of(one.action).priority is priority]

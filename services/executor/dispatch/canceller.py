@@ -1,6 +1,10 @@
-"""Cancelling. A refused cancel ends nothing by itself: the order is looked up; while its place is in doubt it stays.
+"""Sends cancels and looks up the order after a refusal.
 
-Cancels may be repeated by the caller, so a cancel's UNKNOWN is a last word; the order's end comes by the update log.
+A refused cancel does not prove that the order has ended, so the order is looked up. While its placement is in doubt,
+the order stays UNKNOWN.
+
+The caller may repeat a cancel, so an UNKNOWN cancel is not resolved further. The order's end is reported by the update
+log.
 """
 
 import logging
@@ -31,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 
 class Canceller:
-    """Sends a cancel, or finds out what became of its order."""
+    """Sends a cancel, or looks up the state of its order."""
 
     def __init__(
         self,
@@ -50,7 +54,7 @@ class Canceller:
         self._throttle = throttle
 
     async def known_end(self, action: LedgerAction) -> SendOutcome | None:
-        """ENDED, unsent, where the ledger has the order's end already; None for anything else, a place too."""
+        """Returns ENDED without sending if the ledger has the order's end; None otherwise, and for a place order."""
         if not isinstance(action.action, CancelOrder):
             return None
         record = await self._ledger.writer.run(orders.by_client_id, action.action.client_order_id)
@@ -62,7 +66,7 @@ class Canceller:
         )
 
     async def cancel(self, symbol: str, cancel: CancelOrder, timestamp_ms: int) -> SendOutcome:
-        """What came of sending it."""
+        """Sends the cancel once and returns its outcome."""
         record = await self._ledger.writer.run(orders.by_client_id, cancel.client_order_id)
         exchange_order_id = (record.exchange_order_id if record else "") or cancel.exchange_order_id
         try:
@@ -78,13 +82,13 @@ class Canceller:
         except OutcomeUnknownError as error:
             _log.warning("looking for order %s after its cancel: %s", cancel.client_order_id, error)
             return await self.look(symbol, cancel)
-        except Exception:  # noqa: BLE001  # an adapter's own mistake says nothing about the venue
+        except Exception:  # noqa: BLE001  # an error in the adapter says nothing about the venue
             _log.exception("looking for order %s after its cancel", cancel.client_order_id)
             return await self.look(symbol, cancel)
         return SendOutcome(Outcome.CANCELLED, exchange_order_id)
 
     async def look(self, symbol: str, cancel: CancelOrder) -> SendOutcome:
-        """ENDED if the order has ended; otherwise the cancel's outcome stays UNKNOWN."""
+        """Returns ENDED if the order has ended; otherwise the outcome of the cancel stays UNKNOWN."""
         try:
             seen = await self._seen(symbol, cancel)
         except ReadFailedError as error:
@@ -112,12 +116,12 @@ class Canceller:
         return SendOutcome(Outcome.REJECTED, cancel.exchange_order_id, "ORDER_NOT_SHOWN", f"not shown now: {refusal}")
 
     async def _seen(self, symbol: str, cancel: CancelOrder) -> VenueOrder | None:
-        """The order as the venue shows it; what it says of the order's end goes to the log."""
+        """Reads the order from the venue and records its state in the update log."""
         with around("executor.look_cancelled"):
             seen = await self._reader.read(partial(self._venue.order_by_client_id, symbol, cancel.client_order_id))
             if seen is None and cancel.exchange_order_id:
                 seen = await self._reader.read(partial(self._venue.order_by_id, symbol, cancel.exchange_order_id))
-        if seen is None or seen.client_order_id != cancel.client_order_id:  # an id alone is believed of nobody
+        if seen is None or seen.client_order_id != cancel.client_order_id:  # an exchange id alone proves nothing
             return None
         await self._recorder.order(seen)
         return seen

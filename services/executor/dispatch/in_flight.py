@@ -1,4 +1,4 @@
-"""What is being sent right now, so that a fence can wait for it."""
+"""Actions being sent right now. A fence waits for those of older epochs."""
 
 import asyncio
 import contextlib
@@ -7,7 +7,10 @@ from collections.abc import AsyncIterator
 
 
 class InFlight:
-    """Counts sends by symbol and epoch. Entered before the ledger says SENDING, left once the answer is recorded."""
+    """Counts sends by symbol and epoch.
+
+    A send enters before the ledger says SENDING and leaves after its result is recorded.
+    """
 
     def __init__(self) -> None:
         self._sending: Counter[tuple[str, int]] = Counter()
@@ -15,7 +18,7 @@ class InFlight:
 
     @contextlib.asynccontextmanager
     async def sending(self, symbol: str, epoch: int) -> AsyncIterator[None]:
-        """Holds while one action is under way."""
+        """Counts one action as in flight for the duration of the block."""
         self._sending[symbol, epoch] += 1
         try:
             yield
@@ -25,7 +28,7 @@ class InFlight:
                 self._landed.notify_all()
 
     async def wait_below(self, symbol: str, epoch: int) -> None:
-        """Returns once nothing of an older epoch is being sent."""
+        """Waits until no action of an older epoch is being sent."""
         async with self._landed:
             await self._landed.wait_for(lambda: not self._older(symbol, epoch))
 

@@ -1,5 +1,7 @@
-"""Placing: the one call that must never be made twice. Only an order with an id means placed, only a parsed refusal
-means not placed; everything else is looked up, once here and then by the resolver.
+"""Places orders: the one call that must never be made twice.
+
+Only an order with an id means placed. Only a parsed refusal means not placed. Everything else is looked up, once here
+and then by the resolver.
 """
 
 import logging
@@ -25,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 class Placer:
-    """Sends a place, or looks for one."""
+    """Sends a place order, or looks it up."""
 
     def __init__(
         self, venue: Venue, look_up: LookUp, clock: VenueClock, throttle: Throttle, readiness: Readiness
@@ -37,11 +39,11 @@ class Placer:
         self._readiness = readiness
 
     def signed_now(self) -> Signed:
-        """What a request is to be signed with that leaves now."""
+        """Returns the timestamp and window for a request that is sent now."""
         return Signed(self._clock.venue_ms(), self._venue.request_window_ms or 0)
 
     async def place(self, symbol: str, place: PlaceOrder, signed: Signed) -> SendOutcome:
-        """What came of sending it, signed with the timestamp that the ledger holds."""
+        """Sends the order once, signed with the timestamp in the ledger, and returns the outcome."""
         try:
             with around("executor.place"):
                 order = await self._venue.place(symbol, place, signed.timestamp_ms)
@@ -55,13 +57,13 @@ class Placer:
         except (DuplicateError, OutcomeUnknownError) as error:
             _log.warning("looking for order %s: %s", place.client_order_id, error)
             return await self.look(symbol, place, signed)
-        except Exception:  # noqa: BLE001  # an adapter's own mistake says nothing about the venue
+        except Exception:  # noqa: BLE001  # an error in the adapter says nothing about the venue
             _log.exception("looking for order %s after an unforeseen error", place.client_order_id)
             return await self.look(symbol, place, signed)
         return SendOutcome(Outcome.ACCEPTED, exchange_order_id=order.exchange_order_id)
 
     async def look(self, symbol: str, place: PlaceOrder, signed: Signed) -> SendOutcome:
-        """What one look-up says of a place that was or may have been sent."""
+        """Looks up once an order that was or may have been sent, and returns the outcome."""
         finding = await self._look_up.find(symbol, place, signed)
         match finding:
             case VenueOrder():

@@ -1,4 +1,4 @@
-"""What came of an action, before it is recorded as its answer."""
+"""Outcome of an action before it is recorded as a result."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from gridcore.model.actions import Outcome
 
 @dataclass(frozen=True, slots=True)
 class SendOutcome:
-    """Outcome with what is told beside it. `reason` is a word from a closed list, `message` a sentence for people."""
+    """Outcome with details. `reason` comes from a closed list, `message` is a sentence for people."""
 
     outcome: Outcome
     exchange_order_id: str = ""

@@ -1,6 +1,8 @@
-"""One action on the wire: committed as SENDING with its timestamp, sent once, its outcome committed before it is told.
+"""Sends one action at most once and records its outcome before it is reported.
 
-After doubt it looks and never sends again; what stays open is answered UNKNOWN and handed to the resolver.
+The action is committed as SENDING with its timestamp, then sent once. After doubt it is looked up and never sent again.
+If it stays in doubt, the outcome is UNKNOWN and the resolver takes it over. The package docstring describes the whole
+sequence.
 """
 
 import logging
@@ -25,14 +27,14 @@ _log = logging.getLogger(__name__)
 
 
 def need_of(action: Action) -> Need:
-    """What sending it takes out of the budgets, and how urgent it is."""
+    """Returns what the action takes from the budgets, and its priority."""
     if isinstance(action, CancelOrder):
         return Need(Priority.CANCEL)
     return Need(Priority.CLOSING if action.role is Role.CLOSING else Priority.OPENING, orders=1)
 
 
 class Sender:
-    """Takes an action from where the ledger has it to its answer."""
+    """Takes an action from its recorded state to its result."""
 
     def __init__(
         self,
@@ -55,9 +57,9 @@ class Sender:
     async def carry_out(
         self, symbol: str, epoch: int, action: LedgerAction, patience_ms: int | None = None
     ) -> ActionResult:
-        """The answer: the recorded one, or what sending (INTENT) or looking (SENDING, left by a crash) brings.
+        """Returns the recorded result, sends an action in INTENT, or looks up one left in SENDING by a crash.
 
-        An action that no budget has room for within the patience (default: its class's) is answered NOT_SENT.
+        An action that gets no room in the budgets within `patience_ms` (default: that of its class) ends as NOT_SENT.
         """
         if action.result is not None:
             return action.result
@@ -77,7 +79,7 @@ class Sender:
             turn.settle()
 
     async def recover(self, symbol: str, action: LedgerAction) -> ActionResult:
-        """The answer of an action that was in flight when the process died: looked up, never sent again."""
+        """Looks up an action that was in flight when the process crashed; never sends it again."""
         return await self._record(symbol, action, await self._look(symbol, action))
 
     async def _carry_out_now(self, symbol: str, epoch: int, action: LedgerAction, ticket: Ticket) -> ActionResult:
@@ -91,7 +93,7 @@ class Sender:
         return await self._record(symbol, begun, await self._send(symbol, begun))
 
     async def _await_turn(self, symbol: str, action: LedgerAction, patience_ms: int | None) -> Ticket | ActionResult:
-        """A ticket once the budgets have room; the answer NOT_SENT where they have none within the patience."""
+        """Waits for a ticket. Returns the result NOT_SENT if the budgets have no room within the time limit."""
         try:
             return await self._throttle.acquire(need_of(action.action), symbol=symbol, patience_ms=patience_ms)
         except BlockedError as error:

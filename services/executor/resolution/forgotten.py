@@ -1,8 +1,9 @@
-"""What the venue has forgotten: orders that are open in the ledger and nowhere there, or all that it knew of a symbol.
+"""Detects orders that the venue no longer shows, and venues that were reset.
 
-One order that is not shown is a trouble, and after a stated time an operator may end it. All of them gone at once, an
-id that stands for somebody else's order, or trade ids that go backwards mean another exchange, or one that was reset:
-then nothing is booked or sent for the symbol until its orders are shown again.
+One order that is open in the ledger and not shown by the venue is a trouble; after a stated time an operator may end
+it. Three signs mean another exchange, or one that was reset: all orders of a symbol are gone at once, an exchange id
+belongs to another order, or trade ids decrease. Then nothing is recorded or sent for the symbol until its orders are
+shown again.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -12,9 +13,9 @@ from executor.venue.port import VenueOrder, VenueTrade
 from gridrpc.errors import Unavailable
 from gridservice.troubles import Kind, Troubles
 
-_SHOWN_AFTER_MS = 10_000  # not to be shown for a moment is a venue's lag
-_ASK_AGAIN_MS = 10_000  # an order that is not shown is not asked for in each poll
-_FEWEST = 2  # one order alone that is gone says nothing of the others
+_SHOWN_AFTER_MS = 10_000  # a shorter absence may be the venue's visibility lag
+_ASK_AGAIN_MS = 10_000  # a missing order is not looked up at every poll
+_FEWEST = 2  # one missing order says nothing about the others
 
 _BEGIN_ANEW = (
     "nothing is booked or sent for it; if that is so, stop the services and begin anew with `gridwright db begin-anew`"
@@ -22,7 +23,7 @@ _BEGIN_ANEW = (
 
 
 class ForgottenOrders:
-    """Of each symbol: the orders that the venue denies, since when, and whether it was reset. Times are local."""
+    """Per symbol: the orders that the venue does not show, since when, and whether it was reset. Times are local."""
 
     def __init__(self, troubles: Troubles, now_ms: Callable[[], int], gone_after_ms: int, lag_ms: int) -> None:
         self._troubles = troubles
@@ -35,12 +36,12 @@ class ForgottenOrders:
         self._for_good: set[str] = set()  # symbols whose reset is proved
 
     def is_due(self, symbol: str, name: str) -> bool:
-        """Whether to ask the venue for the order now."""
+        """Returns whether to look the order up now."""
         denied = name in self._since.get(symbol, {})
         return not denied or self._now_ms() - self._asked.get(name, 0) >= _ASK_AGAIN_MS
 
     def due(self, known: Sequence[OrderRecord], shown: Collection[str]) -> list[OrderRecord]:
-        """Of the ledger's open orders those that the venue shows, and those to ask it for now."""
+        """Returns the open orders of the ledger that the venue shows, and those to look up now."""
         return [
             record
             for record in known
@@ -48,9 +49,9 @@ class ForgottenOrders:
         ]
 
     def note(self, symbol: str, known: Sequence[OrderRecord], denied: Collection[str]) -> None:
-        """Takes in what a poll has found: the ledger's open orders, and those of them that were asked for and denied.
+        """Records a poll's result: the ledger's open orders, and those of them that were looked up and not shown.
 
-        An order that was not due to be asked for counts as before.
+        An order that was not due for a look-up keeps its previous result.
         """
         now_ms, before = self._now_ms(), self._since.get(symbol, {})
         for name in denied:
@@ -70,17 +71,17 @@ class ForgottenOrders:
             self._end(symbol)
 
     def not_shown_for_ms(self, symbol: str, name: str) -> int | None:
-        """For how long the venue has denied the order, as far as this process knows; None where it does not."""
+        """Returns for how long (ms) this process has seen the order missing on the venue; None if it is not missing."""
         since_ms = self._since.get(symbol, {}).get(name)
         return None if since_ms is None else self._now_ms() - since_ms
 
     @property
     def gone_after_ms(self) -> int:
-        """How long the venue has to deny an order before an operator may end it."""
+        """How long (ms) an order must be missing on the venue before an operator may end it."""
         return self._gone_after_ms
 
     def taken(self, record: OrderRecord, seen: VenueOrder) -> None:
-        """The venue has somebody else's order under the id of one of ours."""
+        """Records that the venue has another order under the exchange id of one of ours."""
         self._for_good.add(record.symbol)
         self._begin(
             record.symbol,
@@ -89,7 +90,7 @@ class ForgottenOrders:
         )
 
     def backwards(self, trade: VenueTrade, after_id: str) -> None:
-        """A trade has come with a lower id than an older one."""
+        """Records that a trade has a lower id than an older trade."""
         self._for_good.add(trade.symbol)
         self._begin(
             trade.symbol,
@@ -97,11 +98,11 @@ class ForgottenOrders:
         )
 
     def why_reset(self, symbol: str) -> str:
-        """Why nothing may be booked or sent for the symbol; empty where it may."""
+        """Returns why nothing may be recorded or sent for the symbol; empty if it may."""
         return self._reset.get(symbol, "")
 
     def check(self, symbol: str) -> None:
-        """Raises Unavailable where the venue has been reset: nothing was done."""
+        """Raises Unavailable if the venue has been reset: nothing was done."""
         if sentence := self.why_reset(symbol):
             raise Unavailable(sentence, reason="VENUE_RESET", symbol=symbol)
 

@@ -1,7 +1,8 @@
-"""Looking before sending: what the venue shows of an order whose outcome is in doubt, and what that proves.
+"""Look-ups of an order whose outcome is in doubt, and what their result proves.
 
-Found proves that it was placed. Not found proves that it was not, but only if the look-up began, by the venue's clock,
-after timestamp + signed window + visibility lag: until then a lost request may still be accepted, or not yet be shown.
+An order that is found was placed. An order that is not found was not placed, but only if the look-up began, by the
+venue's clock, after timestamp + signed window + visibility lag. Before that a delayed request may still be accepted, or
+the order may not be shown yet.
 """
 
 from dataclasses import dataclass
@@ -16,31 +17,31 @@ from gridcore.model.actions import PlaceOrder
 from gridcore.model.money import canonical
 from gridservice.crash_point import around
 
-_LONGEST_WINDOW_MS = 60_000  # Binance's longest recvWindow: for a request whose own was not recorded
+_LONGEST_WINDOW_MS = 60_000  # Binance's longest recvWindow, for a request whose window was not recorded
 _AHEAD_MS = 1_000  # a venue accepts timestamps up to this far ahead of its clock
 
 
 class Absence(Enum):
-    """What not finding an order means."""
+    """What it means that an order was not found."""
 
-    CONCLUSIVE = "PROVED"  # it never reached the book and never will
+    CONCLUSIVE = "PROVED"  # the order never reached the book and never will
     OPEN = "OPEN"  # too early to say, or the venue's requests never expire
-    UNANSWERED = "UNANSWERED"  # a question got no answer, so nothing was found out
+    UNANSWERED = "UNANSWERED"  # a read failed, so nothing is known
 
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """The venue shows another order under our id: nobody but a second bot makes those."""
+    """The venue shows another order under our client id. Only a second bot creates such ids."""
 
     order: VenueOrder
-    differences: str  # for people: what the venue shows, against what was sent
+    differences: str  # for people: what the venue shows, compared with what was sent
 
 
 Finding = VenueOrder | Absence | Mismatch
 
 
 class LookUp:
-    """Asks the venue in every way it can be asked. Never sends."""
+    """Searches the venue for an order in every available way. Never sends."""
 
     def __init__(self, venue: Venue, reader: Reader, clock: VenueClock, visibility_lag_ms: int) -> None:
         self._venue = venue
@@ -49,18 +50,18 @@ class LookUp:
         self._lag_ms = visibility_lag_ms
 
     def conclusive_at_ms(self, signed: Signed) -> int | None:
-        """The venue time after which not finding is evidence; None where a request never expires."""
+        """Returns the venue time after which absence is evidence; None if requests never expire."""
         window_ms = self._window_ms(signed)
         return None if window_ms is None else signed.timestamp_ms + window_ms + self._lag_ms
 
     def may_appear_until_ms(self, signed: Signed) -> int:
-        """The venue time up to which a place may arrive or not be shown yet, as far as the venue sets limits at all."""
+        """Returns the venue time up to which the order may still arrive or appear, as far as the venue sets limits."""
         return signed.timestamp_ms + (self._window_ms(signed) or 0) + self._lag_ms
 
     async def find_by_id(
         self, symbol: str, place: PlaceOrder, signed: Signed, exchange_order_id: str
     ) -> VenueOrder | Mismatch | None:
-        """The order that the venue calls so, held against the place. Raises ReadFailedError."""
+        """Reads the order with this exchange id and compares it with the place order. Raises ReadFailedError."""
         order = await self._reader.read(partial(self._venue.order_by_id, symbol, exchange_order_id))
         if order is None:
             return None
@@ -72,7 +73,7 @@ class LookUp:
         return _compared(order, place, signed.timestamp_ms)
 
     async def find(self, symbol: str, place: PlaceOrder, signed: Signed) -> Finding:
-        """By client id, then open orders, history and trades. After a failed question the absence is UNANSWERED."""
+        """Searches by client id, open orders, history and trades. Returns UNANSWERED after a failed read."""
         try:
             began_ms = await self._begin(signed)
             with around("executor.look"):
@@ -87,7 +88,11 @@ class LookUp:
         return Absence.OPEN
 
     async def _begin(self, signed: Signed) -> int:
-        """The venue's time now. Where it decides, the venue is asked: our own clock may have jumped since it was."""
+        """Returns the venue's current time.
+
+        Where the time decides about evidence it is measured anew, because the local clock may have jumped since the
+        last measurement.
+        """
         conclusive_at = self.conclusive_at_ms(signed)
         if conclusive_at is not None and self._clock.venue_ms() > conclusive_at:
             return await self._clock.measure(self._venue)
@@ -112,7 +117,10 @@ class LookUp:
     async def _search_trades(
         self, symbol: str, place: PlaceOrder, since_ms: int, until_ms: int, known: set[str]
     ) -> VenueOrder | None:
-        """Trades name their order by the venue's id only, so each order not yet seen is asked for its client id."""
+        """Looks up the client id of each order that has trades and was not seen yet.
+
+        Trades carry only the exchange id.
+        """
         cursor = TradeCursor("", since_ms)
         trades = await self._reader.read(lambda: self._venue.trades_after(symbol, cursor))
         unseen = {
@@ -130,11 +138,11 @@ class LookUp:
         return None
 
     def _latest_ms(self, signed: Signed) -> int:
-        """By when the order must have been created, with room for the venue's own delays; below the 24-hour limit."""
+        """Returns the latest creation time of the order, with room for the venue's delays; under the 24-hour limit."""
         return signed.timestamp_ms + (self._window_ms(signed) or 0) + max(self._lag_ms, 60_000)
 
     def _window_ms(self, signed: Signed) -> int | None:
-        """The window that the venue judges the request by: the one it was signed with, whatever the config says now."""
+        """Returns the window that the venue applies: the signed one, even if the config has changed since."""
         if signed.window_ms is not None:
             return signed.window_ms or None
         configured_ms = self._venue.request_window_ms
@@ -148,7 +156,7 @@ def _readable(order: VenueOrder) -> VenueOrder:
 
 
 def _compared(order: VenueOrder, place: PlaceOrder, timestamp_ms: int) -> VenueOrder | Mismatch:
-    """The order if it is the one that the place asked for."""
+    """Returns the order if it matches the place order, otherwise a Mismatch."""
     pairs = [
         ("side", order.side.value, place.side.value),
         ("price", canonical(order.price), canonical(place.price)),

@@ -1,6 +1,7 @@
-"""The last resort for an order that is UNKNOWN: an operator's word, held against all that the venue can be asked.
+"""Manual resolution of an UNKNOWN order: checks an operator statement against the venue and records it.
 
-One commit decides; what it leaves to do (recording the order that PLACED named) is the resolver's, after a crash too.
+One commit decides. The remaining work, recording the order that a PLACED statement names, belongs to the resolver,
+which also does it after a crash.
 """
 
 import contextlib
@@ -27,7 +28,7 @@ from gridservice.crash_point import around
 
 
 class OperatorResolution:
-    """Takes words. It never sends."""
+    """Accepts operator statements. Never sends."""
 
     def __init__(
         self,
@@ -50,10 +51,10 @@ class OperatorResolution:
         self._forgotten = forgotten
 
     async def resolve(self, word: OperatorStatement) -> None:
-        """Takes the word, once, and lets the order be recorded as far as the venue shows it now.
+        """Records the statement once, and the order as far as the venue shows it now.
 
-        Raises the faults of `words.give`, FailedPrecondition where the evidence speaks against the word or may still
-        come by itself, Unavailable where the venue cannot be asked.
+        Raises the errors of `operator_evidence.give`, FailedPrecondition if the evidence contradicts the statement or
+        may still arrive, Unavailable if the venue does not answer.
         """
         if not await self._run(operator_evidence.said_before, word):
             match word.evidence:
@@ -68,7 +69,7 @@ class OperatorResolution:
         await self._carry_through(word)
 
     async def _check_shown(self, word: OperatorStatement, action: LedgerAction) -> None:
-        """Only the venue's own order of that id proves it."""
+        """Checks PLACED: only the venue's own order with that exchange id proves it."""
         place, number = _place(action), word.exchange_order_id
         try:
             finding = await self._look_up.find_by_id(word.symbol, place, action.signed, number)
@@ -86,7 +87,11 @@ class OperatorResolution:
             )
 
     async def _check_absent(self, word: OperatorStatement, action: LedgerAction) -> None:
-        """While it may still arrive, or not be shown yet, not seeing it says nothing; a person sees no more than we."""
+        """Checks NEVER_PLACED.
+
+        While the order may still arrive or appear, its absence proves nothing: an operator sees no more than the
+        executor.
+        """
         name = word.client_order_id
         self._refuse_early(name, action)
         match await self._look_up.find(word.symbol, _place(action), action.signed):
@@ -102,7 +107,7 @@ class OperatorResolution:
                 self._refuse_early(name, action)  # the look-up may have found our clock ahead of the venue's
 
     async def _check_gone(self, word: OperatorStatement, order: OrderRecord) -> None:
-        """The venue has denied it for long enough, denies it now, and shows no trade of it that we have not."""
+        """Checks GONE: the venue has not shown the order for long enough, nor now, nor an unrecorded trade of it."""
         name, number = word.client_order_id, order.exchange_order_id
         denied_ms = self._forgotten.not_shown_for_ms(word.symbol, name)
         left_ms = self._forgotten.gone_after_ms - (denied_ms or 0)
@@ -122,7 +127,7 @@ class OperatorResolution:
         if any(seen is not None and seen.client_order_id == name for seen in [*resting, *by_ids]):
             raise FailedPrecondition(f"order {name}: the venue shows it; it is not gone", reason="SHOWN")
         if any(seen is not None for seen in by_ids):
-            return  # the id is another order's by now, and so are its trades
+            return  # the id now belongs to another order, and so do its trades
         traded = sum((trade.fill.quantity for trade in trades), ZERO)
         if any(trade.unreadable for trade in trades) or traded > order.executed:
             raise FailedPrecondition(
@@ -156,7 +161,7 @@ class OperatorResolution:
         self._changes.ring(word.symbol)
 
     async def _look_once(self, word: OperatorStatement, action: LedgerAction) -> None:
-        with contextlib.suppress(ReadFailedError):  # its task goes on until it has evidence
+        with contextlib.suppress(ReadFailedError):  # its resolver task continues until it has evidence
             await self._resolver.resolve_once(word.symbol, action)
 
 

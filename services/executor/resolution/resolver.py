@@ -1,4 +1,4 @@
-"""What was answered UNKNOWN is looked up until evidence ends it. It never sends; it tells by the update log."""
+"""Looks up UNKNOWN orders until evidence resolves them. Never sends; results are reported in the update log."""
 
 import asyncio
 import logging
@@ -21,12 +21,12 @@ from gridservice.crash_point import around
 
 _log = logging.getLogger(__name__)
 
-_SLOWEST = 8  # how many times the first pause the back-off grows to
-_SLOWEST_WITHOUT_PROOF = 40  # … where not finding never proves anything: then it may go on for days
+_SLOWEST = 8  # the back-off grows to this many times the first pause
+_SLOWEST_WITHOUT_PROOF = 40  # the same where absence never proves anything: it may continue for days
 
 
 class Resolver:
-    """One task per UNKNOWN place."""
+    """Runs one task per UNKNOWN place order."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Resolver:
         self._tasks: dict[tuple[str, int, int], asyncio.Task[None]] = {}
 
     def watch(self, symbol: str, action: LedgerAction) -> None:
-        """Looks on in the background until there is evidence. Being told of an action twice is the same as once."""
+        """Starts looking the order up in the background until there is evidence. Idempotent per action."""
         key = (symbol, action.accepted_seq, action.index)
         if key not in self._tasks:
             task = asyncio.create_task(self._until_resolved(symbol, action))
@@ -60,11 +60,11 @@ class Resolver:
             task.add_done_callback(lambda _: self._tasks.pop(key, None))
 
     def watched(self) -> list[str]:
-        """The symbol of each order that is looked for, at the moment; from any thread."""
+        """Returns the symbol of each order that is being looked up; callable from any thread."""
         return [symbol for symbol, *_ in list(self._tasks)]
 
     async def close(self) -> None:
-        """Stops looking; the next start goes on."""
+        """Stops the tasks; the next startup resumes them."""
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
@@ -81,13 +81,13 @@ class Resolver:
                     return
             except ReadFailedError as error:
                 _log.info("order %s stays UNKNOWN: %s", action.action.client_order_id, error)
-            except Exception:  # noqa: BLE001  # a ledger that is away comes back; who gives up here forgets an order
+            except Exception:  # noqa: BLE001  # the ledger comes back; ending the task would lose the order
                 _log.exception("order %s stays UNKNOWN", action.action.client_order_id)
             await asyncio.sleep(self._pause_ms(action, pause_ms) / 1000)
             pause_ms = min(pause_ms * 2, self._first_pause_ms * slowest)
 
     def _pause_ms(self, action: LedgerAction, pause_ms: int) -> int:
-        """The back-off, cut short to the moment from which not finding proves something."""
+        """Returns the back-off, shortened to the moment when absence becomes evidence."""
         conclusive_at = self._look_up.conclusive_at_ms(action.signed)
         if conclusive_at is None:
             return pause_ms
@@ -95,7 +95,7 @@ class Resolver:
         return min(pause_ms, left_ms) if left_ms > 0 else pause_ms
 
     async def resolve_once(self, symbol: str, action: LedgerAction) -> bool:
-        """One look. Returns whether the action is resolved."""
+        """Looks the order up once. Returns whether the action is resolved."""
         place = action.action
         assert isinstance(place, PlaceOrder)
         record = await self._ledger.writer.run(orders.by_client_id, place.client_order_id)
@@ -103,9 +103,9 @@ class Resolver:
         if record.ended:
             await self._close(action)
             return True
-        if record.exchange_order_id:  # a trade or the stream has proved it meanwhile
+        if record.exchange_order_id:  # a trade or the stream has proved the placement meanwhile
             seen = await self._reader.read(partial(self._venue.order_by_id, symbol, record.exchange_order_id))
-            # An exchange id is believed only together with our client id.
+            # An exchange id counts only together with our client id.
             ours = seen is not None and seen.client_order_id == place.client_order_id
             return ours and await self._found(action, seen)  # type: ignore[arg-type]  # it is one where it is ours
         finding = await self._look_up.find(symbol, place, action.signed)
@@ -133,7 +133,7 @@ class Resolver:
             return True
         with around("executor.found"):
             resolved = await self._ledger.writer.run(_resolve_open, action, seen, self._clock.local_ms())
-        if not resolved:  # an operator's word came first, and what we see may speak against it
+        if not resolved:  # an operator statement came first, and the venue may contradict it
             await self._recorder.order(seen)
         self._changes.ring(seen.symbol)
         return True
