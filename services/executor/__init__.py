@@ -1,5 +1,5 @@
-"""The executor: the only process with exchange keys. It acts on the venue, at most once per action, and remembers.
+"""The executor: the only process with exchange keys. It sends each action at most once and records its outcome.
 
-Read it in this order: `ports` (what a venue is), `ledger` (what is remembered), `work` (how an action is sent),
-`lookup` and `resolver` (what doubt ends in), `recorder` and `watch` (how fills reach the log), `servicer` (the door).
+Reading order: `venue.port` (the interface of a venue), `ledger` (what is stored), `dispatch` (how an action is sent),
+`resolution` (how doubt about an order ends), `updates` (how fills reach the update log), `api.servicer` (the RPCs).
 """

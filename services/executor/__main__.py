@@ -1,4 +1,4 @@
-"""`python -m executor --config grid.toml`: reads the settings, opens the ledger, serves until a signal."""
+"""Command `python -m executor --config grid.toml`: reads the settings, opens the ledger, serves until a signal."""
 
 import argparse
 import asyncio
@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 
 def main() -> int:
-    """Returns the exit code: 0 after a signal, else what stopped it, said in one sentence on stderr."""
+    """Runs the executor. Returns the exit code: 0 after a signal, else that of the error that stderr shows."""
     parser = argparse.ArgumentParser(prog="executor", description="Acts on the venue, at most once per action.")
     parser.add_argument("--config", type=Path, required=True, help="TOML file with [venue], [executor], [[grids]]")
     arguments = parser.parse_args()
@@ -104,7 +104,7 @@ async def _serve(settings: Settings, ledger: Ledger) -> int:
 
 
 async def _run(executor: Executor, server: Server, ledger: Ledger, stop: asyncio.Event) -> None:
-    """Starts the executor and lets it work until the signal. Raises what ends it before."""
+    """Starts the executor and runs it until the signal. Raises the error that ends it earlier."""
     starting = asyncio.create_task(executor.start_when_reachable())
     publishing = asyncio.create_task(publish_health(server, executor.troubles))
     stopping = asyncio.create_task(stop.wait())
@@ -130,7 +130,7 @@ async def _run(executor: Executor, server: Server, ledger: Ledger, stop: asyncio
 
 
 def _no_use(venue: VenueSettings, error: KeysRefusedError) -> ConfigError:
-    """The sentence about refused keys, without them."""
+    """Returns the configuration error for refused keys, without the keys."""
     said = venue.credentials.struck_from(str(error))
     remedy = f"{venue.exchange} refuses them ({said}); give the pair of one account that may read and trade from here"
     return ConfigError("environment variables GRIDWRIGHT_API_KEY and GRIDWRIGHT_API_SECRET", HIDDEN, remedy)

@@ -1,4 +1,4 @@
-"""The executor's settings, read once at the start. Keys come from the environment and show in no text."""
+"""Settings of the executor, read once at startup. Keys come from the environment and appear in no text."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,25 +16,25 @@ from gridservice.data_folder import usable_folder
 DEFAULT_DATA_DIR = ".gridwright/executor"
 _KEY, _SECRET = "GRIDWRIGHT_API_KEY", "GRIDWRIGHT_API_SECRET"  # names of variables
 _LOCAL_LAG_MS, _REAL_LAG_MS = 2_000, 10_000
-_LOCAL_GONE_AFTER_MS, _REAL_GONE_AFTER_MS = 10_000, 60_000  # the least that may be set
+_LOCAL_GONE_AFTER_MS, _REAL_GONE_AFTER_MS = 10_000, 60_000  # the least allowed values
 _REQUESTS_PER_SECOND = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """The account's keys; neither is in its repr."""
+    """API keys of the account; neither is in its repr."""
 
     api_key: str = field(repr=False)
     secret: str = field(repr=False)
 
     def struck_from(self, text: str) -> str:
-        """The text without them: a venue may tell a key back that it refuses."""
+        """Returns the text without the keys: a venue may repeat a key that it refuses."""
         return text.replace(self.secret, "***").replace(self.api_key, "***")
 
 
 @dataclass(frozen=True, slots=True)
 class VenueSettings:
-    """Which exchange and how. `base_url` replaces the exchange's own addresses."""
+    """Exchange and connection settings. `base_url` replaces the exchange's own addresses."""
 
     exchange: str
     base_url: str
@@ -44,36 +44,36 @@ class VenueSettings:
     visibility_lag_ms: int
     request_timeout_ms: int
     credentials: Credentials
-    known_from: str = ""  # the sentence that says what is known of the venue, and from where
-    weights: Mapping[str, int] = field(default_factory=dict)  # of its requests; empty: not known, one each
-    rate_limits: tuple[RateLimit, ...] = ()  # until it says its own
+    known_from: str = ""  # the sentence that says what is known of the venue, and its source
+    weights: Mapping[str, int] = field(default_factory=dict)  # of its requests; empty: unknown, each weighs 1
+    rate_limits: tuple[RateLimit, ...] = ()  # until the venue reports its own
 
     @property
     def request_window_ms(self) -> int | None:
-        """How long after its timestamp a request can still be accepted; None where it does not expire."""
+        """How long (ms) after its timestamp a request can still be accepted; None if requests do not expire."""
         return self.recv_window_ms if self.requests_expire else None
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything the process needs to know."""
+    """All settings of the process."""
 
     venue: VenueSettings
     address: str
     ledger_url: str = field(repr=False)  # of the database, or of the file in the data folder
     database: DatabaseSettings
     poll_interval_ms: int
-    requests_per_second: int | None  # None: request weight alone sets the pace
+    requests_per_second: int | None  # None: only the request weight limits the rate
     burst: int
     weight_share_percent: int
     keep_finished_ms: int
     symbols: tuple[str, ...]
-    order_gone_after_ms: int = 3_600_000  # how long the venue has to deny an open order before a person may end it
-    metrics: str = ""  # host:port to tell figures at; empty: nowhere
+    order_gone_after_ms: int = 3_600_000  # an open order must be missing for so long before an operator may end it
+    metrics: str = ""  # host:port that serves the metrics; empty: none
 
 
 def read_settings(config: Table, environment: Mapping[str, str]) -> Settings:
-    """The settings of a file's tables `venue`, `executor` and `grids`. Raises ConfigError."""
+    """Reads the settings from the tables `venue`, `executor` and `grids` of a file. Raises ConfigError."""
     venue = config.table("venue")
     executor = config.table("executor")
     database = read_database(config, executor, environment)
@@ -99,7 +99,7 @@ def read_settings(config: Table, environment: Mapping[str, str]) -> Settings:
 
 
 def _requests_per_second(executor: Table, venue: VenueSettings) -> int | None:
-    """A venue whose requests have weights needs no other pace, unless the config wishes it."""
+    """Returns no request rate for a venue whose requests have weights, unless the config sets one."""
     name = "requests_per_second"
     if venue.weights and name not in executor.names():
         return None
@@ -107,7 +107,7 @@ def _requests_per_second(executor: Table, venue: VenueSettings) -> int | None:
 
 
 def _least_gone_after_ms(venue: Table) -> int:
-    """A venue on this machine is a simex, which forgets an order when it is told to."""
+    """Returns the least `order_gone_after_ms`; lower for a simex on this machine, which drops orders on command."""
     local = is_loopback(urlsplit(venue.text("base_url", "")).hostname or "")
     return _LOCAL_GONE_AFTER_MS if local else _REAL_GONE_AFTER_MS
 
@@ -121,7 +121,7 @@ def _weight_share(executor: Table) -> int:
 
 
 def ledger_url(database: DatabaseSettings, data_dir: Path) -> str:
-    """What `open_ledger` takes. Raises ConfigError for a data folder that cannot be written."""
+    """Returns the URL for `open_ledger`. Raises ConfigError for a data folder that cannot be written."""
     if database.url is not None:
         return database.url.render_as_string(hide_password=False)
     return sqlite_url(usable_folder(data_dir, "executor.data_dir"))
@@ -138,7 +138,7 @@ def _symbols(config: Table) -> tuple[str, ...]:
 
 
 def read_venue(venue: Table, environment: Mapping[str, str], chosen_row: str = "") -> VenueSettings:
-    """The table `venue` with what the venue's row says. Raises ConfigError."""
+    """Reads the table `venue` together with the venue's profile. Raises ConfigError."""
     base_url = venue.text("base_url", "").rstrip("/")
     parts = urlsplit(base_url)
     if base_url and (parts.scheme not in {"http", "https"} or not parts.hostname):
@@ -164,7 +164,7 @@ def read_venue(venue: Table, environment: Mapping[str, str], chosen_row: str = "
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host's name is this machine's own."""
+    """Returns whether a host name is this machine's own."""
     if host == "localhost":
         return True
     try:
@@ -174,7 +174,10 @@ def is_loopback(host: str) -> bool:
 
 
 def _credentials(environment: Mapping[str, str], *, local: bool) -> Credentials:
-    """From the variable, or from the file that its _FILE twin names; a venue on this machine has a default."""
+    """Reads the keys from the variable, or from the file that its _FILE twin names.
+
+    A venue on this machine has a default.
+    """
     key, secret = (_variable(environment, name) for name in (_KEY, _SECRET))
     if key and secret:
         return Credentials(key, secret)

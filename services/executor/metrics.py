@@ -1,4 +1,4 @@
-"""What the executor tells of itself at its metrics address."""
+"""Metrics that the executor serves."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from gridservice.metrics import Metric
 
 
 def metrics(executor: Executor) -> Iterator[Metric]:
-    """Read from memory, so that they are told while the database or the venue is away."""
+    """Reads the metrics from memory, so that they work while the database or the venue is unreachable."""
     readiness = executor.readiness
     yield Metric("database_up", "1 while the ledger's database can be used", not executor.ledger.guard.away)
     yield Metric("ready", "1 once the ledger is caught up with the venue", readiness.ready)

@@ -1,4 +1,4 @@
-"""The executor put together: its parts, the recovery before it serves, and the watches while it does."""
+"""Assembles the executor: its parts, the recovery at startup, and the background loops while it serves."""
 
 import asyncio
 import contextlib
@@ -46,7 +46,7 @@ from gridservice.troubles import Troubles
 
 _log = logging.getLogger(__name__)
 
-_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 1.0  # between two starts, which ask for the time first
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 1.0  # between two attempts, which read the time first
 _CLOCK_SECONDS = 60.0
 _HOUSE_SECONDS = 600.0
 _PROBE_SECONDS = 2.0
@@ -54,24 +54,24 @@ _PROBE_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class ExecutorLimits:
-    """How often the venue may be asked, and how late it may tell."""
+    """Request rates, and how late the venue's replies may be."""
 
     poll_interval_ms: int = 1_000
     visibility_lag_ms: int = 10_000
     requests_per_second: int | None = 10  # None: as fast as the venue's limits allow
     burst: int = 20
-    keep_finished_ms: int = 72 * 3_600_000  # how long a finished request is told again
-    resolve_pause_ms: int = 250  # before the second look at an UNKNOWN order; it doubles from there
+    keep_finished_ms: int = 72 * 3_600_000  # how long a finished request can be replayed
+    resolve_pause_ms: int = 250  # before the second look-up of an UNKNOWN order; it doubles from there
     close_grace_seconds: float = 3.0
-    order_gone_after_ms: int = 3_600_000  # how long the venue has to deny an open order before a person may end it
-    markets_interval_ms: int = 0  # between two readings of the venue's list of markets; 0: as the venue allows
-    listing_interval_ms: int = 10_000  # the same while a symbol is missing in it, or its polls fail
+    order_gone_after_ms: int = 3_600_000  # an open order must be missing for so long before an operator may end it
+    markets_interval_ms: int = 0  # between two reads of the venue's list of markets; 0: as often as the venue allows
+    listing_interval_ms: int = 10_000  # the same while a symbol is missing in the list, or its polls fail
     weight_share_percent: int = DEFAULT_SHARE
     rate_limits: tuple[RateLimit, ...] = ()
 
 
 class Executor:
-    """Start, recover, serve, close. What the doors need is public."""
+    """Starts, recovers, serves and closes. The parts that the RPCs use are public."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class Executor:
         clock: VenueClock,
         hide: Callable[[str], str] = str,
     ) -> None:
-        """`hide` takes the account's secrets out of the venue's sentences."""
+        """`hide` removes the account's secrets from the venue's error messages."""
         self.ledger = ledger
         self.troubles = Troubles(clock.local_ms)
         self.venue_health = VenueHealth(self.troubles, clock.local_ms, hide)
@@ -145,13 +145,13 @@ class Executor:
             poll_interval_ms=pace.poll_interval_ms,
         )
         self._tasks: list[asyncio.Task[None]] = []
-        self._watching: dict[str, asyncio.Task[None]] = {}  # by symbol, of those that the venue lists
+        self._watching: dict[str, asyncio.Task[None]] = {}  # by symbol, for listed symbols only
 
     async def start(self) -> None:
-        """Reaches the venue, settles what a crash left in flight, catches the log up; ready afterwards.
+        """Connects to the venue, looks up actions in flight at a crash, and catches the log up; ready afterwards.
 
-        A symbol that the venue does not list, or of which alone it says nothing, is left to itself. Raises
-        UnknownSymbolError where it lists none and none was ever traded here, ReadFailedError where it does not answer.
+        A symbol that is not listed, or whose reads alone fail, does not stop the others. Raises UnknownSymbolError if
+        no symbol is listed and none was ever traded here, ReadFailedError if the venue does not answer.
         """
         await self._reach_venue()
         crash_point("executor.start.reached")
@@ -166,9 +166,9 @@ class Executor:
                 self._begin_watching(symbol)
 
     async def start_when_reachable(self) -> None:
-        """As `start`, again and again until the venue answers.
+        """Repeats `start` until the venue answers.
 
-        Raises KeysRefusedError where it refuses the keys, UnknownSymbolError as `start` does.
+        Raises KeysRefusedError if the venue refuses the keys, UnknownSymbolError as `start` does.
         """
         pause, level = _FIRST_PAUSE_SECONDS, logging.WARNING
         while True:
@@ -178,17 +178,17 @@ class Executor:
                 raise
             except ReadFailedError as error:
                 _log.log(level, "not ready, the venue does not answer, trying again until it does: %s", error)
-                level = logging.DEBUG  # once is enough; how long it lasts is shown by the trouble
+                level = logging.DEBUG  # logged once; the trouble shows how long it lasts
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
     def stop_taking(self) -> None:
-        """Takes no more calls and ends the streams of updates."""
+        """Accepts no more calls and ends the streams of updates."""
         self.readiness.ready = False
         self.changes.close()
 
     async def close(self) -> None:
-        """Lets what is in flight land, stops watching."""
+        """Waits for actions in flight, then stops the background tasks."""
         self.stop_taking()
         await self.batches.close(self._pace.close_grace_seconds)
         tasks = [*self._tasks, *self._watching.values()]
@@ -217,10 +217,10 @@ class Executor:
     async def _reach_venue(self) -> None:
         self.history_import.since_ms = await self.clock.measure(self.venue)
         await self._read_list(await self.venue.connect(self.symbols))
-        await self.reader.read(self.venue.balances)  # keys that are refused end the start before anything is recorded
+        await self.reader.read(self.venue.balances)  # refused keys end the startup before anything is recorded
 
     async def _read_list(self, missing: Mapping[str, str]) -> None:
-        """Notes which symbols the venue lists. Raises UnknownSymbolError where the config can only be wrong."""
+        """Records which symbols the venue lists. Raises UnknownSymbolError if the config can only be wrong."""
         traded = {symbol: await self.ledger.writer.run(traded_before, symbol) for symbol in missing}
         if len(missing) == len(self.symbols) and not any(traded.values()):
             raise UnknownSymbolError("; ".join(missing.values()))
@@ -242,13 +242,13 @@ class Executor:
         ]
 
     async def _keep_asking(self) -> None:
-        """Asks for something signed while the last request failed or was long ago, so that a change is seen soon."""
+        """Sends a signed read while the last request failed or was long ago, so that a change is seen soon."""
         while True:
             await asyncio.sleep(_PROBE_SECONDS)
             self.venue_health.look()
             self._order_limit.look()
             if self.venue_health.doubtful:
-                with contextlib.suppress(ReadFailedError), in_background():  # it is a trouble already
+                with contextlib.suppress(ReadFailedError), in_background():  # the trouble reports it already
                     await self.reader.read(self.venue.balances)
 
     def _begin_watching(self, symbol: str) -> None:
@@ -256,7 +256,7 @@ class Executor:
         self._watching[symbol] = asyncio.create_task(watch.listen_for_ever())
 
     async def _keep_list(self) -> None:
-        """Reads the venue's list of markets every so often, and soon where a symbol's standing is in doubt."""
+        """Reads the venue's list of markets periodically, and sooner while the status of a symbol is in doubt."""
         interval_ms = self._pace.markets_interval_ms or self.venue.markets_interval_ms
         pause_ms, since_ms = min(interval_ms, self._pace.listing_interval_ms), 0
         while True:
@@ -270,7 +270,7 @@ class Executor:
                 since_ms = 0
             except ReadFailedError as error:
                 _log.warning("the venue's markets could not be read: %s", error)
-            except Exception:  # noqa: BLE001  # a ledger that is away comes back
+            except Exception:  # noqa: BLE001  # the ledger comes back
                 _log.exception("the venue's markets could not be taken in")
 
     async def _look_at_list(self) -> None:
@@ -278,7 +278,7 @@ class Executor:
         missing = await self.reader.read(partial(self.venue.connect, self.symbols, anew=True))
         try:
             await self._read_list(missing)
-        except UnknownSymbolError as error:  # they were listed as this process began: no misspelt names
+        except UnknownSymbolError as error:  # listed when this process started, so not misspelt
             raise ReadFailedError(str(error)) from error
         for symbol in set(self.listing.refused) - before:
             self._watching.pop(symbol).cancel()
@@ -286,7 +286,7 @@ class Executor:
             self._begin_watching(symbol)
 
     async def _recover(self) -> None:
-        """What was SENDING when the process died is looked up, never sent again; UNKNOWN is looked for on."""
+        """Looks up actions that were SENDING at a crash, never sending them again, and resumes the resolver."""
         for symbol, action in await self.ledger.writer.run(requests.in_status, ActionStatus.UNKNOWN):
             self.resolver.watch(symbol, action)
         for symbol, action in await self.ledger.writer.run(requests.in_status, ActionStatus.SENDING):
@@ -302,7 +302,7 @@ class Executor:
                         more = await self.ledger.writer.run(pruning.prune, before_ms) > 0
                     with around("executor.prune_log"):
                         more |= await self.ledger.writer.run(pruning.prune_log, before_ms) > 0
-            except Exception:  # noqa: BLE001  # a ledger that is away comes back
+            except Exception:  # noqa: BLE001  # the ledger comes back
                 _log.exception("old requests and news could not be pruned")
             await asyncio.sleep(_HOUSE_SECONDS)
 

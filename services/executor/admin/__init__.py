@@ -1,1 +1,1 @@
-"""What the database commands of the executor work on."""
+"""Inventory of the executor's databases for the database commands."""

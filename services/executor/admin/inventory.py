@@ -1,4 +1,4 @@
-"""What the executor keeps and where, for `gridwright db`: read from the config, opened by nobody here."""
+"""Databases of the executor for `gridwright db`, from the config. Nothing is opened."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +15,7 @@ SERVICE = "executor"
 
 
 def holding(config: Table, environment: Mapping[str, str]) -> ServiceDatabases:
-    """The ledger. Raises ConfigError for a database that cannot be one."""
+    """Returns the ledger. Raises ConfigError for a database that cannot be one."""
     own = config.table(SERVICE)
     url = read_database(config, own, environment).url
     data_dir = Path(own.text("data_dir", DEFAULT_DATA_DIR))

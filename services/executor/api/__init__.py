@@ -1,1 +1,1 @@
-"""The Executor RPCs: decode, call the part that knows, encode."""
+"""RPCs of the executor: decode, call the part that is responsible, encode."""

@@ -1,4 +1,4 @@
-"""The ledger's records as the contract's messages."""
+"""Conversion of ledger records to protobuf messages."""
 
 from executor.ledger.checkpoints import Checkpoint
 from executor.ledger.operator_evidence import OperatorStatement, RecordedStatement, StatementKind
@@ -15,7 +15,7 @@ EVIDENCES = EnumMap(StatementKind, executor_pb2.Evidence, "EVIDENCE")
 
 
 def batch_to_proto(request: LedgerRequest) -> executor_pb2.Batch:
-    """A request with the answers it has so far."""
+    """Converts a request with the results that it has so far."""
     return executor_pb2.Batch(
         accepted_seq=request.accepted_seq,
         request_id=request.request_id,
@@ -29,7 +29,7 @@ def batch_to_proto(request: LedgerRequest) -> executor_pb2.Batch:
 
 
 def order_to_proto(story: OrderView) -> executor_pb2.LedgerOrder:
-    """An order of ours; its status is UNSPECIFIED before it is sent."""
+    """Converts an order of ours; its status is UNSPECIFIED before it is sent."""
     order = story.order
     status = models_pb2.ORDER_STATUS_UNSPECIFIED if order.status is None else ORDER_STATUSES.to_proto(order.status)
     return executor_pb2.LedgerOrder(
@@ -50,7 +50,7 @@ def order_to_proto(story: OrderView) -> executor_pb2.LedgerOrder:
 
 
 def ledger_to_proto(symbol: str, birth_id: str, view: LedgerView) -> executor_pb2.Ledger:
-    """A symbol's ledger at one moment; without a fence its numbers are 0."""
+    """Converts a consistent snapshot of a symbol's ledger; without a fence its numbers are 0."""
     fence = view.fence
     return executor_pb2.Ledger(
         symbol=symbol,
@@ -67,12 +67,12 @@ def ledger_to_proto(symbol: str, birth_id: str, view: LedgerView) -> executor_pb
 
 
 def checkpoint_to_proto(checkpoint: Checkpoint) -> models_pb2.State:
-    """The state that was acknowledged, as it came."""
+    """Converts the acknowledged state, unchanged."""
     return from_json(checkpoint.state, models_pb2.State(), "checkpoint")
 
 
 def statement_from_proto(request: executor_pb2.ResolveOrderRequest) -> OperatorStatement:
-    """An operator's word. Raises InvalidArgument for a missing or superfluous field."""
+    """Reads an operator statement. Raises InvalidArgument for a missing or superfluous field."""
     for field in ("request_id", "client_order_id", "who", "why"):
         if not getattr(request, field):
             raise InvalidArgument(f"{field} is empty: give it; what an operator says is kept with name and reason")
@@ -105,7 +105,7 @@ def _statement_to_proto(given: RecordedStatement) -> executor_pb2.OperatorWord:
 
 
 def venue_order_to_proto(order: VenueOrder, *, ours: bool) -> executor_pb2.VenueOrder:
-    """An order on the book."""
+    """Converts an order on the venue's book."""
     return executor_pb2.VenueOrder(
         client_order_id=order.client_order_id,
         exchange_order_id=order.exchange_order_id,

@@ -1,4 +1,4 @@
-"""The executor's door: decode, call the part that knows, encode."""
+"""gRPC servicer of the executor: decode, call the part that is responsible, encode."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
@@ -22,7 +22,7 @@ T = TypeVar("T")
 _PAGE = 100
 _LARGEST_PAGE = 1_000
 _MOST_ACTIONS = 1_000
-# Reasons of InvalidArgument. A MALFORMED request was never accepted and never can be, whatever the ledger is.
+# Reasons of InvalidArgument. A MALFORMED request was never accepted and never can be, in any state of the ledger.
 MALFORMED, UNKNOWN_SYMBOL = "MALFORMED", "UNKNOWN_SYMBOL"
 _Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -34,10 +34,10 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         self._executor = executor
         self._run = executor.ledger.writer.run
 
-    async def BatchExecute(  # noqa: N802  # the contract's name
+    async def BatchExecute(  # noqa: N802  # the proto's name
         self, request: executor_pb2.BatchExecuteRequest, context: _Context
     ) -> AsyncIterator[models_pb2.ActionResult]:
-        """Carries a batch out, or tells again what came of it."""
+        """Executes a batch, or replays the results of a known one."""
         del context
         self._executor.readiness.check_may_act()
         try:
@@ -54,7 +54,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
     async def Fence(  # noqa: N802
         self, request: executor_pb2.FenceRequest, context: _Context
     ) -> executor_pb2.FenceResponse:
-        """Raises the fence and waits until nothing of an older epoch is being sent."""
+        """Raises the fence and waits until no action of an older epoch is being sent."""
         del context
         symbol = self._symbol(request.symbol)
         self._executor.readiness.check_ready()
@@ -84,7 +84,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
     async def GetLedger(  # noqa: N802
         self, request: executor_pb2.GetLedgerRequest, context: _Context
     ) -> executor_pb2.Ledger:
-        """What the ledger is, and its orders that have not ended."""
+        """Returns a snapshot of the ledger: identity, fence and live orders."""
         del context
         symbol = self._symbol(request.symbol)
         self._executor.readiness.check_ready()
@@ -95,7 +95,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
     async def Adopt(  # noqa: N802
         self, request: executor_pb2.AdoptRequest, context: _Context
     ) -> executor_pb2.AdoptResponse:
-        """Takes over from the venue what the ledger has lost."""
+        """Imports the symbol's orders and trades from the venue after a loss of the ledger."""
         del context
         symbol = self._symbol(request.symbol)
         if not request.prefix:
@@ -117,7 +117,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
     async def ListRequests(  # noqa: N802
         self, request: executor_pb2.ListRequestsRequest, context: _Context
     ) -> executor_pb2.ListRequestsResponse:
-        """Accepted requests in order."""
+        """Lists accepted requests in order."""
         del context
         symbol = self._symbol(request.symbol)
         self._executor.readiness.check_ready()
@@ -128,7 +128,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
     async def GetBatch(  # noqa: N802
         self, request: executor_pb2.GetBatchRequest, context: _Context
     ) -> executor_pb2.Batch:
-        """One request as the ledger knows it."""
+        """Returns one request with its results."""
         del context
         self._executor.readiness.check_ready()
         found = await self._run(requests.find, request.request_id)
@@ -139,7 +139,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
     async def StreamOrderUpdates(  # noqa: N802
         self, request: executor_pb2.StreamOrderUpdatesRequest, context: _Context
     ) -> AsyncIterator[models_pb2.OrderUpdate]:
-        """The log after an offset, then what is appended."""
+        """Streams the log after an offset, then each new entry."""
         del context
         symbol, offset = self._symbol(request.symbol), request.after_offset
         self._executor.readiness.check_ready()
@@ -164,7 +164,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
     async def AckUpdates(  # noqa: N802
         self, request: executor_pb2.AckUpdatesRequest, context: _Context
     ) -> executor_pb2.AckUpdatesResponse:
-        """Keeps the state that has applied the log so far."""
+        """Records a state that has applied the log up to its offset."""
         del context
         symbol = self._symbol(request.symbol)
         state = convert_state.state_from_proto(request.state)
@@ -181,7 +181,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
     async def GetOrder(  # noqa: N802
         self, request: executor_pb2.GetOrderRequest, context: _Context
     ) -> executor_pb2.LedgerOrder:
-        """One order of ours as the ledger knows it."""
+        """Returns one order of ours from the ledger."""
         del context
         self._executor.readiness.check_ready()
         return await self._told(request.client_order_id)
@@ -189,7 +189,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
     async def ResolveOrder(  # noqa: N802
         self, request: executor_pb2.ResolveOrderRequest, context: _Context
     ) -> executor_pb2.LedgerOrder:
-        """An operator's word on an order that is UNKNOWN."""
+        """Accepts an operator statement on an UNKNOWN order."""
         del context
         word = messages.statement_from_proto(request)
         self._symbol(word.symbol)
@@ -200,7 +200,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
     async def ListOpenOrders(  # noqa: N802
         self, request: executor_pb2.ListOpenOrdersRequest, context: _Context
     ) -> executor_pb2.ListOpenOrdersResponse:
-        """What rests on the venue now, and what is in flight."""
+        """Lists the orders that rest on the venue now, and those in flight."""
         del context
         symbol = self._symbol(request.symbol)
         self._executor.readiness.check_ready()
@@ -218,7 +218,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
     async def GetBalances(  # noqa: N802
         self, request: executor_pb2.GetBalancesRequest, context: _Context
     ) -> executor_pb2.GetBalancesResponse:
-        """The account's assets that are not zero."""
+        """Lists the account's assets that are not zero."""
         del request, context
         self._executor.readiness.check_ready()
         found = await self._ask(self._executor.venue.balances)
@@ -232,7 +232,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
     async def ListFills(  # noqa: N802
         self, request: executor_pb2.ListFillsRequest, context: _Context
     ) -> executor_pb2.ListFillsResponse:
-        """Recorded fills by offset."""
+        """Lists recorded fills by offset."""
         del context
         symbol = self._symbol(request.symbol)
         self._executor.readiness.check_ready()
@@ -243,18 +243,18 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
     async def GetMarketRules(  # noqa: N802
         self, request: executor_pb2.GetMarketRulesRequest, context: _Context
     ) -> models_pb2.MarketRules:
-        """The venue's rules for a symbol."""
+        """Returns the venue's rules for a symbol."""
         del context
         symbol = self._symbol(request.symbol)
         self._executor.readiness.check_ready()
         self._executor.listing.check(symbol)
-        self._executor.venue.doubt_fees(symbol)  # asked for at starts: a grid may have been refused for those of before
+        self._executor.venue.doubt_fees(symbol)  # called at startups: a grid may have been refused for the old fees
         return convert_orders.rules_to_proto(await self._ask(lambda: self._executor.venue.market_rules(symbol)))
 
     async def GetConditions(  # noqa: N802
         self, request: executor_pb2.GetConditionsRequest, context: _Context
     ) -> executor_pb2.Conditions:
-        """What the venue sets for a symbol at present."""
+        """Returns the current conditions of a symbol at the venue."""
         del context
         symbol = self._symbol(request.symbol)
         self._executor.readiness.check_ready()
@@ -273,7 +273,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
     async def ListTroubles(  # noqa: N802
         self, request: models_pb2.ListTroublesRequest, context: _Context
     ) -> models_pb2.ListTroublesResponse:
-        """What the venue withholds at present."""
+        """Lists the current troubles."""
         del request, context
         return self._executor.troubles.to_proto()
 
@@ -300,7 +300,10 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         )
 
     def _known_by_now(self, symbol: str) -> None:
-        """What the ledger tells of a symbol is told once it is caught up, and where the venue lists it no more."""
+        """Raises until the symbol's log is caught up.
+
+        A symbol that is no longer listed passes: its ledger can be read.
+        """
         if symbol not in self._executor.listing.refused:
             self._executor.listing.check(symbol)
 
@@ -312,7 +315,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
         return symbol
 
     async def _open_orders(self, symbol: str) -> list[VenueOrder]:
-        """Of a moment after the call has come. Raises Unavailable."""
+        """Reads the open orders, no older than the call. Raises Unavailable."""
         try:
             return await self._executor.books.of(symbol)
         except ReadFailedError as error:

@@ -1,4 +1,5 @@
-"""The ledger: what the executor remembers, written before the wire. SQLite or Postgres, one text for both.
+"""The ledger: requests, actions, orders and fills, written before the network is used.
 
-Functions here take a connection inside a transaction of the `writer` and leave time, network and waiting to others.
+It runs on SQLite or Postgres with the same code. Functions here take a connection inside a transaction of the `writer`.
+They take times as arguments, never use the network and never wait.
 """

@@ -1,4 +1,4 @@
-"""Accepting a request: recorded once with all its actions as INTENT before anything is sent, replayed ever after."""
+"""Acceptance of requests: recorded once, with all actions as INTENT, before anything is sent."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,15 +14,15 @@ from gridcore.model.actions import Action, CancelOrder, Outcome, PlaceOrder
 from gridcore.model.money import canonical
 from gridrpc.errors import AlreadyExists, FailedPrecondition, InvalidArgument
 
-INTENT_ORDER = "INTENT"  # an order's status before it is sent, besides those of OrderStatus
+INTENT_ORDER = "INTENT"  # status of an order before it is sent, besides those of OrderStatus
 
 
 def accept(connection: sa.Connection, request: NewRequest, now_ms: int) -> LedgerRequest:
-    """The request as recorded; a known id is told again, a new one is recorded before anything is sent.
+    """Records the request, or returns the recorded one if the id is known. Nothing has been sent when it returns.
 
-    Under a fence above its epoch a new request is recorded as all NOT_SENT. Raises AlreadyExists where the id stands
-    for other contents, InvalidArgument where a place's name is taken or a cancel's order is not ours, and
-    FailedPrecondition where the id lies below the retention floor.
+    If the fence is above its epoch, a new request is recorded with all actions NOT_SENT. Raises AlreadyExists if the id
+    was used for other contents, InvalidArgument if a client order id is taken or a cancelled order is not ours, and
+    FailedPrecondition if the id is below the retention floor.
     """
     stored = find(connection, request.request_id)
     if stored is not None:
@@ -78,7 +78,7 @@ def _refuse_reused_names(connection: sa.Connection, request: NewRequest) -> None
 
 
 def _refuse_foreign_cancels(connection: sa.Connection, request: NewRequest, prefix: str) -> None:
-    """Only our own orders are touched: the ledger's, and after its loss those that bear the prefix."""
+    """Refuses cancels of foreign orders. Ours are in the ledger or, after its loss, have the prefix."""
     for number, action in enumerate(request.actions):
         if not isinstance(action, CancelOrder):
             continue
@@ -117,7 +117,7 @@ def _insert(connection: sa.Connection, request: NewRequest, now_ms: int) -> None
 
 
 def _by_our_clock(action: Action, offset_ms: int) -> Action:
-    """The action as it is kept: what is recovered hours later is judged by the time that it was told once."""
+    """Converts `not_after_ms` to our clock once, so that a recovery hours later compares it with the same clock."""
     return replace(action, not_after_ms=action.not_after_ms + offset_ms) if isinstance(action, PlaceOrder) else action
 
 

@@ -1,32 +1,32 @@
-"""The life of an action in the ledger: a table of what may happen in each status. A missing key is an error."""
+"""State machine of an action in the ledger: a table of the events allowed in each status. A missing key is an error."""
 
 from enum import Enum
 
 
 class ActionStatus(Enum):
-    """How far an action has come."""
+    """Status of an action."""
 
     INTENT = "INTENT"  # accepted, nothing was sent
-    SENDING = "SENDING"  # in flight, or was when the process died
-    UNKNOWN = "UNKNOWN"  # answered UNKNOWN; the resolver looks on
-    DONE = "DONE"  # answered, nothing left to find out
+    SENDING = "SENDING"  # in flight, or was at the crash
+    UNKNOWN = "UNKNOWN"  # the result is UNKNOWN; the resolver continues to look it up
+    DONE = "DONE"  # the result is final
 
 
 class ActionEvent(Enum):
-    """What can happen to an action."""
+    """Event of an action."""
 
-    SEND = "SEND"  # committed before the wire is touched
+    SEND = "SEND"  # committed before the request is sent
     WITHDRAW = "WITHDRAW"  # fenced or expired before it was sent
     ANSWER = "ANSWER"  # the outcome is known
-    DOUBT = "DOUBT"  # it is not, and the caller is told so
-    RESOLVE = "RESOLVE"  # evidence came after the answer UNKNOWN
+    DOUBT = "DOUBT"  # the outcome is not known; the caller gets UNKNOWN
+    RESOLVE = "RESOLVE"  # evidence came after the result UNKNOWN
 
 
 TRANSITIONS: dict[ActionStatus, dict[ActionEvent, ActionStatus]] = {
     ActionStatus.INTENT: {
         ActionEvent.SEND: ActionStatus.SENDING,
         ActionEvent.WITHDRAW: ActionStatus.DONE,
-        ActionEvent.ANSWER: ActionStatus.DONE,  # a cancel of an order that the ledger saw end: answered unsent
+        ActionEvent.ANSWER: ActionStatus.DONE,  # a cancel of an order that has ended in the ledger: not sent
     },
     ActionStatus.SENDING: {
         ActionEvent.ANSWER: ActionStatus.DONE,
@@ -40,11 +40,11 @@ TRANSITIONS: dict[ActionStatus, dict[ActionEvent, ActionStatus]] = {
 
 
 class ImpossibleActionError(Exception):
-    """An event that the table does not have: two workers on one action, or a ledger changed by another hand."""
+    """The table does not allow the event: two workers on one action, or a ledger changed by another program."""
 
 
 def advance(status: ActionStatus, event: ActionEvent) -> ActionStatus:
-    """The status after the event. Raises ImpossibleActionError where the table has none."""
+    """Returns the status after the event. Raises ImpossibleActionError if the table does not allow it."""
     try:
         return TRANSITIONS[status][event]
     except KeyError:

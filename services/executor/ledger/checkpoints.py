@@ -1,6 +1,7 @@
-"""The checkpoint of a symbol's update log: the newest state that its orchestrator says has applied the log so far.
+"""Checkpoint of a symbol's update log: the newest state that its orchestrator reports as having applied the log.
 
-What lies before it is not needed for a rebuild any more and may be pruned; the log's floor tells how far it was.
+A rebuild begins with the checkpoint. Earlier log entries are no longer needed and may be pruned; the log's floor
+records up to which offset they were.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,10 @@ from gridrpc.errors import FailedPrecondition, OutOfRange
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """`state` is the JSON of one that has applied the log up to `offset`; what is up to `floor_offset` was pruned."""
+    """`state` is the JSON of a state that has applied the log up to `offset`.
+
+    Entries up to `floor_offset` were pruned.
+    """
 
     symbol: str
     offset: int
@@ -28,16 +32,16 @@ class Checkpoint:
 
 
 def read(connection: sa.Connection, symbol: str) -> Checkpoint | None:
-    """The symbol's checkpoint, None before the first."""
+    """Returns the symbol's checkpoint, None before the first."""
     row = connection.execute(sa.select(checkpoints).where(checkpoints.c.symbol == symbol)).first()
     return None if row is None else Checkpoint(**row._mapping)  # noqa: SLF001  # SQLAlchemy's public name for it
 
 
 def acknowledge(connection: sa.Connection, symbol: str, epoch: int, state: State, now_ms: int) -> Checkpoint:
-    """Keeps the state as the checkpoint of its offset, unless a later one is kept; returns the one that is kept then.
+    """Records the state as the checkpoint unless a later one is recorded. Returns the checkpoint that is valid then.
 
-    Raises FailedPrecondition for an epoch below the fence or for a state that the ledger does not belong to, OutOfRange
-    for one that has applied more than the log has.
+    Raises FailedPrecondition for an epoch below the fence or a state that does not belong to this ledger, OutOfRange
+    for a state that has applied more than the log has.
     """
     _refuse_stranger(connection, symbol, epoch, state)
     end = updates.end_offset(connection, symbol)

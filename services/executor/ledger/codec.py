@@ -1,4 +1,4 @@
-"""Core values as the JSON that the ledger keeps: text only, keys sorted, so that equal values are equal texts."""
+"""JSON encoding of core values for the ledger: text values and sorted keys, so that equal values give equal texts."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from gridcore.model.orders import OrderStatus, OrderType, Role, Side
 
 
 def write_action(action: Action) -> str:
-    """The action as one line of JSON."""
+    """Returns the action as one line of JSON."""
     match action:
         case PlaceOrder():
             return _json(
@@ -42,7 +42,7 @@ def write_action(action: Action) -> str:
 
 
 def read_action(text: str) -> Action:
-    """The action that `write_action` wrote."""
+    """Returns the action that `write_action` wrote."""
     values: dict[str, Any] = json.loads(text)
     if values["kind"] == "cancel":
         return CancelOrder(values["client_order_id"], values["exchange_order_id"], values["slot"])
@@ -59,7 +59,7 @@ def read_action(text: str) -> Action:
 
 
 def write_result(result: ActionResult) -> str:
-    """The answer as one line of JSON."""
+    """Returns the result as one line of JSON."""
     return _json(
         {
             "index": result.index,
@@ -74,14 +74,14 @@ def write_result(result: ActionResult) -> str:
 
 
 def read_result(text: str) -> ActionResult:
-    """The answer that `write_result` wrote."""
+    """Returns the result that `write_result` wrote."""
     values: dict[str, Any] = json.loads(text)
     values["outcome"] = Outcome(values["outcome"])
     return ActionResult(**values)
 
 
 def write_news(news: Fill | OrderStatus) -> str:
-    """A fill or a status as one line of JSON."""
+    """Returns a fill or a status as one line of JSON."""
     match news:
         case Fill():
             return _json(
@@ -101,7 +101,7 @@ def write_news(news: Fill | OrderStatus) -> str:
 
 
 def read_news(text: str) -> Fill | OrderStatus:
-    """The fill or status that `write_news` wrote."""
+    """Returns the fill or status that `write_news` wrote."""
     values: dict[str, Any] = json.loads(text)
     if "status" in values:
         return OrderStatus(values["status"])
@@ -116,13 +116,13 @@ def read_news(text: str) -> Fill | OrderStatus:
 
 
 def digest(symbol: str, actions: Sequence[Action]) -> str:
-    """What makes two requests the same: symbol and actions, without the epoch (a takeover repeats under its own)."""
+    """Hashes symbol and actions. The epoch is left out: a takeover repeats a request under its own epoch."""
     text = "\n".join([symbol, *(write_action(action) for action in actions)])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def difference(stored: Sequence[Action], sent: Sequence[Action]) -> str:
-    """Where two lists of actions first differ, in words."""
+    """Describes where two lists of actions first differ."""
     if len(stored) != len(sent):
         return f"it had {len(stored)} actions, this has {len(sent)}"
     for number, (old, new) in enumerate(zip(stored, sent, strict=True)):

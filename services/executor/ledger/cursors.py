@@ -1,17 +1,17 @@
-"""How far the poll has read each symbol's trades; what lies before a cursor is in the log or is foreign."""
+"""Cursors of the polls: how far each symbol's trades were read. Trades before the cursor are in the log or foreign."""
 
 import sqlalchemy as sa
 
 from executor.ledger.schema import cursors, meta
 from executor.venue.port import TradeCursor
 
-# The ledger's birth is told by our clock and trades by the venue's, which may be behind it. What the slack brings in
-# besides is foreign, and is looked up once.
+# The ledger's birth time comes from our clock and trade times from the venue's, which may be behind. The slack covers
+# that. Trades that it brings in additionally are foreign and are looked up once.
 _CLOCK_SLACK_MS = 60_000
 
 
 def read(connection: sa.Connection, symbol: str) -> TradeCursor:
-    """Where to read on; at first, from a little before the ledger's birth."""
+    """Returns the cursor; before the first read, a time slightly before the ledger's birth."""
     row = connection.execute(sa.select(cursors).where(cursors.c.symbol == symbol)).first()
     if row is not None:
         return TradeCursor(row.after_id, row.since_ms)
@@ -20,7 +20,7 @@ def read(connection: sa.Connection, symbol: str) -> TradeCursor:
 
 
 def advance(connection: sa.Connection, symbol: str, cursor: TradeCursor) -> None:
-    """Reads on from here the next time."""
+    """Stores the cursor for the next read."""
     values = {"after_id": cursor.after_id, "since_ms": cursor.since_ms}
     changed = connection.execute(sa.update(cursors).where(cursors.c.symbol == symbol).values(values)).rowcount
     if changed == 0:

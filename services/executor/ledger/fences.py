@@ -1,4 +1,4 @@
-"""The fence of a symbol: the lowest epoch that may still send, with what the ledger remembers of its caller."""
+"""Fences: per symbol the lowest epoch that may still send, and what the ledger stores about its caller."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from gridrpc.errors import FailedPrecondition
 
 @dataclass(frozen=True, slots=True)
 class FenceRecord:
-    """What stands for a symbol. `prefix` is what the bot's client order ids begin with."""
+    """Fence of a symbol. `prefix` is the beginning of the bot's client order ids."""
 
     symbol: str
     epoch: int
@@ -21,19 +21,19 @@ class FenceRecord:
     floor_seq: int
 
     def prunes(self, request_id: str) -> bool:
-        """Whether a request of this name may have been pruned, so that not knowing it proves nothing."""
+        """Returns whether a request of this id may have been pruned, so that its absence proves nothing."""
         number = _number(request_id)
         return number is not None and number <= (self.floor_epoch, self.floor_seq)
 
 
 def read(connection: sa.Connection, symbol: str) -> FenceRecord | None:
-    """The symbol's fence, None before the first."""
+    """Returns the symbol's fence, None before the first."""
     row = connection.execute(sa.select(fences).where(fences.c.symbol == symbol)).first()
     return None if row is None else FenceRecord(**row._mapping)  # noqa: SLF001  # SQLAlchemy's public name for it
 
 
 def prefixes(connection: sa.Connection) -> dict[str, str]:
-    """The client order id prefix of each fenced symbol."""
+    """Returns the client order id prefix of each fenced symbol."""
     rows = connection.execute(sa.select(fences.c.symbol, fences.c.prefix).where(fences.c.prefix != ""))
     return {row.symbol: row.prefix for row in rows}
 
@@ -48,11 +48,12 @@ def raise_to(
     *,
     rebuild: bool = False,
 ) -> FenceRecord:
-    """Raises the fence and ends every unsent action of an older epoch NOT_SENT.
+    """Raises the fence and ends every unsent action of an older epoch as NOT_SENT.
 
-    The first state_birth_id that is told stays, and for another state nothing is raised: its orchestrator reads in the
-    answer that it must not act, and the rightful one goes on. For a rebuild it is raised all the same, and the ledger
-    forgets its state; the next that is told stays. Raises FailedPrecondition where the fence is already higher.
+    The first state_birth_id that is given is kept. A call for another state changes nothing and returns the existing
+    fence, so that the wrong orchestrator sees that it must not act, and the right one continues. With `rebuild` the
+    fence is raised in any case and the state_birth_id is cleared; the next one that is given is kept. Raises
+    FailedPrecondition if the fence is already higher.
     """
     if rebuild:
         state_birth_id = ""
@@ -96,7 +97,7 @@ def raise_to(
 
 
 def lift_floor(connection: sa.Connection, symbol: str, request_id: str) -> None:
-    """Remembers that a request of this name is forgotten: unknown ones up to it are refused from now on."""
+    """Records that requests up to this id are pruned: unknown ones up to it are refused from now on."""
     number, record = _number(request_id), read(connection, symbol)
     if number is None or record is None or number <= (record.floor_epoch, record.floor_seq):
         return
@@ -106,7 +107,7 @@ def lift_floor(connection: sa.Connection, symbol: str, request_id: str) -> None:
 
 
 def _number(request_id: str) -> tuple[int, int] | None:
-    """Epoch and seq of a request named <bot>/<symbol>/<epoch>/<seq>, None for any other name."""
+    """Returns epoch and seq of a request id <bot>/<symbol>/<epoch>/<seq>, None for any other form."""
     parts = request_id.rsplit("/", 2)
     if len(parts) != 3 or not (parts[1].isdecimal() and parts[2].isdecimal()):
         return None

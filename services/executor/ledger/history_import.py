@@ -1,7 +1,7 @@
-"""Writing what the venue tells into a ledger that was lost or is from a backup: orders, their trades, their ends.
+"""Import of orders and trades from the venue into a ledger that was lost or restored from a backup.
 
-The log gets the trades in the venue's order and each order's end right after its last trade, so that of the orders of
-one slot each has ended before the next one fills.
+Trades are logged in the venue's order, and each order's end right after its last trade. So each order of a slot has
+ended in the log before the next one fills.
 """
 
 from collections import Counter
@@ -22,10 +22,10 @@ from gridcore.model.orders import OrderStatus, Role
 def adopt(
     connection: sa.Connection, seen: Sequence[VenueOrder], trades: Sequence[VenueTrade], now_ms: int
 ) -> tuple[int, int]:
-    """Takes over our orders and their trades, oldest first; how many of each the ledger did not know.
+    """Imports our orders and their trades, oldest first. Returns how many of each were new.
 
-    Orders that ended without a trade leave nothing to know, nor do those that the ledger has pruned. An order has its
-    end in the log only once all of its trades are there: what lacks one stays open here, and the poll finds out.
+    Orders that ended without a trade are skipped, and so are those that the ledger has pruned. The end of an order is
+    logged only once all of its trades are: an order that lacks one stays open here, and the poll resolves it.
     """
     forgotten = _forgotten(connection, seen, trades)
     by_id = {
@@ -48,7 +48,7 @@ def adopt(
 
 
 def _forgotten(connection: sa.Connection, seen: Sequence[VenueOrder], trades: Sequence[VenueTrade]) -> set[str]:
-    """Exchange ids of orders that have ended and are not the ledger's any more, while all of their trades are."""
+    """Returns the exchange ids of ended orders that the ledger has pruned: all of their trades are logged."""
     ended = [order for order in seen if order.status.ended]
     unknown = [order for order in ended if orders.by_client_id(connection, order.client_order_id) is None]
     shown = Counter(trade.exchange_order_id for trade in trades)
@@ -61,7 +61,7 @@ def _forgotten(connection: sa.Connection, seen: Sequence[VenueOrder], trades: Se
 
 
 def _take(connection: sa.Connection, seen: VenueOrder, now_ms: int) -> bool:
-    """Makes the ledger know the order as open. One that a backup has as an intent was sent since."""
+    """Records the order as open. An order that a backup has as INTENT was sent after the backup."""
     known = orders.by_client_id(connection, seen.client_order_id)
     if known is None:
         _insert(connection, seen)
@@ -96,7 +96,7 @@ def _insert(connection: sa.Connection, seen: VenueOrder) -> None:
             quantity=canonical(seen.quantity),
             executed="0",
             status=OrderStatus.OPEN.value,
-            request_id="",  # it went with the ledger that had it
+            request_id="",  # lost with the old ledger
             ended_ms=0,
         )
     )

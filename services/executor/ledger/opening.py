@@ -1,4 +1,4 @@
-"""Opening a ledger, on SQLite or Postgres: lease, tables, birth. One executor per account's ledger (P7)."""
+"""Opens a ledger on SQLite or Postgres: lease, tables, birth record. One executor per account's ledger (P7)."""
 
 import contextlib
 import fcntl
@@ -26,25 +26,25 @@ _LEASE_SENTENCE = "another executor holds this account's ledger: stop it first, 
 
 
 class Guard(Protocol):
-    """The database as health sees it."""
+    """Availability of the database, for the health service."""
 
     @property
     def away(self) -> str:
-        """Why it cannot be used; empty while it can."""
+        """Why the database cannot be used; empty while it can."""
         ...
 
     def ping(self) -> None:
-        """Looks whether it is there. Raises LeaseTakenError where another executor has taken it."""
+        """Checks the connection. Raises LeaseTakenError if another executor has taken the ledger."""
         ...
 
     def stop_waiting(self) -> None:
-        """From now on nothing waits for a database that is away."""
+        """Makes waits for an unreachable database fail from now on."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """An open ledger: `writer` runs what the modules beside this one do. `birth_id` tells it from any other."""
+    """An open ledger. `writer` runs the functions of the sibling modules; `birth_id` identifies this ledger."""
 
     writer: Writer
     birth_id: str
@@ -53,27 +53,27 @@ class Ledger:
 
 
 def sqlite_url(data_dir: Path) -> str:
-    """The ledger's file in a data folder, which is made where it is missing."""
+    """Returns the URL of the ledger file in a data folder. Creates the folder."""
     data_dir.mkdir(parents=True, exist_ok=True)
     return sa.URL.create("sqlite", database=str(ledger_file(data_dir))).render_as_string()
 
 
 def ledger_file(data_dir: Path) -> Path:
-    """Where the ledger is without a database."""
+    """Returns the path of a SQLite ledger."""
     return data_dir / "ledger.sqlite"
 
 
 def lock_file(path: Path) -> Path:
-    """What guards a ledger's file."""
+    """Returns the path of the lock file of a ledger file."""
     return Path(f"{path}.lock")
 
 
 @contextlib.contextmanager
 def open_ledger(url: str, now_ms: int) -> Iterator[Ledger]:
-    """Takes the lease, makes the tables in an empty database and the birth record in an empty ledger.
+    """Takes the lease, creates the tables in an empty database and the birth record in an empty ledger.
 
-    Raises LeaseTakenError where another executor holds it, SchemaError where its tables are of another version,
-    DamagedError where it is a file that cannot be read.
+    Raises LeaseTakenError if another executor holds the ledger, SchemaError if its tables have another version,
+    DamagedError for a file that cannot be read.
     """
     where = sa.make_url(url)
     opened = _open_file(where) if where.drivername == "sqlite" else _open_database(where)
@@ -135,7 +135,7 @@ def _prepare(transactions: Transactions, where: str) -> None:
 
 
 def _on_sqlite_connect(connection: SqliteConnection, _record: object) -> None:
-    connection.isolation_level = None  # SQLAlchemy begins, not the driver, or savepoints would not hold
+    connection.isolation_level = None  # SQLAlchemy begins transactions, not the driver: savepoints need it
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", f"busy_timeout = {BUSY_MS}"):
         connection.execute(f"PRAGMA {pragma}")
 
@@ -155,7 +155,7 @@ def _birth(connection: sa.Connection, holder: str, now_ms: int) -> tuple[str, in
 
 
 def _refuse_if_taken(connection: PsycopgConnection[Any], holder: str) -> None:
-    """What this process remembers of the ledger holds only while nobody else has written it."""
+    """Checks that nobody else has written the ledger: this process caches parts of it."""
     row = connection.execute("SELECT holder FROM meta").fetchone()
     if row is None or row[0] != holder:
         raise LeaseTakenError("another executor has had this account's ledger since: stop one of them")

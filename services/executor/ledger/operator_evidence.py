@@ -1,6 +1,7 @@
-"""Operators' words on orders that were UNKNOWN: who said what, why and when, in one transaction with its effect.
+"""Operator statements on UNKNOWN orders: who, what, why and when, recorded in one transaction with their effect.
 
-Whether a word may be believed is `last_resort`'s to find out before; what may have changed meanwhile is checked here.
+`operator_resolution` verifies the statement against the venue first. This module re-checks the preconditions inside the
+transaction.
 """
 
 from dataclasses import asdict, dataclass
@@ -19,16 +20,16 @@ from gridrpc.errors import AlreadyExists, FailedPrecondition, InvalidArgument, N
 
 
 class StatementKind(Enum):
-    """What an operator says of an order that is UNKNOWN, or open and not shown."""
+    """What an operator states about an order that is UNKNOWN, or open and not shown."""
 
-    PLACED = "PLACED"  # the venue has it, under the named id
+    PLACED = "PLACED"  # the venue has it, under the given id
     NEVER_PLACED = "NEVER_PLACED"  # it never reached the book and never will
-    GONE = "GONE"  # it was open and the venue shows it nowhere any more: it has ended
+    GONE = "GONE"  # it was open and the venue no longer shows it: it has ended
 
 
 @dataclass(frozen=True, slots=True)
 class OperatorStatement:
-    """An operator's word. `exchange_order_id` comes with PLACED alone; `request_id` makes it one however often said."""
+    """Statement of an operator. `exchange_order_id` is set only with PLACED; `request_id` makes repeats idempotent."""
 
     request_id: str
     symbol: str
@@ -41,26 +42,26 @@ class OperatorStatement:
 
 @dataclass(frozen=True, slots=True)
 class RecordedStatement:
-    """A word that was taken, and when, in local Unix time."""
+    """A statement that was accepted, and when, in local Unix time (ms)."""
 
     word: OperatorStatement
     recorded_ms: int
 
 
 def find(connection: sa.Connection, request_id: str) -> RecordedStatement | None:
-    """The word that was given under this id, None where there is none."""
+    """Returns the statement with this request id, None if there is none."""
     row = connection.execute(sa.select(words).where(words.c.request_id == request_id)).first()
     return None if row is None else _given(row)
 
 
 def of_order(connection: sa.Connection, client_order_id: str) -> RecordedStatement | None:
-    """The word that resolved an order, None where none did."""
+    """Returns the statement that resolved an order, None if none did."""
     row = connection.execute(sa.select(words).where(words.c.client_order_id == client_order_id)).first()
     return None if row is None else _given(row)
 
 
 def said_before(connection: sa.Connection, word: OperatorStatement) -> bool:
-    """Whether this very word was taken already. Raises AlreadyExists where its id stands for another one."""
+    """Returns whether this statement was accepted before. Raises AlreadyExists if its id was used for another one."""
     given = find(connection, word.request_id)
     if given is None:
         return False
@@ -76,7 +77,7 @@ def said_before(connection: sa.Connection, word: OperatorStatement) -> bool:
 
 
 def doubted(connection: sa.Connection, word: OperatorStatement) -> LedgerAction:
-    """The place that the word is about, if its outcome is in doubt and the venue has not shown its order yet.
+    """Returns the place action of the statement, if its outcome is in doubt and the venue has not shown its order yet.
 
     Raises NotFound, InvalidArgument for an order of another symbol, FailedPrecondition with the order's status.
     """
@@ -98,7 +99,7 @@ def doubted(connection: sa.Connection, word: OperatorStatement) -> LedgerAction:
 
 
 def open_one(connection: sa.Connection, word: OperatorStatement) -> OrderRecord:
-    """The order that the word is about, if it is open as far as the ledger knows.
+    """Returns the order of the statement, if it is open in the ledger.
 
     Raises NotFound, InvalidArgument for an order of another symbol, FailedPrecondition with the order's status.
     """
@@ -119,9 +120,9 @@ def open_one(connection: sa.Connection, word: OperatorStatement) -> OrderRecord:
 
 
 def give(connection: sa.Connection, word: OperatorStatement, now_ms: int) -> None:
-    """Takes the word, once: PLACED lets the order be known by its id, NEVER_PLACED ends it.
+    """Records the statement once. PLACED stores the order's exchange id, NEVER_PLACED and GONE end the order.
 
-    Raises as `said_before` and `doubted`: another operator, or evidence, may have come first.
+    Raises the errors of `said_before`, `doubted` and `open_one`: another operator, or evidence, may have come first.
     """
     if said_before(connection, word):
         return

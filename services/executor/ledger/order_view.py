@@ -1,6 +1,6 @@
-"""An order of ours with what the ledger knows besides: when it was sent, and the operator's word that resolved it.
+"""Read model of orders: their send time and the operator statement that resolved them.
 
-Of all of a symbol's orders the ledger's view is made, which a state is held against.
+The ledger view of a symbol has all of its live orders; a state is compared with it.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from gridcore.model.orders import OrderStatus
 
 @dataclass(frozen=True, slots=True)
 class OrderView:
-    """`sent_ms` is the venue's time that was signed, 0 before."""
+    """`sent_ms` is the signed venue time (ms), 0 before sending."""
 
     order: OrderRecord
     sent_ms: int
@@ -26,9 +26,10 @@ class OrderView:
 
 @dataclass(frozen=True, slots=True)
 class LedgerView:
-    """A symbol's ledger at one moment. `fence` is None before the first; `live` are orders without a recorded end.
+    """Consistent snapshot of a symbol's ledger.
 
-    `checkpoint` is None until an orchestrator has acknowledged the log.
+    `fence` is None before the first; `live` are the orders without a recorded end. `checkpoint` is None until an
+    orchestrator has acknowledged the log.
     """
 
     fence: FenceRecord | None
@@ -38,7 +39,7 @@ class LedgerView:
 
 
 def view(connection: sa.Connection, symbol: str) -> LedgerView:
-    """What a state of this symbol has to agree with. Orders that were never sent are no part of it."""
+    """Returns what a state of this symbol has to agree with. Orders that were never sent are not part of it."""
     doubted = [order for order in orders.in_flight(connection, symbol) if order.status is OrderStatus.UNKNOWN]
     live = [_view_of(connection, order) for order in [*orders.on_venue(connection, symbol), *doubted]]
     return LedgerView(
@@ -50,19 +51,19 @@ def view(connection: sa.Connection, symbol: str) -> LedgerView:
 
 
 def find(connection: sa.Connection, client_order_id: str) -> OrderView | None:
-    """The story of an order, None where it is not the ledger's."""
+    """Returns an order with its details, None if it is not in the ledger."""
     order = orders.by_client_id(connection, client_order_id)
     return None if order is None else _view_of(connection, order)
 
 
 def in_flight(connection: sa.Connection, symbol: str) -> list[OrderView]:
-    """Those of the orders that are intents, being sent, or UNKNOWN."""
+    """Returns the orders that are intents, being sent, or UNKNOWN."""
     return [_view_of(connection, order) for order in orders.in_flight(connection, symbol)]
 
 
 def _view_of(connection: sa.Connection, order: OrderRecord) -> OrderView:
     word = operator_evidence.of_order(connection, order.client_order_id)
-    if not order.request_id:  # adopted: who sent it, and when, went with another ledger
+    if not order.request_id:  # imported: sender and time were lost with another ledger
         return OrderView(order, 0, word)
     place = requests.place_of(connection, order.request_id, order.client_order_id)
     return OrderView(order, place.timestamp_ms, word)

@@ -1,4 +1,4 @@
-"""Our orders as the ledger knows them, by client id and by the venue's."""
+"""Our orders in the ledger, by client order id and by exchange order id."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -36,13 +36,13 @@ class OrderRecord:
 
 
 def by_client_id(connection: sa.Connection, client_order_id: str) -> OrderRecord | None:
-    """The order of this name, None where it is not the ledger's."""
+    """Returns the order with this client order id, None if it is not in the ledger."""
     row = connection.execute(sa.select(orders).where(orders.c.client_order_id == client_order_id)).first()
     return None if row is None else _record(row)
 
 
 def by_exchange_id(connection: sa.Connection, symbol: str, exchange_order_id: str) -> OrderRecord | None:
-    """The order that the venue calls so, None where the ledger has not learned of one."""
+    """Returns the order with this exchange order id, None if the ledger does not know one."""
     row = connection.execute(
         sa.select(orders).where(orders.c.symbol == symbol, orders.c.exchange_order_id == exchange_order_id)
     ).first()
@@ -50,7 +50,7 @@ def by_exchange_id(connection: sa.Connection, symbol: str, exchange_order_id: st
 
 
 def on_venue(connection: sa.Connection, symbol: str) -> list[OrderRecord]:
-    """Orders that are on the book as far as the ledger knows."""
+    """Returns the orders of a symbol that are on the book according to the ledger."""
     rows = connection.execute(
         sa.select(orders).where(orders.c.symbol == symbol, orders.c.status == OrderStatus.OPEN.value)
     ).all()
@@ -58,7 +58,7 @@ def on_venue(connection: sa.Connection, symbol: str) -> list[OrderRecord]:
 
 
 def all_on_venue(connection: sa.Connection) -> dict[str, list[OrderRecord]]:
-    """The same of every symbol."""
+    """Returns the same for every symbol."""
     found: dict[str, list[OrderRecord]] = {}
     for row in connection.execute(sa.select(orders).where(orders.c.status == OrderStatus.OPEN.value)):
         record = _record(row)
@@ -67,14 +67,14 @@ def all_on_venue(connection: sa.Connection) -> dict[str, list[OrderRecord]]:
 
 
 def still_on_venue(connection: sa.Connection, records: list[OrderRecord]) -> list[OrderRecord]:
-    """Those of the records that are still there, as they are now."""
+    """Returns those of the records that are still on the book, in their current form."""
     names = {record.client_order_id for record in records}
     symbols = {record.symbol for record in records}
     return [one for symbol in symbols for one in on_venue(connection, symbol) if one.client_order_id in names]
 
 
 def in_flight(connection: sa.Connection, symbol: str) -> list[OrderRecord]:
-    """Orders that are intents, being sent, or UNKNOWN."""
+    """Returns orders that are intents, being sent, or UNKNOWN."""
     rows = connection.execute(
         sa.select(orders).where(
             orders.c.symbol == symbol, orders.c.status.in_([INTENT_ORDER, OrderStatus.UNKNOWN.value])
@@ -84,7 +84,7 @@ def in_flight(connection: sa.Connection, symbol: str) -> list[OrderRecord]:
 
 
 def known_names(connection: sa.Connection, client_order_ids: list[str]) -> set[str]:
-    """Which of these names are the ledger's."""
+    """Returns those of the client order ids that are in the ledger."""
     rows = connection.execute(sa.select(orders.c.client_order_id).where(orders.c.client_order_id.in_(client_order_ids)))
     return set(rows.scalars())
 
@@ -97,7 +97,7 @@ def set_status(
     exchange_order_id: str = "",
     ended_ms: int = 0,
 ) -> None:
-    """Moves an order that has not ended; one that has stays as it is. A known exchange id is kept."""
+    """Updates the status of an order that has not ended; an ended one is unchanged. A known exchange id is kept."""
     values: dict[str, object] = {"status": status.value, "ended_ms": ended_ms}
     if exchange_order_id:
         values["exchange_order_id"] = exchange_order_id
@@ -109,7 +109,7 @@ def set_status(
 
 
 def learn_exchange_id(connection: sa.Connection, client_order_id: str, exchange_order_id: str) -> None:
-    """What the venue calls the order, learned from the stream or a look-up."""
+    """Stores the exchange order id, learned from the stream or a look-up."""
     connection.execute(
         sa.update(orders)
         .where(orders.c.client_order_id == client_order_id, orders.c.exchange_order_id == "")

@@ -1,4 +1,4 @@
-"""Recording an action's answer: result, action status and order status in one transaction."""
+"""Records the result of an action: result, action status and order status in one transaction."""
 
 import sqlalchemy as sa
 
@@ -10,15 +10,15 @@ from gridcore.model.actions import ActionResult, Outcome, PlaceOrder
 from gridcore.model.orders import OrderStatus
 
 _ORDER_STATUS = {Outcome.ACCEPTED: OrderStatus.OPEN, Outcome.REJECTED: OrderStatus.REJECTED}
-"""What the answer makes of a place's order; with any other it stays as it is."""
+"""Status of a place order after each outcome; other outcomes leave it unchanged."""
 
 
 def mark_sending(
     connection: sa.Connection, symbol: str, epoch: int, action: LedgerAction, signed: Signed, local_ms: int
 ) -> LedgerAction:
-    """The action as SENDING with what is to be signed, or withdrawn: FENCED, or EXPIRED past its not_after_ms.
+    """Marks the action as SENDING with what will be signed, or withdraws it: FENCED, or EXPIRED past its not_after_ms.
 
-    Comes back unchanged where a fence has withdrawn it meanwhile.
+    Returns it unchanged if a fence has withdrawn it meanwhile.
     """
     current = read_action(connection, action.accepted_seq, action.index)
     if current.status is not ActionStatus.INTENT:
@@ -40,9 +40,9 @@ def mark_sending(
 
 
 def record_result(connection: sa.Connection, action: LedgerAction, result: ActionResult) -> LedgerAction:
-    """The answer, frozen: one that was given before, by a fence for example, stays.
+    """Records the result. It is frozen: an earlier result, of a fence for example, is kept.
 
-    A place answered UNKNOWN stays UNKNOWN for the resolver, everything else is DONE.
+    A place order with the result UNKNOWN stays UNKNOWN for the resolver. Everything else is DONE.
     """
     current = read_action(connection, action.accepted_seq, action.index)
     if current.result is not None:

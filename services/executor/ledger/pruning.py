@@ -1,6 +1,6 @@
-"""Retention: finished requests and acknowledged news go after a while, and each leaves a floor.
+"""Retention: prunes finished requests and acknowledged log entries after a while, and records a floor for each.
 
-So that a forgotten request is refused and never run, and a reader of forgotten news is told.
+Below its floor a pruned request is refused and never executed again, and a reader of pruned entries gets an error.
 """
 
 import itertools
@@ -12,14 +12,14 @@ from executor.ledger.action_status import ActionStatus
 from executor.ledger.schema import actions, checkpoints, orders, requests, updates
 from executor.ledger.schema import fences as fences_table
 
-_MOST_AT_ONCE = 200  # so that no answer waits long behind it
+_MOST_AT_ONCE = 200  # so that no result waits long behind it
 
 
 def prune(connection: sa.Connection, before_ms: int) -> int:
     """Deletes requests accepted before a local time whose actions are done and whose orders have ended by then.
 
-    Returns how many. A symbol's newest request stays, however old: its caller may be down and may not have collected
-    the answers, while the next request proves that it has.
+    Returns how many. A symbol's newest request is kept, however old. Its caller may be down and may not have read the
+    results; only the next request proves that it has.
     """
     later = requests.alias()
     newest = sa.select(sa.func.max(later.c.accepted_seq)).where(later.c.symbol == requests.c.symbol).scalar_subquery()
@@ -27,7 +27,7 @@ def prune(connection: sa.Connection, before_ms: int) -> int:
     live = sa.select(orders.c.request_id).where(sa.or_(orders.c.ended_ms == 0, orders.c.ended_ms >= before_ms))
     rows = connection.execute(
         sa.select(requests.c.accepted_seq, requests.c.request_id, requests.c.symbol)
-        .join(fences_table, fences_table.c.symbol == requests.c.symbol)  # the floor is kept with the fence
+        .join(fences_table, fences_table.c.symbol == requests.c.symbol)  # the fence stores the floor
         .where(
             requests.c.accepted_ms < before_ms,
             requests.c.accepted_seq < newest,
@@ -45,9 +45,9 @@ def prune(connection: sa.Connection, before_ms: int) -> int:
 
 
 def prune_log(connection: sa.Connection, before_ms: int) -> int:
-    """Deletes the beginning of each update log: what its checkpoint has applied and is from before a local time.
+    """Deletes the beginning of each update log: entries that its checkpoint has applied, recorded before a local time.
 
-    Returns how many entries. The keys of the fills stay, so that no trade is ever logged again.
+    Returns how many entries. The keys of the fills are kept, so that no trade is ever logged again.
     """
     marks = connection.execute(sa.select(checkpoints.c.symbol, checkpoints.c.offset)).all()
     return sum(_prune_beginning(connection, mark.symbol, mark.offset, before_ms) for mark in marks)
@@ -60,7 +60,7 @@ def _prune_beginning(connection: sa.Connection, symbol: str, acknowledged: int, 
         .order_by(updates.c.offset)
         .limit(_MOST_AT_ONCE)
     ).all()
-    old = list(itertools.takewhile(lambda row: row.recorded_ms < before_ms, rows))  # clocks jump; gaps are not made
+    old = list(itertools.takewhile(lambda row: row.recorded_ms < before_ms, rows))  # clocks jump; no gaps are made
     if old:
         floor = old[-1].offset
         connection.execute(sa.update(checkpoints).where(checkpoints.c.symbol == symbol).values(floor_offset=floor))

@@ -1,4 +1,4 @@
-"""Requests as the ledger tells them: with every action, how far it has come, and its answer."""
+"""Requests in the ledger: their actions with status and result."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,20 +13,20 @@ from gridcore.model.actions import Action, ActionResult, PlaceOrder
 
 @dataclass(frozen=True, slots=True)
 class NewRequest:
-    """A batch as it arrives."""
+    """A request as received."""
 
     request_id: str
     symbol: str
     epoch: int
     actions: tuple[Action, ...]
-    clock_offset_ms: int = 0  # our clock minus the sender's, by which not_after_ms is told
+    clock_offset_ms: int = 0  # our clock minus the sender's; converts not_after_ms
 
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """What a request was signed with: the venue's time, and how long after it the request can still be accepted.
+    """What a request was signed with: the venue's time, and how long after it (ms) the request can still be accepted.
 
-    `window_ms` is 0 where it never expires, None where an earlier version did not record it.
+    `window_ms` is 0 if the request never expires, None if an earlier version did not record it.
     """
 
     timestamp_ms: int
@@ -35,7 +35,7 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class LedgerAction:
-    """An action as the ledger has it. `timestamp_ms` is the venue time that was signed, 0 before."""
+    """An action in the ledger. `timestamp_ms` is the signed venue time, 0 before."""
 
     accepted_seq: int
     index: int
@@ -53,7 +53,7 @@ class LedgerAction:
 
 @dataclass(frozen=True, slots=True)
 class LedgerRequest:
-    """A request as the ledger has it, its actions in order."""
+    """A request in the ledger, its actions in order."""
 
     accepted_seq: int
     request_id: str
@@ -65,18 +65,18 @@ class LedgerRequest:
 
     @property
     def complete(self) -> bool:
-        """Whether every action has its answer."""
+        """Whether every action has its result."""
         return all(action.result is not None for action in self.actions)
 
 
 def find(connection: sa.Connection, request_id: str) -> LedgerRequest | None:
-    """The request by its id, None where the ledger has none."""
+    """Returns the request with this id, None if the ledger has none."""
     row = connection.execute(sa.select(requests).where(requests.c.request_id == request_id)).first()
     return None if row is None else _load(connection, row)
 
 
 def page(connection: sa.Connection, symbol: str, after_seq: int, limit: int) -> list[LedgerRequest]:
-    """A symbol's requests in the order of acceptance."""
+    """Returns a symbol's requests in the order of acceptance."""
     rows = connection.execute(
         sa.select(requests)
         .where(requests.c.symbol == symbol, requests.c.accepted_seq > after_seq)
@@ -87,7 +87,7 @@ def page(connection: sa.Connection, symbol: str, after_seq: int, limit: int) -> 
 
 
 def in_status(connection: sa.Connection, status: ActionStatus) -> list[tuple[str, LedgerAction]]:
-    """The actions in a status with their symbols, oldest first."""
+    """Returns the actions in a status with their symbols, oldest first."""
     rows = connection.execute(
         sa.select(actions, requests.c.symbol)
         .join(requests, requests.c.accepted_seq == actions.c.accepted_seq)
@@ -98,7 +98,7 @@ def in_status(connection: sa.Connection, status: ActionStatus) -> list[tuple[str
 
 
 def read_action(connection: sa.Connection, accepted_seq: int, index: int) -> LedgerAction:
-    """One action as it is now."""
+    """Returns one action in its current state."""
     row = connection.execute(
         sa.select(actions).where(actions.c.accepted_seq == accepted_seq, actions.c.action_index == index)
     ).one()
@@ -106,7 +106,7 @@ def read_action(connection: sa.Connection, accepted_seq: int, index: int) -> Led
 
 
 def place_of(connection: sa.Connection, request_id: str, client_order_id: str) -> LedgerAction:
-    """The action that placed an order of the ledger."""
+    """Returns the action that placed an order of the ledger."""
     rows = connection.execute(
         sa.select(actions)
         .join(requests, requests.c.accepted_seq == actions.c.accepted_seq)
@@ -131,7 +131,7 @@ def _load(connection: sa.Connection, row: sa.Row[Any]) -> LedgerRequest:
 
 
 def row_to_action(row: sa.Row[Any]) -> LedgerAction:
-    """A row of `actions` as a value."""
+    """Converts a row of `actions`."""
     return LedgerAction(
         accepted_seq=row.accepted_seq,
         index=row.action_index,

@@ -1,4 +1,4 @@
-"""The ledger's tables. Money is text (canonical decimals), times are Unix milliseconds. Migrations create them."""
+"""Tables of the ledger. Money is text (canonical decimals), times are Unix milliseconds. Migrations create them."""
 
 import sqlalchemy as sa
 
@@ -12,7 +12,7 @@ meta = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("birth_id", sa.Text, nullable=False),
     sa.Column("born_ms", sa.BigInteger, nullable=False),
-    sa.Column("holder", sa.Text, nullable=False, server_default=""),  # a name that each executor makes up as it opens
+    sa.Column("holder", sa.Text, nullable=False, server_default=""),  # a random name, new at each opening
 )
 
 fences = sa.Table(
@@ -47,8 +47,8 @@ actions = sa.Table(
     sa.Column("payload", sa.Text, nullable=False),  # JSON of the action
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("timestamp_ms", sa.BigInteger, nullable=False),  # venue time that was signed, 0 before
-    sa.Column("result", sa.Text, nullable=False),  # JSON of the answer once given, empty before; frozen
-    # The window that was signed with the timestamp; 0: it never expires; NULL: before SENDING, or not recorded.
+    sa.Column("result", sa.Text, nullable=False),  # JSON of the result, empty before; frozen
+    # The window that was signed with the timestamp; 0: never expires; NULL: before SENDING, or not recorded.
     sa.Column("window_ms", sa.BigInteger, nullable=True),
     sa.Index("actions_by_status", "status"),
 )
@@ -93,7 +93,7 @@ updates = sa.Table(
     sa.Column("news", sa.Text, nullable=False),  # JSON of a fill or a status
 )
 
-checkpoints = sa.Table(  # one for each symbol whose orchestrator has acknowledged its log
+checkpoints = sa.Table(  # one per symbol whose orchestrator has acknowledged its log
     "checkpoints",
     metadata,
     sa.Column("symbol", sa.Text, primary_key=True),
@@ -113,12 +113,12 @@ cursors = sa.Table(
     sa.Column("since_ms", sa.BigInteger, nullable=False),
 )
 
-words = sa.Table(  # never pruned: they are few, and an audit wants them all
+words = sa.Table(  # operator statements; never pruned: there are few, and an audit needs all
     "words",
     metadata,
     sa.Column("request_id", sa.Text, primary_key=True),
     sa.Column("symbol", sa.Text, nullable=False),
-    sa.Column("client_order_id", sa.Text, nullable=False, unique=True),  # one word resolves an order
+    sa.Column("client_order_id", sa.Text, nullable=False, unique=True),  # one statement resolves an order
     sa.Column("evidence", sa.Text, nullable=False),  # PLACED or NEVER_PLACED
     sa.Column("exchange_order_id", sa.Text, nullable=False),  # with PLACED
     sa.Column("who", sa.Text, nullable=False),

@@ -1,4 +1,4 @@
-"""Taking actions through their life: every change of an action's status is made here, by the table of `life`."""
+"""State transitions of actions: every change of status is made here, by the table in `action_status`."""
 
 import sqlalchemy as sa
 
@@ -17,9 +17,9 @@ def move(
     result: ActionResult | None = None,
     signed: Signed | None = None,
 ) -> LedgerAction:
-    """Takes an action one step through its life. An answer once given stays as it is.
+    """Moves an action by one event. An existing result is kept.
 
-    Raises ImpossibleActionError where the table has no such step from where the action is now.
+    Raises ImpossibleActionError if the table does not allow the event in the current status.
     """
     current = read_action(connection, action.accepted_seq, action.index)
     values: dict[str, object] = {"status": advance(current.status, event).value}
@@ -36,7 +36,10 @@ def move(
 
 
 def resolve(connection: sa.Connection, action: LedgerAction) -> bool:
-    """Ends an action's doubt. False where it has been ended already: the resolver and an operator may come together."""
+    """Resolves an UNKNOWN action.
+
+    Returns False if it was resolved before: the resolver and an operator may coincide.
+    """
     if read_action(connection, action.accepted_seq, action.index).status is not ActionStatus.UNKNOWN:
         return False
     move(connection, action, ActionEvent.RESOLVE)
@@ -46,9 +49,9 @@ def resolve(connection: sa.Connection, action: LedgerAction) -> bool:
 def withdraw(
     connection: sa.Connection, action: LedgerAction, outcome: Outcome, reason: str, message: str, now_ms: int
 ) -> LedgerAction:
-    """Ends an INTENT unsent: NOT_SENT or EXPIRED. Its order, if it is a place, is NOT_PLACED.
+    """Ends an INTENT unsent: NOT_SENT or EXPIRED. The order of a place action becomes NOT_PLACED.
 
-    One that has its answer, from a fence for example, comes back as it is.
+    An action that already has a result, from a fence for example, is returned unchanged.
     """
     current = read_action(connection, action.accepted_seq, action.index)
     if current.result is not None:
@@ -63,7 +66,7 @@ def withdraw(
 
 
 def withdraw_below(connection: sa.Connection, symbol: str, epoch: int, now_ms: int) -> int:
-    """Ends every INTENT of an epoch below this one NOT_SENT. Returns how many."""
+    """Ends every INTENT of an epoch below this one as NOT_SENT. Returns how many."""
     rows = connection.execute(
         sa.select(actions)
         .join(requests, requests.c.accepted_seq == actions.c.accepted_seq)
@@ -75,5 +78,5 @@ def withdraw_below(connection: sa.Connection, symbol: str, epoch: int, now_ms: i
 
 
 def fenced_message(epoch: int) -> str:
-    """Why an action of an older epoch was not sent."""
+    """Returns why an action of an older epoch was not sent."""
     return f"not sent and never will be: the fence stands at epoch {epoch}"

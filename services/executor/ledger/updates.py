@@ -1,8 +1,8 @@
-"""The update log: one per symbol, append-only, offsets from 1 without gaps, each trade once for ever.
+"""Update log: one per symbol, append-only, offsets from 1 without gaps, each trade at most once.
 
-Its beginning may have been pruned, up to its floor; the keys of its trades and its offsets outlive that.
+Its beginning may have been pruned, up to its floor. The keys of its trades and the offsets are kept.
 
-There is one writer, so the next offset is the last one plus one, and offsets are given in commit order.
+There is one writer, so the next offset is the last one plus one, and offsets follow the commit order.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ from gridcore.model.money import canonical
 from gridcore.model.orders import OrderStatus, Side
 from gridrpc.errors import OutOfRange
 
-BELOW_FLOOR = "BELOW_FLOOR"  # the reason where what is asked for has been pruned
+BELOW_FLOOR = "BELOW_FLOOR"  # the reason if the requested entries have been pruned
 
 
 def append_trade(connection: sa.Connection, trade: VenueTrade, client_order_id: str, now_ms: int) -> bool:
@@ -39,13 +39,13 @@ def append_trade(connection: sa.Connection, trade: VenueTrade, client_order_id: 
 
 
 def has_trade(connection: sa.Connection, trade: VenueTrade) -> bool:
-    """Whether the trade has been logged, be its entry there or pruned."""
+    """Returns whether the trade was logged, even if its entry has been pruned."""
     key = (fills.c.symbol == trade.symbol, fills.c.trade_id == trade.fill.trade_id)
     return connection.execute(sa.select(fills.c.offset).where(*key)).first() is not None
 
 
 def append_end(connection: sa.Connection, client_order_id: str, seen: VenueOrder, now_ms: int) -> bool:
-    """Appends an order's end, if all its trades are in the log and its end is not. Returns whether it has its end."""
+    """Appends an order's end if all its trades are in the log and its end is not. Returns whether the end is logged."""
     order = orders.by_client_id(connection, client_order_id)
     assert order is not None
     if order.ended:
@@ -70,7 +70,7 @@ def append_found_open(connection: sa.Connection, client_order_id: str, seen: Ven
 
 
 def append_not_placed(connection: sa.Connection, client_order_id: str, now_ms: int) -> None:
-    """Appends that evidence says the order never reached the book."""
+    """Appends that the order never reached the book, as evidence shows."""
     order = orders.by_client_id(connection, client_order_id)
     assert order is not None
     if order.ended:
@@ -80,26 +80,26 @@ def append_not_placed(connection: sa.Connection, client_order_id: str, now_ms: i
 
 
 def append_gone(connection: sa.Connection, order: orders.OrderRecord, now_ms: int) -> None:
-    """Appends that an open order has ended, as it was last known: the venue shows it no more."""
+    """Appends that an open order has ended with what is known of it: the venue no longer shows it."""
     orders.set_status(connection, order.client_order_id, OrderStatus.CANCELED, ended_ms=now_ms)
     _append(connection, order, order.exchange_order_id, OrderStatus.CANCELED, 0, now_ms)
 
 
 def end_offset(connection: sa.Connection, symbol: str) -> int:
-    """The last offset that the symbol's log gave, 0 before the first; also where all of it has been pruned."""
+    """Returns the last offset of the symbol's log, pruned or not; 0 before the first."""
     newest = sa.select(sa.func.max(updates.c.offset)).where(updates.c.symbol == symbol).scalar_subquery()
     found: int = connection.execute(sa.select(sa.func.coalesce(newest, _floor_of(symbol), 0))).scalar_one()
     return found
 
 
 def floor_offset(connection: sa.Connection, symbol: str) -> int:
-    """The last offset that has been pruned, 0 where the log is whole."""
+    """Returns the last offset that was pruned, 0 if the log is complete."""
     found: int = connection.execute(sa.select(sa.func.coalesce(_floor_of(symbol), 0))).scalar_one()
     return found
 
 
 def page(connection: sa.Connection, symbol: str, after_offset: int, limit: int) -> list[OrderUpdate]:
-    """Entries after an offset, in offset order. Raises OutOfRange where some of them have been pruned."""
+    """Returns entries after an offset, in offset order. Raises OutOfRange if some of them have been pruned."""
     rows = connection.execute(
         sa.select(updates)
         .where(updates.c.symbol == symbol, updates.c.offset > after_offset)
@@ -112,7 +112,7 @@ def page(connection: sa.Connection, symbol: str, after_offset: int, limit: int) 
 
 
 def fills_page(connection: sa.Connection, symbol: str, after_offset: int, limit: int) -> list[OrderUpdate]:
-    """The fills among the entries after an offset, in offset order. Raises OutOfRange where some have been pruned."""
+    """Returns the fills after an offset, in offset order. Raises OutOfRange if some entries have been pruned."""
     _refuse_below_floor(connection, symbol, after_offset)
     rows = connection.execute(
         sa.select(updates)

@@ -1,6 +1,6 @@
-"""One thread that owns the ledger's connection: transactions one after another, and asyncio never waits on a disk.
+"""Thread that owns the ledger's connection: transactions run one after another, and asyncio never waits for a disk.
 
-Jobs that wait together share one commit, each in a savepoint of its own, so a burst of actions costs one flush.
+Waiting jobs share one commit, each in its own savepoint, so a burst of actions costs one flush.
 """
 
 import asyncio
@@ -24,21 +24,21 @@ _MOST_PER_COMMIT = 64
 
 
 class LeaseTakenError(Exception):
-    """Another executor holds this ledger, or has had it since."""
+    """Another executor holds this ledger, or has held it since."""
 
 
 class Transactions(Protocol):
-    """Runs a function in a transaction of its own, and returns what it returned once that is committed."""
+    """Runs a function in its own transaction and returns its result once that is committed."""
 
     def __call__(self, work: Callable[[sa.Connection], Any], /) -> Any:
-        """May run it again after a transaction that was not committed."""
+        """May run the function again after a transaction that was not committed."""
         ...
 
 
 class Writer:
     """Runs functions of a connection in its thread. Their writes are durable when `run` returns.
 
-    `failure` gets what ends all writing: another executor has the ledger, or the database cannot be gone on with.
+    `failure` is set by an error that ends all writing: another executor has the ledger, or the database is unusable.
     """
 
     def __init__(self, transactions: Transactions) -> None:
@@ -51,13 +51,13 @@ class Writer:
     async def run(
         self, function: Callable[Concatenate[sa.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """The function's result, once its transaction is committed. Cancelling the caller does not undo it."""
+        """Returns the function's result once its transaction is committed. Cancelling the caller does not undo it."""
         future: Future[T] = Future()
         self._jobs.put((lambda connection: function(connection, *args, **kwargs), future))
         return await asyncio.shield(asyncio.wrap_future(future))
 
     def close(self) -> None:
-        """Ends after the jobs that are queued; waits for that."""
+        """Runs the queued jobs and ends the thread."""
         self._jobs.put(None)
         self._thread.join()
 
@@ -82,7 +82,7 @@ class Writer:
         try:
             outcomes = self._transactions(lambda connection: _attempt_all(connection, batch))
             crash_point("executor.ledger.committed")
-        except BaseException as error:  # noqa: BLE001  # whoever waits must hear of it, whatever it is
+        except BaseException as error:  # noqa: BLE001  # every waiting caller gets the error
             outcomes = [(future, None, error) for _, future in batch]
             if isinstance(error, LeaseTakenError | DatabaseError) and not self.failure.done():
                 self.failure.set_result(error)
@@ -109,5 +109,5 @@ def _attempt(
         return future, None, error
     except DBAPIError:
         raise  # the database itself is in doubt, and with it every job of the batch
-    except Exception as error:  # noqa: BLE001  # goes to the caller; the other jobs of the batch are untouched
+    except Exception as error:  # noqa: BLE001  # the caller gets it; the other jobs of the batch are not affected
         return future, None, error
