@@ -1,4 +1,4 @@
-"""What Alembic runs: migrations on the connection that the ledger hands over. No ini file, no offline mode."""
+"""Alembic environment: runs migrations on the connection that the ledger passes. No ini file, no offline mode."""
 
 import logging
 
@@ -6,6 +6,6 @@ from alembic import context
 
 from executor.ledger.schema import metadata
 
-logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells each start of schemas that are as they should be
+logging.getLogger("alembic").setLevel(logging.WARNING)  # it logs at each startup even without a migration
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
 context.run_migrations()

@@ -1,1 +1,1 @@
-"""What happens on the venue, into the update log: user stream, polls, history."""
+"""Sources of the update log: user stream, polls and imported history."""

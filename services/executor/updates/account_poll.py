@@ -1,7 +1,7 @@
-"""The poll of the whole account: what rests is asked for once for all symbols, trades where something has moved.
+"""Poll of the whole account: open orders are read once for all symbols, trades only where an order has changed.
 
-An order of ours that has left the book, or whose executed quantity is above what the ledger has, has moved. That alone
-finds every fill. A slow sweep reads each symbol's trades besides, for what no resting order can show.
+An order of ours has changed if it has left the book, or if its executed quantity is above that of the ledger. That
+alone finds every fill. A slow sweep reads each symbol's trades in addition, for what no open order can show.
 """
 
 import asyncio
@@ -23,16 +23,17 @@ from executor.venue.port import Books, KeysRefusedError, ReadFailedError, Venue,
 
 _log = logging.getLogger(__name__)
 
-_WHILE_PROVEN = 10  # how many intervals apart polls are while the stream is proven
-_GRACE_SECONDS = 0.3  # that a proven stream is given to say what the poll has seen first
+_WHILE_PROVEN = 10  # factor on the poll interval while the stream is proven
+_GRACE_SECONDS = 0.3  # time for a proven stream to report first what the poll has seen
 _SWEEP_SECONDS = 60.0
-_SWEEPS_OF_POLLS = 0.25  # the sweeps' share of what polls may use
-# Between two polls of a venue that fails. Each asks three times: it is asked about as often as one that answers.
+_SWEEPS_OF_POLLS = 0.25  # the sweeps' share of the polls' budget
+# Longest pause between two polls of a venue that fails. Each poll makes three attempts, so that a failing venue gets
+# about as many requests as a healthy one.
 _LONGEST_SILENCE_SECONDS = 2.0
 
 
 class AccountPoll:
-    """Polls for ever; `catch_up` is one poll that must succeed."""
+    """Polls until cancelled; `catch_up` is one poll that must succeed."""
 
     def __init__(
         self,
@@ -60,11 +61,11 @@ class AccountPoll:
 
     @property
     def _watches(self) -> list[SymbolWatcher]:
-        """Of the symbols that the venue lists."""
+        """Watchers of the symbols that the venue lists."""
         return [watch for watch in self._all if watch.symbol not in self._listing.refused]
 
     async def catch_up(self) -> None:
-        """Brings the log of every listed symbol up to date. Raises ReadFailedError where that fails for all."""
+        """Brings the log of every listed symbol up to date. Raises ReadFailedError if that fails for all."""
         watches = self._watches
         if not watches:
             return
@@ -84,7 +85,7 @@ class AccountPoll:
             raise failures[0]
 
     async def poll_for_ever(self) -> None:
-        """Polls at the interval: more slowly while the stream is proven, the venue fails, or weight is short."""
+        """Polls at the interval, and less often while the stream is proven, the venue fails, or weight is scarce."""
         failures = 0
         while True:
             await self._pause(failures)
@@ -92,7 +93,7 @@ class AccountPoll:
                 failures = 0 if await self._poll() else failures + 1
 
     def pause_seconds(self) -> float:
-        """Between two polls that succeed."""
+        """Returns the pause between two successful polls."""
         wished = self._interval_seconds * (_WHILE_PROVEN if self._trust.proven else 1)
         pace = self._budget.background_per_second()
         return max(wished, self._venue.weight_of_open_orders(len(self._watches)) / pace if pace else 0.0)
@@ -108,7 +109,7 @@ class AccountPoll:
                 await self._trust.changed.wait()
 
     async def _poll(self) -> bool:
-        """Whether all went well."""
+        """Polls once and returns whether everything succeeded."""
         watches = self._watches
         if not watches:
             return True
@@ -119,7 +120,7 @@ class AccountPoll:
             await self._sweep(watches)
         except ReadFailedError as error:
             self._failure.failed("poll of the account failed, trying again until it succeeds: %s", error)
-        except Exception:  # noqa: BLE001  # a ledger that is away comes back; the log must go on then
+        except Exception:  # noqa: BLE001  # the ledger comes back; the log must continue then
             _log.exception("poll of the account failed, trying again")
         else:
             self._failure.succeeded()
@@ -131,12 +132,12 @@ class AccountPoll:
     async def _read(
         self, watches: Sequence[SymbolWatcher], priority: Priority
     ) -> tuple[Mapping[str, list[OrderRecord]], Books]:
-        """What the ledger has on the venue's books, and then those books."""
+        """Reads the ledger's open orders first, then the venue's books."""
         known = await self._ledger.writer.run(orders.all_on_venue)
         return known, await self._books.all_of(tuple(watch.symbol for watch in watches), priority)
 
     async def _take(self, watch: SymbolWatcher, known: list[OrderRecord], books: Books) -> bool:
-        """Whether one symbol's book was taken in; what fails there leaves the others alone."""
+        """Records one symbol's book and returns whether that succeeded. A failure does not affect other symbols."""
         try:
             book = _of(books, watch.symbol)
             await watch.take_book(await self._still_unsaid(watch, known, book), book)
@@ -153,7 +154,7 @@ class AccountPoll:
     async def _still_unsaid(
         self, watch: SymbolWatcher, known: list[OrderRecord], book: list[VenueOrder]
     ) -> list[OrderRecord]:
-        """What the ledger has on the book, after a proven stream has had its chance to say what the book shows."""
+        """Returns the ledger's open orders, after a proven stream has had time to report what the book shows."""
         if not self._trust.proven or not watch.moved(known, book):
             return known
         await asyncio.sleep(_GRACE_SECONDS)
@@ -173,14 +174,14 @@ class AccountPoll:
         await watch.poll_trades()
 
     def _sweep_seconds(self, count: int) -> float:
-        """From one symbol's sweep to the next one's. Soon after the start each symbol is swept once."""
+        """Returns the interval between the sweeps of two symbols. Soon after startup each symbol is swept once."""
         pace = self._budget.background_per_second() * _SWEEPS_OF_POLLS
         least = self._venue.weight_of_trades / pace if pace else 0.0
         return least if self._next_sweep < count else max(least, _SWEEP_SECONDS / count)
 
 
 def _of(books: Books, symbol: str) -> list[VenueOrder]:
-    """Raises ReadFailedError where it is not known."""
+    """Returns the book of a symbol. Raises ReadFailedError if it is not known."""
     book = books[symbol]
     if isinstance(book, ReadFailedError):
         raise book

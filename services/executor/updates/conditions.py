@@ -1,4 +1,4 @@
-"""Conditions: what the venue sets for a symbol at present, read for the orchestrator, which steps when they change."""
+"""Conditions of a symbol at the venue, read for the orchestrator, which makes a step when they change."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from gridcore.model.money import ZERO
 from gridcore.model.orders import Side
 from gridcore.model.state import ForeignOrders, Funds
 
-_BOOK_AGE_SECONDS = 12.0  # the last poll's book will do; polls are ten seconds apart while the stream is proven
+_BOOK_AGE_SECONDS = 12.0  # the last poll's book suffices: polls are ten seconds apart while the stream is proven
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """A symbol's rules, the orders of others in its market, and what the account could give to our grid there."""
+    """A symbol's market rules, the foreign orders in its market, and the funds available to our grid."""
 
     rules: MarketRules
     foreign: ForeignOrders
@@ -29,7 +29,7 @@ class Conditions:
 
 
 class ConditionsReader:
-    """Reads them from the venue."""
+    """Reads conditions from the venue."""
 
     def __init__(self, ledger: Ledger, venue: Venue, reader: Reader, books: BookReader) -> None:
         self._ledger = ledger
@@ -38,12 +38,12 @@ class ConditionsReader:
         self._books = books
 
     async def read(self, symbol: str, *, fees_doubted: bool = False) -> Conditions:
-        """Raises ReadFailedError where the venue does not answer."""
+        """Reads the conditions of a symbol. Raises ReadFailedError if the venue does not answer."""
         if fees_doubted:
             self._venue.doubt_fees(symbol)
         rules = await self._reader.read(partial(self._venue.market_rules, symbol))
-        # Read one after the other, and not from the venue's book: that may be some seconds old, and an order that it
-        # does not have yet would look like money that has gone.
+        # Balances and our live orders are read one after the other, and our orders not from the venue's book. The book
+        # may be some seconds old, and the funds of an order that is not in it yet would look lost.
         balances = await self._reader.read(self._venue.balances)
         live = await self._ledger.writer.run(orders.on_venue, symbol)
         resting = await self._books.of(symbol, _BOOK_AGE_SECONDS)
@@ -52,7 +52,7 @@ class ConditionsReader:
         return Conditions(rules, _foreign(others), _funds(rules, balances, live))
 
     async def ours(self, symbol: str, resting: Sequence[VenueOrder]) -> Collection[str]:
-        """Which of the orders' client ids are ours: the ledger's, and those with the symbol's prefix."""
+        """Returns the client order ids of our orders: those in the ledger, and those with the symbol's prefix."""
         prefix = (await self._ledger.writer.run(fences.prefixes)).get(symbol, "")
         names = [order.client_order_id for order in resting]
         known = await self._ledger.writer.run(orders.known_names, names)

@@ -1,4 +1,7 @@
-"""Taking over from the venue what a lost ledger knew. It reads and waits; what is written, `ledger.adopting` says."""
+"""Import of orders and trades from the venue after a loss of the ledger.
+
+This module reads and waits; `ledger.history_import` writes.
+"""
 
 import asyncio
 import logging
@@ -25,7 +28,7 @@ _LONGEST_PAUSE_SECONDS = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """How much the ledger did not know, and what the venue does not tell any more."""
+    """How many orders and trades were new to the ledger, and what the venue no longer reports."""
 
     orders: int = 0
     trades: int = 0
@@ -33,7 +36,7 @@ class Imported:
 
 
 class HistoryImport:
-    """One at a time for each symbol; a call that breaks off and comes again waits for the same one."""
+    """Runs one import at a time per symbol; a call that is repeated after a broken connection joins the running one."""
 
     def __init__(
         self,
@@ -53,11 +56,14 @@ class HistoryImport:
         self._readiness = readiness
         self._lag_ms = visibility_lag_ms
         self._running: dict[tuple[str, str], asyncio.Task[Imported]] = {}
-        self.waiting = False  # for what may still be under way
-        self.since_ms = 0  # the venue's time since when nobody else has had the ledger's lease
+        self.waiting = False  # for requests that may still be in flight
+        self.since_ms = 0  # venue time since which this process alone holds the ledger's lease
 
     async def adopt(self, symbol: str, prefix: str) -> Imported:
-        """Takes over. Raises ReadFailedError, FailedPrecondition where somebody else places orders of this prefix."""
+        """Imports the symbol's orders and trades.
+
+        Raises ReadFailedError, and FailedPrecondition if another bot places orders with this prefix.
+        """
         key = symbol, prefix
         if key not in self._running:
             self._running[key] = asyncio.create_task(self._work(symbol, prefix))
@@ -65,7 +71,7 @@ class HistoryImport:
         return await asyncio.shield(self._running[key])
 
     async def close(self) -> None:
-        """Ends what is under way; it begins anew with the next call."""
+        """Cancels running imports; the next call starts anew."""
         tasks = list(self._running.values())
         for task in tasks:
             task.cancel()
@@ -92,15 +98,15 @@ class HistoryImport:
         return Imported(new_orders, new_trades, tuple(lost))
 
     async def _until_nothing_can_arrive(self) -> None:
-        """What the last holder of the ledger has sent is on the venue and shown by then, or never will be."""
+        """Waits until requests of the last lease holder must have arrived and be shown, or never will."""
         until_ms = self.since_ms + (self._venue.request_window_ms or 0) + self._lag_ms
         self.waiting = True
-        while (left_ms := until_ms - self._clock.venue_at_least_ms()) >= 0:  # noqa: ASYNC110  # the venue's clock tells
+        while (left_ms := until_ms - self._clock.venue_at_least_ms()) >= 0:  # noqa: ASYNC110  # by the venue's clock
             await asyncio.sleep(min(left_ms / 1000, _LONGEST_PAUSE_SECONDS))
         self.waiting = False
 
     async def _refuse_second_bot(self, symbol: str, seen: Sequence[VenueOrder]) -> None:
-        """Since we have the lease nothing was sent but by this ledger; what is younger, somebody else places."""
+        """Refuses orders younger than our lease that are not in the ledger: another bot places them."""
         window_ms = self._venue.request_window_ms
         if window_ms is None:
             return
@@ -116,7 +122,10 @@ class HistoryImport:
 
 
 def _ours(seen: Sequence[VenueOrder], prefix: str) -> list[VenueOrder]:
-    """Raises UnreadableError where one of them cannot be read: what is taken over has to be whole."""
+    """Returns our orders.
+
+    Raises UnreadableError if one of them cannot be read, because the import has to be complete.
+    """
     for order in seen:
         if order.unreadable and order.client_order_id.startswith(prefix):
             raise UnreadableError(order)
@@ -133,7 +142,7 @@ def _sentence(order: VenueOrder, quantity: Decimal) -> str:
 
 
 def _untold(seen: Sequence[VenueOrder], trades: Sequence[VenueTrade], before_ms: int) -> dict[str, Decimal]:
-    """Orders that ended before a time with more executed than the trades that the venue shows add up to: how much."""
+    """Returns the missing quantity of each order that ended before a time and executed more than its trades show."""
     shown: dict[str, Decimal] = {}
     for trade in trades:
         shown[trade.exchange_order_id] = shown.get(trade.exchange_order_id, ZERO) + trade.fill.quantity

@@ -1,4 +1,4 @@
-"""From what the venue tells to the update log: trades and orders in any order, doubled or late, each recorded once."""
+"""Records trades and orders of the venue in the update log: in any order, duplicated or late, each exactly once."""
 
 import logging
 from functools import partial
@@ -25,7 +25,7 @@ _MOST_VERIFIED = 10_000
 
 
 class Recorder:
-    """The only way into the update log besides the resolver's findings."""
+    """Writes to the update log. Only the resolver and operator statements write to it besides."""
 
     def __init__(
         self,
@@ -44,11 +44,14 @@ class Recorder:
         self._changes = changes
         self._readiness = readiness
         self._forgotten = forgotten
-        self._foreign: dict[tuple[str, str], None] = {}  # exchange ids that were looked up; oldest first
-        self._verified: dict[tuple[str, str], None] = {}  # exchange ids that were seen with our client id; oldest first
+        self._foreign: dict[tuple[str, str], None] = {}  # exchange ids of foreign orders; oldest first
+        self._verified: dict[tuple[str, str], None] = {}  # exchange ids seen with our client id; oldest first
 
     async def trade(self, trade: VenueTrade) -> None:
-        """Records a trade if it is of ours. Raises ReadFailedError where the venue cannot say whose it is."""
+        """Records a trade of ours; ignores a foreign one.
+
+        Raises ReadFailedError if the venue cannot say whose it is.
+        """
         if (trade.symbol, trade.exchange_order_id) in self._foreign:
             return
         order, newest = await self._ledger.writer.run(_owner, trade)
@@ -73,9 +76,9 @@ class Recorder:
                 await self._stop_for(order, trade.exchange_order_id)
 
     async def order(self, seen: VenueOrder) -> bool:
-        """Records what an order of ours has come to. Returns whether the ledger has nothing more to learn of it.
+        """Records the current state of an order of ours. Returns whether the ledger has everything about it.
 
-        Raises ReadFailedError where its trades cannot be asked for.
+        Raises ReadFailedError if its trades cannot be read.
         """
         order = await self._learned(seen)
         if order is None:
@@ -89,7 +92,7 @@ class Recorder:
         return await self._end(seen)
 
     def clear_foreign_cache(self) -> None:
-        """Looks up anew whose a trade is: the ledger knows more orders now."""
+        """Clears the cache of foreign orders: the ledger knows more orders now."""
         self._foreign.clear()
 
     async def _learned(self, seen: VenueOrder) -> OrderRecord | None:
@@ -112,9 +115,9 @@ class Recorder:
             raise ReadFailedError(sentence)
 
     async def _verify(self, order: OrderRecord, trade: VenueTrade) -> None:
-        """An exchange id is believed only together with our client id. Raises ReadFailedError where it is another's.
+        """Checks that an exchange id belongs to our client id. Raises ReadFailedError if it is another order's.
 
-        What the venue does not show yet, it has just told us of itself.
+        An order that the venue does not show yet passes: the venue itself has just reported its trade.
         """
         try:
             seen = await self._reader.read(partial(self._venue.order_by_id, trade.symbol, trade.exchange_order_id))
@@ -128,7 +131,7 @@ class Recorder:
         self._note_verified(trade.symbol, trade.exchange_order_id)
 
     async def _stop_for(self, order: OrderRecord, exchange_order_id: str) -> None:
-        """The venue shows an order of ours that never was there as far as the ledger knows."""
+        """Stops the executor: the venue shows an order of ours that was never placed according to the ledger."""
         known_as = order.status.value if order.status else "not sent"
         sentence = (
             f"order {order.client_order_id} ({exchange_order_id}) is on the venue, but the ledger has it as {known_as}"
@@ -161,11 +164,11 @@ class Recorder:
         return ended
 
     async def _look_up_owner(self, trade: VenueTrade) -> OrderRecord | None:
-        """Trades carry no client id: the order is asked for before the trade is called foreign."""
+        """Reads the order of a trade, which has no client id itself, before the trade is treated as foreign."""
         try:
             seen = await self._reader.read(partial(self._venue.order_by_id, trade.symbol, trade.exchange_order_id))
         except UnreadableError as error:
-            seen = error.order  # whose it is can be read all the same
+            seen = error.order  # its owner can be read all the same
         if seen is None:
             raise ReadFailedError(f"trade {trade.fill.trade_id} names an order that the venue does not show yet")
         order = await self._learned(seen) or (None if seen.unreadable else await self._check_unknown_order(seen))
@@ -176,15 +179,15 @@ class Recorder:
         return order
 
     async def _check_unknown_order(self, seen: VenueOrder) -> OrderRecord | None:
-        """An order with our prefix, younger than the ledger, that the ledger does not know, is a second bot's.
+        """Reports a second bot: an order with our prefix, younger than the ledger and not in it.
 
-        Returns the order where the ledger has taken it over in the meantime.
+        Returns the order if the ledger has imported it meanwhile.
         """
         known, prefix = await self._ledger.writer.run(_known_or_prefix, seen)
         if known is not None:
             return known
         ours = prefix != "" and seen.client_order_id.startswith(prefix)
-        late_ms = self._venue.request_window_ms or 0  # a lost ledger's last request may land after this one's birth
+        late_ms = self._venue.request_window_ms or 0  # a lost ledger's last request may arrive after this one's birth
         if ours and seen.created_ms - self._clock.skew_ms > self._ledger.born_ms + late_ms:
             self._readiness.stop_for_unexplained_order(
                 f"order {seen.client_order_id} ({seen.exchange_order_id}) of {seen.symbol} bears our prefix {prefix}, "
@@ -194,13 +197,13 @@ class Recorder:
 
 
 def _goes_backwards(trade: VenueTrade, newest: TradeCursor) -> bool:
-    """Whether it is later than a trade that has a higher number."""
+    """Returns whether the trade is later than one with a higher id."""
     ids = trade.fill.trade_id, newest.after_id
     return all(map(str.isdecimal, ids)) and int(ids[0]) < int(ids[1]) and trade.time_ms > newest.since_ms
 
 
 def _owner(connection: sa.Connection, trade: VenueTrade) -> tuple[OrderRecord | None, TradeCursor]:
-    """The order that the trade names, as far as the ledger knows it, and how far the trades have been read."""
+    """Returns the order of the trade from the ledger, and the cursor of the polls."""
     return _named(connection, trade), cursors.read(connection, trade.symbol)
 
 
@@ -218,6 +221,6 @@ def _known_or_prefix(connection: sa.Connection, seen: VenueOrder) -> tuple[Order
 def _learn(connection: sa.Connection, seen: VenueOrder) -> OrderRecord | None:
     order = orders.by_client_id(connection, seen.client_order_id)
     if order is None or order.status in _NEVER_ON_BOOK or order.exchange_order_id == seen.exchange_order_id:
-        return order  # as at each poll of each order that rests: nothing is written then
+        return order  # the case of each resting order at each poll: no write
     orders.learn_exchange_id(connection, seen.client_order_id, seen.exchange_order_id)
     return orders.by_client_id(connection, seen.client_order_id)

@@ -1,7 +1,8 @@
-"""Whether the user stream may be relied on to be first, which decides how often the account is polled.
+"""Reliability of the user stream, which decides how often the account is polled.
 
-The stream is proven by news of our own orders. It loses that by breaking, and for longer each time by a poll that finds
-what it did not say. What it may lose is never lost for good: the poll finds everything, only later.
+A report about an order of ours proves the stream. A broken connection ends that, and so does a poll that finds what the
+stream did not report; the latter for longer each time. An event that the stream loses is only late: the poll finds
+everything.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ _FIRST_DISTRUST_SECONDS, _LONGEST_DISTRUST_SECONDS = 60.0, 3_600.0
 
 
 class StreamTrust:
-    """Of one account. `clock` is seconds of any steady clock."""
+    """Trust in the user streams of one account. `clock` returns seconds of any steady clock."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -22,21 +23,21 @@ class StreamTrust:
 
     @property
     def proven(self) -> bool:
-        """Polls may be rare."""
+        """Whether the stream is proven, so that polls may be rare."""
         return self._said and self._clock() >= self._distrusted_until
 
     def said(self) -> None:
-        """It said something about an order of ours."""
+        """Reports that the stream carried an order of ours."""
         self._said = True
 
     def broke(self) -> None:
-        """A connection ended: what happened meanwhile was not said."""
+        """Reports that a connection ended: events of the meantime were lost."""
         if self._said:
             self._said = False
             self.changed.set()
 
     def missed(self) -> None:
-        """A poll has found what it should have said."""
+        """Reports that a poll has found what the stream should have carried."""
         self._said = False
         self._distrusted_until = self._clock() + self._distrust_seconds
         self._distrust_seconds = min(2 * self._distrust_seconds, _LONGEST_DISTRUST_SECONDS)

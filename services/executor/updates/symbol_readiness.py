@@ -1,4 +1,4 @@
-"""Each symbol's own standing: whether the venue lists it, and whether its log is caught up. Its faults stay with it."""
+"""Readiness per symbol: whether the venue lists it and whether its log is caught up. Errors stay with the symbol."""
 
 from collections.abc import Iterable, Mapping
 
@@ -8,11 +8,11 @@ from executor.ledger.schema import fences, orders
 from gridrpc.errors import FailedPrecondition, Unavailable
 from gridservice.troubles import Kind, Troubles
 
-SYMBOL_REFUSED = "SYMBOL_REFUSED"  # the reason word: this symbol is served once the venue lists it, the others are now
+SYMBOL_REFUSED = "SYMBOL_REFUSED"  # reason: this symbol is served once the venue lists it; the others are served now
 
 
 class SymbolReadiness:
-    """Of each symbol of the config: caught up or not, refused or not, and why."""
+    """Per symbol of the config: caught up or not, refused or not, and why."""
 
     def __init__(self, symbols: Iterable[str], troubles: Troubles) -> None:
         self._troubles = troubles
@@ -21,30 +21,30 @@ class SymbolReadiness:
 
     @property
     def refused(self) -> Mapping[str, str]:
-        """The sentence of each symbol that the venue does not list."""
+        """The reason for each symbol that the venue does not list."""
         return self._refused
 
     def caught_up(self, symbol: str) -> bool:
-        """Whether its log had come up to the venue, the last time that it was begun with."""
+        """Returns whether the symbol's log has caught up with the venue since the symbol was last delisted."""
         return self._caught_up[symbol]
 
     def begin(self, symbol: str) -> None:
-        """Its log has caught up with the venue: it is served."""
+        """Marks the symbol as caught up: it is served."""
         self._caught_up[symbol] = True
 
     def refuse(self, symbol: str, sentence: str) -> None:
-        """Nothing is asked of the venue or sent to it for the symbol any more."""
+        """Stops all reads and requests for the symbol."""
         self._troubles.begin(Kind.SYMBOL_REFUSED, sentence, symbol=symbol)
         self._refused[symbol] = sentence
         self._caught_up[symbol] = False
 
     def take_back(self, symbol: str) -> None:
-        """The venue lists it (again)."""
+        """Marks the symbol as listed (again)."""
         self._refused.pop(symbol, None)
         self._troubles.end(Kind.SYMBOL_REFUSED, symbol=symbol)
 
     def check(self, symbol: str) -> None:
-        """Raises FailedPrecondition where the venue does not list it, Unavailable before its log is caught up."""
+        """Raises FailedPrecondition if the venue does not list it, Unavailable before its log is caught up."""
         if sentence := self._refused.get(symbol):
             raise FailedPrecondition(sentence, reason=SYMBOL_REFUSED, symbol=symbol)
         if not self._caught_up[symbol]:
@@ -52,14 +52,14 @@ class SymbolReadiness:
 
 
 def traded_before(connection: sa.Connection, symbol: str) -> bool:
-    """Whether the ledger has ever heard of it: then the venue has listed it, and a misspelt name it is not."""
+    """Returns whether the ledger knows the symbol. Then the venue has listed it once, and it is not misspelt."""
     fence = sa.select(fences.c.symbol).where(fences.c.symbol == symbol).limit(1)
     order = sa.select(orders.c.symbol).where(orders.c.symbol == symbol).limit(1)
     return connection.execute(fence).first() is not None or connection.execute(order).first() is not None
 
 
 def not_listed_any_more(symbol: str, venue: str) -> str:
-    """The sentence for a symbol that was traded here before."""
+    """Returns the sentence for a delisted symbol that was traded here before."""
     return (
         f"{symbol} is not listed any more: {venue} does not name it in its list of markets, and it was traded here "
         "before; nothing is sent for it until it is listed again, which is looked for; where it is gone for good, see "

@@ -1,6 +1,6 @@
-"""Watching one symbol: the user stream, which is quick and may lose anything, and what a poll has found.
+"""Watches one symbol: the user stream, which is fast and may lose events, and the results of the polls.
 
-When to poll is `account_poll`'s to say.
+`account_poll` decides when to poll.
 """
 
 import asyncio
@@ -22,12 +22,12 @@ from gridservice.crash_point import around
 
 _log = logging.getLogger(__name__)
 
-_ONE_BY_ONE = 4  # so many vanished orders are asked about singly; of more, the trades are read at once before
-_LONGEST_DEAF_SECONDS = 10.0  # Binance takes 300 connections in five minutes, for all symbols; the poll hears too
+_ONE_BY_ONE = 4  # up to so many vanished orders are looked up singly; for more, the trades are read first
+_LONGEST_DEAF_SECONDS = 10.0  # Binance takes 300 connections in 5 minutes, for all symbols; the poll goes on
 
 
 class SymbolWatcher:
-    """One symbol's watch. `poll_once` alone finds everything; the stream only makes it quick."""
+    """Watcher of one symbol. `poll_once` alone finds everything; the stream only makes it faster."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class SymbolWatcher:
         poll_interval_ms: int,
         visibility_lag_ms: int,
     ) -> None:
-        self.failing = False  # the last poll of them that are made for ever
+        self.failing = False  # whether the last periodic poll failed
         self.poll_failure, self._stream_failure = FailureLog(_log), FailureLog(_log)
         self.symbol = symbol
         self._ledger = ledger
@@ -54,22 +54,22 @@ class SymbolWatcher:
         self._clock = clock
         self._unreadables = unreadables
         self._forgotten = forgotten
-        self._doubted_by_trades: dict[str, str] = {}  # as the last reading of the trades left it
+        self._doubted_by_trades: dict[str, str] = {}  # from the last read of the trades
         self._trust = trust
         self._first_pause_seconds = min(poll_interval_ms / 1000, _LONGEST_DEAF_SECONDS)
         self._lag_ms = visibility_lag_ms
 
     async def poll_once(self) -> None:
-        """Reads trades after the cursor, then asks what became of orders that left the book.
+        """Reads trades after the cursor, then looks up orders that left the book.
 
-        Raises ReadFailedError, with the cursor where it was.
+        Raises ReadFailedError and leaves the cursor unchanged.
         """
         await self.poll_trades()
         known = await self._ledger.writer.run(orders.on_venue, self.symbol)
         await self._take_orders(known, await self._reader.read(partial(self._venue.open_orders, self.symbol)))
 
     def moved(self, known: list[OrderRecord], book: list[VenueOrder]) -> bool:
-        """Whether the book shows that an order has ended or traded, which the ledger does not have yet."""
+        """Returns whether the book shows an end or a trade that the ledger does not have yet."""
         executed = {order.client_order_id: order.executed for order in book}
         return any(
             record.client_order_id not in executed or executed[record.client_order_id] > record.executed
@@ -77,9 +77,9 @@ class SymbolWatcher:
         )
 
     async def take_book(self, known: list[OrderRecord], book: list[VenueOrder]) -> None:
-        """Records what the venue's book shows, and asks about what it shows no longer. `known` was read before it.
+        """Records what the venue's book shows, and looks up our orders that it no longer shows.
 
-        Raises ReadFailedError.
+        `known` was read from the ledger before the book. Raises ReadFailedError.
         """
         names = {order.client_order_id for order in book}
         resting = [record for record in known if record.client_order_id in names]
@@ -89,7 +89,7 @@ class SymbolWatcher:
         await self._take_orders(known, book)
 
     async def listen_for_ever(self) -> None:
-        """Records what the user stream tells, and opens it again when it breaks."""
+        """Records the events of the user stream and reopens it when it breaks."""
         pause = self._first_pause_seconds
         while True:
             try:
@@ -118,16 +118,16 @@ class SymbolWatcher:
             _log.info("left to the poll of %s: %s", self.symbol, error)
 
     async def _believe_stream(self, hint: VenueOrder) -> None:
-        """News of an order of ours proves that the stream carries them."""
+        """Marks the stream as proven by a report about an order of ours."""
         if not self._trust.proven:
             known = await self._ledger.writer.run(orders.known_names, [hint.client_order_id])
             if known:
                 self._trust.said()
 
     async def poll_trades(self) -> None:
-        """Reads the trades after the cursor. Raises ReadFailedError, with the cursor where it was.
+        """Reads the trades after the cursor. Raises ReadFailedError and leaves the cursor unchanged.
 
-        Of a venue that was reset none are taken in; whether our orders are there again is still looked at.
+        No trades of a venue that was reset are recorded; the check whether our orders are shown again continues.
         """
         try:
             if not self._forgotten.why_reset(self.symbol):
@@ -144,7 +144,8 @@ class SymbolWatcher:
         readable = [trade for trade in trades if not trade.unreadable]
         for trade in readable:
             await self._recorder.trade(trade)
-        # The cursor waits for a trade of ours that cannot be read: the order's end will ask for it, a restart too.
+        # The cursor does not pass a trade of ours that cannot be read: the order's end will read it again, and so will
+        # a restart.
         moved = cursor if self._doubted_by_trades else _settled(cursor, readable, began_ms - self._lag_ms)
         if moved != cursor:
             with around("executor.cursor"):
@@ -177,7 +178,7 @@ class SymbolWatcher:
         self._unreadables.tell(self.symbol, self._doubted_by_trades | in_doubt)
 
     async def _find(self, record: OrderRecord) -> VenueOrder | None:
-        """Our order that left the book, by either of its ids. What only bears its exchange id is another order."""
+        """Looks up our order that left the book, by both ids. An order with its exchange id alone is another order."""
         seen = await self._reader.read(partial(self._venue.order_by_id, self.symbol, record.exchange_order_id))
         if seen is not None and seen.client_order_id == record.client_order_id:
             return seen
@@ -188,7 +189,7 @@ class SymbolWatcher:
 
 
 def _settled(cursor: TradeCursor, trades: list[VenueTrade], before_ms: int) -> TradeCursor:
-    """Where to read on. What is younger than the venue's lag is read again: a neighbour may still appear before it."""
+    """Returns the new cursor. Trades younger than the visibility lag are read again: an older one may still appear."""
     old = [trade for trade in trades if trade.time_ms < before_ms]
     if old:
         return TradeCursor(old[-1].fill.trade_id, old[-1].time_ms)

@@ -1,4 +1,7 @@
-"""Listed orders and trades that cannot be read: others' are foreign, of ours that order alone is in doubt."""
+"""Listed orders and trades that cannot be parsed.
+
+Foreign ones are ignored; one of ours puts only that order in doubt.
+"""
 
 import logging
 from collections.abc import Iterable
@@ -14,7 +17,10 @@ _MOST_LOGGED = 10_000
 
 
 class Unreadables:
-    """Notes them. Others' are logged once each; ours are a trouble until the venue shows them in a form we can read."""
+    """Collects them.
+
+    Foreign ones are logged once each; ours are a trouble until the venue shows them in a readable form.
+    """
 
     def __init__(self, ledger: Ledger, troubles: Troubles) -> None:
         self._ledger = ledger
@@ -22,7 +28,7 @@ class Unreadables:
         self._logged: dict[tuple[str, str], None] = {}  # symbol and id; oldest first
 
     async def ours(self, symbol: str, seen: Iterable[VenueOrder | VenueTrade]) -> dict[str, str]:
-        """Of those that cannot be read, the client ids of our orders, with a sentence each."""
+        """Returns the client ids of our unreadable orders, with a sentence each."""
         found: dict[str, str] = {}
         for one in seen:
             if not one.unreadable:
@@ -35,7 +41,7 @@ class Unreadables:
         return found
 
     def tell(self, symbol: str, in_doubt: dict[str, str]) -> None:
-        """Shows these orders of ours as troubles, and ends the troubles of all others of the symbol."""
+        """Reports these orders of ours as troubles, and ends the troubles of all others of the symbol."""
         for name, message in in_doubt.items():
             self._troubles.begin(Kind.ORDER_UNREADABLE, message, symbol=symbol, subject=name)
         self._troubles.end_others(Kind.ORDER_UNREADABLE, symbol=symbol, subjects=in_doubt)
@@ -64,7 +70,7 @@ class Unreadables:
 
 
 def sentence(name: str, one: VenueOrder | VenueTrade) -> str:
-    """What a person is told of an order of ours that is in doubt."""
+    """Returns the message for an operator about an order of ours that is in doubt."""
     what = "a trade of it" if isinstance(one, VenueTrade) else "it"
     return (
         f"order {name} ({one.exchange_order_id}): the venue shows {what} in a form that cannot be read "

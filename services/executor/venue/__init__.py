@@ -1,1 +1,1 @@
-"""The venue behind one port: clock, reads, profile, health."""
+"""The venue behind one interface: clock, reads, profile and health."""

@@ -1,4 +1,4 @@
-"""The venue's clock as we know it: ours plus a measured skew. Timestamps to be signed and evidence are told by it."""
+"""Venue clock: local time plus a measured skew. Signed timestamps and evidence use it."""
 
 import logging
 import time
@@ -8,11 +8,11 @@ from executor.venue.port import ReadFailedError, Venue
 
 _log = logging.getLogger(__name__)
 
-_WORTH_TELLING_MS = 1_000  # Binance refuses what is this far ahead of its clock
+_WORTH_TELLING_MS = 1_000  # Binance refuses timestamps this far ahead of its clock
 
 
 def unix_ms() -> int:
-    """This machine's Unix time in milliseconds."""
+    """Returns this machine's Unix time in milliseconds."""
     return time.time_ns() // 1_000_000
 
 
@@ -22,25 +22,25 @@ class VenueClock:
     def __init__(self, local_ms: Callable[[], int] = unix_ms) -> None:
         self._local_ms = local_ms
         self.skew_ms = 0  # venue minus local
-        self._least_skew_ms = 0  # the least that it can be: the venue told its time before we heard it
-        self._told_ms = 0  # the skew that the log knows of
+        self._least_skew_ms = 0  # lower bound: the venue read its clock before we got the reply
+        self._told_ms = 0  # the skew that was logged last
 
     def local_ms(self) -> int:
-        """This machine's time: for not_after_ms, records and waits."""
+        """Returns local time: for not_after_ms, records and waits."""
         return self._local_ms()
 
     def venue_ms(self) -> int:
-        """The venue's time: for what is signed, and for how old a request is."""
+        """Returns the venue's time: for signatures and the age of requests."""
         return self._local_ms() + self.skew_ms
 
     def venue_at_least_ms(self) -> int:
-        """What the venue's time certainly is by now: for evidence, which a guess of half a round trip would spoil."""
+        """Returns a lower bound of the venue's time: evidence must not depend on a guess of half a round trip."""
         return self._local_ms() + self._least_skew_ms
 
     async def measure(self, venue: Venue) -> int:
-        """Asks the venue, taking its answer for the middle of the round trip. Raises ReadFailedError.
+        """Reads the venue's time and takes it for the middle of the round trip. Raises ReadFailedError.
 
-        Returns what it said, its time now or a moment ago: never ahead, as the skew can be by half of the round trip.
+        Returns the venue's time as it was reported. It is never ahead, while the skew can be by half of the round trip.
         """
         before = self._local_ms()
         told = await venue.time_ms()
@@ -52,7 +52,7 @@ class VenueClock:
         return told
 
     async def set_again(self, venue: Venue) -> None:
-        """Measures after the venue has refused our time; where it does not say its own, ours stays as it was."""
+        """Measures after the venue has refused our timestamp. If that fails, the skew stays unchanged."""
         try:
             await self.measure(venue)
         except ReadFailedError as error:

@@ -1,7 +1,7 @@
-"""Whether the venue takes the account's requests: what each of them ended in becomes a trouble, or ends one.
+"""Health of the account at the venue: the result of each request begins or ends a trouble.
 
-Refused keys are a trouble at once, and so is a limit. Silence and a refused clock become one when nothing has succeeded
-for `GRACE_MS`: a single request may fail.
+Refused keys and rate limits are a trouble at once. A silent venue and a refused clock become one when nothing has
+succeeded for `GRACE_MS`, because a single request may fail.
 """
 
 import re
@@ -23,7 +23,7 @@ from gridrpc.database_health import Watched
 from gridservice.troubles import Kind, Troubles
 
 GRACE_MS = 5_000
-_FORGET_TRADING_MS = 900_000  # after this long without another refused order nobody trades any more
+_FORGET_TRADING_MS = 900_000  # without another refused order for so long, nobody trades
 _LIMITS = (Kind.RATE_LIMITED, Kind.BANNED)
 _BANNED = re.compile(r"\bbanned\b|\b418\b", re.IGNORECASE)
 _SIGNATURE_TAKEN = frozenset(
@@ -43,18 +43,18 @@ _LIMIT = "the venue wants silence; nothing is sent until then; look for another 
 
 
 class VenueHealth:
-    """Is told how each request ended. `hide` takes secrets out of the venue's sentences."""
+    """Collects the results of requests. `hide` removes secrets from the venue's messages."""
 
     def __init__(self, troubles: Troubles, now_ms: Callable[[], int], hide: Callable[[str], str] = str) -> None:
         self.refusals: Counter[tuple[str, str]] = Counter()
-        """Places that the venue refused since the start, by symbol and reason."""
+        """Places that the venue refused since startup, by symbol and reason."""
         self._troubles = troubles
         self._now_ms = now_ms
         self._hide = hide
         self._failures = 0  # in a row
         self._failing_since_ms = 0
         self._succeeded_ms = now_ms()
-        self._keys_refused = False  # for questions; for trading alone they are a trouble with a subject of its own
+        self._keys_refused = False  # for reads; if only trading is refused, that is a trouble with its own subject
         self._keys_refused_ms = 0
         self._trading_refused: RefusedError | None = None
         self._trading_refused_ms = 0
@@ -63,24 +63,24 @@ class VenueHealth:
 
     @property
     def away(self) -> str:
-        """Why no signed request succeeds at present; empty where they do."""
+        """Why no signed request succeeds at present; empty if they do."""
         if self._keys_refused or self._may_only_read:
             return "the venue refuses the keys"
         return "no request to the venue succeeds" if self._lasts() else ""
 
     @property
     def doubtful(self) -> bool:
-        """Whether something signed is to be asked, to find out how it is: the last request failed or was long ago."""
+        """Whether a signed read is needed to learn the current state: the last request failed or was long ago."""
         quiet = self._now_ms() - self._succeeded_ms >= GRACE_MS
         unclear = self._trading_refused is not None and not self._may_only_read
         wanted = quiet or unclear or bool(self._failures) or self._keys_refused
         return wanted and self._limited_until_ms <= self._now_ms()
 
     def read_succeeded(self, began_ms: int) -> None:
-        """A signed question that was put then got its answer."""
+        """Records that a signed read, begun at that time, succeeded."""
         if began_ms < self._keys_refused_ms:
-            return  # it was under way as the keys were refused
-        whole = self._keys_refused  # not only trading was refused: that it is over is known by a question too
+            return  # it was in flight when the keys were refused
+        whole = self._keys_refused  # reads were refused too, so this read proves that trading works again
         self._keys_refused = False
         self._troubles.end(Kind.KEY_REFUSED)
         if whole:
@@ -91,21 +91,21 @@ class VenueHealth:
         self._succeeded()
 
     def read_failed(self, error: Exception, began_ms: int) -> None:
-        """A question got none."""
+        """Records that a read failed."""
         if isinstance(error, KeysRefusedError):
             self._refuse_keys(error)
         elif isinstance(error, ClockRefusedError):
             self._fail(Kind.CLOCK_SKEW, error, _CLOCK, began_ms)
         elif isinstance(error, ReadFailedError) and (error.blocked_until_ms or not error.unpaid):
-            self._fail_or_limit(error, error.blocked_until_ms, began_ms)  # else our own budget held it back
+            self._fail_or_limit(error, error.blocked_until_ms, began_ms)  # otherwise our own budget held it back
 
     def placed(self) -> None:
-        """A signed place or cancel was carried out."""
+        """Records that a signed place or cancel succeeded."""
         self._trading_taken()
         self._succeeded()
 
     def write_failed(self, symbol: str, error: Exception, began_ms: int, *, place: bool) -> None:
-        """A place or cancel was not, or it is not known."""
+        """Records that a place or cancel was refused, or that its outcome is unknown."""
         if isinstance(error, RefusedError):
             if place:
                 self.refusals[symbol, error.reason.value] += 1
@@ -116,7 +116,7 @@ class VenueHealth:
             self._fail(Kind.VENUE_UNREACHABLE, error, _SILENT, began_ms)
 
     def look(self) -> None:
-        """Forgets refused trading where nobody has tried to trade for long."""
+        """Forgets refused trading after a long time without an attempt to trade."""
         if self._trading_refused and self._now_ms() - self._trading_refused_ms > _FORGET_TRADING_MS:
             self._trading_taken()
 
@@ -131,10 +131,10 @@ class VenueHealth:
             case reason if reason in _SIGNATURE_TAKEN:
                 self.placed()
             case _:
-                pass  # it may have been refused before the wire, which says nothing about the venue
+                pass  # it may have been refused before it was sent, which says nothing about the venue
 
     def _refuse_trading(self, error: RefusedError) -> None:
-        """Whether the keys are good for nothing or for reading, the next question finds out."""
+        """Records that trading was refused. The next read shows whether the keys may still read."""
         self._trading_refused, self._trading_refused_ms = error, self._now_ms()
         if self._may_only_read:
             self._troubles.begin(Kind.KEY_REFUSED, self._said(error, _NO_TRADING), subject=_TRADING)
@@ -142,7 +142,7 @@ class VenueHealth:
     def _refuse_keys(self, error: Exception) -> None:
         self._keys_refused, self._keys_refused_ms = True, self._now_ms()
         self._may_only_read = False
-        self._troubles.end(Kind.KEY_REFUSED, subject=_TRADING)  # part of it
+        self._troubles.end(Kind.KEY_REFUSED, subject=_TRADING)  # now part of it
         self._troubles.begin(Kind.KEY_REFUSED, self._said(error, _KEYS))
 
     def _fail_or_limit(self, error: Exception, until_ms: int, began_ms: int) -> None:
@@ -186,16 +186,16 @@ class VenueHealth:
 
 @dataclass(frozen=True, slots=True)
 class Ability:
-    """What the executor needs to work, as `gridrpc.database_health` watches it: the ledger's database and the venue."""
+    """Dependencies of the executor, as `gridrpc.database_health` watches them: the ledger's database and the venue."""
 
     database: Watched
     venue: VenueHealth
 
     @property
     def away(self) -> str:
-        """Why it cannot work at present; empty where it can."""
+        """Why the executor cannot work at present; empty if it can."""
         return self.database.away or self.venue.away
 
     def ping(self) -> None:
-        """Looks whether the database is there. Raises where the process must not go on."""
+        """Checks the database connection. Raises if the process must not continue."""
         self.database.ping()

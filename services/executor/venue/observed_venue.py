@@ -1,4 +1,4 @@
-"""A venue that tells its health how each request ended, and is otherwise the venue itself."""
+"""Wrapper of a venue that reports the result of each request to the health."""
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
@@ -7,19 +7,19 @@ from typing import Any, cast
 from executor.venue.health import VenueHealth
 from executor.venue.port import Venue, VenueError
 
-# Their failure says something about the venue, their success nothing of the keys: it may come from what is public.
+# A failure of these says something about the venue. A success says nothing about the keys, because they may be public.
 _UNSIGNED = frozenset({"connect", "time_ms", "market_rules"})
 _WRITES = frozenset({"place", "cancel"})
 _SILENT = frozenset({"close"})
 
 
 def observed(venue: Venue, health: VenueHealth, now_ms: Callable[[], int]) -> Venue:
-    """The venue as all parts of the executor are to use it."""
+    """Returns the venue that all parts of the executor use."""
     return cast("Venue", _Observed(venue, health, now_ms))
 
 
 class _Observed:
-    """Whatever is asked of it is the venue's. What the port does not say is public is signed."""
+    """Forwards everything to the venue. Calls that are not listed as public are signed."""
 
     def __init__(self, venue: Venue, health: VenueHealth, now_ms: Callable[[], int]) -> None:
         self._venue = venue
@@ -49,7 +49,10 @@ class _Observed:
         return read
 
     def _take(self, answer: Any, began_ms: int) -> None:
-        """One that is an answer for each symbol may hold failures, and says nothing where it has no answer at all."""
+        """Records a signed read.
+
+        A reply per symbol may contain failures; it counts as failed only if all of them are.
+        """
         if not isinstance(answer, Mapping):
             self._health.read_succeeded(began_ms)
             return

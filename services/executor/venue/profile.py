@@ -1,7 +1,7 @@
-"""A venue's row: what it does where venues differ, as `gridwright conformance` measured it or its documents say.
+"""Venue profile: what a venue does where venues differ, measured by `gridwright conformance` or documented.
 
-The rows that come with us lie in `venues/`. What the executor makes of one is `policy`'s, how one is drawn
-`venue_page`'s, how one is measured `conformance`'s.
+The packaged profiles are in `venues/`. `profile_policy` derives the executor's settings from a profile, `profile_page`
+renders the profiles, `conformance` measures them.
 """
 
 import tomllib
@@ -19,23 +19,23 @@ from gridservice.config_file import ConfigError, Table, read_toml
 
 
 class Source(Enum):
-    """How a row's facts are known."""
+    """Source of a profile's facts."""
 
     MEASURED = "measured"
     DOCUMENTED = "documented"
 
 
 class Repeat(Enum):
-    """What a venue does with a place whose client id an earlier order has."""
+    """Behaviour for an order whose client id was used before."""
 
     REFUSED = "refused"
-    ACCEPTED = "accepted"  # it is a second order and trades again
-    RETURNS_FIRST = "returns_first"  # the answer is the earlier order, and nothing is placed
+    ACCEPTED = "accepted"  # it is a second order and can trade again
+    RETURNS_FIRST = "returns_first"  # the reply is the earlier order, and nothing is placed
 
 
 @dataclass(frozen=True, slots=True)
 class RepeatedId:
-    """By what had become of the earlier order. None: not known."""
+    """Behaviour by the state of the earlier order. None: not known."""
 
     open: Repeat | None = None
     filled: Repeat | None = None
@@ -44,9 +44,9 @@ class RepeatedId:
 
 @dataclass(frozen=True, slots=True)
 class ClientIds:
-    """The client ids that a venue takes and tells back as they were sent.
+    """Client ids that a venue accepts and returns unchanged.
 
-    `alphabet` is words of one character or of a range: `A-Z a-z 0-9 _ -`.
+    `alphabet` is a list of single characters and ranges: `A-Z a-z 0-9 _ -`.
     """
 
     min_length: int
@@ -55,72 +55,75 @@ class ClientIds:
 
     @property
     def characters(self) -> frozenset[str]:
-        """Each character of the alphabet. Raises ValueError for a word that is neither a character nor a range."""
+        """Returns each character of the alphabet.
+
+        Raises ValueError for an item that is neither a character nor a range.
+        """
         return frozenset(character for word in self.alphabet.split() for character in _spelt_out(word))
 
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """How long after the answer to a place a look-up first showed the order; from there to the look-up's beginning."""
+    """Time (ms) from the reply to a place until the beginning of the first look-up that showed the order."""
 
     look_up: str
     median_ms: int
     worst_ms: int
     samples: int
-    missed: int = 0  # of the samples: not shown within the time that was given
+    missed: int = 0  # of the samples: not shown in time
 
 
 @dataclass(frozen=True, slots=True)
 class RefusalSeen:
-    """What a provoked refusal looked like: ccxt's class and text, and what the executor read in it."""
+    """A provoked refusal: ccxt's class and text, and how the executor read it."""
 
     provoked: str
-    ccxt_class: str  # empty where it was not refused by the venue
+    ccxt_class: str  # empty if the venue did not refuse it
     read_as: str
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class VenueProfile:
-    """One venue. None and empty: not known."""
+    """Profile of one venue. None and empty: not known."""
 
-    venue: str  # what the row is called; a venue of another kind behind the same `exchange` has another name
+    venue: str  # name of the profile; a venue of another kind behind the same `exchange` has another name
     exchange: str  # ccxt's id
     source: Source
     as_of: str  # the day of the measurement, or of the documents
     ccxt: str = ""  # the version that measured
     documents: str = ""  # which documents
-    requests_expire: bool | None = None  # refused once older than recvWindow: what an UNKNOWN order's end rests on
+    requests_expire: bool | None = None  # refused once older than recvWindow; evidence of absence needs it
     visibility_lag_ms: int | None = None
-    batch_size: int | None = None  # places in one call, as ccxt claims it; 1: no such call
+    batch_size: int | None = None  # places per call, as ccxt claims; 1: no such call
     fee_of_buy: str = ""  # base, quote, or another asset by its name
     trades_carry_client_id: bool | None = None
-    history_hours: int | None = None  # the longest window of the order history that was answered
+    history_hours: int | None = None  # the longest window of the order history that the venue accepted
     repeated_id: RepeatedId = RepeatedId()
     client_id: ClientIds | None = None
     delays: tuple[Delay, ...] = ()
     refusals: tuple[RefusalSeen, ...] = ()
-    weights: Mapping[str, int] = field(default_factory=dict)  # as `request_weights` reads them; empty: one a request
+    weights: Mapping[str, int] = field(default_factory=dict)  # as `request_weights` reads them; empty: 1 per request
     rate_limits: tuple[RateLimit, ...] = ()
 
 
 def packaged_profiles() -> list[VenueProfile]:
-    """Those that come with us, by name."""
+    """Returns the packaged profiles by name."""
     return [_read(Table(tomllib.loads(each.read_text(encoding="utf-8")))) for each in _packaged()]
 
 
 def packaged_profile(name: str) -> VenueProfile | None:
-    """The one of this name."""
+    """Returns the packaged profile with this name, None if there is none."""
     return next((row for row in packaged_profiles() if row.venue == name), None)
 
 
 def read_profile(path: Path) -> VenueProfile:
-    """The row in a file. Raises ConfigError."""
+    """Reads a profile from a file. Raises ConfigError."""
     return _read(read_toml(path))
 
 
 def profile_values(row: VenueProfile) -> dict[str, Any]:
-    """The row as the TOML values that `read_profile` reads; what is not known is left out."""
+    """Returns the profile as the TOML values that `read_profile` reads; unknown facts are left out."""
     values = {name: getattr(row, name) for name in _SCALARS if getattr(row, name) not in (None, "")}
     repeated = {
         name: each.value for name in ("open", "filled", "cancelled") if (each := getattr(row.repeated_id, name))

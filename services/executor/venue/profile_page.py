@@ -1,4 +1,4 @@
-"""The text of docs/venues.md, drawn from the rows: `python -m executor.venue.profile_page > docs/venues.md`."""
+"""Renders docs/venues.md from the profiles: `python -m executor.venue.profile_page > docs/venues.md`."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -73,7 +73,7 @@ are shared.
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One line of the table: how it is called, what it means for a trader, and how a row tells it."""
+    """One line of the table: its name, its meaning for a trader, and its text for a profile."""
 
     name: str
     meaning: str
@@ -172,7 +172,7 @@ FACTS = (
 
 
 def page(rows: Sequence[VenueProfile]) -> str:
-    """The whole page."""
+    """Returns the whole page."""
     return _PAGE.format(
         facts=_table(["", *(row.venue for row in rows)], [[fact.name, *map(fact.tell, rows)] for fact in FACTS]),
         meanings="\n".join(f"- **{fact.name}**: {fact.meaning}" for fact in FACTS),
@@ -191,7 +191,7 @@ def page(rows: Sequence[VenueProfile]) -> str:
 
 
 def worst(delay: Delay) -> str:
-    """The longest of its samples; said to be more where some did not show the order at all."""
+    """Returns the longest sample; marked as longer if some samples did not show the order at all."""
     return f"more than {delay.worst_ms} ({delay.missed} not shown)" if delay.missed else str(delay.worst_ms)
 
 

@@ -1,8 +1,11 @@
-"""Which row counts for a config's venue, and what the executor makes of it: the default of the visibility lag, whether
-requests expire, whether our client ids fit. Nothing else of a row changes what the executor does.
+"""Selects the profile of the configured venue and derives the executor's settings from it.
 
-Evidence is never taken from a row alone. A measured lag says how late a venue has been, not that it is never later: it
-raises the default and cannot lower it. Requests expire only where a row, or Binance's documents, say so.
+A profile sets the default of the visibility lag, whether requests expire, and whether our client ids fit. It also has
+the request weights and rate limits that apply until the venue reports its own. Nothing else of it changes what the
+executor does.
+
+A profile alone is never evidence. A measured lag shows how late a venue has been, not that it is never later: it raises
+the default and cannot lower it. Requests expire only if a profile, or Binance's documents, say so.
 """
 
 from collections.abc import Mapping
@@ -20,19 +23,19 @@ SIMEX = "simex"
 
 @dataclass(frozen=True, slots=True)
 class VenuePolicy:
-    """`sentence` says at the start what the policy rests on."""
+    """Settings derived from a profile. `sentence` is logged at startup and says what they are based on."""
 
     requests_expire: bool
-    least_lag_ms: int  # where the config names no lag of its own, it is not shorter than this
+    least_lag_ms: int  # lower bound of the default visibility lag
     sentence: str
     weights: Mapping[str, int] = field(default_factory=dict)
-    rate_limits: tuple[RateLimit, ...] = ()  # until the venue says its own
+    rate_limits: tuple[RateLimit, ...] = ()  # until the venue reports its own
 
 
 def profile_name(exchange: str, *, sandbox: bool, moved: bool, local: bool) -> str:
-    """What a venue's row is called; empty where a server in the exchange's place could be anything.
+    """Returns the name of a venue's profile; empty if `base_url` points to a server that could be anything.
 
-    A test network is a venue of its own. Where Binance's place is taken by a server on this machine, that is simex.
+    A test network has its own profile. A server on this machine in Binance's place is simex.
     """
     if moved:
         return SIMEX if local and exchange == "binance" else ""
@@ -40,9 +43,9 @@ def profile_name(exchange: str, *, sandbox: bool, moved: bool, local: bool) -> s
 
 
 def find_profile(chosen: str, name: str, exchange: str) -> VenueProfile | None:
-    """The row that the config chose, by its file or its name, else the packaged one of that name, if there is one.
+    """Returns the profile that the config names, by file or by name, else the packaged one of that name, or None.
 
-    Raises ConfigError for a choice that is not there or that is another exchange's.
+    Raises ConfigError for a named profile that does not exist or is another exchange's.
     """
     if not chosen:
         return packaged_profile(name)
@@ -56,7 +59,7 @@ def find_profile(chosen: str, name: str, exchange: str) -> VenueProfile | None:
 
 
 def policy(row: VenueProfile | None, exchange: str) -> VenuePolicy:
-    """What the row means for the executor. Raises ConfigError for a venue that cannot take our client ids."""
+    """Derives the settings from the profile. Raises ConfigError for a venue that cannot take our client ids."""
     binance = exchange.startswith("binance")
     if row is None:
         how = "to expire as Binance's do" if binance else "never to expire, so UNKNOWN orders end only by being found"
@@ -70,7 +73,7 @@ def policy(row: VenueProfile | None, exchange: str) -> VenuePolicy:
 
 
 def _limits(row: VenueProfile | None, exchange: str) -> tuple[Mapping[str, int], tuple[RateLimit, ...]]:
-    """Those of the row, else of the exchange's own packaged one: its test network, or a row that was only measured."""
+    """Returns the profile's limits; if it has none (test network, measured), those of the exchange's packaged one."""
     if row is None or not row.weights:
         row = packaged_profile(exchange)
     return ({}, ()) if row is None else (row.weights, row.rate_limits)

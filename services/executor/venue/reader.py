@@ -1,6 +1,6 @@
-"""Questions to the venue, repeated with jitter while they get no answer. Never a write.
+"""Reads from the venue, retried with jitter while they fail. Writes are never retried.
 
-What a question costs is paid where it is sent (`Venue.pay_from`), with the priority of the block that asks.
+A read is paid for where it is sent (`Venue.pay_from`), with the priority of the calling block.
 """
 
 from collections.abc import Awaitable, Callable
@@ -17,7 +17,10 @@ _ATTEMPTS = 3
 
 
 class Reader:
-    """Asks the venue. `set_clock` is called before a question is repeated whose time was refused."""
+    """Reads from the venue with retries.
+
+    `set_clock` is called before a read is repeated whose timestamp was refused.
+    """
 
     def __init__(
         self, throttle: Throttle, set_clock: Callable[[], Awaitable[None]], *, longest_pause_seconds: float = 1.0
@@ -27,10 +30,10 @@ class Reader:
         self._longest_pause_seconds = longest_pause_seconds
 
     async def read(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """The answer, after up to three attempts. Raises ReadFailedError where there is none.
+        """Returns the reply, after up to three attempts. Raises ReadFailedError.
 
-        A question that no budget has room for is not repeated, nor one after which the venue wants silence, nor one
-        whose keys it refuses.
+        Not retried: a read without room in the budgets, one after which the venue wants silence, and one whose keys are
+        refused.
         """
         attempts = AsyncRetrying(
             stop=stop_after_attempt(_ATTEMPTS),
@@ -52,7 +55,7 @@ class Reader:
 
 
 def _may_pass(error: BaseException) -> bool:
-    """Whether asking again at once may help: not with refused keys, without room in a budget, nor for an odd answer."""
+    """Returns whether an immediate retry may help. It does not for refused keys, full budgets and odd replies."""
     if not isinstance(error, ReadFailedError) or isinstance(error, UnreadableError | KeysRefusedError):
         return False
     return not error.unpaid and not error.blocked_until_ms

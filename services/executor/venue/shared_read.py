@@ -1,7 +1,7 @@
-"""Questions that many ask at once and the venue answers once.
+"""Reads that many callers request at once and the venue answers once.
 
-`Rounds`: each caller gets an answer to a question that was put after it came. `Fresh`: an answer that is young enough.
-Whoever is cancelled leaves; the question that nobody waits for any more is cancelled too.
+`Rounds`: each caller gets a reply to a read that began after its call. `Fresh`: a reply of limited age. A cancelled
+caller leaves; a read without callers is cancelled too.
 """
 
 import asyncio
@@ -13,11 +13,11 @@ K = TypeVar("K")
 V = TypeVar("V")
 T = TypeVar("T")
 
-_GATHER_SECONDS = 0.02  # so that those who come together are answered together
+_GATHER_SECONDS = 0.02  # so that concurrent callers share one read
 
 
 class _Shared(Generic[T]):
-    """A task that lives as long as somebody waits for it."""
+    """A task that lives as long as a caller waits for it."""
 
     def __init__(self, work: Awaitable[T]) -> None:
         self.task: asyncio.Future[T] = asyncio.ensure_future(work)
@@ -34,14 +34,14 @@ class _Shared(Generic[T]):
 
 
 class Rounds(Generic[K, V]):
-    """Asks for all keys of a round in one go. Rounds of different `lane`s are kept apart."""
+    """Reads all keys of a round in one call. Rounds of different `lane`s are separate."""
 
     def __init__(self, ask: Callable[[tuple[K, ...]], Awaitable[Mapping[K, V]]]) -> None:
         self._ask = ask
         self._open: dict[object, tuple[dict[K, None], _Shared[Mapping[K, V]]]] = {}
 
     async def read(self, keys: tuple[K, ...], lane: object = None) -> Mapping[K, V]:
-        """The answers, of these keys and perhaps of others. Raises what the question raises."""
+        """Returns the replies, for these keys and perhaps others. Raises what the read raises."""
         if lane not in self._open:
             wanted: dict[K, None] = {}
             self._open[lane] = wanted, _Shared(self._round(lane, wanted))
@@ -53,7 +53,7 @@ class Rounds(Generic[K, V]):
         try:
             await asyncio.sleep(_GATHER_SECONDS)
         finally:
-            self._open.pop(lane, None)  # whoever comes from here on is of the next round
+            self._open.pop(lane, None)  # later callers join the next round
         return await self._ask(tuple(wanted))
 
 
@@ -64,7 +64,7 @@ class _Answer(Generic[T]):
 
 
 class Fresh(Generic[T]):
-    """One question whose answer is shared for a while."""
+    """One read whose reply is shared for a while."""
 
     def __init__(self, ask: Callable[[], Awaitable[T]], max_age_seconds: float = 1.0) -> None:
         self._ask = ask
@@ -72,7 +72,7 @@ class Fresh(Generic[T]):
         self._last: _Answer[T] | None = None
 
     async def read(self) -> T:
-        """The answer to a question that was put no longer ago than the age. A failure is shared with nobody later."""
+        """Returns the reply to a read that is not older than the maximum age. A failure is not reused."""
         now = asyncio.get_running_loop().time()
         last = self._last
         if last is None or now - last.asked_at > self._max_age_seconds or _failed(last.shared.task):

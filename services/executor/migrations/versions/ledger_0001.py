@@ -1,4 +1,7 @@
-"""The ledger's first schema. A migration is history: it spells its tables out and does not import the present ones."""
+"""First schema of the ledger.
+
+A migration is history: it defines its tables itself and does not import the current ones.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -92,5 +95,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """There is no way back: an older executor refuses a newer ledger instead."""
+    """Not supported: an older executor refuses a newer ledger instead."""
     raise NotImplementedError("restore the ledger from before the upgrade instead")

@@ -1,4 +1,4 @@
-"""Who opened the ledger last: an executor whose connection was lost learns from it whether another has had it since."""
+"""Last opener of the ledger: after a lost connection an executor learns from it whether another has opened it since."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,5 +15,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """There is no way back: an older executor refuses a newer ledger instead."""
+    """Not supported: an older executor refuses a newer ledger instead."""
     raise NotImplementedError("restore the ledger from before the upgrade instead")

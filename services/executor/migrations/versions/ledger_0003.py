@@ -1,4 +1,4 @@
-"""What operators said of orders that were UNKNOWN: the last resort where no evidence comes by itself."""
+"""Operator statements on UNKNOWN orders: the manual resolution where no evidence arrives."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -26,5 +26,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """There is no way back: an older executor refuses a newer ledger instead."""
+    """Not supported: an older executor refuses a newer ledger instead."""
     raise NotImplementedError("restore the ledger from before the upgrade instead")

@@ -1,4 +1,4 @@
-"""The request window that each action was signed with: evidence of absence is judged by it, not by today's config."""
+"""Request window that each action was signed with: evidence of absence depends on it, not on today's config."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,10 +10,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Adds the column. NULL says that an earlier version sent the action and did not record its window."""
+    """Adds the column. NULL: an earlier version sent the action and did not record its window."""
     op.add_column("actions", sa.Column("window_ms", sa.BigInteger, nullable=True))
 
 
 def downgrade() -> None:
-    """There is no way back: an older executor refuses a newer ledger instead."""
+    """Not supported: an older executor refuses a newer ledger instead."""
     raise NotImplementedError("restore the ledger from before the upgrade instead")

@@ -1,4 +1,4 @@
-"""The checkpoint of each update log: the state that has applied it up to an offset, and where the log begins."""
+"""Checkpoint of each update log: the state that has applied it up to an offset, and where the log begins."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -24,5 +24,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """There is no way back: an older executor refuses a newer ledger instead."""
+    """Not supported: an older executor refuses a newer ledger instead."""
     raise NotImplementedError("restore the ledger from before the upgrade instead")

@@ -1,1 +1,1 @@
-"""The venue through ccxt: the only package of the executor that knows its words."""
+"""Adapter of the venue for ccxt: the only package of the executor that uses ccxt's types."""

@@ -1,4 +1,4 @@
-"""Making the ccxt client: keys, decimals, addresses, and none of its own throttling or repeating."""
+"""Creates the ccxt client: keys, decimals and addresses. ccxt's own throttling and retries are switched off."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +14,10 @@ _BINANCE_ARRAYS = ("/openOrders", "/allOrders", "/myTrades")
 
 
 def make_client(settings: VenueSettings) -> Any:
-    """The exchange's ccxt.pro client, which is its REST client too. Raises ConfigError for one that does not exist."""
+    """Creates the exchange's ccxt.pro client, which is also its REST client.
+
+    Raises ConfigError for an unknown exchange.
+    """
     if settings.exchange not in ccxt.pro.exchanges:
         raise ConfigError("venue.exchange", settings.exchange, "give the id of an exchange that ccxt.pro knows")
     client = getattr(ccxt.pro, settings.exchange)(
@@ -47,10 +50,10 @@ def make_client(settings: VenueSettings) -> Any:
 
 
 def _distrust_replies(client: Any) -> None:
-    """A 5xx says nothing of the order, even where its body looks like a refusal and ccxt would parse it as one.
+    """Makes the client reject replies that prove nothing.
 
-    Nor does a 2xx that is no JSON, of which ccxt would make an empty list of trades or a time of None, nor `{}`, of
-    which it would make an empty list.
+    A 5xx reply says nothing about the order, even if its body looks like a refusal that ccxt would parse. ccxt would
+    turn a 2xx reply that is not JSON into an empty list of trades or a time of None, and `{}` into an empty list.
     """
     parse = client.handle_errors
 
@@ -69,7 +72,7 @@ def _distrust_replies(client: Any) -> None:
 
 
 def _answers_nothing(exchange: str, path: str, reply: Any) -> bool:
-    """An empty object answers no question of ours, nor any object one that Binance answers with an array."""
+    """Returns whether a reply is no answer: an empty object, or an object where Binance returns an array."""
     if exchange.startswith("binance") and path.endswith(_BINANCE_ARRAYS):
         return not isinstance(reply, list)
     return reply == {} and not path.endswith("/ping")

@@ -1,4 +1,4 @@
-"""ccxt's dictionaries as our values. They go no further than here."""
+"""Converts ccxt's dictionaries to the executor's values. They are not passed on from here."""
 
 import logging
 from decimal import Decimal
@@ -26,7 +26,7 @@ STATUSES = {
     "expired_in_match": OrderStatus.EXPIRED,  # self-trade prevention
     "rejected": OrderStatus.REJECTED,
 }
-"""ccxt's unified order status → ours. What is not here has not ended."""
+"""ccxt's unified order status → ours. Any other status means that the order has not ended."""
 
 _ODD = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError)
 _LONGEST_REASON = 200
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 
 def placed_order(reply: object) -> VenueOrder:
-    """The order that a create answered with. Raises OutcomeUnknownError for a reply that is none (HTML, no id)."""
+    """Converts the reply to a create. Raises OutcomeUnknownError for a reply that is not an order (HTML, no id)."""
     try:
         return order(reply)
     except ReadFailedError as error:
@@ -42,7 +42,7 @@ def placed_order(reply: object) -> VenueOrder:
 
 
 def order(raw: Any) -> VenueOrder:
-    """An order. Raises UnreadableError where it lacks what every order has."""
+    """Converts an order. Raises UnreadableError if a mandatory field is missing."""
     found = listed_order(raw)
     if found.unreadable:
         raise UnreadableError(found)
@@ -50,10 +50,10 @@ def order(raw: Any) -> VenueOrder:
 
 
 def listed_order(raw: Any) -> VenueOrder:
-    """An order of a list, marked unreadable where it lacks what every order has.
+    """Converts an order of a list; marks it unreadable if a mandatory field is missing.
 
-    A status that we do not know (PENDING_NEW) means that it has not ended. A stop order without a price of its own has
-    that at which it triggers.
+    An unknown status (PENDING_NEW) means that the order has not ended. A stop order without a price has its trigger
+    price.
     """
     try:
         _refuse_husk(raw)
@@ -84,7 +84,7 @@ def listed_order(raw: Any) -> VenueOrder:
 
 
 def trade(raw: Any) -> VenueTrade:
-    """A trade of the account, marked unreadable where it lacks what every trade has."""
+    """Converts a trade of the account; marks it unreadable if a mandatory field is missing."""
     try:
         _refuse_husk(raw)
         fee, fee_asset = _fee(raw["fee"])
@@ -115,7 +115,10 @@ def trade(raw: Any) -> VenueTrade:
 
 
 def _fee(told: Any) -> tuple[Decimal, str]:
-    """A fee that is not reported is no zero: the books would be wrong without a sign. A zero needs no asset."""
+    """Converts a fee.
+
+    A missing fee is an error, not zero: the accounts would silently be wrong. A zero needs no asset.
+    """
     cost, asset = money(told["cost"]), told["currency"]
     if asset is None and cost:
         raise ValueError(f"a fee of {cost} in no asset")
@@ -128,7 +131,7 @@ def _refuse_husk(raw: Any) -> None:
 
 
 def _text(raw: Any, field: str) -> str:
-    """A field that has to be there. An absent value is not the text "None"."""
+    """Returns a mandatory field. An absent value is not the text "None"."""
     if raw[field] is None or raw[field] == "":
         raise ValueError(f"no {field}")
     return str(raw[field])
@@ -144,7 +147,7 @@ def _why(error: Exception) -> str:
 
 
 def balances(raw: Any) -> list[VenueBalance]:
-    """The assets that are not zero; one that cannot be read is left out."""
+    """Returns the assets that are not zero; an unreadable one is left out."""
     found = [_balance(raw, asset) for asset in sorted(raw["total"])]
     return [balance for balance in found if balance is not None and (balance.free or balance.locked)]
 
@@ -158,14 +161,14 @@ def _balance(raw: Any, asset: str) -> VenueBalance | None:
 
 
 def time_ms(told: object) -> int:
-    """The venue's time. Raises ReadFailedError where none was told."""
+    """Returns the venue's time. Raises ReadFailedError if the reply has none."""
     if not isinstance(told, int):
         raise ReadFailedError(f"{told!r} is no time")
     return told
 
 
 def money(value: object) -> Decimal:
-    """A decimal from ccxt's text or Decimal. Raises TypeError for a float: digits would be made up."""
+    """Converts ccxt's text or Decimal. Raises TypeError for a float, which has invented digits."""
     if isinstance(value, float):
         raise TypeError(f"{value!r} is a float; ccxt was to give decimals")
     number = Decimal(str(value))

@@ -1,7 +1,7 @@
-"""What an error of ccxt says about the venue, by operation, in one place: the table of the field notes.
+"""Meaning of ccxt's errors by operation, in one table.
 
-The rule: only an order with an id means placed, only a parsed refusal of the "not placed" kind means not placed,
-everything else is unknown. The same error means "nothing happened" to a read and "unknown" to a create.
+Only an order with an id means placed. Only a parsed refusal of the "not placed" kind means not placed. Everything else
+is unknown. The same error means "nothing happened" for a read and "unknown" for a create.
 """
 
 import re
@@ -29,26 +29,26 @@ REFUSALS: Final[tuple[tuple[type[ccxt.BaseError], Refusal], ...]] = (
     (ccxt.OrderImmediatelyFillable, Refusal.WOULD_MATCH),
     (ccxt.InvalidNonce, Refusal.CLOCK_SKEW),  # -1021: a NetworkError by class, yet a refusal
     (ccxt.DDoSProtection, Refusal.RATE_LIMITED),  # 429 and 418 with any code; also -2015 after an earlier success
-    (ccxt.RateLimitExceeded, Refusal.RATE_LIMITED),  # no subclass of the other
+    (ccxt.RateLimitExceeded, Refusal.RATE_LIMITED),  # not a subclass of the other
     (ccxt.AuthenticationError, Refusal.KEY_REFUSED),  # PermissionDenied and AccountSuspended are its subclasses
     (ccxt.MarketClosed, Refusal.MARKET_CLOSED),
     (ccxt.BadSymbol, Refusal.SYMBOL_REFUSED),
-    (ccxt.InvalidOrder, Refusal.INVALID_ORDER),  # steps and filters; OrderNotFound is looked at before
+    (ccxt.InvalidOrder, Refusal.INVALID_ORDER),  # steps and filters; OrderNotFound is handled before
     (ccxt.BadRequest, Refusal.INVALID_ORDER),
-    (ccxt.ArgumentsRequired, Refusal.INVALID_ORDER),  # ccxt's own, before the wire
+    (ccxt.ArgumentsRequired, Refusal.INVALID_ORDER),  # ccxt's own, before sending
 )
-"""Classes that mean "not placed", the first that fits counts. What is not here is unknown."""
+"""Classes that mean "not placed"; the first match counts. Any other class means unknown."""
 
 _DUPLICATE = re.compile(r"duplicate", re.IGNORECASE)  # -2010 "Duplicate order sent." comes as InvalidOrder
 _PLACES = re.compile(r"MAX_NUM_ORDERS|too many open orders", re.IGNORECASE)
 _KEY_CODE = re.compile(r'"code":\s*-2015')
 _BANNED_UNTIL = re.compile(r"until (\d{13})")
-_SILENCE_MS = 5_000  # after a 429 or 418 that does not say how long
+_SILENCE_MS = 5_000  # after a 429 or 418 without a duration
 _LONGEST_SENTENCE = 300
 
 
 def of_create(error: Exception, now_ms: int, retry_after_ms: int) -> VenueError:
-    """What an exception out of create_order means."""
+    """Returns the meaning of an exception of create_order."""
     if isinstance(error, ccxt.OrderNotFound):
         return OutcomeUnknownError(sentence(error))
     if isinstance(error, ccxt.DuplicateOrderId) or (
@@ -59,14 +59,17 @@ def of_create(error: Exception, now_ms: int, retry_after_ms: int) -> VenueError:
 
 
 def of_cancel(error: Exception, now_ms: int, retry_after_ms: int) -> VenueError:
-    """What an exception out of cancel_order means. "Unknown order" has several causes: the caller looks it up."""
+    """Returns the meaning of an exception of cancel_order.
+
+    "Unknown order" has several causes: the caller looks it up.
+    """
     if isinstance(error, ccxt.OrderNotFound):
         return UnknownOrderError(sentence(error))
     return _refusal(error, now_ms, retry_after_ms) or OutcomeUnknownError(sentence(error))
 
 
 def of_read(error: Exception, now_ms: int, retry_after_ms: int) -> ReadFailedError:
-    """A read that raised has learned nothing, but perhaps that the keys or our clock are no good."""
+    """Returns the meaning of an exception of a read: nothing is known, or the keys or our clock are refused."""
     if isinstance(error, BlockedError):
         return ReadFailedError(str(error), blocked_until_ms=error.until_ms if error.silence else 0, unpaid=True)
     refusal = _refusal(error, now_ms, retry_after_ms)
@@ -78,13 +81,13 @@ def of_read(error: Exception, now_ms: int, retry_after_ms: int) -> ReadFailedErr
 
 
 def sentence(error: BaseException) -> str:
-    """The error for people: its class and text in one line, without the URL, which carries the signature."""
+    """Returns the error's class and text in one line, without the URL, which contains the signature."""
     text = re.sub(r"https?://\S+", "<url>", " ".join(str(error).split()))
     return f"{type(error).__name__}: {text}"[:_LONGEST_SENTENCE]
 
 
 def never_connected(error: BaseException) -> bool:
-    """Whether no connection was ever made. ccxt raises one class for this and for a reset; only the cause tells."""
+    """Returns whether no connection was made. ccxt uses one class for this and for a reset; only the cause differs."""
     cause = error.__cause__
     return isinstance(cause, aiohttp.ClientConnectorError)
 
@@ -106,7 +109,10 @@ def _refusal(error: Exception, now_ms: int, retry_after_ms: int) -> RefusedError
 
 
 def _silence(error: Exception, now_ms: int, retry_after_ms: int) -> int:
-    """Until when (local time) nothing may be sent: the ban's end, Retry-After, or a few seconds; 0 for other errors."""
+    """Returns the local time (ms) until which nothing may be sent; 0 if there is no limit.
+
+    It is the end of a ban, Retry-After, or a few seconds.
+    """
     if not isinstance(error, ccxt.DDoSProtection | ccxt.RateLimitExceeded) or _KEY_CODE.search(str(error)):
         return 0
     if order_window_ms(str(error)) is not None:

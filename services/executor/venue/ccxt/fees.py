@@ -1,7 +1,8 @@
-"""The fees that an account pays in one market, as the exchange says them for account and symbol together.
+"""Fees of an account in one market, as the exchange reports them for account and symbol.
 
-Binance: account/commission, standard, special and tax together, the discount where it is paid for. Elsewhere ccxt's
-trading fee of the symbol. A market's public tier is the last resort and said to be; a fee that nobody tells is no zero.
+Binance: account/commission; standard, special and tax are added, and the discount is applied if it is paid for. Other
+exchanges: ccxt's trading fee of the symbol. The public tier of the market is used only without these, and that is
+logged. A fee that is not reported is an error, not zero.
 """
 
 import logging
@@ -15,8 +16,8 @@ import ccxt  # noqa: TID251  # one of the adapter's modules
 from executor.venue.ccxt.convert import money
 from gridcore.model.money import ZERO
 
-FRESH_MS = 3_600_000  # fees follow the volume of a month, so they are no news of a minute
-DOUBTED_MS = 5_000  # while fills contradict them, or a grid cannot live with them
+FRESH_MS = 3_600_000  # fees depend on a month's volume and change rarely
+DOUBTED_MS = 5_000  # while fills contradict them, or a grid is refused for them
 _log = logging.getLogger(__name__)
 
 
@@ -29,7 +30,7 @@ class Fees:
 
 
 class FeeReader:
-    """Asks for them, and remembers them for a while."""
+    """Reads fees and caches them."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -38,7 +39,7 @@ class FeeReader:
         self._said: set[str] = set()
 
     async def read(self, symbol: str, now_ms: int) -> Fees:
-        """The account's fees in a market. Raises what ccxt raises, and ValueError where nobody tells them."""
+        """Returns the account's fees in a market. Raises ccxt's errors, and ValueError if no source reports them."""
         known = self._known.get(symbol)
         fresh_ms = DOUBTED_MS if symbol in self._doubted else FRESH_MS
         if known is not None and now_ms - known[0] < fresh_ms:
@@ -54,7 +55,7 @@ class FeeReader:
         return fees
 
     def doubt(self, symbol: str) -> None:
-        """Has the fees of a market asked for again, some seconds after the last time."""
+        """Marks the fees of a market as doubtful: they are read again some seconds after the last read."""
         self._doubted.add(symbol)
 
     async def _ask(self, symbol: str) -> Fees:
@@ -108,7 +109,10 @@ class FeeReader:
 
 
 def of_commission(reply: Mapping[str, Any], discount: Decimal) -> Fees:
-    """What account/commission says: the sum of its three kinds, of the dearer side. The discount is of the standard."""
+    """Returns the fees of account/commission: the sum of its three kinds, the higher of buyer and seller.
+
+    The discount applies to the standard kind.
+    """
     maker = taker = ZERO
     for kind, factor in (("standardCommission", discount), ("specialCommission", None), ("taxCommission", None)):
         rates = reply.get(kind)

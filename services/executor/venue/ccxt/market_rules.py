@@ -1,6 +1,7 @@
-"""A market of ccxt's as MarketRules: steps, and every limit that can refuse an order of ours.
+"""Converts a ccxt market to MarketRules: steps, and every limit that can refuse an order of ours.
 
-Binance's filters are read as they are, since ccxt passes over most of them; elsewhere ccxt's unified limits count.
+Binance's filters are read directly, since ccxt ignores most of them. For other exchanges ccxt's unified limits are
+used.
 """
 
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ _TRADING = "TRADING"
 
 
 def market_rules(market: Any, fees: Fees) -> MarketRules:
-    """Raises KeyError, TypeError, ValueError or ArithmeticError for a market that cannot be read."""
+    """Converts a market. Raises KeyError, TypeError, ValueError or ArithmeticError if it cannot be read."""
     limits, precision, filters = market["limits"], market["precision"], _filters(market)
     amount, cost, price = (limits.get(each) or {} for each in ("amount", "cost", "price"))
     lot, notional, prices = filters.get("LOT_SIZE", {}), filters.get("NOTIONAL", {}), filters.get("PRICE_FILTER", {})
@@ -50,7 +51,7 @@ def _filters(market: Any) -> dict[str, Mapping[str, Any]]:
 
 
 def _limit(*told: object) -> Decimal | None:
-    """The first that is told. Binance switches a limit off by 0."""
+    """Returns the first limit that is set. Binance disables a limit by 0."""
     for each in told:
         if each is not None and each != "":
             return money(each) or None

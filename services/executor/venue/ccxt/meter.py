@@ -1,6 +1,6 @@
-"""Between ccxt and the wire: each read is paid for before it is signed, each reply corrects what we think is used.
+"""Hook between ccxt and the network: each read pays before it is signed, and each reply corrects our counts.
 
-A place or a cancel has been paid for by the sender, before its timestamp was committed: here it never waits.
+A place or a cancel was paid for by the sender before its timestamp was committed, so it never waits here.
 """
 
 import re
@@ -23,7 +23,7 @@ _ORDERS_WINDOW = re.compile(r"per (\d+) (SECOND|MINUTE|HOUR|DAY)", re.IGNORECASE
 
 
 def install_meter(client: Any, throttle: Throttle, weights: RequestWeights) -> None:
-    """Every request of this ccxt client goes through the throttle from now on."""
+    """Routes every request of this ccxt client through the throttle from now on."""
     fetch, parse = client.fetch2, client.handle_errors
 
     async def fetch2(
@@ -54,7 +54,7 @@ def install_meter(client: Any, throttle: Throttle, weights: RequestWeights) -> N
 
 
 def limits_of(rows: list[Any]) -> list[RateLimit]:
-    """What exchangeInfo's `rateLimits` say, of the kinds that are kept here; a row of another form is passed over."""
+    """Reads the supported kinds from exchangeInfo's `rateLimits`; skips malformed rows."""
     found = []
     for row in rows:
         try:
@@ -67,7 +67,7 @@ def limits_of(rows: list[Any]) -> list[RateLimit]:
 
 
 def take_counts(headers: Mapping[str, str], throttle: Throttle) -> None:
-    """Corrects the counts by a reply's headers."""
+    """Corrects the counts by the headers of a reply."""
     for name, value in headers.items():
         for pattern, kind in ((_WEIGHT_HEADER, LimitKind.WEIGHT), (_ORDERS_HEADER, LimitKind.ORDERS)):
             match = pattern.fullmatch(name)
@@ -76,7 +76,7 @@ def take_counts(headers: Mapping[str, str], throttle: Throttle) -> None:
 
 
 def order_window_ms(text: str) -> int | None:
-    """The window of a refusal for the account's order count: 0 where it does not say, None for any other refusal."""
+    """Returns the window of an order count refusal: 0 if it is not named, None for any other refusal."""
     if not _ORDERS_CODE.search(text):
         return None
     match = _ORDERS_WINDOW.search(text)

@@ -1,4 +1,4 @@
-"""The user stream through ccxt.pro as one iterator of hints, which ends with an error when the stream breaks."""
+"""User stream of ccxt.pro as one iterator of events; raises an error when the stream breaks."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,7 +12,7 @@ from executor.venue.port import Hint, ReadFailedError
 
 
 async def hints(client: Any, symbol: str) -> AsyncIterator[Hint]:
-    """Trades and orders of the symbol as the stream tells them. Raises ReadFailedError when it breaks."""
+    """Streams trades and orders of the symbol. Raises ReadFailedError when the stream breaks."""
     heard: asyncio.Queue[Hint | ReadFailedError] = asyncio.Queue()
     tasks = [
         asyncio.create_task(_pump(client.watch_my_trades, symbol, convert.trade, heard)),
@@ -35,11 +35,11 @@ async def _pump(watch: Any, symbol: str, read: Any, heard: asyncio.Queue[Hint | 
         try:
             for raw in await watch(symbol):
                 hint = read(raw)
-                if not hint.unreadable:  # the poll finds what cannot be read
+                if not hint.unreadable:  # the poll finds what cannot be parsed
                     heard.put_nowait(hint)
         except (ccxt.BaseError, ReadFailedError, OSError) as error:
             heard.put_nowait(ReadFailedError(sentence(error)))
             return
-        except Exception as error:  # noqa: BLE001  # ccxt raises bare KeyErrors out of its caches; a hint is only a hint
+        except Exception as error:  # noqa: BLE001  # ccxt's caches raise bare KeyErrors; the poll finds what is lost
             heard.put_nowait(ReadFailedError(sentence(error)))
             return

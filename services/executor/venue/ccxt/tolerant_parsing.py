@@ -1,7 +1,7 @@
-"""Makes ccxt parse each element of a list by itself: one that it cannot parse hides no other.
+"""Makes ccxt parse each element of a list separately, so that a bad element does not hide the others.
 
-ccxt's parsers raise at a single odd element, and with it the whole list is lost. Here such an element becomes a husk
-with what could be read of it; `ccxt_convert` makes an unreadable order or trade of it.
+ccxt's parsers raise at a single odd element, and the whole list is lost. Here such an element is replaced by a stub of
+its readable fields; `convert` turns the stub into an unreadable order or trade.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from typing import Any
 from gridservice.venue_client import read_each_market
 
 UNREADABLE = "unreadable"
-"""The key of a husk under which it is said why it is one."""
+"""Key of a stub that holds the reason."""
 
 _IDS = ("orderId", "order_id", "ordId", "id", "i")
 _CLIENT_IDS = ("clientOrderId", "client_order_id", "origClientOrderId", "clOrdId", "cl_ord_id", "c")
@@ -20,7 +20,7 @@ _TIMES = ("time", "timestamp", "transactTime", "updateTime", "T")
 
 
 def tolerate(client: Any) -> None:
-    """Takes the client's parsers of orders, trades and markets one element at a time."""
+    """Wraps the client's parsers of orders, trades and markets."""
 
     def symbol_of(fields: Mapping[str, Any]) -> str | None:
         name = _first(fields, _SYMBOLS)
@@ -42,9 +42,9 @@ def _each(parse: Callable[..., Any], symbol_of: Callable[[Mapping[str, Any]], st
     def parse_or_husk(raw: Any, market: Any = None, *rest: Any) -> Any:
         try:
             return parse(raw, market, *rest)
-        except Exception as error:  # noqa: BLE001  # parsers raise whatever a reply of another shape makes them
+        except Exception as error:  # noqa: BLE001  # parsers raise any error for a malformed reply
             fields: Mapping[str, Any] = raw if isinstance(raw, Mapping) else {}
-            # In a list of the whole account no market is known but the one that the element itself names.
+            # In a list of the whole account, only the element itself names its market.
             symbol = market["symbol"] if market else symbol_of(fields)
             return _husk(raw, fields, symbol, f"{type(error).__name__}: {error}")
 
@@ -52,7 +52,7 @@ def _each(parse: Callable[..., Any], symbol_of: Callable[[Mapping[str, Any]], st
 
 
 def _sortable(parse: Callable[..., Any]) -> Callable[..., Any]:
-    """ccxt sorts by time and id; one that has none would make the whole list fail."""
+    """Adds a time and an id where they are missing: ccxt sorts by them and would fail for the whole list."""
 
     def parse_sortable(*arguments: Any) -> Any:
         parsed = parse(*arguments)
@@ -62,7 +62,7 @@ def _sortable(parse: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _of_numbers(parse: Callable[..., Any]) -> Callable[..., Any]:
-    """Leaves out the assets whose amounts are no numbers: ccxt would fail at them with all the others."""
+    """Leaves out assets whose amounts are not numbers: ccxt would fail for all the others too."""
 
     def parse_balances(reply: Any, *rest: Any, **named: Any) -> Any:
         if isinstance(reply, Mapping) and isinstance(reply.get("balances"), list):

@@ -1,4 +1,4 @@
-"""A venue behind ccxt. What is particular to Binance is said so; every error goes through `ccxt_outcomes`."""
+"""Venue implementation for ccxt. Code that is specific to Binance says so; `errors` interprets every error."""
 
 import asyncio
 import logging
@@ -41,38 +41,38 @@ from gridservice.config_file import did_you_mean
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
-_PAGE = 1_000  # Binance's most for trades and orders
+_PAGE = 1_000  # Binance's maximum for trades and orders
 
 
 class CcxtVenue:
-    """Implements `ports.Venue` over a ccxt.pro client."""
+    """Implements `venue.port.Venue` with a ccxt.pro client."""
 
     def __init__(self, client: Any, request_window_ms: int | None, weights: RequestWeights | None = None) -> None:
         self._client = client
         self._weights = weights or RequestWeights({})
         self._account: Fresh[Any] = Fresh(lambda: self._ask(self._client.fetch_balance))
-        self._request_window_ms = request_window_ms  # with one, requests carry it and our timestamp
+        self._request_window_ms = request_window_ms  # if set, requests carry it and our timestamp
         self._pages_by_id = str(client.id).startswith("binance")
         self._fees = FeeReader(client)
         self._rules_age = MarketRefresh(SOME_EVERY_MS if self._pages_by_id else EVERY_MS)
         self._markets = MarketReader(client, self._ask)
-        self._connected = False  # whether the list has ever been read
-        self._followed: set[str] = set()  # whose rules are asked for
+        self._connected = False  # whether the list was read at least once
+        self._followed: set[str] = set()  # symbols whose rules are in use
         self._reading = asyncio.Lock()
 
     @property
     def request_window_ms(self) -> int | None:
-        """The recvWindow, None for an exchange whose requests do not expire."""
+        """recvWindow in ms, None for an exchange whose requests do not expire."""
         return self._request_window_ms
 
     @property
     def trade_ids_rise(self) -> bool:
-        """They do on Binance."""
+        """True for Binance."""
         return self._pages_by_id
 
     @property
     def markets_interval_ms(self) -> int:
-        """As the reader of the markets says."""
+        """Interval of the market reader."""
         return self._markets.interval_ms
 
     @property
@@ -81,7 +81,10 @@ class CcxtVenue:
         return str(self._client.id)
 
     async def connect(self, symbols: tuple[str, ...], *, anew: bool = False) -> Mapping[str, str]:
-        """Loads the markets, anew where there are none: ccxt remembers also what it made of a reply that was none."""
+        """Loads the markets.
+
+        An empty list is loaded again: ccxt caches also the result of a malformed reply.
+        """
         if anew and self._connected:
             await self._markets.read(symbols)
         else:
@@ -99,7 +102,7 @@ class CcxtVenue:
             now_ms = unix_ms()
             if not self._rules_age.due(now_ms):
                 return
-            self._rules_age.read(now_ms)  # also where it fails: what was read last counts until the next time
+            self._rules_age.read(now_ms)  # also if it fails: the old rules count until the next time
             try:
                 await self._markets.read(sorted(self._followed))
             except ReadFailedError as error:
@@ -112,7 +115,7 @@ class CcxtVenue:
         return f"grids.symbol = {symbol!r}: {self._client.id} does not trade it; {remedy}"
 
     async def place(self, symbol: str, order: PlaceOrder, timestamp_ms: int) -> VenueOrder:
-        """create_order with our id and timestamp."""
+        """Calls create_order with our id and timestamp."""
         params = {"clientOrderId": order.client_order_id, **self._signed(timestamp_ms)}
         if order.type is OrderType.LIMIT_MAKER:
             params["postOnly"] = True
@@ -131,7 +134,7 @@ class CcxtVenue:
         return convert.placed_order(reply)
 
     async def cancel(self, symbol: str, client_order_id: str, exchange_order_id: str, timestamp_ms: int) -> None:
-        """cancel_order by the venue's id, else by ours."""
+        """Calls cancel_order with the exchange order id, or with ours if that is empty."""
         params = self._signed(timestamp_ms)
         if not exchange_order_id:
             params["clientOrderId"] = client_order_id
@@ -141,21 +144,21 @@ class CcxtVenue:
             raise outcomes.of_cancel(error, unix_ms(), self._retry_after_ms()) from error
 
     async def order_by_client_id(self, symbol: str, client_order_id: str) -> VenueOrder | None:
-        """fetch_order by our id."""
+        """Calls fetch_order with our id."""
         return await self._order(None, symbol, {"clientOrderId": client_order_id})
 
     async def order_by_id(self, symbol: str, exchange_order_id: str) -> VenueOrder | None:
-        """fetch_order by the venue's id."""
+        """Calls fetch_order with the exchange order id."""
         return await self._order(exchange_order_id, symbol, {})
 
     async def open_orders(self, symbol: str) -> list[VenueOrder]:
-        """fetch_open_orders."""
+        """Calls fetch_open_orders."""
         return [convert.listed_order(raw) for raw in await self._ask(self._client.fetch_open_orders, symbol)]
 
     async def open_orders_of(self, symbols: tuple[str, ...]) -> Books:
-        """One call for the whole account where that weighs less than one for each symbol.
+        """Makes one call for the whole account if that weighs less than one per symbol.
 
-        An order that does not say in which market it is may be in any, so each book has it.
+        An order that does not name its market may belong to any, so each book includes it.
         """
         if not self._asks_for_all(len(symbols)):
             return await books_one_by_one(symbols, self.open_orders)
@@ -167,14 +170,14 @@ class CcxtVenue:
         return found
 
     def weight_of_open_orders(self, count: int) -> int:
-        """Of the cheaper way."""
+        """Returns the weight of the cheaper way."""
         if self._asks_for_all(count):
             return self._weights.of("GET", "openOrders", {})
         return count * self._weights.of("GET", "openOrders", {"symbol": ""})
 
     @property
     def weight_of_trades(self) -> int:
-        """myTrades of one symbol."""
+        """Weight of myTrades for one symbol."""
         return self._weights.of("GET", "myTrades", {"symbol": ""})
 
     def _asks_for_all(self, count: int) -> bool:
@@ -184,14 +187,14 @@ class CcxtVenue:
         return self._weights.of("GET", "openOrders", {}) < count * each
 
     async def orders_between(self, symbol: str, since_ms: int, until_ms: int) -> list[VenueOrder]:
-        """fetch_orders in one page; raises ReadFailedError where the span holds more than a page."""
+        """Calls fetch_orders for one page; raises ReadFailedError if the span holds more."""
         raws = await self._ask(self._client.fetch_orders, symbol, since_ms, _PAGE, {"until": until_ms})
         if len(raws) >= _PAGE:
             raise ReadFailedError(f"{symbol} has {_PAGE} or more orders between {since_ms} and {until_ms}")
         return [convert.listed_order(raw) for raw in raws]
 
     async def order_history(self, symbol: str) -> list[VenueOrder]:
-        """fetch_orders, page after page by orderId on Binance; elsewhere what one call tells, and the open ones."""
+        """Calls fetch_orders; pages by orderId on Binance, elsewhere one page plus the open orders."""
         found: dict[str, VenueOrder] = {}
         if not self._pages_by_id:
             found = {order.exchange_order_id: order for order in await self.open_orders(symbol)}
@@ -209,11 +212,11 @@ class CcxtVenue:
             first = max(int(order.exchange_order_id or 0) for order in page) + 1
 
     async def trade_history(self, symbol: str) -> list[VenueTrade]:
-        """fetch_my_trades from the first on."""
+        """Calls fetch_my_trades from the first trade on."""
         return await self.trades_after(symbol, TradeCursor("0" if self._pages_by_id else "", 0))
 
     async def trades_after(self, symbol: str, cursor: TradeCursor) -> list[VenueTrade]:
-        """fetch_my_trades, page after page: by fromId on Binance, by time elsewhere and before the first id."""
+        """Calls fetch_my_trades; pages by fromId on Binance, by time elsewhere and before the first id."""
         found: dict[str, VenueTrade] = {}
         while True:
             page = await self._trades_page(symbol, cursor)
@@ -224,16 +227,16 @@ class CcxtVenue:
             cursor = TradeCursor(page[-1].fill.trade_id, page[-1].time_ms)
 
     async def trades_of_order(self, symbol: str, exchange_order_id: str) -> list[VenueTrade]:
-        """fetch_order_trades."""
+        """Calls fetch_order_trades."""
         raws = await self._ask(self._client.fetch_order_trades, exchange_order_id, symbol, None, _PAGE)
         return [convert.trade(raw) for raw in raws]
 
     async def balances(self) -> list[VenueBalance]:
-        """fetch_balance."""
+        """Calls fetch_balance."""
         return convert.balances(await self._account.read())
 
     async def market_rules(self, symbol: str) -> MarketRules:
-        """The market as it was read last, with what the account pays there."""
+        """Returns the market as it was read last, with the account's fees."""
         await self._read_markets_if_due(symbol)
         fees = await self._ask(self._fees.read, symbol, unix_ms())
         try:
@@ -242,23 +245,23 @@ class CcxtVenue:
             raise ReadFailedError(f"the rules of {symbol} cannot be read: {outcomes.sentence(error)}") from error
 
     async def time_ms(self) -> int:
-        """fetch_time."""
+        """Calls fetch_time."""
         return convert.time_ms(await self._ask(self._client.fetch_time))
 
     def set_skew(self, skew_ms: int) -> None:
-        """ccxt subtracts timeDifference from the local clock where no timestamp is given."""
+        """Sets timeDifference, which ccxt subtracts from local time if no timestamp is given."""
         self._client.options["timeDifference"] = -skew_ms
 
     def doubt_fees(self, symbol: str) -> None:
-        """The fees of the symbol are asked for again soon."""
+        """Makes the symbol's fees be read again soon."""
         self._fees.doubt(symbol)
 
     def pay_from(self, throttle: Throttle) -> None:
-        """Puts the meter between ccxt and the wire."""
+        """Installs the meter between ccxt and the network."""
         install_meter(self._client, throttle, self._weights)
 
     def hints(self, symbol: str) -> AsyncIterator[Hint]:
-        """watch_my_trades and watch_orders."""
+        """Calls watch_my_trades and watch_orders."""
         return hints(self._client, symbol)
 
     async def close(self) -> None:
@@ -266,7 +269,10 @@ class CcxtVenue:
         await self._client.close()
 
     def _refuse_rounding(self, symbol: str, order: PlaceOrder) -> None:
-        """ccxt rounds prices half up and cuts amounts without a word; rounding is MarketRules' alone."""
+        """Refuses an order that ccxt would round: it silently rounds prices half up and cuts amounts.
+
+        Only MarketRules may round.
+        """
         price = self._client.price_to_precision(symbol, canonical(order.price))
         quantity = self._client.amount_to_precision(symbol, canonical(order.quantity))
         if (Decimal(price), Decimal(quantity)) != (order.price, order.quantity):
@@ -284,7 +290,7 @@ class CcxtVenue:
             raw = await self._client.fetch_order(exchange_order_id, symbol, params)
         except ccxt.OrderNotFound:
             return None
-        except Exception as error:  # ccxt's parsers raise anything at a reply that is none
+        except Exception as error:  # ccxt's parsers raise any error for a malformed reply
             raise outcomes.of_read(error, unix_ms(), self._retry_after_ms()) from error
         return convert.order(raw)
 
@@ -300,7 +306,7 @@ class CcxtVenue:
     async def _ask(self, method: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
         try:
             return await method(*arguments)
-        except Exception as error:  # ccxt's parsers raise anything at a reply that is none
+        except Exception as error:  # ccxt's parsers raise any error for a malformed reply
             raise outcomes.of_read(error, unix_ms(), self._retry_after_ms()) from error
 
     def _retry_after_ms(self) -> int:

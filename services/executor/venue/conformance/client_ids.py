@@ -1,23 +1,23 @@
-"""Client ids for the measurements: each is new, of a given length and alphabet, and looks like no bot's."""
+"""Client ids of the measurements: always new, of a given length and alphabet, and unlike any bot's."""
 
 import string
 import uuid
 from collections.abc import Callable
 
 OURS = string.ascii_letters + string.digits
-FIRST = "c"  # every id begins with it where the alphabet has it; a bot's begin with g
+FIRST = "c"  # first character of each id if the alphabet has it; a bot's ids begin with g
 
 
 class ProbeIds:
-    """Spells ids from numbers of 128 bits, by default those of fresh UUIDs."""
+    """Generates ids from numbers of 128 bits, by default those of new UUIDs."""
 
     def __init__(self, numbers: Callable[[], int] = lambda: uuid.uuid4().int) -> None:
         self._numbers = numbers
 
     def spell(self, length: int, alphabet: str = OURS) -> str:
-        """An id of this length, of characters of this alphabet."""
+        """Returns an id of this length with characters of this alphabet."""
         number = 0
-        for _ in range(length // 16 + 1):  # 16 characters of 62 use up less than one number
+        for _ in range(length // 16 + 1):  # 16 of 62 characters need less than one number
             number = (number << 128) | self._numbers()
         letters: list[str] = []
         while len(letters) < length:
@@ -28,6 +28,6 @@ class ProbeIds:
         return "".join(letters)
 
     def holding(self, character: str, length: int) -> str:
-        """An id of ours with this character in its middle."""
+        """Returns an id with this character in its middle."""
         text = self.spell(length)
         return text[: length // 2] + character + text[length // 2 + 1 :]

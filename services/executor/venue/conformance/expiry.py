@@ -1,4 +1,7 @@
-"""Whether a signed request is refused once it is older than its recvWindow: what the end of UNKNOWN rests on."""
+"""Measures whether a signed request is refused once it is older than its recvWindow.
+
+Evidence that an UNKNOWN order was not placed depends on it.
+"""
 
 from executor.venue.conformance.probe_trader import ProbeTrader, Send
 from executor.venue.port import Refusal, RefusedError, VenueError
@@ -8,10 +11,10 @@ LONG_MS, SHORT_MS = 10_000, 1_000
 
 
 async def requests_expire(hand: ProbeTrader, long_window: Send, short_window: Send) -> bool:
-    """Sends the same old request with a window that holds it and with one that does not.
+    """Sends the same old request with a window that covers it and with one that does not.
 
-    True only where the first is accepted and the second refused for its time: a venue that ignores the timestamp
-    accepts both, one that does not know the parameter refuses both, and neither bounds how late a request may land.
+    Returns True only if the first is accepted and the second refused for its time. A venue that ignores the timestamp
+    accepts both, one that does not know the parameter refuses both; neither limits how late a request may arrive.
     """
     return await _accepted(hand, long_window) and await _refused_as_late(hand, short_window)
 

@@ -1,4 +1,4 @@
-"""What the venue does with client ids: one that is sent again, and which lengths and characters it takes."""
+"""Measures a venue's rules for client ids: a repeated id, and the accepted lengths and characters."""
 
 import string
 from collections.abc import AsyncIterator, Iterable
@@ -9,14 +9,14 @@ from executor.venue.profile import ClientIds, Repeat
 from gridcore.model.ids import LENGTH
 
 LENGTHS = (1, 8, 16, 20, 24, 28, 32, 36, 40, 48, 64)
-"""What is tried first; the longest is then narrowed down."""
+"""Lengths to try first; the longest is then narrowed down."""
 
 _RANGES = {"A-Z": string.ascii_uppercase, "a-z": string.ascii_lowercase, "0-9": string.digits}
 _SINGLES = "_-.:/"
 
 
 async def repeated_while_open(hand: ProbeTrader) -> Repeat | None:
-    """What comes of a second order with the id of one that rests."""
+    """Returns the result of a second order with the id of an open one."""
     first = await hand.place(hand.far())
     answer = await repeat(hand, first)
     await hand.take_down(first.exchange_order_id)
@@ -24,13 +24,13 @@ async def repeated_while_open(hand: ProbeTrader) -> Repeat | None:
 
 
 async def repeated_after_cancel(hand: ProbeTrader) -> Repeat | None:
-    """What comes of one with the id of an order that was cancelled. None where that order does not go."""
+    """Returns the result of an order with the id of a cancelled one, None if the cancel failed."""
     first = await hand.place(hand.far())
     return await repeat(hand, first) if await hand.take_down(first.exchange_order_id) else None
 
 
 async def repeat(hand: ProbeTrader, first: VenueOrder) -> Repeat | None:
-    """Sends an order with the first one's id. None where its outcome is not told."""
+    """Sends an order with the first one's id. Returns None if its outcome is unknown."""
     try:
         second = await hand.place(hand.far(first.client_order_id))
     except (DuplicateError, RefusedError):
@@ -44,7 +44,7 @@ async def repeat(hand: ProbeTrader, first: VenueOrder) -> Repeat | None:
 
 
 async def client_ids(hand: ProbeTrader) -> ClientIds | None:
-    """The lengths and characters that it takes. None where it takes none at all."""
+    """Returns the accepted lengths and characters, None if nothing is accepted."""
     taken = [length async for length in _taken_lengths(hand, LENGTHS)]
     if not taken:
         return None
@@ -61,7 +61,7 @@ async def _taken_lengths(hand: ProbeTrader, lengths: Iterable[int]) -> AsyncIter
 
 
 async def _longest(hand: ProbeTrader, taken: int) -> int:
-    """Between a length that is taken and the next one that was tried, by halves."""
+    """Returns the longest accepted length, by bisection up to the next length that was tried."""
     refused = next((length for length in LENGTHS if length > taken), taken + 1)
     while refused - taken > 1:
         middle = (taken + refused) // 2
@@ -82,7 +82,7 @@ async def _taken_words(hand: ProbeTrader, length: int) -> AsyncIterator[str]:
 
 
 async def _takes(hand: ProbeTrader, name: str) -> bool:
-    """Whether an order of this id rests, and is told back by exactly this id."""
+    """Returns whether an order with this id rests and is reported with exactly this id."""
     try:
         placed = await hand.place(hand.far(name))
     except VenueError:

@@ -1,4 +1,4 @@
-"""What the measurements ask of ccxt beyond the executor's own adapter: prices, claims, and requests that are bent."""
+"""ccxt calls of the measurements beyond the executor's adapter: prices, ccxt's claims, and malformed requests."""
 
 from decimal import Decimal
 from typing import Any
@@ -19,7 +19,7 @@ _PAGE = 10
 
 
 class MalformingVenue(CcxtVenue):
-    """Places with parameters put in the place of the right ones, and without the look at the steps before."""
+    """Replaces parameters of a place, and does not check the steps first."""
 
     def __init__(self, client: Any, request_window_ms: int | None, bends: dict[str, str]) -> None:
         super().__init__(client, request_window_ms)
@@ -33,7 +33,7 @@ class MalformingVenue(CcxtVenue):
 
 
 async def best_ask(client: Any, symbol: str) -> Decimal:
-    """What a buyer pays now. Raises ReadFailedError."""
+    """Returns the current price for a buyer. Raises ReadFailedError."""
     try:
         return money((await client.fetch_ticker(symbol))["ask"])
     except (ccxt.BaseError, KeyError, TypeError, ValueError, ArithmeticError) as error:
@@ -41,13 +41,13 @@ async def best_ask(client: Any, symbol: str) -> Decimal:
 
 
 def claimed_batch(client: Any) -> int:
-    """How many places ccxt says fit one call; 1 where it knows of no such call. `has` is wrong about it."""
+    """Returns how many places fit one call according to ccxt; 1 if it has no such call. Its `has` is wrong about it."""
     claim = ((client.features or {}).get("spot") or {}).get("createOrders") or {}
     return int(claim.get("max") or 1)
 
 
 async def trades_tell_client_id(client: Any, order: VenueOrder) -> bool | None:
-    """Whether a trade of the order has its client id somewhere in what the venue sent. None where there is no trade."""
+    """Returns whether a trade of the order carries its client id in the raw reply. None if there is no trade."""
     try:
         trades = await client.fetch_my_trades(order.symbol, unix_ms() - _HOUR_MS)
     except ccxt.BaseError:
@@ -57,7 +57,7 @@ async def trades_tell_client_id(client: Any, order: VenueOrder) -> bool | None:
 
 
 async def history_hours(client: Any, symbol: str, now_ms: int) -> int | None:
-    """The longest window of the order history that is answered, of a day, a week, 30 and 90 days."""
+    """Returns the longest accepted window of the order history: a day, a week, 30 or 90 days."""
     longest = None
     for hours in _WINDOWS_HOURS:
         try:

@@ -1,4 +1,4 @@
-"""All measurements of one venue, one after another, and the row that they make."""
+"""Runs all measurements of a venue, one after another, and builds its profile."""
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
@@ -28,7 +28,7 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A venue that is connected, and what a measurement would put at risk."""
+    """A connected venue, with the worst-case cost of the measurements."""
 
     settings: VenueSettings
     client: Any
@@ -36,7 +36,7 @@ class Session:
 
     @property
     def stakes(self) -> WorstCaseCost:
-        """What is put at risk."""
+        """Worst-case cost of the measurements."""
         return self.hand.stakes
 
 
@@ -44,9 +44,9 @@ class Session:
 async def open_session(
     settings: VenueSettings, symbol: str, stopping: Callable[[], bool] = lambda: False, gap_ms: int = 0
 ) -> AsyncIterator[Session]:
-    """The venue, reached; nothing is sent yet, and later no two places within `gap_ms`.
+    """Connects to the venue and sends nothing yet. Later no two places are sent within `gap_ms`.
 
-    Raises VenueError where it does not answer or refuses the keys.
+    Raises VenueError if it does not answer or refuses the keys.
     """
     client = make_client(settings)
     venue, clock = CcxtVenue(client, settings.request_window_ms), VenueClock()
@@ -65,14 +65,14 @@ async def open_session(
 
 
 def check_balance(stakes: WorstCaseCost) -> None:
-    """Raises ConfigError where the account cannot pay what the measurements place."""
+    """Raises ConfigError if the account cannot pay for the orders of the measurements."""
     if stakes.free_quote < stakes.needed:
         have, quote = canonical(stakes.free_quote), stakes.rules.quote
         raise ConfigError("account", f"{have} {quote}", f"it must hold {stakes.needed:.8f} {quote}; move some there")
 
 
 async def measure(open_session: Session, venue: str, samples: int, tell: Tell) -> VenueProfile:
-    """The row. Orders may be left over whatever ends it: `ProbeTrader.clean_up` is the caller's to await."""
+    """Measures the profile. Any error may leave orders behind: the caller must await `ProbeTrader.clean_up`."""
     hand, settings = open_session.hand, open_session.settings
     tell("a repeated client id: while the first order is open, after it is cancelled, after it is filled")
     repeated = RepeatedId(
@@ -102,7 +102,7 @@ async def measure(open_session: Session, venue: str, samples: int, tell: Tell) -
 
 
 async def _with_fill(open_session: Session, row: VenueProfile) -> VenueProfile:
-    """What one small fill shows: its trades, its fee, and whether its id is taken again."""
+    """Measures with one small fill: its trades, its fee, and whether its id is accepted again."""
     hand = open_session.hand
     filled, answered_ms = await _fill(hand)
     if filled is None:
@@ -118,9 +118,9 @@ async def _with_fill(open_session: Session, row: VenueProfile) -> VenueProfile:
 
 
 async def _fill(hand: ProbeTrader) -> tuple[VenueOrder | None, int]:
-    """A buy that has traded wholly, and when its place was answered.
+    """Returns a buy that was filled completely, and when its place was answered.
 
-    None where it did not in time, and then it is taken down.
+    If it is not filled in time it is cancelled, and None is returned.
     """
     try:
         placed = await hand.place(hand.crossing())

@@ -1,4 +1,4 @@
-"""The hand that trades for the measurements: it knows every order that it sent, and leaves none of them behind."""
+"""Trader of the measurements: it tracks every order that it sent, and cancels all of them."""
 
 import asyncio
 import time
@@ -23,21 +23,21 @@ from gridcore.model.ids import LENGTH
 from gridcore.model.orders import OrderType, Role, Side
 
 Send = Callable[[str, PlaceOrder, int], Awaitable[VenueOrder]]
-"""Places, as `Venue.place` does."""
+"""Places an order as `Venue.place` does."""
 
 
-_LAG_MS = 10_000  # after which a look-up that shows no order is believed
+_LAG_MS = 10_000  # after it, a look-up that shows no order is conclusive
 
 
 _SAYS_NOTHING = {Refusal.RATE_LIMITED, Refusal.VENUE_UNREACHABLE, Refusal.MARKET_CLOSED}
 
 
 class BrokenOffError(Exception):
-    """The user wants it to end: nothing more is sent."""
+    """The user has asked to stop: nothing more is sent."""
 
 
 class NoMeasurementError(Exception):
-    """The venue refuses whatever is asked, so what it refuses says nothing: going on would write down nonsense."""
+    """The venue refuses every request, so its refusals mean nothing, and further measurements would be wrong."""
 
 
 def _now_ms() -> int:
@@ -50,14 +50,14 @@ async def _pause(ms: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """What measures and waits, in milliseconds."""
+    """Clock and sleep, in milliseconds."""
 
     now_ms: Callable[[], int] = _now_ms
     pause: Callable[[int], Awaitable[None]] = _pause
 
 
 class ProbeTrader:
-    """Places and takes down orders of one symbol. `stopping` is asked before each place and in each wait."""
+    """Places and cancels orders of one symbol. `stopping` is checked before each place and in each wait."""
 
     def __init__(
         self,
@@ -77,12 +77,12 @@ class ProbeTrader:
         self.names = names or ProbeIds()
         self.timer = timer or Timer()
         self._stopping = stopping
-        self._gap_ms = gap_ms  # before each place: venues count them
+        self._gap_ms = gap_ms  # before each place: venues limit their rate
         self._open: dict[str, str] = {}  # exchange id → client id
-        self._doubted: dict[str, int] = {}  # client id → timestamp of a place whose outcome nobody told
+        self._doubted: dict[str, int] = {}  # client id → timestamp of a place with an unknown outcome
 
     def far(self, client_order_id: str = "") -> PlaceOrder:
-        """A buy that rests far from the market; with an id of its own unless one is given."""
+        """Returns a buy that rests far from the market; with a new id unless one is given."""
         stakes, name = self.stakes, client_order_id or self.names.spell(LENGTH)
         return PlaceOrder(
             client_order_id=name,
@@ -96,16 +96,19 @@ class ProbeTrader:
         )
 
     def crossing(self) -> PlaceOrder:
-        """A buy that trades at once."""
+        """Returns a buy that trades at once."""
         return replace(self.far(), price=self.stakes.crossing_price)
 
     def go_on(self) -> None:
-        """Raises BrokenOffError once the user wants it to end."""
+        """Raises BrokenOffError if the user has asked to stop."""
         if self._stopping():
             raise BrokenOffError
 
     async def place(self, order: PlaceOrder, send: Send | None = None, timestamp_ms: int | None = None) -> VenueOrder:
-        """Sends it once. Raises what `Venue.place` raises, BrokenOffError instead of sending, NoMeasurementError."""
+        """Sends the order once.
+
+        Raises the errors of `Venue.place`, NoMeasurementError, and BrokenOffError before sending.
+        """
         await self.timer.pause(self._gap_ms)
         self.go_on()
         signed_ms = self.clock.venue_ms() if timestamp_ms is None else timestamp_ms
@@ -119,14 +122,14 @@ class ProbeTrader:
             if isinstance(error, RefusedError) and error.reason in _SAYS_NOTHING:
                 raise NoMeasurementError(str(error)) from error
             raise
-        except Exception as error:  # an adapter's own mistake says nothing about the venue
+        except Exception as error:  # an error in the adapter says nothing about the venue
             raise OutcomeUnknownError(f"{type(error).__name__}: {error}") from error
         del self._doubted[order.client_order_id]
         self._open[placed.exchange_order_id] = order.client_order_id
         return placed
 
     async def take_down(self, exchange_order_id: str) -> bool:
-        """Cancels an order that `place` gave. Whether it has certainly ended; `clean_up` sees to it otherwise."""
+        """Cancels an order of `place`. Returns whether it has certainly ended; if not, `clean_up` tries again."""
         name = self._open[exchange_order_id]
         try:
             await self.venue.cancel(self.symbol, name, exchange_order_id, self.clock.venue_ms())
@@ -140,9 +143,9 @@ class ProbeTrader:
         return True
 
     async def clean_up(self, seconds: float = 20.0) -> list[str]:
-        """Takes down all that it placed and touches nothing else. The client ids of what it could not be sure of.
+        """Cancels all orders that it placed and no others. Returns the client ids of those that may still be open.
 
-        A place whose answer was lost may land as long as its request is good, so it is looked for until then.
+        A place whose reply was lost may arrive while its request is valid, so it is looked up until then.
         """
         until_ms = self.timer.now_ms() + int(seconds * 1000)
         pause_ms = 50

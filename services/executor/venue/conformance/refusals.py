@@ -1,4 +1,4 @@
-"""Provokes refusals one by one and writes down what they look like, and what the executor reads in them."""
+"""Provokes refusals one by one, and records what they look like and how the executor reads them."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ _LATE_MS = 60_000
 
 @dataclass(frozen=True, slots=True)
 class MalformedOrder:
-    """Ways of sending what the executor never would."""
+    """Ways of sending that the executor never uses."""
 
     off_tick: Send
     unknown_symbol: Send
@@ -24,7 +24,7 @@ class MalformedOrder:
 
 
 async def refusals(hand: ProbeTrader, bent: MalformedOrder, conceal: Callable[[str], str]) -> tuple[RefusalSeen, ...]:
-    """All of them, in this order. `conceal` strikes the account's keys from a text."""
+    """Yields all refusals in this order. `conceal` removes the account's keys from a text."""
     return tuple([seen async for seen in _each(hand, bent, conceal)])
 
 
@@ -57,7 +57,7 @@ async def _seen(provoked: str, act: Awaitable[None], conceal: Callable[[str], st
 
 
 def read_as(error: VenueError) -> str:
-    """What the executor makes of it, in one word."""
+    """Returns the executor's classification of the error."""
     match error:
         case RefusedError():
             return error.reason.value

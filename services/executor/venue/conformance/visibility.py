@@ -1,4 +1,4 @@
-"""How soon after the answer to a place each look-up of the executor shows the order."""
+"""Measures how soon after the reply to a place each look-up of the executor shows the order."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -18,12 +18,12 @@ Shows = Callable[[], Awaitable[bool]]
 
 @dataclass(slots=True)
 class Shown:
-    """What the samples of one look-up gave; None: not within LONGEST_MS."""
+    """Samples of one look-up in ms; None: not shown within LONGEST_MS."""
 
     after_ms: list[int | None] = field(default_factory=list[int | None])
 
     def delay(self, look_up: str) -> Delay | None:
-        """Median and worst; None where the look-up never answered."""
+        """Returns median and worst; None if the look-up never answered."""
         if not self.after_ms:
             return None
         times = [LONGEST_MS if each is None else each for each in self.after_ms]
@@ -31,7 +31,7 @@ class Shown:
 
 
 async def order_delays(hand: ProbeTrader, samples: int) -> tuple[Delay, ...]:
-    """Of resting orders, one after another. A look-up that the venue does not offer is left out."""
+    """Measures resting orders, one after another. A look-up that the venue does not offer is left out."""
     shown: dict[str, Shown] = {}
     for _ in range(samples):
         placed = await hand.place(hand.far())
@@ -46,7 +46,7 @@ async def order_delays(hand: ProbeTrader, samples: int) -> tuple[Delay, ...]:
 
 
 async def trade_delays(hand: ProbeTrader, filled: VenueOrder, answered_ms: int) -> tuple[Delay, ...]:
-    """Of the trades of an order that was filled when its place was answered."""
+    """Measures the trades of an order that was filled when its place was answered."""
     number, since_ms = filled.exchange_order_id, hand.clock.venue_ms() - _HOUR_MS
 
     async def among_trades() -> bool:
@@ -63,13 +63,13 @@ async def trade_delays(hand: ProbeTrader, filled: VenueOrder, answered_ms: int) 
 
 
 class NotOffered:
-    """Said of a look-up that the venue, or ccxt, does not have."""
+    """The venue, or ccxt, does not have this look-up."""
 
 
 async def shown_after_ms(shows: Shows, answered_ms: int, hand: ProbeTrader) -> int | NotOffered | None:
-    """When the first look-up that shows it began; None where none did within LONGEST_MS.
+    """Returns when the first look-up that shows the order began; None if none did within LONGEST_MS.
 
-    The beginning, since the rule about evidence is about when a look-up began.
+    The beginning counts, because the rule for evidence depends on when a look-up began.
     """
     timer = hand.timer
     pause_ms = _FIRST_PAUSE_MS
@@ -89,12 +89,12 @@ async def shown_after_ms(shows: Shows, answered_ms: int, hand: ProbeTrader) -> i
 
 
 def delays_of(shown: dict[str, Shown]) -> tuple[Delay, ...]:
-    """Of each look-up that answered."""
+    """Returns the delay of each look-up that answered."""
     return tuple(delay for name, each in shown.items() if (delay := each.delay(name)) is not None)
 
 
 def lag_ms(delays: Sequence[Delay]) -> int:
-    """Twice the worst that was seen: it is a sample, and the executor never goes under its own default."""
+    """Returns twice the worst sample. It is only a sample; the executor never goes below its own default."""
     return 2 * max((delay.worst_ms for delay in delays), default=0)
 
 

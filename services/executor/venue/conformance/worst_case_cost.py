@@ -1,4 +1,4 @@
-"""How much the measurements put at risk: prices, one quantity, and the sentences that say so beforehand."""
+"""Worst-case cost of the measurements: prices, quantities, and the text that is shown beforehand."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -7,14 +7,14 @@ from gridcore.model.market_rules import MarketRules
 from gridcore.model.money import canonical
 
 _ABOVE_MINIMUM = Decimal("1.1")
-_FAR = Decimal("0.9")  # of the price: out of the market's reach for a minute, and within the venues' price filters
+_FAR = Decimal("0.9")  # of the price: not reached within a minute, and within the venues' price filters
 _CROSSING = Decimal("1.005")  # of the best ask: trades at once
 _ABOVE_FUNDS = Decimal("1.01")
 
 
 @dataclass(frozen=True, slots=True)
 class WorstCaseCost:
-    """`ask` is the best one, in quote; `free_quote` is what the account can spend."""
+    """`ask` is the best ask in quote; `free_quote` is what the account can spend."""
 
     rules: MarketRules
     ask: Decimal
@@ -22,39 +22,39 @@ class WorstCaseCost:
 
     @property
     def far_price(self) -> Decimal:
-        """Where a buy rests and does not trade."""
+        """Price where a buy rests and does not trade."""
         return self.rules.price_down(self.ask * _FAR)
 
     @property
     def crossing_price(self) -> Decimal:
-        """Where a buy trades at once."""
+        """Price where a buy trades at once."""
         return self.rules.price_up(self.ask * _CROSSING)
 
     @property
     def quantity(self) -> Decimal:
-        """Of every order: a tenth above the venue's least at the far price."""
+        """Quantity of every order: a tenth above the venue's minimum at the far price."""
         least = self.rules.min_notional * _ABOVE_MINIMUM / self.far_price
         return self._quantity_up(max(least, self.rules.min_quantity, self.rules.lot_size))
 
     @property
     def too_much(self) -> Decimal:
-        """A quantity that the account cannot pay at the far price."""
+        """Quantity that the account cannot pay at the far price."""
         return self._quantity_up(self.free_quote * _ABOVE_FUNDS / self.far_price) + self.quantity
 
     @property
     def too_little(self) -> Decimal | None:
-        """A quantity under the venue's minimum at the far price; None where its least step is not."""
+        """Quantity below the venue's minimum at the far price; None if the least step is not below the minimum."""
         least = max(self.rules.min_quantity, self.rules.lot_size)
         return least if least * self.far_price < self.rules.min_notional else None
 
     @property
     def needed(self) -> Decimal:
-        """The quote that the account must have: one order that trades, and two that rest."""
+        """Quote that the account must have: one order that trades, and two that rest."""
         return self.quantity * (self.crossing_price * (1 + self.rules.taker_fee) + 2 * self.far_price)
 
     @property
     def worst_cost(self) -> str:
-        """What may happen to the account, in sentences."""
+        """Text of what may happen to the account."""
         rules, quantity = self.rules, canonical(self.quantity)
         fill = self.quantity * self.crossing_price * (1 + rules.taker_fee)
         rest = self.quantity * self.far_price

@@ -1,1 +1,1 @@
-"""The venue's limits: request weight, order counts and silences, and the queue before them."""
+"""Limits of the venue: request weight, order counts and silences, and the queue for them."""

@@ -1,7 +1,7 @@
-"""What each kind of request weighs, by the table of the venue's profile.
+"""Request weights, from the table of the venue's profile.
 
-A key is the method and the path, where it matters with a parameter: `GET openOrders`, `GET openOrders without symbol`,
-`GET myTrades with orderId`. What is not in the table weighs 1, as every request does where there is no table.
+A key is the method and the path, if needed with a parameter: `GET openOrders`, `GET openOrders without symbol`, `GET
+myTrades with orderId`. A request that is not in the table weighs 1; so does every request without a table.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ _RULES = {"with": True, "without": False}
 
 
 class RequestWeights:
-    """Looks weights up. Raises ValueError for a key of another form."""
+    """Looks up weights. Raises ValueError for a malformed key."""
 
     def __init__(self, table: Mapping[str, int]) -> None:
         self._plain: dict[str, int] = {}
@@ -26,11 +26,11 @@ class RequestWeights:
                 raise ValueError(f"{key!r} is not `METHOD path` or `METHOD path with parameter`")
 
     def __bool__(self) -> bool:
-        """Whether there is a table at all."""
+        """Returns whether there is a table at all."""
         return bool(self._plain or self._special)
 
     def of(self, method: str, path: str, params: Mapping[str, Any]) -> int:
-        """Of one request."""
+        """Returns the weight of a request."""
         name = f"{method} {path}"
         for parameter, present, weight in self._special.get(name, ()):
             if (parameter in params) is present:
@@ -38,7 +38,7 @@ class RequestWeights:
         return self._plain.get(name, 1)
 
     def knows(self, key: str) -> bool:
-        """Whether the table has this very key."""
+        """Returns whether the table has exactly this key."""
         words = key.split()
         if len(words) == 2:
             return key in self._plain

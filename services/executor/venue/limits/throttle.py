@@ -1,7 +1,7 @@
-"""The queue before the budgets: by priority, then fair between symbols, then by arrival.
+"""Queue for the request budgets: by priority, then fair between symbols, then by arrival.
 
-Whoever waits for orders alone holds nobody up; whoever waits for weight holds up everything less urgent. Whoever gives
-up, is cancelled or cannot be served within its patience leaves its place at once.
+A request that waits for the order count blocks nobody; one that waits for weight blocks everything of lower priority. A
+request that is cancelled, or cannot be granted within its time limit, leaves the queue at once.
 """
 
 import asyncio
@@ -15,18 +15,18 @@ from dataclasses import dataclass, field
 from executor.venue.limits.rate_limit import Budget, LimitKind, Need, Priority, RateLimit, Reason, Wait
 from gridservice.silence import SharedSilence
 
-_LONGEST_NAP_SECONDS = 0.5  # between two looks at clocks that may have jumped
+_LONGEST_NAP_SECONDS = 0.5  # between two looks at clocks that may jump
 _NO_GRANT = -1
 _WINDOW_MS = 10_000  # Binance's short window of orders
 
 PATIENCE_MS = {
     Priority.CANCEL: 10_000,
     Priority.CLOSING: 5_000,
-    Priority.OPENING: 1_500,  # a step waits for it, and the next fill for the step
+    Priority.OPENING: 1_500,  # the step waits for it, and the next fill for the step
     Priority.READ: 10_000,
     Priority.BACKGROUND: 60_000,
 }
-"""How long a request waits where its caller does not say."""
+"""Default time limit of a request in the queue."""
 
 _priority_of_reads: ContextVar[Priority] = ContextVar("priority_of_reads", default=Priority.READ)
 _ticket: ContextVar["Ticket | None"] = ContextVar("ticket", default=None)
@@ -34,7 +34,7 @@ _ticket: ContextVar["Ticket | None"] = ContextVar("ticket", default=None)
 
 @contextmanager
 def in_background() -> Iterator[None]:
-    """Reads inside the block are polls: they go last."""
+    """Gives reads inside the block the lowest priority: they are polls."""
     token = _priority_of_reads.set(Priority.BACKGROUND)
     try:
         yield
@@ -43,7 +43,7 @@ def in_background() -> Iterator[None]:
 
 
 class BlockedError(Exception):
-    """The request cannot be sent within its patience; nothing was sent."""
+    """The request cannot be sent within its time limit; nothing was sent."""
 
     def __init__(self, wait: Wait) -> None:
         super().__init__(_SENTENCES[wait.reason].format(until_ms=wait.until_ms))
@@ -61,7 +61,7 @@ _SENTENCES = {
 
 @dataclass(eq=False)
 class Ticket:
-    """A granted request. `settle` it once, when it is answered or given up."""
+    """A granted request. Call `settle` once it is answered or dropped."""
 
     need: Need
     granted_ms: int  # venue time
@@ -69,7 +69,7 @@ class Ticket:
     _settled: bool = field(default=False, init=False)
 
     def settle(self, *, sent: bool = True) -> None:
-        """It is no longer under way; where it was never sent, its cost is given back. Repetitions do nothing."""
+        """Ends the request; the cost of one that was never sent is returned. Idempotent."""
         if not self._settled:
             self._settled = True
             self._throttle.settle(self, sent=sent)
@@ -87,7 +87,7 @@ class _Waiter:
 
 
 class Throttle:
-    """Hands out tickets. One for each account; all on one event loop."""
+    """Grants tickets. One per account; all calls on one event loop."""
 
     def __init__(self, budget: Budget, now_ms: Callable[[], int], venue_ms: Callable[[], int] | None = None) -> None:
         self.budget = budget
@@ -95,9 +95,9 @@ class Throttle:
         self._venue_ms = venue_ms or now_ms
         self._waiting: list[_Waiter] = []
         self._numbers = itertools.count()
-        self._served: dict[tuple[Priority, str], int] = {}  # the last tag, of each symbol and ("") of all
-        self.symbols: tuple[str, ...] = ()  # those that may want an opening in each window
-        self._opened: tuple[int, set[str]] = 0, set()  # the window, and whose openings were granted in it
+        self._served: dict[tuple[Priority, str], int] = {}  # last tag by symbol; "": of all
+        self.symbols: tuple[str, ...] = ()  # those that may need an opening in each window
+        self._opened: tuple[int, set[str]] = 0, set()  # the window, and the symbols with a granted opening in it
         self._timer: asyncio.TimerHandle | None = None
         self.on_silence: Callable[[Reason, int], None] = lambda _reason, _until_ms: None
         self.on_blocked: Callable[[Need, Wait], None] = lambda _need, _wait: None
@@ -105,20 +105,23 @@ class Throttle:
 
     @property
     def ahead_ms(self) -> int:
-        """How far the venue's clock is ahead of ours."""
+        """How far (ms) the venue's clock is ahead of ours."""
         return self._venue_ms() - self._now_ms()
 
     def local_ms(self) -> int:
-        """Our own clock, Unix milliseconds."""
+        """Returns local Unix time in milliseconds."""
         return self._now_ms()
 
     @property
     def waiting(self) -> int:
-        """How many requests wait."""
+        """Number of waiting requests."""
         return len(self._waiting)
 
     async def acquire(self, need: Need, *, symbol: str = "", patience_ms: int | None = None) -> Ticket:
-        """A ticket for one request. Raises BlockedError once it is clear that the patience will not suffice."""
+        """Waits for a ticket for one request.
+
+        Raises BlockedError once it is clear that the time limit will not suffice.
+        """
         patience_ms = PATIENCE_MS[need.priority] if patience_ms is None else patience_ms
         waiter = _Waiter(
             need.priority,
@@ -145,16 +148,16 @@ class Throttle:
         return ticket
 
     async def acquire_read(self, weight: int) -> Ticket:
-        """For a question, with the priority of the block that asks."""
+        """Waits for a ticket for a read, with the priority of the calling block."""
         return await self.acquire(Need(_priority_of_reads.get(), weight))
 
     def settle(self, ticket: Ticket, *, sent: bool) -> None:
-        """A ticket's request is answered or given up."""
+        """Ends a ticket's request: it is answered or dropped."""
         self.budget.settle(ticket.need, ticket.granted_ms, self._venue_ms(), sent=sent)
         self._dispatch()
 
     def correct(self, kind: LimitKind, window_ms: int, counted: int) -> None:
-        """The reply to this task's request says what the venue has counted."""
+        """Takes over the venue's count from the reply to this task's request."""
         ticket = _ticket.get()
         granted_ms = self._venue_ms() if ticket is None else ticket.granted_ms
         if ticket is not None:
@@ -162,30 +165,33 @@ class Throttle:
         self.budget.correct(kind, window_ms, counted, granted_ms, self._venue_ms())
 
     def set_limits(self, limits: Iterable[RateLimit]) -> None:
-        """The venue says what its limits are."""
+        """Replaces the limits with those that the venue reports."""
         self.budget.set_limits(limits)
         self._dispatch()
 
     def be_silent(self, reason: Reason, until_ms: int) -> None:
-        """The venue wants silence until a local Unix time; 0 is no wish."""
+        """Records that the venue wants silence until a local Unix time (ms); 0 has no effect."""
         if until_ms > self._now_ms():
             self.budget.be_silent(reason, until_ms)
             self.on_silence(reason, until_ms)
             self._dispatch()
 
     def refused(self, until_ms: int) -> None:
-        """The venue has refused a request and wants nothing before a local time; 0 is no wish."""
+        """Records a refusal after which the venue wants no request before a local time (ms); 0 has no effect."""
         self.be_silent(Reason.RATE_LIMITED, until_ms)
 
     def refuse_orders(self, window_ms: int) -> int:
-        """The venue takes no more orders in a window (0: it did not say in which). Returns until when, local time."""
+        """Records that the venue takes no more orders in a window (0: not named).
+
+        Returns until when, local time (ms).
+        """
         venue_ms = self._venue_ms()
         until_ms = self.budget.order_window_end_ms(window_ms, venue_ms) - (venue_ms - self._now_ms())
         self.be_silent(Reason.ORDER_LIMIT, until_ms)
         return until_ms
 
     def _next_tag(self, priority: Priority, symbol: str) -> int:
-        """Start-time fair queueing: each symbol's n-th request stands beside the n-th of the others."""
+        """Start-time fair queueing: each symbol's n-th request ranks beside the n-th of the others."""
         tags = [self._served.get((priority, ""), 0)]
         if symbol:
             tags.append(self._served.get((priority, symbol), -1) + 1)
@@ -193,7 +199,7 @@ class Throttle:
         return max(tags)
 
     def _dispatch(self) -> None:
-        """Grants whatever may be sent now, and comes back when more may be."""
+        """Grants all requests that may be sent now, and sets a timer for the next."""
         self._take_over_silences()
         now_ms, venue_ms = self._now_ms(), self._venue_ms()
         soonest_ms, held_up = 0, None
@@ -216,13 +222,13 @@ class Throttle:
         self._wake_in(soonest_ms - now_ms if soonest_ms else _NO_GRANT)
 
     def _take_over_silences(self) -> None:
-        """Takes over what other processes at this address have been told."""
+        """Takes over silences that the venue demanded of other processes at this address."""
         reason, until_ms = self.shared_silence()
         if until_ms:
             self.budget.be_silent(reason, until_ms)
 
     def _held_back(self, waiter: _Waiter, venue_ms: int) -> int:
-        """How many openings are kept for symbols that have had none in this window; none from one of these."""
+        """Returns how many openings are reserved for symbols without one in this window; 0 for one of these."""
         if waiter.priority is not Priority.OPENING:
             return 0
         window = venue_ms // _WINDOW_MS
@@ -251,10 +257,10 @@ class Throttle:
 
 
 def share_silence(throttle: Throttle, shared: SharedSilence) -> None:
-    """A silence that the venue tells this process of is kept by others at this address too, and the other way round."""
+    """Shares silences between all processes at this address, in both directions."""
 
     def tell(reason: Reason, until_ms: int) -> None:
-        if reason is not Reason.ORDER_LIMIT:  # that is the account's, not the address's
+        if reason is not Reason.ORDER_LIMIT:  # the order limit is the account's, not the address's
             shared.extend(reason.value, until_ms, throttle.local_ms())
 
     def heard() -> tuple[Reason, int]:
