@@ -19,7 +19,7 @@ def metrics(executor: Executor) -> Iterator[Metric]:
     yield from executor.troubles.figures()
     for (symbol, reason), count in list(executor.venue_health.refusals.items()):
         labels = {"symbol": symbol, "reason": reason}
-        yield Metric("refused_places", "places that the venue refused since the start", count, labels, counts=True)
+        yield Metric("refused_places", "places that the venue refused since startup", count, labels, counts=True)
     unknown = Counter(executor.resolver.watched())
     for symbol in executor.symbols:
-        yield Metric("unknown_orders", "orders that are looked for on the venue", unknown[symbol], {"symbol": symbol})
+        yield Metric("unknown_orders", "UNKNOWN orders that are being looked up", unknown[symbol], {"symbol": symbol})

@@ -9,7 +9,7 @@ from gridservice.troubles import Kind, Troubles
 _log = logging.getLogger(__name__)
 
 
-_SECOND_BOT = "find and stop the second bot (or the hand) that uses this prefix"
+_SECOND_BOT = "find and stop the second bot (or the person) that uses this prefix"
 
 
 class Readiness:

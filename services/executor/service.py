@@ -177,7 +177,7 @@ class Executor:
             except KeysRefusedError:
                 raise
             except ReadFailedError as error:
-                _log.log(level, "not ready, the venue does not answer, trying again until it does: %s", error)
+                _log.log(level, "not ready: the venue does not answer, retrying until it does: %s", error)
                 level = logging.DEBUG  # logged once; the trouble shows how long it lasts
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
@@ -271,7 +271,7 @@ class Executor:
             except ReadFailedError as error:
                 _log.warning("the venue's markets could not be read: %s", error)
             except Exception:  # noqa: BLE001  # the ledger comes back
-                _log.exception("the venue's markets could not be taken in")
+                _log.exception("the venue's markets could not be recorded")
 
     async def _look_at_list(self) -> None:
         before = set(self.listing.refused)
@@ -303,7 +303,7 @@ class Executor:
                     with around("executor.prune_log"):
                         more |= await self.ledger.writer.run(pruning.prune_log, before_ms) > 0
             except Exception:  # noqa: BLE001  # the ledger comes back
-                _log.exception("old requests and news could not be pruned")
+                _log.exception("old requests and log entries could not be pruned")
             await asyncio.sleep(_HOUSE_SECONDS)
 
     async def _keep_time(self) -> None:

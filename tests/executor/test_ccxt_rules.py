@@ -167,7 +167,7 @@ async def test_a_fee_that_nobody_tells_is_no_zero() -> None:
     silent = Exchange()
     silent.fee = {"maker": None, "taker": None}
 
-    with pytest.raises(ValueError, match="nobody tells the fees of BTC/USDT: give maker_fee and taker_fee"):
+    with pytest.raises(ValueError, match="no source reports the fees of BTC/USDT: give maker_fee and taker_fee"):
         await FeeReader(silent).read("BTC/USDT", 0)
 
 

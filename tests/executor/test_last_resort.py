@@ -379,7 +379,7 @@ async def test_an_order_that_comes_after_it_was_said_never_to_have_been_placed_s
     fault = rpc_error_of(refused.value)
     assert fault is not None
     assert fault.reason == "UNKNOWN_OWN_ORDER"
-    assert "on the word of ann (not on the page of orders)" in fault.message
+    assert "on the statement of ann (not on the page of orders)" in fault.message
     assert news(log) == [OrderStatus.NOT_PLACED, *(["1"] if filled else [])]
 
 
@@ -402,7 +402,7 @@ async def test_a_look_that_finds_the_order_just_after_the_word_stops_the_executo
 
         forgetful.order_by_client_id = find_after_the_word  # type: ignore[method-assign]  # a slow answer
         assert await live.executor.resolver.resolve_once(SYMBOL, action)
-        with pytest.raises(grpc.aio.AioRpcError, match="on the word of ann"):
+        with pytest.raises(grpc.aio.AioRpcError, match="on the statement of ann"):
             await live.batch("bot/1/2", [make_place()])
         log = await live.whole_log()
     assert news(log) == [OrderStatus.NOT_PLACED]
@@ -419,7 +419,7 @@ async def test_after_it_was_cancelled_by_hand_the_executor_takes_requests_again(
         await live.stub.ResolveOrder(word(place))
         endless.deliver()
     async with running_executor(tmp_path, endless, clock, pace=STEPWISE) as live:
-        with pytest.raises(grpc.aio.AioRpcError, match="cancel it by hand"):
+        with pytest.raises(grpc.aio.AioRpcError, match="cancel it manually"):
             await live.batch("bot/1/2", [make_place()])
     endless.end(place.client_order_id)
     async with running_executor(tmp_path, endless, clock, pace=STEPWISE) as live:

@@ -80,7 +80,7 @@ async def test_a_symbol_that_was_traded_here_is_not_listed_any_more(
         sentence = await refusal(live, SYMBOL)
         ledger = await live.ledger()
 
-    assert "is not listed any more" in sentence
+    assert "is no longer listed" in sentence
     assert "did you mean" not in sentence
     assert ledger.epoch == 1, "what the ledger knows of it is told all the same"
 
@@ -92,7 +92,7 @@ async def test_one_that_goes_while_it_runs_is_refused_and_one_that_comes_back_be
         await fence(live, OTHER)
         venue.unlisted = {OTHER}
         await until(lambda: OTHER in live.executor.listing.refused, "the symbol to be refused")
-        assert "is not listed any more" in await refusal(live, OTHER)
+        assert "is no longer listed" in await refusal(live, OTHER)
         assert await execute(live, SYMBOL, "one", make_place()) is Outcome.ACCEPTED
         assert await troubled(live) == [("SYMBOL_REFUSED", OTHER)]
 

@@ -62,7 +62,7 @@ class Canceller:
             return None
         assert record.status is not None
         return SendOutcome(
-            Outcome.ENDED, record.exchange_order_id, message=f"the ledger has its end: {record.status.value}"
+            Outcome.ENDED, record.exchange_order_id, message=f"its end is in the ledger: {record.status.value}"
         )
 
     async def cancel(self, symbol: str, cancel: CancelOrder, timestamp_ms: int) -> SendOutcome:
@@ -108,7 +108,7 @@ class Canceller:
         if seen is not None and seen.status.ended:
             return SendOutcome(Outcome.ENDED, seen.exchange_order_id)
         if seen is not None:
-            return SendOutcome(Outcome.REJECTED, seen.exchange_order_id, "CANCEL_REFUSED", f"it rests still: {refusal}")
+            return SendOutcome(Outcome.REJECTED, seen.exchange_order_id, "CANCEL_REFUSED", f"it still rests: {refusal}")
         if record is not None and record.status is OrderStatus.UNKNOWN:
             return SendOutcome(
                 Outcome.REJECTED, reason="PLACE_IN_DOUBT", message="its place is in doubt; nothing is ended"

@@ -68,7 +68,7 @@ class Placer:
         match finding:
             case VenueOrder():
                 return SendOutcome(
-                    Outcome.ACCEPTED, finding.exchange_order_id, message="found on the venue after doubt"
+                    Outcome.ACCEPTED, finding.exchange_order_id, message="found on the venue by a look-up"
                 )
             case Absence.CONCLUSIVE:
                 return SendOutcome(

@@ -86,7 +86,7 @@ def _refuse_foreign_cancels(connection: sa.Connection, request: NewRequest, pref
         row = connection.execute(sa.select(orders.c.exchange_order_id).where(orders.c.client_order_id == name)).first()
         if row is None and not (prefix and name.startswith(prefix)):
             raise InvalidArgument(
-                f"actions[{number}].cancel.client_order_id = {name!r}: not an order of ours; cancel it by hand",
+                f"actions[{number}].cancel.client_order_id = {name!r}: not an order of ours; cancel it manually",
                 reason="NOT_OURS",
             )
         if row is not None and row[0] and action.exchange_order_id not in {"", row[0]}:

@@ -69,8 +69,8 @@ def said_before(connection: sa.Connection, word: OperatorStatement) -> bool:
     for field in before:
         if before[field] != now[field]:
             raise AlreadyExists(
-                f"request_id {word.request_id!r} stands for another word: its {field} was {_text(before[field])!r}, is "
-                f"{_text(now[field])!r}; use a new id for a new word",
+                f"request_id {word.request_id!r} was used for another statement: its {field} was "
+                f"{_text(before[field])!r}, is {_text(now[field])!r}; use a new id for a new statement",
                 reason="OTHER_CONTENTS",
             )
     return True
@@ -113,7 +113,7 @@ def open_one(connection: sa.Connection, word: OperatorStatement) -> OrderRecord:
         raise FailedPrecondition(f"order {name} {_readiness(order)}: it cannot be gone", reason="NOT_OPEN")
     if (given := of_order(connection, name)) is not None:
         raise FailedPrecondition(
-            f"order {name} was resolved by the word of {given.word.who} before: a second one is not kept",
+            f"order {name} was already resolved by the statement of {given.word.who}: a second one is not recorded",
             reason="SAID_BEFORE",
         )
     return order

@@ -30,7 +30,7 @@ def mark_sending(
         )
     match current.action:
         case PlaceOrder(not_after_ms=not_after_ms) if local_ms > not_after_ms:
-            message = f"not sent by not_after_ms = {not_after_ms}; its price is of the past"
+            message = f"not sent by not_after_ms = {not_after_ms}; its price is stale"
             return transitions.withdraw(connection, current, Outcome.EXPIRED, "EXPIRED", message, local_ms)
         case PlaceOrder():
             orders.set_status(connection, current.action.client_order_id, OrderStatus.UNKNOWN)

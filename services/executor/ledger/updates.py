@@ -133,7 +133,7 @@ def _refuse_below_floor(connection: sa.Connection, symbol: str, after_offset: in
     if after_offset < floor:
         raise OutOfRange(
             f"after_offset = {after_offset}: the log of {symbol} is pruned up to {floor}; the reader is from an older "
-            "backup, or has never read: begin with the checkpoint that GetLedger tells",
+            "backup, or has never read: begin with the checkpoint that GetLedger returns",
             reason=BELOW_FLOOR,
             floor_offset=str(floor),
         )

@@ -66,7 +66,7 @@ class ForgottenOrders:
                 self._show(symbol, record, old[record.client_order_id])
         self._troubles.end_others(Kind.ORDER_NOT_SHOWN, symbol=symbol, subjects=old)
         if len(known) >= _FEWEST and len(old) == len(known):
-            self._begin(symbol, f"{symbol}: the venue shows none of our {len(known)} open orders any more, under no id")
+            self._begin(symbol, f"{symbol}: the venue no longer shows any of our {len(known)} open orders by any id")
         elif symbol not in self._for_good and len(since) < max(len(known), 1):
             self._end(symbol)
 

@@ -69,7 +69,7 @@ class LookUp:
             return Mismatch(order, f"its client_order_id is {order.client_order_id!r}, ours {place.client_order_id!r}")
         conclusive_at = self.conclusive_at_ms(signed)
         if conclusive_at is not None and order.created_ms > conclusive_at:
-            return Mismatch(order, f"it was created at {order.created_ms}, when ours could not be accepted any more")
+            return Mismatch(order, f"it was created at {order.created_ms}, when ours could no longer be accepted")
         return _compared(order, place, signed.timestamp_ms)
 
     async def find(self, symbol: str, place: PlaceOrder, signed: Signed) -> Finding:

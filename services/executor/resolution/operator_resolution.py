@@ -155,7 +155,7 @@ class OperatorResolution:
     async def _carry_through(self, word: OperatorStatement) -> None:
         record = await self._run(orders.by_client_id, word.client_order_id)
         if record is None:
-            raise NotFound(f"order {word.client_order_id} was resolved by this word and has been pruned since")
+            raise NotFound(f"order {word.client_order_id} was resolved by this statement and has been pruned since")
         if record.status is OrderStatus.UNKNOWN:
             await self._look_once(word, await self._run(requests.place_of, record.request_id, word.client_order_id))
         self._changes.ring(word.symbol)
@@ -172,7 +172,7 @@ def _place(action: LedgerAction) -> PlaceOrder:
 
 def _unanswered(word: OperatorStatement, why: str) -> Unavailable:
     return Unavailable(
-        f"order {word.client_order_id} stays UNKNOWN: the venue could not be asked ({why}), and nobody's word stands "
-        "in for that; say it again later",
+        f"order {word.client_order_id} stays UNKNOWN: the venue could not be asked ({why}), and a statement "
+        "cannot replace its answer; repeat the statement later",
         reason="VENUE_UNREACHABLE",
     )

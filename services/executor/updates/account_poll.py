@@ -119,9 +119,9 @@ class AccountPoll:
                 watch.failing = not await self._take(watch, known.get(watch.symbol, []), books)
             await self._sweep(watches)
         except ReadFailedError as error:
-            self._failure.failed("poll of the account failed, trying again until it succeeds: %s", error)
+            self._failure.failed("poll of the account failed, retrying until it succeeds: %s", error)
         except Exception:  # noqa: BLE001  # the ledger comes back; the log must continue then
-            _log.exception("poll of the account failed, trying again")
+            _log.exception("poll of the account failed, retrying")
         else:
             self._failure.succeeded()
             return not any(watch.failing for watch in watches)
@@ -142,10 +142,10 @@ class AccountPoll:
             book = _of(books, watch.symbol)
             await watch.take_book(await self._still_unsaid(watch, known, book), book)
         except ReadFailedError as error:
-            watch.poll_failure.failed("poll of %s failed, trying again until it succeeds: %s", watch.symbol, error)
+            watch.poll_failure.failed("poll of %s failed, retrying until it succeeds: %s", watch.symbol, error)
             return False
         except Exception:  # noqa: BLE001  # as in the poll
-            _log.exception("poll of %s failed, trying again", watch.symbol)
+            _log.exception("poll of %s failed, retrying", watch.symbol)
             return False
         watch.poll_failure.succeeded()
         self._listing.begin(watch.symbol)
@@ -160,7 +160,7 @@ class AccountPoll:
         await asyncio.sleep(_GRACE_SECONDS)
         known = await self._ledger.writer.run(orders.still_on_venue, known)
         if watch.moved(known, book):
-            _log.info("the user stream did not say what the poll of %s has found", watch.symbol)
+            _log.info("the user stream did not report what the poll of %s has found", watch.symbol)
             self._trust.missed()
         return known
 

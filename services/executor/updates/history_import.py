@@ -115,7 +115,7 @@ class HistoryImport:
         strange = [order.client_order_id for order in young if order.client_order_id not in known]
         if strange:
             raise FailedPrecondition(
-                f"{strange[0]} was placed on {symbol} while nobody but this executor may: a second bot has this name; "
+                f"{strange[0]} was placed on {symbol}, and not by this executor: a second bot has this name; "
                 "stop it, or give one of the two another `bot` name",
                 reason="SECOND_BOT",
             )

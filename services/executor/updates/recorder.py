@@ -140,9 +140,9 @@ class Recorder:
         if given is None:
             self._readiness.stop_for_unexplained_order(sentence)
         else:
-            remedy = "cancel it by hand on the venue if it rests there"
+            remedy = "cancel it manually on the venue if it rests there"
             self._readiness.stop_for_unexplained_order(
-                f"{sentence} on the word of {given.word.who} ({given.word.why})", remedy
+                f"{sentence} on the statement of {given.word.who} ({given.word.why})", remedy
             )
 
     async def _end(self, seen: VenueOrder) -> bool:

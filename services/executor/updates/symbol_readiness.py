@@ -48,7 +48,7 @@ class SymbolReadiness:
         if sentence := self._refused.get(symbol):
             raise FailedPrecondition(sentence, reason=SYMBOL_REFUSED, symbol=symbol)
         if not self._caught_up[symbol]:
-            raise Unavailable(f"the executor reads on in {symbol}: call again shortly", reason="STARTING")
+            raise Unavailable(f"the executor is catching up on {symbol}: call again shortly", reason="STARTING")
 
 
 def traded_before(connection: sa.Connection, symbol: str) -> bool:
@@ -61,7 +61,7 @@ def traded_before(connection: sa.Connection, symbol: str) -> bool:
 def not_listed_any_more(symbol: str, venue: str) -> str:
     """Returns the sentence for a delisted symbol that was traded here before."""
     return (
-        f"{symbol} is not listed any more: {venue} does not name it in its list of markets, and it was traded here "
-        "before; nothing is sent for it until it is listed again, which is looked for; where it is gone for good, see "
-        "to its coins by hand and take its [[grids]] out"
+        f"{symbol} is no longer listed: {venue} does not name it in its list of markets, and it was traded here "
+        "before; nothing is sent for it until it is listed again, which is checked regularly; if it is gone for good, "
+        "handle its coins manually and remove its [[grids]]"
     )

@@ -100,10 +100,10 @@ class SymbolWatcher:
                 self._trust.broke()
             except ReadFailedError as error:
                 self._trust.broke()
-                self._stream_failure.failed("user stream of %s broke, opening it again: %s", self.symbol, error)
+                self._stream_failure.failed("user stream of %s broke, reopening it: %s", self.symbol, error)
             except Exception:  # noqa: BLE001  # as in the poll, which finds what is missed here
                 self._trust.broke()
-                _log.exception("user stream of %s failed, opening it again", self.symbol)
+                _log.exception("user stream of %s failed, reopening it", self.symbol)
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_DEAF_SECONDS)
 

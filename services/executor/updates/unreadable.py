@@ -63,7 +63,7 @@ class Unreadables:
         key = (symbol, f"{kind} {one.exchange_order_id or one.client_order_id}")
         if key in self._logged:
             return
-        _log.info("%s: %s of somebody else cannot be read and is left alone: %s", *key, one.unreadable)
+        _log.info("%s: %s is foreign and cannot be read; it is ignored: %s", *key, one.unreadable)
         self._logged[key] = None
         while len(self._logged) > _MOST_LOGGED:
             del self._logged[next(iter(self._logged))]

@@ -10,9 +10,9 @@ _PAGE = """\
 # Venues
 
 Exchanges differ in what a bot that must never send twice has to know. A venue's row says what it does; the rows below
-come with Gridwright, in `services/executor/venues`. This page is drawn from them by
-`python -m executor.venue.profile_page`; a test keeps the two together. **measured** means that `gridwright conformance`
-traded there and saw it, **documented** that the venue's own documents say so and nobody has looked. – is not known.
+come with Gridwright, in `services/executor/venues`. This page is generated from them by
+`python -m executor.venue.profile_page`; a test compares the two. **measured** means that `gridwright conformance`
+traded there and saw it, **documented** that only the venue's own documents say so. – is not known.
 
 {facts}
 
@@ -22,8 +22,8 @@ traded there and saw it, **documented** that the venue's own documents say so an
 
 ## How soon an order is shown
 
-Milliseconds from the answer to a place to the beginning of the first look-up that showed it, by each of the ways in
-which the executor looks. They are samples of one quiet minute: a measured lag proves that a venue has been so late,
+Milliseconds from the answer to a place to the beginning of the first look-up that showed it, by each of the look-ups
+of the executor. They are samples of one quiet minute: a measured lag proves that a venue has been so late,
 never that it cannot be later. Binance's look-ups were reported to trail by 22 to 62 seconds.
 
 {delays}
@@ -43,13 +43,13 @@ the one of the config's `exchange`; with `sandbox = true` the one called `<excha
 this machine and `exchange = "binance"`, `simex`; with any other `base_url` none.
 
 - *requests expire*: whether an order that is `UNKNOWN` may end because no look-up shows it, `recv_window_ms` and
-  `visibility_lag_ms` after it was signed. Where they do not expire it ends by being found, or by your word.
+  `visibility_lag_ms` after it was signed. Where they do not expire it ends by being found, or by your statement.
 - *visibility lag*: raises the default of `visibility_lag_ms`, never lowers it. What the config says itself counts.
-- *client ids*: a venue that cannot take ours (28 characters of `0-9 a-z C O`) is refused at the start.
+- *client ids*: a venue that cannot take ours (28 characters of `0-9 a-z C O`) is refused at startup.
 - All else is for you to read: the executor never repeats a place, so what a venue does with a repeated id decides
   nothing.
 
-A venue without a row has cautious defaults, and the executor says so at its start: requests expire only on Binance,
+A venue without a row has cautious defaults, and the executor logs that at startup: requests expire only on Binance,
 the lag is 10 seconds, or 2 where `base_url` is this machine.
 
 ## Measuring a venue
@@ -63,9 +63,9 @@ Keys come from `GRIDWRIGHT_API_KEY` and `GRIDWRIGHT_API_SECRET`, or the files th
 asked with its own default pair. It takes a minute, prints what it found and writes the row to
 `.gridwright/venues/NAME.toml`, or where `--out` says.
 
-It trades. Before anything is sent it says what that may cost at worst, and goes no further without `--yes`, and not
+It trades. Before anything is sent it shows the worst-case cost, and stops there without `--yes`, and
 on a real market without `--mainnet`. It buys once for a tenth more than the venue's least notional; every other order
-rests a tenth below the price and is cancelled, also after Ctrl-C or an error. An order that it could not take down is
+rests a tenth below the price and is cancelled, also after Ctrl-C or an error. An order that it could not cancel is
 named at the end. It touches no order but its own. Let no bot trade on the same account meanwhile: limits of requests
 are shared.
 """
@@ -117,7 +117,7 @@ def _batch(row: VenueProfile) -> str:
 
 
 FACTS = (
-    Fact("known by", "Whether somebody looked.", lambda row: row.source.value),
+    Fact("known by", "Measured by us, or only documented by the venue.", lambda row: row.source.value),
     Fact("as of", "The day of the measurement, or of the documents. Venues change.", lambda row: row.as_of),
     Fact(
         "measured with",
@@ -131,8 +131,7 @@ FACTS = (
     ),
     Fact(
         "… first order filled",
-        "*accepted, trades again*: whoever repeats a place after a time-out may buy twice, since the first may have "
-        "filled.",
+        "*accepted, trades again*: a place repeated after a time-out may buy twice, since the first may have filled.",
         lambda row: _known(row.repeated_id.filled),
     ),
     Fact(
@@ -151,7 +150,7 @@ FACTS = (
         "Twice the longest time that a look-up took to show an order. Until then not seeing one proves nothing.",
         _lag,
     ),
-    Fact("client ids", "Lengths and characters that are taken and told back unchanged. Ours have 28.", _ids),
+    Fact("client ids", "Lengths and characters that are taken and returned unchanged. Ours have 28.", _ids),
     Fact("places in one call", "As ccxt claims it, not tried. The executor sends one by one.", _batch),
     Fact(
         "fee of a buy",

@@ -163,7 +163,7 @@ def _balance(raw: Any, asset: str) -> VenueBalance | None:
 def time_ms(told: object) -> int:
     """Returns the venue's time. Raises ReadFailedError if the reply has none."""
     if not isinstance(told, int):
-        raise ReadFailedError(f"{told!r} is no time")
+        raise ReadFailedError(f"{told!r} is not a time")
     return told
 
 

@@ -98,12 +98,12 @@ class FeeReader:
     def _public_tier(self, symbol: str) -> Fees:
         fees = _told(self._client.market(symbol))
         if fees is None:
-            raise ValueError(f"nobody tells the fees of {symbol}: give maker_fee and taker_fee in its [[grids]]")
+            raise ValueError(f"no source reports the fees of {symbol}: give maker_fee and taker_fee in its [[grids]]")
         if symbol not in self._said:
             self._said.add(symbol)
             _log.warning(
-                "%s: the account's fees are not to be had, so the market's public tier counts: maker %s, taker %s; "
-                "maker_fee and taker_fee in its [[grids]] stand above it", symbol, fees.maker, fees.taker,
+                "%s: the account's fees are not available, so the market's public tier is used: maker %s, taker %s; "
+                "maker_fee and taker_fee in its [[grids]] override it", symbol, fees.maker, fees.taker,
             )  # fmt: skip
         return fees
 

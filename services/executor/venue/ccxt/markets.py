@@ -68,6 +68,6 @@ class MarketReader:
         if markets:
             self._client.set_markets(markets)
         elif not without:
-            raise ReadFailedError("a list of markets without any")
+            raise ReadFailedError("the list of markets is empty")
         for symbol in () if markets else without:
             del self._client.markets[symbol]

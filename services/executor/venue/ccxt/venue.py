@@ -90,7 +90,7 @@ class CcxtVenue:
         else:
             await self._ask(self._client.load_markets, not self._client.markets)
             if not self._client.markets:
-                raise ReadFailedError("a list of markets without any")
+                raise ReadFailedError("the list of markets is empty")
             self._connected = True
         self._rules_age.read(unix_ms())
         missing = [symbol for symbol in symbols if symbol not in self._client.markets]
@@ -108,7 +108,7 @@ class CcxtVenue:
             except ReadFailedError as error:
                 if error.blocked_until_ms:
                     raise
-                _log.warning("the markets could not be read again, the rules of before count: %s", error)
+                _log.warning("the markets could not be read again, the previous rules apply: %s", error)
 
     def _never_listed(self, symbol: str) -> str:
         remedy = did_you_mean(symbol, self._client.markets, "write it as ccxt does, such as BTC/USDT")
