@@ -1,1 +1,1 @@
-"""Decides and remembers: the state of each grid and the workflows in flight. It holds no keys and knows no venue."""
+"""Decides trades and stores the state of each grid and its workflows. Holds no API keys, knows no venue."""

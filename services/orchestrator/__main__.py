@@ -1,8 +1,8 @@
-"""The orchestrator's process: `python -m orchestrator --config grid.toml`.
+"""The orchestrator process: `python -m orchestrator --config grid.toml`.
 
-Exit codes: 0 stopped by a signal, 2 config or grid refused, 3 address in use, 4 another orchestrator has the symbol, 5
-something on record cannot be finished, or the database is of another version, 6 the database does not answer; 1
-anything else.
+Exit codes: 0 stopped by a signal, 2 config or grid refused, 3 address in use, 4 another orchestrator holds the symbol,
+5 a recorded workflow or state cannot be finished, or the database has another schema version, 6 the database does not
+answer, 1 any other error.
 """
 
 import argparse
@@ -29,8 +29,8 @@ _LEAVE_SECONDS = 5.0
 
 
 def main() -> int:
-    """Runs until a signal or a reason to stop; the exit code."""
-    parser = argparse.ArgumentParser(prog="orchestrator", description="Decides and remembers, one grid per symbol.")
+    """Runs until a signal or a StopError; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="orchestrator", description="Trades one grid per symbol and keeps its state.")
     parser.add_argument("--config", type=Path, default=Path("grid.toml"), help="path of the grid.toml (default: here)")
     configure_logging("orchestrator")
     try:
@@ -49,7 +49,7 @@ def main() -> int:
 
 
 async def serve(settings: Settings) -> None:
-    """Serves until a signal. Raises StopError where it must not go on."""
+    """Serves until a signal. Raises StopError if the process must not continue."""
     async with until_signal() as stop, running(settings) as service:
         announce_listening("orchestrator", service.server.port, settings.address.rpartition(":")[0])
         starting = asyncio.create_task(service.engine.start())
@@ -75,9 +75,10 @@ async def serve(settings: Settings) -> None:
 
 
 def _leave_in_any_case(failure: asyncio.Future[StopError]) -> None:
-    """A thread of DBOS that waits for a database cannot be woken. What it was about is left to the next start.
+    """Ends the process after _LEAVE_SECONDS, even if a thread still blocks.
 
-    Whether one waits is not asked: the database may have gone away a moment ago, and nobody have noticed yet.
+    A DBOS thread that waits for a database cannot be interrupted; its workflow is resumed by the next startup. The
+    timer always runs, because an outage that began a moment ago may not have been detected yet.
     """
     reason = failure.result() if failure.done() else None
 

@@ -1,4 +1,4 @@
-"""The shell's clocks. The core gets its times as arguments."""
+"""Wall clock of the orchestrator. The core reads no clock; it receives times as arguments."""
 
 import time
 

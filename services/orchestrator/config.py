@@ -1,4 +1,4 @@
-"""The orchestrator's settings, read from the file that all services share."""
+"""The orchestrator's settings, read from the grid.toml that all services share."""
 
 import os
 from collections.abc import Mapping
@@ -17,35 +17,35 @@ DEFAULT_DATA_DIR = ".gridwright/orchestrator"
 DEFAULT_ADDRESS = "127.0.0.1:50053"
 DEFAULT_EXECUTOR = "127.0.0.1:50052"
 DEFAULT_PRICEMON = "127.0.0.1:50051"
-ENGINE = "GRIDWRIGHT_ENGINE"  # a variable
+ENGINE = "GRIDWRIGHT_ENGINE"  # environment variable; overrides orchestrator.engine
 
 _DEFAULTS: dict[str, Any] = {option.name: option.default for option in fields(GridConfig)}
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that the process is told. `tick_interval_ms` 0 switches ticks off."""
+    """All settings of the process. `tick_interval_ms` 0 disables ticks."""
 
     bot: str
     address: str
     executor_address: str
     pricemon_address: str
     data_dir: Path
-    database: DatabaseSettings  # of state, journal and workflows; without a URL they are files in data_dir
+    database: DatabaseSettings  # for state, journal and workflows; without a URL they are SQLite files in data_dir
     tick_interval_ms: int
     retention_hours: int
     max_update_batch: int
-    conditions_interval_ms: int  # between two looks at rules, funds and the orders of others
-    reconcile_timeout_ms: int  # how long the venue's list may contradict the log before it is believed
+    conditions_interval_ms: int  # between two polls of market rules, funds and foreign orders
+    reconcile_timeout_ms: int  # how long the venue's open orders may disagree with the log before the startup fails
     grids: tuple[GridConfig, ...]
     engine: EngineKind = EngineKind.DBOS
-    metrics: str = ""  # host:port to tell figures at; empty: nowhere
+    metrics: str = ""  # host:port that serves Prometheus metrics; empty: disabled
 
 
 def load_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
-    """Reads the file; DATABASE_URL and GRIDWRIGHT_ENGINE in the environment stand above it.
+    """Reads the file; DATABASE_URL and GRIDWRIGHT_ENGINE in the environment override it.
 
-    Raises ConfigError with field, value and remedy; keys that mean nothing are refused too.
+    Raises ConfigError with field, value and remedy, also for unknown keys.
     """
     root = read_toml(path)
     own = root.table("orchestrator")
@@ -121,7 +121,7 @@ def _grid(table: Table) -> GridConfig:
 
 
 def _fee(table: Table, key: str) -> Decimal | None:
-    fee = table.optional_decimal(key, above=Decimal(-1))  # below 0: a rebate
+    fee = table.optional_decimal(key, above=Decimal(-1))  # negative: a rebate
     if fee is not None and fee >= 1:
         raise ConfigError(table.field(key), canonical(fee), "give a fraction of what is traded: 0.001 is 0.1 %")
     return fee

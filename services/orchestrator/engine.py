@@ -1,4 +1,4 @@
-"""What keeps the steps durable, seen from outside: the specification's Engine interface."""
+"""The specification's Engine interface: what makes trading steps durable."""
 
 from enum import Enum
 from typing import Protocol
@@ -8,29 +8,29 @@ from orchestrator.clients.pricemon import PriceHeard
 
 
 class EngineKind(Enum):
-    """The engines that there are; `orchestrator.engine` chooses."""
+    """The available engines; the setting `orchestrator.engine` selects one."""
 
     DBOS = "dbos"
 
 
 class Engine(Protocol):
-    """Starts, stops, and takes what the world says. Steps run one after another per symbol."""
+    """Starts, stops, and receives prices and order updates. The steps of one symbol run one after another."""
 
     async def start(self) -> None:
-        """Opens each symbol: takeover, settlement of what was in flight, reconciliation. Returns when all may trade.
+        """Opens each symbol: takeover, settlement of requests in flight, reconciliation. Returns when all may trade.
 
-        Raises StopError where something on record cannot be finished.
+        Raises StopError if a recorded workflow cannot be finished.
         """
         ...
 
     async def stop(self) -> None:
-        """Lets no new step begin and leaves the running ones to be resumed by the next start."""
+        """Starts no new steps; running steps are resumed by the next startup."""
         ...
 
     async def on_price_update(self, heard: PriceHeard) -> None:
-        """A price or a heartbeat of one of the symbols."""
+        """Receives a price or a heartbeat of one of the symbols."""
         ...
 
     async def on_order_update(self, update: OrderUpdate) -> None:
-        """The next entry of a symbol's update log."""
+        """Receives the next entry of a symbol's update log."""
         ...

@@ -1,16 +1,16 @@
-"""Why the process stops. Each carries its exit code, and its sentence says what to do."""
+"""Errors that stop a symbol or the process. Each has an exit code, and its message names the remedy."""
 
 from griddb.errors import DatabaseError
 
 
 class StopError(Exception):
-    """The orchestrator must not go on; nothing has been recorded that a later start could not read."""
+    """The orchestrator must not continue. Everything recorded so far can be read by the next startup."""
 
     exit_code = 1
 
 
 class ConfigRefusedError(StopError):
-    """The config cannot be used as it is: a refused grid."""
+    """The config was rejected, for example a grid that does not fit the market rules."""
 
     exit_code = 2
 
@@ -22,25 +22,25 @@ class AddressTakenError(StopError):
 
 
 class SymbolRefusedError(StopError):
-    """The executor does not serve the symbol now and will once the venue lists it: it is waited for."""
+    """The executor does not serve the symbol because the venue does not list it now. The startup is retried."""
 
     exit_code = 5
 
 
 class LeaseLostError(StopError):
-    """Another orchestrator has the symbol, or has had it since: this one records nothing more."""
+    """Another orchestrator holds the symbol's lease, or has held it since. This process records nothing more."""
 
     exit_code = 4
 
 
 class UnfinishableError(StopError):
-    """Something on record cannot be finished or understood; going on would be a guess."""
+    """A recorded workflow or state cannot be finished or parsed. Continuing would be a guess."""
 
     exit_code = 5
 
 
 class StateLedgerMismatchError(UnfinishableError):
-    """State and ledger are not of one time: one of them was lost, or came from a backup. The state can be rebuilt."""
+    """State and ledger do not match: one of them was lost or restored from a backup. The state can be rebuilt."""
 
     def __init__(self, sentence: str, *, ledger_lost: bool = False) -> None:
         super().__init__(sentence)
@@ -48,13 +48,13 @@ class StateLedgerMismatchError(UnfinishableError):
 
 
 class ConflictError(StopError):
-    """A step that does not follow the stored one, and is no repetition of it either: something else wrote the store."""
+    """A step neither follows the stored state nor repeats a stored step: another program has written to the store."""
 
     exit_code = 4
 
 
 class DatabaseStopError(StopError):
-    """The database cannot be gone on with; the exit code is the error's own."""
+    """The database cannot be used any longer. The exit code is that of the DatabaseError."""
 
     def __init__(self, error: DatabaseError) -> None:
         super().__init__(str(error))
@@ -62,8 +62,7 @@ class DatabaseStopError(StopError):
 
 
 class Abandoned(BaseException):
-    """Leaves a workflow where it is, to be recovered by the next start.
+    """Ends a workflow's thread without an outcome, so that the next startup resumes the workflow.
 
-    Not an Exception on purpose: DBOS records an Exception as the outcome of the step and of the workflow, and neither
-    has one.
+    It is a BaseException because DBOS records an Exception as the outcome of the step and of the workflow.
     """

@@ -1,4 +1,4 @@
-"""What the orchestrator tells of itself and of each grid at its metrics address."""
+"""Prometheus metrics of the orchestrator and of each grid."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ def metrics(
     databases: Watched,
     troubles: Troubles,
 ) -> Iterator[Metric]:
-    """Read from memory, so that they are told while a database or a peer is away."""
+    """Yields all metrics, from memory: they stay available during an outage of a database or a peer."""
     yield Metric("database_up", "1 while the database can be used", not databases.away)
     up = "1 while the last call to this service was answered"
     yield Metric("peer_up", up, executor.reachable, {"peer": "executor"})

@@ -1,6 +1,6 @@
-"""The service put together: lock, stores, channels, engine and server, taken down in the reverse order.
+"""Composition root of the service: opens lock, stores, channels, engine and server, and closes them in reverse order.
 
-The only place that names real adapters.
+Only this module names concrete adapters.
 """
 
 import asyncio
@@ -44,17 +44,17 @@ _ADD = orchestrator_pb2_grpc.add_OrchestratorServicer_to_server
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A server that answers, with an engine that has yet to be started."""
+    """A running server and an engine that has not been started yet."""
 
     engine: DbosEngine
     server: Server
     stores: OpenStores
-    metrics_port: int  # 0 where nothing is told
+    metrics_port: int  # 0 if metrics are disabled
 
 
 @contextlib.asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[Service]:
-    """Serves until the block is left. Raises StopError where data or address belong to someone else."""
+    """Serves until the block exits. Raises StopError if another process holds the data or the address."""
     async with contextlib.AsyncExitStack() as stack:
         symbols = [grid.symbol for grid in settings.grids]
         stores = stack.enter_context(open_stores(settings.data_dir, settings.database.url, symbols))
@@ -92,7 +92,7 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
 def _watches(
     executor: grpc.aio.Channel, pricemon: grpc.aio.Channel, engine: DbosEngine
 ) -> list[Coroutine[Any, Any, None]]:
-    """What tells of troubles around the engine."""
+    """Coroutines that watch the executor, pricemon and the price feed, and report their troubles."""
     request = models_pb2.ListTroublesRequest()
     ask_executor = executor_pb2_grpc.ExecutorStub(executor).ListTroubles
     ask_pricemon = pricemon_pb2_grpc.PriceMonitorStub(pricemon).ListTroubles

@@ -1,4 +1,4 @@
-"""Opens the stores of all symbols and the workflows, on SQLite or Postgres, under one lock for all that they share."""
+"""Opens the stores of all symbols and the workflow database, on SQLite or Postgres, under one deployment-wide lock."""
 
 import contextlib
 import logging
@@ -26,28 +26,28 @@ from orchestrator.takeover.abandoned_grids import StoredGrid
 
 _log = logging.getLogger(__name__)
 
-LOCK = "orchestrator.lock"  # the file that guards a data folder
-LOCK_KEY = lock_key("orchestrator")  # the advisory lock that guards a database
+LOCK = "orchestrator.lock"  # lock file of a data folder
+LOCK_KEY = lock_key("orchestrator")  # advisory lock of a Postgres database
 
 
 @dataclass(frozen=True, slots=True)
 class OpenStores:
-    """A store for each symbol, the workflows' database, and the session that guards what is not one symbol's."""
+    """One store per symbol, the workflow database and, on Postgres, the session that holds the deployment's lock."""
 
     by_symbol: Mapping[str, Store]
     workflows: WorkflowDatabase
-    others: Callable[[], list[StoredGrid]]  # what is kept of symbols that are not asked for
+    others: Callable[[], list[StoredGrid]]  # stored grids of symbols that are not in the config
     house: Session | None = None
 
     @property
     def away(self) -> str:
-        """Why a database cannot be used; empty while all can."""
+        """Why a database is unavailable; empty while all are available."""
         house = "" if self.house is None else self.house.away
         stores = (store.away for store in self.by_symbol.values())
         return next((reason for reason in (house, self.workflows.away, *stores) if reason), "")
 
     def ping(self) -> None:
-        """Looks at all. Raises StopError where the process must not go on."""
+        """Checks all databases. Raises StopError if the process must not continue."""
         if self.house is not None:
             _guarded(self.house.ping)
         self.workflows.ping()
@@ -55,7 +55,7 @@ class OpenStores:
             store.ping()
 
     def stop_waiting(self) -> None:
-        """From now on calls fail where the database is away."""
+        """Makes calls fail at once while a database is unavailable, instead of waiting."""
         if self.house is not None:
             self.house.stop_waiting()
         self.workflows.stop_waiting()
@@ -65,7 +65,10 @@ class OpenStores:
 
 @contextlib.contextmanager
 def open_stores(data_dir: Path, url: sa.URL | None, symbols: Sequence[str]) -> Iterator[OpenStores]:
-    """On SQLite in the folder where no URL is given. Raises StopError where they are another's or too old."""
+    """Opens SQLite files in `data_dir`, or Postgres if a URL is given.
+
+    Raises StopError if another process holds the data, or its schema needs an upgrade.
+    """
     with _open_files(data_dir, symbols) if url is None else _open_database(url, symbols) as stores:
         yield stores
 
@@ -75,7 +78,7 @@ def _open_files(data_dir: Path, symbols: Sequence[str]) -> Iterator[OpenStores]:
     data_dir.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         lock = FileLock(data_dir / LOCK)
-        lock.take(f"the data in {data_dir}")  # workflows too: two processes would dequeue each other's
+        lock.take(f"the data in {data_dir}")  # guards workflows too: two processes would dequeue each other's
         stack.callback(lock.release)
         stores: dict[str, Store] = {}
         for symbol in symbols:
@@ -93,12 +96,12 @@ def _other_files(data_dir: Path, symbols: Sequence[str]) -> list[StoredGrid]:
 
 
 def _read_other(open_store: Callable[[], SqliteStore | PostgresStore], where: str) -> list[StoredGrid]:
-    """What is kept there, if it can be read: for what nobody works for, nobody stops."""
+    """Reads the stored grid, if possible. An unreadable state of a symbol without a grid is only logged."""
     try:
         with contextlib.closing(open_store()) as store:
             state = store.load_state()
     except StopError as error:
-        _log.warning("of a grid that the config has no more nothing can be told: %s", error)
+        _log.warning("the stored state of a grid that is no longer in the config cannot be read: %s", error)
         return []
     return [] if state is None else [StoredGrid(state, where)]
 

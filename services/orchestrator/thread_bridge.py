@@ -1,4 +1,4 @@
-"""From a workflow's thread to the asyncio loop and back, and out of whatever it waits for when the process stops."""
+"""Runs coroutines for workflow threads on the asyncio loop, and interrupts the waiting threads at shutdown."""
 
 import asyncio
 import threading
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class ThreadBridge:
-    """What threads wait for. After `close`, all of them are abandoned."""
+    """Tracks what threads wait for. `close` cancels all of it: each waiting thread gets Abandoned."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -22,7 +22,7 @@ class ThreadBridge:
         self._closed = threading.Event()
 
     def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """The coroutine's result. Raises Abandoned where the process stops first."""
+        """Blocks until the coroutine returns and returns its result. Raises Abandoned if the bridge is closed first."""
         if self._closed.is_set():
             coroutine.close()
             raise Abandoned
@@ -35,7 +35,7 @@ class ThreadBridge:
 
     @contextmanager
     def waiting(self, cancel: Callable[[], object]) -> Iterator[None]:
-        """A block that waits for what `cancel` ends. What it raises once the process stops is Abandoned."""
+        """Registers `cancel` for a block that waits. After `close`, exceptions of the block become Abandoned."""
         with self._mutex:
             self._cancels.add(cancel)
         if self._closed.is_set():
@@ -52,16 +52,16 @@ class ThreadBridge:
 
     @property
     def closed(self) -> bool:
-        """Whether nobody is to wait any more."""
+        """Whether `close` was called."""
         return self._closed.is_set()
 
     def pause(self, seconds: float) -> None:
-        """Waits. Raises Abandoned where the process stops first."""
+        """Sleeps. Raises Abandoned if the bridge is closed first."""
         if self._closed.wait(seconds):
             raise Abandoned
 
     def close(self) -> None:
-        """Cancels what is waited for and refuses what comes."""
+        """Cancels all waiting calls and rejects new ones."""
         self._closed.set()
         with self._mutex:
             waiting = list(self._cancels)

@@ -1,1 +1,1 @@
-"""One symbol at work: its events, its state, its steps, from start to stop."""
+"""Everything that runs per symbol: events, state, trading steps and safe mode, from startup to shutdown."""

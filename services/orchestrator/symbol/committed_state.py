@@ -1,4 +1,4 @@
-"""The state in memory, which is what the last commit wrote, and the one way to change it."""
+"""Holds the last committed state in memory. Every change of the state goes through this module."""
 
 import threading
 from collections import deque
@@ -21,7 +21,7 @@ _RECENT = 50
 
 
 class CommittedState:
-    """One symbol's state over its store. Commits may come from the loop, a workflow's thread or the start path."""
+    """One symbol's state and its store. Thread-safe: the loop, workflow threads and the startup sequence commit."""
 
     def __init__(self, store: Store, state: State) -> None:
         self.store = store
@@ -35,46 +35,46 @@ class CommittedState:
         return self._state
 
     def last_steps(self, limit: int) -> list[JournalRow]:
-        """The newest rows, newest first, at most a few dozen: what a view shows, without asking the store."""
+        """Returns the newest journal rows from memory, newest first, at most 50."""
         return list(islice(self._recent, limit))
 
     def bind_ledger(self, ledger_birth_id: str) -> None:
-        """Makes the state remember the ledger that it belongs to."""
+        """Stores the birth id of the ledger that the state belongs to."""
         with self._mutex:
             self.store.bind_ledger(ledger_birth_id)
             self._state = self.store.load_state() or self._state
 
     def replace_state(self, state: State) -> None:
-        """Stores a state that no step made, with the next seq."""
+        """Stores a state that is not the result of a step. Its seq must be the next one."""
         with self._mutex:
             self.store.save_state(state)
             self._state = state
 
     def rebuild(self, plan: Plan, state: State) -> None:
-        """Writes a state that was rebuilt, and the step that tells of it."""
+        """Commits a rebuilt state together with the journal row of the rebuild."""
         with self._mutex:
             self._recent.appendleft(self.store.commit(plan, (), state, ()))
             self._state = state
 
     def is_ahead(self, epoch: int, seq: int) -> bool:
-        """Whether a step on record is still to be settled, as far as its numbers tell.
+        """Whether a recorded plan may still have to be settled, by its epoch and seq.
 
-        Both count. A step that is taken is not made again under a newer epoch: its plan was recorded by one that slept
-        while another took over and settled the step. And what an older epoch planned is of a time that was lost.
+        Both must be ahead. If `seq` is not, another orchestrator has already committed that step. If `epoch` is not,
+        the plan predates a restored backup.
         """
         return seq > self._state.seq and epoch >= self._state.epoch
 
     def find(self, request_id: str) -> JournalRow | None:
-        """The journal's row of a request that has been committed."""
+        """Returns the journal row of a committed request, or None."""
         return self.store.find_step(request_id=request_id)
 
     def commit(
         self, plan: Plan, results: Sequence[ActionResult], market: MarketRules, phases: Sequence[Phase] = ()
     ) -> JournalRow:
-        """Settles the plan with its results and writes state and journal together.
+        """Settles the plan with its results and commits state and journal row in one transaction.
 
-        A request that has been committed before is a repetition: its row is returned. Raises UnfinishableError for a
-        plan that does not follow the state or that the core cannot settle, ConflictError where the store has moved on.
+        Idempotent: for a request that is already committed its row is returned. Raises UnfinishableError if the plan
+        does not follow the state or the core cannot settle it, ConflictError if the store has another seq.
         """
         started_ns = now_ns()
         with self._mutex:
@@ -84,7 +84,7 @@ class CommittedState:
             if plan.seq != self._state.seq + 1:
                 raise UnfinishableError(
                     f"request {plan.request_id} is step {plan.seq}, but {plan.symbol} is at step {self._state.seq}: "
-                    "its state and its workflows are not of one time; restore both from one backup"
+                    "its state and its workflows do not belong together; restore both from one backup"
                 )
             return self._write(plan, results, market, phases, started_ns)
 

@@ -1,6 +1,6 @@
-"""What the venue sets for a symbol, looked at from time to time; a change is a step of the journal.
+"""Polls a symbol's conditions: market rules, funds and foreign orders. A change is committed as a step.
 
-Orders of others are never touched (P6). What all of it means for the grid, `gridcore` says.
+`gridcore` decides what a change means for the grid. Foreign orders are never touched (P6).
 """
 
 import asyncio
@@ -20,20 +20,20 @@ from orchestrator.troubles.fee_watch import FeeWatch
 
 
 class ConditionsWatch:
-    """Looks at the conditions of one symbol."""
+    """Polls the conditions of one symbol."""
 
     def __init__(self, context: SymbolContext, loop: SymbolLoop) -> None:
         self.fees = FeeWatch(context)
         self._context = context
         self._loop = loop
         self._looked = False
-        self._last: Funds | None = None  # what the last look found
-        self._looked_until_ms = 0  # where nobody has looked at prices since, for longer than the jump window
+        self._last: Funds | None = None  # found by the last poll
+        self._looked_until_ms = 0  # set if prices went unwatched for longer than the jump window
 
     async def look_first(self) -> None:
-        """The look of the start, before any price is acted on: it is journalled when this returns.
+        """Polls once at startup, before the first price is processed. A change is committed when this returns.
 
-        Where nobody has looked at prices for longer than the jump window, the memory of prices learns it here.
+        If prices went unwatched for longer than the jump window, the step also resets the jump rule's memory.
         """
         context = self._context
         at_ms = now_ms()
@@ -50,10 +50,10 @@ class ConditionsWatch:
         self._looked_until_ms = 0
 
     async def look(self) -> None:
-        """Asks the executor; a change is in the inbox when this returns, before any price that comes later.
+        """Polls the executor. A change is in the event queue when this returns, ahead of all later prices.
 
-        Funds of the first look count at once, later ones when two looks have found them: between the two, the venue and
-        the log show a fill at different moments.
+        Funds found by the first poll count at once. Later changes of funds count only when two polls in a row find
+        them, because venue and update log show a fill at different moments.
         """
         context = self._context
         doubted = context.state.risk.rule is Rule.RULES_UNFIT or bool(self.fees.says())
@@ -76,7 +76,7 @@ class ConditionsWatch:
             context.events.put_command(lambda: self._step(change))
 
     async def watch(self, pause_seconds: float) -> None:
-        """Looks again and again."""
+        """Polls periodically, until cancelled."""
         while True:
             await asyncio.sleep(pause_seconds)
             await self.look()

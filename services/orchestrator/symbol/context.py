@@ -1,6 +1,6 @@
-"""One symbol at work: its state, its inbox, what is known of the present, and where it stands on its way to trading.
+"""Runtime state of one symbol: committed state, event queue, current price and startup progress.
 
-It decides nothing: the loop steps, the activities act, the procedures halt. They meet here.
+The loop, the trading steps and the safe-mode procedure share it. It makes no decisions itself.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _LONG_STEP_MS = 1_000
 
 
 class SymbolContext:
-    """What everyone who works for a symbol shares. Lives on the asyncio loop; workflows' threads only read it."""
+    """State shared by all parts of a SymbolWorker. Belongs to the asyncio loop; workflow threads only read it."""
 
     def __init__(
         self,
@@ -44,47 +44,47 @@ class SymbolContext:
         self.prefix = id_prefix(bot, config.symbol)
         self.committed = committed
         self.executor = executor
-        self.epoch = epoch  # under which the next plan is sent
-        self.stop = stop  # ends the work for the symbol; with nothing left to work for, the process
+        self.epoch = epoch  # the next plan is sent under this epoch
+        self.stop = stop  # stops the symbol, and the process if no symbol is left
         self.events = EventQueue(max_update_batch)
         self._max_update_batch = max_update_batch
         self.changes = ChangeSignal()
         self.thread = ThreadPoolExecutor(1, thread_name_prefix=f"step {self.symbol}")
-        self.price: Decimal | None = None  # last heard
-        self.proved_steady_ms = steady_ms()  # when the feed last proved it current; the start, if never
+        self.price: Decimal | None = None  # last received
+        self.proved_steady_ms = steady_ms()  # when the feed last confirmed it; startup, if never
         self.busy = False
-        self.busy_since_ms = 0  # steady: since when it is
-        self.raising_fence = False  # a halt fences what a step that waits has not sent: it is not sent before that
-        self.asked = ""  # what has been put on record and a step that waits keeps from being done, the sentence
-        self.trading = False  # the start path is done
-        self.refused = ""  # why nothing is done for the symbol now, the sentence
-        self.ready = asyncio.Event()  # requests of before the start are settled and the loop runs
+        self.busy_since_ms = 0  # monotonic
+        self.raising_fence = False  # while entering safe mode raises the fence: a waiting step must not send meanwhile
+        self.asked = ""  # describes a recorded mode change that waits for the step in progress
+        self.trading = False  # the startup sequence is complete
+        self.refused = ""  # why the symbol is not served now
+        self.ready = asyncio.Event()  # requests from before the startup are settled and the loop runs
         self.halts: set[str] = set()  # ids of enter_safe_mode workflows that have not closed
-        self.lifts: set[str] = set()  # the same of exit_safe_mode
-        self.answers: dict[str, tuple[ActionResult, ...]] = {}  # of requests that are about to be committed
+        self.lifts: set[str] = set()  # ids of exit_safe_mode workflows that have not ended
+        self.answers: dict[str, tuple[ActionResult, ...]] = {}  # results of requests that are about to be committed
         self.timelines: dict[str, StepTimer] = {}
         self._market: MarketRules | None = None
 
     @property
     def price_age_ms(self) -> int:
-        """How long ago the feed last proved the price current, or the start if it never did."""
+        """Milliseconds since the feed last confirmed the price, or since the startup if it never did."""
         return steady_ms() - self.proved_steady_ms
 
     def price_heard_ms(self, at_ms: int) -> int:
-        """When that was, where it is `at_ms` now."""
+        """The time of that confirmation, if the time is `at_ms` now."""
         return at_ms - self.price_age_ms
 
     def prove_price(self, age_ms: int = 0) -> None:
-        """The feed proved the price current so long ago."""
+        """Records that the feed confirmed the price `age_ms` ago."""
         self.proved_steady_ms = max(self.proved_steady_ms, steady_ms() - age_ms)
 
     @property
     def waits(self) -> bool:
-        """Whether its step takes so long that nobody may be left waiting for it: the executor does not answer."""
+        """Whether the step in progress has run for over a second, because the executor does not answer."""
         return self.busy and steady_ms() - self.busy_since_ms > _LONG_STEP_MS
 
     def renewed(self) -> "SymbolContext":
-        """A desk for the same symbol on which nothing lies yet. Those who watch this one watch that."""
+        """Returns a context for the same symbol with an empty event queue. Watchers of this one keep watching it."""
         context = SymbolContext(
             self.bot,
             self.config,
@@ -105,7 +105,7 @@ class SymbolContext:
 
     @property
     def market(self) -> MarketRules:
-        """The venue's rules: those of the start, until a step has recorded that they changed."""
+        """The venue's market rules: those read at startup, until a step records a change."""
         if self.state.rules is not None:
             return self.state.rules
         if self._market is None:
@@ -117,5 +117,5 @@ class SymbolContext:
         self._market = market
 
     def next_request_id(self) -> str:
-        """Of the step that follows the state: bot, symbol, epoch, seq."""
+        """Returns the request id of the next step: `<bot>/<symbol>/<epoch>/<seq>`."""
         return f"{self.bot}/{self.symbol}/{self.epoch}/{self.state.seq + 1}"

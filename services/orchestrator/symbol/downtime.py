@@ -1,8 +1,9 @@
-"""When prices were last looked at, noted from time to time: by it a start knows how long nobody has.
+"""Records periodically when prices were last watched, so that a startup can measure the downtime before it.
 
-The last commit tells nothing of it, since quiet prices write nothing. A note says less than there was: looks go on
-until the next one is due. So a start counts that time as looked at, which can only make the jump rule stricter. While a
-database is away nothing is noted: whoever is stopped in a long outage begins the memory of prices anew too early.
+The time of the last commit does not serve, because prices inside the quiet band commit nothing. A record is up to one
+interval old when the process stops. The startup counts that interval as watched, which can only make the jump rule
+stricter. During a database outage nothing is recorded: a process that is stopped in a long outage resets the jump
+rule's memory too early.
 """
 
 import asyncio
@@ -13,18 +14,18 @@ from orchestrator.errors import StopError
 from orchestrator.symbol.context import SymbolContext
 
 _EVERY_MS = 10_000
-_BETWEEN_NOTES_MS = 2 * _EVERY_MS  # at the most, on a slow machine
+_BETWEEN_NOTES_MS = 2 * _EVERY_MS  # upper bound, on a slow machine
 _TURN_SECONDS = 1.0
 
 
 def last_look(context: SymbolContext) -> int:
-    """Until when somebody may have looked, Unix ms; 0 where nothing is noted. Blocks."""
+    """Returns until when prices may have been watched, Unix ms; 0 if there is no record. Blocks."""
     noted_ms = context.committed.store.last_look()
     return noted_ms and noted_ms + _BETWEEN_NOTES_MS
 
 
 async def note_looks(contexts_now: Callable[[], Sequence[SymbolContext]]) -> None:
-    """Notes the looks of all symbols that trade, one after another, each every ten seconds."""
+    """Records the time for every trading symbol, one after another, each every ten seconds."""
     noted: dict[str, int] = {}
     while True:
         for context in contexts_now():
@@ -36,7 +37,7 @@ async def note_looks(contexts_now: Callable[[], Sequence[SymbolContext]]) -> Non
 
 
 def _looked_ms(context: SymbolContext) -> int:
-    """When the newest price was proved current; 0 where nobody acts on it, or it cannot be noted."""
+    """Returns when the newest price was confirmed; 0 if the symbol does not trade or the database is unavailable."""
     if not context.trading or context.price is None or context.committed.store.away:
         return 0
     return context.price_heard_ms(now_ms())

@@ -1,6 +1,6 @@
-"""What waits for a symbol's loop: commands and order updates in order, of ticks only that there is one.
+"""Prioritised events for a symbol's loop. Commands and order updates keep their order; ticks are merged into one.
 
-Of prices there are the newest and the extremes of those that it replaced.
+Prices are conflated: the queue keeps the newest one and the extremes of those that it replaced.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ _BATCHES_AHEAD = 4
 
 
 class TickDue:
-    """Time to look, whatever the price does."""
+    """A tick is due: risk is checked even if the price does not change."""
 
 
 @dataclass(frozen=True, slots=True)
 class PriceDue:
-    """The newest price, and the extremes of those that nobody took before it, the first heard at `since_ms`."""
+    """The newest price and the extremes of the skipped prices before it, the first received at `since_ms`."""
 
     heard_ms: int
     price: Decimal
@@ -35,7 +35,7 @@ Item = Command | tuple[OrderUpdate, ...] | TickDue | PriceDue
 
 
 class EventQueue:
-    """One queue per symbol. Taken first come commands, then order updates, then a tick, then the newest price."""
+    """One queue per symbol. Priority: commands, then order updates, then a tick, then the newest price."""
 
     def __init__(self, max_updates: int) -> None:
         self._max_updates = max_updates
@@ -49,12 +49,12 @@ class EventQueue:
         self._room = asyncio.Event()
 
     def put_command(self, command: Command) -> None:
-        """A call that the loop makes between two steps."""
+        """Adds a call that the loop makes between two steps."""
         self._commands.append(command)
         self._filled.set()
 
     async def put_update(self, update: OrderUpdate) -> None:
-        """The log's next entry. Waits while several batches of them wait, so that a long log stays where it is."""
+        """Adds the log's next entry. Blocks while four batches wait, so that a long log is not read into memory."""
         while len(self._updates) >= _BATCHES_AHEAD * self._max_updates:
             self._room.clear()
             await self._room.wait()
@@ -62,51 +62,51 @@ class EventQueue:
         self._filled.set()
 
     def put_tick(self) -> None:
-        """Several ticks that nobody took are one."""
+        """Adds a tick, unless one waits already."""
         self._tick = True
         self._filled.set()
 
     def put_price(self, price: Decimal, heard_ms: int) -> None:
-        """Replaces a price that nobody took; that one counts as passed over."""
+        """Adds a price. It replaces a waiting one, which counts as skipped."""
         if self._price is not None:
             self.pass_over(self._price.price, self._price.heard_ms)
         self._price = PriceDue(heard_ms, price)
         self._filled.set()
 
     def pass_over(self, price: Decimal, heard_ms: int) -> None:
-        """Notes a price that is not acted on; the next price carries it along."""
+        """Records a skipped price; the next price event carries it."""
         self._passed_since_ms = min(self._passed_since_ms, heard_ms) if self._passed else heard_ms
         self._passed = extremes((*self._passed, price))
 
     def put_back(self, price: PriceDue) -> None:
-        """A price that was taken and has become too old to act on: it and what it carries count as passed over."""
+        """Returns a price event that became too old to process: its price and those it carries count as skipped."""
         self._passed_since_ms = price.since_ms if price.passed else price.heard_ms
         self._passed = extremes((*price.passed, price.price, *self._passed))
 
     @property
     def waiting_price(self) -> PriceDue | None:
-        """The price that the next look would be given, without taking it."""
+        """The next price event, without taking it."""
         if self._price is None:
             return None
         return replace(self._price, passed=self._passed, since_ms=self._passed_since_ms)
 
     @property
     def price_waits(self) -> bool:
-        """Whether nobody has taken the newest price yet, or prices were passed over since the last one taken."""
+        """Whether a price waits, or prices were skipped since the last one taken."""
         return self._price is not None or bool(self._passed)
 
     @property
     def waiting_updates(self) -> int:
-        """How many order updates nobody has taken yet."""
+        """How many order updates wait."""
         return len(self._updates)
 
     @property
     def empty(self) -> bool:
-        """Whether nothing waits."""
+        """Whether no event waits."""
         return not (self._commands or self._updates or self._tick or self._price is not None)
 
     async def take(self) -> Item:
-        """The next thing to do; waits for one."""
+        """Removes and returns the next event; waits for one."""
         while True:
             item = self._next()
             if item is not None:

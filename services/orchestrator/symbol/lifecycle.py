@@ -1,7 +1,7 @@
-"""One symbol's life: opened by the one path, at work, refused with a sentence where it cannot go on, begun with again.
+"""Lifecycle of one symbol: startup sequence, trading, refusal with a reason, retry.
 
-What is wrong with a symbol stays with it: the others trade on. Only what is no single symbol's ends the process: a
-lease or a database that is lost, and that no symbol is left which works or can be waited for.
+A symbol's error does not affect the others. Only three things stop the process: a lost lease, a lost database, or no
+symbol that trades or can be retried.
 """
 
 import asyncio
@@ -43,30 +43,30 @@ Request = TypeVar("Request", EnterSafeModeRequest, ExitSafeModeRequest)
 
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 10.0
 _LONGEST_UNLISTED_SECONDS = 4.0  # the executor answers this without asking the venue; other tries may cost weight
-_HEALTHY_SECONDS = 60.0  # one that has traded for as long begins with the first pause anew
+_HEALTHY_SECONDS = 60.0  # after trading for this long the retry pauses start over
 
-# What is no single symbol's: another process has what this one works with, or it is gone.
+# Errors that concern the whole process: another process holds its data or address, or the database is lost.
 _OF_THE_PROCESS = (LeaseLostError, ConflictError, DatabaseStopError, AddressTakenError)
 
 
 class SymbolSurroundings(Protocol):
-    """What a life needs of the engine that it is lived in."""
+    """What a lifecycle needs of the engine."""
 
     @property
     def troubles(self) -> Troubles:
-        """Where it is told that a symbol is refused."""
+        """Where the refusal of a symbol is reported."""
         ...
 
     def renewed(self, worker: SymbolWorker) -> SymbolWorker:
-        """A fresh team for the same symbol under a new epoch; calls and workflows are given to it from now on."""
+        """Returns a new worker for the same symbol under a new epoch. Calls and workflows go to it from now on."""
         ...
 
     def start_halt(self, request: EnterSafeModeRequest) -> None:
-        """Puts enter_safe_mode on record and lets it run."""
+        """Records enter_safe_mode and starts it."""
         ...
 
     def start_lift(self, request: ExitSafeModeRequest) -> None:
-        """Puts exit_safe_mode on record and lets it run."""
+        """Records exit_safe_mode and starts it."""
         ...
 
     def fail(self, error: StopError) -> None:
@@ -74,17 +74,17 @@ class SymbolSurroundings(Protocol):
         ...
 
     def refused(self) -> None:
-        """A life is at rest: it may have been the last that was not."""
+        """Called when a lifecycle is refused. It may have been the last active one."""
         ...
 
 
 class SymbolLifecycle:
-    """Lives one symbol. `lasting` is why it does not trade, where waiting mends nothing."""
+    """Runs one symbol. `lasting` is why it does not trade, if the symbol alone cannot recover; else None."""
 
     def __init__(self, worker: SymbolWorker, house: SymbolSurroundings, settings: Settings) -> None:
         self.worker = worker
         self.lasting: StopError | None = None
-        self.settled = asyncio.Event()  # it trades, or it is known for the first time why it does not
+        self.settled = asyncio.Event()  # set when the symbol trades, or is refused for the first time
         self._house = house
         self._settings = settings
         self._tasks: set[asyncio.Task[None]] = set()
@@ -92,11 +92,11 @@ class SymbolLifecycle:
 
     @property
     def symbol(self) -> str:
-        """Whose it is."""
+        """The symbol's name."""
         return self.worker.context.symbol
 
     async def live(self, unfinished: list[WorkflowRecord]) -> None:
-        """Opens the symbol and works for it, again and again. Ends where it is of no use to try again."""
+        """Runs the startup sequence and trades; retries after an error. Returns if a retry cannot help."""
         left, abandoned = unfinished, False
         pauses = _pauses()
         while True:
@@ -116,12 +116,12 @@ class SymbolLifecycle:
             await self._begin_anew()
 
     def fail(self, error: StopError) -> None:
-        """Ends the present attempt; the first reason counts."""
+        """Ends the current attempt. The first error counts."""
         if not self._failure.done():
             self._failure.set_result(error)
 
     async def close(self) -> None:
-        """Abandons what runs to the next start."""
+        """Stops all work. The next startup resumes running workflows."""
         self.worker.bridge.close()
         await self._cancel_tasks()
         await asyncio.to_thread(self.worker.context.thread.shutdown)
@@ -129,7 +129,7 @@ class SymbolLifecycle:
     # One attempt
 
     async def _until_it_fails(self, unfinished: list[WorkflowRecord], *, abandoned: bool) -> tuple[StopError, bool]:
-        """Why it could not go on, and whether it had traded for a good while before."""
+        """Returns the error that ended the attempt, and whether the symbol had traded for over a minute before."""
         loop = asyncio.get_running_loop()
         opening = asyncio.create_task(self._open(unfinished, abandoned=abandoned))
         ends: set[asyncio.Future[Any]] = {opening, self._failure}
@@ -140,7 +140,7 @@ class SymbolLifecycle:
                 self._trade()
             began = loop.time()
             return await self._failure, loop.time() - began > _HEALTHY_SECONDS
-        except Exception as error:  # noqa: BLE001  # of the opening: whatever it is, it is the symbol's own
+        except Exception as error:  # noqa: BLE001  # any error of the startup sequence concerns this symbol only
             return _as_stop(error), False
         finally:
             opening.cancel()
@@ -163,11 +163,11 @@ class SymbolLifecycle:
         self._house.refused()
 
     async def _leave_off(self) -> bool:
-        """Ends the work. Says whether workflows of the symbol may have been abandoned, which nobody goes on with."""
+        """Stops the work. Returns whether workflows may have been abandoned, which nothing in this process resumes."""
         await self._cancel_tasks()
         self.worker.context.trading = self.worker.context.busy = False
         if not self.worker.context.ready.is_set():
-            return False  # what DBOS has resumed still waits for the start path
+            return False  # workflows that DBOS has resumed still wait for the startup sequence
         self.worker.bridge.close()
         await asyncio.to_thread(self.worker.context.thread.shutdown)
         return True
@@ -185,7 +185,7 @@ class SymbolLifecycle:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    # The path
+    # The startup sequence
 
     async def _open(self, unfinished: list[WorkflowRecord], *, abandoned: bool) -> None:
         context = self.worker.context
@@ -229,7 +229,10 @@ class SymbolLifecycle:
         return takeover.uncommitted_plans(context.committed, filter(None, steps))
 
     async def _resume_procedures(self, own: list[WorkflowRecord], *, abandoned: bool) -> None:
-        """Notes what DBOS goes on with, and puts on record anew what it leaves; the rest of that is settled by now."""
+        """Registers the safe-mode workflows that DBOS resumes, and starts replacements for those it does not.
+
+        Other workflows that DBOS does not resume are settled by now; they are cancelled.
+        """
         context = self.worker.context
 
         def is_resumed(record: WorkflowRecord) -> bool:
@@ -240,7 +243,7 @@ class SymbolLifecycle:
             inherited: Callable[[WorkflowRecord], Request],
             begin: Callable[[Request], None],
         ) -> str:
-            """The id of the workflow that carries out what this one is about; it runs, or DBOS resumes it."""
+            """Returns the id of the workflow that does the record's work: the record's own, or a replacement's."""
             if is_resumed(record):
                 return record.workflow_id
             request = inherited(record)
@@ -267,7 +270,7 @@ class SymbolLifecycle:
             await asyncio.to_thread(self._house.start_halt, again)
 
     async def _is_over(self, record: WorkflowRecord) -> bool:
-        """Whether a halt without an outcome was carried out all the same: not again, after its lift."""
+        """Whether an unfinished enter_safe_mode has done its work: after an exit it must not run again."""
         context = self.worker.context
         opened = await asyncio.to_thread(context.committed.find, f"{record.workflow_id}/open")
         return opened is not None and context.state.risk.mode is not Mode.ENTERING
@@ -293,7 +296,7 @@ class SymbolLifecycle:
 
 
 def holding(state: State) -> str:
-    """What a grid has while nobody works for it, as the end of a sentence; empty where it has nothing."""
+    """Describes the orders and the position of a refused grid, as the end of a sentence; empty if there are none."""
     resting = sum(slot.order is not None for slot in state.slots.values())
     position = sum((slot.position for slot in state.slots.values()), ZERO)
     if not resting and not position:
@@ -302,7 +305,7 @@ def holding(state: State) -> str:
 
 
 def combined(errors: Iterable[StopError]) -> StopError:
-    """One error that tells all of them; the highest exit code counts."""
+    """Returns one error with all messages and the highest exit code."""
     different = list({str(error): error for error in errors}.values())
     if len(different) == 1:
         return different[0]
@@ -317,7 +320,7 @@ def _pauses() -> Iterator[float]:
 
 
 def _is_retried(error: StopError) -> bool:
-    """Whether it may mend by itself; what is on record and not understood does not."""
+    """Whether a retry may help. It does not for recorded data that cannot be parsed or finished."""
     return not isinstance(error, UnfinishableError) or isinstance(error.__cause__, RpcError)
 
 

@@ -1,7 +1,7 @@
-"""The symbol's loop: takes one thing after another from the inbox and makes a step of it. Nothing else writes State.
+"""The symbol's event loop: takes events from the queue one by one and runs a step for each. Nothing else writes State.
 
-A price inside the quiet band costs one comparison and never reaches the inbox, unless one from outside still waits
-there: that one is passed over, and the jump rule has to see it.
+A price inside the quiet band costs one comparison and is not queued. The exception: a price outside the band still
+waits in the queue. The new price then replaces it, and the jump rule must see the replaced one.
 """
 
 import asyncio
@@ -32,27 +32,27 @@ T = TypeVar("T")
 
 
 class WorkflowStarter(Protocol):
-    """Starts durable work. `run_plan` blocks until the plan is committed; the others return once they are on record."""
+    """Starts workflows. `run_plan` blocks until the plan is committed; the others return once they are recorded."""
 
     def run_plan(self, plan: Plan) -> None:
         """Executes and commits a plan with actions."""
         ...
 
     def start_halt(self, request: EnterSafeModeRequest) -> None:
-        """Starts the way into safe mode."""
+        """Starts the workflow enter_safe_mode."""
         ...
 
     def start_lift(self, request: ExitSafeModeRequest) -> None:
-        """Starts the way out of it."""
+        """Starts the workflow exit_safe_mode."""
         ...
 
     def any_unfinished(self, workflow_ids: Iterable[str]) -> bool:
-        """Whether one of them will still be run to its end."""
+        """Whether at least one of them has no outcome yet and will be run to one."""
         ...
 
 
 class SymbolLoop:
-    """Steps one desk."""
+    """Runs the steps of one symbol."""
 
     def __init__(self, context: SymbolContext, starter: WorkflowStarter) -> None:
         self._context = context
@@ -61,11 +61,11 @@ class SymbolLoop:
 
     @property
     def quiet_band(self) -> tuple[Decimal, Decimal] | None:
-        """The open price interval in which nothing is to do, found once a price or a tick has asked for nothing."""
+        """The open price interval that needs no step. Computed after a price or tick whose plan was empty."""
         return self._band
 
     def hear_price(self, heard: PriceHeard) -> None:
-        """Notes the price and its age; puts it into the inbox if it is news that may ask for something."""
+        """Records the price and its age. Queues it if it changed and may need a step."""
         context = self._context
         at_ms = now_ms()
         context.prove_price(heard.age_ms)
@@ -82,21 +82,21 @@ class SymbolLoop:
             context.events.put_price(heard.price, at_ms)
 
     def _is_quiet(self, price: Decimal) -> bool:
-        """Whether the price asks for nothing. While a step is under way nobody knows what will ask for something."""
+        """Whether the price needs no step. False while a step is in progress: the band after it is not known yet."""
         return not self._context.busy and self._band is not None and self._band[0] < price < self._band[1]
 
     def begin_trading(self) -> None:
-        """From now on prices and ticks are triggers; the price heard meanwhile is the first."""
+        """Enables prices and ticks as triggers. The price received meanwhile is the first."""
         context = self._context
         context.trading = True
         if context.price is None:
-            context.prove_price()  # the start, as far as the stale rule goes
+            context.prove_price()  # the stale-price rule counts from the startup
         else:
             context.events.put_price(context.price, now_ms())
         context.changes.beat()
 
     async def run(self) -> None:
-        """Steps until it is cancelled. What cannot go on stops the process."""
+        """Runs steps until cancelled. Reports a StopError to `context.stop`."""
         context = self._context
         try:
             while True:
@@ -106,16 +106,16 @@ class SymbolLoop:
                 context.busy = False
                 context.changes.beat()
         except Abandoned:
-            return  # the process stops; the workflow stays for the next start
+            return  # the process stops; the next startup resumes the workflow
         except StopError as error:
             context.stop(error)
         except CoreError as error:
             context.stop(await self._why_stopped(error))
 
     async def look_aside(self) -> None:
-        """While a step waits for the executor, the risk rules are asked all the same; a halt is put on record at once.
+        """Checks the risk rules while a step waits for the executor; a rule that trips starts safe mode at once.
 
-        What they remember is left to the tick or price that waits: it will be folded once the step is over.
+        The rules' memory is not updated here: the tick or price in the queue does that after the step.
         """
         context = self._context
         if not context.waits or context.state.risk.mode in {Mode.ENTERING, Mode.SAFE}:
@@ -133,7 +133,7 @@ class SymbolLoop:
                 return
 
     async def _why_stopped(self, error: CoreError) -> StopError:
-        """What does not fit the state is news of an orchestrator that has taken over meanwhile, or something worse."""
+        """Explains an input that does not fit the state: another orchestrator has taken over, or the data is wrong."""
         context = self._context
         try:
             stored = await self._in_thread(context.committed.store.load_state)
@@ -151,7 +151,7 @@ class SymbolLoop:
         )
 
     async def step(self, trigger: Trigger, request_id: str = "") -> Plan:
-        """Decides on the trigger and carries the plan out; the state is committed when it returns."""
+        """Decides on the trigger, executes the plan and commits the state. Returns the plan."""
         context = self._context
         timer = StepTimer()
         plan = self._decided(trigger, request_id or context.next_request_id())
@@ -163,17 +163,17 @@ class SymbolLoop:
             await self._in_thread(lambda: self._starter.run_plan(plan))
             await self._refuse_if_not_committed(plan)
             if is_full(plan.actions):
-                context.events.put_tick()  # the rest follows at once, after the news that came meanwhile
+                context.events.put_tick()  # the next portion follows, after the order updates that arrived meanwhile
         elif not plan.empty:
             await self._in_thread(lambda: context.committed.commit(plan, (), context.market, timer.phases))
         if not plan.empty:
-            self._band = None  # while step follows step, nobody would look at it
+            self._band = None  # not computed here: during a series of steps it would not be used
         elif self._band is None:
             self._band = quiet_band(context.state, context.market, context.config)
         return plan
 
     async def _refuse_if_not_committed(self, plan: Plan) -> None:
-        # An id that DBOS knows already returns its old result and runs no body.
+        # DBOS returns the recorded result for an id that it knows, without running the workflow.
         context = self._context
         if context.state.seq != plan.seq:
             if await self._in_thread(lambda: context.committed.find(plan.request_id)) is not None:
@@ -183,8 +183,8 @@ class SymbolLoop:
                     "has taken over; stop one of them"
                 )
             raise UnfinishableError(
-                f"workflow {plan.request_id} ended without committing step {plan.seq}: the workflows are of another "
-                "time than the state; restore both from one backup"
+                f"workflow {plan.request_id} ended without committing step {plan.seq}: state and "
+                "workflows do not belong together; restore both from one backup"
             )
 
     async def _handle(self, item: Item) -> None:

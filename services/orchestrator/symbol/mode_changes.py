@@ -1,4 +1,4 @@
-"""Changes of mode by operators and procedures: through the inbox like everything that writes, once per request id."""
+"""Changes a symbol's mode for operators and procedures, through the event queue and once per request id."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,7 +14,7 @@ Make = Callable[[State], ModeChanged | None]
 
 
 class ModeChanger:
-    """Changes the mode of one symbol between two steps of its loop."""
+    """Changes one symbol's mode between two steps of its loop."""
 
     def __init__(self, context: SymbolContext, loop: SymbolLoop) -> None:
         self._context = context
@@ -23,10 +23,10 @@ class ModeChanger:
     async def change(
         self, request_id: str, make: Make, *, new_epoch: bool = False, patience_seconds: float | None = None
     ) -> JournalRow | None:
-        """Commits what `make` says of the state as it is then; None where it says that nothing is to change.
+        """Commits the change that `make` returns for the then current state; returns None if `make` returns None.
 
-        A request id that the journal has is a repetition: its row is returned. Raises the Fault that `make` raises, and
-        Unavailable where a step keeps it waiting for longer than the patience: then nothing is changed, now or later.
+        Idempotent: for a request id in the journal its row is returned. Raises the RpcError that `make` raises, and
+        Unavailable if the step in progress takes longer than `patience_seconds`: the change is then dropped for good.
         """
         done: asyncio.Future[JournalRow | None] = asyncio.get_running_loop().create_future()
         begun = asyncio.Event()
@@ -75,7 +75,7 @@ class ModeChanger:
 
 def _answer(done: asyncio.Future[JournalRow | None], answer: JournalRow | Exception | None) -> None:
     if done.done():
-        return  # whoever asked has gone
+        return  # the caller was cancelled
     if isinstance(answer, Exception):
         done.set_exception(answer)
     else:

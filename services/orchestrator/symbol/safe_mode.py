@@ -1,7 +1,7 @@
-"""Into safe mode and out of it, step by step. Each step may run again: its request id in the journal tells that it ran.
+"""Enters and exits safe mode in idempotent steps: a request id in the journal marks a step that is done.
 
-What a step writes goes through the symbol's inbox; what it waits for, it waits for outside, so that a halt never holds
-up order updates.
+A step writes through the symbol's event queue but waits outside of it, so that entering safe mode never delays order
+updates.
 """
 
 import asyncio
@@ -30,12 +30,12 @@ class SafeModeProcedure:
         self._changer = changer
 
     async def open(self, request: EnterSafeModeRequest) -> int:
-        """Mode ENTERING and a new epoch, committed. Returns the epoch to fence with."""
+        """Commits mode ENTERING and a new epoch. Returns the epoch to fence with."""
         context = self._context
 
         def entering(state: State) -> ModeChanged | None:
             if request.rule is not Rule.OPERATOR and state.risk.mode in {Mode.ENTERING, Mode.SAFE}:
-                return None  # halted otherwise in the meantime; an operator's word stands above a rule's
+                return None  # already halted; only an operator's request overrides the reason
             return ModeChanged(now_ms(), Mode.ENTERING, request.rule, request.reason, request.by, request.clears_itself)
 
         name = f"{request.workflow_id}/open"
@@ -51,7 +51,7 @@ class SafeModeProcedure:
         return self._context.epoch if row is None else row.plan.epoch
 
     async def _fence_first(self, name: str) -> None:
-        """Of a step that waits for the executor nothing is sent any more, whoever of us reaches it first."""
+        """Raises the fence before the mode change, so that a step that waits for the executor sends nothing more."""
         context = self._context
         if await asyncio.to_thread(context.committed.find, name) is not None:
             return
@@ -63,21 +63,22 @@ class SafeModeProcedure:
             context.raising_fence = False
 
     async def fence(self, epoch: int) -> None:
-        """What was decided before the halt and not sent yet is never sent."""
+        """Raises the executor's fence: actions that were decided before and not sent yet are never sent."""
         context = self._context
         try:
             await context.executor.fence(context.symbol, epoch, context.state.birth_id, context.prefix)
         except FailedPrecondition:
-            log.info("%s: the fence is above %d already", context.symbol, epoch)  # by a later start
+            log.info("%s: the fence is above %d already", context.symbol, epoch)  # raised by a later startup
 
     async def cancel(self) -> None:
-        """Makes the loop look: in mode ENTERING it plans the cancels itself, as trading steps."""
+        """Wakes the loop: in mode ENTERING it plans the cancels itself, as trading steps."""
         self._context.events.put_tick()
 
     async def verify(self) -> None:
-        """Waits until neither state, venue nor ledger has an opening order that has not ended.
+        """Waits until state, venue and ledger have no live opening order.
 
-        Of a halt that is over by now nothing is waited for: one that was resumed after its lift would wait for ever.
+        Returns at once if the mode is no longer ENTERING: a workflow resumed after safe mode was exited would
+        otherwise wait forever.
         """
         for pause in backoff_seconds():
             if self._context.state.risk.mode is not Mode.ENTERING:
@@ -88,7 +89,7 @@ class SafeModeProcedure:
             self._context.events.put_tick()
 
     async def close(self, request: EnterSafeModeRequest) -> None:
-        """Mode SAFE, for the reason that is in force by now, and the alert."""
+        """Commits mode SAFE with the reason that is then in force, and logs the alert."""
 
         def safe(state: State) -> ModeChanged | None:
             risk = state.risk
@@ -102,7 +103,7 @@ class SafeModeProcedure:
             log.warning("ALERT %s is in safe mode: %s (%s)", request.symbol, request.reason, request.by)
 
     async def lift(self, request: ExitSafeModeRequest) -> None:
-        """Mode RUNNING, if the halt that the request is about is still the one in force."""
+        """Commits mode RUNNING, if the safe mode that the request refers to is still in force."""
 
         def running(state: State) -> ModeChanged | None:
             if state.risk.mode is not Mode.SAFE or state.risk.since_ms != request.since_ms:

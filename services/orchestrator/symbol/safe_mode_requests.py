@@ -1,4 +1,4 @@
-"""What the procedures' workflows carry as their input."""
+"""Inputs of the workflows that enter and exit safe mode."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -8,7 +8,7 @@ from gridcore.model.state import Rule
 
 @dataclass(frozen=True, slots=True)
 class EnterSafeModeRequest:
-    """Why to enter safe mode. The workflow's input."""
+    """Input of enter_safe_mode: rule, reason and requester. `clears_itself`: the mode ends by itself when safe."""
 
     workflow_id: str
     symbol: str
@@ -30,7 +30,7 @@ class EnterSafeModeRequest:
 
 @dataclass(frozen=True, slots=True)
 class ExitSafeModeRequest:
-    """Why to leave safe mode: the halt that began at `since_ms`, and no later one."""
+    """Input of exit_safe_mode. It ends the safe mode that began at `since_ms`, and no later one."""
 
     workflow_id: str
     symbol: str

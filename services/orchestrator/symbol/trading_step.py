@@ -1,4 +1,4 @@
-"""The two steps of a trading step: execute the plan, commit what came of it. Both may run any number of times."""
+"""The two activities of a trading step: execute the plan, then commit its results. Both are idempotent."""
 
 from gridcore.model.actions import ActionResult
 from gridcore.model.events import Plan
@@ -13,11 +13,11 @@ FENCED = "FENCED"
 
 
 class RequestBelowFloorError(Exception):
-    """A request from before the journal's retention: whatever resumed or forked it, it is refused and never runs."""
+    """A request older than the journal's retention. It is rejected and never runs again, even if resumed or forked."""
 
 
 class TradingStep:
-    """What workflows do for one symbol. Called on their threads, one at a time per request."""
+    """Executes and commits plans for one symbol. Called on workflow threads, one at a time per request."""
 
     def __init__(self, context: SymbolContext, batches: BatchExecuteClient, bridge: ThreadBridge) -> None:
         self._context = context
@@ -25,10 +25,10 @@ class TradingStep:
         self._bridge = bridge
 
     def execute(self, plan: Plan) -> tuple[ActionResult, ...]:
-        """The ledger's answer to each action, asked for until it is there.
+        """Sends the plan until the ledger has a result for each action; returns the results.
 
-        A plan that is committed already is not sent again. Raises RequestBelowFloorError for one that was, so long ago
-        that the journal no longer tells; LeaseLostError where the present epoch is fenced.
+        A committed plan is not sent again; the results come from the journal. Raises RequestBelowFloorError if its
+        journal row has been pruned, LeaseLostError if the current epoch is fenced.
         """
         self._until_ready()
         row = self._committed(plan)
@@ -43,7 +43,7 @@ class TradingStep:
         return results
 
     def commit(self, plan: Plan) -> JournalRow:
-        """Settles the ledger's answer and commits it: from memory where it was just given, else asked for again."""
+        """Settles and commits the results: those in memory, or else those that the executor has recorded."""
         self._until_ready()
         context = self._context
         row = self._committed(plan)
@@ -75,7 +75,7 @@ class TradingStep:
             )
 
     def _until_ready(self) -> None:
-        if not self._context.ready.is_set():  # of a workflow that DBOS recovers before the start path is done
+        if not self._context.ready.is_set():  # a workflow that DBOS recovers before the startup sequence is complete
             self._bridge.call(self._is_ready())
 
     async def _is_ready(self) -> None:

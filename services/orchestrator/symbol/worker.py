@@ -1,4 +1,4 @@
-"""Who works for one symbol, put together."""
+"""Wires the parts that serve one symbol."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from orchestrator.thread_bridge import ThreadBridge
 
 @dataclass(frozen=True, slots=True)
 class SymbolWorker:
-    """A desk and those who work at it."""
+    """A symbol's context and the parts that work on it."""
 
     context: SymbolContext
     loop: SymbolLoop
@@ -29,7 +29,7 @@ class SymbolWorker:
 def build_worker(
     context: SymbolContext, starter: WorkflowStarter, batches: BatchExecuteClient, bridge: ThreadBridge
 ) -> SymbolWorker:
-    """The team for a desk."""
+    """Builds the worker for a context."""
     loop = SymbolLoop(context, starter)
     changer = ModeChanger(context, loop)
     return SymbolWorker(
