@@ -219,7 +219,7 @@ async def test_a_step_that_was_resumed_too_often_is_settled_by_the_command(world
         async with run_inside(world):
             pass
     assert settle(world, STEP) == (
-        0, f"{STEP} is cancelled: the next start settles what was sent of it from the executor's ledger\n"
+        0, f"{STEP} is cancelled: the next startup settles what was sent of it from the executor's ledger\n"
     )  # fmt: skip
     async with run_inside(world) as orchestrator:
         state = await orchestrator.until_seq(1)
@@ -236,7 +236,7 @@ async def test_only_what_is_unfinished_can_be_settled_and_only_while_nobody_work
         await orchestrator.client.finished(STEP)
         assert settle(world, STEP)[0] == 4
     assert "stop it first" in capsys.readouterr().err
-    assert settle(world, STEP) == (1, f"{STEP} has ended (SUCCESS): there is nothing to settle\n")
+    assert settle(world, STEP) == (1, f"{STEP} has ended (SUCCESS): there is nothing to cancel\n")
     assert settle(world, "no-such")[0] == 1
 
 

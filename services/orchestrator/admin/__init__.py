@@ -1,1 +1,1 @@
-"""What the database commands of the orchestrator work on."""
+"""Offline access to the orchestrator's databases for the command line."""

@@ -1,6 +1,6 @@
-"""`gridwright cancel-workflow`: an operator lets go of a workflow that the start refuses, while no orchestrator runs.
+"""`gridwright cancel-workflow`: cancels a workflow that blocks startup. The orchestrator must be stopped.
 
-Nothing is lost by that: the next start settles what was sent from the executor's ledger. The caller holds the lease.
+Nothing is lost: the next startup settles what was sent from the executor's ledger. The caller holds the lease.
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from orchestrator.admin.inventory import Workflows
 from orchestrator.engine_dbos.client import DEAD, HALT, LIFT, UNFINISHED, WorkflowRecord, record_of
 from orchestrator.engine_dbos.sqlite import dbos_engine
 
-_BY_LEDGER = "the next start settles what was sent of it from the executor's ledger"
+_BY_LEDGER = "the next startup settles what was sent of it from the executor's ledger"
 _AFTER = {
     HALT: "the grid was not halted by it: `gridwright safe-mode on` does that once the orchestrator runs",
     LIFT: "the grid stays in safe mode until `gridwright safe-mode off`",
@@ -18,11 +18,11 @@ _AFTER = {
 
 
 class NotCancelledError(Exception):
-    """It cannot be settled. The sentence says why."""
+    """The workflow cannot be cancelled; the message says why."""
 
 
 def cancel_workflow(workflows: Workflows, workflow_id: str) -> str:
-    """Cancels it; a sentence on what comes of that. Raises NotSettledError where it is not there or has ended."""
+    """Cancels the workflow; returns a sentence on the effect. Raises NotCancelledError if it is unknown or ended."""
     if not workflows.there:
         raise NotCancelledError(f"{workflow_id}: there are no workflows in {workflows.where}")
     with dbos_engine(sa.make_url(workflows.url)) as engine:
@@ -44,6 +44,6 @@ def _cancel(client: DBOSClient, workflows: Workflows, workflow_id: str) -> Workf
         raise NotCancelledError(f"{workflow_id}: there is no such workflow in {workflows.where}")
     record = record_of(found[0])
     if record.status not in {*UNFINISHED, DEAD}:
-        raise NotCancelledError(f"{workflow_id} has ended ({record.status}): there is nothing to settle")
+        raise NotCancelledError(f"{workflow_id} has ended ({record.status}): there is nothing to cancel")
     client.cancel_workflow(workflow_id)
     return record

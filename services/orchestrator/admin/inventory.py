@@ -1,4 +1,4 @@
-"""What the orchestrator keeps and where, for `gridwright db`: read from the config, opened by nobody here."""
+"""Lists the orchestrator's databases for `gridwright db`, from the config, without opening them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,15 +21,15 @@ SERVICE = "orchestrator"
 
 @dataclass(frozen=True, slots=True)
 class Workflows:
-    """Where DBOS keeps them. `url` has a password, `where` has not."""
+    """The workflow database. `url` contains the password, `where` does not."""
 
     url: str
     where: str
-    there: bool  # whether there has ever been one
+    there: bool  # whether the tables exist
 
 
 def holding(config: Table, environment: Mapping[str, str]) -> ServiceDatabases:
-    """State, journal and workflows. Raises ConfigError for a database that cannot be one."""
+    """Returns the databases of state, journal and workflows. Raises ConfigError for an invalid database setting."""
     own = config.table(SERVICE)
     url = read_database(config, own, environment).url
     data_dir = Path(own.text("data_dir", DEFAULT_DATA_DIR))
@@ -48,7 +48,7 @@ def holding(config: Table, environment: Mapping[str, str]) -> ServiceDatabases:
 
 
 def workflows(config: Table, environment: Mapping[str, str]) -> Workflows:
-    """The workflows alone. Raises ConfigError as `holding` does."""
+    """Returns the workflow database. Raises ConfigError as `holding` does."""
     (unit,) = (unit for unit in holding(config, environment).units if unit.table == _WORKFLOWS)
     url = unit.url.set(drivername=unit.url.get_backend_name()).render_as_string(hide_password=False)
     return Workflows(url, unit.where, bool(unit.status().version))

@@ -1,1 +1,1 @@
-"""The Orchestrator RPCs: what is shown, and what an operator may command."""
+"""The Orchestrator RPCs: views of the state, and operator commands."""

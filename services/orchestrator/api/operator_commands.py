@@ -1,4 +1,4 @@
-"""What an operator may ask of one symbol: pause, resume, halt, lift. Each once per request id, and journalled."""
+"""Operator commands for one symbol: pause, resume, enter and exit safe mode. Idempotent by request id, journalled."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,14 +12,14 @@ from orchestrator.symbol.loop import WorkflowStarter
 from orchestrator.symbol.safe_mode_requests import EnterSafeModeRequest, ExitSafeModeRequest
 from orchestrator.symbol.worker import SymbolWorker
 
-# How long a call waits to see the mode it asked for. The record is durable before; a step in progress may take longer.
+# How long a call waits for the requested mode. The request is durable before; a step in progress may take longer.
 _SEE_SECONDS = 2.0
 _PATIENCE_SECONDS = 5.0  # how long a change of mode may wait for the step in progress
 _HALTED = frozenset({Mode.ENTERING, Mode.SAFE})
 
 
 class OperatorCommands:
-    """The operator's side of one team."""
+    """Executes an operator's commands for one symbol."""
 
     def __init__(self, worker: SymbolWorker, starter: WorkflowStarter) -> None:
         self._worker = worker
@@ -27,17 +27,17 @@ class OperatorCommands:
         self._starter = starter
 
     async def pause(self, request_id: str, who: str, why: str) -> Mode:
-        """PAUSED from RUNNING. Raises FailedPrecondition in safe mode."""
+        """Changes RUNNING to PAUSED. Raises FailedPrecondition in safe mode."""
         return await self._set(request_id, Mode.PAUSED, who, why)
 
     async def resume(self, request_id: str, who: str, why: str) -> Mode:
-        """RUNNING from PAUSED. Raises FailedPrecondition in safe mode."""
+        """Changes PAUSED to RUNNING. Raises FailedPrecondition in safe mode."""
         return await self._set(request_id, Mode.RUNNING, who, why)
 
     async def enter_safe_mode(self, request_id: str, who: str, why: str) -> tuple[Mode, str]:
-        """Starts the procedure; the mode by then and the workflow's id.
+        """Starts enter_safe_mode; returns the mode by then and the workflow's id.
 
-        Where a halt is under way already, the operator's word becomes its reason, and it goes on.
+        If another halt is in progress, the operator's reason replaces its reason and it continues.
         """
         workflow_id = _name(request_id)
         if self._context.halts and workflow_id not in self._context.halts:
@@ -45,7 +45,7 @@ class OperatorCommands:
                 join = self._join_halt(who, why)
                 row = await self._worker.changer.change(f"{workflow_id}/open", join, patience_seconds=_PATIENCE_SECONDS)
             except Unavailable:
-                row = None  # a step keeps the halt that is under way waiting: this one goes on record beside it
+                row = None  # the halt in progress waits for a step: this one is recorded beside it
             if row is not None:
                 _refuse_other_contents(row, request_id, Mode.ENTERING, who, why)
                 return self._mode, next(iter(self._context.halts), workflow_id)
@@ -60,7 +60,7 @@ class OperatorCommands:
         return self._mode, workflow_id
 
     async def exit_safe_mode(self, request_id: str, who: str, why: str) -> tuple[Mode, str]:
-        """Starts the way back from SAFE; the mode by then and the workflow's id.
+        """Starts exit_safe_mode from SAFE; returns the mode by then and the workflow's id, "" if there is none.
 
         Raises FailedPrecondition in ENTERING.
         """
@@ -126,7 +126,7 @@ def _name(request_id: str) -> str:
 
 
 def _refuse_other_contents(row: JournalRow, request_id: str, mode: Mode, who: str, why: str) -> None:
-    """The same id with other contents is a mistake that must not pass as done."""
+    """Raises AlreadyExists if the request id was used with other contents: the call must not count as done."""
     change = row.plan.trigger
     if not isinstance(change, ModeChanged) or (change.mode, change.by, change.reason) != (mode, who, why):
         raise AlreadyExists(

@@ -1,4 +1,4 @@
-"""The Orchestrator service: reads for people and tools, and the operator's few levers."""
+"""The Orchestrator gRPC service: read calls for people and tools, and the operator commands."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -24,11 +24,11 @@ from orchestrator.symbol.worker import SymbolWorker
 Context = grpc.aio.ServicerContext[Any, Any]
 _STEPS = 8
 _WORKFLOWS = 20
-_WATCH_PAUSE_SECONDS = 0.05  # between two messages to one watcher: prices come faster than eyes
+_WATCH_PAUSE_SECONDS = 0.05  # between two messages to one watcher: prices change faster than a person reads
 
 
 class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
-    """Answers from memory and from the journal; asks neither venue nor executor."""
+    """Answers from memory and from the journal; calls neither venue nor executor."""
 
     def __init__(
         self,
@@ -49,19 +49,19 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
     async def ListTroubles(  # noqa: N802
         self, request: models_pb2.ListTroublesRequest, context: Context
     ) -> models_pb2.ListTroublesResponse:
-        """What keeps the grids from trading as they should."""
+        """Returns the current troubles: what keeps the grids from trading as they should."""
         return self._troubles.to_proto()
 
     async def GetState(  # noqa: N802  gRPC's names
         self, request: orchestrator_pb2.GetStateRequest, context: Context
     ) -> orchestrator_pb2.GetStateResponse:
-        """The committed state, now."""
+        """Returns the current committed state."""
         return self._state(self._worker(request.symbol), _STEPS)
 
     async def WatchState(  # noqa: N802
         self, request: orchestrator_pb2.WatchStateRequest, context: Context
     ) -> AsyncIterator[orchestrator_pb2.GetStateResponse]:
-        """The state now and after each change; what a slow reader has not taken is passed over."""
+        """Streams the state, now and after each change. A slow reader skips intermediate states."""
         worker = self._worker(request.symbol)
         while True:
             seen = worker.context.changes.count
@@ -72,7 +72,7 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
     async def ListSlots(  # noqa: N802
         self, request: orchestrator_pb2.ListSlotsRequest, context: Context
     ) -> orchestrator_pb2.ListSlotsResponse:
-        """The slots from the lowest price to the highest."""
+        """Returns the slots, sorted by price, lowest first."""
         slots = self._worker(request.symbol).context.state.slots.values()
         return orchestrator_pb2.ListSlotsResponse(
             slots=[slot_to_proto(slot) for slot in sorted(slots, key=lambda slot: slot.price)]
@@ -81,31 +81,31 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
     async def Pause(  # noqa: N802
         self, request: orchestrator_pb2.OperatorRequest, context: Context
     ) -> orchestrator_pb2.ModeResponse:
-        """PAUSED."""
+        """Changes the mode to PAUSED."""
         return _mode(await self._operations(request).pause(request.request_id, request.who, request.why))
 
     async def Resume(  # noqa: N802
         self, request: orchestrator_pb2.OperatorRequest, context: Context
     ) -> orchestrator_pb2.ModeResponse:
-        """RUNNING."""
+        """Changes the mode from PAUSED to RUNNING."""
         return _mode(await self._operations(request).resume(request.request_id, request.who, request.why))
 
     async def EnterSafeMode(  # noqa: N802
         self, request: orchestrator_pb2.OperatorRequest, context: Context
     ) -> orchestrator_pb2.ModeResponse:
-        """The way into safe mode is on record."""
+        """Records the request to enter safe mode and returns; the procedure continues in the background."""
         return _mode(*await self._operations(request).enter_safe_mode(request.request_id, request.who, request.why))
 
     async def ExitSafeMode(  # noqa: N802
         self, request: orchestrator_pb2.OperatorRequest, context: Context
     ) -> orchestrator_pb2.ModeResponse:
-        """The way out of it is on record."""
+        """Records the request to exit safe mode and returns."""
         return _mode(*await self._operations(request).exit_safe_mode(request.request_id, request.who, request.why))
 
     async def ListWorkflows(  # noqa: N802
         self, request: orchestrator_pb2.ListWorkflowsRequest, context: Context
     ) -> orchestrator_pb2.ListWorkflowsResponse:
-        """Workflows, newest first."""
+        """Returns workflows, newest first."""
         self._refuse_while_away()
         if request.symbol:
             self._worker(request.symbol)
@@ -122,7 +122,7 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
     async def GetWorkflow(  # noqa: N802
         self, request: orchestrator_pb2.GetWorkflowRequest, context: Context
     ) -> orchestrator_pb2.Workflow:
-        """One workflow with its steps, and with the phases of its journal row."""
+        """Returns one workflow with its steps and the phases of its journal row."""
         self._refuse_while_away()
         record = await asyncio.to_thread(client.find, request.workflow_id)
         if record is None:
@@ -137,7 +137,7 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
     async def Explain(  # noqa: N802
         self, request: orchestrator_pb2.ExplainRequest, context: Context
     ) -> orchestrator_pb2.TradingStep:
-        """One step from the journal."""
+        """Returns one step from the journal."""
         self._refuse_while_away()
         worker = self._worker(request.symbol)
         store = worker.context.committed.store
@@ -186,7 +186,7 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
             raise Unavailable("the orchestrator is starting: try again in a moment")
 
     def _refuse_while_away(self) -> None:
-        """What asks the database is not left waiting for it; what is in memory is told all the same."""
+        """Rejects a call that needs the database during an outage; calls answered from memory still work."""
         self._refuse_early()
         if away := self._databases.away:
             raise Unavailable(f"{away}: nothing was done, try again once it can be used", reason="DATABASE_AWAY")

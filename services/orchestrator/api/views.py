@@ -1,4 +1,4 @@
-"""What the RPCs show: states, journal rows and workflows as messages."""
+"""Converts states, journal rows and workflows to the messages of the Orchestrator RPCs."""
 
 from decimal import Decimal
 
@@ -18,7 +18,7 @@ from orchestrator.symbol.context import SymbolContext
 def state_view(
     context: SymbolContext, steps: list[JournalRow], *, executor_reachable: bool, pricemon_reachable: bool
 ) -> orchestrator_pb2.GetStateResponse:
-    """The committed state with what is known of the present."""
+    """Returns the committed state with current price, reachability and unknown orders."""
     price = context.price or context.state.last_price
     doubts = unknown_orders(context.state)
     oldest_ms = min((order.decided_ms for order in doubts), default=0)
@@ -26,7 +26,7 @@ def state_view(
         state=state_to_proto(context.state),
         price="" if context.price is None else canonical(context.price),
         price_age_ms=-1 if context.price is None else context.price_age_ms,
-        busy=context.busy or not context.events.empty,  # what waits is as good as begun: nobody may call this settled
+        busy=context.busy or not context.events.empty,  # queued events count as busy: the state is not settled yet
         executor_reachable=executor_reachable,
         pricemon_reachable=pricemon_reachable,
         unrealised_pnl=canonical(Decimal(0) if price is None else unrealised_pnl(context.state, price)),
@@ -40,7 +40,7 @@ def state_view(
 
 
 def step_view(row: JournalRow) -> orchestrator_pb2.TradingStep:
-    """One step: what it saw, decided, sent and got back."""
+    """Returns one step: what it saw, decided, sent and received."""
     return orchestrator_pb2.TradingStep(
         symbol=row.plan.symbol,
         seq=row.plan.seq,
@@ -58,7 +58,7 @@ def step_view(row: JournalRow) -> orchestrator_pb2.TradingStep:
 def workflow_view(
     record: WorkflowRecord, steps: list[StepRecord] | None = None, row: JournalRow | None = None
 ) -> orchestrator_pb2.Workflow:
-    """A workflow, with its steps and the phases of its journal row where they are given."""
+    """Returns a workflow, with its steps and the phases of its journal row if given."""
     return orchestrator_pb2.Workflow(
         workflow_id=record.workflow_id,
         name=record.name,

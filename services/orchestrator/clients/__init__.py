@@ -1,1 +1,1 @@
-"""The two services that the orchestrator calls: pricemon and executor."""
+"""gRPC clients of the two services that the orchestrator calls: pricemon and executor."""

@@ -1,6 +1,6 @@
-"""BatchExecute, called on the thread of the workflow's step that waits for it.
+"""Calls BatchExecute synchronously, on the thread of the workflow step that waits for it.
 
-Over the asyncio loop, with a hop there and back and a task for the stream, a batch of ten took twice the CPU.
+Through the asyncio loop, with two thread switches and a task for the stream, a batch of ten took twice the CPU.
 """
 
 import logging
@@ -23,12 +23,12 @@ from orchestrator.clock import now_ms
 from orchestrator.errors import UnfinishableError
 from orchestrator.thread_bridge import ThreadBridge
 
-MALFORMED = "MALFORMED"  # the executor's reason: no ledger has ever accepted such a request
+MALFORMED = "MALFORMED"  # the executor's reason: no ledger can have accepted such a request
 _log = logging.getLogger(__name__)
 
 
 class BatchExecuteClient:
-    """Has the executor answer plans. Calls block, until the process stops at the longest."""
+    """Sends plans to the executor. Calls block until all results are there or the process stops."""
 
     def __init__(
         self,
@@ -42,15 +42,15 @@ class BatchExecuteClient:
         self._executor = executor
         self._bridge = bridge
         self._clock = clock
-        self._held = held  # whether a fence is to be raised first
+        self._held = held  # whether sending waits for a fence to be raised
 
     def execute(self, plan: Plan) -> tuple[ActionResult, ...]:
-        """Sends the plan's actions under its request id until each has its answer; in the actions' order.
+        """Sends the plan's actions under its request id until each has a result; returns them in the actions' order.
 
-        A broken call is made again: the same id goes on where it stopped. A request that the executor could never
-        take, and so never has, is answered NOT_SENT for each action, with its sentence. Raises UnfinishableError where
-        it refuses for what it has on record, SymbolRefusedError where the symbol is not served now, Abandoned where the
-        process stops first.
+        A broken call is retried; the same request id continues where it stopped. For a malformed request, which the
+        executor can never have accepted, every action gets NOT_SENT with the executor's message. Raises
+        UnfinishableError if the executor rejects the request, SymbolRefusedError if it does not serve the symbol now,
+        Abandoned if the process stops first.
         """
         request = executor_pb2.BatchExecuteRequest(
             request_id=plan.request_id,
@@ -59,7 +59,7 @@ class BatchExecuteClient:
             actions=[action_to_proto(action) for action in plan.actions],
         )
         answers: dict[int, ActionResult] = {}
-        # Deadlines are by our clock as it was when the plan was made, however long the executor is waited for.
+        # Deadlines use our clock as it was when the plan was made, however long the wait for the executor is.
         began_ms, began_steady_ms = max(now_ms(), plan.trigger.at_ms), steady_ms()
         for pause in backoff_seconds():
             while self._held():
@@ -77,9 +77,9 @@ class BatchExecuteClient:
     def _call(
         self, request: executor_pb2.BatchExecuteRequest, answers: dict[int, ActionResult]
     ) -> InvalidArgument | None:
-        """Makes the call once, whatever comes of it; the fault of a request that can be taken by no executor.
+        """Calls once and collects results in `answers`; returns the error of a malformed request, else None.
 
-        It has no deadline: it takes as long as the venue takes.
+        The call has no deadline: it takes as long as the venue takes.
         """
         call = self._stub.BatchExecute(request)
         with self._bridge.waiting(call.cancel):
@@ -102,7 +102,7 @@ class BatchExecuteClient:
 
 
 def _none_sent(plan: Plan, fault: InvalidArgument) -> tuple[ActionResult, ...]:
-    """The answer to a request that the ledger has never accepted, and never will."""
+    """Returns NOT_SENT for each action of a request that no ledger can accept."""
     _log.warning("request %s is settled as not sent, the executor cannot take it: %s", plan.request_id, fault.message)
     return tuple(
         ActionResult(index, action.client_order_id, Outcome.NOT_SENT, reason=MALFORMED, message=fault.message)
@@ -113,5 +113,5 @@ def _none_sent(plan: Plan, fault: InvalidArgument) -> tuple[ActionResult, ...]:
 def _refused(request_id: str, fault: RpcError) -> UnfinishableError:
     return UnfinishableError(
         f"the executor refuses request {request_id} (BatchExecute: {fault.message}): see its log, and start again once "
-        "that is mended"
+        "that is fixed"
     )

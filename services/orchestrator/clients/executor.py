@@ -1,7 +1,6 @@
-"""The executor as the orchestrator sees it: core values in and out, every call repeated until the ledger has answered.
+"""Executor client: takes and returns core values, and retries every call until the executor answers.
 
-All of its RPCs may be repeated, so a broken call is just made again; only a fault that the servicer itself raised ends
-the trying.
+All RPCs are idempotent, so a broken call is simply repeated. Only an error raised by the servicer ends the retries.
 """
 
 import asyncio
@@ -35,17 +34,17 @@ from orchestrator.errors import StateLedgerMismatchError, SymbolRefusedError, Un
 
 T = TypeVar("T")
 
-# A read may ask the venue.
+# Long enough for a read that queries the venue.
 _READ_SECONDS = 15.0
 _ADOPT_SECONDS = 120.0  # it waits for a request's window and the venue's lag, and reads the whole history
 _PAGE = 100
-BELOW_FLOOR = "BELOW_FLOOR"  # the executor's reason: the log has been pruned beyond that
+BELOW_FLOOR = "BELOW_FLOOR"  # the executor's reason: the offset is below the log's floor
 SYMBOL_REFUSED = "SYMBOL_REFUSED"  # the executor's reason: the venue does not list it
 
 
 @dataclass(frozen=True, slots=True)
 class Fenced:
-    """What the ledger says when the fence is up."""
+    """The executor's answer when the fence is raised."""
 
     ledger_birth_id: str
     state_birth_id: str
@@ -54,21 +53,21 @@ class Fenced:
 
 @dataclass(frozen=True, slots=True)
 class LedgerSeen:
-    """What the ledger is, all of one moment. `live` are the orders that have no end in its log."""
+    """A consistent snapshot of a symbol's ledger. `live` are the orders that have no end in its log."""
 
     birth_id: str
-    state_birth_id: str  # empty before the first fence, and while the bond is cut
+    state_birth_id: str  # empty before the first fence and during a rebuild
     epoch: int  # of the fence, 0 before the first
-    floor: tuple[int, int]  # epoch and seq up to which requests may have been forgotten
+    floor: tuple[int, int]  # epoch and seq up to which requests may be pruned
     end_offset: int
     live: tuple[SlotOrder, ...]
-    floor_offset: int = 0  # the log has been pruned up to here
-    checkpoint: State | None = None  # that has applied the log up to its offset, which is the floor's or beyond
+    floor_offset: int = 0  # the log is pruned up to here
+    checkpoint: State | None = None  # it has applied the log up to its offset, which is at or above the floor
 
 
 @dataclass(frozen=True, slots=True)
 class ImportedHistory:
-    """What an adoption could not find on the venue, and whether what is not there yet may still come."""
+    """Result of an import from the venue: what it no longer shows, and whether the venue's requests expire."""
 
     lost: tuple[str, ...]
     requests_expire: bool
@@ -80,12 +79,12 @@ class KnownRequest:
 
     accepted_seq: int
     request_id: str
-    nothing_sent: bool  # whether every action of it ended NOT_SENT: for ever, and without an effect
+    nothing_sent: bool  # whether every action ended NOT_SENT, which is final
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedRequest:
-    """What the ledger has of a request, answered or not."""
+    """A request as the ledger has it, with or without results."""
 
     epoch: int
     accepted_time_ms: int
@@ -94,7 +93,7 @@ class RecordedRequest:
 
 @dataclass(frozen=True, slots=True)
 class OpenOrders:
-    """The venue's book and the ledger's orders in flight, with the log's end when the venue was asked."""
+    """The venue's open orders and the ledger's orders in flight, with the log's end offset before the read."""
 
     snapshot: VenueSnapshot
     end_offset: int
@@ -102,7 +101,7 @@ class OpenOrders:
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """The venue's rules for a symbol, the orders of others there, and what the account could give to the grid."""
+    """Market rules and foreign orders of a symbol, and the funds that the account has for the grid."""
 
     rules: MarketRules
     foreign: ForeignOrders
@@ -110,7 +109,7 @@ class Conditions:
 
 
 class ExecutorClient:
-    """Calls one executor for those on the asyncio loop. `peer` is told how each call went."""
+    """Calls one executor from the asyncio loop. Each call's result is reported to `reachability`."""
 
     def __init__(self, channel: grpc.aio.Channel, reachability: Reachability) -> None:
         self._stub = executor_pb2_grpc.ExecutorStub(channel)
@@ -119,11 +118,11 @@ class ExecutorClient:
 
     @property
     def reachable(self) -> bool:
-        """Whether it answered when it was last called, by whomever."""
+        """Whether it answered the last call of any client."""
         return self._peer.reachable
 
     async def ledger(self, symbol: str) -> LedgerSeen:
-        """What the ledger of the symbol is."""
+        """Returns a consistent snapshot of the symbol's ledger."""
         request = executor_pb2.GetLedgerRequest(symbol=symbol)
         ledger = await self._repeat("GetLedger", lambda: self._stub.GetLedger(request, timeout=_READ_SECONDS))
         live = tuple(order_from_ledger(order, f"live[{number}]") for number, order in enumerate(ledger.live))
@@ -142,9 +141,10 @@ class ExecutorClient:
     async def fence(
         self, symbol: str, epoch: int, state_birth_id: str, prefix: str, *, rebuild: bool = False
     ) -> Fenced:
-        """Raises the symbol's fence; for a rebuild over any other state.
+        """Raises the symbol's fence and links the ledger to the state; `rebuild` replaces a link to another state.
 
-        Raises FailedPrecondition where it is higher already, or for a rebuild while another orchestrator is there.
+        Raises FailedPrecondition if the fence is higher already, or for a rebuild while another orchestrator is
+        connected.
         """
         request = executor_pb2.FenceRequest(
             symbol=symbol, epoch=epoch, state_birth_id=state_birth_id, prefix=prefix, rebuild=rebuild
@@ -155,30 +155,30 @@ class ExecutorClient:
         return Fenced(answer.ledger_birth_id, answer.state_birth_id, answer.end_offset)
 
     async def adopt(self, symbol: str, prefix: str) -> ImportedHistory:
-        """Has the ledger take over from the venue what it does not know of our orders, which may take a while.
+        """Makes the ledger import our orders that it does not know from the venue. Takes up to two minutes.
 
-        Raises FailedPrecondition while another orchestrator is there, or a second bot.
+        Raises FailedPrecondition while another orchestrator is connected, or if a second bot uses the prefix.
         """
         request = executor_pb2.AdoptRequest(symbol=symbol, prefix=prefix)
         answer = await self._repeat("Adopt", lambda: self._stub.Adopt(request, timeout=_ADOPT_SECONDS))
         return ImportedHistory(tuple(answer.lost), answer.requests_expire)
 
     async def market_rules(self, symbol: str) -> MarketRules:
-        """The venue's rules for the symbol. Raises NotFound or InvalidArgument for one that it does not trade."""
+        """Returns the symbol's market rules. Raises NotFound or InvalidArgument if the executor does not trade it."""
         request = executor_pb2.GetMarketRulesRequest(symbol=symbol)
         return rules_from_proto(
             await self._repeat("GetMarketRules", lambda: self._stub.GetMarketRules(request, timeout=_READ_SECONDS))
         )
 
     async def recorded_answer(self, request_id: str) -> tuple[ActionResult, ...] | None:
-        """What the ledger has answered to a request, None where it does not know it or has not finished it."""
+        """Returns the recorded results of a request, None if the ledger does not know it or has not finished it."""
         batch = await self._batch(request_id)
         if batch is None or not batch.complete:
             return None
         return tuple(result_from_proto(result) for result in batch.results)
 
     async def recorded_request(self, request_id: str) -> RecordedRequest | None:
-        """The request itself, None where the ledger does not know it."""
+        """Returns a recorded request, None if the ledger does not know it."""
         batch = await self._batch(request_id)
         if batch is None:
             return None
@@ -193,7 +193,7 @@ class ExecutorClient:
             return None
 
     async def requests_after(self, symbol: str, accepted_seq: int) -> list[KnownRequest]:
-        """Every request accepted after, in order."""
+        """Returns all requests accepted after `accepted_seq`, in order."""
         found: list[KnownRequest] = []
         request = executor_pb2.ListRequestsRequest(symbol=symbol, after_seq=accepted_seq, limit=_PAGE)
         while True:
@@ -204,7 +204,7 @@ class ExecutorClient:
             request.after_seq = found[-1].accepted_seq
 
     async def open_orders(self, symbol: str) -> OpenOrders:
-        """What rests on the venue now, and what is in flight."""
+        """Returns the orders that rest on the venue now, and those in flight."""
         request = executor_pb2.ListOpenOrdersRequest(symbol=symbol)
         answer = await self._repeat("ListOpenOrders", lambda: self._stub.ListOpenOrders(request, timeout=_READ_SECONDS))
         return OpenOrders(
@@ -217,7 +217,7 @@ class ExecutorClient:
         )
 
     async def conditions(self, symbol: str, *, fees_doubted: bool = False) -> Conditions:
-        """What the venue sets for the symbol at present; with `fees_doubted` it is asked for the fees again soon."""
+        """Returns the symbol's current conditions. `fees_doubted` makes the executor read the fees again soon."""
         request = executor_pb2.GetConditionsRequest(symbol=symbol, fees_doubted=fees_doubted)
         asked_ms = steady_ms()
         answer = await self._repeat("GetConditions", lambda: self._stub.GetConditions(request, timeout=_READ_SECONDS))
@@ -227,7 +227,7 @@ class ExecutorClient:
         )
 
     async def updates_until(self, symbol: str, after_offset: int, end_offset: int) -> list[OrderUpdate]:
-        """The log after an offset, up to another."""
+        """Returns the update log after `after_offset`, up to and including `end_offset`."""
         found: list[OrderUpdate] = []
         if after_offset < end_offset:
             async with contextlib.aclosing(self.order_updates(symbol, after_offset)) as updates:
@@ -240,10 +240,11 @@ class ExecutorClient:
     async def order_updates(
         self, symbol: str, after_offset: int, *, epoch: int = 0
     ) -> AsyncGenerator[OrderUpdate, None]:
-        """The log from after an offset on, for ever, each entry once. With an epoch, as the symbol's orchestrator.
+        """Streams the update log after an offset without end, each entry once, and reconnects.
 
-        Raises UnfinishableError where the log ends before the offset: it is another ledger's; BrokenBondError where it
-        is pruned beyond the offset: the state is from an old backup.
+        With an epoch the caller counts as the symbol's orchestrator. Raises UnfinishableError if the log ends before
+        the offset, so that it is another ledger's; StateLedgerMismatchError if the offset is below the log's floor, so
+        that the state is from an old backup.
         """
         pauses = backoff_seconds()
         while True:
@@ -270,9 +271,9 @@ class ExecutorClient:
             await asyncio.sleep(next(pauses))
 
     async def acknowledge(self, symbol: str, epoch: int, state: State) -> int:
-        """Tells that a committed state has applied the log up to its offset; returns the checkpoint's offset.
+        """Acknowledges the update log up to the offset of a committed state; returns the checkpoint's offset.
 
-        Asked once, since it is asked again later. Raises AioRpcError where it is not taken.
+        Not retried, because the next acknowledgement includes it. Raises AioRpcError if it is rejected or lost.
         """
         request = executor_pb2.AckUpdatesRequest(symbol=symbol, epoch=epoch, state=state_to_proto(state))
         return (await self._stub.AckUpdates(request, timeout=_READ_SECONDS)).offset
@@ -301,7 +302,7 @@ def _known(batch: executor_pb2.Batch) -> KnownRequest:
 
 
 def refuse_symbol(fault: RpcError) -> None:
-    """Raises SymbolRefusedError for the refusal that is the symbol's own and passes."""
+    """Raises SymbolRefusedError if the reason is SYMBOL_REFUSED, which is temporary and concerns one symbol."""
     if fault.reason == SYMBOL_REFUSED:
         raise SymbolRefusedError(fault.message) from fault
 

@@ -1,6 +1,6 @@
-"""The clock of another host, as its answers tell it, held against ours.
+"""Estimates the offset between another host's clock and ours, from timestamps in its answers.
 
-It is known relative to our steady clock, so that neither a correction of our time nor a message that is long on its way
+The offset is measured against our monotonic clock, so that neither a correction of our wall clock nor a slow message
 makes it wrong.
 """
 
@@ -9,23 +9,23 @@ import threading
 from gridservice.steady import steady_ms
 from orchestrator.clock import now_ms
 
-_LONGEST_WAY_MS = 1_000  # an answer that took longer says too little of when it was given, where there was a better one
+_LONGEST_WAY_MS = 1_000  # a slower answer is too imprecise; it is ignored if there was a better one
 
 
 class HostClock:
-    """What an answer that carries the time has told. Used from any thread.
+    """Bounds of the other clock's offset. Thread-safe.
 
-    The other clock said it at some moment between question and answer, so the difference is known to the length of that
-    way: where none at all would fit, there is none, else deadlines are told by the least that it can be.
+    The timestamp was taken at some moment between request and answer. So the offset is known within the round-trip
+    time: if zero lies within the bounds the offset counts as zero, otherwise the lower bound is used for deadlines.
     """
 
     def __init__(self) -> None:
         self._mutex = threading.Lock()
-        self._least_ms: int | None = None  # that clock minus our steady one
-        self._way_ms = 0  # how much more it can be
+        self._least_ms: int | None = None  # lower bound: other clock minus our monotonic clock
+        self._way_ms = 0  # round-trip time: upper bound minus lower bound
 
     def heard(self, told_ms: int, asked_steady_ms: int) -> None:
-        """An answer said this time; the question was sent then. 0: it did not say."""
+        """Records the timestamp of an answer (0: it has none) and the monotonic time when its request was sent."""
         answered_ms = steady_ms()
         way_ms = answered_ms - asked_steady_ms
         with self._mutex:
@@ -33,13 +33,13 @@ class HostClock:
                 self._least_ms, self._way_ms = told_ms - answered_ms, way_ms
 
     def offset_ms(self, our_ms: int) -> int:
-        """That clock now, minus what is given as our Unix time; 0 where it was never heard."""
+        """Returns the other clock's time now minus `our_ms`; 0 if they may agree or no timestamp was received."""
         least, most = self._bounds(our_ms)
         return 0 if least <= 0 <= most else least
 
     @property
     def difference_ms(self) -> int:
-        """That clock minus ours, as far as it is certain."""
+        """The other clock minus ours, as far as it is certain; 0 if they may agree."""
         least, most = self._bounds(now_ms())
         return max(0, least) + min(0, most)
 

@@ -1,4 +1,4 @@
-"""pricemon as the orchestrator sees it: prices with their age, the stream opened again whenever it breaks."""
+"""Pricemon client: streams prices with their age and reconnects whenever the stream breaks."""
 
 import asyncio
 import logging
@@ -18,9 +18,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PriceHeard:
-    """A price, and how long ago the feed last proved it current. A heartbeat repeats it and is no news.
+    """A price and the milliseconds since the feed last confirmed it. A heartbeat repeats the last price.
 
-    `skipped`: the extremes of what pricemon passed over before it, the first of which was heard `skipped_age_ms` ago.
+    `skipped`: the extremes of the prices that pricemon skipped before it; the first was received `skipped_age_ms` ago.
     """
 
     symbol: str
@@ -32,14 +32,14 @@ class PriceHeard:
 
 
 class PriceClient:
-    """Listens to one pricemon. `reachable` tells whether the stream is up."""
+    """Streams from one pricemon. `reachable`: whether the stream is open."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = pricemon_pb2_grpc.PriceMonitorStub(channel)
         self.reachable = False
 
     async def prices(self, symbols: Sequence[str], heartbeat_ms: int) -> AsyncIterator[PriceHeard]:
-        """The current price of each symbol, then each change and heartbeat, for ever."""
+        """Streams the current price of each symbol, then each change and heartbeat, without end."""
         request = pricemon_pb2.StreamPricesRequest(symbols=symbols, heartbeat_ms=heartbeat_ms)
         pauses = backoff_seconds()
         while True:
@@ -57,7 +57,7 @@ class PriceClient:
         if fault is not None:
             log.warning("pricemon refuses the prices: %s", fault.message)
         elif self.reachable:
-            log.warning("pricemon lost (%s): trying again until it answers", error.code().name)
+            log.warning("pricemon lost (%s): retrying until it answers", error.code().name)
         self.reachable = False
 
 

@@ -1,4 +1,4 @@
-"""Whether a peer answers, as the last call to it went."""
+"""Tracks whether a peer answered the last call."""
 
 import logging
 import time
@@ -7,11 +7,11 @@ import grpc
 
 log = logging.getLogger(__name__)
 
-_QUIET_SECONDS = 60.0  # between two such lines: some calls may be answered and others not, for hours
+_QUIET_SECONDS = 60.0  # minimum interval of the log line: for hours some calls may succeed while others fail
 
 
 class Reachability:
-    """Noted by those who call it, from any thread; a loss is told once a minute."""
+    """Callers report each call's result, from any thread. A lost connection is logged at most once a minute."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -20,12 +20,12 @@ class Reachability:
         self.reachable = False
 
     def answered(self) -> None:
-        """It did, be it with a refusal."""
+        """The peer answered, possibly with an error."""
         self.reachable = True
 
     def lost(self, rpc: str, code: grpc.StatusCode) -> None:
-        """It did not, or refused for now."""
+        """The peer did not answer, or answered Unavailable."""
         if self.reachable and self._now() - self._told_at >= _QUIET_SECONDS:
             self._told_at = self._now()
-            log.warning("%s lost in %s (%s): trying again until it answers", self._name, rpc, code.name)
+            log.warning("%s lost in %s (%s): retrying until it answers", self._name, rpc, code.name)
         self.reachable = False

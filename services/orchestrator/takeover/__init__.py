@@ -1,1 +1,1 @@
-"""The start of a symbol, which is a takeover: fence, compare, settle, rebuild."""
+"""Startup of a symbol, which is always a takeover: fence, compare, settle, and rebuild if needed."""

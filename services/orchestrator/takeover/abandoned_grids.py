@@ -1,6 +1,6 @@
-"""Grids that the config has no more: what they still have is told, and nothing of it is touched.
+"""Reports grids that were removed from the config but still have orders, a position or unfinished workflows.
 
-Their workflows lie where they are, without an outcome, until the grid is back or an operator settles them.
+Nothing of them is touched. Their workflows stay unfinished until the grid is put back or an operator cancels them.
 """
 
 from collections import defaultdict
@@ -15,7 +15,7 @@ from orchestrator.engine_dbos.client import WorkflowRecord
 
 @dataclass(frozen=True, slots=True)
 class StoredGrid:
-    """A state that the store has of a symbol, and where it is, for people."""
+    """A symbol's stored state. `where` names its file or rows for an operator."""
 
     state: State
     where: str
@@ -24,7 +24,7 @@ class StoredGrid:
 def report_abandoned(
     grids: Iterable[StoredGrid], unfinished: Iterable[WorkflowRecord], symbols: Iterable[str], troubles: Troubles
 ) -> None:
-    """A trouble for each symbol that is none of `symbols` and still has orders, a position or unfinished workflows."""
+    """Begins a trouble for each symbol not in `symbols` that has orders, a position or unfinished workflows."""
     own = set(symbols)
     workflows: dict[str, list[str]] = defaultdict(list)
     for record in unfinished:
@@ -46,10 +46,10 @@ def _what_it_has(grid: StoredGrid | None, workflows: list[str]) -> list[str]:
 
 
 def _sentence(symbol: str, has: list[str], grid: StoredGrid | None, workflows: list[str]) -> str:
-    steps = ["cancel what rests and sell what it holds by hand"] if grid is not None else []
+    steps = ["cancel its orders and sell its position yourself"] if grid is not None else []
     steps += [f"gridwright cancel-workflow {workflow_id}" for workflow_id in workflows]
-    steps += [f"take away {grid.where}"] if grid is not None else []
+    steps += [f"remove {grid.where}"] if grid is not None else []
     return (
-        f"the config has no grid for {symbol} any more, and it still has {' and '.join(has)}: nobody works for that; "
-        f"put its [[grids]] back to go on with it, or give it up: {', then '.join(steps)}"
+        f"the config has no grid for {symbol} any more, and it still has {' and '.join(has)}: nothing manages them; "
+        f"put its [[grids]] back to continue it, or give it up: {', then '.join(steps)}"
     )

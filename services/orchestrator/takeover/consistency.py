@@ -1,7 +1,8 @@
-"""Whether a state and a ledger are of one time: by the birth ids that each keeps of the other, epochs and offsets.
+"""Checks that state and ledger belong together and that neither was restored from a backup.
 
-A ledger from a backup has the same birth id as the one that it came from. What tells them apart is that it does not
-know the last request that the state's journal has, or has other news at the offset that the state has come to.
+Birth ids, epochs and offsets show most cases. A ledger restored from a backup has the birth id of the original. It is
+recognised because it does not know the newest request in the state's journal, or has a different update at an offset
+that the state has applied.
 """
 
 from gridcore.model.actions import Outcome
@@ -13,9 +14,10 @@ from orchestrator.symbol.context import SymbolContext
 
 
 def check_same_lineage(symbol: str, state: State, epoch: int, ledger: LedgerSeen) -> None:
-    """Raises BrokenBondError where one of the two was lost, or came from a backup.
+    """Raises StateLedgerMismatchError if state or ledger was lost or restored from a backup.
 
-    `epoch` is the one that this start has taken: above each that the state ever had, so above the fence too.
+    `epoch` is the one that this startup has taken. It is above every epoch that the state ever had, so it must be above
+    the ledger's fence.
     """
     if ledger.epoch == 0 and not state.ledger_birth_id:
         return  # both are new
@@ -33,14 +35,14 @@ def check_same_lineage(symbol: str, state: State, epoch: int, ledger: LedgerSeen
         sentence = f"the ledger belongs to state {ledger.state_birth_id}, this is {state.birth_id}"
         raise StateLedgerMismatchError(f"{symbol}: {sentence}: the state was lost, or is another one")
     if ledger.epoch >= epoch:
-        sentence = f"the fence stands at epoch {ledger.epoch}, and this state has come to {epoch} only now"
+        sentence = f"the fence is at epoch {ledger.epoch}, and this state has only reached {epoch}"
         raise StateLedgerMismatchError(f"{symbol}: {sentence}: the state is from a backup")
     if ledger.floor > (state.epoch, state.seq):
-        sentence = "the ledger has forgotten requests of steps that this state has not seen"
+        sentence = "the ledger has pruned requests of steps that this state does not have"
         raise StateLedgerMismatchError(f"{symbol}: {sentence}: the state is from an old backup")
     known = ledger.checkpoint
     if known is not None and (known.epoch, known.seq) > (state.epoch, state.seq):
-        sentence = f"step {known.seq} has acknowledged the ledger's log, and this state has come to {state.seq}"
+        sentence = f"step {known.seq} has acknowledged the ledger's log, and this state is at step {state.seq}"
         raise StateLedgerMismatchError(f"{symbol}: {sentence}: the state is from a backup")
     if state.event_offset < ledger.floor_offset:
         sentence = (
@@ -50,12 +52,12 @@ def check_same_lineage(symbol: str, state: State, epoch: int, ledger: LedgerSeen
 
 
 async def check_ledger_not_rolled_back(context: SymbolContext, ledger: LedgerSeen) -> None:
-    """Raises BrokenBondError where the ledger does not know what the journal's newest rows say that it told."""
+    """Raises StateLedgerMismatchError if the ledger lacks a request or update recorded in the newest journal rows."""
     request_asked = news_asked = False
     for row in context.committed.last_steps(_LOOK_BACK):
         plan = row.plan
         if isinstance(plan.trigger, StateRebuilt):
-            return  # what is older was told by the ledger before
+            return  # older rows come from the ledger before the rebuild
         sent = any(result.outcome is not Outcome.NOT_SENT for result in row.results)
         if sent and not request_asked:
             request_asked = True
@@ -68,14 +70,14 @@ async def check_ledger_not_rolled_back(context: SymbolContext, ledger: LedgerSee
             news_asked = True
             last = plan.trigger.updates[-1]
             if last.offset <= ledger.floor_offset:
-                continue  # it knew that once
+                continue  # the ledger has pruned this offset
             (there,) = await context.executor.updates_until(context.symbol, last.offset - 1, last.offset)
             if (there.client_order_id, there.news) != (last.client_order_id, last.news):
-                raise _rolled_back(context, f"its log has other news at {last.offset} than step {plan.seq} has applied")
+                raise _rolled_back(context, f"its log has another update at {last.offset} than step {plan.seq} applied")
 
 
 def _rolled_back(context: SymbolContext, why: str) -> StateLedgerMismatchError:
     return StateLedgerMismatchError(f"{context.symbol}: the ledger is from a backup: {why}", ledger_lost=True)
 
 
-_LOOK_BACK = 50  # rows that are in memory
+_LOOK_BACK = 50  # the journal rows that CommittedState keeps in memory

@@ -1,7 +1,7 @@
-"""Rebuilds the state where it and the ledger do not match; `gridcore.bookkeeping.rebuild` computes the new state.
+"""Rebuilds the state from the ledger if they do not match; `gridcore.bookkeeping.rebuild` computes the new state.
 
-First the bond is cut in the ledger: until it is tied again every start comes back here, so that one which dies on the
-way leaves nothing half done. Nothing is sent to the venue.
+The ledger's link to the state is cleared first and restored last. A crash in between makes the next startup run the
+rebuild again. Nothing is sent to the venue.
 """
 
 import asyncio
@@ -28,15 +28,15 @@ from orchestrator.takeover.takeover import FOLLOWED, check_geometry
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-_GONE_SECONDS = 5.0  # a process that was killed has closed its streams by then
+_GONE_SECONDS = 5.0  # by then the operating system has closed the streams of a killed process
 _MOST_SENTENCES = 50
 _MAY_BE_HALTED = "rebuilt, with no opening order on the venue: it may have been halted before"
 
 
 async def rebuild_state(context: SymbolContext, broken: StateLedgerMismatchError) -> int:
-    """Makes the state anew from the ledger and ties the two together; returns the update log's end.
+    """Rebuilds the state from the ledger and links the two; returns the update log's end offset.
 
-    Raises LeaseLostError while another orchestrator is there, UnfinishableError where what is known does not fit the
+    Raises LeaseLostError if another orchestrator is connected, UnfinishableError if the ledger's orders do not fit the
     config.
     """
     log.warning("%s; it is rebuilt", broken)
@@ -45,7 +45,7 @@ async def rebuild_state(context: SymbolContext, broken: StateLedgerMismatchError
     ledger, evidence = await _read(context)
     await _raise_epoch(context, max(ledger.epoch, evidence.highest_epoch))
     await _cut(context)
-    ledger, evidence = await _read(context, evidence)  # behind the fence: nothing older is under way any more
+    ledger, evidence = await _read(context, evidence)  # behind the fence: no older request is in flight now
     rebuilt = await asyncio.to_thread(_rebuilt, context, evidence)
     rebuilt = replace(rebuilt, lost=lost + rebuilt.lost)
     await _store(context, _finished(context, rebuilt, ledger, str(broken)), from_first=broken.ledger_lost)
@@ -55,7 +55,7 @@ async def rebuild_state(context: SymbolContext, broken: StateLedgerMismatchError
 
 
 async def _read(context: SymbolContext, known: RebuildInput | None = None) -> tuple[LedgerSeen, RebuildInput]:
-    """What the ledger has; of the log only what is not known yet."""
+    """Reads the ledger; of the update log only the part that `known` does not have."""
     ledger = await context.executor.ledger(context.symbol)
     begin = RebuildInput((), ledger.live, ledger.checkpoint)
     log = list(known.log) if known is not None and known.checkpoint == ledger.checkpoint else []
@@ -64,13 +64,13 @@ async def _read(context: SymbolContext, known: RebuildInput | None = None) -> tu
 
 
 async def _raise_epoch(context: SymbolContext, above: int) -> None:
-    """No name that this state gives may be one that was given before."""
+    """Raises the epoch above the given one, so that no order or request id is ever used twice."""
     if context.epoch <= above:
         context.epoch = await asyncio.to_thread(context.committed.store.raise_epoch, above)
 
 
 async def _adopt(context: SymbolContext) -> tuple[str, ...]:
-    """Has the ledger take over what the venue knows; what it does not know any more."""
+    """Makes a new ledger import our orders from the venue; returns sentences on what the venue no longer shows."""
     taken = await _once_alone(context, lambda: context.executor.adopt(context.symbol, context.prefix))
     doubted = [order.client_order_id for order in unknown_orders(context.state)]
     if doubted and not taken.requests_expire:
@@ -78,9 +78,8 @@ async def _adopt(context: SymbolContext) -> tuple[str, ...]:
         if not live.issuperset(doubted):
             raise UnfinishableError(
                 f"{context.symbol} cannot be rebuilt: the ledger that was lost had sent {', '.join(doubted)}, "
-                "which the "
-                "venue does not show, and whose requests never expire: once it cannot come any more, remove the state "
-                "too, and start again"
+                "which the venue does not show, and whose requests never expire: once they can no longer arrive, "
+                "remove the state too, and start again"
             )
     return taken.lost
 
@@ -94,7 +93,7 @@ async def _cut(context: SymbolContext) -> None:
 
 
 async def _once_alone(context: SymbolContext, call: Callable[[], Awaitable[T]]) -> T:
-    """What the call gives once the orchestrator before us has gone. Raises LeaseLostError where it does not go."""
+    """Retries the call until the previous orchestrator has disconnected. Raises LeaseLostError after _GONE_SECONDS."""
     loop = asyncio.get_running_loop()
     until = loop.time() + _GONE_SECONDS
     for pause in backoff_seconds():
@@ -117,7 +116,7 @@ def _rebuilt(context: SymbolContext, evidence: RebuildInput) -> Rebuilt:
 
 
 def _finished(context: SymbolContext, rebuilt: Rebuilt, ledger: LedgerSeen, why: str) -> State:
-    """The next state: what was rebuilt, with what can only be said now."""
+    """Returns the state to commit: the rebuilt one with seq, epoch, risk mode and the report of what was lost."""
     before, at_ms = context.state, now_ms()
     known = bool(ledger.end_offset or ledger.live)
     risk = _risk(ledger, at_ms) if before.seq == 0 and known else before.risk
@@ -141,14 +140,17 @@ def _finished(context: SymbolContext, rebuilt: Rebuilt, ledger: LedgerSeen, why:
 
 
 def _risk(ledger: LedgerSeen, at_ms: int) -> RiskFlags:
-    """The mode went with the state. A halted grid has no opening order, so one that has none stays halted."""
+    """Returns the mode of a grid whose state was lost: SAFE without live opening orders, as it may have been halted."""
     if any(order.role is Role.OPENING for order in ledger.live):
         return RiskFlags()
     return RiskFlags(Mode.SAFE, Rule.OPERATOR, _MAY_BE_HALTED, "rebuild", at_ms)
 
 
 async def _store(context: SymbolContext, state: State, *, from_first: bool) -> None:
-    """Writes state and step, and that all requests of the ledger, which may be a new one, are settled by them."""
+    """Commits the rebuilt state, then marks all of the ledger's requests as settled by it.
+
+    `from_first`: the ledger is new, so the stored cursor does not apply to it.
+    """
     assert state.rebuilt is not None
     request_id = f"{context.next_request_id()}/rebuilt"
     plan = Plan(context.symbol, request_id, state.seq, state.epoch, state.rebuilt, state.risk)

@@ -1,6 +1,6 @@
-"""A step that is on record and cannot be read, told again from the executor's ledger and its update log.
+"""Reconstructs, from the executor's ledger and update log, a recorded plan that this version cannot parse.
 
-What a step is, `gridcore.bookkeeping.recover_plan` says. Here it is asked for.
+This module reads the data; `gridcore.bookkeeping.recover_plan` computes the plan.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from orchestrator.symbol.context import SymbolContext
 
 @dataclass(frozen=True, slots=True)
 class UnreadablePlan:
-    """A step's request of another contract: its id says this much, and nothing else of it is relied on."""
+    """A recorded plan of another contract. Only what its request id says is used: epoch and seq."""
 
     request_id: str
     seq: int
@@ -22,15 +22,15 @@ class UnreadablePlan:
 
 
 def unreadable_plan(request_id: str, bot: str, symbol: str) -> UnreadablePlan | None:
-    """What a request id of this bot and symbol says, None where it is none."""
+    """Parses a request id of this bot and symbol; returns None for any other id."""
     epoch, _, seq = request_id.removeprefix(f"{bot}/{symbol}/").partition("/")
     return UnreadablePlan(request_id, int(seq), int(epoch)) if epoch.isdecimal() and seq.isdecimal() else None
 
 
 async def plan_from_ledger(context: SymbolContext, step: UnreadablePlan) -> Plan | None:
-    """The step as the ledger has it; None where that has never heard of it, or the step does not follow the state.
+    """Returns the plan from the ledger; None if the ledger does not know it or the step does not follow the state.
 
-    Raises UnfinishableError where its actions do not fit the grid.
+    Raises UnfinishableError if its actions do not fit the grid.
     """
     follows = step.seq == context.state.seq + 1
     request = await context.executor.recorded_request(step.request_id) if follows else None

@@ -1,7 +1,37 @@
-"""Start, restart and takeover of one symbol: one path, of which nothing may be left out.
+"""The startup sequence of one symbol. First start, restart and takeover from another process use the same sequence.
 
-Lease and epoch are taken before; here come the fence, the settlement of every request beyond the state, the end of the
-update log and the venue's book. Only then may prices come.
+The startup cannot know how the previous orchestrator ended. It may have crashed at any point, it may be paused and
+continue later, and its data may have been lost or restored from a backup. So every startup runs all of these steps, in
+this order. `symbol.lifecycle` calls them; crash points `orchestrator.start.*` are in brackets.
+
+1. Lease and epoch. The store takes the symbol's lease and durably raises the epoch. From now on an older process can
+   commit nothing. DBOS is launched next; the workflow steps that it resumes wait for step 7. [leased]
+2. Config. `check_config` reads the market rules from the executor and checks the grid against them. This comes before
+   the fence, so that a rejected config does not disturb an orchestrator that trades. `refuse_unresumable` then rejects
+   workflows that neither DBOS nor this version can finish.
+3. Consistency. `take_over` reads a consistent snapshot of the ledger and checks that state and ledger belong together
+   and that neither was restored from a backup. If both are new, it also checks that the venue has no orders of ours.
+4. Fence. `take_over` raises the executor's fence to the new epoch. From now on the executor sends nothing for an older
+   epoch. The geometry in the config must be that of the state, unless nothing is open. [fenced]
+5. Settlement. `uncommitted_plans` lists the recorded plans that are not in the state. `settle_requests` sends each of
+   them again under its old, fenced epoch: the ledger answers with the outcome of what was sent, and NOT_SENT for the
+   rest. Each plan is committed with these results [settled]. Then the ledger's other requests are read: one that was
+   sent and is in no workflow proves that the state is from a backup. [cleared]
+
+   If steps 3 to 5 find that state and ledger do not match, `rebuild.rebuild_state` replaces them: it rebuilds the
+   state from the ledger, or a lost ledger from the venue first.
+6. Loop. The symbol's event loop and the stream of order updates start. Safe-mode workflows that DBOS does not resume
+   are started again.
+7. Ready. Workflow steps that DBOS has resumed now continue. Each finds that its plan is already committed.
+8. Backlog. `apply_backlog` waits until the loop has applied the update log up to the end offset read in step 4.
+   [drained]
+9. Reconciliation. `reconcile_with_venue` compares the state with the venue's open orders until they agree. [agreed]
+10. Conditions. The first poll of market rules, funds and foreign orders is committed.
+11. Trading. Prices and ticks become triggers.
+
+The order matters. Settling before the fence could race with an older process that still sends. Processing a price
+before settlement could place an order that is already on the venue. Reconciling before the backlog is applied would
+report every fill made during the downtime as a missing order.
 """
 
 import asyncio
@@ -31,9 +61,10 @@ FOLLOWED = "FOLLOWED"  # the executor's reason: an orchestrator is connected to 
 
 
 async def take_over(context: SymbolContext) -> int:
-    """Checks that state, ledger and config belong together, and raises the fence; returns the update log's end.
+    """Checks that state, ledger and config belong together and raises the fence; returns the update log's end offset.
 
-    Waits for the executor as long as it takes. Raises BrokenBondError where the state has to be rebuilt.
+    Waits for the executor without a limit. Raises StateLedgerMismatchError if the state must be rebuilt, LeaseLostError
+    if another orchestrator has a higher epoch, UnfinishableError if the config's geometry does not fit the state.
     """
     state = context.state
     ledger = await context.executor.ledger(context.symbol)
@@ -60,9 +91,9 @@ async def take_over(context: SymbolContext) -> int:
 
 
 async def _refuse_lost_both(context: SymbolContext) -> None:
-    """State and ledger are new. Raises BrokenBondError where the venue knows orders of ours all the same.
+    """Called if state and ledger are new. Raises StateLedgerMismatchError if the venue has orders of ours.
 
-    Raises LeaseLostError where the ledger was new as we looked, and another orchestrator has begun with it since.
+    Raises LeaseLostError if another orchestrator has started with the ledger since it was read.
     """
     try:
         await context.executor.adopt(context.symbol, context.prefix)
@@ -83,13 +114,15 @@ async def _refuse_lost_both(context: SymbolContext) -> None:
 def uncommitted_plans(
     committed: CommittedState, newest_first: Iterable[Plan | UnreadablePlan]
 ) -> list[Plan | UnreadablePlan]:
-    """Of the plans on record, the one to settle for each step beyond the state.
+    """Returns the recorded plans to settle, at most one for each step after the state's.
 
-    An orchestrator that was stopped while another took over may put a plan on record when it goes on, whatever its
-    lease: the workflows know nothing of leases. Its step may be taken by then. So of two plans for a step the newer
-    epoch's counts, since the older one was recorded behind that epoch's fence and nothing of it was sent; and an old
-    step's plan ends the reading only where it is the one that made the step. A plan of an epoch below the state's is
-    never one to settle: of a time that was lost, or recorded too late.
+    The workflow database does not check leases. So an orchestrator that was paused during a takeover may record a plan
+    when it continues, for a step that its successor has already made. Three rules follow:
+
+    - Of two plans for a step the one with the higher epoch counts. The other was recorded behind that epoch's fence, so
+      nothing of it was sent.
+    - A plan at or below the state's seq ends the search only if the journal has its request.
+    - A plan with an epoch below the state's is never settled: it predates a restored backup, or was recorded too late.
     """
     found: dict[int, Plan | UnreadablePlan] = {}
     for plan in newest_first:
@@ -103,10 +136,10 @@ def uncommitted_plans(
 async def settle_requests(
     context: SymbolContext, plans: Sequence[Plan | UnreadablePlan], execute: Callable[[Plan], tuple[ActionResult, ...]]
 ) -> None:
-    """Commits each plan beyond the state with the ledger's answer, whatever became of its workflow.
+    """Commits each uncommitted plan with the ledger's results, independently of its workflow.
 
-    The plans keep their old epochs, which are fenced: what was sent is answered as it is, the rest is NOT_SENT. Raises
-    BrokenBondError where workflows or ledger know of steps that the state has not seen.
+    The plans keep their old epochs, which are fenced: actions that were sent get their outcome, the rest NOT_SENT.
+    Raises StateLedgerMismatchError if workflows or ledger have steps that the state does not have.
     """
     for step in sorted(plans, key=lambda step: step.seq):
         plan = await plan_from_ledger(context, step) if isinstance(step, UnreadablePlan) else step
@@ -131,10 +164,10 @@ async def settle_requests(
 
 
 async def move_ledger_cursor(context: SymbolContext) -> str:
-    """Reads on in the ledger's requests and remembers how far they are settled, so that the next start reads little.
+    """Reads the ledger's requests after the cursor and stores how far they are settled, to keep the next startup short.
 
-    Returns the first request that is beyond the state and was sent, empty where there is none. One that was not sent
-    may be the late call of an orchestrator that has lost its lease: it leaves nothing to settle.
+    Returns the id of the first request that is after the state and was sent, or "". A request of which nothing was sent
+    may be a late call of an orchestrator that has lost its lease. It needs no settlement.
     """
     store = context.committed.store
     cursor = settled = await asyncio.to_thread(store.ledger_cursor)
@@ -158,11 +191,12 @@ async def apply_backlog(context: SymbolContext, end_offset: int) -> None:
 
 
 async def reconcile_with_venue(context: SymbolContext, timeout_seconds: float) -> None:
-    """Holds the state against the venue's book until they agree.
+    """Compares the state with the venue's open orders until they agree.
 
-    A contradiction may be a list that lags, or an order that was placed and filled while the list was read: one counts
-    that two looks have found, one after the other. Raises UnfinishableError for an order of ours on the venue that the
-    state does not have. An order that only the state has stays there: the log will tell its end.
+    A difference may come from a lagging list, or from an order that was placed and filled while the list was read. So a
+    difference counts only if two reads in a row find it. Raises UnfinishableError for an orphan: an order of ours on
+    the venue that the state does not have. A missing order, which only the state has, is kept: the update log will
+    report its end.
     """
     loop = asyncio.get_running_loop()
     until = loop.time() + timeout_seconds
@@ -179,14 +213,14 @@ async def reconcile_with_venue(context: SymbolContext, timeout_seconds: float) -
         raise UnfinishableError(
             f"{context.symbol}: the venue has orders of ours that the state does not know: "
             f"{', '.join(lasting.orphans)}; "
-            "a second bot of this name, or a state from a backup: stop the other, or cancel them by hand, and start "
+            "a second bot of this name, or a state from a backup: stop the other, or cancel them yourself, and start "
             "again"
         )
     log.warning("%s: not on the venue's list, waiting for their end: %s", context.symbol, ", ".join(lasting.missing))
 
 
 async def _contradictions(context: SymbolContext) -> Discrepancies:
-    # What was placed or ended while the venue was asked contradicts one of the two states only, and nothing is wrong.
+    # An order that was placed or ended during the read differs from only one of the two states. That is no error.
     before = context.state
     orders = await context.executor.open_orders(context.symbol)
     await apply_backlog(context, orders.end_offset)
@@ -201,22 +235,22 @@ def _in_both(before: Discrepancies, after: Discrepancies) -> Discrepancies:
 
 
 async def check_config(context: SymbolContext) -> None:
-    """Learns the market's rules and holds the grid against them. Raises ConfigRefusedError.
+    """Reads the market rules and checks the grid against them. Raises ConfigRefusedError.
 
-    It comes before the symbol's fence is raised: a config that is refused disturbs nobody. A grid that has something
-    open is not refused for rules that have changed since: the risk check leads it into safe mode, where its openings
-    are cancelled and its closings go on.
+    It runs before the fence is raised, so that a rejected config does not disturb a running orchestrator. A grid with
+    open orders or positions is not rejected because the rules have changed: the risk check puts it into safe mode,
+    which cancels its opening orders and keeps its closing orders.
     """
     try:
         context.market = rules = assumed(await context.executor.market_rules(context.symbol), context.config)
     except (InvalidArgument, NotFound) as fault:
         raise ConfigRefusedError(
-            f"grids.symbol = {context.symbol!r} is not the executor's ({fault.message}): mend it, or give both "
+            f"grids.symbol = {context.symbol!r} is not the executor's ({fault.message}): correct it, or give both "
             "services "
             "the same file"
         ) from fault
     try:
-        check_grid(context.config, rules)  # those of now, whatever the state has recorded of an earlier time
+        check_grid(context.config, rules)  # the current rules, not those that the state has recorded
     except GridRefusedError as error:
         if context.state.grid != context.config.geometry or not _has_capital_at_work(context.state):
             raise ConfigRefusedError(f"{context.symbol}: {error}") from error
@@ -228,7 +262,7 @@ def _has_capital_at_work(state: State) -> bool:
 
 
 def check_geometry(context: SymbolContext) -> None:
-    """Raises UnfinishableError where the config's geometry is another than the state's, with something open."""
+    """Raises UnfinishableError if the config's geometry differs from the state's while orders or positions are open."""
     state = context.state
     if state.grid == context.config.geometry:
         return
@@ -242,7 +276,7 @@ def check_geometry(context: SymbolContext) -> None:
 
 
 def _adopt_geometry(context: SymbolContext) -> None:
-    # Nothing is open: the rungs of the old geometry mean nothing any more.
+    # Nothing is open, so the levels of the old geometry can be dropped.
     state = replace(
         context.state, seq=context.state.seq + 1, epoch=context.epoch, grid=context.config.geometry, slots={}
     )
@@ -251,7 +285,7 @@ def _adopt_geometry(context: SymbolContext) -> None:
 
 
 def _step_of(request_id: str, prefix: str) -> tuple[int, int]:
-    """Epoch and seq in a request id of ours, zeros for others'."""
+    """Returns epoch and seq of a request id with this prefix, else zeros."""
     epoch, _, seq = request_id.removeprefix(prefix).partition("/")
     ours = request_id.startswith(prefix) and epoch.isdecimal() and seq.isdecimal()
     return (int(epoch), int(seq)) if ours else (0, 0)

@@ -1,1 +1,1 @@
-"""What a grid, its fees or its neighbours withhold, begun and ended as troubles."""
+"""Detects troubles of a grid, its fees and the peer services, and reports when they begin and end."""

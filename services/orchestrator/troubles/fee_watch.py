@@ -1,4 +1,4 @@
-"""Whether the fills of one symbol carry the fees that were assumed: the last that does not is a trouble."""
+"""Compares the fees of one symbol's fills with the assumed ones. The last fill that differs is a trouble."""
 
 from gridcore.bookkeeping.fees import carried_fee, is_other, says_of
 from gridcore.model.actions import Fill, OrderUpdate
@@ -6,14 +6,14 @@ from orchestrator.symbol.context import SymbolContext
 
 
 class FeeWatch:
-    """Is told each fill. Remembers one for as long as it contradicts the rules."""
+    """Receives each fill. Remembers the last that differs, one per role, while it differs from the market rules."""
 
     def __init__(self, context: SymbolContext) -> None:
         self._context = context
-        self._odd: dict[bool, Fill] = {}  # by whether it was the maker's
+        self._odd: dict[bool, Fill] = {}  # key: whether the fill was a maker's
 
     def hear(self, update: OrderUpdate) -> None:
-        """An entry of the update log."""
+        """Receives an entry of the update log."""
         fill = update.news
         if not isinstance(fill, Fill):
             return
@@ -24,7 +24,7 @@ class FeeWatch:
             self._odd.pop(fill.maker, None)
 
     def says(self) -> dict[str, str]:
-        """A sentence for each kind of fee that is other than assumed, by its name."""
+        """Returns a sentence for each fee that differs from the assumed one; the keys are "maker" and "taker"."""
         context = self._context
         self._odd = {maker: fill for maker, fill in self._odd.items() if is_other(fill, context.market)}
         return {

@@ -1,6 +1,6 @@
-"""The troubles of a grid, as its state shows them: what its orders are refused for, and what is not even tried.
+"""Derives the troubles of a grid from its state: why orders are refused, and which are not placed at all.
 
-What the venue withholds from the whole account (keys, limits, silence), the executor shows.
+The executor reports the troubles of the whole account: keys, limits, an unreachable venue.
 """
 
 from collections import defaultdict
@@ -25,20 +25,20 @@ _OF_THE_EXECUTOR = frozenset(
     {"RATE_LIMITED", "BANNED", "CLOCK_SKEW", "KEY_REFUSED", "VENUE_UNREACHABLE", "ORDER_LIMIT", "SYMBOL_REFUSED",
      "ORDER_NOT_SHOWN", "IN_DOUBT", "PLACE_IN_DOUBT"}
 )  # fmt: skip
-_PATIENCE = {WOULD_MATCH: 5, "EXPIRED": 3, "NOT_PLACED": 3}  # refusals in a row before it is called a trouble
+_PATIENCE = {WOULD_MATCH: 5, "EXPIRED": 3, "NOT_PLACED": 3}  # consecutive refusals before a trouble is reported
 _REMEDIES = {
-    INSUFFICIENT_FUNDS: "bring the coins back, or reduce the windows; it is tried again as soon as they are seen",
-    "INVALID_ORDER": "the venue's rules are read again; where it goes on, compare the order in Explain with them",
-    ORDER_PLACES: "cancel orders of others in this market, or reduce the windows",
+    INSUFFICIENT_FUNDS: "bring the coins back, or reduce the windows; it is retried as soon as they are in the account",
+    "INVALID_ORDER": "the market rules are read again; if it continues, compare the order in Explain with them",
+    ORDER_PLACES: "cancel foreign orders in this market, or reduce the windows",
     WOULD_MATCH: "the market moves faster than orders reach it: widen the interval",
-    "MARKET_CLOSED": "it is tried again when the market trades",
-    "EXPIRED": "orders come too late to be sent: raise order_ttl_ms, or look whether the hosts' clocks agree",
+    "MARKET_CLOSED": "it is retried when the market trades",
+    "EXPIRED": "orders come too late to be sent: raise order_ttl_ms, or check whether the hosts' clocks agree",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class GridTrouble:
-    """As `Troubles.begin` takes it. `since_ms` 0: now."""
+    """Arguments of `Troubles.begin`. `since_ms` 0: now."""
 
     kind: Kind
     subject: str
@@ -50,7 +50,7 @@ class GridTrouble:
 def grid_troubles(
     state: State, market: MarketRules, config: GridConfig, price: Decimal | None, at_ms: int
 ) -> list[GridTrouble]:
-    """Those of the present."""
+    """Returns the grid's current troubles."""
     found = [*_refusals(state), *_rules(state, market, config)]
     if state.risk.mode is not Mode.PAUSED:
         price = price or state.last_price
@@ -60,7 +60,7 @@ def grid_troubles(
 
 
 def _refusals(state: State) -> Iterator[GridTrouble]:
-    """One for each reason, of all slots together."""
+    """Yields one trouble per refusal reason, for all slots together."""
     slots: dict[str, list[InventorySlot]] = defaultdict(list)
     for slot in state.slots.values():
         if slot.refusal is not None and slot.refusal.reason not in _OF_THE_EXECUTOR:
@@ -98,7 +98,7 @@ def _lacks(state: State, market: MarketRules, lacks: Sequence[Shortage]) -> Iter
     groups: dict[tuple[str, Role, Side], list[Shortage]] = defaultdict(list)
     for lack in lacks:
         if lack.in_doubt:
-            continue  # what became of an order decides whether anything is wanting: that it is UNKNOWN is shown
+            continue  # an UNKNOWN order may bind the funds; it is shown as UNKNOWN already
         groups[lack.reason, lack.role, lack.side].append(lack)
     for (reason, role, side), those in groups.items():
         orders = f"{len(those)} {role.value.lower()} {side.value.lower()} orders wait"

@@ -1,7 +1,6 @@
-"""Troubles of the orchestrator's surroundings: a service that does not answer, a price that is not current.
+"""Detects troubles around the orchestrator: a service that does not answer, a price that is not current.
 
-Each service is asked for its troubles every so often, which also finds one whose process is stopped: its streams
-stay open.
+Each service is called periodically. This also detects a process that is suspended, whose streams stay open.
 """
 
 import asyncio
@@ -19,7 +18,7 @@ _EVERY_SECONDS = 1.0
 
 
 class PeerWatch:
-    """Watches one peer. `ask` is a question that it answers whatever state it is in."""
+    """Watches one peer. `ask` is a call that it answers in every state."""
 
     def __init__(self, name: str, ask: Callable[[], Awaitable[object]], troubles: Troubles) -> None:
         self._name = name
@@ -29,7 +28,7 @@ class PeerWatch:
         self._told = False
 
     async def run(self) -> None:
-        """Asks again and again until it is cancelled."""
+        """Calls the peer once a second until cancelled."""
         while True:
             asked_ms = now_ms()
             try:
@@ -53,14 +52,14 @@ class PeerWatch:
             return
         self._told = True
         sentence = (
-            f"the {self._name} does not answer ({error.code().name}): steps wait for it and go on once it does; "
-            "see whether its process runs and what its log says last"
+            f"the {self._name} does not answer ({error.code().name}): steps wait for it and continue once it does; "
+            "check whether its process runs and what its log says last"
         )
         self._troubles.begin(Kind.PEER_UNREACHABLE, sentence, subject=self._name, since_ms=self._silent_since_ms)
 
 
 class FeedWatch:
-    """Watches the ages of the prices by which the grids trade."""
+    """Watches the age of each grid's price."""
 
     def __init__(self, teams: Mapping[str, SymbolWorker], troubles: Troubles) -> None:
         self._teams = teams
@@ -68,13 +67,13 @@ class FeedWatch:
         self._stale: set[str] = set()
 
     async def run(self) -> None:
-        """Looks again and again until it is cancelled."""
+        """Checks once a second until cancelled."""
         while True:
             self.look()
             await asyncio.sleep(_EVERY_SECONDS)
 
     def look(self) -> None:
-        """Begins and ends the troubles by the ages of now."""
+        """Begins and ends troubles by the current ages."""
         stale: dict[str, tuple[int, int]] = {}
         for worker in list(self._teams.values()):
             context, limit_ms = worker.context, worker.context.config.risk.stale_price_ms

@@ -1,4 +1,4 @@
-"""Begins and ends the troubles of one symbol's grid, as its state changes."""
+"""Begins and ends the troubles of one symbol's grid as its state changes."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ _PAUSE_SECONDS = 0.5
 
 
 class TroubleWatch:
-    """Looks at the committed state, at most twice a second."""
+    """Checks the committed state twice a second."""
 
     def __init__(self, context: SymbolContext, fees: FeeWatch, troubles: Troubles) -> None:
         self._context = context
@@ -21,7 +21,7 @@ class TroubleWatch:
         self._shown: dict[tuple[Kind, str], GridTrouble] = {}
 
     async def watch(self) -> None:
-        """Until it is cancelled; a grid that nobody works for has no troubles of this kind."""
+        """Checks until cancelled, then ends all of its troubles: a grid that does not run has none of this kind."""
         try:
             while True:
                 self.look()
@@ -30,7 +30,7 @@ class TroubleWatch:
             self._show([])
 
     def look(self) -> None:
-        """Once."""
+        """Checks once."""
         context = self._context
         if not context.trading:
             return
