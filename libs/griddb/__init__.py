@@ -1,4 +1,4 @@
-"""Databases as the services share them: URLs, sessions that outlive an outage, schema versions, backups.
+"""Database access shared by the services: URLs, sessions that survive an outage, schema versions, backups.
 
-What the tables hold is the services' business; nothing here knows a grid.
+The services define their tables; this package knows nothing about grids.
 """

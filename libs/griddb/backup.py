@@ -1,6 +1,6 @@
-"""Backups before an upgrade: a consistent copy of a SQLite file, or a schema of Postgres as SQL that psql reads.
+"""Backups before an upgrade: a consistent copy of a SQLite file, or a Postgres schema as SQL for psql.
 
-The SQL holds the rows, not the tables: it is read into a database whose tables are those of the version it names.
+The SQL contains the rows but not the tables. It is restored into a database whose tables have the version it names.
 """
 
 import gzip
@@ -23,7 +23,7 @@ BEGIN;
 
 
 def back_up_file(path: Path) -> Path:
-    """Copies a SQLite file, whoever uses it, beside itself; the copy's path."""
+    """Copies a SQLite file to the same folder, even while it is in use; returns the copy's path."""
     target = path.with_name(f"{path.name}.{_now()}.backup")
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(target)) as copy:
         source.backup(copy)
@@ -31,7 +31,7 @@ def back_up_file(path: Path) -> Path:
 
 
 def back_up_schema(connection: sa.Connection, schema: str, version: str, folder: Path) -> Path:
-    """Writes a schema's rows, as the connection's transaction sees them, to a new file in the folder; its path."""
+    """Writes a schema's rows, as the connection's transaction sees them, to a new file in `folder`; returns it."""
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{schema}-{version}-{_now()}.sql.gz"
     driver = connection.connection.driver_connection
@@ -39,7 +39,7 @@ def back_up_schema(connection: sa.Connection, schema: str, version: str, folder:
     with gzip.open(target, "wb") as file:
         file.write(_HEAD.format(schema=schema, version=version).encode())
         tables = _tables(connection, schema)
-        for table in reversed(tables):  # rows that others point to go last, and come first
+        for table in reversed(tables):  # referenced rows are deleted last and inserted first
             name = sql.Identifier(schema, table.name)
             file.write(sql.SQL("DELETE FROM {};\n").format(name).as_bytes(driver))
         for table in tables:

@@ -1,6 +1,6 @@
-"""What each transaction of a session leaves in the table `commits` of its schema: whether it was committed, it tells.
+"""Marks in the table `commits` that show whether a session's transaction was committed.
 
-Its id does not: a server that has crashed gives the ids of what had not reached its disk to others.
+The transaction id alone does not show it: a server that has crashed reuses ids that had not reached its disk.
 """
 
 import uuid
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from griddb.errors import CommitUnknownError
 
-# No row, and no transaction id, where the transaction has written nothing.
+# No row and no transaction id if the transaction has written nothing.
 _PUT = sa.text("""
     INSERT INTO commits (name, session, number)
     SELECT :name, :session, :number WHERE pg_current_xact_id_if_assigned() IS NOT NULL
@@ -22,30 +22,30 @@ _NEWEST = sa.text("SELECT number FROM commits WHERE name = :name AND session = :
 
 @dataclass(frozen=True, slots=True)
 class CommitMark:
-    """What the next transaction of a session leaves in `commits`."""
+    """The mark that the next transaction of a session writes to `commits`."""
 
-    name: str  # of the row
+    name: str  # primary key of the row
     session: str = field(default_factory=lambda: uuid.uuid4().hex)
     number: int = 1
 
     def next(self) -> "CommitMark":
-        """Of the transaction after it."""
+        """Returns the mark of the following transaction."""
         return replace(self, number=self.number + 1)
 
     def anew(self) -> "CommitMark":
-        """Of a transaction after one of which nothing is known."""
+        """Returns a mark with a new session id, for use after a transaction whose outcome is not known."""
         return CommitMark(self.name)
 
     def put(self, connection: sa.Connection) -> str | None:
-        """Leaves it where the transaction has written something; the transaction's id then."""
+        """Writes the mark and returns the transaction's id; does nothing if the transaction has written nothing."""
         row = {"name": self.name, "session": self.session, "number": self.number}
         return connection.execute(_PUT, row).scalar_one_or_none()
 
     def stands(self, connection: sa.Connection) -> bool:
-        """Whether its transaction was committed. Raises CommitUnknownError where not even the one before is there."""
+        """Whether its transaction was committed. Raises CommitUnknownError if even the previous mark is missing."""
         row = {"name": self.name, "session": self.session}
         number = connection.execute(_NEWEST, row).scalar_one_or_none() or 0
-        connection.rollback()  # what is read next may be newer
+        connection.rollback()  # a later read must see newer data
         if number not in {self.number, self.number - 1}:
             raise CommitUnknownError(
                 "the connection to the database broke in a commit, and what was committed before is not there: start "

@@ -1,4 +1,4 @@
-"""The first contact: waits for a server that is starting, refuses one that will not let us in."""
+"""First connection at startup: waits for a server that is starting, fails for one that rejects us."""
 
 import re
 import time
@@ -11,12 +11,12 @@ from griddb.postgres_session import first_line, open_engine
 from griddb.urls import shown
 
 _PAUSE_SECONDS = 0.5
-# Waiting mends none of these. A server that speaks another language is just waited for.
+# Waiting does not help with these. Messages in other languages are not recognised; such a server is waited for.
 _HOPELESS = re.compile(r"authentication failed|no password supplied|does not exist|no pg_hba\.conf entry|not permitted")
 
 
 def until_reachable(url: sa.URL, wait_seconds: float) -> None:
-    """Returns once the server lets us in. Raises UnreachableError after `wait_seconds`, or where it refuses us."""
+    """Returns once a connection succeeds. Raises UnreachableError after `wait_seconds`, or if it is rejected."""
     engine = open_engine(url, "public", "start")
     ends = time.monotonic() + wait_seconds
     try:
@@ -28,7 +28,7 @@ def until_reachable(url: sa.URL, wait_seconds: float) -> None:
                 if time.monotonic() >= ends or _HOPELESS.search(reason):
                     raise UnreachableError(
                         f"database url = {shown(url)!r}: no connection ({reason}); "
-                        "start the server, or mend DATABASE_URL or database.url"
+                        "start the server, or correct DATABASE_URL or database.url"
                     ) from None
                 time.sleep(_PAUSE_SECONDS)
             else:

@@ -1,4 +1,4 @@
-"""What `gridwright db` looks at and upgrades: each file or schema in which a service keeps something."""
+"""The databases that `gridwright db` shows and upgrades: each SQLite file or Postgres schema of a service."""
 
 import contextlib
 import fcntl
@@ -19,39 +19,39 @@ from griddb.urls import shown
 
 
 class Versions(Protocol):
-    """The tables of one kind of unit and how they came to be as they are."""
+    """The schema versions of one kind of database, and its migrations."""
 
     @property
     def name(self) -> str:
-        """Their schema on Postgres."""
+        """The tables' schema on Postgres."""
         ...
 
     def newest(self, dialect: str, /) -> str:
-        """The version that this code reads and writes."""
+        """Returns the version that this code uses."""
         ...
 
     def version(self, connection: sa.Connection) -> str:
-        """The version that is there; empty where there are no tables."""
+        """Returns the stored version; empty if there are no tables."""
         ...
 
     def refuse_newer(self, version: str, where: str, dialect: str, /) -> None:
-        """Raises SchemaError for a version that this code does not know."""
+        """Raises SchemaError if this code does not know the version."""
         ...
 
     def upgrade_at(self, url: sa.URL) -> None:
-        """Migrates forwards to the newest version."""
+        """Migrates to the newest version."""
         ...
 
 
 class HeldError(DatabaseError):
-    """A service works with it."""
+    """The database is in use by a service."""
 
     exit_code = 4
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseStatus:
-    """What is found. `version` is empty where there is nothing yet; `rows` are those of the unit's main table."""
+    """Schema version and size. `version` is empty if there are no tables; `rows` counts those of the main table."""
 
     version: str
     newest: str
@@ -61,7 +61,7 @@ class DatabaseStatus:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """One file (`backups` None: its copies lie beside it) or one schema. `table`: its main one."""
+    """One SQLite file (`backups` None: copies are put beside it) or one Postgres schema. `table`: its main table."""
 
     title: str
     url: sa.URL
@@ -71,16 +71,16 @@ class Database:
 
     @property
     def engine(self) -> str:
-        """SQLite or Postgres."""
+        """Its name for people: "SQLite" or "Postgres"."""
         return "SQLite" if self._file else "Postgres"
 
     @property
     def where(self) -> str:
-        """The path, or the server and the schema."""
+        """The path, or the server and the schema, without password."""
         return str(self._file) if self._file else f"{shown(self.url)} schema {self.versions.name}"
 
     def status(self) -> DatabaseStatus:
-        """Looks, and changes nothing."""
+        """Reads version and size; changes nothing."""
         newest = self.versions.newest(self.url.get_backend_name())
         if self._file is not None and not self._file.exists():
             return DatabaseStatus("", newest)
@@ -92,10 +92,10 @@ class Database:
             return DatabaseStatus(version, newest, rows, self._size(connection))
 
     def upgrade(self) -> Path | None:
-        """Makes a backup, then migrates to the newest version; the backup's path, None where nothing was to do.
+        """Makes a backup, then migrates to the newest version; returns the backup's path, None if it was up to date.
 
-        Raises SchemaError for a version of the future, DatabaseError where a migration fails. The caller has the
-        service's lease.
+        Raises SchemaError for a newer version, DatabaseError if a migration fails. The caller holds the service's
+        lease.
         """
         found = self.status()
         self.versions.refuse_newer(found.version, self.where, self.url.get_backend_name())
@@ -107,14 +107,14 @@ class Database:
         except DBAPIError as error:
             raise DatabaseError(
                 f"{self.title}: the upgrade from {found.version} to {found.newest} failed ({first_line(error)}) "
-                f"and was taken back; the backup is in {backup}"
+                f"and was rolled back; the backup is in {backup}"
             ) from error
         return backup
 
     def set_aside(self, stamp: str) -> str:
-        """Gives the file or schema another name, with the stamp in it, and says where it is now.
+        """Renames the file or schema to a name with the stamp; returns where it is now.
 
-        Raises HeldError where somebody still uses the file. The caller has the service's lease.
+        Raises HeldError if the file is still in use. The caller holds the service's lease.
         """
         if self._file is not None:
             return str(_set_file_aside(self._file, stamp))
@@ -154,7 +154,7 @@ class Database:
 
 
 def _set_file_aside(file: Path, stamp: str) -> Path:
-    """Moves what is in the -wal into the file, so that all of it is renamed at once."""
+    """Checkpoints the -wal into the file and renames the file, so that no data stays behind."""
     with contextlib.closing(sqlite3.connect(file)) as connection:
         busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if busy:
@@ -168,21 +168,21 @@ def _set_file_aside(file: Path, stamp: str) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class ServiceDatabases:
-    """All units of one service, under the one lease that the service holds while it runs."""
+    """All databases of one service, guarded by the lease that the service holds while it runs."""
 
     service: str
     units: tuple[Database, ...]
     lease: Callable[[], AbstractContextManager[None]]  # raises HeldError
-    holder: Callable[[], str]  # who has it; empty where nobody has
+    holder: Callable[[], str]  # describes the lease's holder; empty if it is free
 
 
 def file_holding(service: str, units: tuple[Database, ...], lock: Path) -> ServiceDatabases:
-    """Units whose lease is a lock on a file."""
+    """Returns databases whose lease is a lock file."""
 
     @contextlib.contextmanager
     def lease() -> Iterator[None]:
         if not lock.parent.exists():
-            yield  # nobody has ever been here
+            yield  # the service has never run here
             return
         with lock.open("a") as file:
             try:
@@ -202,7 +202,7 @@ def file_holding(service: str, units: tuple[Database, ...], lock: Path) -> Servi
 
 
 def schema_holding(service: str, units: tuple[Database, ...], url: sa.URL, key: int) -> ServiceDatabases:
-    """Units whose lease is an advisory lock of their database."""
+    """Returns databases whose lease is an advisory lock of their Postgres database."""
 
     @contextlib.contextmanager
     def lease() -> Iterator[None]:

@@ -1,6 +1,6 @@
-"""Versions of tables: a fresh database is made at the newest, any other must be at it. Upgrading is a command's job.
+"""Schema versions: a new database gets the newest version, an existing one must have it. `gridwright db` upgrades.
 
-So no start of a service ever changes what an older one wrote, and the backup comes first.
+So startup never changes what an older version wrote, and a backup is always made before an upgrade.
 """
 
 import functools
@@ -19,11 +19,11 @@ from sqlalchemy import event
 from griddb.errors import SchemaError
 from griddb.postgres_session import lock_key, open_engine
 
-logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of each look, also where nothing is to do
+logging.getLogger("alembic").setLevel(logging.WARNING)  # it logs every check, even if there is nothing to do
 
 
 def needs_upgrade(where: str, version: str, newest: str) -> str:
-    """Why a service does not start on tables of an older version."""
+    """Returns the message for tables of an older version."""
     return (
         f"{where} has schema version {version}, this Gridwright needs {newest}: "
         "run `gridwright db upgrade`, which makes a backup first"
@@ -31,7 +31,7 @@ def needs_upgrade(where: str, version: str, newest: str) -> str:
 
 
 def is_newer(where: str, version: str, newest: str) -> str:
-    """Why nothing is done with tables of a newer version."""
+    """Returns the message for tables of a newer version."""
     return (
         f"{where} has schema version {version}, written by a newer version of Gridwright than this one ({newest}): "
         "start that version, or restore a backup"
@@ -39,7 +39,7 @@ def is_newer(where: str, version: str, newest: str) -> str:
 
 
 def begin_at_once(engine: sa.Engine) -> None:
-    """Makes SQLite's transactions begin where ours do: the driver's own begin late and leave DDL out."""
+    """Makes SQLite transactions begin explicitly: the driver would begin them late and not for DDL."""
 
     @event.listens_for(engine, "connect")
     def leave_it_to_us(connection: sqlite3.Connection, _record: object) -> None:
@@ -58,15 +58,15 @@ class Schema:
     scripts: str
 
     def newest(self, _dialect: str = "") -> str:
-        """The version that this code reads and writes."""
+        """Returns the version that this code uses."""
         return _newest(self)
 
     def version(self, connection: sa.Connection) -> str:
-        """The version of the tables that are there; empty where there are none."""
+        """Returns the stored version; empty if there are no tables."""
         return MigrationContext.configure(connection).get_current_revision() or ""
 
     def prepare(self, connection: sa.Connection, where: str) -> None:
-        """Makes the tables in an empty database. Raises SchemaError where it has those of another version."""
+        """Creates the tables in an empty database. Raises SchemaError if it has tables of another version."""
         if connection.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(lock_key(f"{self.name} schema"))))
             connection.execute(sa.text(f"CREATE SCHEMA IF NOT EXISTS {self.name}"))
@@ -80,12 +80,12 @@ class Schema:
         raise SchemaError(needs_upgrade(where, version, self.newest()))
 
     def refuse_newer(self, version: str, where: str, _dialect: str = "") -> None:
-        """Raises SchemaError for a version that this code does not know."""
+        """Raises SchemaError if this code does not know the version."""
         if version and version not in {script.revision for script in self._directory.walk_revisions()}:
             raise SchemaError(is_newer(where, version, self.newest()))
 
     def upgrade_at(self, url: sa.URL) -> None:
-        """Migrates forwards to the newest version, all or nothing."""
+        """Migrates to the newest version in one transaction."""
         sqlite = url.get_backend_name() == "sqlite"
         engine = sa.create_engine(url) if sqlite else open_engine(url, self.name, "db upgrade")
         if sqlite:
@@ -97,7 +97,7 @@ class Schema:
             engine.dispose()
 
     def upgrade(self, connection: sa.Connection, version: str = "head") -> None:
-        """Migrates forwards to a version, the newest by default, in the connection's transaction."""
+        """Migrates to a version, the newest by default, in the connection's transaction."""
         config = self._config
         config.attributes["connection"] = connection
         command.upgrade(config, version)
@@ -114,8 +114,8 @@ class Schema:
         return ScriptDirectory.from_config(self._config)
 
 
-@functools.cache  # to find it, Alembic loads every migration that there is
+@functools.cache  # Alembic loads every migration to find it
 def _newest(schema: Schema) -> str:
-    head = schema._directory.get_current_head()  # noqa: SLF001  # its own
+    head = schema._directory.get_current_head()  # noqa: SLF001  # same module
     assert head is not None
     return head

@@ -1,4 +1,4 @@
-"""How long to wait before a database is tried again."""
+"""Pauses between retries during a database outage."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ LONGEST_SECONDS = 1.0
 
 
 def pauses() -> Iterator[float]:
-    """Seconds, twice as many each time up to one, for ever: what waits is one process or two, no crowd."""
+    """Yields pauses in seconds without end, doubling from 0.05 up to 1. Only a few processes retry, so no jitter."""
     pause = FIRST_SECONDS
     while True:
         yield pause

@@ -1,10 +1,10 @@
-"""One long connection to Postgres: locks that last as long as it does, transactions that are committed once.
+"""A long-lived Postgres session: holds advisory locks and commits each transaction exactly once.
 
-A lost connection is opened again with back-off, its locks are taken again, and the transaction that it broke is run
-again unless it was committed. So an outage costs its callers time and nothing else. Who may have taken a lock in
-between is for the caller to check, in its own transactions, by a number that each holder raises.
+A lost connection is reopened with back-off and its locks are taken again. The broken transaction is run again unless
+it was committed. So an outage costs callers only time. Another process may have held a lock in between. The caller
+must detect that in its own transactions, by a number that each holder raises.
 
-Whether a commit was made whose answer was lost, the mark tells that each transaction leaves (`marks`).
+If the answer to a commit was lost, the mark that each transaction writes (`commit_marks`) shows whether it succeeded.
 """
 
 import hashlib
@@ -33,14 +33,14 @@ T = TypeVar("T")
 Work = Callable[[sa.Connection], T]
 
 _HUNG_SECONDS = 10.0
-_LOCK_WAIT = "3s"  # a killed holder's session ends when the server notices its socket: at once, unless the host is gone
-# Defaults; the URL's own query replaces them. A peer that vanished is noticed in seconds, not in the kernel's hours.
+_LOCK_WAIT = "3s"  # the server ends a killed holder's session at once, unless its whole host is gone
+# Defaults; the URL's query overrides them. A vanished peer is detected in seconds; the kernel's defaults take hours.
 _CONNECT = {
     "connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }  # fmt: skip
-# The server's side of the same, so that the locks of a vanished client are freed, also of one that has not received its
-# last answer, for which keepalives are not sent; and commits that last.
+# The same for the server's side, so that it releases the locks of a vanished client. tcp_user_timeout covers a client
+# that has not received its last answer: no keepalives are sent then. The last setting makes commits durable.
 _SET_UP = """
     SET search_path TO {schema};
     SET tcp_keepalives_idle TO 5; SET tcp_keepalives_interval TO 2; SET tcp_keepalives_count TO 3;
@@ -48,24 +48,24 @@ _SET_UP = """
     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off';
 """
 
-# What passes: no disk, memory or connection left (53); a standby, or a server that was made read-only (25006); it is
-# shutting down or starting (57P); its disk fails (58030); it has ended a transaction for another's sake (40).
+# Temporary errors, by SQLSTATE: out of disk, memory or connections (53); a standby or a server set to read-only
+# (25006); shutting down or starting (57P); a disk error (58030); a transaction rolled back in favour of another (40).
 _PASSING = re.compile(r"53|25006|57P|58030|40")
-_DAMAGED = frozenset({"XX001", "XX002"})  # a page, or an index
+_DAMAGED = frozenset({"XX001", "XX002"})  # a damaged page, a damaged index
 _NO_SUCH_TRANSACTION = "22023"
 _IS_STANDBY = sa.text("SELECT pg_is_in_recovery()")
 _TRANSACTION_STATUS = sa.text("SELECT pg_xact_status(CAST(:id AS xid8))")
 
 
 def lock_key(purpose: str) -> int:
-    """The advisory lock of a purpose within one database."""
+    """Returns the advisory lock key of a purpose within one database."""
     return int.from_bytes(hashlib.sha256(f"gridwright {purpose}".encode()).digest()[:8], "big", signed=True)
 
 
 def open_engine(url: sa.URL, schema: str, application: str, *, connections: int = 1) -> sa.Engine:
-    """An engine whose tables are those of a schema. It connects when it is first used.
+    """Returns an engine that uses one schema. It connects on first use.
 
-    Of several connections each is looked at before it is used: they may have lain idle through an outage.
+    With several connections each is checked before use, because it may have been idle during an outage.
     """
     arguments: dict[str, int | str] = {key: value for key, value in _CONNECT.items() if key not in url.query}
     arguments["application_name"] = f"gridwright {application}"
@@ -83,13 +83,13 @@ def open_engine(url: sa.URL, schema: str, application: str, *, connections: int 
 
 
 class Session:
-    """Calls may come from several threads and run one after another."""
+    """A session that survives outages. Thread-safe; calls run one after another."""
 
     def __init__(self, url: sa.URL, schema: str, application: str) -> None:
-        """Of the sessions that write into one schema at a time, each has an application name of its own."""
+        """Does not connect yet. `application` must be unique among the sessions that write to one schema."""
         self.shown = shown(url)
         self._lost = ""
-        self._asked_at: float | None = None  # monotonic seconds; None while nobody waits for an answer
+        self._asked_at: float | None = None  # monotonic seconds; None if no call waits for an answer
         self._engine = open_engine(url, schema, application)
         self._mark = CommitMark(application)
         self._locks: dict[int, Callable[[], Exception]] = {}
@@ -100,16 +100,16 @@ class Session:
 
     @property
     def away(self) -> str:
-        """Why the database does not answer; empty while it does."""
+        """Why the database is unavailable; empty while it is available."""
         asked_at = self._asked_at
         if asked_at is not None and time.monotonic() - asked_at > _HUNG_SECONDS:
             return f"the database {self.shown} has not answered for {time.monotonic() - asked_at:.0f} s"
         return self._lost
 
     def hold(self, key: int, refusal: Callable[[], Exception]) -> None:
-        """Takes an advisory lock until `close`, again after each new connection.
+        """Takes an advisory lock until `close`, and again after each reconnect.
 
-        Raises the refusal, here and from any later call, where another session has it and keeps it for some seconds.
+        Raises the refusal, here and from any later call, if another session keeps the lock for three seconds.
         """
         self._locks[key] = refusal
         try:
@@ -120,28 +120,28 @@ class Session:
             raise
 
     def verify_by(self, verify: Callable[[psycopg.Connection[Any]], None]) -> None:
-        """Has each new connection looked at once it has the locks: what it raises, the call that needed it raises."""
+        """Sets a check of each new connection, made when it has the locks. The waiting call raises what it raises."""
         self._verify = verify
 
     def run(self, work: Work[T]) -> T:
-        """What `work` returns, once its transaction is committed. Waits for a server that is away, until `close`.
+        """Runs `work` in a transaction, commits it and returns its result. Waits during an outage, until `close`.
 
-        `work` may run several times, but what it wrote is committed once. Raises UnreachableError after `close`, and
-        CommitUnknownError where the table `commits` does not hold what this session has left there.
+        `work` may run several times, but its writes are committed once. Raises UnreachableError after `close`, and
+        CommitUnknownError if the table `commits` does not have this session's mark.
         """
         with self._mutex:
             attempt = _Attempt(work, self._mark)
             try:
                 value = self._persist(attempt)
             except BaseException:
-                self._mark = self._mark.anew()  # what the row says of this transaction, it must not say of the next
+                self._mark = self._mark.anew()  # this transaction's mark must not count for the next
                 raise
             if attempt.wrote:
                 self._mark = self._mark.next()
             return value
 
     def read(self, work: Work[T]) -> T:
-        """As `run`, of work that only reads; also from a server that may not be written."""
+        """As `run`, for work that only reads; also works on a read-only server."""
         with self._mutex:
             return self._persist(_Attempt(work))
 
@@ -159,28 +159,31 @@ class Session:
         raise UnreachableError(f"{self._lost}: start again once it can be used")
 
     def ping(self) -> None:
-        """Notices that the server is away or back; does not wait for it. Raises the refusal of a lock that was lost."""
+        """Detects that the server became unavailable or available, without waiting.
+
+        Raises the refusal of a lock that was lost.
+        """
         if not self._mutex.acquire(blocking=False):
-            return  # somebody is talking to it, and notices
+            return  # a call in progress will detect it
         try:
             self._look()
         finally:
             self._mutex.release()
 
     def stop_waiting(self) -> None:
-        """From now on a call raises UnreachableError where the server is away."""
+        """Makes calls raise UnreachableError during an outage, instead of waiting."""
         self._closing.set()
 
     def close(self) -> None:
-        """Ends the session, and with it its locks."""
+        """Ends the session, which releases its locks."""
         self._closing.set()
-        if self._mutex.acquire(timeout=_HUNG_SECONDS):  # a server that hangs ends it with the process
+        if self._mutex.acquire(timeout=_HUNG_SECONDS):  # if the server hangs, the session ends with the process
             self._engine.dispose()
             self._mutex.release()
 
     def _look(self) -> None:
         looking: _Attempt[int] = _Attempt(lambda connection: connection.execute(sa.text("SELECT 1")).scalar_one())
-        for last in (False, True):  # a server that was restarted is found so by the first look, and there by the second
+        for last in (False, True):  # after a server restart the first attempt fails and the second one reconnects
             try:
                 self._try(looking)
             except _LostError as error:
@@ -212,7 +215,7 @@ class Session:
                 raise meaning from error
 
     def _what_it_means(self, error: DBAPIError) -> Exception | None:
-        """That the server is away or cannot do it for now, or that it never will; None for an error of the work."""
+        """Maps a driver error to _LostError (outage or temporary) or DamagedError; None for an error of the work."""
         if error.connection_invalidated:
             return _LostError(f"does not answer ({first_line(error)})")
         if is_damage(error):
@@ -235,7 +238,7 @@ class Session:
 
     def _note_away(self, error: "_LostError") -> None:
         if not self._lost:
-            log.warning("the database %s %s: trying again until it can be used", self.shown, error)
+            log.warning("the database %s %s: retrying until it can be used", self.shown, error)
         self._lost = f"the database {self.shown} {error}"
 
     def _note_back(self) -> None:
@@ -245,20 +248,20 @@ class Session:
 
 
 class _LostError(Exception):
-    """There is no connection, or it broke."""
+    """There is no connection, or it broke, or the server cannot serve it for now."""
 
 
 class _Attempt(Generic[T]):
-    """A transaction that is committed once, however often it has to be tried. Without a mark it must write nothing."""
+    """A transaction that may be tried several times but is committed once. Without a mark it must write nothing."""
 
     def __init__(self, work: Work[T], mark: CommitMark | None = None) -> None:
         self._work = work
         self._mark = mark
-        self._done: tuple[str, T] | None = None  # transaction id and value, once all is written but for the commit
+        self._done: tuple[str, T] | None = None  # transaction id and value, set just before the commit
 
     @property
     def wrote(self) -> bool:
-        """Whether it has written something. Once it has ended."""
+        """Whether it has written something. Valid after the end of the transaction."""
         return self._done is not None
 
     def on(self, connection: sa.Connection) -> T:
@@ -279,7 +282,7 @@ class _Attempt(Generic[T]):
 
 
 def _refuse_unless_over(connection: sa.Connection, transaction_id: str) -> None:
-    """Raises _LostError while a transaction of that id is going on, or the server may not have heard of its end yet."""
+    """Raises _LostError while the transaction is in progress, or a standby may not have replayed its end yet."""
     if connection.execute(_IS_STANDBY).scalar_one():
         raise _LostError("is a standby")
     try:
@@ -287,7 +290,7 @@ def _refuse_unless_over(connection: sa.Connection, transaction_id: str) -> None:
     except DBAPIError as error:
         if _sqlstate(error) != _NO_SUCH_TRANSACTION:
             raise
-        status = None  # lost in a crash, and not given to another yet
+        status = None  # lost in a crash, and the id is not reused yet
     connection.rollback()
     if status == "in progress":
         raise _LostError("is still ending the transaction that broke")
@@ -308,12 +311,12 @@ def _driver(connection: sa.Connection) -> psycopg.Connection[Any]:
 
 
 def is_passing(error: DBAPIError) -> bool:
-    """Whether the server cannot do for now what it could before: it answers, but its disk is full, say."""
+    """Whether the error is temporary: the server answers, but its disk is full, for example."""
     return bool(_PASSING.match(_sqlstate(error)))
 
 
 def is_damage(error: DBAPIError) -> bool:
-    """Whether it has found a page or an index that it cannot read."""
+    """Whether the server has found a damaged page or index."""
     return _sqlstate(error) in _DAMAGED
 
 
@@ -322,6 +325,6 @@ def _sqlstate(error: DBAPIError) -> str:
 
 
 def first_line(error: Exception) -> str:
-    """What the driver says, without SQLAlchemy's statement and links."""
+    """Returns the first line of the driver's message, without SQLAlchemy's additions and without secrets."""
     origin = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     return without_secrets(next(iter(str(origin).strip().splitlines()), type(origin).__name__))

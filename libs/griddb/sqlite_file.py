@@ -1,7 +1,8 @@
-"""A SQLite file that may be locked, full or read-only for a while: what waits for it, and what must not go on with it.
+"""Retries transactions on a SQLite file that is locked, full or read-only for a while, and detects a damaged file.
 
-A transaction that such a fault broke has been rolled back by SQLite, so it is run again, whole, until it is committed.
-A file that is damaged, or is no longer the one that was opened, ends the process: nothing is begun anew in its place.
+SQLite rolls back a transaction that such an error broke, so the whole transaction is run again until it is committed.
+A damaged file, or one that is no longer the file that was opened, ends the process. No new file is created in its
+place.
 """
 
 import contextlib
@@ -23,7 +24,7 @@ from griddb.pauses import pauses
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-BUSY_MS = 1_000  # how long SQLite itself waits for a lock; whoever waits longer says so
+BUSY_MS = 1_000  # how long SQLite itself waits for a lock; a longer wait is logged
 _PASSING = {
     sqlite3.SQLITE_BUSY: "another process holds its lock",
     sqlite3.SQLITE_LOCKED: "another process holds its lock",
@@ -42,10 +43,10 @@ _REMEDY = (
 
 
 class RetryingFile:
-    """One SQLite file. Calls may come from several threads."""
+    """One SQLite file with retries. Thread-safe."""
 
     def __init__(self, path: Path, opening_seconds: float = 10.0) -> None:
-        """`opening_seconds`: how long `open` waits; nothing serves yet then, and nobody could see why."""
+        """`opening_seconds` limits the wait of `open`: no RPC is served yet that could show the reason."""
         self.path = path
         self._opening_seconds = opening_seconds
         self._away = ""
@@ -54,13 +55,13 @@ class RetryingFile:
 
     @property
     def away(self) -> str:
-        """Why the file cannot be used; empty while it can."""
+        """Why the file is unavailable; empty while it is available."""
         return self._away
 
     def open(self, prepare: Callable[[], None]) -> None:
-        """Looks whether the file is whole, has it prepared, and remembers which one it is.
+        """Checks the file's integrity, calls `prepare` and stores the file's identity.
 
-        Raises DamagedError, and UnreachableError where it cannot be used in time.
+        Raises DamagedError, and UnreachableError if the file is still unavailable after `opening_seconds`.
         """
         ends = time.monotonic() + self._opening_seconds
         self.run(self._refuse_damaged, ends)
@@ -68,9 +69,9 @@ class RetryingFile:
         self._identity = _identity(self.path)
 
     def run(self, transaction: Callable[[], T], ends: float = math.inf) -> T:
-        """What a whole transaction returns, run again while the file cannot be used, until `stop_waiting`.
+        """Runs a whole transaction, again while the file is unavailable, and returns its result.
 
-        Raises DamagedError where that would not help, UnreachableError after `stop_waiting`, or after `ends` on the
+        Raises DamagedError if retrying cannot help, UnreachableError after `stop_waiting` or after `ends` on the
         monotonic clock.
         """
         for pause in pauses():
@@ -86,44 +87,44 @@ class RetryingFile:
                 return value
             if self._closing.wait(pause) or time.monotonic() > ends:
                 break
-        raise UnreachableError(f"{self._away}: mend that, and start again")
+        raise UnreachableError(f"{self._away}: fix that, and start again")
 
     def why_passing(self, error: BaseException) -> str | None:
-        """Why the file cannot be used now, None where the error is about something else.
+        """Returns why the file is unavailable for now, None if the error has another cause.
 
-        Raises DamagedError where waiting mends nothing.
+        Raises DamagedError if waiting cannot help.
         """
         origin = error.orig if isinstance(error, DBAPIError) else error
         if not isinstance(origin, sqlite3.Error):
             return None
-        code = getattr(origin, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF  # without what kind of it it is
+        code = getattr(origin, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF  # primary code of an extended code
         if code in _DAMAGED:
             raise self._damaged(str(origin)) from error
         return f"{_PASSING[code]}: {origin}" if code in _PASSING else None
 
     def note_away(self, reason: str) -> None:
-        """Tells once that it is away."""
+        """Records that the file is unavailable; logs it once."""
         if not self._away:
-            log.warning("the file %s cannot be used (%s): trying again until it can", self.path, reason)
+            log.warning("the file %s cannot be used (%s): retrying until it can", self.path, reason)
         self._away = f"the file {self.path} cannot be used ({reason})"
 
     def note_back(self) -> None:
-        """Tells that it can be used again, where it could not."""
+        """Records that the file is available; logs the end of an outage."""
         if self._away:
             log.warning("the file %s can be used again", self.path)
             self._away = ""
 
     def move_in(self) -> None:
-        """Moves what is in the -wal file into the file itself: without the one the other is old, but never empty."""
+        """Checkpoints the -wal into the file, so that a copy without the -wal may be old but is never empty."""
         with contextlib.suppress(sqlite3.Error), self._connected() as connection:  # SQLite does it sooner or later
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def wait(self, seconds: float) -> bool:
-        """Waits; whether to go on with it."""
+        """Waits; returns False if `stop_waiting` was called."""
         return not self._closing.wait(seconds)
 
     def ping(self) -> None:
-        """Raises DamagedError where the file was removed or replaced: what is written from now on would be lost."""
+        """Raises DamagedError if the file was removed or replaced: further writes would be lost."""
         if self._identity is not None and _identity(self.path) != self._identity:
             raise DamagedError(
                 f"the file {self.path} was removed or replaced while it was in use: stop all services, then put back "
@@ -131,13 +132,13 @@ class RetryingFile:
             )
 
     def stop_waiting(self) -> None:
-        """From now on nothing waits for it."""
+        """Ends all waits; later calls fail at once while the file is unavailable."""
         self._closing.set()
 
     def _refuse_damaged(self) -> None:
         if not self.path.exists():
             return
-        if self.path.stat().st_size == 0:  # one that is new is so for microseconds
+        if self.path.stat().st_size == 0:  # a new file is empty only for microseconds
             raise DamagedError(f"the file {self.path} is empty: if it was never more, remove it; else {_REMEDY}")
         with self._connected() as connection:
             (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()

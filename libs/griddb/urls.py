@@ -1,4 +1,4 @@
-"""Where a service's database is: read from the environment or the config, and shown without its password."""
+"""Database URLs: read from the environment or the config, shown without their password."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,16 +17,16 @@ _REMEDY = "give postgresql://user:password@host:port/name, or leave it out for S
 
 @dataclass(frozen=True, slots=True)
 class DatabaseSettings:
-    """`url` None is SQLite in the service's data folder. `wait_seconds`: how long a start waits for a server."""
+    """`url` None: SQLite in the service's data folder. `wait_seconds`: how long startup waits for a server."""
 
     url: sa.URL | None = field(default=None, repr=False)
     wait_seconds: int = 30
 
 
 def read_database(config: Table, own: Table, environment: Mapping[str, str]) -> DatabaseSettings:
-    """From DATABASE_URL (or the file that DATABASE_URL_FILE names), the service's `database_url`, or `database.url`.
+    """Reads DATABASE_URL (or the file that DATABASE_URL_FILE names), the service's `database_url`, or `database.url`.
 
-    The first of them that is given counts.     Raises ConfigError; what it shows of a URL has no password in it.
+    The first one that is set counts. Raises ConfigError, whose message does not contain the URL's password.
     """
     shared = config.table("database")
     wait_seconds = shared.integer("wait_seconds", 30, least=0)
@@ -43,7 +43,7 @@ def read_database(config: Table, own: Table, environment: Mapping[str, str]) -> 
 
 
 def parse_url(text: str, name: str) -> sa.URL:
-    """The URL for SQLAlchemy. Raises ConfigError, naming the setting, where it is no Postgres URL with a database."""
+    """Parses a URL for SQLAlchemy. Raises ConfigError, naming the setting, unless it is a full Postgres URL."""
     try:
         url = sa.make_url(text)
     except (ArgumentError, ValueError):
@@ -54,7 +54,7 @@ def parse_url(text: str, name: str) -> sa.URL:
 
 
 def shown(url: sa.URL) -> str:
-    """What an operator may see of it: `postgresql://host:port/name`."""
+    """Returns the URL without user and password: `postgresql://host:port/name`."""
     host = url.host or str(url.query.get("host", "localhost"))
     port = f":{url.port}" if url.port else ""
     return f"postgresql://{host}{port}/{url.database}"

@@ -197,7 +197,7 @@ async def test_a_taken_port_exits_with_3(world: World) -> None:
     ("change", "sentence"),
     [
         ("application_version = 'gridwright-0', status = 'PENDING'", "is of contract gridwright-0"),
-        ("status = 'MAX_RECOVERY_ATTEMPTS_EXCEEDED'", "was resumed too often"),
+        ("status = 'MAX_RECOVERY_ATTEMPTS_EXCEEDED'", "is out of recovery attempts"),
     ],
     ids=["other contract", "dead"],
 )

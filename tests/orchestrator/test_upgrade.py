@@ -215,7 +215,7 @@ async def test_the_next_contract_lifts_a_halt_that_the_last_one_was_about_to_lif
 async def test_a_step_that_was_resumed_too_often_is_settled_by_the_command(world: World) -> None:
     await dies(world, "", "orchestrator.batch_execute.recorded")
     world.query_workflows("UPDATE workflow_status SET status = 'MAX_RECOVERY_ATTEMPTS_EXCEEDED'")
-    with pytest.raises(UnfinishableError, match=f"was resumed too often and given up: .*cancel-workflow {STEP}"):
+    with pytest.raises(UnfinishableError, match=f"is out of recovery attempts: .*cancel-workflow {STEP}"):
         async with run_inside(world):
             pass
     assert settle(world, STEP) == (

@@ -1,1 +1,1 @@
-"""Durable steps on DBOS Transact: workflows, their database, retention."""
+"""Durable workflows on DBOS Transact: workflows, their database, retention."""

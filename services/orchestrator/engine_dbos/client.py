@@ -1,6 +1,6 @@
-"""DBOS as we use it: its settings, its start and stop, and what its tables tell about workflows, as plain values.
+"""Wraps DBOS: settings, launch and shutdown, and queries that return workflows as plain values.
 
-All calls block, and none may be made on the asyncio loop. Facts about DBOS are those of version 3.4.
+All calls block and must not be made on the asyncio loop. Statements about DBOS hold for version 3.4.
 """
 
 import json
@@ -21,7 +21,7 @@ from orchestrator.engine_dbos.retry_pauses import shorten_pauses
 from orchestrator.engine_dbos.schema import DbosSchema
 from orchestrator.errors import UnfinishableError
 
-# One orchestrator per database: DBOS recovers only what the same executor id left behind.
+# Constant, as there is one orchestrator per database: DBOS recovers only workflows of the same executor id.
 _EXECUTOR_ID = "orchestrator"
 _PAGE = 100
 UNFINISHED = ("PENDING", "ENQUEUED", "DELAYED")
@@ -32,7 +32,7 @@ HALT, LIFT = "enter_safe_mode", "exit_safe_mode"
 
 @dataclass(frozen=True, slots=True)
 class WorkflowRecord:
-    """One workflow as DBOS has it. `argument` is its input: a plan or a request, as JSON."""
+    """One workflow as DBOS has recorded it. `argument` is its input: a plan or a request, as JSON."""
 
     workflow_id: str
     name: str
@@ -45,7 +45,7 @@ class WorkflowRecord:
 
     @property
     def symbol(self) -> str:
-        """What it is about; plans and requests both say. Empty where the input is none that this version can read."""
+        """The symbol in its input, a plan or a request. Empty if this version cannot parse the input."""
         try:
             return str(json.loads(self.argument)["symbol"])
         except (ValueError, LookupError, TypeError):
@@ -54,7 +54,7 @@ class WorkflowRecord:
 
 @dataclass(frozen=True, slots=True)
 class StepRecord:
-    """One step of a workflow that has an outcome."""
+    """One completed step of a workflow."""
 
     number: int
     name: str
@@ -64,10 +64,10 @@ class StepRecord:
 
 
 def launch(database: WorkflowDatabase) -> None:
-    """Starts DBOS on the database; on a server its tables are in a schema of their own.
+    """Launches DBOS on the database; on Postgres its tables are in a schema of their own.
 
-    It re-enqueues the PENDING workflows of our contract at once: bind the steps before. An outage is waited for. Raises
-    UnfinishableError for tables of a newer version, and for those of an older one that hold a workflow.
+    DBOS re-enqueues the PENDING workflows of our contract at once, so the steps must be bound before. Waits during an
+    outage. Raises UnfinishableError for tables of a newer version, and of an older one if they hold a workflow.
     """
     _check_tables(database)
     url = database.engine.url
@@ -80,10 +80,10 @@ def launch(database: WorkflowDatabase) -> None:
         "serializer": DBOSPortableJSONSerializer(),
         "log_level": "WARNING",
         "enable_otlp": False,
-        # We use no notifications; the listener's pause between two empty looks only makes a stop take that long.
+        # We use no notifications; a shutdown waits for the listener's polling interval.
         "notification_listener_polling_interval_sec": 0.1,
     }
-    # With a handler of its own in place DBOS adds none: its lines come out as ours do.
+    # DBOS adds no handler if its logger has one, so its lines are formatted as ours are.
     logging.getLogger("dbos").addHandler(logging.NullHandler())
     logging.getLogger("dbos").addFilter(_tells_no_outage)
     shorten_pauses()
@@ -102,18 +102,18 @@ def _check_tables(database: WorkflowDatabase) -> None:
 
 
 def _begin(config: DBOSConfig) -> None:
-    """DBOS tries its statements again after an outage, but for those that look after its tables and its version."""
+    """Launches once. DBOS does not retry the statements that check its tables and its version after an outage."""
     DBOS(config=config)
     try:
         with around("orchestrator.launch"):
             DBOS.launch()
     except OperationalError:
-        DBOS.destroy()  # what has failed to launch is launched no more
+        DBOS.destroy()  # an instance that failed to launch cannot be launched again
         raise
 
 
 def sqlite_path(data_dir: Path) -> Path:
-    """Where the workflows are without a database."""
+    """Returns the path of the SQLite file of the workflows."""
     return data_dir / "dbos.sqlite"
 
 
@@ -123,53 +123,53 @@ def shut_down() -> None:
 
 
 def run_plan(workflow_name: str, workflow_id: str, plan: str) -> None:
-    """Runs a workflow of a plan on this thread, to its end."""
+    """Runs the workflow of a plan to its end on this thread."""
     workflow = {"trading_step": workflows.trading_step, "on_order_update": workflows.on_order_update}[workflow_name]
     with around("orchestrator.run"), SetWorkflowID(workflow_id):
         workflow(plan)
 
 
 def start_enter_safe_mode(workflow_id: str, request: str) -> None:
-    """Puts the workflow on record and lets it run; an id that exists starts nothing."""
+    """Records enter_safe_mode and starts it in the background. Does nothing for an id that exists."""
     with around("orchestrator.halt"), SetWorkflowID(workflow_id):
         DBOS.start_workflow(workflows.enter_safe_mode, request)
 
 
 def start_exit_safe_mode(workflow_id: str, request: str) -> None:
-    """The same for the way out."""
+    """Records exit_safe_mode and starts it in the background. Does nothing for an id that exists."""
     with around("orchestrator.lift"), SetWorkflowID(workflow_id):
         DBOS.start_workflow(workflows.exit_safe_mode, request)
 
 
 def cancel(workflow_ids: Iterable[str]) -> None:
-    """Lets nobody resume them any more."""
+    """Cancels workflows, so that they are never resumed."""
     with around("orchestrator.hand_over"):
         for workflow_id in workflow_ids:
             DBOS.cancel_workflow(workflow_id)
 
 
 def unfinished() -> list[WorkflowRecord]:
-    """Every workflow that has no outcome, dead-lettered ones included, whatever its version."""
+    """Returns every workflow without an outcome, of any version, including dead-lettered ones."""
     return list(_listed(status=[*UNFINISHED, DEAD]))
 
 
 def newest_first(*, names: tuple[str, ...] = (), status: str = "", id_prefix: str = "") -> Iterator[WorkflowRecord]:
-    """Workflows by their creation, page by page."""
+    """Yields workflows by creation time, newest first, and reads them page by page."""
     return _listed(name=list(names) or None, status=[status] if status else None, workflow_id_prefix=id_prefix or None)
 
 
 def find(workflow_id: str) -> WorkflowRecord | None:
-    """One workflow by its id."""
+    """Returns one workflow by its id, or None."""
     return next(_listed(workflow_ids=[workflow_id]), None)
 
 
 def any_unfinished(workflow_ids: Iterable[str]) -> bool:
-    """Whether one of them has no outcome yet and will be run to one."""
+    """Whether at least one of them has no outcome yet and will be run to one."""
     return any(record.status in UNFINISHED for record in _listed(workflow_ids=list(workflow_ids)))
 
 
 def steps_of(workflow_id: str) -> list[StepRecord]:
-    """The workflow's steps that have an outcome, in order."""
+    """Returns the completed steps of a workflow, in order."""
     return [
         StepRecord(
             number=step["function_id"],
@@ -183,7 +183,7 @@ def steps_of(workflow_id: str) -> list[StepRecord]:
 
 
 def delete_finished(before_ms: int) -> int:
-    """Deletes workflows that ended before; returns how many. Unfinished ones always stay."""
+    """Deletes up to 100 workflows that ended before; returns how many. Unfinished ones are never deleted."""
     before = datetime.fromtimestamp(before_ms / 1000, UTC).isoformat()
     old = [
         status.workflow_id
@@ -222,7 +222,7 @@ def _listed(
 
 
 def record_of(found: WorkflowStatus) -> WorkflowRecord:
-    """What DBOS tells of a workflow, as a value."""
+    """Converts DBOS's status of a workflow to a value."""
     arguments = found.input["args"] if found.input else ()
     return WorkflowRecord(
         workflow_id=found.workflow_id,
@@ -237,7 +237,7 @@ def record_of(found: WorkflowStatus) -> WorkflowRecord:
 
 
 def _tells_no_outage(record: logging.LogRecord) -> bool:
-    """Threads of DBOS tell each second, with tracebacks, that the database is away; the store has said it once."""
+    """Log filter: drops DBOS's messages about an outage. Its threads repeat them every second, the store logs one."""
     text = record.getMessage()
     outage = record.exc_info is not None and isinstance(record.exc_info[1], OperationalError)
     return not outage and "OperationalError" not in text and "Notification listener error" not in text

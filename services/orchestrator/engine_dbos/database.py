@@ -1,8 +1,8 @@
-"""The database of the workflows as DBOS is given it: an engine that waits, so that DBOS meets outages that are over.
+"""The workflow database for DBOS: an SQLAlchemy engine that waits out outages before DBOS sees the error.
 
-Left alone, DBOS tries a lost connection again after up to a minute and a half, a locked file likewise (`dbos_pauses`
-shortens that), and gives up on a disk that is full, which would end a workflow that has not ended. What broke is rolled
-back before DBOS is told.
+By itself DBOS pauses up to a minute and a half before it retries a lost connection or a locked file (`retry_pauses`
+shortens that). On a full disk it gives up, which would record an error as the workflow's outcome. A broken transaction
+is rolled back before DBOS gets the error.
 """
 
 import logging
@@ -32,52 +32,52 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_CONNECTIONS = 20  # as DBOS would have
-# As DBOS would set it: how long a client that hangs may keep its locks.
+_CONNECTIONS = 20  # DBOS's own default
+# DBOS's own default: how long a client that hangs may keep its locks.
 _SET_UP = b"SET idle_in_transaction_session_timeout TO '60s'"
 _PROBE = b"CREATE TEMP TABLE gridwright_probe ON COMMIT DROP AS SELECT repeat('x', 8000) AS filler"
 
 
 class WorkflowDatabase(Protocol):
-    """What DBOS works on."""
+    """The database that DBOS uses."""
 
     @property
     def engine(self) -> sa.Engine:
-        """DBOS's connections come from it."""
+        """The engine that DBOS takes its connections from."""
         ...
 
     @property
     def away(self) -> str:
-        """Why it cannot be used; empty while it can."""
+        """Why it is unavailable; empty while it is available."""
         ...
 
     def unbroken(self, work: Callable[[], T]) -> T:
-        """What the work returns, once no outage has broken it: after one all of it is done again."""
+        """Returns the result of `work`; after an outage all of it is run again."""
         ...
 
     def ping(self) -> None:
-        """Raises DatabaseStopError where the process must not go on with it."""
+        """Raises DatabaseStopError if the process must not continue with it."""
         ...
 
     def stop_waiting(self) -> None:
-        """From now on DBOS is told of every outage at once."""
+        """Makes outages raise in DBOS at once, instead of waiting."""
         ...
 
 
 @contextmanager
 def open_workflow_database(where: Path | sa.URL) -> Iterator[WorkflowDatabase]:
-    """A file, or a server. Raises DatabaseStopError for one that cannot be used."""
+    """Opens a SQLite file or a Postgres server. Raises DatabaseStopError if a file cannot be used."""
     database = _WorkflowFile(where) if isinstance(where, Path) else _WorkflowServer(where)
     try:
         yield database
     finally:
         database.stop_waiting()
-        event.listen(database.engine, "checkin", _close)  # a thread of DBOS may still have one
+        event.listen(database.engine, "checkin", _close)  # a DBOS thread may still hold a connection
         database.engine.dispose()
 
 
 def read(database: WorkflowDatabase, look: Callable[[sa.Connection], T]) -> T:
-    """What a look at it finds, once one has come to its end."""
+    """Returns the result of a query; waits during an outage."""
 
     def once() -> T:
         with database.engine.connect() as connection:
@@ -121,12 +121,12 @@ class _WorkflowFile:
         self._file.stop_waiting()
 
     def _use_wal(self) -> None:
-        # DBOS leaves SQLite in journal mode `delete`; in WAL it writes half the bytes. The mode stays with the file.
+        # DBOS leaves SQLite in journal mode `delete`; WAL writes half the bytes. The mode is stored in the file.
         with self._connected() as connection:
             connection.execute("PRAGMA journal_mode=WAL")
 
     def _wait(self, context: ExceptionContext) -> Exception | None:
-        """Returns once the file can be written again, with an error upon which DBOS does all of it again."""
+        """Waits until the file can be written again; returns an error that makes DBOS retry the whole transaction."""
         try:
             reason = self._file.why_passing(context.original_exception)
         except DamagedError as error:
@@ -158,7 +158,7 @@ class _WorkflowFile:
 
 
 class _OverError(sqlite3.OperationalError):
-    """What was in the way has been waited for."""
+    """The outage is over: the transaction can be retried."""
 
 
 class _WorkflowServer:
@@ -180,7 +180,7 @@ class _WorkflowServer:
         for pause in pauses():
             try:
                 value = work()
-            except OperationalError as error:  # a connection that breaks as it is set up tells nothing more
+            except OperationalError as error:  # a connection that breaks during its setup has no other sign
                 self._note_broken(first_line(error))
                 if self._closing.wait(pause):
                     raise
@@ -190,7 +190,7 @@ class _WorkflowServer:
         raise AssertionError("pauses never end")
 
     def ping(self) -> None:
-        """Whether it is there, the stores' sessions look."""
+        """Raises a damage found earlier. Whether the server answers is checked by the stores' sessions."""
         if self._damage is not None:
             raise DatabaseStopError(self._damage)
 
@@ -200,12 +200,12 @@ class _WorkflowServer:
     def _note_broken(self, reason: str) -> None:
         if not self._away:
             log.warning(
-                "the workflows in %s cannot be read yet (%s): trying again until they can", shown(self._url), reason
+                "the workflows in %s cannot be read yet (%s): retrying until they can", shown(self._url), reason
             )
         self._away = f"the workflows in {shown(self._url)} cannot be read yet ({reason})"
 
     def _connect(self, dialect: sa.Dialect, _record: object, words: list[str], names: dict[str, Any]) -> object:
-        """A connection, once there is one."""
+        """Connects, with retries until it succeeds."""
         for pause in pauses():
             try:
                 connection = dialect.connect(*words, **names)
@@ -219,7 +219,7 @@ class _WorkflowServer:
         raise AssertionError("pauses never end")
 
     def _wait(self, context: ExceptionContext) -> Exception | None:
-        """Returns once the server can do it again, with an error upon which DBOS does all of it again."""
+        """Waits until the server can write again; returns an error that makes DBOS retry the whole transaction."""
         error = context.sqlalchemy_exception
         if not isinstance(error, DBAPIError) or context.is_disconnect:
             return None
@@ -262,6 +262,6 @@ def _set_up(connection: psycopg.Connection[Any], _record: object) -> None:
 
 
 def _roll_back(context: ExceptionContext) -> None:
-    """What waits holds no lock."""
+    """Rolls back, so that a waiting thread holds no database lock."""
     if context.connection is not None and context.connection.connection.dbapi_connection is not None:
         context.connection.connection.dbapi_connection.rollback()

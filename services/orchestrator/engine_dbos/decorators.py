@@ -1,7 +1,7 @@
-"""DBOS's workflows and steps with the crash points that each of them has.
+"""Decorators for DBOS workflows and steps that add crash points.
 
-A workflow has `begun`, its record there and no step yet, and `ended`, its outcome not recorded. A step has `before` and
-`after`, its checkpoint not there, and `recorded`, once it is.
+A workflow has `begun` (recorded, no step run yet) and `ended` (outcome not recorded yet). A step has `before` and
+`after` (not checkpointed yet), and `recorded` (checkpointed).
 """
 
 import functools
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def workflow(name: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Makes a straight line of steps a workflow of that name."""
+    """Makes a function, a fixed sequence of steps, a workflow of that name."""
 
     def durable(body: Callable[P, T]) -> Callable[P, T]:
         @DBOS.workflow(name=name)

@@ -1,8 +1,9 @@
-"""The engine on DBOS: one life per symbol, their plans and procedures as durable workflows.
+"""The Engine on DBOS: one lifecycle per symbol; plans and safe-mode procedures are durable workflows.
 
-Leases first, then DBOS, which begins at once to recover what was running; recovered steps wait until their symbol's
-start path has raised the fence and settled what was in flight, and then find that it is. So a restart does not wait for
-DBOS's queue, and a workflow that DBOS would not recover is settled all the same.
+The engine takes the leases first and launches DBOS next. DBOS resumes unfinished workflows at once, but their steps
+wait until the symbol's startup sequence has raised the fence and settled the requests in flight; then they find their
+plans committed. So a restart does not wait for DBOS's queue, and plans whose workflow DBOS does not resume are settled
+too.
 """
 
 import asyncio
@@ -45,7 +46,7 @@ _CLOCK_SECONDS = 1.0
 
 
 class DbosEngine:
-    """An Engine and a Launcher. `failure` resolves to the error that the process has to stop with."""
+    """Implements Engine and WorkflowStarter. `failure` resolves to the error that the process must stop with."""
 
     def __init__(
         self,
@@ -72,19 +73,19 @@ class DbosEngine:
         self.teams: dict[str, SymbolWorker] = {}
         self._gathered: dict[
             str, SymbolWorker
-        ] = {}  # the same, before calls are answered: recovered workflows ask for theirs
+        ] = {}  # the same workers, filled before RPCs are answered: resumed workflows need them
         self._steps = StepBodies(self._gathered, self._fail_from_thread)
 
     async def start(self) -> None:
-        """Takes the leases, launches DBOS, begins with every symbol; returns once each trades or is refused.
+        """Takes the leases, launches DBOS and opens every symbol; returns once each trades or is refused.
 
-        Raises StopError where the process must not go on, or no symbol of it can.
+        Raises StopError if the process must not continue, or no symbol can.
         """
         contexts = [await self._open_desk(grid, self._stores[grid.symbol]) for grid in self._settings.grids]
         self._gathered.update({context.symbol: self._worker(context) for context in contexts})
         workflows.bind(self._steps)
         await asyncio.to_thread(client.launch, self._workflow_database)
-        self.teams.update(self._gathered)  # now calls are answered: before, there is no record to put a halt on
+        self.teams.update(self._gathered)  # RPCs are answered from now on: before, a halt could not be recorded
         unfinished = await asyncio.to_thread(client.unfinished)
         unresumable.refuse_unresumable(unresumable.of_no_symbol(unfinished))
         report_abandoned(await asyncio.to_thread(self._others), unfinished, self.teams, self.troubles)
@@ -110,7 +111,7 @@ class DbosEngine:
             raise self.failure.result()
 
     async def stop(self) -> None:
-        """Abandons running steps to the next start and ends everything."""
+        """Stops everything. The next startup resumes running steps."""
         for worker in self._gathered.values():
             worker.bridge.close()
         for task in self._tasks:
@@ -122,47 +123,47 @@ class DbosEngine:
         workflows.bind(None)
 
     async def on_price_update(self, heard: PriceHeard) -> None:
-        """Gives it to the symbol's loop."""
+        """Passes the price to the symbol's loop."""
         worker = self.teams.get(heard.symbol)
         if worker is not None:
             worker.loop.hear_price(heard)
 
     async def on_order_update(self, update: OrderUpdate) -> None:
-        """Gives it to the symbol's inbox."""
+        """Puts the update into the symbol's event queue."""
         await self.teams[update.symbol].context.events.put_update(update)
 
     def run_plan(self, plan: Plan) -> None:
-        """Blocks until the plan's workflow has committed it."""
+        """Runs the plan's workflow; blocks until it is committed."""
         name = "on_order_update" if isinstance(plan.trigger, OrdersUpdated) else "trading_step"
         text = plan_json(plan)
         with self._steps.knowing(text, plan):
             client.run_plan(name, plan.request_id, text)
 
     def start_halt(self, request: EnterSafeModeRequest) -> None:
-        """Puts enter_safe_mode on record and lets it run."""
+        """Records enter_safe_mode and starts it."""
         client.start_enter_safe_mode(request.workflow_id, request.to_json())
 
     def start_lift(self, request: ExitSafeModeRequest) -> None:
-        """Puts exit_safe_mode on record and lets it run."""
+        """Records exit_safe_mode and starts it."""
         client.start_exit_safe_mode(request.workflow_id, request.to_json())
 
     def any_unfinished(self, workflow_ids: Iterable[str]) -> bool:
-        """Whether one of them will still be run to its end."""
+        """Whether at least one of them has no outcome yet and will be run to one."""
         return client.any_unfinished(workflow_ids)
 
     def fail(self, error: StopError) -> None:
-        """Asks the process to stop; the first reason counts."""
+        """Asks the process to stop. The first error counts."""
         if not self.failure.done():
             self.failure.set_result(error)
 
     def refused(self) -> None:
-        """Asks the process to stop where no symbol is left that works or can be waited for."""
+        """Asks the process to stop if no symbol is left that trades or can be retried."""
         reasons = [life.lasting for life in self._lives.values() if life.lasting is not None]
         if len(reasons) == len(self._lives):
             self.fail(combined(reasons))
 
     def renewed(self, worker: SymbolWorker) -> SymbolWorker:
-        """A team at a fresh desk, with a bridge that is open."""
+        """Returns a new worker for the same symbol, with a new context and an open thread bridge."""
         fresh = self._worker(worker.context.renewed())
         self._gathered[fresh.context.symbol] = self.teams[fresh.context.symbol] = fresh
         return fresh
@@ -236,16 +237,16 @@ class DbosEngine:
 
 
 def clocks_differ(difference_ms: int) -> str:
-    """The sentence for a clock of the executor's that is so far ahead of ours."""
+    """Returns the message for an executor clock that is `difference_ms` ahead of ours."""
     return (
-        f"the executor's clock is {difference_ms / 1000:+.1f} s from the orchestrator's: orders are given their "
-        "deadlines by the executor's, and nothing is lost, but journal and ledger disagree on when things were; let "
-        "both hosts follow one time server"
+        f"the executor's clock is {difference_ms / 1000:+.1f} s from the orchestrator's: order deadlines follow the "
+        "executor's, and nothing is lost, but the times in journal and ledger disagree; let both hosts use the same "
+        "time server"
     )
 
 
 def _open_committed_state(grid: GridConfig, store: Store) -> tuple[CommittedState, int]:
-    """The state, made where there is none, and the epoch under which it is held from now on."""
+    """Takes the lease; returns the state, created if there is none, and the new epoch."""
     epoch = store.take_lease()
     state = store.load_state()
     if state is None:

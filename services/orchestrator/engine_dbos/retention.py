@@ -1,6 +1,6 @@
-"""Nothing durable grows for ever: journal rows and finished workflows go after a while. What is unfinished stays.
+"""Prunes journal rows and finished workflows after the retention time. Unfinished workflows are kept.
 
-The executor is told how far it may forget: requests that are settled, news that the state has applied.
+It also reports to the executor how far it may prune: settled requests, and order updates that the state has applied.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ _HOUR_MS = 3_600_000
 
 
 async def prune_forever(contexts_now: Callable[[], Sequence[SymbolContext]], retention_hours: int) -> None:
-    """Every ten minutes prunes, marks how far the ledger is settled, and acknowledges its update log."""
+    """Every ten minutes prunes, stores how far the ledger's requests are settled, and acknowledges its update log."""
     while True:
         stores = [context.committed.store for context in contexts_now()]
         await asyncio.to_thread(prune, stores, now_ms() - retention_hours * _HOUR_MS)
@@ -39,11 +39,11 @@ async def _mark(context: SymbolContext) -> None:
     try:
         await move_ledger_cursor(context)
     except (RpcError, SymbolRefusedError) as refusal:
-        log.warning("%s: how far its requests are settled could not be marked: %s", context.symbol, refusal)
+        log.warning("%s: the ledger cursor could not be moved: %s", context.symbol, refusal)
 
 
 async def acknowledge(context: SymbolContext) -> None:
-    """Has the ledger keep the state as what a rebuild begins with: it needs no more of the log before it."""
+    """Stores the state in the ledger as the checkpoint of a rebuild, so that the log before it can be pruned."""
     state = context.state
     try:
         await context.executor.acknowledge(context.symbol, context.epoch, state)
@@ -52,7 +52,10 @@ async def acknowledge(context: SymbolContext) -> None:
 
 
 def prune(stores: Iterable[Store], before_ms: int) -> None:
-    """Removes what ended before. The floor is each state's own seq: a request at or below it is never run again."""
+    """Deletes journal rows and workflows that ended before.
+
+    This is safe because a request at or below the state's seq is never run again.
+    """
     rows = sum(store.prune(before_ms) for store in stores)
     gone = 0
     while deleted := client.delete_finished(before_ms):

@@ -1,10 +1,10 @@
-"""How long DBOS pauses before it does a broken transaction again: as short as we do.
+"""Shortens the pauses before DBOS retries a broken transaction to those that we use ourselves.
 
-By itself it waits a second and twice as long each further time, up to a minute and a half. Its engine waits for a
-database that is away (`workflow_database`), so it is told of an outage only when that is over; but where the database
-comes and goes, each transaction that breaks doubles the next pause, and a step slept for half a minute beside a
-database that was well again. DBOS has no setting for it: the bounds are defaults of its decorator `db_retry`, and
-closed over by each method that is decorated. Facts about DBOS are those of version 3.4.
+By itself DBOS waits one second and doubles the pause each time, up to a minute and a half. Its engine waits out an
+outage (`engine_dbos.database`), so DBOS gets the error only when the outage is over. But with a database that fails
+repeatedly each broken transaction doubles the next pause, and a step slept for half a minute while the database was
+available. DBOS has no setting for this. The bounds are defaults of its decorator `db_retry`, and each decorated method
+closes over them. Statements about DBOS hold for version 3.4.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,15 +19,15 @@ _BOUNDS = {"initial_backoff": FIRST_SECONDS, "max_backoff": LONGEST_SECONDS}
 
 
 def shorten_pauses() -> None:
-    """Bounds the pauses of all that DBOS tries again, in this process. It may be repeated."""
-    _sys_db.db_retry.__defaults__ = tuple(_BOUNDS.values())  # of what is decorated in the middle of a method
+    """Bounds the pauses of all DBOS retries in this process. Idempotent."""
+    _sys_db.db_retry.__defaults__ = tuple(_BOUNDS.values())  # for functions that are decorated inside a method
     for method in retried_methods():
         for name, seconds in _BOUNDS.items():
             bound_of(method, name).cell_contents = seconds
 
 
 def retried_methods() -> Iterator[Callable[..., Any]]:
-    """The methods of DBOS's databases that are tried again."""
+    """Yields the methods of DBOS's database classes that have the retry decorator."""
     for kind in (
         _sys_db.SystemDatabase,
         _sys_db_postgres.PostgresSystemDatabase,
@@ -39,7 +39,7 @@ def retried_methods() -> Iterator[Callable[..., Any]]:
 
 
 def bound_of(method: Callable[..., Any], name: str) -> CellType:
-    """Where a retried method has its `initial_backoff` or `max_backoff`, in seconds before jitter."""
+    """Returns the closure cell of a method's `initial_backoff` or `max_backoff`, in seconds before jitter."""
     code = method.__code__
     cell: CellType = method.__closure__[code.co_freevars.index(name)]  # type: ignore[index]
     return cell

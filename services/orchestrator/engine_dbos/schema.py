@@ -1,6 +1,6 @@
-"""The versions of DBOS's own tables: DBOS would migrate them without a word, and leave no way back.
+"""Checks and upgrades the schema version of DBOS's own tables. DBOS would migrate them silently and irreversibly.
 
-Their numbers are told by no public function of DBOS; this is the only module that looks behind them.
+No public function of DBOS returns the version, so this module, and only this one, reads DBOS's internals for it.
 """
 
 from typing import Any
@@ -18,22 +18,22 @@ TABLE = "dbos_migrations"
 
 
 class DbosSchema:
-    """As `griddb.inventory.Versions`. A version is a number."""
+    """Implements `griddb.inventory.Versions` for DBOS. A version is a number."""
 
     name = "dbos"
 
     def newest(self, dialect: str) -> str:
-        """What this DBOS reads and writes; the numbers of the two databases differ."""
+        """Returns the version that this DBOS uses. SQLite and Postgres have different numbers."""
         on_postgres = get_dbos_migrations(self.name, use_listen_notify=True)
         return str(len(on_postgres if dialect == "postgresql" else sqlite_migrations))
 
     def version(self, connection: sa.Connection) -> str:
-        """What is there; empty before DBOS was started on it for the first time."""
+        """Returns the version in the database; empty if DBOS was never launched on it."""
         found = self._column(connection, TABLE, "version")
         return "" if found is None else str(connection.execute(found).scalar() or "")
 
     def has_workflows(self, connection: sa.Connection) -> bool:
-        """Whether there is one. Without any, an older version may be what a killed launch left: DBOS finishes it."""
+        """Whether there is a workflow. Without one, an older version may be an interrupted launch: DBOS finishes it."""
         found = self._column(connection, "workflow_status", "workflow_uuid")
         return found is not None and connection.execute(found.limit(1)).scalar() is not None
 
@@ -44,12 +44,12 @@ class DbosSchema:
         return sa.select(sa.column(name)).select_from(sa.table(table, schema=schema))
 
     def refuse_newer(self, version: str, where: str, dialect: str) -> None:
-        """Raises SchemaError for a version above ours."""
+        """Raises SchemaError if the version is above ours."""
         if version and int(version) > int(self.newest(dialect)):
             raise SchemaError(is_newer(where, version, self.newest(dialect)))
 
     def upgrade_at(self, url: sa.URL) -> None:
-        """DBOS's own migrations, each committed as it is done."""
+        """Runs DBOS's own migrations, each in its own transaction."""
         text = url.set(drivername=url.get_backend_name()).render_as_string(hide_password=False)
         with dbos_engine(url) as engine:
             if engine is None:
@@ -69,7 +69,7 @@ class DbosSchema:
                 database.destroy()
 
     def check(self, version: str, where: str, dialect: str) -> None:
-        """Raises SchemaError unless it is ours or there is none."""
+        """Raises SchemaError unless the version is ours or empty."""
         self.refuse_newer(version, where, dialect)
         if version and version != self.newest(dialect):
             raise SchemaError(needs_upgrade(where, version, self.newest(dialect)))

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 _HAS_SUBSEC = (3, 42, 0)
-_BUSY_MS = 5_000  # longer than a store's: the workflows of many symbols wait for each other here
+_BUSY_MS = 5_000  # longer than a store's: the workflows of all symbols share this file
 
 
 def create_dbos_engine(url: sa.URL) -> sa.Engine:
@@ -26,7 +26,7 @@ def create_dbos_engine(url: sa.URL) -> sa.Engine:
 
 @contextmanager
 def dbos_engine(url: sa.URL) -> Iterator[sa.Engine | None]:
-    """An engine for the block, for a tool of DBOS. None for a server: there DBOS's own engine is right."""
+    """Yields an engine for a DBOS tool; None for Postgres, where DBOS's own engine is used."""
     if url.get_backend_name() != "sqlite":
         yield None
         return

@@ -1,7 +1,7 @@
-"""The workflows' steps, given to the symbol's team. What goes wrong stops the process and leaves the workflow as it is.
+"""Runs the workflows' steps on the symbol's worker. An error stops the symbol and leaves the workflow unfinished.
 
-An exception would make DBOS record an outcome that the workflow does not have; so nothing but a refused request gets
-through to it.
+DBOS records an exception as the workflow's outcome. So the only exception that reaches DBOS is the rejection of a
+request that must never run again.
 """
 
 import contextlib
@@ -22,16 +22,16 @@ Input = TypeVar("Input", Plan, EnterSafeModeRequest, ExitSafeModeRequest)
 
 
 class StepBodies:
-    """The Steps of workflows.py over the teams."""
+    """Implements `workflows.Steps` with the symbols' workers."""
 
     def __init__(self, teams: Mapping[str, SymbolWorker], stop: Callable[[str, StopError], None]) -> None:
         self._teams = teams
-        self._stop = stop  # called with the symbol, empty where there is none to tell
-        self._plans: dict[str, Plan] = {}  # by their text, of workflows that this process has just begun
+        self._stop = stop  # called with the symbol, empty if it is not known
+        self._plans: dict[str, Plan] = {}  # by JSON text, for workflows that this process has just started
 
     @contextlib.contextmanager
     def knowing(self, text: str, plan: Plan) -> Iterator[None]:
-        """The block in which a workflow's text is this plan's and need not be parsed again, by neither of its steps."""
+        """Caches the parsed plan of a workflow for the block, so that neither of its steps parses the text again."""
         self._plans[text] = plan
         try:
             yield
@@ -39,14 +39,14 @@ class StepBodies:
             del self._plans[text]
 
     def batch_execute(self, plan: str) -> str:
-        """Executes; the results as JSON, for reading."""
+        """Executes the plan; returns the results as JSON, for people to read."""
 
         return self._guarded(
             lambda: self._plan(plan), lambda worker, parsed: results_json(worker.activities.execute(parsed))
         )
 
     def commit_state(self, plan: str) -> int:
-        """Commits; the seq."""
+        """Commits the plan; returns its seq."""
 
         def commit(worker: SymbolWorker, parsed: Plan) -> int:
             return worker.activities.commit(parsed).plan.seq
@@ -54,27 +54,27 @@ class StepBodies:
         return self._guarded(lambda: self._plan(plan), commit)
 
     def open_safe_mode(self, request: str) -> int:
-        """Mode ENTERING; the epoch."""
+        """Commits mode ENTERING; returns the new epoch."""
         return self._halt(request, lambda worker, halt: worker.safe_mode.open(halt))
 
     def raise_fence(self, request: str, epoch: int) -> None:
-        """The executor's fence."""
+        """Raises the executor's fence to the epoch."""
         self._halt(request, lambda worker, _: worker.safe_mode.fence(epoch))
 
     def cancel_opening_orders(self, request: str) -> None:
-        """Sets the loop going."""
+        """Wakes the loop, which plans the cancels."""
         self._halt(request, lambda worker, _: worker.safe_mode.cancel())
 
     def verify_no_opening_order(self, request: str) -> None:
-        """Waits for it."""
+        """Waits until venue, ledger and state have no opening order."""
         self._halt(request, lambda worker, _: worker.safe_mode.verify())
 
     def close_safe_mode(self, request: str) -> None:
-        """Mode SAFE."""
+        """Commits mode SAFE."""
         self._halt(request, lambda worker, halt: worker.safe_mode.close(halt))
 
     def lift_safe_mode(self, request: str) -> None:
-        """Mode RUNNING."""
+        """Commits mode RUNNING."""
         self._on_loop(lambda: ExitSafeModeRequest.from_json(request), lambda worker, lift: worker.safe_mode.lift(lift))
 
     def _halt(self, request: str, work: Callable[[SymbolWorker, EnterSafeModeRequest], Coroutine[Any, Any, T]]) -> T:
@@ -94,19 +94,19 @@ class StepBodies:
         return self._plans.get(text) or plan_from_json(text)
 
     def _guarded(self, parse: Callable[[], Input], call: Callable[[SymbolWorker, Input], T]) -> T:
-        """What the call gives to the symbol's present team. One that is not to go on has no outcome."""
+        """Runs the call on the symbol's current worker. Raises Abandoned instead of any error that has no outcome."""
         worker: SymbolWorker | None = None
         try:
             parsed = parse()
             worker = self._teams.get(parsed.symbol)
             if worker is None:
-                raise Abandoned  # of a grid that is not in the config: it lies where it is until it is there again
+                raise Abandoned  # no grid in the config: the workflow stays unfinished until the grid is back
             return call(worker, parsed)
         except RequestBelowFloorError:
             raise
-        except Exception as error:  # whatever it is, the step has no outcome: stop, and be resumed
+        except Exception as error:  # the step has no outcome: stop, and resume at the next startup
             if worker is not None and worker.bridge.closed:
-                raise Abandoned from None  # the work for the symbol was left off meanwhile
+                raise Abandoned from None  # the worker was stopped meanwhile
             if not isinstance(error, StopError):
                 log.warning("a workflow's step failed", exc_info=error)
                 error = StopError(f"a workflow's step failed ({error!r}): start again; it will be resumed")

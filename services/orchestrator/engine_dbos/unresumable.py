@@ -1,7 +1,8 @@
-"""Workflows that DBOS would leave lying without a word: of another contract, or resumed too often.
+"""Workflows that DBOS would silently never resume: from another contract version, or out of recovery attempts.
 
-What this version can finish is handed over to it: the ledger settles a predecessor's plan, a procedure is put on record
-anew, and a halt of whatever contract stays one. Anything else stops the start, with the command that settles it.
+This version takes over those that it can finish. A predecessor's plan is settled from the ledger. A safe-mode procedure
+is recorded again. A halt of any contract stays a halt. Any other such workflow blocks startup with an error that names
+the command to cancel it.
 """
 
 from collections.abc import Iterable
@@ -18,7 +19,10 @@ from orchestrator.takeover.recover_plan import UnreadablePlan, unreadable_plan
 
 
 def refuse_unresumable(unfinished: Iterable[WorkflowRecord]) -> None:
-    """Raises UnfinishableError, naming what is of another contract, dead, or of no kind, and its command."""
+    """Raises UnfinishableError if a workflow is of another contract, dead-lettered or of an unknown kind.
+
+    The message names each one and the command to cancel it.
+    """
     reasons = [
         f"{record.workflow_id} ({record.name}) {reason}"
         for record in unfinished
@@ -29,29 +33,29 @@ def refuse_unresumable(unfinished: Iterable[WorkflowRecord]) -> None:
 
 
 def of_no_symbol(unfinished: Iterable[WorkflowRecord]) -> list[WorkflowRecord]:
-    """Those of which this version cannot tell what symbol they are about."""
+    """Returns the workflows whose symbol this version cannot determine."""
     return [record for record in unfinished if not record.symbol]
 
 
 def step_of(record: WorkflowRecord, bot: str, symbol: str) -> Plan | UnreadablePlan | None:
-    """The plan on record, or what its id says where its contract is none that this version reads; None for no step."""
+    """Returns the recorded plan, or an UnreadablePlan if its contract cannot be parsed; None if it is no step."""
     if not can_parse(record):
         return unreadable_plan(record.workflow_id, bot, symbol)
     return plan_from_json(record.argument) if record.name in STEP_WORKFLOWS else None
 
 
 def can_parse(record: WorkflowRecord) -> bool:
-    """Whether names and inputs of its contract are those of ours."""
+    """Whether its contract has the names and inputs of ours."""
     return record.version == CONTRACT or record.version in PREDECESSORS
 
 
 def will_resume(record: WorkflowRecord) -> bool:
-    """Whether DBOS goes on with it by itself."""
+    """Whether DBOS resumes it by itself."""
     return record.version == CONTRACT and record.status != DEAD
 
 
 def adopted_halt(record: WorkflowRecord) -> EnterSafeModeRequest:
-    """What an enter_safe_mode that nobody resumes asked for. Of another contract only the symbol is relied on."""
+    """Returns the request that replaces an unresumable enter_safe_mode. Of another contract only the symbol is used."""
     workflow_id = f"{record.workflow_id}/again"
     if can_parse(record):
         return replace(EnterSafeModeRequest.from_json(record.argument), workflow_id=workflow_id)
@@ -60,12 +64,12 @@ def adopted_halt(record: WorkflowRecord) -> EnterSafeModeRequest:
 
 
 def adopted_exit(record: WorkflowRecord) -> ExitSafeModeRequest:
-    """The same for an exit_safe_mode of a predecessor."""
+    """Returns the request that replaces a predecessor's exit_safe_mode."""
     return replace(ExitSafeModeRequest.from_json(record.argument), workflow_id=f"{record.workflow_id}/again")
 
 
 def _why_unresumable(record: WorkflowRecord) -> str:
-    settled = f"settle it: gridwright cancel-workflow {record.workflow_id}"
+    settled = f"cancel it: gridwright cancel-workflow {record.workflow_id}"
     if not can_parse(record) and not (record.name == HALT and record.symbol):
         return (
             f"is of contract {record.version}, this version keeps {CONTRACT}: start the version that made it and let "
@@ -74,5 +78,5 @@ def _why_unresumable(record: WorkflowRecord) -> str:
     if record.name not in {*STEP_WORKFLOWS, HALT, LIFT}:
         return f"is of no kind that this version knows: {settled}"
     if record.status == DEAD and record.name != HALT:
-        return f"was resumed too often and given up: {settled}"
+        return f"is out of recovery attempts: {settled}"
     return ""

@@ -1,8 +1,8 @@
-"""The durable workflows. Each is a straight line of steps; what a step does is the engine's business.
+"""The durable workflows. Each is a fixed sequence of steps; the engine binds the functions that the steps call.
 
-A workflow of one contract can be resumed by every version of the code that keeps it: the names, the inputs and the
-order of the steps. Whoever changes one of them gives CONTRACT a new name. Where names and inputs stay, the old one goes
-into PREDECESSORS, and a start finishes what it has left; else a start refuses until that is settled.
+CONTRACT names the workflow names, inputs and step order. Every version of the code with the same contract can resume
+its workflows. A change of any of them needs a new CONTRACT. If names and inputs stay the same, add the old contract to
+PREDECESSORS: startup then finishes its workflows. Otherwise startup refuses until they are cancelled.
 """
 
 from typing import Protocol
@@ -10,42 +10,42 @@ from typing import Protocol
 from orchestrator.engine_dbos.decorators import step, workflow
 
 CONTRACT = "gridwright-1"
-PREDECESSORS: frozenset[str] = frozenset()  # whose workflows have the names and inputs of ours, whatever their steps
+PREDECESSORS: frozenset[str] = frozenset()  # contracts with the same names and inputs as ours, with any step order
 
 
 class Steps(Protocol):
-    """What the steps call. Plans and requests travel as JSON."""
+    """The functions that the steps call. Plans and requests are passed as JSON."""
 
     def batch_execute(self, plan: str) -> str:
-        """Has the ledger answer each action. Its return value is for reading."""
+        """Executes the plan until the ledger has all results. The return value is for people to read."""
         ...
 
     def commit_state(self, plan: str) -> int:
-        """Settles the ledger's answer in one transaction; the seq it made."""
+        """Settles and commits the results in one transaction; returns the new seq."""
         ...
 
     def open_safe_mode(self, request: str) -> int:
-        """Mode ENTERING; the epoch to fence with."""
+        """Commits mode ENTERING; returns the epoch to fence with."""
         ...
 
     def raise_fence(self, request: str, epoch: int) -> None:
-        """Ends what was decided before and not sent."""
+        """Raises the executor's fence, so that unsent actions of older epochs are never sent."""
         ...
 
     def cancel_opening_orders(self, request: str) -> None:
-        """Sets the cancels going."""
+        """Starts the cancels."""
         ...
 
     def verify_no_opening_order(self, request: str) -> None:
-        """Waits until venue, ledger and state agree that there is none."""
+        """Waits until venue, ledger and state have no opening order."""
         ...
 
     def close_safe_mode(self, request: str) -> None:
-        """Mode SAFE."""
+        """Commits mode SAFE."""
         ...
 
     def lift_safe_mode(self, request: str) -> None:
-        """Mode RUNNING."""
+        """Commits mode RUNNING."""
         ...
 
 
@@ -54,7 +54,7 @@ class _Unbound:
 
 
 def bind(steps: Steps | None) -> None:
-    """Gives the steps their engine, before DBOS is launched; None takes it away."""
+    """Binds the functions that the steps call. Must be called before DBOS is launched; None unbinds."""
     _Unbound.steps = steps
 
 
@@ -66,21 +66,21 @@ def _steps() -> Steps:
 
 @workflow("trading_step")
 def trading_step(plan: str) -> int:
-    """A price or time asked for it: execute the plan, commit what came of it."""
+    """Executes and commits a plan that a price or a tick triggered."""
     batch_execute(plan)
     return commit_state(plan)
 
 
 @workflow("on_order_update")
 def on_order_update(plan: str) -> int:
-    """Order updates asked for it: execute the counter orders, commit them with the updates and the offset."""
+    """Executes the counter orders for order updates and commits them with the updates and the offset."""
     batch_execute(plan)
     return commit_state(plan)
 
 
 @workflow("enter_safe_mode")
 def enter_safe_mode(request: str) -> None:
-    """Halt: nothing decided before it is sent after it, and it ends with no opening order on the venue."""
+    """Enters safe mode: no earlier decision is sent after it begins; it ends with no opening order on the venue."""
     epoch = open_safe_mode(request)
     raise_fence(request, epoch)
     cancel_opening_orders(request)
@@ -90,19 +90,19 @@ def enter_safe_mode(request: str) -> None:
 
 @workflow("exit_safe_mode")
 def exit_safe_mode(request: str) -> None:
-    """Back to trading."""
+    """Exits safe mode: back to trading."""
     lift_safe_mode(request)
 
 
 @step("batch_execute")
 def batch_execute(plan: str) -> str:
-    """Sends the same request id until the ledger has answered."""
+    """Sends the same request id until the ledger has all results."""
     return _steps().batch_execute(plan)
 
 
 @step("commit_state")
 def commit_state(plan: str) -> int:
-    """One SQL transaction: the state, the journal row."""
+    """Commits state and journal row in one transaction."""
     return _steps().commit_state(plan)
 
 
@@ -120,19 +120,19 @@ def raise_fence(request: str, epoch: int) -> None:
 
 @step("cancel_opening_orders")
 def cancel_opening_orders(request: str) -> None:
-    """Makes the loop cancel; the cancels are trading steps of their own."""
+    """Makes the loop cancel the opening orders, in trading steps of their own."""
     _steps().cancel_opening_orders(request)
 
 
 @step("verify_no_opening_order")
 def verify_no_opening_order(request: str) -> None:
-    """Looks at the venue until it shows none."""
+    """Polls until the venue shows no opening order."""
     _steps().verify_no_opening_order(request)
 
 
 @step("close_safe_mode")
 def close_safe_mode(request: str) -> None:
-    """Commits mode SAFE and raises the alert."""
+    """Commits mode SAFE and logs the alert."""
     _steps().close_safe_mode(request)
 
 

@@ -1,1 +1,1 @@
-"""Versions of the schema of a symbol's state file."""
+"""Schema migrations of the orchestrator's stores."""

@@ -1,6 +1,6 @@
-"""Where the state is kept: the port. Each store holds one symbol, its journal with it, under a lease.
+"""The Store port: keeps one symbol's state and journal under a lease.
 
-A store of another database keeps the same promises; tests/orchestrator/test_store.py states them once for all.
+Every implementation must pass the same tests: tests/orchestrator/test_store.py.
 """
 
 from collections.abc import Sequence
@@ -13,22 +13,22 @@ from orchestrator.store.journal import JournalRow, Phase
 
 
 class Store(Protocol):
-    """One symbol's memory. All calls block; LeaseLostError where another orchestrator has taken over."""
+    """One symbol's database. All calls block and raise LeaseLostError if another orchestrator has taken over."""
 
     @property
     def away(self) -> str:
-        """Why the database does not answer, empty while it does. Calls wait until it does again."""
+        """Why the database is unavailable; empty while it is available. Calls wait until it is available again."""
         ...
 
     def ping(self) -> None:
-        """Looks whether database and lease are still there, without waiting for them.
+        """Checks database and lease, without waiting for an outage to end.
 
-        Raises LeaseLostError where another process has taken the lease.
+        Raises LeaseLostError if another process has taken the lease.
         """
         ...
 
     def stop_waiting(self) -> None:
-        """From now on calls do not wait for a database that is away: they raise DatabaseStopError."""
+        """Makes calls raise DatabaseStopError during an outage, instead of waiting."""
         ...
 
     def take_lease(self) -> int:
@@ -39,67 +39,67 @@ class Store(Protocol):
         ...
 
     def raise_epoch(self, above: int = 0) -> int:
-        """A new, higher epoch under the lease that is held, durably; higher than `above` too."""
+        """Raises the epoch durably, above the current one and `above`, and returns it. The lease stays held."""
         ...
 
     def load_state(self) -> State | None:
-        """The last committed state, None before the first. Raises UnfinishableError where it cannot be read."""
+        """Returns the last committed state, None before the first. Raises UnfinishableError if it cannot be parsed."""
         ...
 
     def save_state(self, state: State) -> None:
-        """Stores a state that no step made: the first one, with seq 0, or one with the stored seq plus one.
+        """Stores a state that is not the result of a step: the first one, with seq 0, or one with the next seq.
 
         Raises ConflictError for any other.
         """
         ...
 
     def bind_ledger(self, ledger_birth_id: str) -> None:
-        """Writes the ledger's birth id into the stored state, once; the seq stays."""
+        """Writes the ledger's birth id into the stored state; the seq does not change."""
         ...
 
     def commit(self, plan: Plan, results: Sequence[ActionResult], state: State, phases: Sequence[Phase]) -> JournalRow:
-        """Writes state and journal row in one transaction.
+        """Commits state and journal row in one transaction.
 
-        A request_id that the journal has is a repetition: its row is returned and nothing is written. Raises
-        ConflictError where the plan's seq is not the stored one plus one.
+        Idempotent: for a request_id in the journal its row is returned and nothing is written. Raises ConflictError if
+        the plan's seq is not the stored one plus one.
         """
         ...
 
     def add_phase(self, seq: int, phase: Phase) -> None:
-        """Adds a phase that ended after the row was written, as a commit's own does. May be lost in a crash."""
+        """Adds a phase that ended after its row was written, like the commit itself. May be lost in a crash."""
         ...
 
     def find_step(self, *, seq: int = 0, request_id: str = "") -> JournalRow | None:
-        """The journal's row of a seq, or of a request."""
+        """Returns the journal row of a request id or of a seq, or None."""
         ...
 
     def last_steps(self, limit: int) -> list[JournalRow]:
-        """The newest rows, newest first."""
+        """Returns the newest journal rows, newest first."""
         ...
 
     def ledger_cursor(self) -> int:
-        """Up to which accepted_seq the ledger's requests were seen to be settled at the last start."""
+        """Returns the accepted_seq up to which the ledger's requests are known to be settled."""
         ...
 
     def move_ledger_cursor(self, accepted_seq: int) -> None:
-        """Remembers it for the next start."""
+        """Stores the cursor for the next startup."""
         ...
 
     def last_look(self) -> int:
-        """When prices were last noted to be looked at, Unix ms; 0 if never."""
+        """Returns the recorded time when prices were last watched, Unix ms; 0 if there is none."""
         ...
 
     def note_look(self, at_ms: int) -> None:
-        """Notes it, whatever was noted before: a clock may have been set back."""
+        """Records that time. It may be lower than the last one, because a clock may have been set back."""
         ...
 
     def prune(self, before_ms: int) -> int:
-        """Removes journal rows committed before, keeps the newest, and returns how many went.
+        """Deletes journal rows committed before, except the newest; returns how many.
 
-        The floor stays: a request whose seq is not above the state's never runs again, its row or not.
+        A request whose seq is not above the state's never runs again, with or without its row.
         """
         ...
 
     def close(self) -> None:
-        """Gives the lease back."""
+        """Closes the store and releases the lease."""
         ...

@@ -1,7 +1,7 @@
-"""Statements of the step's commit, compiled once into the driver's SQL.
+"""SQL statements of the step's commit, compiled once for the driver.
 
-SQLAlchemy keeps what it has compiled, but finds it again by the statement's whole structure and prepares each result
-anew: for the few statements that every step runs that was as much work as the database has with them.
+SQLAlchemy caches compiled statements, but looks them up by the statement's whole structure and prepares each result
+again. For the few statements that every step runs this took as long as the database itself.
 """
 
 import sqlite3
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 
 class SqliteStatement:
-    """One statement for the driver in the standard library. Its errors are the driver's own."""
+    """One statement for the standard library's sqlite3. Raises the driver's own errors."""
 
     def __init__(self, statement: sa.ClauseElement) -> None:
         dialect = sa.make_url("sqlite://").get_dialect()()

@@ -1,4 +1,4 @@
-"""One holder per file: a lock that the operating system takes back from a process that died."""
+"""Exclusive file lock that the operating system releases when the process ends."""
 
 import fcntl
 import os
@@ -8,14 +8,14 @@ from orchestrator.errors import LeaseLostError
 
 
 class FileLock:
-    """An exclusive lock on a file of its own. Held from `take` until `release` or the end of the process."""
+    """An exclusive lock on a lock file. Held from `take` until `release` or the end of the process."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor: int | None = None
 
     def take(self, what: str) -> None:
-        """Takes the lock. Raises LeaseLostError, naming `what` it guards, where another process has it."""
+        """Takes the lock. Raises LeaseLostError, naming `what` it guards, if another process holds it."""
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -28,7 +28,7 @@ class FileLock:
         self._descriptor = descriptor
 
     def release(self) -> None:
-        """Gives it back; nothing happens where it is not held."""
+        """Releases the lock; does nothing if it is not held."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

@@ -1,6 +1,6 @@
-"""The file of each symbol: a name of its own, whatever characters the symbol has, and the way there from older names.
+"""Names of the symbols' SQLite files: unique for any characters in the symbol. Renames files of earlier versions.
 
-Earlier versions dropped every character that is no ASCII letter or digit, so that two symbols could share a file.
+Earlier versions replaced every character that is no ASCII letter or digit, so that two symbols could share a file.
 """
 
 import logging
@@ -17,35 +17,35 @@ _log = logging.getLogger(__name__)
 
 
 def state_path(data_dir: Path, symbol: str) -> Path:
-    """Where a symbol is kept: `state-BTC-USDT.sqlite`. "/" is "-", any other sign is percent-encoded."""
+    """Returns a symbol's path: `state-BTC-USDT.sqlite`. "/" becomes "-"; other signs are percent-encoded."""
     encoded = "-".join(quote(part, safe="").replace("-", "%2D") for part in symbol.split("/"))
     return data_dir / f"state-{encoded}.sqlite"
 
 
 def present_path(data_dir: Path, symbol: str) -> Path:
-    """Where it is at present: under its older name as long as `adopt_name` has not run."""
+    """Returns the current path: the older name until `adopt_name` has run."""
     path, older = state_path(data_dir, symbol), _older_path(data_dir, symbol)
     return older if not path.exists() and _symbol_in(older) == symbol else path
 
 
 def adopt_name(data_dir: Path, symbol: str) -> None:
-    """Renames the symbol's file from its older name. Whoever calls holds the folder's lock.
+    """Renames the symbol's file from its older name. The caller holds the folder's lock.
 
-    A crash in between leaves either name: everything is in the one file before it is renamed. Raises LeaseLostError
-    where another process uses the file.
+    A crash leaves one of the two names with all data, because the WAL is checkpointed before the rename. Raises
+    LeaseLostError if another process uses the file.
     """
     path, older = state_path(data_dir, symbol), present_path(data_dir, symbol)
     if older == path:
         return
     with closing(sqlite3.connect(older)) as connection:
         busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    if busy:  # somebody reads it, and the rows in its -wal stay there
+    if busy:  # another process reads it, so rows remain in its -wal
         raise LeaseLostError(f"the file {older} is in use: stop what reads it, and start again")
     older.replace(path)
-    for suffix in ("-wal", "-shm"):  # empty by now, and of no use to the new name
+    for suffix in ("-wal", "-shm"):  # empty after the checkpoint, and not used under the new name
         Path(f"{older}{suffix}").unlink(missing_ok=True)
     _sync(data_dir)
-    _log.warning("%s: its state is kept in %s from now on, and no more in %s", symbol, path.name, older.name)
+    _log.warning("%s: its state is in %s from now on, no longer in %s", symbol, path.name, older.name)
 
 
 def _older_path(data_dir: Path, symbol: str) -> Path:
@@ -53,7 +53,7 @@ def _older_path(data_dir: Path, symbol: str) -> Path:
 
 
 def _symbol_in(path: Path) -> str:
-    """The symbol whose state the file holds, empty where it holds none or cannot be read."""
+    """Returns the symbol whose state the file holds; empty if there is none or it cannot be read."""
     if not path.exists():
         return ""
     try:

@@ -1,4 +1,4 @@
-"""What a step leaves behind: one row per step, committed with the state, read by Explain, the audit and the view."""
+"""Journal rows: one per step, committed with the state. Explain, the audit and the state view read them."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ class Phase:
 
 @dataclass(frozen=True, slots=True)
 class JournalRow:
-    """One committed step: what it saw and decided, what came back, and the state's digest on either side."""
+    """One committed step: its plan, the results, and the state's digest before and after."""
 
     plan: Plan
     results: tuple[ActionResult, ...]

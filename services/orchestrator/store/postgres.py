@@ -1,8 +1,8 @@
 """The store on Postgres: one database for all symbols, one row per slot, a session per symbol that holds its lease.
 
-The lease is an advisory lock of the session that writes, so the server gives it back when the process or its connection
-ends, and a row with epoch and holder that every write checks in its own transaction: whoever was away while another one
-had the symbol writes nothing any more.
+The lease has two parts. An advisory lock of the writing session is released by the server when the process or its
+connection ends. A row with epoch and holder is checked by every write in its own transaction, so a process that lost
+its connection while another one held the symbol can no longer write.
 """
 
 import threading
@@ -33,29 +33,29 @@ T = TypeVar("T")
 
 
 class PostgresStore:
-    """A Store on a session of its own. Its calls may come from several threads; they wait for a server that is away."""
+    """Implements Store with a session of its own. Thread-safe; calls wait during an outage of the server."""
 
     def __init__(self, url: sa.URL, symbol: str) -> None:
-        """Connects when it is first used; the tables must be there."""
+        """Connects on first use; the tables must exist."""
         self._symbol = symbol
         self._session = Session(url, SCHEMA.name, f"orchestrator {symbol}")
-        self._mutex = threading.RLock()  # what we keep in memory changes with the tables, as one
+        self._mutex = threading.RLock()  # memory and tables change together
         self._lease = Lease(symbol, 0, uuid.uuid4().hex)
-        self._kept = NOTHING  # the state that the tables hold, as we last read or wrote it
-        self._newest: JournalRow | None = None  # written by us
-        self._late: dict[int, tuple[Phase, ...]] = {}  # phases of rows that were written before the last one ended
+        self._kept = NOTHING  # the stored state, as last read or written by this process
+        self._newest: JournalRow | None = None  # last row written by this process
+        self._late: dict[int, tuple[Phase, ...]] = {}  # by seq: all phases of rows whose last phase is not written yet
 
     @property
     def away(self) -> str:
-        """Why the database does not answer; empty while it does."""
+        """Why the database is unavailable; empty while it is available."""
         return self._session.away
 
     def ping(self) -> None:
-        """Looks whether the server and the lease's lock are still there."""
+        """Checks the server and the lease's lock."""
         self._guarded(self._session.ping)
 
     def stop_waiting(self) -> None:
-        """From now on a call fails where the server is away."""
+        """Makes calls fail during an outage, instead of waiting."""
         self._session.stop_waiting()
 
     def take_lease(self) -> int:
@@ -74,13 +74,13 @@ class PostgresStore:
             return self._lease.epoch
 
     def raise_epoch(self, above: int = 0) -> int:
-        """The next epoch, in the database before it is returned."""
+        """Raises the epoch, above `above` too; commits it before it is returned."""
         with around("orchestrator.epoch"), self._mutex:
             self._lease = self._write(lambda connection: tables.raise_epoch(connection, self._lease, above))
             return self._lease.epoch
 
     def load_state(self) -> State | None:
-        """The stored state, put together from its rows."""
+        """Returns the stored state, assembled from its rows."""
         with self._mutex:
             found = self._read(lambda connection: tables.read_state(connection, self._symbol))
             if found is None:
@@ -90,7 +90,7 @@ class PostgresStore:
             return state
 
     def save_state(self, state: State) -> None:
-        """Stores a state without a step."""
+        """Stores a state that is not the result of a step."""
         with self._mutex:
             self._save(state, self._kept, pieces_of(state, self._kept))
 
@@ -108,7 +108,7 @@ class PostgresStore:
         self._kept = after
 
     def bind_ledger(self, ledger_birth_id: str) -> None:
-        """Puts the ledger's birth id into the stored state."""
+        """Writes the ledger's birth id into the stored state."""
         with self._mutex:
             stored = self.load_state()
             if stored is None:
@@ -125,7 +125,7 @@ class PostgresStore:
             self._kept = after
 
     def commit(self, plan: Plan, results: Sequence[ActionResult], state: State, phases: Sequence[Phase]) -> JournalRow:
-        """State, changed slots and journal row in one transaction; a repetition writes nothing."""
+        """Commits state, changed slots and journal row in one transaction; a repeated request writes nothing."""
         with self._mutex:
             before, after = self._pieces_before(), pieces_of(state, self._kept)
             row = JournalRow(
@@ -159,47 +159,47 @@ class PostgresStore:
         return committed
 
     def add_phase(self, seq: int, phase: Phase) -> None:
-        """Kept in memory, read with the row, and written with the next commit: a reading aid, not worth a flush."""
+        """Keeps the phase in memory until the next commit writes it: it is informative and not worth a flush."""
         newest = self._newest
         row = newest if newest is not None and newest.plan.seq == seq else self.find_step(seq=seq)
         if row is not None:
             self._late[seq] = (*row.phases, phase)
 
     def find_step(self, *, seq: int = 0, request_id: str = "") -> JournalRow | None:
-        """The row of a request where one is named, else of a seq."""
+        """Returns the row of the request id if given, else of the seq."""
         row = self._read(lambda connection: tables.find_step(connection, self._symbol, seq=seq, request_id=request_id))
         return None if row is None else self._with_late(row)
 
     def last_steps(self, limit: int) -> list[JournalRow]:
-        """The newest rows, newest first."""
+        """Returns the newest rows, newest first."""
         rows = self._read(lambda connection: tables.last_steps(connection, self._symbol, limit))
         return [self._with_late(row) for row in rows]
 
     def ledger_cursor(self) -> int:
-        """The accepted_seq that the last start reached."""
+        """Returns the stored accepted_seq."""
         return self._read(lambda connection: tables.ledger_cursor(connection, self._symbol))
 
     def move_ledger_cursor(self, accepted_seq: int) -> None:
-        """Keeps it for the next start."""
+        """Stores the accepted_seq for the next startup."""
         with around("orchestrator.cursor"):
             self._write(lambda connection: tables.move_ledger_cursor(connection, self._symbol, accepted_seq))
 
     def last_look(self) -> int:
-        """The time of the newest note."""
+        """Returns the recorded time, Unix ms."""
         return self._read(lambda connection: tables.last_look(connection, self._symbol))
 
     def note_look(self, at_ms: int) -> None:
-        """Keeps it for the next start."""
+        """Records the time for the next startup."""
         with around("orchestrator.note_look"):
             self._write(lambda connection: tables.note_look(connection, self._symbol, at_ms))
 
     def prune(self, before_ms: int) -> int:
-        """Deletes older rows but for the newest one."""
+        """Deletes older rows except the newest one; returns how many."""
         with around("orchestrator.prune"):
             return self._write(lambda connection: tables.prune_steps(connection, self._symbol, before_ms))
 
     def close(self) -> None:
-        """Ends the session, and with it the lease."""
+        """Ends the session, which releases the lease."""
         self._session.close()
 
     def _parsed(self, header: str, slots: Mapping[str, str]) -> State:
@@ -229,7 +229,7 @@ class PostgresStore:
         return row if phases is None else replace(row, phases=phases)
 
     def _refuse_unless(self, connection: sa.Connection, seq: int, *, written: bool) -> None:
-        """Says why nothing was written, where nothing was."""
+        """Raises LeaseLostError or ConflictError, whichever explains why nothing was written."""
         if written:
             return
         self._check_lease(connection)
@@ -248,7 +248,7 @@ class PostgresStore:
             )
 
     def _refuse_if_taken(self, connection: psycopg.Connection[Any]) -> None:
-        """What a new connection is looked at for: the lock is ours again, but whose was it meanwhile?"""
+        """Checks a new connection: raises LeaseLostError if another process held the lock before we regained it."""
         row = connection.execute("SELECT holder FROM leases WHERE symbol = %s", [self._symbol]).fetchone()
         if row is None or row[0] != self._lease.holder:
             raise LeaseLostError(

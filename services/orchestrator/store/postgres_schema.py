@@ -1,6 +1,6 @@
-"""The tables of all symbols on Postgres, in a schema of their own. Migrations create them; this is how they are used.
+"""Table definitions of all symbols on Postgres, in a schema of their own. Migrations create the tables.
 
-JSON is kept as text, which is what digests are taken of; cast it to jsonb to look inside by SQL.
+JSON is stored as text, because digests are computed from the text. Cast it to jsonb to query it by SQL.
 """
 
 from sqlalchemy import BigInteger, Column, MetaData, Table, Text
@@ -46,7 +46,7 @@ leases = Table(
     metadata,
     Column("symbol", Text, primary_key=True),
     Column("epoch", BigInteger, nullable=False),
-    Column("holder", Text, nullable=False),  # a name that each process makes up at its start
+    Column("holder", Text, nullable=False),  # a random id that each process generates at startup
     Column("taken_time_ms", BigInteger, nullable=False),
 )
 

@@ -1,4 +1,4 @@
-"""The statements of the store on Postgres, each for one symbol inside a transaction that its caller makes."""
+"""SQL statements of the Postgres store, each for one symbol and inside the caller's transaction."""
 
 import json
 import time
@@ -22,7 +22,7 @@ _UPDATE_STATE = (
     .where(leases.c.holder == sa.bindparam("held_by"))
     .values({name: sa.bindparam(name) for name in ("header", "seq", "epoch", "updated_at")})
 )
-# One JSON object: psycopg takes an array of texts apart letter by letter, which was a quarter of a commit's CPU.
+# One JSON object: psycopg encodes an array of texts character by character, which took a quarter of a commit's CPU.
 _WRITE_SLOTS = sa.text("""
     INSERT INTO slots (symbol, key, data)
     SELECT :symbol, changed.key, changed.data
@@ -31,9 +31,9 @@ _WRITE_SLOTS = sa.text("""
 """)
 _REMOVE_SLOTS = sa.text("DELETE FROM slots WHERE symbol = :symbol AND key = ANY(CAST(:keys AS text[]))")
 
-# What every step runs. The server is asked once for all of its rows, each of which needs the one before: the journal's
-# where neither its seq nor its request has one, the state's where it stands at `seq - 1` under our lease, then the
-# slots'. Asked for one after another they took half of a commit's time.
+# Every step runs this one statement. Each part depends on the one before: the journal row is inserted unless its seq or
+# request id exists; then the state is updated if it is at `seq - 1` under our lease; then the slots. As separate
+# statements they took half of a commit's time.
 _COMMIT_STEP = PostgresStatement(
     sa.text("""
     WITH step AS (
@@ -70,7 +70,7 @@ _SET_PHASES = PostgresStatement(
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Who may write a symbol. `holder` is a name that each process makes up."""
+    """Who may write a symbol. `holder` is a random id that each process generates."""
 
     symbol: str
     epoch: int
@@ -78,7 +78,7 @@ class Lease:
 
 
 def take_lease(connection: sa.Connection, symbol: str, holder: str) -> Lease:
-    """A new holder under the next epoch. The caller has the symbol's lock."""
+    """Stores a new holder with the next epoch. The caller holds the symbol's advisory lock."""
     row = {"symbol": symbol, "epoch": 1, "holder": holder, "taken_time_ms": time.time_ns() // 1_000_000}
     taken = insert(leases).values(row)
     taken = taken.on_conflict_do_update(index_elements=[leases.c.symbol], set_={**row, "epoch": leases.c.epoch + 1})
@@ -86,25 +86,25 @@ def take_lease(connection: sa.Connection, symbol: str, holder: str) -> Lease:
 
 
 def raise_epoch(connection: sa.Connection, lease: Lease, above: int) -> Lease:
-    """The same holder under the next epoch that is above a number too."""
+    """Stores the same holder with the next epoch that is above `above` too."""
     epoch = max(lease.epoch, above) + 1
     connection.execute(sa.update(leases).where(leases.c.symbol == lease.symbol).values(epoch=epoch))
     return Lease(lease.symbol, epoch, lease.holder)
 
 
 def stored_lease(connection: sa.Connection, symbol: str) -> Lease | None:
-    """Whoever took the symbol last."""
+    """Returns the last holder of the symbol's lease."""
     row = connection.execute(sa.select(leases).where(leases.c.symbol == symbol)).one_or_none()
     return None if row is None else Lease(row.symbol, row.epoch, row.holder)
 
 
 def stored_seq(connection: sa.Connection, symbol: str) -> int | None:
-    """The state's seq, None where there is no state."""
+    """Returns the state's seq, None if there is no state."""
     return connection.execute(sa.select(states.c.seq).where(states.c.symbol == symbol)).scalar_one_or_none()
 
 
 def read_state(connection: sa.Connection, symbol: str) -> tuple[str, dict[str, str]] | None:
-    """The header and the slots' texts by key."""
+    """Returns the header and the slots' JSON by key, None if there is no state."""
     header = connection.execute(sa.select(states.c.header).where(states.c.symbol == symbol)).scalar_one_or_none()
     if header is None:
         return None
@@ -113,23 +113,23 @@ def read_state(connection: sa.Connection, symbol: str) -> tuple[str, dict[str, s
 
 
 def insert_state(connection: sa.Connection, state: State, pieces: StatePieces) -> bool:
-    """The first state. False where there is one."""
+    """Inserts the first state. Returns False if there is one."""
     added = insert(states).values(symbol=state.symbol, **_columns(state, pieces)).on_conflict_do_nothing()
     return connection.execute(added.returning(states.c.symbol)).first() is not None
 
 
 def update_state(connection: sa.Connection, lease: Lease, seq: int, state: State, pieces: StatePieces) -> bool:
-    """Replaces the header of the state that stands at `seq`. False where it stands elsewhere or the lease is lost.
+    """Replaces the header of the state at `seq`. Returns False if it has another seq or the lease is lost.
 
-    Whoever takes the lease has the symbol's lock, which this session had until its last breath: so the check holds
-    until the commit.
+    Taking the lease requires the symbol's advisory lock, which this session holds as long as it lives. So the check
+    stays valid until the commit.
     """
     held = {"of_symbol": lease.symbol, "at_seq": seq, "held_epoch": lease.epoch, "held_by": lease.holder}
     return connection.execute(_UPDATE_STATE, {**held, **_columns(state, pieces)}).rowcount == 1
 
 
 def write_slots(connection: sa.Connection, symbol: str, before: StatePieces, after: StatePieces) -> None:
-    """Writes the slots that changed and removes those that are gone, each kind in one statement."""
+    """Writes the changed slots and deletes the removed ones, each in one statement."""
     changed, gone = after.changed_since(before), after.gone_since(before)
     if changed:
         connection.execute(_WRITE_SLOTS, {"symbol": symbol, "changed": json.dumps(changed)})
@@ -139,7 +139,7 @@ def write_slots(connection: sa.Connection, symbol: str, before: StatePieces, aft
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What came of a step's statement: its journal row was `added`, and then the state `written`."""
+    """Result of a step's statement: whether the journal row was `added` and then the state `written`."""
 
     added: bool
     written: bool
@@ -148,7 +148,7 @@ class Written:
 def commit_step(
     connection: sa.Connection, lease: Lease, row: JournalRow, state: State, before: StatePieces, after: StatePieces
 ) -> Written:
-    """Writes journal row, state and changed slots. Where not both of the first are written the caller rolls it back."""
+    """Writes journal row, state and changed slots. The caller rolls back unless row and state are both written."""
     found = _COMMIT_STEP.on(
         connection,
         {
@@ -165,14 +165,14 @@ def commit_step(
 
 
 def find_step(connection: sa.Connection, symbol: str, *, seq: int, request_id: str) -> JournalRow | None:
-    """The row of a request where one is named, else of a seq."""
+    """Returns the row of the request id if given, else of the seq."""
     wanted = trading_steps.c.request_id == request_id if request_id else trading_steps.c.seq == seq
     row = connection.execute(sa.select(trading_steps).where(trading_steps.c.symbol == symbol, wanted)).one_or_none()
     return None if row is None else journal_row(row)
 
 
 def last_steps(connection: sa.Connection, symbol: str, limit: int) -> list[JournalRow]:
-    """The newest rows, newest first."""
+    """Returns the newest rows, newest first."""
     query = sa.select(trading_steps).where(trading_steps.c.symbol == symbol)
     return [journal_row(row) for row in connection.execute(query.order_by(trading_steps.c.seq.desc()).limit(limit))]
 
@@ -183,7 +183,7 @@ def set_phases(connection: sa.Connection, symbol: str, seq: int, phases: Sequenc
 
 
 def prune_steps(connection: sa.Connection, symbol: str, before_ms: int) -> int:
-    """Deletes rows committed before, but for the newest one; how many."""
+    """Deletes rows committed before, except the newest one; returns how many."""
     ours = trading_steps.c.symbol == symbol
     newest = sa.select(sa.func.max(trading_steps.c.seq)).where(ours).scalar_subquery()
     old = (ours, trading_steps.c.committed_time_ms < before_ms, trading_steps.c.seq < newest)
@@ -191,26 +191,26 @@ def prune_steps(connection: sa.Connection, symbol: str, before_ms: int) -> int:
 
 
 def ledger_cursor(connection: sa.Connection, symbol: str) -> int:
-    """The accepted_seq that is remembered, 0 at first."""
+    """Returns the stored accepted_seq, 0 at first."""
     query = sa.select(ledger_cursors.c.accepted_seq).where(ledger_cursors.c.symbol == symbol)
     return connection.execute(query).scalar_one_or_none() or 0
 
 
 def move_ledger_cursor(connection: sa.Connection, symbol: str, accepted_seq: int) -> None:
-    """Remembers it."""
+    """Stores the accepted_seq."""
     row = {"symbol": symbol, "accepted_seq": accepted_seq}
     moved = insert(ledger_cursors).values(row)
     connection.execute(moved.on_conflict_do_update(index_elements=[ledger_cursors.c.symbol], set_=row))
 
 
 def last_look(connection: sa.Connection, symbol: str) -> int:
-    """The time that is remembered, 0 at first."""
+    """Returns the recorded time, Unix ms, 0 at first."""
     query = sa.select(looks.c.looked_ms).where(looks.c.symbol == symbol)
     return connection.execute(query).scalar_one_or_none() or 0
 
 
 def note_look(connection: sa.Connection, symbol: str, at_ms: int) -> None:
-    """Remembers it."""
+    """Records the time, Unix ms."""
     row = {"symbol": symbol, "looked_ms": at_ms}
     noted = insert(looks).values(row)
     connection.execute(noted.on_conflict_do_update(index_elements=[looks.c.symbol], set_=row))

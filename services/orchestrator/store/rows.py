@@ -1,4 +1,4 @@
-"""Journal rows between the database's columns and values, the same for every store."""
+"""Converts journal rows between database columns and values, for every store."""
 
 import json
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from orchestrator.store.journal import JournalRow, Phase
 
 
 def journal_row(row: Any) -> JournalRow:
-    """A row of `trading_steps` as a value."""
+    """Converts a row of `trading_steps` to a value."""
     return JournalRow(
         plan=plan_from_json(row.plan),
         results=results_from_json(row.results),
@@ -23,7 +23,7 @@ def journal_row(row: Any) -> JournalRow:
 
 
 def row_values(row: JournalRow) -> dict[str, object]:
-    """A value as the columns of `trading_steps`."""
+    """Converts a value to the columns of `trading_steps`."""
     return {
         "seq": row.plan.seq,
         "request_id": row.plan.request_id,
@@ -39,14 +39,14 @@ def row_values(row: JournalRow) -> dict[str, object]:
 
 
 def phases_json(phases: Sequence[Phase]) -> str:
-    """The phases as the column keeps them."""
+    """Returns the JSON of the column `phases`."""
     return json.dumps(
         [{"name": p.name, "started_time_ns": p.started_time_ns, "duration_ns": p.duration_ns} for p in phases]
     )
 
 
 def trigger_kind(trigger: Cause) -> str:
-    """The trigger's name, as the contract's oneof has it."""
+    """Returns the trigger's name in the protocol's oneof."""
     match trigger:
         case PriceChanged():
             return "price_change"

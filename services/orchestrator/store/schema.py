@@ -1,4 +1,7 @@
-"""The tables of one symbol's SQLite file, and the migrations of both stores. `state` is the specification's own."""
+"""Table definitions of one symbol's SQLite file, and the migrations of both stores.
+
+The specification defines the table `state`.
+"""
 
 from sqlalchemy import CheckConstraint, Column, Connection, Integer, MetaData, Table, Text
 
@@ -41,7 +44,7 @@ meta_table = Table(
 
 
 def prepare(connection: Connection, where: str) -> None:
-    """Makes the tables where there are none. Raises UnfinishableError where those that are there need an upgrade."""
+    """Creates the tables in an empty database. Raises UnfinishableError if existing tables have another version."""
     try:
         SCHEMA.prepare(connection, where)
     except SchemaError as error:

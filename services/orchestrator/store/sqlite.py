@@ -1,7 +1,7 @@
-"""The embedded store: one SQLite file per symbol, the specification's single row of state beside the journal.
+"""The embedded store: one SQLite file per symbol, with the specification's single row of state and the journal.
 
-The lease is a lock on a file beside it, which the operating system gives back for a killed process, and an epoch in the
-file, raised by every start, which each commit checks.
+The lease has two parts. A lock on a file beside it is released by the operating system when the process ends. An epoch
+in the database is raised by every startup and checked by each commit.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ _LOOKED_MS = "looked_ms"
 
 _STORED_SEQ = sa.func.json_extract(state_table.c.data, "$.seq")
 
-# What every commit runs. The first is all that it has to look at before it writes.
+# Every commit runs these statements. The first reads all that must be checked before writing.
 _STORED = SqliteStatement(
     sa.text("""
     SELECT (SELECT value FROM meta WHERE key = 'epoch') AS epoch,
@@ -60,7 +60,7 @@ T = TypeVar("T")
 def _patient(
     method: "Callable[Concatenate[SqliteStore, P], T]",
 ) -> "Callable[Concatenate[SqliteStore, P], T]":
-    """Has a method, which is one transaction, run again while its file cannot be used."""
+    """Retries a method, which is one transaction, while its file is unavailable."""
 
     @functools.wraps(method)
     def run(store: "SqliteStore", /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -70,19 +70,19 @@ def _patient(
 
 
 class SqliteStore:
-    """A Store on one file. Its calls may come from several threads; they run one after another."""
+    """Implements Store with one file. Thread-safe; calls run one after another."""
 
     def __init__(self, path: Path) -> None:
-        """Opens the file, makes its tables. Raises StopError for a file that is damaged or of another version."""
+        """Opens the file and creates its tables. Raises StopError if it is damaged or has another schema version."""
         self._path = path
         self._file = RetryingFile(path)
         self._lock = FileLock(path.with_suffix(".lock"))
         self._mutex = threading.Lock()
         self._epoch = 0
-        self._kept = NOTHING  # the state that we wrote last: texts of slots that do not change are not made again
-        self._newest: JournalRow | None = None  # written by us
-        self._late: dict[int, tuple[Phase, ...]] = {}  # phases of rows that were written before the last one ended
-        self._connection: sa.Connection  # one for all, kept: to take it from a pool each time cost as much as a write
+        self._kept = NOTHING  # the last written state: unchanged slots are not serialised again
+        self._newest: JournalRow | None = None  # last row written by this process
+        self._late: dict[int, tuple[Phase, ...]] = {}  # by seq: all phases of rows whose last phase is not written yet
+        self._connection: sa.Connection  # kept open: taking one from a pool each time cost as much as a write
         _guarded(lambda: self._file.open(self._prepare))
 
     def _prepare(self) -> None:
@@ -90,29 +90,29 @@ class SqliteStore:
         try:
             with around("orchestrator.schema"), self._transaction() as connection:
                 prepare(connection, str(self._path))
-        except BaseException:  # another try opens another connection, and a refused file is used by nobody
+        except BaseException:  # a retry opens a new connection; a rejected file must not stay open
             self._disconnect()
             raise
 
     @property
     def away(self) -> str:
-        """Why the file cannot be used; empty while it can."""
+        """Why the file is unavailable; empty while it is available."""
         return self._file.away
 
     def ping(self) -> None:
-        """Looks whether it is still the file that was opened."""
+        """Checks that it is still the file that was opened."""
         _guarded(self._file.ping)
 
     def stop_waiting(self) -> None:
-        """From now on a call fails where the file cannot be used."""
+        """Makes calls fail while the file is unavailable, instead of waiting."""
         self._file.stop_waiting()
 
     def patiently(self, transaction: Callable[[], T]) -> T:
-        """What the transaction returns, once it is committed. Raises DatabaseStopError where it never will be."""
+        """Retries the transaction until it commits; returns its result. Raises DatabaseStopError if it never will."""
         return _guarded(lambda: self._file.run(transaction))
 
     def take_lease(self) -> int:
-        """Locks the file's lock and raises the epoch. Raises LeaseLostError where another process has it."""
+        """Takes the file lock and raises the epoch. Raises LeaseLostError if another process holds the lock."""
         self._lock.take(self._path.name)
         self._epoch = self._first_epoch()
         return self._epoch
@@ -123,7 +123,7 @@ class SqliteStore:
             return self._next_epoch(connection)
 
     def raise_epoch(self, above: int = 0) -> int:
-        """The next epoch, in the file before it is returned."""
+        """Raises the epoch, above `above` too; commits it before it is returned."""
         self._epoch = self._higher_epoch(above)
         return self._epoch
 
@@ -140,7 +140,7 @@ class SqliteStore:
 
     @_patient
     def load_state(self) -> State | None:
-        """The stored state. Raises UnfinishableError where its text cannot be read."""
+        """Returns the stored state. Raises UnfinishableError if its JSON cannot be parsed."""
         with self._transaction() as connection:
             text = _stored_text(connection)
         if text is None:
@@ -155,7 +155,7 @@ class SqliteStore:
 
     @_patient
     def save_state(self, state: State) -> None:
-        """Stores a state without a step. Raises ConflictError unless it is the first, or the next seq."""
+        """Stores a state that is not the result of a step. Raises ConflictError unless it is the first or the next."""
         with around("orchestrator.save"), self._transaction() as connection:
             self._check_lease(connection)
             self._check_follows(connection, state.seq)
@@ -164,7 +164,7 @@ class SqliteStore:
 
     @_patient
     def bind_ledger(self, ledger_birth_id: str) -> None:
-        """Puts the ledger's birth id into the stored state."""
+        """Writes the ledger's birth id into the stored state."""
         with around("orchestrator.bind"), self._transaction() as connection:
             self._check_lease(connection)
             state = replace(state_from_json(_stored_text(connection) or ""), ledger_birth_id=ledger_birth_id)
@@ -172,7 +172,7 @@ class SqliteStore:
 
     @_patient
     def commit(self, plan: Plan, results: Sequence[ActionResult], state: State, phases: Sequence[Phase]) -> JournalRow:
-        """State and journal row in one transaction; a repetition returns what is stored and writes nothing."""
+        """Commits state and journal row in one transaction; a repeated request returns its row and writes nothing."""
         after = pieces_of(state, self._kept)
         with around("orchestrator.commit"), self._transaction() as connection:
             epoch, data, repeated = _STORED.on(connection, {"request_id": plan.request_id}).fetchone()
@@ -199,7 +199,7 @@ class SqliteStore:
         return row
 
     def _kept_or_stored(self, text: str | None) -> StatePieces:
-        """The stored state: as we wrote it, or read where that was another process or another statement of ours."""
+        """Returns the stored state: from memory if this store wrote exactly this text last, else parsed."""
         if text is None:
             return NOTHING
         return self._kept if text == self._kept.text else pieces_of(state_from_json(text))
@@ -210,7 +210,7 @@ class SqliteStore:
         return self._with_late(row)
 
     def add_phase(self, seq: int, phase: Phase) -> None:
-        """Kept in memory, read with the row, and written with the next commit: a reading aid, not worth a flush."""
+        """Keeps the phase in memory until the next commit writes it: it is informative and not worth a flush."""
         newest = self._newest
         row = newest if newest is not None and newest.plan.seq == seq else self.find_step(seq=seq)
         if row is not None:
@@ -218,7 +218,7 @@ class SqliteStore:
 
     @_patient
     def find_step(self, *, seq: int = 0, request_id: str = "") -> JournalRow | None:
-        """The row of a request where one is named, else of a seq."""
+        """Returns the row of the request id if given, else of the seq."""
         wanted = steps_table.c.request_id == request_id if request_id else steps_table.c.seq == seq
         with self._transaction() as connection:
             row = _find(connection, wanted)
@@ -226,46 +226,46 @@ class SqliteStore:
 
     @_patient
     def last_steps(self, limit: int) -> list[JournalRow]:
-        """The newest rows, newest first."""
+        """Returns the newest rows, newest first."""
         query = sa.select(steps_table).order_by(steps_table.c.seq.desc()).limit(limit)
         with self._transaction() as connection:
             return [self._with_late(journal_row(row)) for row in connection.execute(query)]
 
     @_patient
     def ledger_cursor(self) -> int:
-        """The accepted_seq that the last start reached."""
+        """Returns the stored accepted_seq."""
         with self._transaction() as connection:
             return _meta(connection, _LEDGER_CURSOR)
 
     @_patient
     def move_ledger_cursor(self, accepted_seq: int) -> None:
-        """Keeps it for the next start."""
+        """Stores the accepted_seq for the next startup."""
         with around("orchestrator.cursor"), self._transaction() as connection:
             self._check_lease(connection)
             _set_meta(connection, _LEDGER_CURSOR, accepted_seq)
 
     @_patient
     def last_look(self) -> int:
-        """The time of the newest note."""
+        """Returns the recorded time, Unix ms."""
         with self._transaction() as connection:
             return _meta(connection, _LOOKED_MS)
 
     @_patient
     def note_look(self, at_ms: int) -> None:
-        """Keeps it for the next start."""
+        """Records the time for the next startup."""
         with around("orchestrator.note_look"), self._transaction() as connection:
             self._check_lease(connection)
             _set_meta(connection, _LOOKED_MS, at_ms)
 
     @_patient
     def prune(self, before_ms: int) -> int:
-        """Deletes older rows but for the newest one."""
+        """Deletes older rows except the newest one; returns how many."""
         with around("orchestrator.prune"), self._transaction() as connection:
             self._check_lease(connection)
             return _prune(connection, before_ms)
 
     def close(self) -> None:
-        """Closes the file and gives the lease back."""
+        """Closes the file and releases the lease."""
         with self._mutex:
             self._disconnect()
             self._lock.release()
@@ -298,7 +298,7 @@ class SqliteStore:
         self._refuse_other_seq(-1 if stored is None else int(stored), seq)
 
     def _refuse_other_seq(self, stored: int, seq: int) -> None:
-        """`stored` is -1 where there is no state."""
+        """Raises ConflictError unless `seq` is the stored one plus one. `stored` is -1 if there is no state."""
         expected = stored + 1
         if seq != expected:
             raise ConflictError(
@@ -308,12 +308,12 @@ class SqliteStore:
 
 
 def _open(path: Path) -> sa.Connection:
-    url = sa.URL.create("sqlite", database=str(path))  # in a text, %E5 would be a sign of another name
+    url = sa.URL.create("sqlite", database=str(path))  # not parsed from text, where %E5 would be decoded
     engine = sa.create_engine(url, connect_args={"check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def set_up(connection: sa.engine.interfaces.DBAPIConnection, _record: object) -> None:
-        # The driver's own transactions begin late and skip DDL: begin them ourselves, below.
+        # The driver begins transactions late and not for DDL, so they are begun below.
         connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_MS}"):

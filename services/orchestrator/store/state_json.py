@@ -1,6 +1,6 @@
-"""A state's JSON in pieces: a header and one text per slot. A slot that did not change keeps its text.
+"""A state's JSON in pieces: a header and one text per slot. An unchanged slot keeps its text.
 
-Put together the pieces are `state_json` to the letter, so a state has one digest whatever store keeps it.
+The assembled pieces equal `state_json` exactly, so a state has the same digest in every store.
 """
 
 import json
@@ -16,12 +16,12 @@ from gridrpc.json_encoding import to_json
 
 @dataclass(frozen=True)
 class StatePieces:
-    """What is written of one state. Make it with `pieces_of`, each from the one before."""
+    """The stored form of one state. Create it with `pieces_of`, from the pieces of the previous state."""
 
-    seq: int  # of the state; before the first one -1
+    seq: int  # of the state; -1 before the first one
     header: str  # JSON of the state without its slots
     slots: Mapping[str, str]  # JSON by key
-    _entries: Mapping[str, str] = field(repr=False)  # the same with the key before it, in the order of writing
+    _entries: Mapping[str, str] = field(repr=False)  # `"key": json` by key, in the order of writing
     _sources: Mapping[str, InventorySlot] = field(repr=False)
 
     @cached_property
@@ -31,16 +31,16 @@ class StatePieces:
 
     @cached_property
     def digest(self) -> str:
-        """As `convert_state.digest` of the state."""
+        """The state's digest, equal to `convert_state.digest`."""
         return digest_of_json(self.text)
 
     def changed_since(self, before: "StatePieces") -> dict[str, str]:
-        """The slots that are new or have another text."""
+        """Returns the slots that are new or have another text."""
         old = before.slots
         return {key: text for key, text in self.slots.items() if old.get(key) != text}
 
     def gone_since(self, before: "StatePieces") -> list[str]:
-        """The keys of the slots that are no more."""
+        """Returns the keys of the removed slots."""
         return [key for key in before.slots if key not in self.slots]
 
 
@@ -48,12 +48,12 @@ NOTHING = StatePieces(-1, "", {}, {}, {})
 
 
 def pieces_of(state: State, before: StatePieces = NOTHING) -> StatePieces:
-    """The state's pieces; of slots that `before` was made with, the texts are taken over and not made again."""
+    """Returns the state's pieces. Slots that are the same objects as in `before` keep their text."""
     header = to_json(state_to_proto(replace(state, slots={})))
-    old = before._sources  # noqa: SLF001  # its own kind
+    old = before._sources  # noqa: SLF001  # same class
     changed = {key: to_json(slot_to_proto(slot)) for key, slot in state.slots.items() if old.get(key) is not slot}
     entries = {key: _entry(key, text) for key, text in changed.items()}
-    if state.slots.keys() == old.keys():  # as most steps leave them: nothing is put in order again
+    if state.slots.keys() == old.keys():  # the usual case: no sorting needed
         slots, entries = {**before.slots, **changed}, {**before._entries, **entries}  # noqa: SLF001
     else:
         slots = {key: changed.get(key) or before.slots[key] for key in sorted(state.slots)}
@@ -62,12 +62,12 @@ def pieces_of(state: State, before: StatePieces = NOTHING) -> StatePieces:
 
 
 def state_from_pieces(header: str, slots: Mapping[str, str]) -> State:
-    """The state that was kept. Raises InvalidArgument, or ValueError for a header that is no JSON."""
+    """Parses a stored state. Raises InvalidArgument, or ValueError if the header is no JSON."""
     return state_from_json(_whole(header, [_entry(key, slots[key]) for key in sorted(slots)]))
 
 
 def _whole(header: str, entries: Iterable[str]) -> str:
-    """The JSON of the whole state, its keys sorted as `state_json` sorts them."""
+    """Returns the JSON of the whole state, with keys sorted as in `state_json`."""
     values = {key: json.dumps(value, ensure_ascii=False, sort_keys=True) for key, value in json.loads(header).items()}
     values["slots"] = f"{{{', '.join(entries)}}}"
     return f"{{{', '.join(_entry(key, values[key]) for key in sorted(values))}}}"

@@ -1,7 +1,7 @@
-"""The first schema: the state, the journal of steps, and the lease's numbers.
+"""The first schema: state, journal of steps, lease epoch and ledger cursor.
 
-SQLite has a file per symbol with the specification's single row of state; Postgres has all symbols in one schema, with
-a row per slot, so that a commit costs what it changes.
+SQLite has one file per symbol with the specification's single row of state. Postgres has all symbols in one schema,
+with one row per slot, so that a commit writes only what changes.
 """
 
 from alembic import op
@@ -86,12 +86,12 @@ CREATE TABLE ledger_cursors (
 
 
 def upgrade() -> None:
-    """Makes the tables."""
+    """Creates the tables."""
     tables = POSTGRES if op.get_context().dialect.name == "postgresql" else SQLITE
     for statement in filter(str.strip, tables.split(";")):
         op.execute(statement)
 
 
 def downgrade() -> None:
-    """There is nothing before the first."""
+    """Not supported: this is the first schema."""
     raise NotImplementedError("there is no schema before the first")

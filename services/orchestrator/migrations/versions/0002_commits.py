@@ -1,4 +1,4 @@
-"""What each session has committed last: shows whether a commit was made whose reply was lost (griddb.commit_marks)."""
+"""Last commit of each session: shows whether a commit succeeded whose reply was lost (griddb.commit_marks)."""
 
 from alembic import op
 
@@ -17,11 +17,11 @@ CREATE TABLE commits (
 
 
 def upgrade() -> None:
-    """Creates the table on a server; a file answers for itself."""
+    """Creates the table on Postgres; SQLite does not need it."""
     if op.get_context().dialect.name == "postgresql":
         op.execute(POSTGRES)
 
 
 def downgrade() -> None:
-    """There is no way back: an older orchestrator refuses a newer state instead."""
+    """Not supported: an older orchestrator rejects a newer schema."""
     raise NotImplementedError("restore the state from before the upgrade instead")

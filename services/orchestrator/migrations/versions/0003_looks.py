@@ -1,4 +1,4 @@
-"""When each symbol's prices were last looked at: what a downtime is measured by."""
+"""When each symbol's prices were last watched: a startup measures the downtime from it."""
 
 from alembic import op
 
@@ -16,11 +16,11 @@ CREATE TABLE looks (
 
 
 def upgrade() -> None:
-    """Creates the table on a server; a file has a place for such numbers."""
+    """Creates the table on Postgres; SQLite uses the table meta."""
     if op.get_context().dialect.name == "postgresql":
         op.execute(POSTGRES)
 
 
 def downgrade() -> None:
-    """There is no way back: an older orchestrator refuses a newer state instead."""
+    """Not supported: an older orchestrator rejects a newer schema."""
     raise NotImplementedError("restore the state from before the upgrade instead")

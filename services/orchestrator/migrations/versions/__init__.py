@@ -1,1 +1,1 @@
-"""One file per version of the schema, in order."""
+"""One file per schema version, in order."""
