@@ -36,7 +36,7 @@ class Settings:
     retention_hours: int
     max_update_batch: int
     conditions_interval_ms: int  # between two polls of market rules, funds and foreign orders
-    reconcile_timeout_ms: int  # how long the venue's open orders may disagree with the log before the startup fails
+    reconcile_timeout_ms: int  # how long startup waits for the venue's open orders to agree with the state
     grids: tuple[GridConfig, ...]
     engine: EngineKind = EngineKind.DBOS
     metrics: str = ""  # host:port that serves Prometheus metrics; empty: disabled

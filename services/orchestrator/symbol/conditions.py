@@ -28,7 +28,7 @@ class ConditionsWatch:
         self._loop = loop
         self._looked = False
         self._last: Funds | None = None  # found by the last poll
-        self._looked_until_ms = 0  # set if prices went unwatched for longer than the jump window
+        self._looked_until_ms = 0  # when watching ended, if longer ago than the jump window; else 0
 
     async def look_first(self) -> None:
         """Polls once at startup, before the first price is processed. A change is committed when this returns.

@@ -79,7 +79,7 @@ class SymbolSurroundings(Protocol):
 
 
 class SymbolLifecycle:
-    """Runs one symbol. `lasting` is why it does not trade, if the symbol alone cannot recover; else None."""
+    """Runs one symbol. `lasting`: the error that stops it; None while it trades or waits for the venue."""
 
     def __init__(self, worker: SymbolWorker, house: SymbolSurroundings, settings: Settings) -> None:
         self.worker = worker

@@ -146,8 +146,7 @@ class SymbolLoop:
             )
         return UnfinishableError(
             f"{context.symbol} stopped at step {context.state.seq}: {error}; compare Explain of the last steps "
-            "with the "
-            "venue before starting again"
+            "with the venue before starting again"
         )
 
     async def step(self, trigger: Trigger, request_id: str = "") -> Plan:
@@ -179,8 +178,7 @@ class SymbolLoop:
             if await self._in_thread(lambda: context.committed.find(plan.request_id)) is not None:
                 raise LeaseLostError(
                     f"another orchestrator has committed step {plan.seq} of {context.symbol}, which this one "
-                    "was at: it "
-                    "has taken over; stop one of them"
+                    "was at: it has taken over; stop one of them"
                 )
             raise UnfinishableError(
                 f"workflow {plan.request_id} ended without committing step {plan.seq}: state and "

@@ -53,8 +53,7 @@ class ModeChanger:
             withdrawn = True
             raise Unavailable(
                 f"a step of {self._context.symbol} waits for the executor: nothing was changed, repeat the call "
-                "once it "
-                "answers; EnterSafeMode is put on record meanwhile, and what the step has not sent is not sent then",
+                "once it answers; EnterSafeMode is recorded meanwhile: what the step has not sent is then never sent",
                 reason="STEP_WAITS",
             ) from None
         return await done

@@ -8,7 +8,7 @@ from gridcore.model.state import Rule
 
 @dataclass(frozen=True, slots=True)
 class EnterSafeModeRequest:
-    """Input of enter_safe_mode: rule, reason and requester. `clears_itself`: the mode ends by itself when safe."""
+    """Input of enter_safe_mode: rule, reason and requester. `clears_itself`: automatic recovery."""
 
     workflow_id: str
     symbol: str

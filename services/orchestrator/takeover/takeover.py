@@ -81,8 +81,7 @@ async def take_over(context: SymbolContext) -> int:
     if fenced.state_birth_id != state.birth_id:
         raise LeaseLostError(
             f"{context.symbol}: the executor's ledger has been given to state {fenced.state_birth_id} just now, "
-            "this is "
-            f"{state.birth_id}: another orchestrator acts for it; stop one of them"
+            f"this is {state.birth_id}: another orchestrator acts for it; stop one of them"
         )
     if not state.ledger_birth_id:
         await asyncio.to_thread(context.committed.bind_ledger, fenced.ledger_birth_id)
@@ -146,8 +145,7 @@ async def settle_requests(
         if plan is not None and step.seq > context.state.seq + 1:
             raise StateLedgerMismatchError(
                 f"{context.symbol}: request {step.request_id} is on record, and the state is at step "
-                f"{context.state.seq}: it "
-                "is from a backup"
+                f"{context.state.seq}: it is from a backup"
             )
         if plan is not None and step.seq > context.state.seq:
             results = await asyncio.to_thread(execute, plan)
@@ -158,8 +156,7 @@ async def settle_requests(
     if beyond:
         raise StateLedgerMismatchError(
             f"{context.symbol}: the executor has carried out request {beyond}, which is beyond step "
-            f"{context.state.seq} of "
-            "this state and in no workflow: the state is from a backup"
+            f"{context.state.seq} of this state and in no workflow: the state is from a backup"
         )
 
 
@@ -246,8 +243,7 @@ async def check_config(context: SymbolContext) -> None:
     except (InvalidArgument, NotFound) as fault:
         raise ConfigRefusedError(
             f"grids.symbol = {context.symbol!r} is not the executor's ({fault.message}): correct it, or give both "
-            "services "
-            "the same file"
+            "services the same file"
         ) from fault
     try:
         check_grid(context.config, rules)  # the current rules, not those that the state has recorded
@@ -269,8 +265,7 @@ def check_geometry(context: SymbolContext) -> None:
     if _has_capital_at_work(state):
         raise UnfinishableError(
             f"{context.symbol}: the grid was {state.grid} and the config now says {context.config.geometry}, "
-            "with orders or "
-            "positions open: put the old mode, anchor, spacing and interval back"
+            "with orders or positions open: put the old mode, anchor, spacing and interval back"
         )
     _adopt_geometry(context)
 
