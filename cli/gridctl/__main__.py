@@ -1,8 +1,8 @@
-"""The `gridwright` command: reads its words, calls what they name, turns the outcome into an exit code.
+"""The `gridwright` command: parses the arguments, runs the command and turns its outcome into an exit code.
 
-0: all went well. 1: it did not, and the last lines say what. 2: the command or the config cannot be used. 4: a service
-holds the database. 5: a database of a newer version. 6: a database that does not answer. 130: broken off by a second
-Ctrl-C.
+0: success. 1: the command failed; the last lines of its output give the reason. 2: the command line or the config is
+unusable. 4: a running service holds the database's lease. 5: the database has a newer schema version. 6: the database
+does not answer. 130: interrupted by a second Ctrl-C.
 """
 
 import argparse
@@ -33,12 +33,12 @@ from gridservice.config_file import ConfigError
 
 
 def main() -> None:
-    """The command."""
+    """Runs the command of `sys.argv` and exits with its code."""
     sys.exit(run(parser().parse_args(), Console()))
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    """Does what the command line says; its exit code."""
+    """Runs the chosen command and returns its exit code."""
     try:
         return _COMMANDS[arguments.command](arguments, console)
     except (ConfigError, OSError) as error:
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         sys.stderr.write(f"gridwright: {error}\n")
         return error.exit_code
     except (KeyboardInterrupt, asyncio.CancelledError):
-        sys.stderr.write("gridwright: broken off\n")
+        sys.stderr.write("gridwright: interrupted\n")
         return 130
 
 
@@ -72,7 +72,7 @@ def _tape(arguments: argparse.Namespace) -> TapeInfo | None:
     if arguments.replay is None:
         for name, word in words.items():
             if word:
-                raise ConfigError(f"--{name.replace('_', '-')}", word, "it is said of a tape: add --replay TAPE")
+                raise ConfigError(f"--{name.replace('_', '-')}", word, "it applies to a tape: add --replay TAPE")
         return None
     for name in ("tick_size", "lot_size"):
         if words[name] and not is_step(words[name]):
@@ -106,7 +106,7 @@ def _audit(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _conformance(arguments: argparse.Namespace, console: Console) -> int:
-    from gridctl.commands.conformance import (  # it brings ccxt along, which no other command needs
+    from gridctl.commands.conformance import (  # imports ccxt, which no other command needs
         Options,
         run_conformance,
     )
@@ -117,7 +117,7 @@ def _conformance(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _db(arguments: argparse.Namespace, console: Console) -> int:
-    from gridctl.commands import db  # it brings the services' databases along, which no other command needs
+    from gridctl.commands import db  # imports the services' databases, which few commands need
 
     found = db.holdings(arguments.config)
     if arguments.action == "begin-anew":
@@ -132,7 +132,7 @@ def _cancel_workflow(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _simex(arguments: argparse.Namespace, _console: Console) -> int:
-    from gridctl.commands.simex import run_simex_alone  # it brings an exchange along, which no other command needs
+    from gridctl.commands.simex import run_simex_alone  # imports the exchange, which no other command needs
 
     return run_simex_alone(arguments)
 
@@ -165,7 +165,7 @@ def _resolve_order(arguments: argparse.Namespace, console: Console) -> int:
     deployment = read_deployment(arguments.config)
     symbols = (arguments.symbol,) if arguments.symbol else deployment.symbols
     if len(symbols) != 1:
-        raise ConfigError("--symbol", "", f"say which grid the order is of: {', '.join(symbols)}")
+        raise ConfigError("--symbol", "", f"name the order's grid: {', '.join(symbols)}")
     word = OrderStatement(
         symbol=symbols[0],
         client_order_id=arguments.client_order_id,

@@ -1,4 +1,4 @@
-"""The `gridwright` command's first step: checks what it runs on before it imports anything that could fail on it.
+"""The entry point of `gridwright`: checks the environment before it imports anything that an old one breaks.
 
 Only the standard library is imported here.
 """
@@ -11,11 +11,11 @@ _UNUSABLE = 2  # as for a command or a config that cannot be used
 
 
 def main() -> None:
-    """The command. Exits with 2 and one sentence where Python, SQLite or an installed package is of no use."""
+    """Runs the command. Exits with 2 and a sentence if Python, SQLite or an installed package is unusable."""
     reason = first_problem()
     if reason:
         sys.stderr.write(f"gridwright: {reason}\n")
         sys.exit(_UNUSABLE)
-    from gridctl.__main__ import main as command  # what it brings along is known to be usable now
+    from gridctl.__main__ import main as command  # its dependencies have been checked
 
     command()

@@ -1,6 +1,6 @@
-"""Checks what the process runs on: the versions of Python, of SQLite and of the installed packages. Takes milliseconds.
+"""Checks the versions of Python, SQLite and the installed packages. Takes milliseconds.
 
-Only the standard library is imported here: what is checked may be unusable.
+Only the standard library is imported here: other packages may be unusable.
 """
 
 import importlib.metadata
@@ -9,11 +9,11 @@ import sys
 from collections.abc import Callable, Sequence
 
 OLDEST_PYTHON = (3, 11)
-OLDEST_SQLITE = (3, 35, 0)  # DBOS's statements have RETURNING
+OLDEST_SQLITE = (3, 35, 0)  # DBOS uses RETURNING
 _PACKAGE = "gridwright"
 _REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[[^\]]*\])?\s*(?P<bounds>[^;]*)(;(?P<condition>.*))?")
 _BOUND = re.compile(r"(?P<operator>>=|<=|==|!=|<|>)\s*(?P<version>[\d.]+)")
-# What the services and the command need; the tools of development are the developer's business.
+# Checks the requirements of the services and the command. Development tools are not checked.
 _EXTRA = re.compile(r"extra\s*==\s*['\"](?P<extra>\w+)['\"]")
 _NOT_CHECKED = frozenset({"dev", "all"})  # `all` repeats the others
 
@@ -28,12 +28,12 @@ _COMPARE: dict[str, Callable[[list[int], list[int]], bool]] = {
 
 
 def first_problem() -> str:
-    """The first requirement that is not met, as a sentence with its remedy; empty where all are."""
+    """Returns the first unmet requirement as a sentence with its remedy; empty if all are met."""
     return python_unmet(sys.version_info) or _sqlite() or _packages()
 
 
 def python_unmet(version: Sequence[object]) -> str:
-    """The sentence about a version of Python; empty for one that will do."""
+    """Returns the sentence about an unusable Python version; empty if it is usable."""
     found = tuple(part for part in version[:2] if isinstance(part, int))
     if found >= OLDEST_PYTHON:
         return ""
@@ -44,17 +44,17 @@ def python_unmet(version: Sequence[object]) -> str:
 
 
 def sqlite_unmet(version: tuple[int, ...]) -> str:
-    """The same about SQLite, which Python brings or finds on the system."""
+    """The same for SQLite, which Python bundles or finds on the system."""
     if version >= OLDEST_SQLITE:
         return ""
     return (
         f"this Python uses SQLite {_text(version)}, and Gridwright needs {_text(OLDEST_SQLITE)} or newer: upgrade the "
-        "system's SQLite, or take a Python that was built with a newer one"
+        "system's SQLite, or use a Python that was built with a newer one"
     )
 
 
 def package_unmet(requirement: str, version_of: Callable[[str], str | None]) -> str:
-    """The same about a requirement as a package's metadata has it. One of an extra may be absent."""
+    """The same for a requirement in a package's metadata. A requirement of an extra may be absent."""
     parsed = _REQUIREMENT.fullmatch(requirement.strip())
     if parsed is None:
         return ""
@@ -80,9 +80,9 @@ def _remedy(name: str, bounds: str) -> str:
 
 def _sqlite() -> str:
     try:
-        import sqlite3  # a Python may have been built without it
+        import sqlite3  # Python may have been built without it
     except ImportError as error:
-        return f"this Python has no usable sqlite3 ({error}): take one that was built with SQLite"
+        return f"this Python has no usable sqlite3 ({error}): use one that was built with SQLite"
     return sqlite_unmet(sqlite3.sqlite_version_info)
 
 
@@ -90,7 +90,7 @@ def _packages() -> str:
     try:
         requirements = importlib.metadata.requires(_PACKAGE) or []
     except importlib.metadata.PackageNotFoundError:
-        return ""  # run from a folder that nobody installed: what is missing, the imports say
+        return ""  # run from sources without an installation: a missing package fails at its import
     sentences = (package_unmet(requirement, _installed) for requirement in requirements)
     return next((sentence for sentence in sentences if sentence), "")
 
@@ -109,7 +109,7 @@ def _holds(found: str, operator: str, bound: str) -> bool:
 
 
 def _numbers(version: str) -> list[int]:
-    """The release's numbers; what follows them (rc1, .post2) is left out."""
+    """The release's numbers; suffixes (rc1, .post2) are left out."""
     release = re.match(r"\d+(\.\d+)*", version)
     return [int(part) for part in release[0].split(".")] if release else []
 

@@ -1,4 +1,4 @@
-"""The channels of one run to its services, opened together and closed together."""
+"""The gRPC channels of a run to its services, opened and closed together."""
 
 from collections.abc import Awaitable
 from functools import cached_property
@@ -22,12 +22,12 @@ class AsksTroubles(Protocol):
     def ListTroubles(  # noqa: N802  # the contract's name
         self, request: models_pb2.ListTroublesRequest, *, timeout: float
     ) -> Awaitable[models_pb2.ListTroublesResponse]:
-        """What is withheld from the service."""
+        """Lists the troubles of the service."""
         ...
 
 
 class Channels:
-    """Stubs of the services that a house has, each with a channel from its first use on. Use it as an async context."""
+    """Stubs of a deployment's services, each with a channel that is opened on first use. An async context manager."""
 
     def __init__(self, deployment: Deployment) -> None:
         self._addresses = deployment.addresses
@@ -35,27 +35,27 @@ class Channels:
 
     @cached_property
     def simex(self) -> "SimexAsyncStub":
-        """The exchange's control."""
+        """The stub of simex's control service."""
         return simex_pb2_grpc.SimexStub(self._open(SIMEX))
 
     @cached_property
     def executor(self) -> "ExecutorAsyncStub":
-        """The executor."""
+        """The executor's stub."""
         return executor_pb2_grpc.ExecutorStub(self._open(EXECUTOR))
 
     @cached_property
     def orchestrator(self) -> "OrchestratorAsyncStub":
-        """The orchestrator."""
+        """The orchestrator's stub."""
         return orchestrator_pb2_grpc.OrchestratorStub(self._open(ORCHESTRATOR))
 
     @cached_property
     def watched(self) -> "OrchestratorAsyncStub":
-        """The orchestrator for WatchState: of what it sends, only the newest counts."""
+        """The orchestrator's stub for WatchState: of several answers only the newest is kept."""
         return orchestrator_pb2_grpc.OrchestratorStub(self._open(ORCHESTRATOR, newest_only=True))
 
     @cached_property
     def troubled(self) -> dict[str, AsksTroubles]:
-        """Those services of the house that know of troubles."""
+        """The stubs of the deployment's services that report troubles."""
         found: dict[str, AsksTroubles] = {}
         if PRICEMON in self._addresses:
             found[PRICEMON] = pricemon_pb2_grpc.PriceMonitorStub(self._open(PRICEMON))

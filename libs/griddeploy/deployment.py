@@ -1,4 +1,4 @@
-"""What a config file says about the services as a whole: which there are, where they listen, what they trade."""
+"""Reads from a config file the deployment as a whole: its services, their addresses and the traded symbols."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,21 +13,21 @@ _DEFAULT_ADDRESSES = {PRICEMON: "127.0.0.1:50051", EXECUTOR: "127.0.0.1:50052", 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """The services of one config file. Addresses are `host:port`; simex's is that of its control."""
+    """The services of one config file. Addresses are `host:port`; simex's is that of its control service."""
 
     config: Path
     bot: str
     symbols: tuple[str, ...]
-    addresses: dict[str, str]  # by service, in the order of the start
+    addresses: dict[str, str]  # by service, in startup order
 
     @property
     def services(self) -> tuple[Service, ...]:
-        """How to start each of them."""
+        """The module, config and address of each service, as needed to start it."""
         return tuple(Service(name, name, self.config, address) for name, address in self.addresses.items())
 
 
 def read_deployment(config: Path) -> Deployment:
-    """Reads the file. Raises ConfigError with field, value and remedy; most of a section is its service's to check."""
+    """Reads the file. Raises ConfigError with field, value and remedy. Each service validates its own section."""
     root = read_toml(config)
     symbols = tuple(dict.fromkeys(grid.text("symbol") for grid in root.tables("grids")))
     if not symbols:
@@ -41,7 +41,7 @@ def read_deployment(config: Path) -> Deployment:
 
 
 def _fixed(table: Table, key: str, default: str) -> str:
-    """An address with a port of its own: the services find one another by it, also after a restart."""
+    """An address with a fixed port: the services find one another by it, also after a restart."""
     address = table.text(key, default)
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 65_536:

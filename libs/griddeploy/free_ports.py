@@ -1,4 +1,4 @@
-"""Chooses free ports for services that are killed and come back to the same ones."""
+"""Chooses free ports for services that are killed and restarted on the same ports."""
 
 import contextlib
 import os
@@ -11,11 +11,11 @@ _USUAL_EPHEMERAL_START = 32_768
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nobody listens on, all below the range that the kernel gives to outgoing connections.
+    """Returns free ports of 127.0.0.1, all below the kernel's range for outgoing connections.
 
-    While a service is down its port is free, and a client that knocks there from an ephemeral port may by chance take
-    it, or even connect to itself. Below that range this cannot happen. Each process begins its search elsewhere, so two
-    runs at once do not choose the same. Raises OSError where there are not enough.
+    While a service is down its port is free. A client that retries from an ephemeral port could take that port, or
+    even connect to itself. Below the ephemeral range neither can happen. Each process begins its search at a different
+    port, so two concurrent runs do not choose the same. Raises OSError if there are not enough.
     """
     highest = _ephemeral_start()
     span = highest - _LOWEST
@@ -27,7 +27,9 @@ def free_ports(count: int) -> list[int]:
                 found.append(port)
                 if len(found) == count:
                     return found
-    raise OSError(f"no {count} free ports of 127.0.0.1 between {_LOWEST} and {highest}: stop what holds them")
+    raise OSError(
+        f"no {count} free ports of 127.0.0.1 between {_LOWEST} and {highest}: stop the processes that use them"
+    )
 
 
 def _hold(port: int, held: contextlib.ExitStack) -> bool:
@@ -41,7 +43,7 @@ def _hold(port: int, held: contextlib.ExitStack) -> bool:
 
 
 def _ephemeral_start() -> int:
-    """Where the kernel's range for outgoing connections begins; the usual place where it does not say."""
+    """The start of the kernel's range for outgoing connections; its usual value if the kernel does not provide it."""
     try:
         start = int(_EPHEMERAL_RANGE.read_text(encoding="ascii").split()[0])
     except (OSError, ValueError, IndexError):

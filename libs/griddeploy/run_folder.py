@@ -1,4 +1,4 @@
-"""A run's own folder, emptied at its start. It never removes a folder that it did not make itself."""
+"""Creates the folder of a run and empties it at startup. It never removes a folder that it did not create."""
 
 import shutil
 from pathlib import Path
@@ -9,10 +9,10 @@ MARKER = ".made-by-gridwright"
 
 
 def fresh_folder(folder: Path) -> Path:
-    """The folder, empty but for our marker. Raises ConfigError where something else is there."""
+    """Returns the folder, empty except for our marker. Raises ConfigError if it contains anything else."""
     if folder.exists() and not (folder / MARKER).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(
-            "--data-dir", str(folder), f"it holds things of yours (no {MARKER} in it); name another folder"
+            "--data-dir", str(folder), f"it holds files of yours (no {MARKER} in it); name another folder"
         )
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Writes a TOML file from the values that tomllib reads: what a run changes of its example has to be on disk again."""
+"""Writes a TOML file from values as tomllib returns them: a run saves its changed copy of an example."""
 
 import json
 import re
@@ -9,7 +9,7 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def to_toml(values: Mapping[str, Any]) -> str:
-    """The text that tomllib reads as these values: strings, whole numbers, booleans, tables and arrays of tables."""
+    """Serialises strings, integers, booleans, tables and arrays of tables so that tomllib reads the same values."""
     return "\n".join(_lines(values, "")).lstrip("\n") + "\n"
 
 
@@ -36,6 +36,6 @@ def _is_table(value: Any) -> bool:
 def _scalar(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(_scalar(item) for item in value)}]"
-    if isinstance(value, str | int | float):  # JSON writes these, and booleans, as TOML does
+    if isinstance(value, str | int | float):  # JSON and TOML write these, and booleans, the same way
         return json.dumps(value, ensure_ascii=False)
     raise TypeError(f"{value!r} has no place in a config file")

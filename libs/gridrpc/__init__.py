@@ -1,1 +1,1 @@
-"""What every service shares to speak gRPC: servers and channels, faults and their statuses, core values on the wire."""
+"""Shared gRPC code of the services: servers, channels, errors with their statuses, and message conversion."""

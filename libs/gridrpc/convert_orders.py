@@ -1,6 +1,6 @@
-"""Core values of orders and markets on the wire and back: actions, their results, order updates, market rules.
+"""Converts core values of orders and markets to and from protobuf: actions, results, order updates, market rules.
 
-Reading is parsing: a decimal or an enum that is not one raises InvalidArgument with field, value and remedy.
+Reading validates: a malformed decimal or an unknown enum value raises InvalidArgument with field, value and remedy.
 """
 
 import re
@@ -23,7 +23,7 @@ _DECIMAL = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?", re.ASCII)
 
 
 class EnumMap(Generic[E]):
-    """A core enum and its proto twin, whose values are named `<prefix>_<member>`; zero is never a member."""
+    """Maps a core enum to its proto enum, whose values are named `<prefix>_<member>`; 0 maps to no member."""
 
     def __init__(self, kind: type[E], wrapper: Any, prefix: str) -> None:
         self._prefix = prefix
@@ -31,11 +31,11 @@ class EnumMap(Generic[E]):
         self._from: dict[int, E] = {number: member for member, number in self._to.items()}
 
     def to_proto(self, member: E) -> Any:
-        """The number on the wire."""
+        """The member's number in the proto enum."""
         return self._to[member]
 
     def from_proto(self, number: int, field: str) -> E:
-        """The member. Raises InvalidArgument naming the field."""
+        """The member with this number. Raises InvalidArgument naming the field."""
         try:
             return self._from[number]
         except KeyError:
@@ -51,7 +51,7 @@ OUTCOMES = EnumMap(Outcome, models_pb2.Outcome, "OUTCOME")
 
 
 def parse_decimal(text: str, field: str) -> Decimal:
-    """A finite decimal without an exponent. Raises InvalidArgument naming the field."""
+    """Parses a finite decimal without an exponent. Raises InvalidArgument naming the field."""
     if _DECIMAL.fullmatch(text) is None:
         raise InvalidArgument(f"{field} = {text!r}: give a decimal such as 0.01, without exponent", field=field)
     return Decimal(text)
@@ -71,7 +71,7 @@ def _named(text: str, field: str) -> str:
 
 
 def action_to_proto(action: Action) -> models_pb2.Action:
-    """A place or a cancel as the wire has it."""
+    """Converts a place or a cancel."""
     match action:
         case PlaceOrder():
             return models_pb2.Action(
@@ -99,7 +99,7 @@ def action_to_proto(action: Action) -> models_pb2.Action:
 
 
 def action_from_proto(message: models_pb2.Action, field: str = "action") -> Action:
-    """The action. Price and quantity of a place are above 0. Raises InvalidArgument naming the field below `field`."""
+    """Parses an action. A place has a price and quantity above 0. Raises InvalidArgument naming the field."""
     match message.WhichOneof("kind"):
         case "place":
             return _place(message.place, f"{field}.place")
@@ -111,7 +111,7 @@ def action_from_proto(message: models_pb2.Action, field: str = "action") -> Acti
                 slot=cancel.slot,
             )
         case _:
-            raise InvalidArgument(f"{field} says nothing: give place or cancel", field=field)
+            raise InvalidArgument(f"{field} is empty: give place or cancel", field=field)
 
 
 def _place(place: models_pb2.PlaceOrder, field: str) -> PlaceOrder:
@@ -128,7 +128,7 @@ def _place(place: models_pb2.PlaceOrder, field: str) -> PlaceOrder:
 
 
 def result_to_proto(result: ActionResult) -> models_pb2.ActionResult:
-    """The ledger's answer for one action as the wire has it."""
+    """Converts the ledger's recorded result of an action."""
     return models_pb2.ActionResult(
         index=result.index,
         client_order_id=result.client_order_id,
@@ -141,7 +141,7 @@ def result_to_proto(result: ActionResult) -> models_pb2.ActionResult:
 
 
 def result_from_proto(message: models_pb2.ActionResult, field: str = "result") -> ActionResult:
-    """The answer. Raises InvalidArgument for an outcome that is none."""
+    """Parses a result. Raises InvalidArgument for an unknown outcome."""
     return ActionResult(
         index=message.index,
         client_order_id=message.client_order_id,
@@ -154,7 +154,7 @@ def result_from_proto(message: models_pb2.ActionResult, field: str = "result") -
 
 
 def fill_to_proto(fill: Fill) -> models_pb2.Fill:
-    """One trade of ours as the wire has it."""
+    """Converts a fill."""
     return models_pb2.Fill(
         trade_id=fill.trade_id,
         price=canonical(fill.price),
@@ -166,7 +166,7 @@ def fill_to_proto(fill: Fill) -> models_pb2.Fill:
 
 
 def fill_from_proto(message: models_pb2.Fill, field: str = "fill") -> Fill:
-    """The trade. Raises InvalidArgument naming the field."""
+    """Parses a fill. Raises InvalidArgument naming the field."""
     return Fill(
         trade_id=_named(message.trade_id, f"{field}.trade_id"),
         price=_positive(message.price, f"{field}.price"),
@@ -178,7 +178,7 @@ def fill_from_proto(message: models_pb2.Fill, field: str = "fill") -> Fill:
 
 
 def update_to_proto(update: OrderUpdate) -> models_pb2.OrderUpdate:
-    """One entry of the update log as the wire has it."""
+    """Converts an entry of the update log."""
     message = models_pb2.OrderUpdate(
         symbol=update.symbol,
         offset=update.offset,
@@ -199,14 +199,14 @@ def update_to_proto(update: OrderUpdate) -> models_pb2.OrderUpdate:
 
 
 def update_from_proto(message: models_pb2.OrderUpdate, field: str = "update") -> OrderUpdate:
-    """The entry. Raises InvalidArgument naming the field."""
+    """Parses an entry of the update log. Raises InvalidArgument naming the field."""
     match message.WhichOneof("kind"):
         case "fill":
             news: Fill | OrderStatus = fill_from_proto(message.fill, f"{field}.fill")
         case "status":
             news = ORDER_STATUSES.from_proto(message.status, f"{field}.status")
         case _:
-            raise InvalidArgument(f"{field} says nothing: give fill or status", field=field)
+            raise InvalidArgument(f"{field} is empty: give fill or status", field=field)
     return OrderUpdate(
         symbol=message.symbol,
         offset=message.offset,
@@ -220,7 +220,7 @@ def update_from_proto(message: models_pb2.OrderUpdate, field: str = "update") ->
 
 
 def order_from_ledger(message: executor_pb2.LedgerOrder, field: str = "order") -> SlotOrder:
-    """An order that the ledger has sent, as a slot holds it. Raises InvalidArgument naming the field."""
+    """Parses an order of the ledger into a slot's order. Raises InvalidArgument naming the field."""
     return SlotOrder(
         client_order_id=_named(message.client_order_id, f"{field}.client_order_id"),
         exchange_order_id=message.exchange_order_id,
@@ -235,7 +235,7 @@ def order_from_ledger(message: executor_pb2.LedgerOrder, field: str = "order") -
 
 
 def rules_to_proto(rules: MarketRules) -> models_pb2.MarketRules:
-    """A market's rules as the wire has them."""
+    """Converts a market's rules."""
     return models_pb2.MarketRules(
         symbol=rules.symbol,
         base=rules.base,
@@ -259,7 +259,7 @@ def rules_to_proto(rules: MarketRules) -> models_pb2.MarketRules:
 
 
 def rules_from_proto(message: models_pb2.MarketRules, field: str = "rules") -> MarketRules:
-    """The rules; both steps are above 0. Raises InvalidArgument naming the field."""
+    """Parses market rules; both step sizes must be above 0. Raises InvalidArgument naming the field."""
     return MarketRules(
         symbol=_named(message.symbol, f"{field}.symbol"),
         base=message.base,

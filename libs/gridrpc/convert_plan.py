@@ -1,6 +1,6 @@
-"""Triggers, plans and their results on the wire, as JSON at rest, and back.
+"""Converts triggers, plans and results to and from protobuf and stored JSON.
 
-Reading is parsing: what does not fit raises InvalidArgument with field and value.
+Reading validates: a value that does not fit raises InvalidArgument with field and value.
 """
 
 import json
@@ -45,7 +45,7 @@ from gridwright.v1 import models_pb2
 
 
 def trigger_to_proto(trigger: Cause) -> models_pb2.Trigger:
-    """What set a step going as the wire has it."""
+    """Converts a step's trigger."""
     match trigger:
         case PriceChanged():
             price = models_pb2.PriceTrigger(
@@ -86,7 +86,7 @@ def trigger_to_proto(trigger: Cause) -> models_pb2.Trigger:
 
 
 def trigger_from_proto(message: models_pb2.Trigger, field: str = "trigger") -> Cause:
-    """The trigger. Raises InvalidArgument naming the field."""
+    """Parses a trigger. Raises InvalidArgument naming the field."""
     match message.WhichOneof("kind"):
         case "price_change":
             return _price_from_proto(message.price_change, f"{field}.price_change")
@@ -103,7 +103,7 @@ def trigger_from_proto(message: models_pb2.Trigger, field: str = "trigger") -> C
         case "state_rebuilt":
             return rebuilt_from_proto(message.state_rebuilt)
         case _:
-            raise InvalidArgument(f"{field} says nothing: give one of its kinds", field=field)
+            raise InvalidArgument(f"{field} is empty: give one of its kinds", field=field)
 
 
 def _conditions_to_proto(seen: ConditionsSeen) -> models_pb2.ConditionsSeen:
@@ -156,7 +156,7 @@ def _mode_change_from_proto(message: models_pb2.ModeChange, field: str) -> ModeC
 
 
 def plan_to_proto(plan: Plan, state_digest: str = "") -> models_pb2.Plan:
-    """A recorded decision as the wire has it. `procedure` and `changes` steer the decider and stay behind."""
+    """Converts a plan. Its fields `procedure` and `changes` are for the decider only and are left out."""
     return models_pb2.Plan(
         request_id=plan.request_id,
         symbol=plan.symbol,
@@ -174,7 +174,7 @@ def plan_to_proto(plan: Plan, state_digest: str = "") -> models_pb2.Plan:
 
 
 def plan_from_proto(message: models_pb2.Plan) -> Plan:
-    """The decision. Raises InvalidArgument naming the field."""
+    """Parses a plan. Raises InvalidArgument naming the field."""
     return Plan(
         symbol=message.symbol,
         request_id=message.request_id,
@@ -190,24 +190,24 @@ def plan_from_proto(message: models_pb2.Plan) -> Plan:
     )
 
 
-@lru_cache(maxsize=16)  # a step's plan becomes text twice: as its workflow's input, and in the journal
+@lru_cache(maxsize=16)  # each plan is serialised twice: for its workflow's input and for the journal
 def plan_json(plan: Plan) -> str:
-    """The plan as a workflow carries it and the journal keeps it."""
+    """Serialises a plan for the workflow's input and the journal."""
     return to_json(plan_to_proto(plan))
 
 
 def plan_from_json(text: str) -> Plan:
-    """The plan that was kept. Raises InvalidArgument where the text is not one."""
+    """Parses a stored plan. Raises InvalidArgument if the text is malformed."""
     return plan_from_proto(from_json(text, models_pb2.Plan(), "plan"))
 
 
 def results_json(results: Sequence[ActionResult]) -> str:
-    """The ledger's answers as the journal keeps them: a JSON array."""
+    """Serialises the ledger's results for the journal, as a JSON array."""
     return json.dumps([to_dict(result_to_proto(result)) for result in results], sort_keys=True, ensure_ascii=False)
 
 
 def results_from_json(text: str) -> tuple[ActionResult, ...]:
-    """The answers that were kept. Raises InvalidArgument where the text is not theirs."""
+    """Parses stored results. Raises InvalidArgument if the text is malformed."""
     try:
         rows = json.loads(text)
         messages = [json_format.ParseDict(row, models_pb2.ActionResult()) for row in rows]

@@ -1,7 +1,7 @@
-"""The state and its parts on the wire, as JSON at rest, and back; the digest that names a state.
+"""Converts the state and its parts to and from protobuf and stored JSON; computes the digest of a state.
 
-Triggers and plans are convert_plan's business. Reading is parsing: what does not fit raises InvalidArgument with field
-and value.
+`convert_plan` converts triggers and plans. Reading validates: a value that does not fit raises InvalidArgument with
+field and value.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ MODES = EnumMap(Mode, models_pb2.Mode, "MODE")
 
 
 def state_to_proto(state: State) -> models_pb2.State:
-    """The state as the wire has it."""
+    """Converts a state."""
     return models_pb2.State(
         slots={key: slot_to_proto(slot) for key, slot in state.slots.items()},
         last_price="" if state.last_price is None else canonical(state.last_price),
@@ -51,7 +51,7 @@ def state_to_proto(state: State) -> models_pb2.State:
 
 
 def state_from_proto(message: models_pb2.State) -> State:
-    """The state. Raises InvalidArgument naming the field, and for a slot that is not under its own key."""
+    """Parses a state. Raises InvalidArgument naming the field, also for a slot that is not under its own key."""
     slots = {key: slot_from_proto(slot, f"state.slots[{key}]") for key, slot in message.slots.items()}
     for key, slot in slots.items():
         if slot.key != key:
@@ -77,14 +77,14 @@ def state_from_proto(message: models_pb2.State) -> State:
 
 
 def foreign_to_proto(foreign: ForeignOrders) -> models_pb2.Foreign:
-    """Others' orders as the wire has them."""
+    """Converts the amounts of foreign orders."""
     return models_pb2.Foreign(
         orders=foreign.orders, buying=canonical(foreign.buying), selling=canonical(foreign.selling)
     )
 
 
 def foreign_from_proto(message: models_pb2.Foreign, field: str = "foreign") -> ForeignOrders:
-    """Others' orders. Raises InvalidArgument naming the field."""
+    """Parses the amounts of foreign orders. Raises InvalidArgument naming the field."""
     return ForeignOrders(
         orders=message.orders,
         buying=parse_decimal(message.buying, f"{field}.buying"),
@@ -93,27 +93,27 @@ def foreign_from_proto(message: models_pb2.Foreign, field: str = "foreign") -> F
 
 
 def funds_to_proto(funds: Funds) -> models_pb2.Funds:
-    """What the account can give as the wire has it."""
+    """Converts the account's available funds."""
     return models_pb2.Funds(base=canonical(funds.base), quote=canonical(funds.quote))
 
 
 def funds_from_proto(message: models_pb2.Funds, field: str = "funds") -> Funds:
-    """What the account can give. Raises InvalidArgument naming the field."""
+    """Parses the account's available funds. Raises InvalidArgument naming the field."""
     return Funds(
         base=parse_decimal(message.base, f"{field}.base"), quote=parse_decimal(message.quote, f"{field}.quote")
     )
 
 
 def state_json(state: State) -> str:
-    """The state as it is kept: protobuf JSON under the original field names, keys sorted, every field present.
+    """Serialises a state as protobuf JSON with the original field names, sorted keys and every field present.
 
-    One state has one text, so the text's digest names it.
+    The text of a state is unique, so its digest identifies the state.
     """
     return to_json(state_to_proto(state))
 
 
 def state_from_json(text: str) -> State:
-    """The state that was kept. Raises InvalidArgument where the text is not one."""
+    """Parses a stored state. Raises InvalidArgument if the text is malformed."""
     return state_from_proto(from_json(text, models_pb2.State(), "state"))
 
 
@@ -123,12 +123,12 @@ def digest(state: State) -> str:
 
 
 def digest_of_json(text: str) -> str:
-    """The same from the JSON itself, where it is at hand."""
+    """The same for a state that is already serialised."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def slot_to_proto(slot: InventorySlot) -> models_pb2.InventorySlot:
-    """A rung as the wire has it."""
+    """Converts a slot."""
     return models_pb2.InventorySlot(
         price=slot.key,
         level=slot.level,
@@ -147,7 +147,7 @@ def slot_to_proto(slot: InventorySlot) -> models_pb2.InventorySlot:
 
 
 def slot_from_proto(message: models_pb2.InventorySlot, field: str = "slot") -> InventorySlot:
-    """The rung; its status is not read, since it follows from the order. Raises InvalidArgument naming the field."""
+    """Parses a slot. Its status is not read: it follows from the order. Raises InvalidArgument naming the field."""
     return InventorySlot(
         price=parse_decimal(message.price, f"{field}.price"),
         level=message.level,
@@ -207,7 +207,7 @@ def _order_from_proto(message: models_pb2.SlotOrder, field: str) -> SlotOrder:
 
 
 def risk_to_proto(risk: RiskFlags) -> models_pb2.RiskFlags:
-    """The mode with its reason and the risk memory as the wire has them."""
+    """Converts the mode with its reason and the memory of the risk rules."""
     return models_pb2.RiskFlags(
         mode=MODES.to_proto(risk.mode),
         reason=risk.reason,
@@ -223,7 +223,7 @@ def risk_to_proto(risk: RiskFlags) -> models_pb2.RiskFlags:
 
 
 def risk_from_proto(message: models_pb2.RiskFlags, field: str = "risk") -> RiskFlags:
-    """The flags. Raises InvalidArgument naming the field."""
+    """Parses the risk flags. Raises InvalidArgument naming the field."""
     return RiskFlags(
         mode=MODES.from_proto(message.mode, f"{field}.mode"),
         rule=parse_rule(message.rule, f"{field}.rule"),
@@ -242,19 +242,19 @@ def risk_from_proto(message: models_pb2.RiskFlags, field: str = "risk") -> RiskF
 
 
 def rebuilt_to_proto(rebuilt: StateRebuilt) -> models_pb2.StateRebuilt:
-    """Why and how far a state was made anew, as the wire has it."""
+    """Converts the reason and extent of a rebuild."""
     return models_pb2.StateRebuilt(
         at_ms=rebuilt.at_ms, why=rebuilt.why, lost=rebuilt.lost, end_offset=rebuilt.end_offset
     )
 
 
 def rebuilt_from_proto(message: models_pb2.StateRebuilt) -> StateRebuilt:
-    """The same, read."""
+    """Parses the reason and extent of a rebuild."""
     return StateRebuilt(message.at_ms, message.why, tuple(message.lost), message.end_offset)
 
 
 def parse_rule(text: str, field: str) -> Rule:
-    """The rule by its name, NONE for an empty one. Raises InvalidArgument naming the field."""
+    """Parses a rule's name, NONE if it is empty. Raises InvalidArgument naming the field."""
     try:
         return Rule(text)
     except ValueError:

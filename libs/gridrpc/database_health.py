@@ -1,4 +1,4 @@
-"""What `grpc.health.v1` tells of a service's database while the service runs."""
+"""Publishes the state of a service's database through `grpc.health.v1` while the service runs."""
 
 import asyncio
 from typing import Protocol
@@ -9,28 +9,28 @@ _EVERY_SECONDS = 1.0
 
 
 class Watched(Protocol):
-    """A database, or several as one."""
+    """A database, or several that are checked as one."""
 
     @property
     def away(self) -> str:
-        """Why it does not answer; empty while it does."""
+        """Why the database does not answer; empty while it does."""
         ...
 
     def ping(self) -> None:
-        """Looks whether it is there, without waiting for it. Raises where the process must not go on."""
+        """Checks the connection without waiting for it. Raises if the process must not continue."""
         ...
 
 
 async def publish_database_health(server: Server, database: Watched) -> None:
-    """SERVING while the database answers, NOT_SERVING while it does not, until it is cancelled or `ping` raises."""
+    """Sets SERVING while the database answers, else NOT_SERVING. Runs until cancelled or until `ping` raises."""
     look: asyncio.Task[None] | None = None
     told: bool | None = None
     while True:
         if look is None:
             look = asyncio.create_task(asyncio.to_thread(database.ping))
-        await asyncio.wait({look}, timeout=_EVERY_SECONDS)  # a look may hang with the server: health does not
+        await asyncio.wait({look}, timeout=_EVERY_SECONDS)  # a check may hang with the server; health must not
         if look.done():
-            await look  # also one that ended while we slept: what it raises must not get lost
+            await look  # also a check that ended during the sleep: its error must not get lost
             look = None
         serving = not database.away
         if serving is not told:

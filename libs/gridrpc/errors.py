@@ -1,7 +1,7 @@
-"""What a servicer refuses: an exception here, a `google.rpc.Status` on the wire, by one table both ways.
+"""Errors that servicers raise, and the table that converts them to and from `google.rpc.Status`.
 
-Only a status whose details carry our domain was built by a servicer of ours and may be believed about what was or was
-not done. A bare status comes from the transport and says nothing about the venue.
+Only a status with our domain in its details comes from one of our servicers, and shows what was or was not done. Any
+other status comes from the transport and says nothing about the venue.
 """
 
 import grpc
@@ -25,31 +25,31 @@ class RpcError(Exception):
 
 
 class InvalidArgument(RpcError):
-    """The request can never succeed as it is; the message names field, value and remedy."""
+    """The request can never succeed unchanged; the message names field, value and remedy."""
 
     code = grpc.StatusCode.INVALID_ARGUMENT
 
 
 class FailedPrecondition(RpcError):
-    """The request does not fit the present state; the message says what has to happen first."""
+    """The request does not fit the current state; the message says what has to happen first."""
 
     code = grpc.StatusCode.FAILED_PRECONDITION
 
 
 class AlreadyExists(RpcError):
-    """The id is taken by other contents; the message says what differs."""
+    """The id belongs to a request with other contents; the message says what differs."""
 
     code = grpc.StatusCode.ALREADY_EXISTS
 
 
 class NotFound(RpcError):
-    """Nothing is known by that name."""
+    """There is nothing with that name."""
 
     code = grpc.StatusCode.NOT_FOUND
 
 
 class OutOfRange(RpcError):
-    """A position beyond the end of a log."""
+    """The position is beyond the end of the log."""
 
     code = grpc.StatusCode.OUT_OF_RANGE
 
@@ -67,14 +67,14 @@ _FAULTS: dict[grpc.StatusCode, type[RpcError]] = {
 
 
 def status_of(fault: RpcError) -> status_pb2.Status:
-    """The rich status that carries the fault over the wire."""
+    """Builds the rich status for an error."""
     detail = any_pb2.Any()
     detail.Pack(error_details_pb2.ErrorInfo(reason=fault.reason, domain=DOMAIN, metadata=fault.metadata))
     return status_pb2.Status(code=code_pb2.Code.Value(fault.code.name), message=fault.message, details=[detail])
 
 
 def rpc_error_of(error: grpc.RpcError) -> RpcError | None:
-    """The fault that a servicer of ours raised, or None where the status is the transport's own."""
+    """Restores the error that one of our servicers raised; None if the status comes from the transport."""
     if not isinstance(error, grpc.Call | grpc.aio.AioRpcError):
         return None
     status = rpc_status.from_call(error)  # type: ignore[arg-type]  # AioRpcError has all it asks

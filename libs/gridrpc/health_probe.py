@@ -1,6 +1,6 @@
-"""`python -m gridrpc.health_probe HOST:PORT [SERVICE]`: asks `grpc.health.v1` once, as a container's health check.
+"""`python -m gridrpc.health_probe HOST:PORT [SERVICE]`: checks `grpc.health.v1` once, for a container's health check.
 
-Exit codes: 0 it serves, 1 it does not, 2 the command cannot be used. One line says what was answered.
+Exit codes: 0 serving, 1 not serving, 2 unusable arguments. Prints the answer in one line.
 """
 
 import argparse
@@ -18,8 +18,8 @@ _SECONDS = 3.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Probes; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="gridrpc.health_probe", description="Asks a server for its health, once.")
+    """Probes once and returns the exit code."""
+    parser = argparse.ArgumentParser(prog="gridrpc.health_probe", description="Checks a server's health once.")
     parser.add_argument("address", metavar="HOST:PORT")
     parser.add_argument("service", nargs="?", default="", help="full name of one service; default: the whole server")
     asked = parser.parse_args(arguments)
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def health(channel: grpc.Channel, service: str = "", timeout_seconds: float = _SECONDS) -> str:
-    """SERVING, NOT_SERVING, or the status code's name where there was no answer. `service` empty: the whole server."""
+    """SERVING, NOT_SERVING, or the status code's name if there was no answer. `service` empty: the whole server."""
     check = channel.unary_unary(
         CHECK,
         request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
@@ -39,7 +39,7 @@ def health(channel: grpc.Channel, service: str = "", timeout_seconds: float = _S
     try:
         answer = check(health_pb2.HealthCheckRequest(service=service), timeout=timeout_seconds)
     except grpc.RpcError as error:
-        return cast("grpc.Call", error).code().name  # every error that a call raises is a call too
+        return cast("grpc.Call", error).code().name  # every error that a call raises is also a call
     return health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
 
 

@@ -1,7 +1,7 @@
-"""Protobuf messages as JSON at rest: one text per message, so that digests and diffs mean something.
+"""Serialises protobuf messages as canonical JSON: one text per message, so that digests and diffs are meaningful.
 
-The JSON is protobuf's own. `google.protobuf.json_format` writes it too, and took a tenth of a trading step: here the
-fields of each kind of message are looked at once. The kinds of fields that our contract does not use are refused.
+The JSON is protobuf's own. `google.protobuf.json_format` writes the same, but took a tenth of a trading step; this
+module inspects the fields of each message type only once. It rejects field types that our contract does not use.
 """
 
 import json
@@ -21,11 +21,11 @@ _ToJson = Callable[[Any], object]
 _PLAIN = frozenset({FieldDescriptor.CPPTYPE_STRING, FieldDescriptor.CPPTYPE_BOOL, FieldDescriptor.CPPTYPE_INT32,
                     FieldDescriptor.CPPTYPE_UINT32})  # fmt: skip
 _encode = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
-_LONG = frozenset({FieldDescriptor.CPPTYPE_INT64, FieldDescriptor.CPPTYPE_UINT64})  # told as strings
+_LONG = frozenset({FieldDescriptor.CPPTYPE_INT64, FieldDescriptor.CPPTYPE_UINT64})  # JSON has them as strings
 
 
 def to_dict(message: Message) -> dict[str, object]:
-    """The message as JSON values under the original field names, every field present that cannot be absent."""
+    """Converts a message to JSON values by its original field names; only unset optional fields are left out."""
     values: dict[str, object] = {}
     for name, may_be_absent, to_json_value in _fields(message.DESCRIPTOR):
         if not may_be_absent or message.HasField(name):
@@ -34,12 +34,12 @@ def to_dict(message: Message) -> dict[str, object]:
 
 
 def to_json(message: Message) -> str:
-    """The same as text with sorted keys: one message, one text."""
+    """Serialises a message as text with sorted keys; the text is unique."""
     return _encode(to_dict(message))
 
 
 def from_json(text: str, into: M, field: str) -> M:
-    """Fills `into` from the text and returns it. Raises InvalidArgument, naming `field`, where it does not fit."""
+    """Fills `into` from the text and returns it. Raises InvalidArgument, naming `field`, if the text does not fit."""
     try:
         return json_format.Parse(text, into)
     except json_format.ParseError as error:
@@ -48,7 +48,7 @@ def from_json(text: str, into: M, field: str) -> M:
 
 @lru_cache(maxsize=256)
 def _fields(descriptor: Descriptor) -> tuple[tuple[str, bool, _ToJson], ...]:
-    """Of each field its name, whether it may be absent, and what makes JSON of its value."""
+    """For each field its name, whether it may be absent, and the function that converts its value to JSON."""
     return tuple((field.name, field.has_presence, _field(field)) for field in descriptor.fields)
 
 

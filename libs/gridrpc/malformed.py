@@ -1,6 +1,6 @@
-"""Rejects requests that no servicer can use: bytes that do not decode, and numbers that no database can hold.
+"""Rejects malformed requests: bytes that do not decode, and numbers that no database can store.
 
-Both are answered INVALID_ARGUMENT; undecodable bytes are logged in one line at a bounded rate.
+Both are answered INVALID_ARGUMENT. Undecodable bytes are logged in one line at a bounded rate.
 """
 
 import logging
@@ -15,18 +15,18 @@ from gridrpc.number_range import check_numbers
 
 _log = logging.getLogger(__name__)
 
-_LOG_SECONDS = 10.0  # between two lines; who sends malformed messages sends many
+_LOG_SECONDS = 10.0  # between two lines: malformed messages come in numbers
 
 
 class Malformed:
-    """Stands where a request would, if its bytes cannot be decoded: gRPC has no way to refuse them there."""
+    """Replaces a request that cannot be decoded: gRPC offers no way to reject one in the deserializer."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
 
 
 def tolerant(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:
-    """The deserializer, returning Malformed where it would raise: gRPC would answer UNKNOWN and log a traceback."""
+    """Wraps a deserializer to return Malformed where it would raise: gRPC would answer UNKNOWN and log a traceback."""
     if deserialize is None:
         return None
 
@@ -40,7 +40,7 @@ def tolerant(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes], An
 
 
 class RequestGate:
-    """Lets decoded requests pass. One per server: it remembers when it last wrote to the log."""
+    """Checks decoded requests. One per server: it keeps the time of the last log line."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -48,7 +48,7 @@ class RequestGate:
         self._unlogged = 0
 
     def check(self, method: str, request: object, peer: str) -> None:
-        """Raises InvalidArgument for a request that could not be decoded, or that has a uint64 above 2^63 - 1."""
+        """Raises InvalidArgument for a request that could not be decoded or has a uint64 above 2^63 - 1."""
         if not isinstance(request, Malformed):
             if isinstance(request, Message):
                 check_numbers(request)
@@ -57,7 +57,7 @@ class RequestGate:
         raise InvalidArgument(f"{method}: {request.reason}; send the request message of the contract")
 
     async def checked(self, method: str, requests: AsyncIterator[object], peer: str) -> AsyncIterator[object]:
-        """The requests of a stream. Raises InvalidArgument at the first that `check` rejects."""
+        """Yields the requests of a stream. Raises InvalidArgument at the first that `check` rejects."""
         async for request in requests:
             self.check(method, request, peer)
             yield request

@@ -1,7 +1,7 @@
 """Checks that the unsigned numbers of a request fit the signed 64-bit columns of SQLite and Postgres.
 
-A `uint64` of the contract holds up to 2^64 - 1, a database's integer up to 2^63 - 1. Without this check such a number
-is an OverflowError deep in a query, and the caller sees UNKNOWN.
+A `uint64` of the contract goes up to 2^64 - 1, a database's integer up to 2^63 - 1. Without this check a larger number
+raises OverflowError deep in a query, and the caller gets UNKNOWN.
 """
 
 from collections.abc import Iterable
@@ -43,7 +43,7 @@ def _values(message: Message, field: FieldDescriptor) -> Iterable[object]:
 
 @cache
 def _fields_to_check(kind: Descriptor) -> tuple[FieldDescriptor, ...]:
-    """The uint64 fields of a message, and the messages in it that hold some."""
+    """The uint64 fields of a message type, and its message fields that contain some."""
     return tuple(field for field in kind.fields if _holds_uint64(field, (kind,)))
 
 
@@ -53,7 +53,7 @@ def _holds_uint64(field: FieldDescriptor, above: tuple[Descriptor, ...]) -> bool
         return bool(field.cpp_type == FieldDescriptor.CPPTYPE_UINT64)
     if kind in above:
         return True  # a recursive message: walk it
-    return any(_holds_uint64(inner, (*above, kind)) for inner in kind.fields)  # a map's entry is a message too
+    return any(_holds_uint64(inner, (*above, kind)) for inner in kind.fields)  # a map's entry is a message as well
 
 
 def _is_map(field: FieldDescriptor) -> bool:

@@ -1,4 +1,4 @@
-"""One way to serve: health, reflection, faults turned into statuses, a port known once it is bound, a clean stop."""
+"""Runs a gRPC server with health, reflection, conversion of errors to statuses, a known port and a clean stop."""
 
 import asyncio
 import contextlib
@@ -28,7 +28,7 @@ class AddServicer(Protocol):
 
 
 class Server:
-    """A bound grpc.aio server. `port` is the one it got, `set_serving` is what health tells from then on."""
+    """A bound grpc.aio server. `port` is the bound port; `set_serving` sets its health."""
 
     def __init__(self, server: grpc.aio.Server, port: int, healths: HealthServicer, names: Sequence[str]) -> None:
         self._server = server
@@ -37,18 +37,18 @@ class Server:
         self._names = [*names, ""]
 
     async def set_serving(self, *, serving: bool) -> None:
-        """What `grpc.health.v1` answers for each service and for the server as a whole."""
+        """Sets the health of each service and of the server as a whole."""
         status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
         for name in self._names:
             await self._health.set(name, status)
 
     async def set_trouble_free(self, name: str, *, trouble_free: bool) -> None:
-        """What health answers for a name that is no service's."""
+        """Sets the health of a name that is no service."""
         status = health_pb2.HealthCheckResponse.SERVING if trouble_free else health_pb2.HealthCheckResponse.NOT_SERVING
         await self._health.set(name, status)
 
     async def stop(self, grace_seconds: float = GRACE_SECONDS) -> None:
-        """Takes no more calls, lets running ones end within the grace, then cancels them."""
+        """Accepts no more calls, lets running ones end within the grace period, then cancels them."""
         await self._health.enter_graceful_shutdown()
         await self._server.stop(grace_seconds)
 
@@ -56,9 +56,9 @@ class Server:
 async def start_server(
     address: str, services: Iterable[tuple[ServiceDescriptor, AddServicer, object]], *, serving: bool = True
 ) -> Server:
-    """Starts a server at `host:port` (port 0: any free one) with health and reflection beside the services.
+    """Starts a server at `host:port` (port 0: any free port) with the services, health and reflection.
 
-    Raises OSError, with the address in its sentence, where the port cannot be bound.
+    Raises OSError, with the address in its message, if the port cannot be bound.
     """
     server = grpc.aio.server(interceptors=[_FaultInterceptor()], options=[("grpc.so_reuseport", 0)])
     names: list[str] = []
@@ -82,7 +82,7 @@ async def start_server(
 
 @contextlib.asynccontextmanager
 async def until_signal() -> AsyncIterator[asyncio.Event]:
-    """An event that SIGTERM and SIGINT set, so that a service ends by leaving its block."""
+    """Yields an event that SIGTERM and SIGINT set, so that a service stops by leaving its block."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -95,7 +95,7 @@ async def until_signal() -> AsyncIterator[asyncio.Event]:
 
 
 class _FaultInterceptor(grpc.aio.ServerInterceptor):
-    """Turns a raised Fault into its status, so that servicers just raise, and refuses requests that are no messages."""
+    """Converts a raised RpcError to its status, and rejects malformed requests."""
 
     def __init__(self) -> None:
         self._gate = RequestGate()
@@ -134,7 +134,7 @@ _Accept = Callable[[Any, Any], Any]
 
 
 def _streaming_or_answering(method: Callable[..., Any], accept: _Accept) -> Callable[..., Any]:
-    """Health's Watch is a coroutine that writes to its context; ours are generators."""
+    """Chooses the wrapper: health's Watch is a coroutine that writes to its context, our streams are generators."""
     return _streaming(method, accept) if inspect.isasyncgenfunction(method) else _answering(method, accept)
 
 

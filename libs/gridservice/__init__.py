@@ -1,1 +1,1 @@
-"""What every process of Gridwright needs: settings, logs, metrics, crash points, troubles, back-off."""
+"""Code that every service shares: settings, logs, metrics, crash points, troubles, back-off."""

@@ -1,4 +1,4 @@
-"""How long to wait before the next try."""
+"""Computes the pauses between retries."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ MOST_SECONDS = 1.0
 
 
 def backoff_seconds(first: float = FIRST_SECONDS, most: float = MOST_SECONDS) -> Iterator[float]:
-    """Doubles from `first` up to `most`, for ever. The peers are our own services: no crowd to spread out."""
+    """Yields pauses that double from `first` to `most` and stay there. No jitter: the peers are our own services."""
     pause = first
     while True:
         yield pause

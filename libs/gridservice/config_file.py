@@ -1,4 +1,4 @@
-"""Reading configuration: TOML to typed values, every refusal a sentence with field, value and remedy."""
+"""Reads configuration: TOML to typed values. Every error is a sentence with field, value and remedy."""
 
 import difflib
 import tomllib
@@ -16,9 +16,9 @@ HIDDEN: Any = object()
 
 
 class ConfigError(Exception):
-    """A setting that cannot be used. Its sentence names field, value and remedy; commands exit with 2 on it.
+    """An unusable setting. The message names field, value and remedy; commands exit with 2.
 
-    The value MISSING is told as such, a HIDDEN one not at all.
+    The value MISSING is shown as `is missing`, a HIDDEN one as `***`.
     """
 
     def __init__(self, field: str, value: object, remedy: str) -> None:
@@ -30,7 +30,7 @@ class ConfigError(Exception):
 
 
 class Table:
-    """A TOML table whose reads are checked, and which can say what nobody read."""
+    """A TOML table with checked reads. It records the keys that were read, to detect unknown ones."""
 
     def __init__(self, values: Mapping[str, Any], path: str = "") -> None:
         self._values = values
@@ -38,26 +38,26 @@ class Table:
         self._read: set[str] = set()
 
     def field(self, key: str) -> str:
-        """The key's full name, as sentences give it."""
+        """The key's full name, as error messages show it."""
         return f"{self._path}.{key}" if self._path else key
 
     def text(self, key: str, default: Any = MISSING) -> str:
-        """A string."""
+        """Reads a string."""
         return self._typed(key, str, default, "give a string")
 
     def texts(self, key: str, default: Any = MISSING) -> list[str]:
-        """An array of strings."""
+        """Reads an array of strings."""
         values = self._typed(key, list, default, "give an array of strings")
         if not all(isinstance(value, str) for value in values):
             raise ConfigError(self.field(key), values, "give an array of strings")
         return values
 
     def flag(self, key: str, default: Any = MISSING) -> bool:
-        """true or false."""
+        """Reads true or false."""
         return self._typed(key, bool, default, "give true or false")
 
     def integer(self, key: str, default: Any = MISSING, *, least: int | None = None) -> int:
-        """A whole number of at least `least`."""
+        """Reads a whole number of at least `least`."""
         remedy = "give a whole number" + (f" of at least {least}" if least is not None else "")
         value = self._typed(key, int, default, remedy)
         if isinstance(value, bool) or (least is not None and value < least):
@@ -65,7 +65,7 @@ class Table:
         return value
 
     def address(self, key: str, default: Any = MISSING) -> str:
-        """A `host:port`."""
+        """Reads a `host:port`."""
         value = self.text(key, default)
         host, _, port = value.rpartition(":")
         if not host or not port.isdecimal() or int(port) > 65_535:
@@ -73,21 +73,21 @@ class Table:
         return value
 
     def optional_address(self, key: str) -> str:
-        """As `address`, empty where the key is absent."""
+        """As `address`; empty if the key is absent."""
         return "" if self._raw(key, None) is None else self.address(key)
 
     def overridden(self, values: Mapping[str, Any]) -> "Table":
-        """The table with some values replaced, as flags replace those of a file."""
+        """A copy of the table with some values replaced, as command-line flags override those of a file."""
         return Table({**self._values, **values}, self._path)
 
     def names(self) -> list[str]:
-        """The keys that the file gives, for a table whose keys are the user's own words."""
+        """The keys in the file, for a table whose keys the user chooses."""
         return list(self._values)
 
     def decimal(
         self, key: str, default: Any = MISSING, *, above: Decimal | None = None, least: Decimal | None = None
     ) -> Decimal:
-        """A decimal string (a float cannot hold money) greater than `above` and not under `least`."""
+        """Reads a decimal string greater than `above` and not below `least`. A float cannot represent money exactly."""
         value = self._raw(key, default)
         if isinstance(value, Decimal):
             return value
@@ -104,11 +104,11 @@ class Table:
         return number
 
     def optional_decimal(self, key: str, *, above: Decimal | None = None) -> Decimal | None:
-        """As `decimal`, None where the key is absent."""
+        """As `decimal`; None if the key is absent."""
         return None if self._raw(key, None) is None else self.decimal(key, above=above)
 
     def choice(self, key: str, kind: type[E], default: Any = MISSING) -> E:
-        """A member of an enum, by its lower-case name."""
+        """Reads a member of an enum, by its lower-case name."""
         value = self._raw(key, default)
         if isinstance(value, kind):
             return value
@@ -118,11 +118,11 @@ class Table:
         return kind[value.upper()]
 
     def table(self, key: str) -> "Table":
-        """A sub-table, empty where absent."""
+        """Reads a sub-table, empty if absent."""
         return Table(self._typed(key, dict, {}, f"make it a table: [{self.field(key)}]"), self.field(key))
 
     def tables(self, key: str) -> "list[Table]":
-        """An array of tables, empty where absent."""
+        """Reads an array of tables, empty if absent."""
         rows = self._typed(key, list, [], f"make it an array of tables: [[{self.field(key)}]]")
         for row in rows:
             if not isinstance(row, dict):
@@ -130,7 +130,7 @@ class Table:
         return [Table(row, f"{self.field(key)}[{number}]") for number, row in enumerate(rows)]
 
     def refuse_unread(self) -> None:
-        """Raises ConfigError for a key that no read asked for: a misspelt limit must not be a limit that is off."""
+        """Raises ConfigError for a key that was never read: a misspelt limit must not silently be no limit."""
         for key in self._values:
             if key not in self._read:
                 known = ", ".join(sorted(self._read))
@@ -151,13 +151,13 @@ class Table:
 
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
-    """The remedy for a name that is not among the known ones: those that look like it, else what is said otherwise."""
+    """The remedy for an unknown name: the known names that are similar to it, or else `otherwise`."""
     alike = difflib.get_close_matches(name.upper(), list(known))
     return f"did you mean {' or '.join(alike)}?" if alike else otherwise
 
 
 def read_toml(path: Path) -> Table:
-    """The file as a table. Raises ConfigError where it cannot be read or is not TOML."""
+    """Reads a TOML file as a table. Raises ConfigError if it cannot be read or is not TOML."""
     try:
         return Table(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
@@ -165,4 +165,4 @@ def read_toml(path: Path) -> Table:
             "config", str(path), f"the file cannot be read ({error.strerror}); give the path of a TOML file"
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError("config", str(path), f"not valid TOML: {error}; mend that line") from error
+        raise ConfigError("config", str(path), f"not valid TOML: {error}; fix that line") from error

@@ -1,9 +1,8 @@
-"""Crash points: named places where a process that was told to dies by SIGKILL. To pass one that is off costs nothing.
+"""Crash points: named places at which a test can make the process die by SIGKILL. A disabled point costs nothing.
 
-GRIDWRIGHT_CRASH says where to die: `name`, `name:3` for the third pass since the start, `*:17` for the seventeenth pass
-of any point. With `stop:` before it, the process stops there (SIGSTOP) until someone sends it SIGCONT.
-GRIDWRIGHT_CRASH_TRACE names a file that gets the name of each pass, a line each. The names are in `crash_points`; what
-is tested by dying there is left to the tests.
+GRIDWRIGHT_CRASH selects the place: `name`, `name:3` for the third pass since startup, `*:17` for the seventeenth pass
+of any point. With the prefix `stop:` the process stops there (SIGSTOP) until it gets SIGCONT. GRIDWRIGHT_CRASH_TRACE
+names a file that gets one line per pass with the point's name. The names are in `crash_point_names`.
 """
 
 import contextlib
@@ -24,9 +23,9 @@ _log = logging.getLogger(__name__)
 
 
 def arm(environ: Mapping[str, str]) -> None:
-    """Takes the orders of the environment, once at the start; where it has none, every point is off.
+    """Reads GRIDWRIGHT_CRASH and GRIDWRIGHT_CRASH_TRACE once at startup. Without them every crash point is disabled.
 
-    Raises ConfigError for a name that is none of ours, a pass that is no number, or a trace that cannot be written.
+    Raises ConfigError for an unknown name, a pass that is no number, or a trace file that cannot be written.
     """
     wanted, trace = environ.get(CRASH, ""), environ.get(TRACE, "")
     name, at_pass = _order(wanted.removeprefix(STOP)) if wanted else ("", 0)
@@ -37,15 +36,15 @@ def arm(environ: Mapping[str, str]) -> None:
 
 
 def crash_point(name: str) -> None:
-    """A place that has a name. Returns, unless the process was told to die here."""
+    """Marks a crash point. Returns, unless this pass was selected as the one to die at."""
     if _Armed.crash is not None:
         _Armed.crash.passed(name)
 
 
 def around(name: str) -> contextlib.AbstractContextManager[None]:
-    """The points `name.before` and `name.after` of a durable write or a call, which is the block.
+    """The points `name.before` and `name.after` around a durable write or a call, which is the block.
 
-    After means that it has ended, well or with an error; one that is cancelled has not.
+    `name.after` is passed if the block returned or raised an error, but not if it was cancelled.
     """
     return _OFF if _Armed.crash is None else _Around(name)
 
@@ -74,12 +73,12 @@ def _die() -> None:
 
 
 def _stop() -> None:
-    # To this thread: one sent to the process may reach another one first, while this one goes on.
+    # To this thread: a signal to the process may reach another thread first, while this one continues.
     signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
 
 class _Crash:
-    """What the process was told. Points are passed on any thread."""
+    """The selected crash point and the pass counters. Points are passed on any thread."""
 
     def __init__(self, name: str, at_pass: int, end: Callable[[], None], trace: int | None) -> None:
         self._name = name

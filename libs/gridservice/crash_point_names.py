@@ -1,12 +1,12 @@
-"""The names of all crash points: what is durable there. tests/chaos/test_crash_points.py holds the source to this list.
+"""The names of all crash points, with what is durable there. tests/chaos/test_crash_points.py checks the source.
 
-A write or a call has two, before and after it; after a write nobody has been told of it yet. A moment is one point,
-between two things that a restart does differently.
+A write or a call has two points, before and after it. At the point after a write, nobody has been notified of it yet.
+A moment is one point, between two events that a restart handles differently.
 """
 
 from collections.abc import Mapping
 
-# What stands between `.before` and `.after`.
+# The operation between `.before` and `.after`.
 WRITES: Mapping[str, str] = {
     # The executor's ledger.
     "executor.schema": "the ledger's tables",
@@ -23,12 +23,12 @@ WRITES: Mapping[str, str] = {
     "executor.found": "an order that was UNKNOWN, as OPEN in the update log",
     "executor.absent": "an order that was UNKNOWN, as NOT_PLACED in the update log",
     "executor.resolve": "an action that was UNKNOWN, as done: the log has its order's end",
-    "executor.word": "an operator's word on an order that was UNKNOWN, with what it ends",
+    "executor.word": "an operator statement about an order that was UNKNOWN, with what it ends",
     "executor.cursor": "how far the poll has read the venue's trades",
     "executor.prune": "the floor, and finished requests gone",
     "executor.acknowledge": "the state that has applied the update log so far",
     "executor.prune_log": "the update log's floor, and what lay below it gone",
-    # The venue, which remembers too.
+    # The venue, which is durable too.
     "executor.place": "an order on the venue",
     "executor.cancel": "an order's end on the venue",
     "executor.look": "nothing: a place in doubt is looked up",
@@ -41,9 +41,9 @@ WRITES: Mapping[str, str] = {
     "orchestrator.bind": "the ledger's birth id in the state",
     "orchestrator.commit": "a step: state, changed slots and journal row",
     "orchestrator.cursor": "how far the ledger's requests are settled",
-    "orchestrator.note_look": "when prices were last looked at",
+    "orchestrator.note_look": "when prices were last seen",
     "orchestrator.prune": "old journal rows gone",
-    # DBOS: what is between is a workflow from its record to its outcome, or a step up to its checkpoint.
+    # DBOS: a workflow from its record to its outcome, or a step up to its checkpoint.
     "orchestrator.launch": "DBOS's tables, and the recovered workflows on its queue",
     "orchestrator.run": "a plan's workflow, from its record to its outcome",
     "orchestrator.halt": "the record of enter_safe_mode",
@@ -54,27 +54,27 @@ WRITES: Mapping[str, str] = {
     "orchestrator.commit_state": "the step's commit; the step's checkpoint is not there",
     "orchestrator.open_safe_mode": "mode ENTERING and its epoch; the step's checkpoint is not there",
     "orchestrator.raise_fence": "the executor's fence; the step's checkpoint is not there",
-    "orchestrator.cancel_opening_orders": "nothing, the loop was told; the step's checkpoint is not there",
-    "orchestrator.verify_no_opening_order": "nothing, the venue was asked; the step's checkpoint is not there",
+    "orchestrator.cancel_opening_orders": "nothing, the loop was notified; the step's checkpoint is not there",
+    "orchestrator.verify_no_opening_order": "nothing, the venue was queried; the step's checkpoint is not there",
     "orchestrator.close_safe_mode": "mode SAFE; the step's checkpoint is not there",
     "orchestrator.lift_safe_mode": "mode RUNNING; the step's checkpoint is not there",
     # The executor as the orchestrator calls it.
     "orchestrator.take_over": "the fence of the new epoch, in the ledger",
-    "orchestrator.cut": "the bond of state and ledger cut, in the ledger, under the epoch of a rebuild",
-    "orchestrator.tie": "the bond of the rebuilt state and the ledger, in the ledger",
+    "orchestrator.cut": "the ledger's link to the state cleared, under the epoch of a rebuild",
+    "orchestrator.tie": "the link to the rebuilt state, in the ledger",
     "orchestrator.call": "a request in the ledger, as far as the call came",
 }
 
 # What is durable at a single point.
 MOMENTS: Mapping[str, str] = {
     "executor.ledger.written": "nothing of a batch of transactions, all of which have run and wait for their COMMIT",
-    "executor.ledger.committed": "all of that batch; none of those who wait for it has been told",
+    "executor.ledger.committed": "all of that batch; none of its waiting callers has been notified",
     "executor.told": "an answer, which is about to be streamed to the caller",
     "executor.start.reached": "what the last run left; the venue answers",
     "executor.start.recovered": "an answer to each action that the last run left SENDING",
-    "executor.start.caught_up": "the update log up to now; nobody has been served",
+    "executor.start.caught_up": "the update log up to now; no request has been served",
     "orchestrator.commit.written": "nothing of a step whose statements have all run and wait for their COMMIT",
-    "orchestrator.heard": "an answer in the ledger, heard by the orchestrator in the midst of a batch",
+    "orchestrator.heard": "an answer in the ledger, received by the orchestrator in the middle of a batch",
     "orchestrator.trading_step.begun": "the workflow's record; none of its steps",
     "orchestrator.trading_step.ended": "all of its steps; not its outcome",
     "orchestrator.on_order_update.begun": "the workflow's record; none of its steps",
@@ -87,16 +87,16 @@ MOMENTS: Mapping[str, str] = {
     "orchestrator.commit_state.recorded": "the step's checkpoint, and with it that the step is committed",
     "orchestrator.open_safe_mode.recorded": "the step's checkpoint, with the epoch to fence with",
     "orchestrator.raise_fence.recorded": "the step's checkpoint: nothing decided before the halt will be sent",
-    "orchestrator.cancel_opening_orders.recorded": "the step's checkpoint: the loop was told to cancel",
+    "orchestrator.cancel_opening_orders.recorded": "the step's checkpoint: the loop was notified to cancel",
     "orchestrator.verify_no_opening_order.recorded": "the step's checkpoint: no opening order rests",
     "orchestrator.close_safe_mode.recorded": "the step's checkpoint: mode SAFE",
     "orchestrator.lift_safe_mode.recorded": "the step's checkpoint: mode RUNNING",
     "orchestrator.start.leased": "lease and epoch; the fence is the old one",
-    "orchestrator.start.fenced": "the fence, and the bond of state and ledger",
+    "orchestrator.start.fenced": "the fence, and the link between state and ledger",
     "orchestrator.start.settled": "one more request of the last run, settled and committed",
     "orchestrator.start.cleared": "every request of the last run; the update log may be ahead",
     "orchestrator.start.drained": "the update log, applied up to its end at the start",
-    "orchestrator.start.agreed": "a state that agrees with the venue's book; no price was heard",
+    "orchestrator.start.agreed": "a state that agrees with the venue's book; no price was received",
 }
 
 CRASH_POINTS: Mapping[str, str] = {

@@ -1,4 +1,4 @@
-"""The folder that a service keeps its files in: made where it is missing, refused in a sentence where it is no use."""
+"""Creates a service's data folder if it is missing, and rejects an unusable one with a sentence."""
 
 import tempfile
 from pathlib import Path
@@ -7,7 +7,7 @@ from gridservice.config_file import ConfigError
 
 
 def usable_folder(path: Path, field: str) -> Path:
-    """The folder, in which a file can be written. Raises ConfigError, naming the setting, where none can."""
+    """Returns the folder after checking that a file can be written there. Raises ConfigError naming the setting."""
     try:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):

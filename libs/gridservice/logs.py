@@ -1,6 +1,6 @@
-"""How every service speaks to its operator: one line per event on stderr, and one on stdout once it listens.
+"""Configures logging: one line per event on stderr, and one line on stdout once the service listens.
 
-What is worth a line is left to the services; a credential that slips into one is struck out here.
+Each service decides what it logs. Credentials that slip into a line are removed here.
 """
 
 import logging
@@ -8,7 +8,7 @@ import re
 import sys
 from datetime import UTC, datetime
 
-# Signed URLs and headers reach logs inside the sentences of other libraries' errors.
+# Error messages of other libraries contain signed URLs and headers.
 _SECRET = re.compile(
     r"(?i)\b(signature|secret|password|passphrase|token|listenkey|api_?key|x-mbx-apikey)\b(['\"]?\s*[=:]\s*['\"]?)[^\s&,;'\"}]+"
 )
@@ -17,7 +17,7 @@ _URL_PASSWORD = re.compile(r"(://[^\s:/@]+:)[^\s@]+@")
 
 
 class LineFormatter(logging.Formatter):
-    """`2026-11-21T20:15:00.123Z INFO pricemon feed lost: …`, tracebacks folded into the same line."""
+    """Formats `2026-11-21T20:15:00.123Z INFO pricemon feed lost: …`, with tracebacks folded into the same line."""
 
     def __init__(self, service: str) -> None:
         super().__init__()
@@ -38,13 +38,13 @@ def without_secrets(text: str) -> str:
 
 
 def configure_logging(service: str, level: int = logging.INFO) -> None:
-    """Sends everything from `level` on to stderr, one line per event. Call once, at the start of a process."""
+    """Sends log records from `level` on to stderr, one line per event. Call it once, when the process starts."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(LineFormatter(service))
     logging.basicConfig(level=level, handlers=[handler], force=True)
 
 
 def announce_listening(service: str, port: int, host: str = "127.0.0.1") -> None:
-    """Tells whoever started the process, on stdout, that it takes calls: `pricemon listening 127.0.0.1:50051`."""
+    """Prints to stdout that the service accepts calls: `pricemon listening 127.0.0.1:50051`."""
     sys.stdout.write(f"{service} listening {host}:{port}\n")
     sys.stdout.flush()

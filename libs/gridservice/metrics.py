@@ -1,6 +1,6 @@
-"""What a service tells a Prometheus: figures read from memory at each scrape, over HTTP at an address of its own.
+"""Serves a service's metrics to Prometheus: values read from memory at each scrape, at an HTTP address of their own.
 
-Off unless `metrics` names that address. These are for watching: their numbers are floats, the state's are not.
+Off unless `metrics` in the config gives that address. Metrics are for monitoring: they are floats, the state is not.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ _PREFIX = "gridwright_"
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One number. `counts` says that it only rises while the service runs; `name` then ends in _total when told."""
+    """One value. `counts`: a counter, which only rises while the service runs; its exported name ends in _total."""
 
     name: str  # without the prefix `gridwright_`; in base units, which the name ends in
     meaning: str
@@ -25,19 +25,20 @@ class Metric:
     counts: bool = False
 
 
-Read = Callable[[], Iterable[Metric]]  # called by another thread than the service's own
+Read = Callable[[], Iterable[Metric]]  # called on another thread than the service's own
 
 
 @contextlib.contextmanager
 def serve_metrics(address: str, read: Read) -> Iterator[int]:
-    """Answers GET /metrics at `host:port` (port 0: any free one) for the block; its port. No address: nothing, and 0.
+    """Serves GET /metrics at `host:port` (port 0: any free port) during the block; yields the port.
 
-    Raises OSError, with the address in its sentence, where the port cannot be bound.
+    Without an address it serves nothing and yields 0. Raises OSError, with the address in its message, if the port
+    cannot be bound.
     """
     if not address:
         yield 0
         return
-    # Here, so that a service that is not watched does not load it.
+    # Imported here, so that a service without metrics does not load it.
     from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 
     registry = CollectorRegistry()

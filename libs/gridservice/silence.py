@@ -1,9 +1,9 @@
-"""A venue's silences, shared by all who call it from one address: after a 429, a 418 or an "until", none of them does.
+"""Shares a venue's silences between all clients at one address: after a 429, 418 or "until", none sends a request.
 
-Each venue has one small file, named by its host, in a folder that every process of this machine uses
-(`GRIDWRIGHT_SILENCE_DIR`, else `gridwright-<uid>` in the folder for temporary files). One line: until when, in Unix
-milliseconds, RATE_LIMITED or BANNED, and who wrote it. Of two silences the later end counts. A file is replaced as a
-whole, under a lock, so a crash leaves the old one or the new one; one that cannot be read is no silence.
+Each venue has one small file, named after its host, in a folder that every process of this machine uses
+(`GRIDWRIGHT_SILENCE_DIR`, else `gridwright-<uid>` in the folder for temporary files). It has one line: the end in Unix
+milliseconds, RATE_LIMITED or BANNED, and the writer. Of two silences the later end counts. A file is replaced as a
+whole, under a lock, so a crash leaves the old one or the new one. An unreadable file counts as no silence.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 FOLDER_VARIABLE = "GRIDWRIGHT_SILENCE_DIR"
-LONGEST_MS = 3 * 24 * 3_600_000 + 60_000  # Binance's longest ban, with room for its clock: what is longer is no silence
+LONGEST_MS = 3 * 24 * 3_600_000 + 60_000  # Binance's longest ban, with tolerance for its clock; a longer one is ignored
 KINDS = ("RATE_LIMITED", "BANNED")
 
 _ORDERS_CODE = re.compile(r'"code":\s*-1015')
@@ -30,18 +30,18 @@ _log = logging.getLogger(__name__)
 
 
 class SharedSilence:
-    """One venue's file. What goes wrong with it is logged once, and then each process keeps its own silences only."""
+    """One venue's file. If it fails, that is logged once, and each process then knows only its own silences."""
 
     def __init__(self, venue_url: str, writer: str, folder: Path | None = None) -> None:
         self._folder = folder or silence_folder()
         self._path = self._folder / f"{host_of(venue_url)}.silence"
         self._writer = writer
-        self._seen: tuple[int, int] = (0, 0)  # the file's identity as it was read
+        self._seen: tuple[int, int] = (0, 0)  # the file's identity when it was read
         self._known = "RATE_LIMITED", 0
         self._said = False
 
     def read(self, now_ms: int) -> tuple[str, int]:
-        """The kind, and the Unix time in milliseconds before which nothing may be sent; 0 where there is none."""
+        """The kind, and the Unix time in milliseconds before which nothing may be sent; 0 if there is no silence."""
         try:
             status = self._path.stat()
         except FileNotFoundError:
@@ -55,7 +55,7 @@ class SharedSilence:
         return self._known
 
     def extend(self, kind: str, until_ms: int, now_ms: int) -> None:
-        """The venue wants silence until then. An earlier end than the one on file changes nothing."""
+        """Records a silence until `until_ms`. An earlier end than the one on file changes nothing."""
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._locked():
@@ -99,11 +99,11 @@ class SharedSilence:
 def silence_in(
     code: int, headers: Mapping[str, str], body: str, now_ms: int, ahead_ms: int = 0
 ) -> tuple[str, int] | None:
-    """The silence of the whole address that a reply asks for, until a local time; None where it asks for none.
+    """The silence that a reply demands for the whole address, until a local time; None if it demands none.
 
-    `ahead_ms` is how far the venue's clock, which bans are told by, is ahead of ours.
+    `ahead_ms` is how far the venue's clock, which dates its bans, is ahead of ours.
 
-    A refusal for the account's order count comes with 429 too, and silences nothing but places.
+    A refusal because of the account's order count also has status 429, but restricts only new orders.
     """
     if code not in {_TOO_MANY, _BANNED} or _ORDERS_CODE.search(body):
         return None
@@ -116,20 +116,20 @@ def silence_in(
 
 
 def address_of(urls: Any) -> str:
-    """The one of a ccxt client's addresses that its venue is known by: of its public requests."""
+    """The address that identifies the venue of a ccxt client: that of its public requests."""
     if isinstance(urls, Mapping):
         return address_of(urls.get("public", next(iter(urls.values()), "")))
     return urls if isinstance(urls, str) else ""
 
 
 def silence_folder() -> Path:
-    """The folder of all processes of this user on this machine."""
+    """The folder shared by all processes of this user on this machine."""
     chosen = os.environ.get(FOLDER_VARIABLE, "")
     return Path(chosen) if chosen else Path(tempfile.gettempdir()) / f"gridwright-{os.getuid()}"
 
 
 def host_of(venue_url: str) -> str:
-    """The venue's host and port as a file may be named; localhost is one of the names of 127.0.0.1."""
+    """The venue's host and port in a form usable as a file name; localhost becomes 127.0.0.1."""
     parts = urlsplit(venue_url)
     host = (parts.hostname or "").replace("localhost", "127.0.0.1")
     port = parts.port

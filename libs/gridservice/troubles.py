@@ -1,7 +1,7 @@
-"""Troubles: what the venue, or what lies on the way to it, withholds from us, and a person has to know.
+"""Troubles: conditions at the venue, or on the way to it, that restrict us and that a person has to know about.
 
-A trouble begins, may come up again any number of times, and ends. Its beginning and its end are one log line each, with
-the word ALERT; in between it is shown by `ListTroubles`, by the health of `HEALTH_NAME`, and as a metric.
+A trouble begins, may recur any number of times, and ends. Its beginning and its end are logged, one line each with the
+word ALERT. In between `ListTroubles`, the health of `HEALTH_NAME` and a metric show it.
 """
 
 import asyncio
@@ -16,47 +16,47 @@ from gridservice.metrics import Metric
 from gridwright.v1 import models_pb2
 
 HEALTH_NAME = "gridwright.trouble-free"
-"""What `grpc.health.v1` answers for this name: SERVING while the service has no trouble."""
+"""A name of `grpc.health.v1`: SERVING while the service has no trouble."""
 
 _EVERY_SECONDS = 0.5
 _log = logging.getLogger(__name__)
 
 
 class TroubleClass(Enum):
-    """How long a trouble lasts by its nature, and how far it reaches."""
+    """How long a trouble typically lasts, and what it affects."""
 
-    PASSING = "PASSING"  # it is tried again, after pauses that grow
+    PASSING = "PASSING"  # it is retried, after growing pauses
     LASTING = "LASTING"  # until something changes: funds, a filter, a limit
     SYMBOL = "SYMBOL"  # nothing can be traded in this symbol
     ACCOUNT = "ACCOUNT"  # nothing can be traded with this account
 
 
 class Kind(Enum):
-    """The closed list of what can be withheld. What to do on each: docs/operations.md."""
+    """The closed list of troubles. docs/operations.md has the remedy for each."""
 
     INSUFFICIENT_FUNDS = "INSUFFICIENT_FUNDS"
     INVALID_ORDER = "INVALID_ORDER"  # a filter or a step refuses it
     WOULD_MATCH = "WOULD_MATCH"
     ORDER_LIMIT = "ORDER_LIMIT"  # the account's orders per ten seconds or day are used up
     ORDER_PLACES = "ORDER_PLACES"  # the account's open orders in the market are at their maximum
-    RATE_LIMITED = "RATE_LIMITED"  # the address asked too much
+    RATE_LIMITED = "RATE_LIMITED"  # the address sent too many requests
     BANNED = "BANNED"
     CLOCK_SKEW = "CLOCK_SKEW"
-    CLOCKS_DIFFER = "CLOCKS_DIFFER"  # those of two of our hosts
+    CLOCKS_DIFFER = "CLOCKS_DIFFER"  # the clocks of two of our hosts differ
     EXPIRED = "EXPIRED"  # places come too late to be sent
     KEY_REFUSED = "KEY_REFUSED"
     MARKET_CLOSED = "MARKET_CLOSED"  # halted, or in a break
     VENUE_UNREACHABLE = "VENUE_UNREACHABLE"
-    VENUE_RESET = "VENUE_RESET"  # it has forgotten what it knew, or is another one
-    SYMBOL_REFUSED = "SYMBOL_REFUSED"  # not listed any more, or a grid that cannot live under the rules
-    ORDER_UNREADABLE = "ORDER_UNREADABLE"  # one of ours
-    ORDER_NOT_SHOWN = "ORDER_NOT_SHOWN"  # one of ours is open in the ledger and nowhere on the venue
-    SECOND_BOT = "SECOND_BOT"  # an order of ours that the ledger does not know
+    VENUE_RESET = "VENUE_RESET"  # the venue lost its data, or it is another venue
+    SYMBOL_REFUSED = "SYMBOL_REFUSED"  # delisted, or the market rules do not allow the grid
+    ORDER_UNREADABLE = "ORDER_UNREADABLE"  # one of our orders
+    ORDER_NOT_SHOWN = "ORDER_NOT_SHOWN"  # an order is open in the ledger and nowhere on the venue
+    SECOND_BOT = "SECOND_BOT"  # an order with our prefix that the ledger does not know
     FEES_DIFFER = "FEES_DIFFER"  # fills carry other fees than the assumed ones
-    GRID_LEFT = "GRID_LEFT"  # a grid that the config has no more still has orders, positions or workflows
+    GRID_LEFT = "GRID_LEFT"  # a grid removed from the config still has orders, positions or workflows
     PEER_UNREACHABLE = "PEER_UNREACHABLE"  # another of our services
     FEED_STALE = "FEED_STALE"
-    NOT_TAKEN = "NOT_TAKEN"  # any other reason for which places are not taken
+    NOT_TAKEN = "NOT_TAKEN"  # any other reason for which orders are not accepted
 
 
 CLASS_OF = {
@@ -90,19 +90,19 @@ _CLASS_NUMBERS = {each: models_pb2.TroubleClass.Value(f"TROUBLE_CLASS_{each.name
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """One of them. `symbol` is empty where it is about the account or the service."""
+    """One trouble. `symbol` is empty if it concerns the account or the service."""
 
     kind: Kind
-    message: str  # what is wrong, and the remedy
+    message: str  # the problem and the remedy
     since_ms: int
     symbol: str = ""
-    subject: str = ""  # an order's id or a slot's key, where a kind can be there several times
+    subject: str = ""  # an order's id or a slot's key, for a kind that can occur several times at once
     count: int = 1  # how often since then
-    retry_at_ms: int = 0  # when it is tried again; 0: when something changes
+    retry_at_ms: int = 0  # time of the next retry; 0: not before something changes
 
     @property
     def trouble_class(self) -> TroubleClass:
-        """How long it lasts by its nature."""
+        """How long it typically lasts."""
         return CLASS_OF[self.kind]
 
     @property
@@ -111,7 +111,7 @@ class Trouble:
 
 
 class Troubles:
-    """The present troubles of one service. May be used from any thread."""
+    """The current troubles of one service. Thread-safe."""
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
         self._now_ms = now_ms
@@ -121,7 +121,7 @@ class Troubles:
     def begin(
         self, kind: Kind, message: str, *, symbol: str = "", subject: str = "", retry_at_ms: int = 0, since_ms: int = 0
     ) -> None:
-        """It is there, or has come up again: then it counts on, with the newer message. `since_ms` 0: now."""
+        """Begins a trouble; if it exists, counts a recurrence and takes the newer message. `since_ms` 0: now."""
         key = (kind, symbol, subject)
         with self._mutex:
             before = self._present.get(key)
@@ -134,7 +134,7 @@ class Troubles:
             _log.warning("ALERT %s: %s", trouble._about, message)  # noqa: SLF001  # its own kind
 
     def end(self, kind: Kind, *, symbol: str = "", subject: str = "") -> None:
-        """It is over. Does nothing where it was not there."""
+        """Ends a trouble. Does nothing if there is no such trouble."""
         with self._mutex:
             ended = self._present.pop((kind, symbol, subject), None)
         if ended is not None:
@@ -142,31 +142,31 @@ class Troubles:
             _log.warning("ALERT over %s: after %.1f s, %d times", ended._about, seconds, ended.count)  # noqa: SLF001
 
     def end_others(self, kind: Kind, *, symbol: str = "", subjects: Collection[str] = ()) -> None:
-        """Of this kind and symbol only those about `subjects` go on."""
+        """Ends the troubles of this kind and symbol except those about `subjects`."""
         gone = [each for each in self.present() if (each.kind, each.symbol) == (kind, symbol)]
         for each in gone:
             if each.subject not in subjects:
                 self.end(kind, symbol=symbol, subject=each.subject)
 
     def present(self) -> list[Trouble]:
-        """Those of now, the oldest first."""
+        """The current troubles, oldest first."""
         with self._mutex:
             found = list(self._present.values())
         return sorted(found, key=lambda each: (each.since_ms, each.kind.value, each.symbol, each.subject))
 
     def to_proto(self) -> models_pb2.ListTroublesResponse:
-        """The answer of ListTroubles."""
+        """The response of ListTroubles."""
         return models_pb2.ListTroublesResponse(troubles=[to_proto(each) for each in self.present()])
 
     def figures(self) -> Iterator[Metric]:
-        """One metric per trouble: 1 while it is there."""
+        """One metric per trouble, with the value 1."""
         for each in self.present():
             labels = {"kind": each.kind.value, "symbol": each.symbol, "subject": each.subject}
             yield Metric("trouble", "1 while something is withheld from the grid", 1, labels)
 
 
 def to_proto(trouble: Trouble) -> models_pb2.Trouble:
-    """One trouble as the wire has it."""
+    """Converts a trouble to protobuf."""
     return models_pb2.Trouble(
         kind=trouble.kind.value,
         trouble_class=_CLASS_NUMBERS[trouble.trouble_class],
@@ -180,7 +180,7 @@ def to_proto(trouble: Trouble) -> models_pb2.Trouble:
 
 
 async def publish_health(server: Server, troubles: Troubles) -> None:
-    """Answers health for HEALTH_NAME by whether there is a trouble, until it is cancelled."""
+    """Sets the health of HEALTH_NAME: SERVING while there is no trouble. Runs until cancelled."""
     published: bool | None = None
     while True:
         trouble_free = not troubles.present()

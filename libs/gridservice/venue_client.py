@@ -1,6 +1,6 @@
-"""What every service's client of an exchange shares: spot only, test networks, other addresses, nothing sent twice.
+"""Adjusts ccxt clients, for all services: spot markets only, test networks, other servers, no repeated requests.
 
-It knows the shape of ccxt's options and nothing of ccxt itself, so the services' adapters stay the only importers.
+It knows the shape of ccxt's options but does not import ccxt: only the services' adapters do.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,10 +14,10 @@ _UNREADABLE = "gridwright_unreadable"
 
 
 def load_spot_only(client: Any) -> None:
-    """Makes `load_markets` ask for spot markets only: the derivatives need not be reachable.
+    """Makes `load_markets` request spot markets only: the derivatives' servers need not be reachable.
 
-    ccxt's option `fetchMarkets` has a form of its own for each exchange: a list of types (Binance), a switch for each
-    type (HTX), a method's name (Coinbase), or nothing. A form without types is left as it is.
+    ccxt's option `fetchMarkets` differs by exchange: a list of types (Binance), a switch for each type (HTX), a
+    method's name (Coinbase), or nothing. A form without types is left unchanged.
     """
     option = client.options.get("fetchMarkets")
     types = option.get("types") if isinstance(option, Mapping) else None
@@ -28,7 +28,7 @@ def load_spot_only(client: Any) -> None:
 
 
 def read_each_market(client: Any) -> None:
-    """Leaves out the markets that ccxt cannot parse: at a single odd one it would lose the list, and nobody trades."""
+    """Leaves out markets that ccxt cannot parse: a single malformed one would otherwise fail the whole list."""
     parse_market, fetch_markets = client.parse_market, client.fetch_markets
 
     def parse_or_mark(raw: Any, *rest: Any) -> Any:
@@ -44,7 +44,7 @@ def read_each_market(client: Any) -> None:
 
 
 def enter_sandbox(client: Any) -> None:
-    """Moves the client to the exchange's test network. Raises ConfigError where ccxt does not know of one."""
+    """Switches the client to the exchange's test network. Raises ConfigError if ccxt knows none."""
     if not client.urls.get("test"):
         remedy = f"ccxt knows no test network of {client.id}; leave it out or set it to false"
         raise ConfigError("venue.sandbox", value=True, remedy=remedy)
@@ -52,7 +52,7 @@ def enter_sandbox(client: Any) -> None:
 
 
 def rebased(urls: Any, base_url: str) -> Any:
-    """ccxt's URLs with host and scheme of another server; paths stay, and websockets stay websockets."""
+    """ccxt's URLs with the scheme and host of another server. Paths are kept, and websocket URLs keep their kind."""
     if isinstance(urls, Mapping):
         return {key: rebased(value, base_url) for key, value in urls.items()}
     if not isinstance(urls, str):
@@ -63,7 +63,7 @@ def rebased(urls: Any, base_url: str) -> Any:
 
 
 def send_once(client: Any) -> None:
-    """Keeps aiohttp from sending a request again by itself: a DELETE on a connection that broke would go out twice."""
+    """Disables aiohttp's automatic retry: after a broken connection it would send a DELETE twice."""
     open_session = client.open
 
     def open_without_repeats(*arguments: Any, **named: Any) -> None:
@@ -77,9 +77,9 @@ def send_once(client: Any) -> None:
 
 
 def retrieve_rejections(client: Any) -> None:
-    """Keeps asyncio from logging "Future exception was never retrieved" at each reset of a websocket.
+    """Prevents the log line "Future exception was never retrieved" at each reset of a websocket.
 
-    ccxt rejects every future of the connection, also those that nobody waits for any more.
+    ccxt rejects every future of the connection, also those that nobody awaits any more.
     """
     find_socket = client.client
 
@@ -96,7 +96,7 @@ def retrieve_rejections(client: Any) -> None:
 def _retrieving(make: Callable[[str], Any]) -> Callable[[str], Any]:
     def retrieved(message_hash: str) -> Any:
         future = make(message_hash)
-        future.remove_done_callback(_retrieve)  # the same future may be asked for many times
+        future.remove_done_callback(_retrieve)  # the same future may be requested many times
         future.add_done_callback(_retrieve)
         return future
 

@@ -24,7 +24,7 @@ def test_a_data_folder_of_the_users_is_not_touched(tmp_path: Path, capsys: pytes
     (tmp_path / "demo").mkdir()
     (tmp_path / "demo" / "notes").write_text("mine")
     assert command("demo", "--data-dir", str(tmp_path)) == 2
-    assert "it holds things of yours" in capsys.readouterr().err
+    assert "it holds files of yours" in capsys.readouterr().err
 
 
 def test_only_a_service_that_there_is_can_be_picked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -189,7 +189,7 @@ def test_a_fresh_folder_is_emptied_only_if_it_is_ours(tmp_path: Path) -> None:
     theirs = tmp_path / "theirs"
     theirs.mkdir()
     (theirs / "thesis.tex").write_text("ten years")
-    with pytest.raises(ConfigError, match="it holds things of yours"):
+    with pytest.raises(ConfigError, match="it holds files of yours"):
         fresh_folder(theirs)
     assert (theirs / "thesis.tex").read_text() == "ten years"
 

@@ -263,7 +263,7 @@ def test_what_is_no_state_is_refused_by_name(text: str, field: str) -> None:
 
 
 def test_a_trigger_that_says_nothing_is_refused() -> None:
-    with pytest.raises(InvalidArgument, match=r"plan\.trigger says nothing"):
+    with pytest.raises(InvalidArgument, match=r"plan\.trigger is empty"):
         plan_from_json("{}")
 
 

@@ -1,4 +1,4 @@
-"""`gridwright audit`: holds the grids of running services against the book of simex. The market waits meanwhile."""
+"""`gridwright audit`: compares the grids of running services with simex's book, while the market is paused."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -19,13 +19,13 @@ _CALL_SECONDS = 5.0
 
 
 async def run_audit(deployment: Deployment, screen: Screen) -> int:
-    """Says what it found, the AUDIT line last. 0 where every promise held, 1 where one did not or nobody answers.
+    """Prints the findings and the AUDIT line last. Returns 0 if every promise held, 1 if not or if a service is down.
 
-    Raises ConfigError for a house without simex. It needs the journal from the grid's first step on, so it is for
-    grids younger than `orchestrator.retention_hours`.
+    Raises ConfigError for a deployment without simex. The audit needs the journal from the grid's first step on, so it
+    works only for grids younger than `orchestrator.retention_hours`.
     """
     if SIMEX not in deployment.addresses:
-        raise ConfigError(SIMEX, MISSING, "the audit asks simex for its whole book, which no exchange tells")
+        raise ConfigError(SIMEX, MISSING, "the audit reads simex's whole book, which no exchange provides")
     try:
         async with Channels(deployment) as channels, _standing_still(channels, deployment.symbols):
             evidence = await gather_at_rest(channels, deployment.bot, deployment.symbols, SETTLE_SECONDS)
@@ -40,7 +40,7 @@ async def run_audit(deployment: Deployment, screen: Screen) -> int:
 
 @contextlib.asynccontextmanager
 async def _standing_still(channels: Channels, symbols: tuple[str, ...]) -> AsyncIterator[None]:
-    """The block with the markets stopped. Those that ran before run again after it, whatever ends it."""
+    """Stops the markets for the block. Those that ran before run again after it, also after an exception."""
     markets = [
         await channels.simex.GetMarket(simex_pb2.GetMarketRequest(symbol=symbol), timeout=_CALL_SECONDS)
         for symbol in symbols

@@ -1,7 +1,7 @@
-"""`gridwright conformance`: measures what a venue does where venues differ, shows it and writes the venue's row.
+"""`gridwright conformance`: measures how a venue behaves where venues differ, shows it and writes the venue profile.
 
-It trades on the venue through the executor's own adapter, so it may name the executor; beside `db`, nothing else in the
-command line does.
+It trades on the venue through the executor's own adapter, so it may import the executor. No other part of the command
+line may, except `db`.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ _BROKEN_OFF = 130
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line said. `exchange` is a ccxt id, or simex; `url` a server in the exchange's place."""
+    """Options of the command line. `exchange` is a ccxt id or simex, `url` a server to use instead of the exchange."""
 
     exchange: str
     url: str = ""
@@ -51,12 +51,15 @@ class Options:
 
     @property
     def harmless(self) -> bool:
-        """Whether nothing there belongs to anybody: simex, on this machine."""
+        """Whether no real account is involved: simex on this machine."""
         return self.exchange == SIMEX and (not self.url or is_loopback(urlsplit(self.url).hostname or ""))
 
 
 async def run_conformance(options: Options, screen: Screen) -> int:
-    """0 with the row written, 1 where the venue did not let it be measured, 130 broken off. Raises ConfigError."""
+    """Returns 0 with the profile written, 1 if the venue could not be measured, 130 if interrupted.
+
+    Raises ConfigError for unusable options.
+    """
     _check(options)
     async with contextlib.AsyncExitStack() as stack:
         stop = await stack.enter_async_context(until_interrupted())
@@ -86,7 +89,7 @@ def _check(options: Options) -> None:
 def _settings(options: Options) -> VenueSettings:
     exchange = "binance" if options.exchange == SIMEX else options.exchange
     venue = Table({"exchange": exchange, "base_url": options.url, "sandbox": options.sandbox}, "venue")
-    # Real keys have no business at what may be traded on without asking: behind a port of this machine may be anything.
+    # Real keys must not be sent to a server that needs no confirmation: any program may listen on a local port.
     return read_venue(venue, {} if options.harmless else os.environ)
 
 
@@ -94,12 +97,12 @@ async def _run(ready: Session, options: Options, screen: Screen) -> int:
     if not options.harmless:
         screen.say(ready.stakes.worst_cost)
         if not options.yes:
-            raise ConfigError("--yes", MISSING, "nothing was sent; give it to go on")
+            raise ConfigError("--yes", MISSING, "nothing was sent; add --yes to go on")
     check_balance(ready.stakes)
     try:
         row = await measure(ready, _name(options), options.samples, screen.say)
     except BrokenOffError:
-        screen.say("broken off: taking down what was placed")
+        screen.say("interrupted: cancelling what was placed")
         return _BROKEN_OFF
     finally:
         await _clean_up(ready, screen)
@@ -120,11 +123,11 @@ def _name(options: Options) -> str:
 async def _clean_up(ready: Session, screen: Screen) -> None:
     left = await ready.hand.clean_up()
     if left:
-        screen.say(f"look for these client ids on the venue and cancel them by hand: {', '.join(left)}")
+        screen.say(f"find these client ids on the venue and cancel them manually: {', '.join(left)}")
 
 
 def show(row: VenueProfile, screen: Screen) -> None:
-    """The row as tables."""
+    """Prints the profile as tables."""
     facts = _grid(f"what {row.venue} does", "", "found")
     for fact in FACTS:
         facts.add_row(fact.name, fact.tell(row))
@@ -139,7 +142,7 @@ def show(row: VenueProfile, screen: Screen) -> None:
 
 
 def write(row: VenueProfile, out: Path) -> None:
-    """The row as the file that an executor reads. Raises OSError where it cannot be written."""
+    """Writes the profile as the file that an executor reads. Raises OSError if it cannot be written."""
     out.parent.mkdir(parents=True, exist_ok=True)
     head = f"# What {row.venue} did on {row.as_of}, as `gridwright conformance` saw it; docs/venues.md explains.\n"
     out.write_text(head + to_toml(profile_values(row)), encoding="utf-8")
@@ -154,7 +157,7 @@ def _grid(title: str, *columns: str) -> Grid:
 
 @contextlib.asynccontextmanager
 async def _own_simex(symbol: str) -> AsyncIterator[str]:
-    """The URL of a simex that stands still and is gone, with its book, at the end of the block."""
+    """Starts a simex with a paused market and yields its URL. It is stopped and its book deleted after the block."""
     with tempfile.TemporaryDirectory(prefix="gridwright-conformance-") as name:
         folder = Path(name)
         http, control = (f"127.0.0.1:{port}" for port in free_ports(2))
@@ -176,7 +179,7 @@ def _simex(symbol: str, http: str, control: str, folder: Path) -> dict[str, obje
         "data_dir": str(folder / "book"),
         "balances": {base: "1", quote: "100000"},
         "markets": [{"symbol": symbol, "running": False}],
-        "limits": {"enabled": False},  # it is asked as quickly as it answers
+        "limits": {"enabled": False},  # the probe sends requests without pauses
     }
 
 

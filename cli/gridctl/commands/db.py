@@ -1,7 +1,7 @@
-"""`gridwright db`: what the services keep, in which version, and the way to a newer one, with a backup first.
+"""`gridwright db`: shows the services' databases and their schema versions, and migrates them after a backup.
 
-And `gridwright cancel-workflow`, for what an upgrade may leave. It stands beside the services as an operator would, so
-it may name them; nothing else in the command line does.
+Also `gridwright cancel-workflow`, for workflows that an upgrade may leave behind. Like an operator, this module works
+beside the services, so it may import them. No other part of the command line may, except `conformance`.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ _REACH_SECONDS = 5.0
 
 
 def holdings(config: Path) -> list[ServiceDatabases]:
-    """What the services of a config keep. Raises ConfigError, UnreachableError for a server that does not answer."""
+    """Lists the services' databases of a config. Raises ConfigError, UnreachableError if a server does not answer."""
     root = read_toml(config)
     found = [orchestrator_holding(root, os.environ), executor_holding(root, os.environ)]
     for url in {unit.url for one in found for unit in one.units if unit.backups is not None}:
@@ -35,7 +35,7 @@ def holdings(config: Path) -> list[ServiceDatabases]:
 
 
 def show_status(found: Sequence[ServiceDatabases], console: Console) -> int:
-    """One line per file or schema. 0 where all are at the newest version or not there yet, 1 where one is not."""
+    """Prints one line per file or schema. Returns 0 if all have the newest version or do not exist yet, else 1."""
     table = Grid(box=None, header_style="dim", pad_edge=False)
     for column in ("kept", "engine", "version", "newest", "rows", "size", "lease"):
         table.add_column(column, justify="right" if column in {"rows", "size"} else "left")
@@ -54,7 +54,7 @@ def show_status(found: Sequence[ServiceDatabases], console: Console) -> int:
 
 
 def upgrade_all(found: Sequence[ServiceDatabases], console: Console) -> int:
-    """Backs up and migrates what is older, each service under its lease. Raises HeldError, SchemaError."""
+    """Backs up and migrates outdated databases, each under its service's lease. Raises HeldError, SchemaError."""
     for one in found:
         with one.lease():
             for unit in one.units:
@@ -71,9 +71,10 @@ def upgrade_all(found: Sequence[ServiceDatabases], console: Console) -> int:
 
 
 def begin_anew(found: Sequence[ServiceDatabases], console: Console, *, confirmed: bool) -> int:
-    """Puts aside all that the services keep, so that the next start finds nothing. Deletes nothing. Raises HeldError.
+    """Moves all databases of the services aside, so that the next startup begins empty. Deletes nothing.
 
-    1 where it was not confirmed and nothing was done. Repeated after a crash, it puts aside what is left.
+    Returns 1 if it was not confirmed and nothing was done. After a crash, a second run moves aside what is left.
+    Raises HeldError.
     """
     stamp = datetime.now(UTC).strftime("%Y%m%d_%H%M%S")
     with contextlib.ExitStack() as leases:
@@ -89,12 +90,12 @@ def begin_anew(found: Sequence[ServiceDatabases], console: Console, *, confirmed
             console.print(line, soft_wrap=True, markup=False, highlight=False)
     if not confirmed:
         warning = "nothing was done: the grids' positions and profits, and orders that still rest, would be forgotten"
-        console.print(f"{warning}; say it again with --yes", soft_wrap=True, markup=False, highlight=False)
+        console.print(f"{warning}; repeat the command with --yes", soft_wrap=True, markup=False, highlight=False)
     return 0 if confirmed else 1
 
 
 def cancel_workflows(config: Path, workflow_ids: Sequence[str], console: Console) -> int:
-    """Lets go of workflows that the start refuses. 0 where all were, 1 where one could not be. Raises HeldError."""
+    """Cancels workflows that block startup. Returns 0 if all were cancelled, 1 if one was not. Raises HeldError."""
     root = read_toml(config)
     holding, where = orchestrator_holding(root, os.environ), workflows(root, os.environ)
     code = 0

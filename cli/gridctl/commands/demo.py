@@ -1,4 +1,4 @@
-"""`gridwright demo`: stage, run, settle, audit. It all happens in a folder of the run's own; nothing real is traded."""
+"""`gridwright demo`: prepares, runs, settles and audits a demo in its own folder. No real order is placed."""
 
 import asyncio
 import contextlib
@@ -24,14 +24,14 @@ from griddeploy.run_folder import fresh_folder
 from gridwright.v1 import simex_pb2
 
 DEFAULT_DURATION_SECONDS = 60.0
-SETTLE_SECONDS = 40.0  # beyond the receive window and the lag, which an UNKNOWN order may take to become known
+SETTLE_SECONDS = 40.0  # longer than receive window and visibility lag, which resolving an UNKNOWN may take
 _LOOK_SECONDS = 0.25
 _CALL_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """What the user asked for. `duration_seconds` None: a minute, or to the end of the tape."""
+    """The options of the command line. `duration_seconds` None: 60 seconds, or to the end of the tape."""
 
     data_dir: Path
     demo_config: DemoConfig
@@ -40,7 +40,7 @@ class DemoOptions:
 
 
 async def run_demo(options: DemoOptions, screen: Screen, start: Start = Child.start) -> int:
-    """The whole demo. 0 where every promise held, 1 where one did not or a service gave up."""
+    """Runs the whole demo. Returns 0 if every promise held, 1 if one did not or a service gave up."""
     deployment = prepare_demo(options.demo_config, fresh_folder(options.data_dir / "demo"))
     logs = options.data_dir / "demo" / "logs"
     run = Run(deployment, logs, screen, start)
@@ -63,7 +63,7 @@ async def run_demo(options: DemoOptions, screen: Screen, start: Start = Child.st
 
 
 async def _play(run: Run, options: DemoOptions, stop: asyncio.Event) -> None:
-    """Trades until the time is over, the tape at its end, or the user has seen enough."""
+    """Trades until the time is over, the tape has ended or the user interrupts."""
     duration = options.duration_seconds
     if duration is None and options.demo_config.tape is None:
         duration = DEFAULT_DURATION_SECONDS
@@ -84,7 +84,7 @@ def _headline(elapsed: float, duration: float | None, options: DemoOptions) -> s
 
 @contextlib.asynccontextmanager
 async def _killing(run: Run, options: DemoOptions) -> AsyncIterator[None]:
-    """The block with the killer loose beside it, where the user asked for it; afterwards all serve again."""
+    """Kills services at random during the block if the user asked for it; afterwards waits until all serve."""
     if not options.kill:
         yield
         return
@@ -96,12 +96,12 @@ async def _killing(run: Run, options: DemoOptions) -> AsyncIterator[None]:
     finally:
         killer.cancel()
         await asyncio.gather(killer, return_exceptions=True)
-    run.headline = "the killing is over; waiting until all serve"
+    run.headline = "the kills are over; waiting until all serve"
     await run.supervisor.until_serving(START_SECONDS)
 
 
 async def _markets_ended(run: Run) -> bool:
-    """Whether every tape is at its end; a simulation never is."""
+    """Returns whether every tape has ended; a simulation never ends."""
     markets = [
         await run.channels.simex.GetMarket(simex_pb2.GetMarketRequest(symbol=symbol), timeout=_CALL_SECONDS)
         for symbol in run.deployment.symbols
@@ -110,8 +110,8 @@ async def _markets_ended(run: Run) -> bool:
 
 
 async def _evidence(run: Run) -> AuditInput:
-    """Stops the market, lets everything come to rest, reads what the audit needs."""
-    run.headline = "the market stands still; waiting until all is settled, and reading"
+    """Stops the market, waits until the grids are at rest and reads the audit's input."""
+    run.headline = "the market is stopped; waiting until all is settled, and reading"
     await run.channels.simex.SetRunning(simex_pb2.SetRunningRequest(running=False), timeout=_CALL_SECONDS)
     return await gather_at_rest(run.channels, run.deployment.bot, run.deployment.symbols, SETTLE_SECONDS)
 

@@ -1,4 +1,4 @@
-"""A run of services as a command shows it: supervisor, watchers and screen together. Demo and up say what it is for."""
+"""Runs services under a supervisor and shows them live. The demo and up commands build on it."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ _INCIDENTS_SHOWN = 16
 
 
 class Run:
-    """Services that are kept running and looked at. `headline` is what the view says is going on."""
+    """Supervised services with watchers and a view. `headline` is the view's line about what is going on."""
 
     def __init__(self, deployment: Deployment, logs: Path, screen: Screen, start: Start = Child.start) -> None:
         self.deployment = deployment
@@ -32,9 +32,9 @@ class Run:
         self._troubles = TroubleWatch(self.channels.troubled)
 
     async def start(self) -> None:
-        """Starts everything, simex first since the others ask it for the market's rules.
+        """Starts all services. Simex starts first, because the others read the market rules from it.
 
-        Raises TimeoutError or ServiceGaveUpError with a sentence where simex does not serve.
+        Raises TimeoutError or ServiceGaveUpError, with a sentence, if simex does not serve.
         """
         if SIMEX in self.deployment.addresses:
             self.supervisor.start(SIMEX)
@@ -42,7 +42,7 @@ class Run:
         self.supervisor.start()
 
     def look(self) -> list[Snapshot]:
-        """A picture of each grid at this moment."""
+        """Returns the current snapshot of each grid."""
         services, incidents = self.supervisor.statuses(), self.incidents[-_INCIDENTS_SHOWN:]
         return [
             watcher.look(self.headline, services, incidents, self._troubles.of(watcher.symbol))
@@ -51,9 +51,9 @@ class Run:
 
     @contextlib.asynccontextmanager
     async def shown(self) -> AsyncIterator[None]:
-        """The block with the run on the screen. The services are stopped at its end, whatever ends it.
+        """Shows the run on the screen during the block and stops the services after it, also after an exception.
 
-        The screen and the open streams go first: a stream that somebody reads would hold its service up.
+        The screen and the open streams are closed first: an open stream would delay the shutdown of its service.
         """
         looking = (following(self._watchers), self._troubles.at_work(), self.screen.showing(self.look))
         async with self.channels, self.supervisor, looking[0], looking[1], looking[2]:

@@ -1,6 +1,6 @@
 """The operator's commands: pause, resume, safe-mode on and off, resolve-order.
 
-Thin calls, repeated under one request id until they are answered.
+Each is one RPC, repeated under the same request id until it is answered.
 """
 
 import enum
@@ -18,12 +18,12 @@ T = TypeVar("T")
 
 DEADLINE_SECONDS = 20.0
 _PAUSE_SECONDS = 0.5
-# The answers of the transport that say nothing about what was done: the same id again is safe and tells.
+# Statuses of the transport: they do not show whether the command ran. Repeating it under the same id is safe.
 _ASK_AGAIN = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED})
 
 
 class Verb(enum.Enum):
-    """What an operator can do, as the command line says it."""
+    """The operator's commands, named as on the command line."""
 
     PAUSE = "pause"
     RESUME = "resume"
@@ -33,7 +33,7 @@ class Verb(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class OperatorCommand:
-    """One operator's command. `request_id` makes it one command however often it is sent."""
+    """A command of the operator. `request_id` makes it idempotent: however often it is sent, it runs once."""
 
     verb: Verb
     symbol: str
@@ -44,7 +44,7 @@ class OperatorCommand:
 
 @dataclass(frozen=True, slots=True)
 class OrderStatement:
-    """What an operator says became of an order. `placed_as`: its id on the venue; empty: never placed, or gone."""
+    """An operator statement about an order. `placed_as`: its id on the venue; empty: never placed, or gone."""
 
     symbol: str
     client_order_id: str
@@ -56,7 +56,7 @@ class OrderStatement:
 
 
 class OperationError(Exception):
-    """The command was refused, or nobody answered; the sentence says which and what to do."""
+    """The command was refused or not answered; the sentence says which, and the remedy."""
 
 
 def operate(
@@ -67,7 +67,7 @@ def operate(
     pause: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> str:
-    """Gives the command and tells what the mode is now. Raises OperationError."""
+    """Sends the command and returns a sentence with the resulting mode. Raises OperationError."""
     command = _Command(wanted.verb.value, "orchestrator", wanted.request_id)
     answer = _answered(lambda: _call(channel, wanted, call_seconds), command, pause, clock)
     mode = models_pb2.Mode.Name(answer.mode).removeprefix("MODE_")
@@ -85,11 +85,11 @@ def resolve_order(
     channel: grpc.Channel,
     statement: OrderStatement,
     *,
-    call_seconds: float = 30.0,  # the executor asks the venue
+    call_seconds: float = 30.0,  # the executor queries the venue
     pause: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> str:
-    """Sends the statement; what the order is now. Raises OperationError."""
+    """Sends the statement and returns a sentence with the order's status. Raises OperationError."""
     request = executor_pb2.ResolveOrderRequest(
         request_id=statement.request_id,
         symbol=statement.symbol,
@@ -103,13 +103,13 @@ def resolve_order(
     command = _Command("resolve-order", "executor", statement.request_id)
     order = _answered(lambda: stub.ResolveOrder(request, timeout=call_seconds), command, pause, clock)
     status = models_pb2.OrderStatus.Name(order.status).removeprefix("ORDER_STATUS_")
-    later = ": its fills are not all shown yet, the executor goes on" if status == "UNKNOWN" else ""
+    later = ": the venue does not show all its fills yet, the executor keeps looking" if status == "UNKNOWN" else ""
     return f"order {order.client_order_id} is {status}{later} (request {statement.request_id})"
 
 
 @dataclass(frozen=True, slots=True)
 class _Command:
-    """What was asked of which service, for the sentences about it."""
+    """The name of the command and its service, for error sentences."""
 
     name: str
     service: str
@@ -119,7 +119,7 @@ class _Command:
 def _answered(
     call: Callable[[], T], command: _Command, pause: Callable[[float], None], clock: Callable[[], float]
 ) -> T:
-    """The answer, asked for again and again under the one request id. Raises OperationError."""
+    """Calls until there is an answer, always under the same request id. Raises OperationError."""
     ends = clock() + DEADLINE_SECONDS
     while True:
         try:
@@ -145,12 +145,12 @@ def _call(channel: grpc.Channel, command: OperatorCommand, seconds: float) -> or
 
 
 def code_of(error: grpc.RpcError) -> grpc.StatusCode:
-    """The status of a failed call; every error that a call raises is a call too, which its type does not say."""
+    """The status of a failed call. Every error that a call raises is also a call, which its type does not declare."""
     return error.code() if isinstance(error, grpc.Call | grpc.aio.AioRpcError) else grpc.StatusCode.UNKNOWN
 
 
 def _may_ask_again(error: grpc.RpcError) -> bool:
-    """Whether the status is the transport's own, or a service's "not now"."""
+    """Whether the call may be repeated: the status comes from the transport, or is a service's "not now"."""
     return code_of(error) in _ASK_AGAIN
 
 

@@ -1,4 +1,4 @@
-"""`gridwright simex`: an exchange for a client of the user's own, told on the command line alone or by a config."""
+"""`gridwright simex`: runs an exchange for the user's own client, from command-line options or a config file."""
 
 import argparse
 import sys
@@ -28,7 +28,7 @@ print(exchange.fetch_ticker({symbol!r})["last"], exchange.fetch_balance()["total
 
 
 def run_simex_alone(arguments: argparse.Namespace) -> int:
-    """Serves until Ctrl-C. Its exit code is simex's own. Raises ConfigError for words that do not go together."""
+    """Serves until Ctrl-C and returns simex's exit code. Raises ConfigError for options that exclude each other."""
     if arguments.config is not None:
         given = _given(arguments)
         section = read_toml(arguments.config).table("simex").overridden(given)
@@ -39,11 +39,11 @@ def run_simex_alone(arguments: argparse.Namespace) -> int:
 
 
 def _given(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What overrides a config."""
+    """The settings that override those of a config."""
     for name in _OF_A_MARKET:
         if getattr(arguments, name) is not None:
             flag = f"--{name.replace('_', '-')}"
-            raise ConfigError(flag, getattr(arguments, name), "it goes with --market; set it in the config")
+            raise ConfigError(flag, getattr(arguments, name), "it only applies with --market; set it in the config")
     addresses = {"address": arguments.port, "control_address": arguments.control_port}
     given: dict[str, Any] = {key: f"127.0.0.1:{port}" for key, port in addresses.items() if port is not None}
     if arguments.no_limits:
@@ -81,7 +81,7 @@ def _replay(tape: Path, arguments: argparse.Namespace) -> dict[str, Any]:
         raise ConfigError("--market", f"replay:{tape}", "there is no such file; give the path of a tape")
     symbol = arguments.symbol or tape_symbol(tape.name)
     if symbol is None:
-        raise ConfigError("--symbol", tape.name, "the tape's name tells no symbol; add --symbol, such as BTC/USDT")
+        raise ConfigError("--symbol", tape.name, "its name contains no symbol; add --symbol, such as BTC/USDT")
     market = {"symbol": symbol, "source": "replay", "file": str(tape), **_known_of(tape)}
     rules = known_rules(symbol)
     if rules is not None:
@@ -94,7 +94,7 @@ def _replay(tape: Path, arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _known_of(tape: Path) -> dict[str, Any]:
-    """How a recorded tape is to be read, where an example of ours plays one of its kind."""
+    """The market settings of the example that plays a tape of this kind; empty if there is none."""
     name = example_of_tape(tape.name)
     if name is None:
         return {}

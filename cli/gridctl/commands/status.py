@@ -1,4 +1,4 @@
-"""`gridwright status`: who serves, how each grid is, what is withheld from them. It asks once and changes nothing."""
+"""`gridwright status`: shows the services, the grids and their troubles. It reads once and changes nothing."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,9 +30,9 @@ OpenChannel = Callable[[str], grpc.Channel]
 
 @dataclass(frozen=True, slots=True)
 class DeploymentStatus:
-    """What was answered: SERVING, NOT_SERVING or a status code by service; the state by symbol, where known.
+    """The answers: by service SERVING, NOT_SERVING or a status code; by symbol the state, where known.
 
-    `whys`: what those say for themselves that are NOT_SERVING.
+    `whys`: the reason that each service which is NOT_SERVING gives.
     """
 
     healths: Mapping[str, str]
@@ -42,7 +42,7 @@ class DeploymentStatus:
 
     @property
     def in_order(self) -> bool:
-        """Whether every service serves, every grid is running or paused, and nothing is withheld from them."""
+        """Whether every service serves, every grid is running or paused, and there are no troubles."""
         return (
             all(health == "SERVING" for health in self.healths.values())
             and all(answer is not None and formatting.standing(answer) in _IN_ORDER for answer in self.answers.values())
@@ -51,7 +51,7 @@ class DeploymentStatus:
 
 
 def ask(deployment: Deployment, open_channel: OpenChannel) -> DeploymentStatus:
-    """Asks each service for its health and its troubles, and the orchestrator for each grid."""
+    """Reads each service's health and troubles, and each grid's state from the orchestrator."""
     healths: dict[str, str] = {}
     troubles: dict[str, list[ShownTrouble]] = {}
     for name, address in deployment.addresses.items():
@@ -67,9 +67,9 @@ def ask(deployment: Deployment, open_channel: OpenChannel) -> DeploymentStatus:
 
 
 def why_not_serving(name: str, address: str, open_channel: OpenChannel = open_sync_channel) -> str:
-    """The sentence with which a service refuses a question that changes nothing; empty where it does not refuse it.
+    """Sends a read-only request and returns the error sentence of the refusal; empty if it is not refused.
 
-    Health has no room for a sentence, and whatever asks a database that is away is refused with the reason.
+    The health protocol has no room for a reason. A read from a database that is unreachable is refused with one.
     """
     with open_channel(address) as channel:
         try:
@@ -110,7 +110,7 @@ def _state(channel: grpc.Channel, symbol: str) -> orchestrator_pb2.GetStateRespo
 
 
 def services_tables(status: DeploymentStatus, deployment: Deployment, width: int) -> list[Table]:
-    """Each service with its address and health."""
+    """Tables with each service, its address and its health."""
     rows: list[list[Cell]] = [
         [name, deployment.addresses[name], Text(health, style="green" if health == "SERVING" else "bold red")]
         for name, health in status.healths.items()
@@ -119,7 +119,7 @@ def services_tables(status: DeploymentStatus, deployment: Deployment, width: int
 
 
 def grids_tables(status: DeploymentStatus, width: int) -> list[Table]:
-    """Each grid with its mode, price and age, slots and profit; on a narrow terminal in two tables."""
+    """Tables with each grid's mode, price and its age, slots and profit; two tables on a narrow terminal."""
     rows: list[list[Cell]] = [
         [symbol, Text("not known", style="bold red")] if answer is None else _grid(symbol, answer)
         for symbol, answer in status.answers.items()
@@ -128,7 +128,7 @@ def grids_tables(status: DeploymentStatus, width: int) -> list[Table]:
 
 
 def reasons(status: DeploymentStatus) -> list[str]:
-    """Why a service does not serve, and why a grid that is not running is not."""
+    """Sentences: why a service does not serve, and why a grid is not running."""
     return [f"{name}: {why}" for name, why in status.whys.items() if why] + [
         f"{symbol}: {_why(answer)}"
         for symbol, answer in status.answers.items()
@@ -143,7 +143,7 @@ def _why(answer: orchestrator_pb2.GetStateResponse) -> str:
 
 
 def foreign_orders(status: DeploymentStatus) -> list[str]:
-    """The orders of others in the grids' markets. They are left alone."""
+    """One line per grid about foreign orders in its market. They are left alone."""
     return [
         f"{symbol}: {formatting.foreign(answer.state)}"
         for symbol, answer in status.answers.items()
@@ -152,7 +152,7 @@ def foreign_orders(status: DeploymentStatus) -> list[str]:
 
 
 def rebuilds(status: DeploymentStatus) -> list[str]:
-    """Grids whose state was made anew, why, and what could not be had again."""
+    """Lines about grids whose state was rebuilt: when, why, and what could not be recovered."""
     found: list[str] = []
     for symbol, answer in status.answers.items():
         if answer is not None and answer.state.HasField("rebuilt"):
@@ -163,7 +163,7 @@ def rebuilds(status: DeploymentStatus) -> list[str]:
 
 
 def doubts(status: DeploymentStatus) -> list[str]:
-    """The orders whose outcome is not known: nothing is wrong with a grid that waits for evidence."""
+    """Lines about the orders whose outcome is UNKNOWN. A grid that waits for evidence is not broken."""
     found: list[str] = []
     for symbol, answer in status.answers.items():
         if answer is None or not answer.unknown_orders:

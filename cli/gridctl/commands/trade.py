@@ -1,6 +1,6 @@
-"""The user's own hand on an account that bots trade on: orders that no bot placed, through the same API.
+"""Manual orders on a simex account that bots may trade on too, through the same API.
 
-It knows nothing of grids. Its orders carry the ids that the venue gives them, unless the user gives one.
+The module knows nothing of grids. The venue assigns the client ids unless the user gives one.
 """
 
 import hashlib
@@ -22,21 +22,21 @@ _SECONDS = 10.0
 
 
 class TradeError(Exception):
-    """The venue refused, or nobody understood: the sentence says which."""
+    """The venue refused the request or was not reachable; the sentence says which."""
 
 
 @dataclass(frozen=True, slots=True)
 class ManualTrader:
-    """A key pair on the simex below a URL."""
+    """Trades with a key pair on the simex at a URL."""
 
     url: str
     key: str = field(default="simex", repr=False)
     secret: str = field(default="simex", repr=False)
 
     def place(self, side: str, symbol: str, quantity: str, price: str, **more: str) -> str:
-        """A LIMIT order that stays until it is filled or cancelled, or of the type that `more` says; it in one line.
+        """Places a GTC limit order, or one of the type in `more`. Returns a line about it.
 
-        `more` are further parameters by Binance's names; an empty one is none.
+        `more` are further parameters by Binance's names; empty ones are left out.
         """
         order = {"symbol": _market(symbol), "side": side.upper(), "type": "LIMIT", "quantity": quantity, "price": price}
         order |= {"newOrderRespType": "RESULT", **more}
@@ -45,7 +45,7 @@ class ManualTrader:
         return _line(self._call("POST", "order", **{name: value for name, value in order.items() if value}))
 
     def place_oco(self, side: str, symbol: str, quantity: str, price: str, stop: str) -> Iterator[str]:
-        """A LIMIT_MAKER at the price, and a STOP_LOSS at the other one, of which one cancels the other; a line each."""
+        """Places a LIMIT_MAKER at `price` and a STOP_LOSS at `stop`; a fill of one cancels the other. One line each."""
         limit, loss = ("above", "below") if side == "sell" else ("below", "above")
         wish = {
             f"{limit}Type": "LIMIT_MAKER",
@@ -57,7 +57,7 @@ class ManualTrader:
         return map(_line, self._call("POST", "orderList/oco", **wish)["orderReports"])
 
     def place_oto(self, side: str, symbol: str, quantity: str, price: str, then: str) -> Iterator[str]:
-        """A LIMIT order, and one of the other side that is placed once it is filled; a line each."""
+        """Places a LIMIT order, and one of the other side that becomes active once it is filled. One line each."""
         wish = {
             "symbol": _market(symbol), "workingType": "LIMIT", "workingTimeInForce": "GTC", "workingPrice": price,
             "workingSide": side.upper(), "workingQuantity": quantity, "pendingType": "LIMIT",
@@ -67,7 +67,7 @@ class ManualTrader:
         return map(_line, self._call("POST", "orderList/oto", **wish)["orderReports"])
 
     def cancel(self, order_id: int, symbol: str = "") -> str:
-        """Ends an open order; it in one line. Ids are a symbol's own, so that two may have the same."""
+        """Cancels an open order and returns a line about it. Ids are per symbol, so two symbols may share one."""
         found = [order for order in self._open(symbol) if order["orderId"] == order_id]
         if len(found) != 1:
             many = f"{len(found)} orders have the id {order_id}: give --symbol too"
@@ -75,11 +75,11 @@ class ManualTrader:
         return _line(self._call("DELETE", "order", symbol=found[0]["symbol"], orderId=str(order_id)))
 
     def orders(self, symbol: str = "") -> Iterator[str]:
-        """The account's open orders, whoever placed them."""
+        """Lists all open orders of the account, a line each."""
         return (_line(order) for order in self._open(symbol))
 
     def balances(self) -> Iterator[str]:
-        """What the account has, free and locked in orders."""
+        """The account's balances, free and locked in orders."""
         for each in self._call("GET", "account", omitZeroBalances="true")["balances"]:
             yield f"{each['asset']}: {each['free']} free, {each['locked']} locked"
 
@@ -115,7 +115,7 @@ ACTIONS: dict[str, Callable[[ManualTrader, Any], Iterator[str]]] = {
     "orders": lambda hand, to: hand.orders(to.symbol),
     "balances": lambda hand, _to: hand.balances(),
 }
-"""What a hand can do, by its word; with the rest of the command line. Each gives the lines to show."""
+"""The actions by their name on the command line, with the parsed arguments. Each returns the lines to print."""
 
 
 def _more(to: Any) -> dict[str, str]:

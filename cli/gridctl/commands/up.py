@@ -1,4 +1,4 @@
-"""`gridwright up` keeps the services of a config running until Ctrl-C; `gridwright watch` looks at ones elsewhere."""
+"""`gridwright up` runs the services of a config until Ctrl-C; `gridwright watch` shows those of another process."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,7 +19,7 @@ _LOOK_SECONDS = 0.5
 
 
 def only(deployment: Deployment, names: Sequence[str]) -> Deployment:
-    """The house with the named services alone, all where none is named. Raises ConfigError for one it does not have."""
+    """Returns the deployment reduced to the named services; unchanged if there are no names. Raises ConfigError."""
     for name in names:
         if name not in deployment.addresses:
             raise ConfigError("--only", name, f"give one of {', '.join(deployment.addresses)}")
@@ -28,7 +28,7 @@ def only(deployment: Deployment, names: Sequence[str]) -> Deployment:
 
 
 async def run_up(deployment: Deployment, logs: Path, screen: Screen) -> int:
-    """Runs until Ctrl-C, then stops all. 0, or 1 where a service gave up, which ends the others too."""
+    """Runs until Ctrl-C, then stops all. Returns 0, or 1 if a service gave up, which stops the others too."""
     screen.say(f"starting {', '.join(deployment.addresses)}; logs in {logs}; Ctrl-C stops them")
     run = Run(deployment, logs, screen)
     try:
@@ -44,7 +44,7 @@ async def run_up(deployment: Deployment, logs: Path, screen: Screen) -> int:
 
 
 async def run_watch(deployment: Deployment, screen: Screen) -> int:
-    """Looks at the grids of a running house until Ctrl-C."""
+    """Shows the grids of a running deployment until Ctrl-C."""
     async with until_interrupted() as stop, Channels(deployment) as channels:
         watchers = [StateWatcher(channels.watched, symbol) for symbol in deployment.symbols]
         troubles = TroubleWatch(channels.troubled)

@@ -1,1 +1,1 @@
-"""What the command line draws: the live view, lines, tables and reports."""
+"""Rendering for the command line: the live view, plain lines, tables and reports."""

@@ -1,4 +1,4 @@
-"""Tables that fit a terminal without breaking a word or a number: what does not fit goes into a second table below."""
+"""Tables that fit a terminal without breaking words or numbers: columns that do not fit go into a second table."""
 
 from collections.abc import Sequence
 
@@ -10,10 +10,10 @@ Cell = str | Text
 
 
 def fitting(header: Sequence[str], rows: Sequence[Sequence[Cell]], width: int) -> list[Table]:
-    """Tables of at most `width` columns with the rows' cells, as few as will do, and alike in width.
+    """Splits rows into as few tables of at most `width` characters as possible, all equally wide.
 
-    Each begins with the first cell, the row's name. A row may be shorter than the header. Only where a name and one
-    cell are too wide together is a line too long.
+    Each table begins with the first cell, the row's name. A row may be shorter than the header. A line is longer than
+    `width` only if a name and one cell together do not fit.
     """
     widths = [_widest(header, rows, number) for number in range(len(header))]
     groups = _groups(widths, width)
@@ -26,7 +26,7 @@ def fitting(header: Sequence[str], rows: Sequence[Sequence[Cell]], width: int) -
 
 
 def _groups(widths: Sequence[int], width: int) -> list[list[int]]:
-    """The numbers of the columns of each table."""
+    """The column numbers of each table."""
     groups = [[0]]
     for number in range(1, len(widths)):
         together = sum(widths[each] for each in [*groups[-1], number]) + _GAP * len(groups[-1])

@@ -1,4 +1,4 @@
-"""How values read on a terminal: short, aligned, never rounded in a way that misleads."""
+"""Formats values for a terminal: short, aligned, never rounded in a misleading way."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -21,7 +21,7 @@ PHASES = ("decide", "record", "execute", "commit")
 
 
 def amount(text: str, places: int = 8) -> str:
-    """A quantity with at most `places` decimals; `–` where it is not known."""
+    """A quantity with at most `places` decimals; `–` if unknown."""
     value = number(text)
     if value is None:
         return "–"
@@ -31,7 +31,7 @@ def amount(text: str, places: int = 8) -> str:
 
 
 def pnl(text: str) -> str:
-    """Money won or lost, with its sign and four decimals; `–` where it is not known."""
+    """Profit or loss with its sign and four decimals; `–` if unknown."""
     value = number(text)
     return "–" if value is None else f"{value:+.4f}"
 
@@ -53,7 +53,7 @@ def age(milliseconds: int) -> str:
 
 
 def duration(nanoseconds: int) -> str:
-    """A phase's time in at most five characters: milliseconds, or seconds marked `s`."""
+    """A phase's time in at most five characters: in milliseconds, or in seconds with an `s`."""
     milliseconds = nanoseconds / 1e6
     if milliseconds < 100:
         return f"{milliseconds:.1f}"
@@ -66,12 +66,12 @@ def mode(state: models_pb2.State) -> str:
 
 
 def standing(answer: orchestrator_pb2.GetStateResponse) -> str:
-    """The grid's mode, REFUSED where nothing is done for it at all."""
+    """The grid's mode; REFUSED if the orchestrator does not run the grid."""
     return "REFUSED" if answer.refused else mode(answer.state)
 
 
 def doubt(answer: orchestrator_pb2.GetStateResponse) -> str:
-    """How many orders are UNKNOWN, and since when the oldest is; empty where none is."""
+    """How many orders are UNKNOWN, and the age of the oldest; empty if there are none."""
     count = answer.unknown_orders
     if not count:
         return ""
@@ -82,19 +82,19 @@ def doubt(answer: orchestrator_pb2.GetStateResponse) -> str:
 
 
 def when(at_ms: int) -> str:
-    """A moment in UTC, to the second."""
+    """A time in UTC, to the second."""
     return datetime.fromtimestamp(at_ms / 1000, tz=UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def foreign(state: models_pb2.State) -> str:
-    """How many orders in the market are not ours, and what is left of them in quote."""
+    """How many foreign orders are in the market, and their remaining amounts in quote."""
     others, quote = state.foreign, state.symbol.partition("/")[2]
     what = f"{amount(others.buying)} {quote} to buy, {amount(others.selling)} {quote} to sell"
     return f"{others.orders} open {'order is' if others.orders == 1 else 'orders are'} not ours: {what}"
 
 
 def slot_status(slot: models_pb2.InventorySlot) -> str:
-    """FREE, PENDING or LOCKED; UNKNOWN where the slot is PENDING for that."""
+    """FREE, PENDING or LOCKED; UNKNOWN if the slot is PENDING because its order is."""
     if slot.order.status == models_pb2.ORDER_STATUS_UNKNOWN:
         return "UNKNOWN"
     return models_pb2.SlotStatus.Name(slot.status).removeprefix("SLOT_STATUS_")
@@ -106,7 +106,7 @@ def position_status(slot: models_pb2.InventorySlot) -> str:
 
 
 def side(value: models_pb2.Side.ValueType) -> str:
-    """The word buy or sell."""
+    """Returns `buy` or `sell`."""
     return "buy" if value == models_pb2.SIDE_BUY else "sell"
 
 
@@ -120,7 +120,7 @@ _TRIGGERS = {
 
 
 def trigger(step: orchestrator_pb2.TradingStep) -> str:
-    """What set the step going, in at most five letters."""
+    """The trigger of the step, in at most five letters."""
     kind = step.plan.trigger.WhichOneof("kind")
     if kind == "order_updates":
         updates = step.plan.trigger.order_updates.updates
@@ -129,5 +129,5 @@ def trigger(step: orchestrator_pb2.TradingStep) -> str:
 
 
 def phase_times(step: orchestrator_pb2.TradingStep) -> dict[str, str]:
-    """Each phase's time by its name; a phase that the step did not have is absent."""
+    """Each phase's time by its name; a phase that the step did not run is absent."""
     return {phase.name: duration(phase.duration_ns) for phase in step.phases}

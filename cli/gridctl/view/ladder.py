@@ -1,4 +1,4 @@
-"""The ladder: the slots by price, highest first, a line where the price is, clipped around it to the rows there are."""
+"""The ladder: the slots by price, highest first, with a price line, clipped around it to the available rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _WIDE = 48  # columns from which there is room for the position and the rounds
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """What of the ladder is shown: slots above and below the price line, each side's nearest to the line."""
+    """The visible part of the ladder: slots above and below the price line, the nearest on each side."""
 
     above: Sequence[models_pb2.InventorySlot]
     below: Sequence[models_pb2.InventorySlot]
@@ -36,10 +36,10 @@ def clip(state: models_pb2.State, price: str, rows: int) -> Clip:
 
 
 def draw_ladder(snapshot: Snapshot, rows: int, width: int) -> Table:
-    """A table of exactly the header, and at most `rows` rows under it."""
+    """Draws a table with the header and at most `rows` rows."""
     wide = width >= _WIDE
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
-    # Widths that the usual content has anyway, so that the columns do not jump as it comes and goes.
+    # Minimum widths that typical content needs, so that the columns do not jump as it changes.
     table.add_column("slot", justify="right", no_wrap=True, min_width=8)
     table.add_column("status", no_wrap=True, min_width=7)
     table.add_column("holds", no_wrap=True, min_width=6)

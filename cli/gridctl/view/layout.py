@@ -1,4 +1,4 @@
-"""The live view: a picture in, what rich can print out, made to fit the terminal. It asks nobody and keeps nothing."""
+"""The layout of the live view: turns a snapshot into a rich renderable that fits the terminal. It does no I/O."""
 
 from rich.console import Group, RenderableType
 from rich.rule import Rule
@@ -26,7 +26,7 @@ _HEADERS = 2  # of the fills and the steps
 
 
 def draw(snapshot: Snapshot, width: int, height: int) -> RenderableType:
-    """The whole screen: head, troubles, ladder beside steps and fills, services, and what befell them."""
+    """Draws the whole screen: head, troubles, ladder beside steps and fills, services and incidents."""
     troubles = draw_troubles(snapshot, min(_TROUBLE_ROWS, max(1, height // 12)), width)
     incidents = draw_incidents(snapshot, min(_INCIDENT_ROWS, max(2, height // 6)))
     body_rows = max(6, height - HEAD_ROWS - 1 - len(troubles) - len(incidents) - (2 if snapshot.services else 0))
@@ -39,7 +39,7 @@ def draw(snapshot: Snapshot, width: int, height: int) -> RenderableType:
 
 
 def _titles(width: int, left: int) -> Text:
-    """The rule over the body, with what stands under it."""
+    """The rule above the body, with the titles of both columns."""
     return Text(
         " slots by price ".center(left, "─") + "─" + " last steps, phases in ms ".center(width - left - 1, "─"), "dim"
     )
@@ -59,5 +59,5 @@ def _body(snapshot: Snapshot, rows: int, left: int, right: int) -> Table:
 
 
 def _exactly(table: Table, rows: int) -> RenderableType:
-    """The ladder with blank rows under it, so that what comes below stays where it is."""
+    """The ladder padded with blank rows, so that the rows below do not move."""
     return Group(table, *[""] * max(0, rows - 1 - table.row_count))

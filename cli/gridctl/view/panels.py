@@ -1,4 +1,4 @@
-"""The smaller parts of the live view: head, troubles, last fills and steps, the services and what befell them."""
+"""The smaller parts of the live view: head, troubles, last fills and steps, services and their incidents."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from gridctl.view.snapshot import Snapshot
 from griddeploy.process.supervisor import Died, GaveUp, Incident, Killed, Phase, Returned, ServiceStatus
 
 HEAD_ROWS = 4
-_WIDE = 100  # columns from which there is room for the fees, which the profit has in it already
+_WIDE = 100  # least width that also shows the fees, which the profit already includes
 _WIDE_FILLS = 56
 _OLD_PRICE_MS = 3_000
 _PHASE_STYLES = {Phase.SERVING: "green", Phase.STARTING: "yellow", Phase.DOWN: "red", Phase.GAVE_UP: "bold red"}
@@ -18,7 +18,7 @@ _PHASE_MARKS = {Phase.SERVING: "●", Phase.STARTING: "◐", Phase.DOWN: "○", 
 
 
 def draw_head(snapshot: Snapshot, width: int) -> list[Text]:
-    """Four lines: the grid with its mode, price and position, the profit, and why if it is not running."""
+    """Draws four lines: the grid with its mode, the price and position, the profit, and why the grid is not running."""
     if snapshot.answer is None:
         waiting = Text("waiting for the orchestrator …", style="yellow")
         lines = [_title(snapshot, Text("")), waiting, Text(""), Text("")]
@@ -71,7 +71,7 @@ def _reason_line(snapshot: Snapshot, mode: str) -> Text:
         risk = snapshot.answer.state.risk
         return Text(f"{risk.rule} by {risk.by or 'the risk check'}: {risk.reason}", style=formatting.MODE_STYLES[mode])
     if not snapshot.answer.trading:
-        return Text("starting: settling what was in flight before it listens to prices", style="yellow")
+        return Text("starting: settling what was in flight before it processes prices", style="yellow")
     unreachable = [
         name
         for name, reached in (
@@ -80,12 +80,12 @@ def _reason_line(snapshot: Snapshot, mode: str) -> Text:
         )
         if not reached
     ]
-    said = f"{' and '.join(unreachable)} out of reach" if unreachable else formatting.doubt(snapshot.answer)
+    said = f"{' and '.join(unreachable)} unreachable" if unreachable else formatting.doubt(snapshot.answer)
     return Text(said, style="yellow")
 
 
 def draw_fills(snapshot: Snapshot, rows: int, width: int) -> Table:
-    """The newest fills, newest first. Where there is room, with the asset of the fee and who was the maker."""
+    """Draws the newest fills, newest first. If there is room, with the fee's asset and maker or taker."""
     wide = width >= _WIDE_FILLS
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
     table.add_column("fill at", no_wrap=True)
@@ -109,7 +109,7 @@ def draw_fills(snapshot: Snapshot, rows: int, width: int) -> Table:
 
 
 def draw_steps(snapshot: Snapshot, rows: int) -> Table:
-    """The newest steps, newest first: what set each going, its actions, and the milliseconds of each phase."""
+    """Draws the newest steps, newest first: trigger, actions, and the milliseconds of each phase."""
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim", pad_edge=False)
     table.add_column("step", justify="right", no_wrap=True)
     table.add_column("by", no_wrap=True, min_width=5)
@@ -127,7 +127,7 @@ def draw_steps(snapshot: Snapshot, rows: int) -> Table:
 
 
 def draw_services(snapshot: Snapshot) -> Text:
-    """One line with each service's health, its kills and its restarts."""
+    """Draws one line with each service's health, kills and restarts."""
     return Text("  ").join(_service(status) for status in snapshot.services)
 
 
@@ -138,7 +138,7 @@ def _service(status: ServiceStatus) -> Text:
 
 
 def incident_text(incident: Incident) -> str:
-    """What happened to a service, as one line without style."""
+    """Formats an incident as one line without style."""
     at = f"{incident.at_s:6.1f} s"
     match incident:
         case Killed(service=service):
@@ -152,14 +152,14 @@ def incident_text(incident: Incident) -> str:
 
 
 def draw_incidents(snapshot: Snapshot, rows: int) -> list[Text]:
-    """The newest incidents, oldest of them first."""
+    """Draws the newest incidents in chronological order."""
     styles = {Killed: "red", Returned: "green", Died: "yellow", GaveUp: "bold red"}
     newest = list(snapshot.incidents)[-rows:] if rows else []
     return [Text(incident_text(incident), style=styles[type(incident)], overflow="ellipsis") for incident in newest]
 
 
 def draw_troubles(snapshot: Snapshot, rows: int, width: int) -> list[Text]:
-    """The oldest troubles, a line each; the last line counts those for which there is no room."""
+    """Draws the oldest troubles, a line each; the last line counts the ones without room."""
     shown = list(snapshot.troubles)[:rows]
     if len(snapshot.troubles) > rows:
         shown[-1] = f"and {len(snapshot.troubles) - rows + 1} more: gridwright status names them"

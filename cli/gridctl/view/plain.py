@@ -1,4 +1,4 @@
-"""The same as the live view for a place that is no terminal: one line per second."""
+"""The live view for an output that is no terminal: one line per second."""
 
 from gridctl.view import formatting
 from gridctl.view.snapshot import Snapshot
@@ -6,7 +6,7 @@ from gridwright.v1 import orchestrator_pb2
 
 
 def plain_line(snapshot: Snapshot) -> str:
-    """Price with its age, position, profit, fills, mode, and the last step with the time of its phases."""
+    """Formats price with its age, position, profit, fills, mode, and the last step with the time of its phases."""
     if snapshot.answer is None:
         return f"{snapshot.symbol} {snapshot.headline}: waiting for the orchestrator"
     answer, totals = snapshot.answer, snapshot.answer.state.totals

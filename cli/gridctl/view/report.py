@@ -1,4 +1,4 @@
-"""What a demo says at its end: what was earned, who was killed, the audit's table and its one line."""
+"""The report at the end of a demo: earnings, kills, the audit's table and its one line."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,18 +16,18 @@ _FINDINGS_SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A run that has come to its end."""
+    """The results of a finished run."""
 
     report: AuditReport
     states: Sequence[models_pb2.State]
-    statuses: Sequence[ServiceStatus]  # before the stop
+    statuses: Sequence[ServiceStatus]  # before the shutdown
     incidents: Sequence[Incident]
     settled: bool
-    exit_codes: Mapping[str, int]  # of the stop
+    exit_codes: Mapping[str, int]  # by service, after the shutdown
 
 
 def print_summary(screen: Screen, summary: Summary, seed: int) -> None:
-    """Everything, the AUDIT line last."""
+    """Prints the whole report, the AUDIT line last."""
     for state in summary.states:
         screen.say(_earnings(state))
     if any(status.kills for status in summary.statuses):
@@ -43,8 +43,8 @@ def print_summary(screen: Screen, summary: Summary, seed: int) -> None:
 
 
 def audit_table(report: AuditReport) -> Table:
-    """Each number with what it counts; what must be 0 and is not in red."""
-    table = Table(title="audit: the venue's book against ours", title_justify="left", title_style="bold")
+    """A table of the audit's numbers with their meaning; a number that must be 0 and is not is red."""
+    table = Table(title="audit: the venue's book compared with ours", title_justify="left", title_style="bold")
     table.add_column("number")
     table.add_column("found", justify="right")
     table.add_column("what it counts")
@@ -52,7 +52,7 @@ def audit_table(report: AuditReport) -> Table:
     for name, found, meaning in (
         ("duplicates", str(len(report.duplicates)), "ids with two orders, slots with two live orders"),
         ("orphans", str(len(report.orphans)), "live orders in no slot, slots whose order is nowhere"),
-        ("missing", str(len(report.missing)), "trades on the venue that no step has applied"),
+        ("missing", str(len(report.missing)), "trades on the venue that no step applied"),
         ("twice", str(len(report.twice)), "trades applied or logged more than once"),
         ("position_diff", difference(report.position_diff), "base on the venue less base in the state"),
         ("quote_diff", difference(report.quote_diff), "quote on the venue less quote in the state"),
@@ -62,7 +62,7 @@ def audit_table(report: AuditReport) -> Table:
 
 
 def findings(report: AuditReport) -> list[str]:
-    """Each finding as a sentence."""
+    """Lists each finding as a sentence."""
     return [*report.duplicates, *report.orphans, *report.missing, *report.twice]
 
 

@@ -1,4 +1,4 @@
-"""Shows pictures as time goes on: on a terminal the live view, several times a second, elsewhere plain lines."""
+"""Shows snapshots continuously: on a terminal the live view, several times a second, elsewhere plain lines."""
 
 import asyncio
 import contextlib
@@ -15,36 +15,36 @@ from gridctl.view.snapshot import Snapshot
 from griddeploy.process.supervisor import Incident
 
 Look = Callable[[], Sequence[Snapshot]]
-"""One picture per grid, at this moment."""
+"""Returns the current snapshot of each grid."""
 
 _FRAME_SECONDS = 0.2
 _LINE_SECONDS = 1.0
-_TURN_SECONDS = 6.0  # with several grids, how long each has the screen
+_TURN_SECONDS = 6.0  # with several grids, how long each is shown
 
 
 class Screen:
-    """Where a run is shown. Incidents are part of the live view; as plain lines they come when they happen."""
+    """The output of a run. Incidents are part of the live view; in plain mode they are printed as they happen."""
 
     def __init__(self, console: Console, *, plain: bool) -> None:
         self._console = console
         self._plain = plain or not console.is_terminal
 
     def say(self, text: str) -> None:
-        """A line of its own, as it is."""
+        """Prints a line as it is."""
         self._console.print(text, soft_wrap=True, markup=False, highlight=False)
 
     def show(self, renderable: RenderableType) -> None:
-        """A table or the like."""
+        """Prints a table or another renderable."""
         self._console.print(renderable)
 
     def report(self, incident: Incident) -> None:
-        """Tells of an incident where the live view does not."""
+        """Prints an incident in plain mode; the live view shows it anyway."""
         if self._plain:
             self.say(incident_text(incident))
 
     @contextlib.asynccontextmanager
     async def showing(self, look: Look) -> AsyncIterator[None]:
-        """Shows what `look` sees until the block ends."""
+        """Shows the snapshots that `look` returns until the block ends."""
         task = asyncio.create_task(self._lines(look) if self._plain else self._frames(look))
         try:
             yield

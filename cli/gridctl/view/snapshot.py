@@ -1,4 +1,4 @@
-"""What the live view shows at one moment, as values: the view draws them, watcher and supervisor supply them."""
+"""The content of the live view at one moment. Watchers and supervisor supply it, the view draws it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from gridwright.v1 import models_pb2, orchestrator_pb2
 
 @dataclass(frozen=True, slots=True)
 class FillLine:
-    """One fill of an order of ours, in the order of the update log."""
+    """A fill of one of our orders, in the order of the update log."""
 
     offset: int
     time_ms: int
@@ -24,7 +24,7 @@ class FillLine:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One grid at one moment. Ages are in seconds; `answer` is None before the orchestrator has first told of it."""
+    """A grid at one moment. Ages are in seconds; `answer` is None until the orchestrator has sent one."""
 
     symbol: str
     headline: str  # what is going on: the time left, settling, stopping
@@ -38,7 +38,7 @@ class Snapshot:
 
 
 def fills_of(step: orchestrator_pb2.TradingStep) -> list[FillLine]:
-    """The fills that a step applied, in offset order."""
+    """Lists the fills that a step applied, in offset order."""
     return [
         FillLine(
             offset=update.offset,
@@ -56,7 +56,7 @@ def fills_of(step: orchestrator_pb2.TradingStep) -> list[FillLine]:
 
 
 def number(text: str) -> Decimal | None:
-    """A decimal of the contract, None where it is empty or not known."""
+    """Parses a decimal string of the contract; None if it is empty or unknown."""
     try:
         return Decimal(text)
     except InvalidOperation:

@@ -1,4 +1,4 @@
-"""Follows one grid: keeps the orchestrator's newest answer and the last fills, through every restart of it."""
+"""Streams one grid's state: keeps the orchestrator's newest answer and the last fills, across its restarts."""
 
 import asyncio
 import contextlib
@@ -12,13 +12,13 @@ from gridctl.view.snapshot import FillLine, Snapshot, fills_of
 from griddeploy.process.supervisor import Incident, ServiceStatus
 from gridwright.v1 import orchestrator_pb2, orchestrator_pb2_grpc
 
-_STEPS = 24  # asked for with each answer: enough for the view, and to miss no fill between two answers
+_STEPS = 24  # in each answer: enough for the view and to miss no fill between two answers
 _FILLS = 64
 _PAUSE_SECONDS = 0.2
 
 
 class StateWatcher:
-    """What is known of one grid. `follow` is to run beside whoever looks."""
+    """The known state of one grid. Run `follow` as a task."""
 
     def __init__(self, orchestrator: "orchestrator_pb2_grpc.OrchestratorAsyncStub", symbol: str) -> None:
         self._orchestrator = orchestrator
@@ -36,7 +36,7 @@ class StateWatcher:
                 async for answer in self._orchestrator.WatchState(request):
                     self._take(answer)
             except grpc.aio.AioRpcError:
-                pass  # it is down or starting; the picture shows for how long
+                pass  # it is down or starting; the snapshot shows for how long
             self._connected = False
             await asyncio.sleep(_PAUSE_SECONDS)
 
@@ -47,7 +47,7 @@ class StateWatcher:
         incidents: Sequence[Incident] = (),
         troubles: Sequence[str] = (),
     ) -> Snapshot:
-        """The grid at this moment."""
+        """Returns the grid's current snapshot."""
         return Snapshot(
             symbol=self.symbol,
             headline=headline,
@@ -71,7 +71,7 @@ class StateWatcher:
 
 @contextlib.asynccontextmanager
 async def following(watchers: Sequence[StateWatcher]) -> AsyncIterator[None]:
-    """The block with the watchers at work beside it."""
+    """Runs the watchers during the block."""
     tasks = [asyncio.create_task(watcher.follow()) for watcher in watchers]
     try:
         yield

@@ -1,4 +1,4 @@
-"""Follows the troubles of a run's services for the live view: asks each again and again, through every restart."""
+"""Polls the troubles of a run's services for the live view, across their restarts."""
 
 import asyncio
 import contextlib
@@ -19,14 +19,14 @@ _ANSWER_SECONDS = 2.0
 
 
 class TroubleWatch:
-    """The troubles of now. A service that does not answer keeps what it said last: it may be stopped, not well."""
+    """The current troubles. A service that does not answer keeps its last ones: it may be down rather than well."""
 
     def __init__(self, services: "Mapping[str, AsksTroubles]") -> None:
         self._services = services
         self._found: dict[str, list[ShownTrouble]] = {}
 
     def of(self, symbol: str) -> list[str]:
-        """One line for each that concerns the symbol, the account or a service; the oldest first."""
+        """One line for each trouble of the symbol, the account or a service, oldest first."""
         now_ms = time.time_ns() // 1_000_000
         concerned = [each for some in self._found.values() for each in some if each.symbol in ("", symbol)]
         concerned.sort(key=lambda each: (each.since_ms, each.kind))
@@ -34,7 +34,7 @@ class TroubleWatch:
 
     @contextlib.asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
-        """The block with the questions asked beside it."""
+        """Polls the services during the block."""
         tasks = [asyncio.create_task(self._follow(name)) for name in self._services]
         try:
             yield

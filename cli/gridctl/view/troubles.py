@@ -1,4 +1,4 @@
-"""Troubles as people read them: asked of each service, gathered where a kind is there many times, one line each."""
+"""Reads the services' troubles and formats them: similar ones are merged, one line each."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from gridctl.view import formatting
 from gridwright.v1 import executor_pb2_grpc, models_pb2, orchestrator_pb2_grpc, pricemon_pb2_grpc
 
 MANUAL = "docs/operations.md"
-_SUBJECTS = 3  # so many are named, the others are counted
+_SUBJECTS = 3  # at most this many are named, the others are counted
 _STUBS = {
     "pricemon": pricemon_pb2_grpc.PriceMonitorStub,
     "executor": executor_pb2_grpc.ExecutorStub,
@@ -21,20 +21,20 @@ _STUBS = {
 
 @dataclass(frozen=True, slots=True)
 class ShownTrouble:
-    """What one service says of one kind and symbol. Times are Unix milliseconds."""
+    """One or more troubles of a service with the same kind and symbol. Times are Unix milliseconds."""
 
     service: str
     kind: str
     trouble_class: str  # PASSING, LASTING, SYMBOL or ACCOUNT
-    symbol: str  # empty: it is about the account or the service
+    symbol: str  # empty: it concerns the account or the service
     subjects: Sequence[str]
     message: str
     since_ms: int
     count: int
-    retry_at_ms: int  # the next try; 0: when something changes
+    retry_at_ms: int  # the next retry; 0: not before something changes
 
     def line(self, now_ms: int) -> str:
-        """Kind, symbol, class, since when, how often, and when it is tried again."""
+        """Kind, symbol, class, age, count, and the time of the next retry."""
         facts = [f"for {formatting.age(max(0, now_ms - self.since_ms))}"]
         if self.count > 1:
             facts.append(f"{self.count} times")
@@ -45,7 +45,7 @@ class ShownTrouble:
 
     @property
     def manual(self) -> str:
-        """Where it is said what to do."""
+        """The place in the manual that gives the remedy."""
         return f"{MANUAL}#{self.kind.lower()}"
 
     def _named(self) -> str:
@@ -54,7 +54,7 @@ class ShownTrouble:
 
 
 def ask_troubles(channel: grpc.Channel, name: str, seconds: float) -> list[ShownTrouble]:
-    """The troubles of the service of this name; none where it has no such question, or does not answer."""
+    """Reads the troubles of a service; none if it does not answer or does not implement the RPC."""
     if name not in _STUBS:
         return []
     try:
@@ -65,13 +65,13 @@ def ask_troubles(channel: grpc.Channel, name: str, seconds: float) -> list[Shown
 
 
 def gathered(service: str, troubles: Sequence[models_pb2.Trouble]) -> list[ShownTrouble]:
-    """One for each kind and symbol, the oldest first: thirty slots without funds are one thing to know."""
+    """Merges troubles by kind and symbol, oldest first: thirty slots without funds are one trouble to the operator."""
     alike = sorted(troubles, key=_alike)
     return sorted((_one(service, list(group)) for _, group in groupby(alike, key=_alike)), key=_age)
 
 
 def lines(troubles: Mapping[str, Sequence[ShownTrouble]], now_ms: int | None = None) -> list[str]:
-    """Two lines for each: the facts, and below them the sentence with the place in the manual."""
+    """Two lines for each: the facts, then the message with its place in the manual."""
     now_ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
     found: list[str] = []
     for each in sorted((one for some in troubles.values() for one in some), key=_age):

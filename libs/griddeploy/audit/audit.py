@@ -1,6 +1,6 @@
-"""The audit: the venue's truth against the state, the journal and the update log. Pure; gathering is evidence.py's.
+"""The audit: compares the venue's oracle with state, journal and update log. Pure; `gather.py` collects the input.
 
-Each number stands for a promise of the design: duplicates P1, orphans P2, missing, twice and the differences P3.
+Each number checks a promise of the design: duplicates P1, orphans P2, missing, twice and the differences P3.
 """
 
 from collections import Counter
@@ -12,7 +12,7 @@ from gridcore.model.ids import id_prefix, parse_client_order_id
 from gridcore.model.money import ZERO, canonical
 from gridwright.v1 import models_pb2, orchestrator_pb2, simex_pb2
 
-_LIVE = frozenset({"NEW", "PARTIALLY_FILLED", "PENDING_NEW"})  # in Binance's words
+_LIVE = frozenset({"NEW", "PARTIALLY_FILLED", "PENDING_NEW"})  # Binance's names
 _ENDED = frozenset(
     {
         models_pb2.ORDER_STATUS_FILLED,
@@ -26,9 +26,9 @@ _ENDED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """What we hold to be true of one symbol: the state, every step of its journal, the executor's update log.
+    """Our records of one symbol: the state, every step of its journal, the executor's update log.
 
-    The log is whole, or lacks what was pruned: the entries up to `floor`.
+    The log is complete, or lacks its pruned entries, those up to offset `floor`.
     """
 
     state: models_pb2.State
@@ -39,16 +39,16 @@ class Books:
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """What the audit found. Each finding is a sentence; the numbers that promise nothing bad are all 0."""
+    """The audit's findings. Each is a sentence; in a correct run every tuple is empty and every difference 0."""
 
     fills: int  # trades of our orders on the venue
     duplicates: tuple[str, ...]  # client ids with several orders, slots with several live orders
     orphans: tuple[str, ...]  # live orders that no slot has, and orders of slots that are nowhere
-    missing: tuple[str, ...]  # trades of ours that no step has applied
+    missing: tuple[str, ...]  # trades of our orders that no step applied
     twice: tuple[str, ...]  # trades applied or logged more than once
     position_diff: Mapping[str, Decimal]  # by base asset: the venue's change of it less the state's; 0 left out
     quote_diff: Mapping[str, Decimal]  # the same for the assets that are no grid's base
-    unchecked: tuple[str, ...] = ()  # a sentence for each thing that could not be held against anything: no finding
+    unchecked: tuple[str, ...] = ()  # a sentence for each fact that could not be checked; not a finding
 
     @property
     def clean(self) -> bool:
@@ -57,7 +57,7 @@ class AuditReport:
         return not any(findings)
 
     def line(self) -> str:
-        """The one line that scripts read."""
+        """The one line for scripts."""
         return (
             f"AUDIT fills={self.fills} duplicates={len(self.duplicates)} orphans={len(self.orphans)} "
             f"missing={len(self.missing)} twice={len(self.twice)} position_diff={difference(self.position_diff)}"
@@ -65,7 +65,7 @@ class AuditReport:
 
 
 def audit(bot: str, truth: simex_pb2.Truth, books: Sequence[Books]) -> AuditReport:
-    """Compares the venue's truth with everything we recorded. An order is ours by the prefix of its client id."""
+    """Compares the venue's oracle with all our records. An order is ours if its client id has the bot's prefix."""
     prefixes = tuple(id_prefix(bot, book.state.symbol) for book in books)
     orders = [order for order in truth.orders if order.client_order_id.startswith(prefixes)]
     trades = [trade for trade in truth.trades if trade.client_order_id.startswith(prefixes)]
@@ -85,7 +85,7 @@ def audit(bot: str, truth: simex_pb2.Truth, books: Sequence[Books]) -> AuditRepo
 
 
 def difference(by_asset: Mapping[str, Decimal]) -> str:
-    """0 where there is none, the amount where there is one, else each with its asset."""
+    """Formats differences: 0 if there are none, the amount if there is one, else each with its asset."""
     match list(by_asset.items()):
         case []:
             return "0"
@@ -107,7 +107,7 @@ def _duplicates(orders: Sequence[simex_pb2.TrueOrder]) -> Iterator[str]:
 
 
 def _slot(order: simex_pb2.TrueOrder) -> str:
-    """The slot's level that the id tells; an id that tells none stands for itself."""
+    """The slot's level from the client id; an id without a level stands for itself."""
     name = parse_client_order_id(order.client_order_id)
     return order.client_order_id if name is None else f"at level {name.level}"
 
@@ -133,7 +133,7 @@ def _missing(trades: Sequence[simex_pb2.TrueTrade], books: Sequence[Books]) -> I
     for trade in trades:
         if (trade.symbol, trade.trade_id) in applied:
             continue
-        if pruned.get(trade.symbol, 0) > 0:  # the oldest: they were rebuilt from, and their news have been pruned
+        if pruned.get(trade.symbol, 0) > 0:  # the oldest trades: the rebuild counted them, and their updates are pruned
             pruned[trade.symbol] -= 1
         else:
             yield f"trade {trade.trade_id} of {trade.symbol} ({trade.fill.quantity} at {trade.fill.price}) in no step"
@@ -149,7 +149,7 @@ def _twice(books: Sequence[Books]) -> Iterator[str]:
 
 
 def _applied(book: Books) -> list[str]:
-    """The trade ids of every fill that a step of the journal applied."""
+    """The trade ids of all fills that steps of the journal applied."""
     return [
         update.fill.trade_id
         for step in book.steps
@@ -159,14 +159,14 @@ def _applied(book: Books) -> list[str]:
 
 
 def _rebuilt(book: Books) -> Iterator[str]:
-    """The trade ids of what the state was rebuilt from, the last time that it was; its journal may have been lost."""
+    """The trade ids that the last rebuild of the state counted; the journal before it may have been lost."""
     for update in book.log:
         if update.HasField("fill") and update.offset <= book.state.rebuilt.end_offset:
             yield update.fill.trade_id
 
 
 def _pruned_fills(book: Books) -> int:
-    """How many trades a rebuilt state counts whose news are pruned: neither a step nor the log tells their ids."""
+    """How many trades a rebuilt state counts whose updates are pruned: neither a step nor the log has their ids."""
     if not book.floor or not book.state.HasField("rebuilt"):
         return 0
     return max(0, book.state.totals.fills - len({*_applied(book), *_rebuilt(book)}))
@@ -182,14 +182,14 @@ def _unchecked(books: Sequence[Books]) -> Iterator[str]:
         if (pruned := _pruned_fills(book)) > 0:
             yield (
                 f"{pruned} trades of {book.state.symbol} that the state was rebuilt with are in no journal and no log "
-                "any more: they were counted and held against the balances, not one by one"
+                "any more: they were counted and compared with the balances, not one by one"
             )
 
 
 def _differences(
     balances: Iterable[simex_pb2.TrueBalance], books: Sequence[Books]
 ) -> tuple[Mapping[str, Decimal], Mapping[str, Decimal]]:
-    """Our account's change of each asset less the change that the states add up to: bases first, then the others."""
+    """The account's change of each asset less the states' total change: base assets first, then the others."""
     changes: dict[str, Decimal] = {}
     for book in books:
         for asset, amount in _changes(book.state):
@@ -200,7 +200,7 @@ def _differences(
         given = Decimal(balance.at_start) + Decimal(balance.deposited or 0)
         change = Decimal(balance.free) + Decimal(balance.locked) - given
         found[balance.asset] = change - changes.pop(balance.asset, ZERO)
-    found |= {asset: -amount for asset, amount in changes.items()}  # an asset that the venue does not have at all
+    found |= {asset: -amount for asset, amount in changes.items()}  # an asset that the venue does not list
     wrong = {asset: amount for asset, amount in sorted(found.items()) if amount != 0}
     return (
         {asset: amount for asset, amount in wrong.items() if asset in bases},
@@ -213,7 +213,7 @@ def _changes(state: models_pb2.State) -> Iterator[tuple[str, Decimal]]:
     yield base, Decimal(state.totals.position or 0)
     yield quote, Decimal(state.totals.quote_flow or 0)
     for asset, fee in state.totals.fees.items():
-        if asset not in {base, quote}:  # those are in the position and the flow already
+        if asset not in {base, quote}:  # position and flow already include them
             yield asset, -Decimal(fee)
 
 

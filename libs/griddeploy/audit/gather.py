@@ -1,7 +1,7 @@
-"""Gathers what the audit judges: waits until nothing is under way, then reads truth, state, journal and log.
+"""Collects the audit's input: waits until nothing is in flight, then reads oracle, state, journal and log.
 
-Grids move by themselves: a slot that rests after a refusal places again a moment later. So what was read counts only if
-the states were the same before and after.
+Grids act by themselves: a slot that waits after a refusal places again a moment later. So the input is valid only if
+the states were the same before and after reading.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ _UNSETTLED = frozenset({models_pb2.ORDER_STATUS_UNKNOWN, models_pb2.ORDER_STATUS
 
 @dataclass(frozen=True, slots=True)
 class AuditInput:
-    """The venue's book and ours. `settled` says that nothing was under way, and nothing moved while they were read."""
+    """The venue's oracle and our records. `settled`: nothing was in flight or changed while they were read."""
 
     truth: simex_pb2.Truth
     books: list[Books]
@@ -37,9 +37,9 @@ async def gather_at_rest(
     deadline_seconds: float,
     pause_seconds: float = _PAUSE_SECONDS,
 ) -> AuditInput:
-    """Waits until every grid is at rest, and reads; once more where one has moved meanwhile, up to the deadline.
+    """Waits until every grid is at rest, and reads; repeats if one has changed meanwhile, up to the deadline.
 
-    Raises AioRpcError where a service does not answer.
+    Raises AioRpcError if a service does not answer.
     """
     ends = time.monotonic() + deadline_seconds
     while True:
@@ -57,9 +57,9 @@ async def until_settled(
     deadline_seconds: float,
     pause_seconds: float = _PAUSE_SECONDS,
 ) -> list[int] | None:
-    """Waits until every grid is at rest, twice in a row with the same state: its seqs. None: the deadline came first.
+    """Waits until every grid is at rest, twice in a row with the same state. Returns the seqs; None at the deadline.
 
-    The pause between two looks has to be longer than what a fill takes to be heard of.
+    The pause between two checks must be longer than the time in which a fill is reported.
     """
     ends = time.monotonic() + deadline_seconds
     before: list[int] | None = None
@@ -73,7 +73,7 @@ async def until_settled(
 
 
 async def _seqs_at_rest(channels: Channels, bot: str, symbols: tuple[str, ...]) -> list[int] | None:
-    """Each state's seq, None where something is still under way or a service does not answer."""
+    """Each state's seq; None if something is still in flight or a service does not answer."""
     try:
         truth = await channels.simex.GetTruth(simex_pb2.GetTruthRequest(), timeout=_CALL_SECONDS)
         return [await _seq_at_rest(channels, bot, symbol, truth) for symbol in symbols]
@@ -82,7 +82,7 @@ async def _seqs_at_rest(channels: Channels, bot: str, symbols: tuple[str, ...]) 
 
 
 class _UnderWayError(Exception):
-    """Something of the grid has not come to its end yet."""
+    """An order or a step of the grid has not ended yet."""
 
 
 async def _seq_at_rest(channels: Channels, bot: str, symbol: str, truth: simex_pb2.Truth) -> int:
@@ -108,12 +108,12 @@ async def _seq_at_rest(channels: Channels, bot: str, symbol: str, truth: simex_p
 
 
 def _under_way(order: models_pb2.SlotOrder) -> bool:
-    """Whether more will be heard of it by itself: an order that is filled whole, and its end not told yet, too."""
+    """Whether more updates of the order will follow, also for a filled order whose end is not reported yet."""
     return order.status in _UNSETTLED or Decimal(order.executed) == Decimal(order.quantity)
 
 
 async def gather(channels: Channels, symbols: tuple[str, ...]) -> tuple[simex_pb2.Truth, list[Books]]:
-    """The venue's truth, and what we recorded of each grid. Raises AioRpcError where a service does not answer."""
+    """Reads the venue's oracle and our records of each grid. Raises AioRpcError if a service does not answer."""
     truth = await channels.simex.GetTruth(simex_pb2.GetTruthRequest(), timeout=_CALL_SECONDS, wait_for_ready=True)
     return truth, [await _books(channels, symbol) for symbol in symbols]
 
@@ -132,13 +132,13 @@ async def _step(channels: Channels, symbol: str, seq: int) -> orchestrator_pb2.T
 
 
 async def _floor(channels: Channels, symbol: str) -> int:
-    """The offset up to which the executor's log has been pruned, 0 where it is whole."""
+    """The offset up to which the executor's log is pruned; 0 if it is complete."""
     request = executor_pb2.GetLedgerRequest(symbol=symbol)
     return (await channels.executor.GetLedger(request, timeout=_CALL_SECONDS, wait_for_ready=True)).floor_offset
 
 
 async def _log(channels: Channels, symbol: str, floor: int, least: int) -> list[models_pb2.OrderUpdate]:
-    """The executor's log from what was not pruned to its end, which is at `least` or beyond."""
+    """The executor's log from its first kept entry to its end, which is at `least` or later."""
     opened = await channels.executor.ListOpenOrders(
         executor_pb2.ListOpenOrdersRequest(symbol=symbol), timeout=_CALL_SECONDS, wait_for_ready=True
     )

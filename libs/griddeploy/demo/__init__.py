@@ -1,1 +1,1 @@
-"""What a demo is made of: its config, its database, its tapes and the examples."""
+"""The parts of a demo: its config, its database, its tapes and the examples."""

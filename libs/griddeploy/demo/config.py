@@ -1,4 +1,4 @@
-"""Sets the stage of a demo: takes an example's config, gives it ports and folders of its own, and writes it down."""
+"""Prepares a demo: takes an example's config, gives it ports and folders of its own, and writes it to disk."""
 
 import tomllib
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ _LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class DemoConfig:
-    """What a demo plays: an example of ours, the user's own config, or a tape; `speed` None leaves the market's own."""
+    """The market of a demo: one of our examples, the user's config, or a tape. `speed` None: the market's own speed."""
 
     config: Path | None = None
     tape: TapeInfo | None = None
@@ -31,7 +31,7 @@ class DemoConfig:
 
 
 def prepare_demo(demo_config: DemoConfig, folder: Path) -> Deployment:
-    """Writes the config of the run into the folder. Raises ConfigError where the user's own cannot be played."""
+    """Writes the run's config into the folder. Raises ConfigError if the user's config cannot be used for a demo."""
     values = _base(demo_config)
     markets = values.get(SIMEX, {}).get("markets")
     if not markets:
@@ -46,7 +46,7 @@ def prepare_demo(demo_config: DemoConfig, folder: Path) -> Deployment:
 
 def _base(demo_config: DemoConfig) -> dict[str, Any]:
     if demo_config.config is not None:
-        read_deployment(demo_config.config)  # its sentences about a file that is missing or not TOML
+        read_deployment(demo_config.config)  # raises its errors about a file that is missing or not TOML
         return tomllib.loads(demo_config.config.read_text(encoding="utf-8"))
     if demo_config.tape is None:
         return tomllib.loads(example("demo.toml"))
@@ -57,7 +57,7 @@ def _base(demo_config: DemoConfig) -> dict[str, Any]:
 
 
 def _any_tape(values: dict[str, Any], tape: TapeInfo) -> dict[str, Any]:
-    """The demo's grid on another market, of a width and a size that suit the tape."""
+    """Moves the demo's grid to another market, with an interval and a quantity that suit the tape."""
     rules, grid = tape.rules, values["grids"][0]
     fees = {name: values[SIMEX]["markets"][0][name] for name in ("maker_fee", "taker_fee")}
     market = {
@@ -76,9 +76,9 @@ def _any_tape(values: dict[str, Any], tape: TapeInfo) -> dict[str, Any]:
 
 
 def _direct(market: dict[str, Any], demo_config: DemoConfig) -> None:
-    """Tells a market of the run's seed, tape and speed."""
+    """Sets the run's seed, tape and speed in a market."""
     if demo_config.tape is not None:
-        # It stands still at its first price until all are there to trade on it.
+        # It is paused at its first price until all services are ready.
         market |= {"source": "replay", "file": str(demo_config.tape.path.resolve()), "running": False}
     if market.get("source", "simulation") == "simulation":
         market["seed"] = demo_config.seed
@@ -87,7 +87,7 @@ def _direct(market: dict[str, Any], demo_config: DemoConfig) -> None:
 
 
 def _move_in(values: dict[str, Any], folder: Path) -> None:
-    """Ports that are free and folders inside the run's own, whatever the config said."""
+    """Replaces the config's ports and folders by free ports and folders inside the run's folder."""
     http, control, *others = free_ports(5)
     values.setdefault("venue", {})["base_url"] = f"http://{_LOOPBACK}:{http}"
     values[SIMEX] |= {"address": f"{_LOOPBACK}:{http}", "control_address": f"{_LOOPBACK}:{control}"}

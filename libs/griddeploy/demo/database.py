@@ -1,6 +1,6 @@
-"""A demo on Postgres has a database of its own, made anew for each run beside the one that DATABASE_URL names.
+"""Creates a new Postgres database for each demo run, on the server that DATABASE_URL names.
 
-It never removes a database that it did not make itself.
+It never removes a database that a demo did not create.
 """
 
 from collections.abc import MutableMapping
@@ -17,9 +17,9 @@ _REACH_SECONDS = 30.0
 
 
 def own_database(environment: MutableMapping[str, str]) -> None:
-    """Points DATABASE_URL at the demo's own database, empty, for the services to come. Without it nothing happens.
+    """Points DATABASE_URL at the demo's own empty database, for the services started later. Without it, does nothing.
 
-    Raises ConfigError where the name is taken or none may be made, UnreachableError where the server does not answer.
+    Raises ConfigError if the name is taken or the role may not create it, UnreachableError if the server is down.
     """
     given = read_database(Table({}), Table({}), environment).url
     if given is None:

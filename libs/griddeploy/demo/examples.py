@@ -1,4 +1,4 @@
-"""Our example configs: beside the sources in a checkout, inside the package where it is installed."""
+"""Our example configs: beside the sources in a checkout, inside the package in an installation."""
 
 import tomllib
 from collections.abc import Iterator
@@ -10,19 +10,19 @@ from griddeploy.demo.tapes import tape_kind
 
 
 def example(name: str) -> str:
-    """The text of an example."""
+    """Returns the text of an example."""
     return (_folder() / name).read_text(encoding="utf-8")
 
 
 def examples() -> list[str]:
-    """The names of all of them."""
+    """Lists the names of all examples."""
     return sorted(each.name for each in _folder().iterdir() if each.name.endswith(".toml"))
 
 
 def example_of_tape(tape: str) -> str | None:
-    """The name of the example that plays the tape of this file name, else of one that plays the same market's tapes.
+    """Returns the example that plays the tape of this file name, or one that plays a tape of the same market.
 
-    An example names its tape itself, in its market's `file`. None where there is none.
+    An example names its tape in its market's `file`. None if there is no such example.
     """
     played = {file: name for name in examples() for file in _tapes_of(name)}
     alike = (name for file, name in played.items() if tape_kind(file) == tape_kind(tape) is not None)

@@ -1,4 +1,4 @@
-"""A grid for a tape that no example plays: as wide as its price went, worth its fees, large enough to trade."""
+"""Suggests a grid for a tape without an example: it spans the tape's price range, earns its fees and can trade."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -9,14 +9,14 @@ from griddeploy.demo.tapes import TapeInfo
 
 _LEVELS = 12  # intervals in the tape's range
 _NARROWEST, _WIDEST = Decimal("0.003"), Decimal("0.02")  # the demo's fees are 0.1 % a side
-_TICKS = 4  # in an interval at least, so that each level has a price of its own
-_LOTS = 5  # in a slot at least, so that rounding to lots matters little
+_TICKS = 4  # least number in an interval, so that each level has a price of its own
+_LOTS = 5  # least number in a slot, so that rounding to lots matters little
 _SLOTS = 40  # more than the grid's windows can open
 
 
 @dataclass(frozen=True, slots=True)
 class SuggestedGrid:
-    """Decimal strings, as the config has them."""
+    """Settings of a grid as decimal strings, as the config has them."""
 
     interval: str  # a fraction of the price
     quote_per_slot: str
@@ -25,7 +25,7 @@ class SuggestedGrid:
 
 
 def suggest(tape: TapeInfo, found: Scan) -> SuggestedGrid:
-    """The grid by the tape's range, steps and quote."""
+    """Computes the grid from the tape's price range, steps and quote asset."""
     price, lot, tick = tape.first_price, Decimal(tape.rules.lot_size), Decimal(tape.rules.tick_size)
     low, high = found.low or price, found.high or price
     interval = min(max((high - low) / price / _LEVELS, _NARROWEST), _WIDEST)
@@ -42,6 +42,6 @@ def suggest(tape: TapeInfo, found: Scan) -> SuggestedGrid:
 
 
 def _rounded_up(value: Decimal) -> Decimal:
-    """To two digits."""
+    """Rounds up to two digits."""
     step = Decimal(1).scaleb(value.adjusted() - 1)
     return (value // step + (1 if value % step else 0)) * step

@@ -1,6 +1,6 @@
-"""What the numbers of a tape tell of its market: the steps of price and quantity, and how far the price went.
+"""Derives market facts from a tape's numbers: the steps of price and quantity, and the price range.
 
-A tape carries no rules. The finest decimals of its prices and quantities are steps that let it play.
+A tape does not contain the market's rules. The finest decimals of its prices and quantities are usable as steps.
 """
 
 import re
@@ -21,7 +21,7 @@ _MOST_DECIMALS = 8  # what Binance's API carries
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """Steps as decimal strings, None where the tape has no such number; lowest and highest price likewise."""
+    """Steps, lowest and highest price as decimal strings; None if the tape has no such number."""
 
     tick_size: str | None
     lot_size: str | None
@@ -30,9 +30,9 @@ class Scan:
 
 
 def scan(lines: Iterable[str]) -> Scan:
-    """Reads a whole tape of any kind. Lines that are none are the reader's to refuse.
+    """Reads a whole tape of any kind. Malformed lines are skipped; the tape's reader rejects them.
 
-    The volume of a candle is a sum, and says nothing of a lot.
+    The volume of a candle is a sum and does not show the lot size.
     """
     decimals: dict[bool, int] = {}
     seen: set[tuple[bool, str]] = set()
@@ -50,14 +50,14 @@ def scan(lines: Iterable[str]) -> Scan:
 
 
 def guess_steps(lines: Iterable[str]) -> dict[str, str]:
-    """Tick and lot alone, by the names of simex's settings. What the tape lacks is left out."""
+    """Returns tick and lot size by the names of simex's settings. What the tape lacks is left out."""
     found = scan(lines)
     steps = {"tick_size": found.tick_size, "lot_size": found.lot_size}
     return {name: step for name, step in steps.items() if step is not None}
 
 
 def _numbers(lines: Iterator[str]) -> Iterator[tuple[bool, str]]:
-    """Each price (True) and quantity (False) as the tape writes it."""
+    """Yields each price (True) and quantity (False) as the tape writes it."""
     first = next(lines, "").strip()
     if is_frame(first):
         for line in chain([first], lines):
@@ -75,7 +75,7 @@ def _numbers(lines: Iterator[str]) -> Iterator[tuple[bool, str]]:
 
 
 def _number(text: str) -> Decimal:
-    """0 for what is none."""
+    """Parses a number; 0 for text that is none."""
     try:
         number = Decimal(text)
     except InvalidOperation:

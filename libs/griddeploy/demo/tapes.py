@@ -1,4 +1,4 @@
-"""What the file name of a recorded tape tells: kind and symbol. A market that nobody knows has its rules guessed."""
+"""Reads kind and symbol from a tape's file name. The rules of an unknown market are guessed."""
 
 import gzip
 import re
@@ -23,7 +23,7 @@ _ANY_NAME = re.compile(rf"(?<![A-Za-z0-9])(?P<base>[A-Z0-9]{{2,10}}?)[-_]?(?P<qu
 
 @dataclass(frozen=True, slots=True)
 class TapeRules:
-    """Steps and minimum as the venues stated them when the tape was recorded, decimal strings in base or quote."""
+    """Steps and minimum at the time of the recording, as decimal strings in base or quote."""
 
     tick_size: str
     lot_size: str
@@ -33,11 +33,11 @@ class TapeRules:
 _MOST_DECIMALS = 8
 _COARSEST = Decimal(
     "0.001"
-)  # of the price: a guessed tick is no coarser, since a quiet tape may show round prices only
-_LOT_WORTH = Decimal("0.1")  # of a lot, where the tape tells no quantities
+)  # largest guessed tick, as a fraction of the price: a quiet tape may have only round prices
+_LOT_WORTH = Decimal("0.1")  # value of a lot in quote, if the tape has no quantities
 _SOME_DOLLARS = {"BTC": "0.00005", "ETH": "0.001", "BNB": "0.005"}
 
-# A perpetual is replayed as if it were the spot market of its index.
+# A perpetual is replayed as the spot market of its index.
 _RULES = {
     "TRX/USDT": TapeRules("0.0001", "0.1"),
     "BTC/USDT": TapeRules("0.01", "0.00001"),
@@ -48,7 +48,7 @@ _RULES = {
 
 @dataclass(frozen=True, slots=True)
 class TapeInfo:
-    """One tape: its symbol as ccxt writes it, its rules, and the price that it opens with."""
+    """A tape: its symbol as ccxt writes it, its market rules, and its first price."""
 
     path: Path
     symbol: str
@@ -57,9 +57,9 @@ class TapeInfo:
 
 
 def tape_info(path: Path, symbol: str = "", tick_size: str = "", lot_size: str = "") -> TapeInfo:
-    """What is given counts, then what is known of the market, then what the tape's numbers tell.
+    """Derives the facts of a tape: given values first, then the market's known rules, then the tape's numbers.
 
-    Raises ConfigError where the file is not there, its name tells no symbol, or its first line is none of a tape's.
+    Raises ConfigError if the file does not exist, its name contains no symbol, or its first line is malformed.
     """
     if not path.is_file():
         raise ConfigError("--replay", str(path), "there is no such file; give the path of a tape (.csv or .csv.gz)")
@@ -90,13 +90,13 @@ def _guessed(path: Path, quote: str, known: TapeRules | None, tick_size: str, lo
 
 
 def tape_kind(name: str) -> str | None:
-    """The part of a tape's name that all tapes of its kind, venue and market share; None where it is no tape's name."""
+    """The part of a file name that tapes of the same kind, venue and market share; None if it is no tape's name."""
     match = _match(name)
     return None if match is None else name[: match.end("market")]
 
 
 def known_rules(symbol: str) -> TapeRules | None:
-    """The rules of a market whose tapes are recorded; None for any other."""
+    """The rules of a market with recorded tapes; None for any other."""
     return _RULES.get(symbol)
 
 
@@ -105,7 +105,7 @@ def _match(name: str) -> re.Match[str] | None:
 
 
 def tape_symbol(name: str) -> str | None:
-    """The market that a tape's name tells, as ccxt writes it; None where it tells none."""
+    """The symbol in a tape's file name, as ccxt writes it; None if there is none."""
     match = _match(name)
     found = _ANY_NAME.search(name if match is None else match["market"].upper())
     if found is None:
@@ -126,12 +126,12 @@ def _no_tape(path: Path, error: Exception) -> ConfigError:
 
 
 def least_notional(quote: str) -> str:
-    """What an order must be worth at least, where nobody says: some dollars in the quote coin."""
+    """A guess of the minimum notional if the venue's is unknown: a few dollars in the quote asset."""
     return _SOME_DOLLARS.get(quote, "5")
 
 
 def is_step(text: str) -> bool:
-    """Whether it is a finite decimal above 0."""
+    """Whether the text is a finite decimal above 0."""
     try:
         step = Decimal(text)
     except InvalidOperation:
@@ -140,11 +140,11 @@ def is_step(text: str) -> bool:
 
 
 def _power_below(value: Decimal) -> Decimal:
-    """The greatest power of ten that is not above it, from 1 down to the least that Binance's API carries."""
+    """The greatest power of ten not above the value, from 1 down to the smallest that Binance's API carries."""
     return Decimal(1).scaleb(min(0, max(-_MOST_DECIMALS, value.adjusted())))
 
 
 def lines_of(path: Path) -> Iterator[str]:
-    """The tape's lines, unpacked."""
+    """Yields the tape's lines, decompressed."""
     with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as lines:
         yield from lines

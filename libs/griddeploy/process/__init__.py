@@ -1,1 +1,1 @@
-"""One service as a child process: started, watched, restarted, ended with its parent."""
+"""Runs a service as a child process: starts, monitors and restarts it; it ends with its parent."""

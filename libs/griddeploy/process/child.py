@@ -1,4 +1,4 @@
-"""One run of a service as an OS process: its start, its signals, its log, its end. Restarts are the supervisor's."""
+"""One run of a service as an OS process: start, signals, log and end. The supervisor restarts."""
 
 import asyncio
 import contextlib
@@ -12,12 +12,12 @@ from types import MappingProxyType
 from typing import Protocol
 
 _PARENT_WATCH = "griddeploy.process.parent_watch"
-_TAIL_BYTES = 65_536  # a log may have many megabytes, and its last line is asked for
+_TAIL_BYTES = 65_536  # read to find the last line of a log of many megabytes
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What is started: `python -m module --config config`. Its health is asked at `address` (host:port)."""
+    """A service to start: `python -m module --config config`. Its health is checked at `address` (host:port)."""
 
     name: str
     module: str
@@ -26,29 +26,29 @@ class Service:
 
 
 class OsProcess(Protocol):
-    """What a run needs of the process that it is; asyncio's subprocess is one."""
+    """The part of a process that a run needs; asyncio's subprocess implements it."""
 
     @property
     def pid(self) -> int:
-        """Its number."""
+        """The process id."""
         ...
 
     @property
     def returncode(self) -> int | None:
-        """None while it runs; below 0 it is the signal that ended it."""
+        """None while it runs; below 0 the negative number of the signal that ended it."""
         ...
 
     def send_signal(self, signal: int, /) -> None:
-        """Raises ProcessLookupError where it has ended."""
+        """Sends a signal. Raises ProcessLookupError if the process has ended."""
         ...
 
     async def wait(self) -> int:
-        """Its return code, once it has ended."""
+        """Waits until the process has ended; its return code."""
         ...
 
 
 class Child:
-    """A started process in a session of its own, so that a Ctrl-C in the terminal reaches the starter alone."""
+    """A started process in its own session, so that a Ctrl-C in the terminal does not reach it directly."""
 
     def __init__(self, process: OsProcess, log: Path) -> None:
         self._process = process
@@ -56,7 +56,7 @@ class Child:
 
     @classmethod
     async def start(cls, service: Service, log: Path, environment: Mapping[str, str] = MappingProxyType({})) -> "Child":
-        """Starts the service on a leash, what it prints appended to `log`; `environment` is added to our own."""
+        """Starts the service under `parent_watch`. Output is appended to `log`; `environment` extends our own."""
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as output:
             process = await asyncio.create_subprocess_exec(
@@ -68,25 +68,25 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Of the process."""
+        """The process id."""
         return self._process.pid
 
     @property
     def returncode(self) -> int | None:
-        """None while it runs; below 0 it is the signal that ended it."""
+        """None while it runs; below 0 the negative number of the signal that ended it."""
         return self._process.returncode
 
     def send(self, number: signal.Signals) -> None:
-        """Sends a signal; none where the process has ended."""
+        """Sends a signal; does nothing if the process has ended."""
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(number)
 
     async def wait(self) -> int:
-        """Its return code, once it has ended."""
+        """Waits until the process has ended; its return code."""
         return await self._process.wait()
 
     async def stop(self, grace_seconds: float) -> int:
-        """Asks it to end with SIGTERM, makes it end with SIGKILL after the grace. Its return code."""
+        """Sends SIGTERM, and SIGKILL after the grace period. Returns the return code."""
         self.send(signal.SIGTERM)
         try:
             async with asyncio.timeout(grace_seconds):
@@ -97,11 +97,11 @@ class Child:
 
 
 Start = Callable[[Service, Path], Awaitable[Child]]
-"""How a service is started, and the file to which what it says is appended: `Child.start`, or a test's quicker way."""
+"""Starts a service and appends its output to a file: `Child.start`, or a faster way in tests."""
 
 
 def last_line(log: Path) -> str:
-    """The last line that the log holds, empty where there is none: what a service says before it gives up."""
+    """The last line of the log, empty if there is none. A service that gives up prints its reason there."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - _TAIL_BYTES))

@@ -1,4 +1,4 @@
-"""Asks `grpc.health.v1` whether a service serves. What to do about the answer is the caller's business."""
+"""Checks by `grpc.health.v1` whether a service serves. The caller decides what follows."""
 
 import asyncio
 
@@ -9,8 +9,8 @@ CHECK = "/grpc.health.v1.Health/Check"
 POLL_SECONDS = 0.1
 _ANSWER_SECONDS = 2.0
 
-# Quick to notice a restarted service, since the time it takes to come back is shown. Options of its own also keep this
-# channel's back-off apart from that of the service's callers.
+# Short back-offs notice a restarted service quickly, since its downtime is shown. Options of its own also separate
+# this channel's back-off from that of the service's callers.
 _OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", 50),
     ("grpc.min_reconnect_backoff_ms", 2_000),
@@ -25,7 +25,7 @@ async def serves(address: str) -> bool:
 
 
 async def until_serving(address: str) -> None:
-    """Returns once the service at `host:port` answers SERVING. Never raises for one that does not answer."""
+    """Waits until the service at `host:port` answers SERVING. Does not raise if it does not answer."""
     async with grpc.aio.insecure_channel(address, options=_OPTIONS) as channel:
         while not await _serving(channel):  # noqa: ASYNC110  # the other side is a process, it sets no event of ours
             await asyncio.sleep(POLL_SECONDS)

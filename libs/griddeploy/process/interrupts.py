@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM for a command: the first asks it to end in its own way, the second to drop everything."""
+"""Handles Ctrl-C and SIGTERM of a command: the first requests a clean stop, the second cancels at once."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextlib.asynccontextmanager
 async def until_interrupted() -> AsyncIterator[asyncio.Event]:
-    """An event that the first signal sets; a second one cancels the task that is in the block."""
+    """Yields an event that the first signal sets; a second signal cancels the task that runs the block."""
     interrupted = asyncio.Event()
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()
@@ -30,7 +30,7 @@ async def until_interrupted() -> AsyncIterator[asyncio.Event]:
 
 
 async def first(event: asyncio.Event, seconds: float) -> bool:
-    """Whether the event was set within the time."""
+    """Waits for the event, at most `seconds`. Returns whether it was set."""
     try:
         async with asyncio.timeout(seconds):
             await event.wait()

@@ -1,7 +1,7 @@
-"""Keeps a service's log small: the process moves its own log aside and goes on in a new one, without losing a line.
+"""Rotates a service's log from inside the service's process, without losing a line.
 
-The log is what standard output and error are redirected to. Renaming the file and then pointing both descriptors at a
-new one needs no help of whoever writes: a line is in the old file or in the new one.
+Standard output and error are redirected to the log. The rotation renames the file, then points both descriptors at a
+new one. Writers need not cooperate: each line is in the old file or in the new one.
 """
 
 import contextlib
@@ -10,21 +10,21 @@ import time
 from pathlib import Path
 
 LARGEST_BYTES = 16 * 1024 * 1024
-KEPT = 3  # old ones beside the present one: NAME.log.1 is the newest
-_LOOK_SECONDS = 1.0  # a log may grow beyond its size by what is written in that time
+KEPT = 3  # number of old logs; NAME.log.1 is the newest
+_LOOK_SECONDS = 1.0  # a log may exceed its limit by what is written in this time
 _OUTPUTS = (1, 2)
 
 
 def rotate_for_ever(log: Path) -> None:
-    """Looks at the log once a second and rotates it. For a daemon thread of the process that writes it."""
+    """Checks the log once a second and rotates it if needed. For a daemon thread of the process that writes it."""
     while True:
         time.sleep(_LOOK_SECONDS)
-        with contextlib.suppress(OSError):  # the disk is full or read-only: the present log goes on
+        with contextlib.suppress(OSError):  # the disk is full or read-only: keep the current log
             rotate_if_large(log)
 
 
 def rotate_if_large(log: Path, largest_bytes: int = LARGEST_BYTES) -> bool:
-    """Rotates a log that has reached its size; whether it did. Raises OSError where a file cannot be moved or made."""
+    """Rotates a log that has reached its limit; returns whether it did. Raises OSError if a file operation fails."""
     if log.stat().st_size < largest_bytes:
         return False
     written = [descriptor for descriptor in _OUTPUTS if _is_file(descriptor, log)]
@@ -40,7 +40,7 @@ def rotate_if_large(log: Path, largest_bytes: int = LARGEST_BYTES) -> bool:
 
 
 def _is_file(descriptor: int, path: Path) -> bool:
-    """Whether the descriptor is open on that file. One that is a pipe to somebody else stays that."""
+    """Whether the descriptor is open on that file. A descriptor redirected elsewhere, such as a pipe, is left alone."""
     return os.path.samestat(os.fstat(descriptor), path.stat())
 
 

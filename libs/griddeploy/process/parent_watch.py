@@ -1,8 +1,8 @@
-"""Runs a service that ends with its starter: `python -m griddeploy.process.parent_watch LOG NAME …` runs module NAME.
+"""Runs a service that ends with its parent: `python -m griddeploy.process.parent_watch LOG NAME …` runs module NAME.
 
 Its output goes to the file LOG, which it rotates.
 
-The starter holds the other end of our stdin, and the kernel closes that however the starter ends, SIGKILL included.
+The parent holds the other end of the service's stdin. The kernel closes it whenever the parent ends, also by SIGKILL.
 This works on every POSIX system and needs no code between fork and exec.
 """
 
@@ -18,11 +18,11 @@ from pathlib import Path
 from griddeploy.process.log_rotation import rotate_for_ever
 from gridservice.logs import without_secrets
 
-GRACE_SECONDS = 10.0  # for the service's own clean stop
+GRACE_SECONDS = 10.0  # time for the service's clean stop
 
 
 def main() -> None:
-    """Becomes the module that the command line names."""
+    """Runs the module that the command line names."""
     threading.Thread(target=_end_with_the_starter, name="leash", daemon=True).start()
     log = Path(sys.argv[1])
     threading.Thread(target=rotate_for_ever, args=(log,), name="log rotation", daemon=True).start()
@@ -32,19 +32,19 @@ def main() -> None:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
     except Exception as error:  # noqa: BLE001  # whatever it is, it ends the process
         sys.stderr.write(without_secrets(traceback.format_exc()))
-        sys.stderr.write(f"{module}: {_sentence(error)}\n")  # the last line is what the starter shows
+        sys.stderr.write(f"{module}: {_sentence(error)}\n")  # the parent shows the last line
         sys.exit(1)
 
 
 def _sentence(error: Exception) -> str:
-    """The error in one line; some go on for many, with links at their end."""
+    """The first line of the error's message; some messages have many lines."""
     lines = without_secrets(str(error)).splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def _end_with_the_starter() -> None:
     while os.read(0, 1):
-        pass  # nothing is ever sent; the end of the file is the message
+        pass  # the parent never writes; end of file means that it has ended
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACE_SECONDS)
     os._exit(1)

@@ -1,4 +1,4 @@
-"""Kills the services of a run, one every few seconds, all in turn. The order and the pauses follow from a seed."""
+"""Kills a run's services at random, one every few seconds, all in turn. Order and pauses follow from a seed."""
 
 import asyncio
 import random  # noqa: TID251  # seeded, and the seed is printed: the same seed kills in the same order
@@ -9,7 +9,7 @@ _BETWEEN_TRIES_SECONDS = 0.1
 
 
 def victims(names: Sequence[str], seed: int) -> Iterator[tuple[float, str]]:
-    """Pauses in seconds, each with whom to kill after it. Every round has each name once, in an order of its own."""
+    """Yields pairs of a pause in seconds and the service to kill after it. Each round has every name once, shuffled."""
     chance = random.Random(seed)  # noqa: S311  # a schedule of kills is no secret
     while True:
         for name in chance.sample(names, len(names)):
@@ -17,7 +17,7 @@ def victims(names: Sequence[str], seed: int) -> Iterator[tuple[float, str]]:
 
 
 async def keep_killing(kill: Callable[[str], bool], names: Sequence[str], seed: int) -> None:
-    """Goes on until it is cancelled. A victim that is down already gets its kill as soon as it has a process again."""
+    """Kills until it is cancelled. A service that is down at its turn is killed as soon as it has a process again."""
     for pause_seconds, name in victims(names, seed):
         await asyncio.sleep(pause_seconds)
         while not kill(name):  # noqa: ASYNC110  # the other side is a process, it sets no event of ours

@@ -1,4 +1,4 @@
-"""Keeps services running: starts them, starts again what died, tells what happened. It knows nothing of trading."""
+"""Keeps services running: starts them, restarts those that died, reports incidents. It knows nothing of trading."""
 
 import asyncio
 import enum
@@ -16,17 +16,17 @@ from griddeploy.process.health import until_serving
 STOP_GRACE_SECONDS = 10.0
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 10.0
-# A service's exit codes: 2 bad config, 3 port in use, 4 another holds the lease, 5 cannot be finished, 6 the database
-# does not answer. 2 and 5 mean that starting again cannot help. Port and lease may be held by a dying predecessor, and
-# the database may come back, but not at the first start.
+# A service's exit codes: 2 bad config, 3 port in use, 4 lease held by another, 5 needs manual recovery, 6 database
+# unreachable. After 2 and 5 a restart cannot help. Port and lease may be held by a dying predecessor. The database
+# may come back, but not at the first start.
 _HOPELESS = frozenset({2, 5})
 _HOPELESS_AT_FIRST = _HOPELESS | {3, 4, 6}
-_TIME = re.compile(r"^\S+Z ")  # before what a service logs
+_TIME = re.compile(r"^\S+Z ")  # timestamp at the beginning of a log line
 
 
 @dataclass(frozen=True, slots=True)
 class Killed:
-    """We sent it SIGKILL. `at_s` is on the supervisor's clock, seconds since it began."""
+    """The supervisor sent SIGKILL. `at_s` is on the supervisor's clock, in seconds since it started."""
 
     service: str
     at_s: float
@@ -34,7 +34,7 @@ class Killed:
 
 @dataclass(frozen=True, slots=True)
 class Died:
-    """It ended by itself and will be started again."""
+    """The service ended by itself and will be restarted."""
 
     service: str
     at_s: float
@@ -43,7 +43,7 @@ class Died:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """It serves again, `after_s` seconds after it went down."""
+    """The service serves again, `after_s` seconds after it went down."""
 
     service: str
     at_s: float
@@ -52,7 +52,7 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class GaveUp:
-    """It ended for a reason that starting it again cannot mend; `sentence` is its last word."""
+    """The service ended for a reason that a restart cannot fix; `sentence` is the last line of its log."""
 
     service: str
     at_s: float
@@ -64,7 +64,7 @@ Incident = Killed | Died | Returned | GaveUp
 
 
 class Phase(enum.Enum):
-    """Where a service is."""
+    """The phase of a service's life."""
 
     DOWN = "down"
     STARTING = "starting"
@@ -74,24 +74,24 @@ class Phase(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class ServiceStatus:
-    """One service as the view shows it."""
+    """A service's status as the view shows it."""
 
     name: str
     phase: Phase
     kills: int = 0
     restarts: int = 0
-    pid: int | None = None  # of its process, while it has one
+    pid: int | None = None  # process id, while it runs
 
 
 class Supervisor:
-    """Several services kept running. `report` hears of each incident as it happens."""
+    """Keeps several services running. `report` is called with each incident."""
 
     def __init__(
         self, services: Sequence[Service], logs: Path, report: Callable[[Incident], None], start: Start = Child.start
     ) -> None:
         self._began = time.monotonic()
         self._keepers = {service.name: _Restarter(service, logs, report, start, self._elapsed) for service in services}
-        self.exit_codes: dict[str, int] = {}  # of the stop, by service
+        self.exit_codes: dict[str, int] = {}  # by service, after the shutdown
 
     async def __aenter__(self) -> Self:
         return self
@@ -100,14 +100,14 @@ class Supervisor:
         await self.stop()
 
     def start(self, *names: str) -> None:
-        """Starts the named services, all where none is named, and keeps them running from now on."""
+        """Starts the named services (all if no name is given) and keeps them running."""
         for name in names or tuple(self._keepers):
             self._keepers[name].start()
 
     async def until_serving(self, deadline_seconds: float) -> None:
-        """Returns once all that were started serve.
+        """Waits until all started services serve.
 
-        Raises TimeoutError naming those that do not in time, ServiceGaveUpError at once where one gave up.
+        Raises TimeoutError with those that do not in time, ServiceGaveUpError as soon as one gave up.
         """
         started = [keeper for keeper in self._keepers.values() if keeper.started]
         waiting = {asyncio.create_task(keeper.settled.wait()) for keeper in started}
@@ -124,23 +124,23 @@ class Supervisor:
                 task.cancel()
 
     def raise_if_one_gave_up(self) -> None:
-        """Raises ServiceGaveUpError for the first that did."""
+        """Raises ServiceGaveUpError for the first service that gave up, if one did."""
         for keeper in self._keepers.values():
             keeper.raise_if_gave_up()
 
     def kill(self, name: str) -> bool:
-        """Sends SIGKILL to the service's process; it is started again at once. False where none was running."""
+        """Sends SIGKILL to the service's process, which is then restarted. Returns False if none was running."""
         return self._keepers[name].kill()
 
     async def stop(self) -> None:
-        """Ends all, the last first, and keeps their exit codes."""
+        """Stops all in reverse order and keeps their exit codes."""
         for name, keeper in reversed(self._keepers.items()):
             code = await keeper.stop()
             if code is not None:
                 self.exit_codes[name] = code
 
     def statuses(self) -> tuple[ServiceStatus, ...]:
-        """Each service as it is now."""
+        """The current status of each service."""
         return tuple(keeper.status() for keeper in self._keepers.values())
 
     def _elapsed(self) -> float:
@@ -152,7 +152,7 @@ def _without_time(line: str) -> str:
 
 
 class ServiceGaveUpError(Exception):
-    """A service ended for a reason that starting it again cannot mend; the sentence is its last word."""
+    """A service ended for a reason that a restart cannot fix; the message has the last line of its log."""
 
 
 class _Restarter:
@@ -238,9 +238,9 @@ class _Restarter:
             await asyncio.sleep(pause)
 
     def _fails_again(self, code: int) -> bool:
-        """Whether it has ended twice running in the same way without ever having served: a third try would not help.
+        """Whether it has ended twice in a row with the same code without ever serving: a third try would not help.
 
-        What a signal ends (a code below 0) may have been killed from outside.
+        A process that a signal ended (a code below 0) may have been killed from outside.
         """
         failure = (code, _without_time(last_line(self._log)))
         again = not self._served_once and code > 0 and failure == self._last_failure
@@ -248,7 +248,7 @@ class _Restarter:
         return again
 
     async def _run_once(self) -> tuple[int, bool]:
-        """Its return code, and whether it ever served."""
+        """Runs it until it ends. Returns its return code, and whether it ever served."""
         self.phase = Phase.STARTING
         self._starts += 1
         self._child = await self._begin(self.service, self._log)
