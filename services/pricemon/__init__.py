@@ -1,1 +1,1 @@
-"""The price feed service: a venue's websocket and REST in, `PriceChange` messages out. It remembers nothing."""
+"""The price feed service: reads a venue's websocket and REST, streams `PriceChange` messages. It stores nothing."""

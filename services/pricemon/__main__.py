@@ -1,6 +1,6 @@
 """`python -m pricemon --config grid.toml`: settings, the real feed, and exit codes.
 
-0 after SIGTERM or SIGINT; 2 where the configuration cannot be used; 3 where the address cannot be bound.
+0: stopped by SIGTERM or SIGINT. 2: unusable configuration. 3: the address cannot be bound.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from pricemon.service import running
 
 
 async def serve(settings: Settings) -> None:
-    """Runs until a signal, or until the feed ends by an error, which it raises."""
+    """Runs until a signal, or until the feed fails; raises the feed's error."""
     async with until_signal() as stop, running(settings, CcxtFeed(build_exchange(settings.venue))) as service:
         announce_listening("pricemon", service.port, settings.address.rpartition(":")[0])
         stopping = asyncio.create_task(stop.wait())
@@ -29,7 +29,7 @@ async def serve(settings: Settings) -> None:
 
 
 def main() -> int:
-    """The process, and its exit code."""
+    """Runs the service and returns its exit code."""
     parser = argparse.ArgumentParser(prog="pricemon", description="Streams the prices of the symbols of a grid.toml.")
     parser.add_argument("--config", type=Path, default=Path("grid.toml"), help="path of the grid.toml (default: here)")
     configure_logging("pricemon")

@@ -1,6 +1,6 @@
-"""The newest price of each symbol, and who is waiting for it.
+"""Holds the newest price of each symbol, and wakes the readers that wait for it.
 
-Where prices come from is `feeder`'s business, where they go is the servicer's.
+`feeder` supplies the prices, the servicer sends them.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ from pricemon.price import Price, observe
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A price as one reader is told it. `skipped` changes were passed over since the reader's last message of it.
+    """A price message for one reader. `skipped`: changes since the last message about the symbol that were left out.
 
-    `extremes` are those prices of them that matter, `skipped_since_ms` (steady) is when the first was heard.
+    `extremes` are the relevant prices among those; `skipped_since_ms` (steady) is when the first of them was received.
     """
 
     price: Price
@@ -40,29 +40,29 @@ class PriceBoard:
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """What is monitored."""
+        """The monitored symbols."""
         return tuple(self._prices)
 
     @property
     def refused(self) -> Mapping[str, str]:
-        """The sentence of each symbol that the venue does not list: no price of it comes."""
+        """By symbol that the venue does not list, a sentence about it: it has no price."""
         return self._refused
 
     def refuse(self, sentences: Mapping[str, str]) -> None:
-        """These symbols the venue does not list, and all others it does."""
+        """Replaces the symbols that the venue does not list; it lists all others."""
         self._refused = dict(sentences)
 
     @property
     def readers(self) -> int:
-        """How many are reading now."""
+        """The number of current readers."""
         return len(self._readers)
 
     def price(self, symbol: str) -> Price:
-        """What is known of a monitored symbol; its seq is 0 before the first price. KeyError for any other symbol."""
+        """The price of a monitored symbol; its seq is 0 before the first price. KeyError for any other symbol."""
         return self._prices[symbol]
 
     def hear(self, observation: Observation, now: Moment) -> bool:
-        """Takes an observation of a monitored symbol in, and wakes the readers if it changed something."""
+        """Applies an observation of a monitored symbol. Wakes the readers and returns True if it changed something."""
         known = self._prices[observation.symbol]
         heard = observe(known, observation, now)
         self._prices[observation.symbol] = heard
@@ -74,13 +74,13 @@ class PriceBoard:
         return True
 
     def close(self) -> None:
-        """Ends all waiting: no price comes any more."""
+        """Ends all waiting: there are no more prices."""
         self.closed = True
         self._wake()
 
     @contextlib.contextmanager
     def reading(self, symbols: Sequence[str], heartbeat_ms: int) -> Iterator["Reader"]:
-        """A reader of these symbols for as long as the block runs."""
+        """Yields a reader of these symbols for the block."""
         reader = Reader(self, symbols, heartbeat_ms)
         self._readers.add(reader)
         try:
@@ -94,10 +94,10 @@ class PriceBoard:
 
 
 class Reader:
-    """One reader's place: which change of each symbol it was told last, and when.
+    """A reader's position: by symbol the change that was sent last, and when.
 
-    There is no queue to overflow. A slow reader finds the newest price of each symbol whenever it comes, and what it
-    missed is the gap in seq, and the extremes of it.
+    There is no queue that could overflow. A slow reader gets the newest price of each symbol whenever it reads; the
+    gap in seq shows how much it missed, and the message has the extremes of it.
     """
 
     def __init__(self, board: PriceBoard, symbols: Sequence[str], heartbeat_ms: int) -> None:
@@ -105,7 +105,7 @@ class Reader:
         self._heartbeat_ms = heartbeat_ms
         self._waker = asyncio.Event()
         self._passed: dict[str, tuple[int, tuple[Decimal, ...]]] = {}  # since when (steady), and the extremes
-        # In the order of the last message, so that a busy symbol cannot starve a quiet one.
+        # Ordered by the last message, so that a busy symbol cannot starve a quiet one.
         self._told: dict[str, tuple[int, int]] = dict.fromkeys(symbols, (0, 0))  # seq, steady_ms
 
     def wake(self) -> None:
@@ -113,7 +113,7 @@ class Reader:
         self._waker.set()
 
     def pass_over(self, replaced: Price) -> None:
-        """Notes a price that a newer one replaces, if this reader follows its symbol and was not told it."""
+        """Records a price that a newer one replaces, if this reader follows the symbol and did not get that price."""
         told = self._told.get(replaced.symbol)
         if told is None or told[0] in {0, replaced.seq} or replaced.price is None:
             return
@@ -121,7 +121,7 @@ class Reader:
         self._passed[replaced.symbol] = since_ms, extremes((*passed, replaced.price))
 
     def take(self, now: Moment) -> Outgoing | None:
-        """The next message, or None where every symbol is up to date. Before its first price a symbol has none."""
+        """The next message; None if all symbols are up to date. A symbol has no message before its first price."""
         for symbol, (seq, told_ms) in self._told.items():
             price = self._board.price(symbol)
             heartbeat = price.seq == seq
@@ -135,7 +135,7 @@ class Reader:
         return None
 
     async def wait(self, now: Moment) -> None:
-        """Returns when `take` may have something: after a change, when a heartbeat is due, or when the board closes."""
+        """Waits until `take` may return a message: after a change, for a heartbeat, or when the board closes."""
         due_ms = min((told_ms for seq, told_ms in self._told.values() if seq), default=now.steady_ms)
         timeout_ms = max(1, due_ms + self._heartbeat_ms - now.steady_ms)
         if not self._board.closed:

@@ -1,7 +1,7 @@
-"""The feed of a real exchange (or of simex) through ccxt: the only module of pricemon that knows ccxt's words.
+"""The feed of a real exchange (or of simex) through ccxt. No other module of pricemon uses ccxt's terms.
 
-One task per symbol listens to trades: ccxt's call for many symbols reports one of them when two speak at once, and what
-the other said is lost until it speaks again. Quotes come by one call for all symbols, read from ccxt's cache.
+One task per symbol reads trades: ccxt's call for many symbols returns one of them when two have news at once, and the
+news of the other is lost until its next. Quotes come by one call for all symbols, read from ccxt's cache.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from pricemon.silence import SilentError, check_silence, keep_silences
 
 REST_TIMEOUT_MS = 5_000
 
-# What ccxt raises: its own errors, and whatever its parsers trip over in an answer of another shape.
+# ccxt raises its own errors, and whatever its parsers raise for an answer of an unexpected shape.
 _CCXT_ERRORS = (ccxt_rest.BaseError, SilentError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
 
 _NO_MARKETS = "a list of markets without any"
@@ -33,33 +33,33 @@ Hear = Callable[[Observation], None]
 
 
 class CcxtFeed:
-    """Implements `PriceFeed` over what `build_exchange` gives."""
+    """Implements `PriceFeed` with a ccxt exchange from `build_exchange`."""
 
     def __init__(self, exchange: Any) -> None:
         self._exchange = exchange
         self._silence = SharedSilence(address_of(exchange.urls["api"]), "pricemon")
         keep_silences(exchange, self._silence)
         self._symbols: tuple[str, ...] = ()
-        self._alone: set[str] = set()  # symbols for whose sake the question for all was refused
-        self._told: dict[tuple[str, str], Any] = {}  # by channel and symbol: the last of ccxt's rows that was passed on
+        self._alone: set[str] = set()  # symbols because of which the request for all was refused
+        self._told: dict[tuple[str, str], Any] = {}  # by channel and symbol: the last row of ccxt that was reported
 
     @property
     def pushes(self) -> frozenset[Part]:
-        """What the websocket tells."""
+        """The parts that the websocket reports."""
         tells_price = self._has("watchTrades") or self._has_tickers
         return frozenset(
             part for part, told in ((Part.PRICE, tells_price), (Part.BOOK, self._has("watchBidsAsks"))) if told
         )
 
     async def open(self, symbols: Sequence[str], *, anew: bool = False) -> Mapping[str, str]:
-        """Loads the venue's markets and looks the symbols up in them."""
+        """Loads the venue's markets and looks up the symbols."""
         if not any(":" in symbol for symbol in symbols):  # the venue's derivatives need not be reachable for spot
             load_spot_only(self._exchange)
         if anew and self._exchange.markets:
             await self._read_markets()
-        # Anew where there are none: ccxt remembers also what it made of a reply that was none.
+        # Forced if there are none: ccxt also caches its result of a malformed reply.
         await self._calling(self._exchange.load_markets(not self._exchange.markets))
-        markets = self._exchange.markets  # what the call gives is what it gave the first time
+        markets = self._exchange.markets  # the call returns its first result
         if not markets:
             raise FeedLost(_NO_MARKETS)
         missing = [symbol for symbol in symbols if symbol not in markets]
@@ -68,20 +68,20 @@ class CcxtFeed:
         return {each: not_listed(each, venue, difflib.get_close_matches(each.upper(), markets)) for each in missing}
 
     async def _read_markets(self) -> None:
-        """Replaces the markets by those that the venue has now; a reply without any replaces nothing."""
+        """Replaces the markets by the venue's current ones; a reply without markets replaces nothing."""
         markets = await self._calling(self._exchange.fetch_markets())
         if not markets:
             raise FeedLost(_NO_MARKETS)
         self._exchange.set_markets(markets)
 
     def silence(self) -> tuple[str, int]:
-        """As this process or another one at this address has been told."""
+        """The silence that this process, or another one at this address, has recorded."""
         return self._silence.read(time.time_ns() // 1_000_000)
 
     async def watch(self, hear: Hear) -> None:
         """Runs one task per channel, and ends with the first that fails."""
         try:
-            check_silence(self._silence)  # to connect is a request too
+            check_silence(self._silence)  # connecting is a request too
         except SilentError as error:
             raise FeedLost(str(error)) from error
         tasks = [asyncio.create_task(channel) for channel in self._channels(hear)]
@@ -96,12 +96,12 @@ class CcxtFeed:
             await self._hang_up()
 
     async def ask(self, symbols: Sequence[str]) -> Sequence[Ticker]:
-        """Asks for all in one call where the venue has one; one that it refuses for all is asked for each by itself.
+        """Requests all symbols in one call if the venue supports it. If the venue refuses, requests each separately.
 
-        A symbol that cannot be had then is asked for by itself from now on, until it can.
+        A symbol that then fails is requested separately from now on, until it succeeds.
         """
         together = [symbol for symbol in symbols if symbol not in self._alone]
-        if len(together) < 2 or not self._has("fetchTickers"):  # one is no list
+        if len(together) < 2 or not self._has("fetchTickers"):  # a single symbol needs no list
             return await self._ask_each(symbols)
         try:
             rows = await self._calling(self._exchange.fetch_tickers(together))
@@ -114,9 +114,9 @@ class CcxtFeed:
         return found + (await self._ask_each(alone, some=False) if alone else [])
 
     async def _ask_each(self, symbols: Sequence[str], *, some: bool = True) -> list[Ticker]:
-        """The tickers that are to be had. Raises FeedLost where there is none and `some` are wanted.
+        """The tickers that are available. Raises FeedLost if there is none and `some` are required.
 
-        That a venue refuses some of our symbols is no loss of it: the others must not wait longer for that.
+        A venue that refuses some of our symbols is not lost: the other symbols must not wait longer because of them.
         """
         found: list[Ticker] = []
         last: FeedLost | None = None
@@ -130,7 +130,7 @@ class CcxtFeed:
                     break
                 self._alone.add(symbol)
         if last is not None and isinstance(last.__cause__, ccxt_rest.BadSymbol):
-            return found  # not listed: no loss of the venue, whoever else is listed
+            return found  # none is listed: the venue is not lost, whichever other symbols it lists
         if last is not None and not found and some and (_concerns_all(last) or len(symbols) >= len(self._symbols)):
             raise last
         return found
@@ -163,7 +163,7 @@ class CcxtFeed:
         return []
 
     async def _by_itself(self, listen: Callable[[str, Hear], Awaitable[None]], symbol: str, hear: Hear) -> None:
-        """A symbol's channel. What is wrong with the symbol alone ends no other's: it is begun again after a while."""
+        """Runs a symbol's channel. A failure of one symbol is retried after a pause and does not end other channels."""
         pause = _FIRST_PAUSE_SECONDS
         while True:
             try:
@@ -203,7 +203,7 @@ class CcxtFeed:
             hear(ticker_of(await self._calling(self._exchange.watch_ticker(symbol)), symbol))
 
     def _unheard(self, channel: str, symbol: str, rows: Sequence[Any]) -> Sequence[Any]:
-        """The rows behind the last that was passed on. ccxt hands out its caches whole, and the same rows again."""
+        """The rows after the last one reported. ccxt returns its whole caches, the same rows repeatedly."""
         told = self._told.get((channel, symbol))
         fresh: list[Any] = []
         for row in reversed(rows):
@@ -216,7 +216,7 @@ class CcxtFeed:
 
     async def _hang_up(self) -> None:
         await self._exchange.close_ws_clients()
-        # ccxt would wait before it dials again, up to 30 s and without jitter; when to dial is the feeder's decision.
+        # ccxt would wait before it reconnects, up to 30 s and without jitter; the feeder decides when to reconnect.
         self._exchange.ws_dial_backoff = {}
 
     async def _calling(self, call: Awaitable[Any]) -> Any:
@@ -227,14 +227,14 @@ class CcxtFeed:
 
 
 def _concerns_all(lost: FeedLost) -> bool:
-    """Whether the venue could not be had at all; else it has answered, and what it said is of one symbol."""
+    """Whether the venue could not be reached at all. Otherwise its answer concerns one symbol."""
     return isinstance(lost.__cause__, ccxt_rest.NetworkError | SilentError)
 
 
 def build_exchange(venue: Venue) -> Any:
-    """ccxt's object for the venue, without keys. Where ccxt has no websocket for it, the REST one.
+    """ccxt's object for the venue, without keys: with websockets if ccxt supports them there, else REST only.
 
-    Raises ConfigError where ccxt does not know the exchange, or knows no test network of it.
+    Raises ConfigError if ccxt does not know the exchange, or no test network of it.
     """
     name = venue.exchange
     if name not in ccxt_rest.exchanges:
@@ -244,7 +244,7 @@ def build_exchange(venue: Venue) -> Any:
         )
     kind = getattr(ccxt_pro if name in ccxt_pro.exchanges else ccxt_rest, name)
     exchange = kind({"enableRateLimit": True, "timeout": REST_TIMEOUT_MS, "newUpdates": False})
-    exchange.number = str  # before the first parse: prices keep the venue's digits, and every market can be loaded
+    exchange.number = str  # set before the first parse: prices keep the venue's digits, and every market loads
     if name in ccxt_pro.exchanges:
         retrieve_rejections(exchange)
     read_each_market(exchange)
@@ -257,7 +257,7 @@ def build_exchange(venue: Venue) -> Any:
 
 
 def ticker_of(row: Mapping[str, Any], symbol: str) -> Ticker:
-    """A ticker in ccxt's words."""
+    """Converts a ticker of ccxt."""
     bid, ask = number(row.get("bid")), number(row.get("ask"))
     if bid is None or ask is None:
         bid = ask = None
@@ -265,7 +265,7 @@ def ticker_of(row: Mapping[str, Any], symbol: str) -> Ticker:
 
 
 def number(value: Any) -> Decimal | None:
-    """A price, or None for anything that is not one. A float's shortest digits are those that the venue wrote."""
+    """Parses a price; None for anything else. A float's shortest digits are the ones that the venue wrote."""
     try:
         parsed = Decimal(str(value))
     except InvalidOperation:

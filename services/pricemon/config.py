@@ -1,4 +1,4 @@
-"""pricemon's settings, read once from the shared `grid.toml`. Other services' sections are theirs to check."""
+"""pricemon's settings, read once from the shared `grid.toml`. Other services validate their own sections."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,39 +8,39 @@ from gridservice.config_file import ConfigError, Table, read_toml
 
 @dataclass(frozen=True, slots=True)
 class Venue:
-    """Which exchange, and where it is."""
+    """The exchange and its address."""
 
     exchange: str  # a ccxt id
-    base_url: str = ""  # a server that stands in for the exchange (simex); empty: the exchange itself
+    base_url: str = ""  # a server used instead of the exchange (simex); empty: the exchange itself
     sandbox: bool = False  # the exchange's own test network
 
 
 @dataclass(frozen=True, slots=True)
 class FeedTimeouts:
-    """How long is waited for what. All in milliseconds."""
+    """Timeouts and intervals, all in milliseconds."""
 
-    stale_after_ms: int = 3_000  # silence of the websocket after which REST is asked
-    poll_ms: int = 1_000  # between two REST questions, while there is no websocket to listen to
+    stale_after_ms: int = 3_000  # silence of the websocket after which REST is polled
+    poll_ms: int = 1_000  # between two REST polls, while there is no websocket
     reconnect_first_ms: int = 500  # the longest first pause before a reconnection; it doubles up to the next
-    reconnect_most_ms: int = 30_000  # the longest pause; a connection that lived as long starts anew with the first
-    subscribe_ms: int = 15_000  # what a new connection is given until it must have told about each symbol
-    list_ms: int = 10_000  # between two looks at the list of markets, while a symbol is not in it
+    reconnect_most_ms: int = 30_000  # the longest pause; after a connection that lasted as long, it starts at the first
+    subscribe_ms: int = 15_000  # time for a new connection to report on each symbol
+    list_ms: int = 10_000  # between two reads of the list of markets, while a symbol is not in it
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything the service needs to know."""
+    """All settings of the service."""
 
     venue: Venue
     symbols: tuple[str, ...]
     address: str  # host:port to serve at; port 0: any free one
     heartbeat_ms: int  # the longest silence between two messages of a symbol, where the reader names none
     patience: FeedTimeouts
-    metrics: str = ""  # host:port to tell figures at; empty: nowhere
+    metrics: str = ""  # host:port to serve metrics at; empty: no metrics
 
 
 def read_settings(path: Path) -> Settings:
-    """The settings in a `grid.toml`. Raises ConfigError with field, value and remedy."""
+    """Reads the settings of a `grid.toml`. Raises ConfigError with field, value and remedy."""
     top = read_toml(path)
     own = top.table("pricemon")
     settings = Settings(

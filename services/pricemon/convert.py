@@ -1,4 +1,4 @@
-"""A price as the wire carries it."""
+"""Converts a price to protobuf."""
 
 from decimal import Decimal
 
@@ -8,7 +8,7 @@ from pricemon.clock import Moment
 
 
 def price_change(outgoing: Outgoing, now: Moment) -> models_pb2.PriceChange:
-    """The message that says it, with the age that the price has `now`."""
+    """The message, with the price's age at `now`."""
     price = outgoing.price
     return models_pb2.PriceChange(
         symbol=price.symbol,
@@ -27,5 +27,5 @@ def price_change(outgoing: Outgoing, now: Moment) -> models_pb2.PriceChange:
 
 
 def _text(number: Decimal | None) -> str:
-    """Digits without an exponent and without trailing zeros; empty for what is not known."""
+    """Digits without an exponent and trailing zeros; empty if unknown."""
     return "" if number is None else f"{number.normalize():f}"

@@ -1,7 +1,7 @@
-"""When to stop believing a websocket that says nothing. Pure: it is told what websocket and REST said, and judges.
+"""Detects a stale websocket. Pure: it gets the observations of websocket and REST, and decides.
 
-Keep-alives are useless for this: a socket can answer pings for hours and carry no data. What convicts it is the venue
-itself, when REST shows movement and the websocket still has not told it by the time REST shows the next.
+Keep-alives do not help: a socket can answer pings for hours and carry no data. The venue's own data shows that it is
+stale: REST shows a movement, and the websocket still has not reported it when REST shows the next one.
 """
 
 from dataclasses import replace
@@ -12,7 +12,7 @@ from pricemon.ports import Observation, Part, Quote, Ticker, Trade
 
 
 class StaleFeedDetector:
-    """What the present connection told last, and what REST showed that it owes. Times are steady milliseconds."""
+    """The connection's last reports, and the REST movements that it has not reported. Times are steady milliseconds."""
 
     def __init__(self, pushes: frozenset[Part], patience: FeedTimeouts) -> None:
         self._pushes = pushes
@@ -22,19 +22,19 @@ class StaleFeedDetector:
         self._owed: set[tuple[str, Part]] = set()
 
     def connect(self, now_ms: int) -> None:
-        """A new connection begins. It owes nothing yet."""
+        """A new connection begins. No report is due."""
         self._began_ms = now_ms
         self._told_ms.clear()
         self._owed.clear()
 
     def told(self, observation: Observation, now_ms: int) -> None:
-        """The websocket spoke, which pays what it owed."""
+        """The websocket reported; its report is no longer due."""
         for part in _parts(observation):
             self._told_ms[observation.symbol, part] = now_ms
             self._owed.discard((observation.symbol, part))
 
     def news(self, ticker: Ticker, asked_ms: int) -> Ticker:
-        """What of a REST answer is not older than what the websocket told since the question was sent."""
+        """The parts of a REST answer that are not older than the websocket's reports since the request was sent."""
         if self._told_ms.get((ticker.symbol, Part.PRICE), asked_ms - 1) >= asked_ms:
             ticker = replace(ticker, last=None)
         if self._told_ms.get((ticker.symbol, Part.BOOK), asked_ms - 1) >= asked_ms:
@@ -42,7 +42,7 @@ class StaleFeedDetector:
         return ticker
 
     def moved(self, symbol: str, part: Part, now_ms: int) -> bool:
-        """REST showed that the part moved. True if that convicts the connection: it owed one already."""
+        """REST showed a movement. True if the connection is stale: an earlier movement of the part is unreported."""
         if part not in self._pushes:
             return False
         owed = (symbol, part) in self._owed
@@ -50,7 +50,7 @@ class StaleFeedDetector:
         return owed and now_ms >= self._due_ms(symbol, part)
 
     def _due_ms(self, symbol: str, part: Part) -> int:
-        # Dozens of subscriptions take a while: convicting a connection that is still being set up would never end.
+        # Dozens of subscriptions take a while: a connection must not be found stale while it is still being set up.
         told_ms = self._told_ms.get((symbol, part))
         if told_ms is None:
             return self._began_ms + self._patience.subscribe_ms

@@ -1,6 +1,6 @@
-"""Prices that are not current any more, as troubles: one per symbol, or one for a venue that answers nothing.
+"""Raises troubles for stale prices: one per symbol, or one for a venue that does not answer at all.
 
-A silence that the venue wants is one too.
+A silence that the venue demands is a trouble as well.
 """
 
 import asyncio
@@ -11,11 +11,11 @@ from pricemon.board import PriceBoard
 from pricemon.clock import Clock
 
 _EVERY_SECONDS = 0.5
-_REST_MS = 4_000  # what REST is given to prove a price, once the websocket has been silent for long enough
+_REST_MS = 4_000  # time for REST to prove a price, after the websocket has been silent for too long
 
 
 class FeedWatch:
-    """Looks at the ages. `broken` says which way to the venue does not work, and why; empty where all do."""
+    """Checks the ages. `broken` returns which connection to the venue does not work, and why; empty if all work."""
 
     def __init__(
         self,
@@ -26,7 +26,7 @@ class FeedWatch:
         broken: Callable[[], str],
         silence: Callable[[], tuple[str, int]],
     ) -> None:
-        """`silence` is the feed's: RATE_LIMITED or BANNED, and until when (Unix milliseconds) the venue wants it."""
+        """`silence` is the feed's: RATE_LIMITED or BANNED, and until when (Unix milliseconds) the venue demands it."""
         self._board = board
         self._troubles = troubles
         self._clock = clock
@@ -34,16 +34,16 @@ class FeedWatch:
         self._broken = broken
         self._silence = silence
         self._began_ms = clock().steady_ms
-        self._told: set[tuple[Kind, str]] = set()  # what is a trouble already: it is not begun again at each look
+        self._told: set[tuple[Kind, str]] = set()  # existing troubles, which are not begun again at each check
 
     async def run(self) -> None:
-        """Looks again and again until it is cancelled."""
+        """Checks periodically until it is cancelled."""
         while True:
             self.look()
             await asyncio.sleep(_EVERY_SECONDS)
 
     def look(self) -> None:
-        """Begins and ends the troubles by the ages of now."""
+        """Begins and ends troubles according to the current ages."""
         listed = [symbol for symbol in self._board.symbols if symbol not in self._board.refused]
         ages = {symbol: self._age_ms(symbol) for symbol in listed}
         stale = {symbol: age_ms for symbol, age_ms in ages.items() if age_ms > self._limit_ms}
@@ -55,7 +55,7 @@ class FeedWatch:
             sentence = "the venue wants silence from this address: it is kept, and no price is asked for meanwhile"
             present[Kind(kind_of_silence), ""] = sentence, 0
         if stale and silent:
-            pass  # it is the reason
+            pass  # the silence is the reason
         elif broken and stale and len(stale) == len(listed):
             sentence = f"{broken}; no price is current, it is asked again and again; look at the network and the venue"
             present[Kind.VENUE_UNREACHABLE, ""] = sentence, min(stale.values())

@@ -1,7 +1,7 @@
-"""Keeps the board fed: listens to the websocket, asks REST when it is silent, reconnects when it is lost or dead.
+"""Keeps the board current: reads the websocket, polls REST while it is silent, reconnects when it is lost or stale.
 
-Listening and asking go on side by side for as long as the service runs, so that a price is current while either way to
-the venue works. While neither does, the board keeps the last price and its age grows.
+Both run concurrently while the service runs, so that a price is current while either connection to the venue works.
+While neither works, the board keeps the last price and its age grows.
 """
 
 import asyncio
@@ -21,11 +21,11 @@ from pricemon.price import Price
 
 logger = logging.getLogger(__name__)
 
-_GLANCES = 10  # at the ages, for each time REST would be asked
+_GLANCES = 10  # checks of the ages per REST poll interval
 
 
 class Feeder:
-    """Moves what the feed reports to the board. `run` is its whole life."""
+    """Passes the feed's observations to the board. `run` is its whole life."""
 
     def __init__(
         self, feed: PriceFeed, board: PriceBoard, patience: FeedTimeouts, clock: Clock, troubles: Troubles
@@ -36,20 +36,20 @@ class Feeder:
         self._patience = patience
         self._clock = clock
         self._doubt = StaleFeedDetector(frozenset(), patience)
-        self._connection: asyncio.Timeout | None = None  # expires when the websocket is found dead
-        self._speaks = False  # the present connection has told something
-        self._untold: set[str] = set()  # symbols of which REST told nothing when it was last asked for them
-        self._said: dict[str, bool] = {}  # per way to the venue: the state that was logged
-        self._broken: dict[str, str] = {}  # per way that does not work: why
+        self._connection: asyncio.Timeout | None = None  # expires when the websocket is found stale
+        self._speaks = False  # the current connection has reported something
+        self._untold: set[str] = set()  # symbols for which the last REST poll returned nothing
+        self._said: dict[str, bool] = {}  # per connection to the venue: the state that was logged
+        self._broken: dict[str, str] = {}  # per connection that does not work: why
 
     def broken(self) -> str:
-        """Which way to the venue does not work, and why; empty where it can be asked."""
+        """Which connection to the venue does not work, and why; empty if REST polls can succeed."""
         return "; ".join(f"{way} {why}" for way, why in self._broken.items() if way != "websocket")
 
     async def run(self, opened: Callable[[], Awaitable[None]]) -> None:
-        """Runs until cancelled. Awaits `opened` once the venue has told what it lists.
+        """Runs until cancelled. Awaits `opened` once the venue's list of markets has been read.
 
-        Raises UnknownSymbol where it lists none of the symbols.
+        Raises UnknownSymbol if it lists none of the symbols.
         """
         async for attempt in self._retrying(self._patience.reconnect_first_ms):
             with attempt:
@@ -78,15 +78,15 @@ class Feeder:
     # The list of markets
 
     async def _keep_looking_at_list(self) -> None:
-        """While a symbol has no place in the venue's list, or REST tells nothing of it, reads the list again."""
+        """Reads the list again while a symbol is not in it, or while REST returns nothing for a symbol."""
         while True:
             await asyncio.sleep(self._patience.list_ms / 1_000)
             if self._board.refused or self._untold:
-                with contextlib.suppress(FeedLost):  # asked again after a while
+                with contextlib.suppress(FeedLost):  # retried after a pause
                     self._take_in(await self._feed.open(self._board.symbols, anew=True))
 
     def _take_in(self, missing: Mapping[str, str]) -> None:
-        """A symbol that came or went changes what the websocket has to listen to."""
+        """Handles a symbol that was listed or delisted: the websocket must subscribe anew."""
         before = set(self._board.refused)
         self._board.refuse(missing)
         for symbol in self._board.symbols:
@@ -109,7 +109,7 @@ class Feeder:
                 except FeedLost as lost:
                     self._say("websocket", works=False, why=f"lost, REST is asked meanwhile: {lost}")
                     if self._clock().steady_ms - began_ms >= self._patience.reconnect_most_ms:
-                        attempt.retry_state.attempt_number = 1  # it was a good one: the back-off starts anew
+                        attempt.retry_state.attempt_number = 1  # the connection lasted: the back-off starts again
                     raise
                 finally:
                     self._speaks, self._connection = False, None
@@ -130,7 +130,7 @@ class Feeder:
         self._doubt.told(observation, now.steady_ms)
         self._board.hear(observation, now)
 
-    # Asking
+    # Polling
 
     async def _keep_asking(self) -> None:
         while True:
@@ -165,7 +165,7 @@ class Feeder:
     def _answered(self, ticker: Ticker, asked: Moment) -> None:
         now = self._clock()
         before = self._board.price(ticker.symbol)
-        # The answer counts from its question: the venue may have put it together right after that.
+        # The answer's age counts from its request: the venue may have composed it right after that.
         self._board.hear(self._doubt.news(ticker, asked.steady_ms), Moment(now.wall_ms, asked.steady_ms))
         after = self._board.price(ticker.symbol)
         moved = {Part.PRICE: before.last != after.last, Part.BOOK: (before.bid, before.ask) != (after.bid, after.ask)}
@@ -184,7 +184,7 @@ class Feeder:
         return AsyncRetrying(retry=retry_if_exception_type(FeedLost), wait=pause)
 
     def _say(self, way: str, *, works: bool, why: str) -> None:
-        """Logs a change of state, and nothing while it stays."""
+        """Logs a change of state, and nothing while it stays the same."""
         if works:
             self._broken.pop(way, None)
         else:

@@ -1,4 +1,4 @@
-"""What pricemon tells of itself at its metrics address."""
+"""pricemon's Prometheus metrics."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from pricemon.clock import Clock
 
 
 def metrics(board: PriceBoard, clock: Clock, troubles: Troubles) -> Iterator[Metric]:
-    """A symbol without a price yet has no age."""
+    """Yields the metrics. A symbol without a price yet has no age."""
     yield Metric("readers", "streams that are open", board.readers)
     yield from troubles.figures()
     for symbol in board.symbols:

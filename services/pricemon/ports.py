@@ -1,6 +1,6 @@
-"""What pricemon asks of a venue's feed, and the words the two share. The adapter is `ccxt_feed`.
+"""The port to a venue's feed, and its observations. The adapter is `ccxt_feed`.
 
-A feed only reports. Whether a price is current, and when to ask or to reconnect, is decided by `price` and `feeder`.
+A feed only reports. `price` and `feeder` decide whether a price is current, and when to poll or to reconnect.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +12,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """A trade took place. `venue_time_ms` is 0 where the venue does not say when."""
+    """A trade. `venue_time_ms` is 0 if the venue gives no time."""
 
     symbol: str
     price: Decimal
@@ -21,7 +21,7 @@ class Trade:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """The best bid and ask are now these."""
+    """The current best bid and ask."""
 
     symbol: str
     bid: Decimal
@@ -31,7 +31,7 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Ticker:
-    """A summary: the last trade's price and the best bid and ask, as far as the venue tells them."""
+    """A summary: the last trade's price and the best bid and ask, as far as the venue gives them."""
 
     symbol: str
     last: Decimal | None = None
@@ -44,24 +44,24 @@ Observation = Trade | Quote | Ticker
 
 
 class Part(Enum):
-    """The two things a feed can be right or wrong about, each on its own."""
+    """The two parts of a price that a feed can have current or stale independently."""
 
     PRICE = auto()  # the last trade
     BOOK = auto()  # the best bid and ask
 
 
 class FeedLost(Exception):
-    """The venue cannot be reached, or answers what cannot be read. Trying again later is right."""
+    """The venue cannot be reached, or its answer cannot be parsed. A later retry may succeed."""
 
 
 class UnknownSymbol(Exception):
-    """The venue lists none of the symbols. Trying again is useless, unless it did list them before."""
+    """The venue lists none of the symbols. A retry is useless, unless it listed them before."""
 
 
 def not_listed(symbol: str, venue: str, alike: Sequence[str] = ()) -> str:
-    """The sentence for a symbol that the venue does not list; `alike` are symbols of it that look similar.
+    """The sentence for a symbol that the venue does not list; `alike` are similar symbols of the venue.
 
-    pricemon remembers nothing, so whether it was ever listed it cannot tell: the executor can.
+    pricemon stores nothing, so it cannot know whether the symbol was ever listed. The executor can.
     """
     hint = f"did you mean {' or '.join(alike)}?" if alike else "write it as ccxt does, such as BTC/USDT"
     return f"grids.symbol = {symbol!r}: {venue} does not trade it; {hint}"
@@ -72,34 +72,34 @@ class PriceFeed(Protocol):
 
     @property
     def pushes(self) -> frozenset[Part]:
-        """What the websocket tells without being asked, once `open` returned; empty where there is only REST."""
+        """The parts that the websocket reports, known after `open`; empty if there is only REST."""
         ...
 
     async def open(self, symbols: Sequence[str], *, anew: bool = False) -> Mapping[str, str]:
-        """Prepares for those of the symbols that the venue lists; `anew` asks it also where it has told.
+        """Prepares for those of the symbols that the venue lists; `anew` requests the list again even if it is known.
 
-        Returns a sentence for each that it does not list. Raises FeedLost where it cannot be reached.
+        Returns a sentence for each symbol that is not listed. Raises FeedLost if the venue cannot be reached.
         """
         ...
 
     async def watch(self, hear: Callable[[Observation], None]) -> None:
-        """Connects the websocket and calls `hear` with everything it tells, oldest first per symbol.
+        """Connects the websocket and calls `hear` with every observation, oldest first per symbol.
 
-        Ends by FeedLost or by cancellation only, and has closed its connections by then.
+        Ends only by FeedLost or cancellation, with its connections closed.
         """
         ...
 
     async def ask(self, symbols: Sequence[str]) -> Sequence[Ticker]:
-        """The present ticker of each symbol by REST; a symbol without an answer is left out.
+        """Requests the current ticker of each symbol by REST; a symbol without an answer is left out.
 
-        Raises FeedLost where there is an answer for none of them.
+        Raises FeedLost if no symbol has an answer.
         """
         ...
 
     def silence(self) -> tuple[str, int]:
-        """RATE_LIMITED or BANNED, and until when (Unix milliseconds) the venue wants silence; past: it does not."""
+        """RATE_LIMITED or BANNED, and until when (Unix milliseconds) the venue demands silence; past: no silence."""
         ...
 
     async def close(self) -> None:
-        """Gives everything back."""
+        """Closes all connections."""
         ...

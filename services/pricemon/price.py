@@ -1,8 +1,8 @@
-"""What is known of one symbol's price, and what an observation makes of it. Pure: time is an argument.
+"""One symbol's price, and how observations update it. Pure: time is an argument.
 
-The price is the last trade's, else the middle of bid and ask. It is *proved* current by a trade, by a ticker that tells
-the last trade, or by a quote whose spread still holds it. A quote that has moved past the last trade proves nothing:
-either no trade came since, or the trades stream is dead while the quotes live, and only the venue can tell which.
+The price is the last trade's, else the middle of bid and ask. It is *proved* current by a trade, by a ticker with the
+last trade, or by a quote whose spread still contains it. A quote that has moved past the last trade proves nothing:
+either there was no trade since, or the trades stream is dead while quotes arrive, and only the venue can show which.
 """
 
 from dataclasses import dataclass, replace
@@ -22,16 +22,16 @@ class Price:
     bid: Decimal | None = None
     ask: Decimal | None = None
     seq: int = 0
-    venue_time_ms: int = 0  # of the observation that brought the change, 0 where it carries none
-    received_time_ms: int = 0  # Unix time of the same
-    heard_ms: int = 0  # steady time of the same
+    venue_time_ms: int = 0  # of the observation that changed it; 0 if that has none
+    received_time_ms: int = 0  # Unix time of its arrival
+    heard_ms: int = 0  # steady time of its arrival
     proved_ms: int = 0  # steady time at which the price was last proved current
-    book_ms: int = 0  # steady time at which bid and ask were
+    book_ms: int = 0  # steady time at which bid and ask were last proved current
     trade_time_ms: int = 0  # the venue's, of the newest trade seen
 
     @property
     def price(self) -> Decimal | None:
-        """The last trade's price, else the middle of bid and ask, else None: nothing was heard yet."""
+        """The last trade's price, else the middle of bid and ask, else None: nothing was received yet."""
         if self.last is not None:
             return self.last
         if self.bid is None or self.ask is None:
@@ -44,7 +44,7 @@ class Price:
 
 
 def observe(known: Price, observation: Observation, now: Moment) -> Price:
-    """What is known after the observation, made `now`. The seq rises by one where price, bid or ask changed."""
+    """The price after an observation at `now`. The seq rises by one if price, bid or ask changed."""
     match observation:
         case Trade():
             heard = _after_trade(known, observation, now)
@@ -66,7 +66,7 @@ def observe(known: Price, observation: Observation, now: Moment) -> Price:
 
 
 def _after_trade(known: Price, trade: Trade, now: Moment) -> Price:
-    # Some venues answer a subscription with their last trades: those that are older than what we have are history.
+    # Some venues answer a subscription with their last trades: trades older than the newest known one are ignored.
     if 0 < trade.venue_time_ms < known.trade_time_ms:
         return known
     newest_ms = max(known.trade_time_ms, trade.venue_time_ms)
@@ -88,5 +88,5 @@ def _after_ticker(known: Price, ticker: Ticker, now: Moment) -> Price:
 
 
 def _proved(price: Price, now: Moment) -> Price:
-    # A REST answer counts from its question, which may lie before what the websocket told meanwhile.
+    # A REST answer counts from its request, which may be before the websocket's latest report.
     return replace(price, proved_ms=max(price.proved_ms, now.steady_ms))

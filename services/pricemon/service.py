@@ -1,4 +1,4 @@
-"""The service put together: feed, board, feeder and server, started and stopped in the right order."""
+"""Builds the service from feed, board, feeder and server, and starts and stops them in the right order."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ from pricemon.figures import metrics
 from pricemon.ports import PriceFeed
 from pricemon.servicer import PriceMonitorServicer
 
-STOP_SECONDS = 0.5  # streams end by themselves; this is for whatever else is still open
+STOP_SECONDS = 0.5  # streams end by themselves; this is for other open calls
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +29,15 @@ class Pricemon:
     port: int
     board: PriceBoard
     feeding: asyncio.Task[None]
-    metrics_port: int  # 0 where nothing is told
+    metrics_port: int  # 0 if metrics are off
 
 
 @contextlib.asynccontextmanager
 async def running(settings: Settings, feed: PriceFeed, clock: Clock = system_clock) -> AsyncIterator[Pricemon]:
-    """Serves for as long as the block runs. Raises OSError where the address cannot be bound.
+    """Serves for the block. Raises OSError if the address cannot be bound.
 
-    Health is NOT_SERVING until the venue has told what it lists, and SERVING from then on, whatever the feed does:
-    a restart would not mend a venue, and each price tells its own age.
+    Health is NOT_SERVING until the venue's list of markets has been read, then SERVING, whatever happens to the feed: a
+    restart would not fix a venue, and each price has its own age.
     """
     board = PriceBoard(settings.symbols)
     troubles = Troubles(lambda: clock().wall_ms)

@@ -1,4 +1,4 @@
-"""The PriceMonitor RPCs: check the request, read the board, encode."""
+"""The PriceMonitor RPCs: validate the request, read the board, convert."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,7 +12,7 @@ from pricemon.board import Outgoing, PriceBoard
 from pricemon.clock import Clock
 from pricemon.convert import price_change
 
-LEAST_HEARTBEAT_MS = 10  # a reader that asks for less would be sent little else
+LEAST_HEARTBEAT_MS = 10  # a shorter one would send little else
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -29,7 +29,7 @@ class PriceMonitorServicer(pricemon_pb2_grpc.PriceMonitorServicer):
     async def StreamPrices(  # noqa: N802 – the contract's name
         self, request: pricemon_pb2.StreamPricesRequest, context: Context
     ) -> AsyncIterator[models_pb2.PriceChange]:
-        """Each symbol's price, then every change that the reader keeps up with, until it hangs up."""
+        """Sends each symbol's price, then every change that the reader keeps up with, until it disconnects."""
         symbols = [self._known(symbol) for symbol in request.symbols] or self._board.symbols
         with self._board.reading(symbols, self._heartbeat_of(request)) as reader:
             while not self._board.closed:
@@ -44,7 +44,7 @@ class PriceMonitorServicer(pricemon_pb2_grpc.PriceMonitorServicer):
     async def GetPrice(  # noqa: N802 – the contract's name
         self, request: pricemon_pb2.GetPriceRequest, context: Context
     ) -> models_pb2.PriceChange:
-        """The last price with its age."""
+        """Returns the last price with its age."""
         if request.symbol not in self._board.symbols:
             raise NotFound(self._unknown("symbol", request.symbol))
         price = self._board.price(request.symbol)
@@ -57,7 +57,7 @@ class PriceMonitorServicer(pricemon_pb2_grpc.PriceMonitorServicer):
     async def ListTroubles(  # noqa: N802 – the contract's name
         self, request: models_pb2.ListTroublesRequest, context: Context
     ) -> models_pb2.ListTroublesResponse:
-        """What the venue withholds at present."""
+        """Returns the current troubles with the venue."""
         return self._troubles.to_proto()
 
     def _known(self, symbol: str) -> str:

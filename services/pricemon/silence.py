@@ -1,4 +1,4 @@
-"""pricemon's requests keep the venue's silences, and tell the others at this address of those that it is told of."""
+"""Makes pricemon's requests respect the venue's silences, and shares new ones with other processes at this address."""
 
 import time
 from typing import Any
@@ -7,14 +7,14 @@ from gridservice.silence import SharedSilence, silence_in
 
 
 class SilentError(Exception):
-    """The venue wants silence; nothing was asked."""
+    """The venue demands silence; nothing was sent."""
 
     def __init__(self, kind: str, until_ms: int) -> None:
         super().__init__(f"the venue wants silence ({kind}) until Unix time {until_ms} ms: it is kept")
 
 
 def keep_silences(client: Any, shared: SharedSilence) -> None:
-    """Every request of this ccxt client looks whether it may be sent, and what its reply says of silence."""
+    """Makes every request of this ccxt client check for a silence first, and record one that its reply demands."""
     fetch, parse = client.fetch2, client.handle_errors
 
     async def fetch2(*args: Any, **kwargs: Any) -> Any:
@@ -34,7 +34,7 @@ def keep_silences(client: Any, shared: SharedSilence) -> None:
 
 
 def check_silence(shared: SharedSilence) -> None:
-    """Raises SilentError while the venue wants silence."""
+    """Raises SilentError while the venue demands silence."""
     now_ms = _now_ms()
     kind, until_ms = shared.read(now_ms)
     if until_ms > now_ms:
