@@ -1,1 +1,1 @@
-"""simex: an exchange on this machine that speaks the part of Binance's spot API which a grid needs, book on disk."""
+"""simex: an exchange on this machine with the part of Binance's spot API that a grid needs. Its book is on disk."""

@@ -1,6 +1,6 @@
-"""`python -m simex --config grid.toml`: reads the settings, serves until SIGTERM, says in one sentence what is wrong.
+"""`python -m simex --config grid.toml`: reads the settings, serves until SIGTERM, reports an error in one sentence.
 
-Exit codes: 0 stopped as asked, 1 could not go on, 2 a setting cannot be used, 3 a port or the book is in use.
+Exit codes: 0 stopped on request, 1 failed while running, 2 unusable setting, 3 a port or the book is in use.
 """
 
 import argparse
@@ -21,7 +21,7 @@ _FLAGS = ("address", "control_address", "data_dir", "ports_file")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs simex; returns the exit code."""
+    """Runs simex and returns its exit code."""
     try:
         settings = _settings(_parse(arguments))
     except ConfigError as error:
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run_simex(settings: Settings, announce: Callable[[Simex], None] = lambda _simex: None) -> int:
-    """Serves until a signal; returns the exit code. `announce` may say more once it serves."""
+    """Serves until a signal and returns the exit code. `announce` may print more once it serves."""
     configure_logging("simex")
     try:
         return asyncio.run(_run(settings, announce))
@@ -69,7 +69,7 @@ def _announce(simex: Simex, ports_file: Path | None) -> None:
         ports = {"http": simex.http_address, "control": simex.control_address}
         partial = ports_file.with_suffix(".partial")
         partial.write_text(json.dumps(ports), encoding="ascii")
-        partial.replace(ports_file)  # whoever waits for the file never sees half of it
+        partial.replace(ports_file)  # a reader that waits for the file never sees half of it
     sys.stdout.write(f"simex listening http={simex.http_address} control={simex.control_address}\n")
     sys.stdout.flush()
 

@@ -1,4 +1,4 @@
-"""The settings of accounts and of the keys to them: `[[simex.accounts]]` and `[[simex.keys]]`."""
+"""Settings of accounts and their keys: `[[simex.accounts]]` and `[[simex.keys]]`."""
 
 import ipaddress
 import re
@@ -13,12 +13,12 @@ _READ, _TRADE = "read", "trade"
 
 
 def read_balances(table: Table) -> tuple[Balance, ...]:
-    """What an account has before its first order, by asset."""
+    """Reads an account's initial balances, by asset."""
     return tuple(Balance(asset, table.decimal(asset, least=ZERO)) for asset in table.names())
 
 
 def read_accounts(rows: list[Table]) -> Mapping[str, tuple[Balance, ...]]:
-    """The accounts beside the main one. Raises ConfigError for a name that cannot be one or is taken."""
+    """Reads the accounts beside the main one. Raises ConfigError for an invalid or duplicate name."""
     accounts: dict[str, tuple[Balance, ...]] = {}
     for row in rows:
         name = row.text("name")
@@ -34,7 +34,7 @@ def read_accounts(rows: list[Table]) -> Mapping[str, tuple[Balance, ...]]:
 
 
 def read_keys(rows: list[Table], accounts: Collection[str], main_key: str) -> tuple[ApiKey, ...]:
-    """The keys beside the main one. Raises ConfigError for one that is given twice or opens no account."""
+    """Reads the keys beside the main one. Raises ConfigError for a duplicate, or one of an unknown account."""
     keys: list[ApiKey] = []
     for row in rows:
         key = _key(row, accounts)
@@ -72,5 +72,5 @@ def _ip(row: Table, text: str) -> str:
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:
-        remedy = 'give addresses from which the key is let in, such as ["127.0.0.1"]'
+        remedy = 'give addresses from which the key may be used, such as ["127.0.0.1"]'
         raise ConfigError(row.field("ips"), text, remedy) from None

@@ -1,4 +1,4 @@
-"""The venue's clock: this machine's, or a test's, and how far ahead of it the venue is. The distance can jump."""
+"""The venue's clock: this machine's or a test's clock plus an offset. The offset can jump."""
 
 import time
 from collections.abc import Callable
@@ -10,11 +10,11 @@ def wall_clock_ms() -> int:
 
 
 class VenueClock:
-    """Called, it tells the venue's time in Unix milliseconds."""
+    """A callable that returns the venue's time in Unix milliseconds."""
 
     def __init__(self, base_ms: Callable[[], int] = wall_clock_ms, offset_ms: int = 0) -> None:
         self._base_ms = base_ms
-        self.offset_ms = offset_ms  # below 0: it is behind
+        self.offset_ms = offset_ms  # below 0: the venue is behind
 
     def __call__(self) -> int:
         """The venue's time."""

@@ -1,4 +1,4 @@
-"""simex's settings: the `[simex]` section of a TOML file and the flags that override it, read once at the start."""
+"""simex's settings: the `[simex]` section of a TOML file and the flags that override it, read once at startup."""
 
 import re
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ _ZERO = Decimal(0)
 
 
 class SourceKind(Enum):
-    """Where a market's trades come from."""
+    """The source of a market's trades."""
 
     SIMULATION = "simulation"
     REPLAY = "replay"
@@ -30,7 +30,7 @@ class SourceKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class MarketSettings:
-    """One market. `speed` is market seconds per second of the clock on the wall; `file` is a replay's tape."""
+    """One market. `speed` is market seconds per wall-clock second; `file` is a replay's tape."""
 
     rules: SymbolRules
     liquidity: Liquidity = field(default_factory=Liquidity)
@@ -51,9 +51,9 @@ class MarketSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All that simex is told. Addresses are `host:port`, port 0 takes any free one.
+    """All settings of simex. Addresses are `host:port`, port 0 takes any free port.
 
-    `balances`, `api_key` and `api_secret` are the main account's; `accounts` and `keys` are those beside it.
+    `balances`, `api_key` and `api_secret` are the main account's; `accounts` and `keys` are additional ones.
     """
 
     markets: tuple[MarketSettings, ...]
@@ -66,24 +66,24 @@ class Settings:
     accounts: Mapping[str, tuple[Balance, ...]] = field(default_factory=dict[str, tuple[Balance, ...]])
     keys: tuple[ApiKey, ...] = ()
     ports_file: Path | None = None
-    clock_offset_ms: int = 0  # how far its clock is ahead of this machine's
+    clock_offset_ms: int = 0  # how far the venue's clock is ahead of this machine's
     limits: LimitSettings = field(default_factory=LimitSettings)
     faults: tuple[Fault, ...] = ()
     fault_seed: int = 0
 
     @property
     def every_account(self) -> Mapping[str, tuple[Balance, ...]]:
-        """What each account has before its first order."""
+        """Each account's initial balances."""
         return {MAIN: self.balances, **self.accounts}
 
     @property
     def every_key(self) -> tuple[ApiKey, ...]:
-        """The keys to all accounts."""
+        """The keys of all accounts."""
         return (ApiKey(MAIN, self.api_key, self.api_secret), *self.keys)
 
 
 def read_settings(table: Table) -> Settings:
-    """The settings of a `[simex]` table. Raises ConfigError for the first that cannot be used."""
+    """Reads a `[simex]` table. Raises ConfigError for the first unusable setting."""
     markets = tuple(_market(row) for row in table.tables("markets"))
     _check_markets(table.field("markets"), markets)
     ports_file, api_key = table.text("ports_file", ""), table.text("api_key", "simex")

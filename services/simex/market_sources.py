@@ -1,4 +1,4 @@
-"""A market's settings turned into its source, and the name by which the book on disk knows that source again."""
+"""Opens a market's source from its settings, and names it so that the book on disk recognises it."""
 
 import gzip
 import hashlib
@@ -18,7 +18,7 @@ _CUT, _FETCH = "the file breaks off", "fetch it whole"
 
 
 def open_source(settings: MarketSettings) -> Source:
-    """The market's source. Raises ConfigError for a tape with a line that cannot be read, wherever it is."""
+    """Opens the market's source. Raises ConfigError for a tape with a malformed line anywhere."""
     if settings.file is None:
         return Simulation(
             rules=settings.rules,
@@ -33,14 +33,14 @@ def open_source(settings: MarketSettings) -> Source:
     tape = Tape(settings.rules, partial(_lines, settings.file), settings.volume_in_quote, settings.time_shift_ms)
     try:
         for _ in tape.after(tape.opening()):
-            pass  # a tape is read once to its end, so that no bad line stops a market that runs
+            pass  # the whole tape is read once, so that no malformed line stops a running market
     except (TapeError, OSError, EOFError, UnicodeDecodeError) as error:
         raise ConfigError("simex.markets.file", str(settings.file), f"not a readable tape: {error}") from error
     return tape
 
 
 def identity(settings: MarketSettings) -> str:
-    """What a stored position belongs to: a simulation's seed and start, a tape's contents."""
+    """The source that a stored position belongs to: a simulation's seed and first price, or a tape's contents."""
     if settings.file is None:
         return f"simulation seed={settings.seed} start_price={settings.start_price.normalize():f}"
     digest = hashlib.sha256(settings.file.read_bytes()).hexdigest()
@@ -48,7 +48,7 @@ def identity(settings: MarketSettings) -> str:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    """The lines of a tape. Raises TapeError where the file breaks off: what is left of a line may look like a whole."""
+    """The lines of a tape. Raises TapeError if the file is truncated: a partial line may look complete."""
     number, line = 0, "\n"
     opened = gzip.open if path.suffix == ".gz" else open
     with opened(path, "rt", encoding="ascii") as lines:

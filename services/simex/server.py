@@ -1,4 +1,4 @@
-"""simex put together: venue, REST, websockets, control and the markets' clocks, started and stopped as one."""
+"""Builds simex from venue, REST, websockets, control and the markets' clocks; starts and stops them together."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -52,7 +52,7 @@ _Task = asyncio.Task[None]
 
 @dataclass(frozen=True, slots=True)
 class Simex:
-    """A running simex: where it listens, as `host:port`, and the clocks that keep it going."""
+    """A running simex: its addresses as `host:port`, and its clocks."""
 
     http_address: str
     control_address: str
@@ -60,22 +60,21 @@ class Simex:
 
     @property
     def http_url(self) -> str:
-        """The base under which `/api/v3`, `/ws`, `/stream` and `/ws-api/v3` lie."""
+        """The base URL of `/api/v3`, `/ws`, `/stream` and `/ws-api/v3`."""
         return f"http://{self.http_address}"
 
     async def failed(self) -> BaseException | None:
-        """Waits until one of the clocks has stopped, and returns why."""
+        """Waits until one of the clocks has stopped, and returns its error."""
         done, _ = await asyncio.wait(self.clocks, return_when=asyncio.FIRST_COMPLETED)
         return done.pop().exception()
 
 
 @asynccontextmanager
 async def serving(settings: Settings, base_clock_ms: Callable[[], int] = wall_clock_ms) -> AsyncIterator[Simex]:
-    """Opens the book and serves it until the block is left, by a clock that is as far ahead of the one given as the
-    settings say.
+    """Opens the book and serves it for the block. The venue's clock is the given one plus the configured offset.
 
-    Raises ConfigError for a setting that cannot be used, BookInUse where another simex owns the book, OSError where an
-    address cannot be bound.
+    Raises ConfigError for an unusable setting, BookInUse if another simex owns the book, OSError if an address cannot
+    be bound.
     """
     listings = [_listing(market) for market in settings.markets]
     clock_ms = VenueClock(base_clock_ms, settings.clock_offset_ms)

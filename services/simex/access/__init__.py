@@ -1,1 +1,1 @@
-"""Who may ask and how often: keys, signatures, limits, weights and the log of requests."""
+"""Access control: keys, signatures, limits, weights and the log of requests."""

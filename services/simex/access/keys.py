@@ -1,4 +1,4 @@
-"""Who a request comes from: API keys with what they may do and from where, and their HMAC-SHA256 signatures."""
+"""API keys with their permissions and allowed addresses, and their HMAC-SHA256 signatures."""
 
 import hashlib
 import hmac
@@ -14,7 +14,7 @@ _DENIED = ApiError(-2015, "Invalid API-key, IP, or permissions for action.", 401
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key pair of an account. It always may read; `ips` empty lets it in from anywhere."""
+    """A key pair of an account. Reading is always permitted; empty `ips` allow every address."""
 
     account: str
     key: str = field(repr=False)
@@ -23,14 +23,14 @@ class ApiKey:
     ips: frozenset[str] = frozenset()
 
     def check_signature(self, payload: str, signature: str) -> None:
-        """Raises ApiError unless the signature is that of the payload as it was sent."""
+        """Raises ApiError unless the signature matches the payload as it was sent."""
         expected = hmac.new(self.secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
         if not hmac.compare_digest(expected.encode(), signature.lower().encode()):
             raise ApiError(-1022, "Signature for this request is not valid.")
 
 
 class Keys:
-    """Every key that simex knows."""
+    """All keys of simex."""
 
     def __init__(self, keys: Iterable[ApiKey]) -> None:
         self._keys = {each.key: each for each in keys}
@@ -47,12 +47,12 @@ class Keys:
             self._refused[key] = (_BAD_FORMAT if code == _BAD_FORMAT.code else _DENIED, until_ms)
 
     def owner(self, key: str) -> str:
-        """The account that a key is of, empty where there is no such key."""
+        """The account of a key, empty if there is no such key."""
         found = self._keys.get(key)
         return found.account if found else ""
 
     def let_in(self, key: str, ip: str, security: Security, now_ms: int) -> ApiKey:
-        """The key, if there is such a one and it may do that from there. Raises ApiError."""
+        """Returns the key if it exists and permits this request from this address. Raises ApiError."""
         if not key:
             raise _BAD_FORMAT
         found = self._keys.get(key)

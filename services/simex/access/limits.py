@@ -1,6 +1,6 @@
-"""How much is too much: requests and connections by address, unfilled orders by account, and bans of who goes on.
+"""Rate limits: requests and connections by address, unfilled orders by account, and bans of repeat offenders.
 
-All of it lives in memory: a restart has counted nothing and banned nobody. Times are the venue's Unix milliseconds.
+All counts are in memory: a restart resets counts and bans. Times are the venue's Unix milliseconds.
 """
 
 from collections import defaultdict
@@ -14,19 +14,19 @@ from simex.protocol.formats import Json
 from simex.protocol.rate_intervals import Count, Interval, Limit, Usage, Wait
 
 _FIRST_BAN_MS, _LONGEST_BAN_MS = 2 * 60_000, 3 * 24 * 3_600_000  # rest-api.md, "IP Limits"
-API_SOCKET_WEIGHT = 2  # what opening a socket to the websocket API weighs
-# What the first fill of an order gives back to its account's count of unfilled orders: one as a taker; as a maker more,
-# five in the examples of faqs/order_count_decrement.md.
+API_SOCKET_WEIGHT = 2  # the weight of opening a socket to the websocket API
+# How much the first fill of an order reduces its account's count of unfilled orders: 1 for a taker; more for a maker,
+# 5 in the examples of faqs/order_count_decrement.md.
 _TAKER_FILL, _MAKER_FILL = 1, 5
-_DECIDED_BY_ENGINE = -2000  # codes below it: the order reached the matching engine and counts, refused or not
+_DECIDED_BY_ENGINE = -2000  # codes below: the order reached the matching engine and counts, even if refused
 _ADVICE = "Please use WebSocket Streams for live updates"
 
 
 @dataclass(frozen=True, slots=True)
 class LimitSettings:
-    """Binance's numbers of July 2026. Not `enabled`: all is counted and told, nothing refused.
+    """Binance's limits of July 2026. With `enabled` false, everything is counted and reported, nothing refused.
 
-    Binance does not tell how many requests after a 429 it takes for a ban: here more than `ban_after` in a minute.
+    Binance does not publish how many requests after a 429 lead to a ban: here more than `ban_after` in a minute.
     """
 
     enabled: bool = True
@@ -41,17 +41,17 @@ class LimitSettings:
 
     @property
     def weight_limit(self) -> Limit:
-        """Of the weight of all requests of an address."""
+        """The limit of the weight of all requests of an address."""
         return Limit("REQUEST_WEIGHT", Interval.MINUTE, 1, self.request_weight)
 
     @property
     def raw_limit(self) -> Limit:
-        """Of their number."""
+        """The limit of the number of requests of an address."""
         return Limit("RAW_REQUESTS", Interval.MINUTE, 5, self.raw_requests)
 
     @property
     def order_limits(self) -> tuple[Limit, ...]:
-        """Of an account's unfilled orders."""
+        """The limits of an account's unfilled orders."""
         return (
             Limit("ORDERS", Interval.SECOND, 10, self.orders_10s),
             Limit("ORDERS", Interval.DAY, 1, self.orders_day),
@@ -59,27 +59,27 @@ class LimitSettings:
 
     @property
     def connection_limit(self) -> Limit:
-        """Of the sockets that an address opens."""
+        """The limit of the sockets that an address opens."""
         return Limit("CONNECTIONS", Interval.MINUTE, 5, self.connections)
 
     @property
     def message_limit(self) -> Limit:
-        """Of what one socket of the public streams says."""
+        """The limit of the messages from one socket of the public streams."""
         return Limit("MESSAGES", Interval.SECOND, 1, self.stream_messages)
 
     @property
     def published(self) -> list[Json]:
-        """What exchangeInfo tells of them: nothing where nothing is refused, so that clients need not hold back."""
+        """The limits in exchangeInfo; none if nothing is refused, so that clients need not throttle."""
         if not self.enabled:
             return []
         return [limit.json for limit in (self.weight_limit, *self.order_limits, self.raw_limit)]
 
 
-BANNED = 418  # the HTTP status, and its likeness over a websocket
+BANNED = 418  # the HTTP status, and the equivalent over a websocket
 
 
 class OverLimitError(ApiError):
-    """Refused for having asked too much: 429, or BANNED for who was told so and went on. `wait` None: not told."""
+    """Refused for exceeding a limit: 429, or BANNED after repeated 429s. `wait` None: the answer has no wait."""
 
     def __init__(self, code: int, message: str, wait: Wait | None, status: int = 429) -> None:
         super().__init__(code, message, status)
@@ -87,7 +87,7 @@ class OverLimitError(ApiError):
 
 
 class Limits:
-    """What every address and every account has used."""
+    """The usage of every address and every account."""
 
     def __init__(self, settings: LimitSettings) -> None:
         self.settings = settings
@@ -97,7 +97,7 @@ class Limits:
         )
 
     def change(self, settings: LimitSettings) -> None:
-        """Puts other limits in force. What has been used stays counted, and who is banned stays banned."""
+        """Applies other limits. Counts and bans are kept."""
         self.settings = settings
         for address in self._addresses.values():
             address.change(settings)
@@ -106,11 +106,11 @@ class Limits:
                 count.limit = limit
 
     def visit(self, ip: str, toll: Weight, now_ms: int) -> "Visit":
-        """A request has come in."""
+        """Returns the accounting of a request that has arrived."""
         return Visit(self._addresses[ip], self._orders, toll, now_ms, self.settings)
 
     def connect(self, ip: str, now_ms: int, weight: int = 0) -> None:
-        """A socket is being opened. Raises OverLimitError."""
+        """Counts a socket that is being opened. Raises OverLimitError."""
         address = self._addresses[ip]
         address.connections.add(1, now_ms)
         address.weight.add(weight, now_ms)
@@ -118,15 +118,15 @@ class Limits:
             address.check_connections(now_ms)
 
     def pace(self) -> "Pace":
-        """For one socket of the public streams."""
+        """Returns the rate limit for one socket of the public streams."""
         return Pace(self.settings)
 
     def order_counts(self, account: str, now_ms: int) -> tuple[Usage, ...]:
-        """The account's unfilled orders: what GET rateLimit/order tells."""
+        """The account's unfilled orders, as in GET rateLimit/order."""
         return tuple(count.usage(now_ms) for count in self._orders[account])
 
     def note(self, _symbol: str, outcome: Outcome) -> None:
-        """Hears what the venue does: an order that trades for the first time no longer counts as unfilled."""
+        """A listener of the venue: after its first trade an order no longer counts as unfilled."""
         for each in outcome.executions:
             if each.trade is not None and each.order.executed == each.trade.quantity:
                 filled = _MAKER_FILL if each.trade.maker else _TAKER_FILL
@@ -135,7 +135,7 @@ class Limits:
 
 
 class Visit:
-    """One request: what it is charged as it comes in, and what its outcome gives back."""
+    """The accounting of one request: its charge on arrival, and what its outcome gives back."""
 
     def __init__(
         self,
@@ -151,10 +151,10 @@ class Visit:
         self._now_ms = now_ms
         self._enabled = settings.enabled
         self._told_wait = settings.order_retry_after
-        self._counts: tuple[Count, ...] = ()  # where its orders count, once they do
+        self._counts: tuple[Count, ...] = ()  # the counts that include its orders, once charged
 
     def enter(self) -> None:
-        """Charges its weight to its address. Raises OverLimitError."""
+        """Charges the request's weight to its address. Raises OverLimitError."""
         if self._enabled:
             self._address.check_ban(self._now_ms)
         self._address.weight.add(self._toll.weight, self._now_ms)
@@ -163,11 +163,11 @@ class Visit:
             self._address.check_requests(self._now_ms)
 
     def place(self, account: str) -> None:
-        """Counts the orders that it is about to place. Raises OverLimitError, with none counted."""
+        """Counts the orders that it is about to place. Raises OverLimitError, then none is counted."""
         if not self._toll.orders:
             return
         counts = self._orders[account]
-        for count in reversed(counts):  # the longest window first: one that is used up leaves the shorter ones alone
+        for count in reversed(counts):  # the longest window first: if it is used up, the shorter ones are not charged
             if self._enabled and count.full(self._now_ms):
                 limit = count.limit
                 sentence = f"Too many new orders; current limit is {limit.most} orders per {limit.window}."
@@ -176,7 +176,7 @@ class Visit:
         self._count(self._toll.orders)
 
     def leave(self, refused: ApiError | None) -> tuple[Usage, ...]:
-        """Gives back what its outcome makes free of charge; what the answer tells of the limits that it touched."""
+        """Gives back weight and orders according to the outcome. Returns the usage of the limits that it touched."""
         if refused is None and self._toll.free_when_done:
             self._address.weight.add(-self._toll.weight, self._now_ms)
         if refused is not None and refused.code > _DECIDED_BY_ENGINE:
@@ -189,20 +189,20 @@ class Visit:
 
 
 class Pace:
-    """How fast one socket of the public streams may talk."""
+    """Limits how fast one socket of the public streams may send messages."""
 
     def __init__(self, settings: LimitSettings) -> None:
         self._enabled = settings.enabled
         self._messages = Count(settings.message_limit)
 
     def too_fast(self, now_ms: int) -> bool:
-        """Counts a message; whether it is one too many."""
+        """Counts a message; returns whether it exceeds the limit."""
         self._messages.add(1, now_ms)
         return self._enabled and self._messages.over(now_ms)
 
 
 class _Address:
-    """What one IP address has used, and whether it is banned."""
+    """The usage of one IP address, and whether it is banned."""
 
     def __init__(self, settings: LimitSettings) -> None:
         self.weight = Count(settings.weight_limit)
@@ -238,7 +238,7 @@ class _Address:
             raise OverLimitError(-1034, sentence, self.connections.wait(now_ms))
 
     def _refusal(self, sentence: str, count: Count, now_ms: int) -> OverLimitError:
-        """A 429, or the ban of an address that was told so too often and goes on."""
+        """A 429, or the ban of an address that continued after too many of them."""
         self._refusals.add(1, now_ms)
         if not self._refusals.over(now_ms):
             return OverLimitError(-1003, sentence, count.wait(now_ms))

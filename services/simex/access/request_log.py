@@ -1,6 +1,6 @@
-"""The oracle of requests: what simex received, from whom, and what came of it. No keys, no signatures.
+"""The oracle of requests: what simex received, from which account, and the outcome. No keys, no signatures.
 
-It is kept in memory only, and of a long run the latest alone.
+It is in memory only and keeps the newest requests.
 """
 
 from collections import deque
@@ -12,14 +12,15 @@ KEPT = 100_000
 
 @dataclass(slots=True)
 class Received:
-    """One request. `status` and `code` are what the exchange itself made of it, zero where it never got there or has
-    not yet; what a fault then made of the answer is for `fault` to tell.
+    """One request. `status` and `code` are the exchange's own result; 0 if the request did not reach it, or not yet.
+
+    `fault` says what a fault then did to the answer.
     """
 
     seq: int
-    time_ms: int  # the venue's clock, as it was read
+    time_ms: int  # the venue's clock when it was read
     ip: str
-    account: str  # whose key it names, whether or not it was let in
+    account: str  # the account of its key, accepted or not
     transport: str  # REST or WS
     endpoint: str
     client_order_id: str = ""
@@ -27,11 +28,11 @@ class Received:
     status: int = 0
     code: int = 0
     fault: str = ""
-    reached: bool = False  # whether its endpoint has run: all checks at the door were passed
+    reached: bool = False  # whether its endpoint has run: all access checks passed
 
 
 class RequestLog:
-    """The latest requests by rising `seq`, which begins at 1 with the process."""
+    """The newest requests by rising `seq`, which begins at 1 in each process."""
 
     def __init__(self, kept: int = KEPT) -> None:
         self._requests: deque[Received] = deque(maxlen=kept)
@@ -39,7 +40,7 @@ class RequestLog:
 
     @property
     def first_seq(self) -> int:
-        """Of the oldest request that is still known: what came before is forgotten."""
+        """The number of the oldest kept request; older ones are dropped."""
         return self.last_seq - len(self._requests) + 1
 
     def receive(
@@ -53,13 +54,13 @@ class RequestLog:
         client_order_id: str = "",
         order_id: str = "",
     ) -> Received:
-        """Notes a request. What comes of it is written into what is returned."""
+        """Records a request. The caller writes its result into the returned object."""
         self.last_seq += 1
         request = Received(self.last_seq, time_ms, ip, account, transport, endpoint, client_order_id, order_id)
         self._requests.append(request)
         return request
 
     def after(self, seq: int, limit: int) -> list[Received]:
-        """Up to `limit` requests that came after the numbered one, oldest first."""
+        """Up to `limit` requests after the numbered one, oldest first."""
         start = min(max(0, seq - self.first_seq + 1), len(self._requests))
         return list(islice(self._requests, start, start + limit))

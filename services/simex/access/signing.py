@@ -1,4 +1,4 @@
-"""What is signed of a request, and the window of time in which a signed request is good."""
+"""The signed text of a request, and the time window in which a signed request is valid."""
 
 import re
 
@@ -18,9 +18,9 @@ def without_signature(text: str) -> str:
 
 
 def check_window(params: Params, now_ms: int) -> None:
-    """Raises ApiError for a request that is older than its recvWindow, or more than a second ahead of our clock.
+    """Raises ApiError for a request older than its recvWindow, or more than a second ahead of our clock.
 
-    This is Binance's rule, and what bounds how late a request that got lost can still be accepted.
+    This is Binance's rule. It bounds how late a request that got lost can still be accepted.
     """
     time_ms = params.time_ms("timestamp")
     window_ms = params.window_ms("recvWindow", DEFAULT_WINDOW_MS)

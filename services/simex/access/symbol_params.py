@@ -1,4 +1,4 @@
-"""Which of the listed markets a request names: `symbol`, `symbols` or neither, and `symbolStatus`."""
+"""Resolves the markets that a request names: `symbol`, `symbols` or neither, and `symbolStatus`."""
 
 import json
 import re
@@ -10,26 +10,26 @@ from simex.protocol.formats import market_id
 from simex.protocol.params import Params
 
 _MARKET_ID = re.compile(r"[^\Wa-z]([^\Wa-z]|[-.]){0,49}")
-_LEGAL_ID = "^[A-Z0-9-_.]{1,20}$"  # as Binance writes it; it lists symbols with other letters all the same
+_LEGAL_ID = "^[A-Z0-9-_.]{1,20}$"  # as in Binance's messages; it also lists symbols with other letters
 _LEGAL_LIST = r"^\[(\"[A-Z0-9-_.]{1,20}\"(,\"[A-Z0-9-_.]{1,20}\"){0,}){0,1}\]$"
 
 
 class SymbolParams:
-    """Each look gives markets as ccxt writes them, or raises ApiError. What is delisted is not there."""
+    """Each method returns markets as ccxt writes them, or raises ApiError. Delisted markets do not exist."""
 
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
         self._symbols = {market_id(symbol): symbol for symbol in venue.listings}
 
     def one(self, params: Params) -> str:
-        """The market that must be named, in the status asked for."""
+        """The required market, in the requested status."""
         symbol = self._known(params.text("symbol"))
         if not self._has_status(symbol, params):
             raise ApiError(-1220, "The symbol's status does not match the requested symbolStatus.")
         return symbol
 
     def several(self, params: Params) -> list[str]:
-        """Those named, or all where none is; those of another status than the one asked for are left out."""
+        """The named markets, or all if none is named, without those of another status than requested."""
         if "symbol" in params and "symbols" in params:
             raise ApiError(-1128, "Combination of optional parameters invalid.")
         if "symbol" in params:
@@ -39,7 +39,7 @@ class SymbolParams:
         return [symbol for symbol in symbols if self._has_status(symbol, params)]
 
     def named(self, params: Params) -> list[str]:
-        """The same where some must be named."""
+        """The same, but at least one must be named."""
         if "symbol" not in params and "symbols" not in params:
             raise neither("symbol", "symbols")
         return self.several(params)
@@ -51,7 +51,7 @@ class SymbolParams:
         raise ApiError(-1121, "Invalid symbol.") if _MARKET_ID.fullmatch(name) else illegal("symbol", _LEGAL_ID)
 
     def _has_status(self, symbol: str, params: Params) -> bool:
-        """Whether a market has the status asked for; any will do where none is."""
+        """Whether a market has the requested status; true if none is requested."""
         if "symbolStatus" not in params:
             return True
         asked = params.word("symbolStatus", TradingStatus, ApiError(-1122, "Invalid symbolStatus."))

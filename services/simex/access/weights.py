@@ -1,7 +1,7 @@
-"""What each request costs: its weight, which its address pays, and the orders that it counts for its account.
+"""The cost of each request: the weight charged to its address, and the orders counted for its account.
 
 Source: the "Weight" and "Unfilled Order Count" of each endpoint in rest-api.md of binance/binance-spot-api-docs, July
-2026; since 2 April 2026 placing and cancelling cost nothing where they succeed (its CHANGELOG, 27 March 2026).
+2026. Since 2 April 2026 placing and cancelling cost nothing if they succeed (its CHANGELOG, 27 March 2026).
 """
 
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ _COUNTED_ORDERS = {"POST order": 1, "POST order/cancelReplace": 1, "POST orderLi
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """What one request costs. `free_when_done`: its weight is given back where it succeeds."""
+    """The cost of one request. `free_when_done`: its weight is given back if it succeeds."""
 
     weight: int
     free_when_done: bool = False
@@ -30,7 +30,7 @@ class Weight:
 
 
 def weight_of(name: str, params: Params) -> Weight:
-    """Of a request to the endpoint of that name. It never refuses: bad parameters are the endpoint's to judge."""
+    """The cost of a request to the named endpoint. It never raises: the endpoint validates the parameters."""
     weigh = WEIGHTS.get(name, _ALWAYS_1)
     return Weight(weigh(params), name in _FREE_WHEN_DONE, _COUNTED_ORDERS.get(name, 0))
 
@@ -62,7 +62,7 @@ def _per_symbol(params: Params) -> int:
 
 
 def _symbols(params: Params) -> int:
-    """How many are named; 0 for all of them."""
+    """How many symbols are named; 0 for all."""
     if "symbol" in params:
         return 1
     named = params.optional("symbols")

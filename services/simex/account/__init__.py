@@ -1,1 +1,1 @@
-"""What simex answers about one account's orders, trades, lists and balances."""
+"""Answers about one account's orders, trades, lists and balances."""

@@ -1,4 +1,4 @@
-"""What simex answers about order lists, key for key as Binance answers it."""
+"""Answers about order lists, key for key as Binance's."""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,7 +9,7 @@ from simex.protocol.order_entry import Detail
 
 
 def order_list(it: OrderList, orders: Sequence[Order], time_ms: int | None = None) -> Json:
-    """GET orderList, allOrderList, openOrderList: `orders` as they are now."""
+    """GET orderList, allOrderList, openOrderList: `orders` in their current state."""
     done = not any(order.is_open for order in orders)
     return {
         "orderListId": it.list_id,
@@ -27,7 +27,7 @@ def order_list(it: OrderList, orders: Sequence[Order], time_ms: int | None = Non
 
 
 def new_list(it: OrderList, orders: Sequence[Order], detail: Detail) -> Json:
-    """POST orderList/oco, orderList/oto: `orders` as they were right after they were taken."""
+    """POST orderList/oco, orderList/oto: `orders` as they were right after they were accepted."""
     reports = [payloads.new_order(order, (), (), detail) for order in orders]
     return order_list(it, orders) | {"orderReports": reports}
 

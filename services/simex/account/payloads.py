@@ -1,4 +1,4 @@
-"""What simex answers about the account over REST, key for key as Binance answers it: orders, trades, balances."""
+"""REST answers about the account, key for key as Binance's: orders, trades, balances."""
 
 import zlib
 from collections.abc import Iterable
@@ -81,7 +81,7 @@ def cancelled(it: Order, client_order_id: str) -> Json:
 
 
 def _state(it: Order) -> Json:
-    """What answers to a new order and to a cancel tell alike."""
+    """The fields that answers to a new order and to a cancel share."""
     return {
         "price": amount(it.price),
         "origQty": amount(it.quantity),
@@ -118,7 +118,7 @@ def _working_ms(it: Order) -> int:
 
 
 def _prevented(it: PreventedMatch) -> Json:
-    """What did not trade, as the answer to the order that would have taken it tells it."""
+    """A prevented match, in the answer to the order that would have been the taker."""
     fields: Json = {
         "preventedMatchId": it.match_id,
         "makerOrderId": it.maker.order_id,
@@ -132,7 +132,7 @@ def _prevented(it: PreventedMatch) -> Json:
 
 
 def prevented_match(it: PreventedMatch) -> Json:
-    """GET myPreventedMatches. simex knows no groups of accounts: -1."""
+    """GET myPreventedMatches. simex has no trade groups: -1."""
     return {
         "symbol": market_id(it.maker.symbol),
         "takerOrderId": it.taker.order_id,
@@ -175,7 +175,7 @@ def commission(symbol: str, it: Commission) -> Json:
 
 
 def order_commission(it: Commission, side: Side) -> Json:
-    """POST order/test with computeCommissionRates: what buyers or sellers pay is in both rates already."""
+    """POST order/test with computeCommissionRates: both rates already include what buyers or sellers pay."""
     found: Json = {"discount": _discount(it.discount)}
     for kind, rates in (("standard", it.standard), ("special", it.special), ("tax", it.tax)):
         found[f"{kind}CommissionForOrder"] = {
@@ -200,12 +200,12 @@ def _discount(it: Discount) -> Json:
 
 
 def cancel_id(it: Order) -> str:
-    """How a cancel is known that was not given a name."""
+    """The client id of a cancel that was not given one."""
     return f"simex-cancel-{it.order_id}"
 
 
 def account(name: str, commission: Commission, balances: Iterable[Balance], updated_ms: int) -> Json:
-    """GET account. Binance has one fee schedule per account here: that of the first market stands for it."""
+    """GET account. Binance has one fee schedule per account here: the first market's represents it."""
     standard = commission.standard
     return {
         "makerCommission": int(standard.maker * 10_000),

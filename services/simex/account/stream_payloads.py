@@ -1,4 +1,4 @@
-"""What simex sends about an account over its user data stream, field for field as Binance sends it.
+"""Events of an account's user data stream, field for field as Binance's.
 
 Source: user-data-stream.md of binance/binance-spot-api-docs, July 2026.
 """
@@ -15,7 +15,7 @@ from simex.protocol.formats import ZERO, Json, amount, market_id
 
 
 def execution_report(it: Execution, now_ms: int) -> Json:
-    """`executionReport`: what has just happened to an order."""
+    """`executionReport`: an event in an order's life."""
     order, fill = it.order, it.trade
     cancelled = it.transition.status is OrderStatus.CANCELED
     report: Json = {
@@ -83,7 +83,7 @@ def _conditional(it: Execution) -> Json:
 
 
 def account_position(balances: Iterable[Balance], time_ms: int, now_ms: int) -> Json:
-    """`outboundAccountPosition`: the balances that something may have changed."""
+    """`outboundAccountPosition`: the balances that may have changed."""
     return {
         "e": "outboundAccountPosition",
         "E": now_ms,

@@ -1,5 +1,6 @@
-"""The one table of what simex offers: each endpoint's names over REST and the websocket API, who may call it, and which
-parameters it takes; any other is refused, as on Binance.
+"""The table of all endpoints: their names over REST and the websocket API, who may call them, and their parameters.
+
+As on Binance, any other parameter is refused.
 """
 
 from simex.api.list_api import ListApi
@@ -31,7 +32,7 @@ _PREVENTED = "symbol preventedMatchId orderId fromPreventedMatchId limit"
 
 
 def public_endpoints(api: PublicApi) -> tuple[Endpoint, ...]:
-    """What anyone may ask."""
+    """Endpoints that anyone may call."""
     tickers = api.tickers
     return (
         Endpoint("GET", "ping", api.ping, ws="ping"),
@@ -55,7 +56,7 @@ def public_endpoints(api: PublicApi) -> tuple[Endpoint, ...]:
 
 
 def trading_endpoints(api: TradingApi) -> tuple[Endpoint, ...]:
-    """What an account's keys may ask to have done, if they may trade."""
+    """Endpoints that change orders; they need a key that may trade."""
     return (
         Endpoint("POST", "order", api.new_order, _TRADE, ws="order.place", takes=_ORDER),
         Endpoint(
@@ -68,7 +69,7 @@ def trading_endpoints(api: TradingApi) -> tuple[Endpoint, ...]:
 
 
 def list_endpoints(api: ListApi) -> tuple[Endpoint, ...]:
-    """What is about order lists."""
+    """Endpoints of order lists."""
     named = "orderListId origClientOrderId"
     return (
         Endpoint("POST", "orderList/oco", api.new_oco, _TRADE, ws="orderList.place.oco", takes=OCO_TAKES),
@@ -88,7 +89,7 @@ def list_endpoints(api: ListApi) -> tuple[Endpoint, ...]:
 
 
 def private_endpoints(api: PrivateApi) -> tuple[Endpoint, ...]:
-    """What an account's keys may ask to be told."""
+    """Endpoints that read an account; they need any key of it."""
     return (
         Endpoint("GET", "order", api.query_order, _READ, ws="order.status", takes=_ONE),
         Endpoint("GET", "openOrders", api.open_orders, _READ, ws="openOrders.status", takes="symbol"),
@@ -105,5 +106,5 @@ def _gone(_call: Call) -> object:
     raise ApiError(-1016, "This service is no longer available.", 410)
 
 
-# What Binance took away: listen keys, on 20 February 2026 (CHANGELOG of binance/binance-spot-api-docs).
+# Binance removed listen keys on 20 February 2026 (CHANGELOG of binance/binance-spot-api-docs).
 RETIRED = tuple(Endpoint(method, "userDataStream", _gone, takes="listenKey") for method in ("POST", "PUT", "DELETE"))

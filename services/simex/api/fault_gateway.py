@@ -1,5 +1,6 @@
-"""Where both transports hand their requests in: each is noted for the oracle, and faults happen to it here, around the
-gateway, so that no endpoint knows of them.
+"""Receives the requests of both transports: records each for the oracle and applies faults, around the gateway.
+
+No endpoint knows of faults.
 """
 
 import asyncio
@@ -19,19 +20,19 @@ from simex.protocol.call import Endpoint, Security
 
 
 class Wire(Enum):
-    """How an answer goes to the client, over whichever transport."""
+    """How an answer is sent to the client, over either transport."""
 
-    ANSWER = "ANSWER"  # as it is
-    EMPTY = "EMPTY"  # 200 and nothing
+    ANSWER = "ANSWER"  # unchanged
+    EMPTY = "EMPTY"  # 200 with an empty body
     PAGE = "PAGE"  # its status with a web page
     CUT = "CUT"  # half of it, and the connection is closed
-    RESET = "RESET"  # not at all: the connection is reset
-    NOTHING = "NOTHING"  # not at all
+    RESET = "RESET"  # no answer: the connection is reset
+    NOTHING = "NOTHING"  # no answer
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the transport is to send."""
+    """What the transport sends."""
 
     answer: Answer
     wire: Wire = Wire.ANSWER
@@ -39,7 +40,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A request that has been read, and the fault that strikes it, None nearly always."""
+    """A request that has been read, and the fault that applies to it, mostly None."""
 
     endpoint: Endpoint
     request: Request
@@ -48,9 +49,9 @@ class Arrival:
 
 
 _OK = Answer(200, {})
-_LONGEST = 40  # of what a client names, in the oracle: it may send anything
+_LONGEST = 40  # limit of client-supplied names in the oracle: a client may send anything
 
-# What is done, and what is sent, where that is all there is to a kind.
+# For kinds that need nothing else: whether the request is executed, and how the answer is sent.
 _FATES: dict[Kind, tuple[bool, Wire]] = {
     Kind.ACCEPT_THEN_TIMEOUT: (True, Wire.NOTHING),
     Kind.TIMEOUT_BEFORE: (False, Wire.NOTHING),
@@ -63,7 +64,7 @@ _FATES: dict[Kind, tuple[bool, Wire]] = {
 
 
 class FaultGateway:
-    """Receives, then answers: at once where nothing strikes, else as the fault has it."""
+    """Receives requests, then answers them: at once without a fault, otherwise as the fault demands."""
 
     def __init__(
         self,
@@ -83,7 +84,7 @@ class FaultGateway:
         self._closing = asyncio.Event()
 
     def unknown(self, name: str, request: Request) -> Answer:
-        """Notes a request for what simex does not offer, and says so."""
+        """Records a request for an unknown endpoint and returns the error."""
         noted = self._log.receive(
             time_ms=self._clock_ms(),
             ip=request.ip,
@@ -97,7 +98,7 @@ class FaultGateway:
         return Answer(404, {"code": -1, "msg": sentence})
 
     def receive(self, endpoint: Endpoint, request: Request, transport: str) -> Arrival:
-        """Notes a request, and looks what strikes it."""
+        """Records a request and finds the fault that applies to it."""
         now_ms, account = self._clock_ms(), self._gateway.account_of(request)
         noted = self._log.receive(
             time_ms=now_ms,
@@ -113,7 +114,7 @@ class FaultGateway:
         return Arrival(endpoint, request, noted, fault)
 
     def answer(self, arrival: Arrival) -> Answer:
-        """What the exchange answers. What look-ups are not to show yet is not in it."""
+        """The exchange's answer, without what look-ups must not show yet."""
         endpoint, noted = arrival.endpoint, arrival.noted
         if (endpoint.method, endpoint.path) == ("DELETE", "order") and self._plan.expects(Occasion.CANCEL):
             self._cross(arrival)
@@ -122,15 +123,15 @@ class FaultGateway:
         return self._visibility.shown(endpoint.name, noted.account, answer)
 
     def suffer(self, fault: Fault, arrival: Arrival) -> Coroutine[None, None, Reply]:
-        """Does at once what a fault lets happen at once. Awaited, it gives the reply when it is time to send it."""
+        """Executes at once what the fault allows. Await the result to get the reply when it is due."""
         if fault.kind is Kind.LATE_ARRIVAL:
             return self._arrive_late(fault, arrival)
         reply = self._spoilt(fault, arrival)
-        late_ms = 0 if fault.kind is Kind.ERROR_CODE else fault.delay_ms  # there it is the length of a ban
+        late_ms = 0 if fault.kind is Kind.ERROR_CODE else fault.delay_ms  # there the delay is the length of a ban
         return self._held(reply, fault.hold_ms if reply.wire is Wire.NOTHING else late_ms)
 
     async def close(self, _app: object = None) -> None:
-        """Lets go of what is being held: nothing more is done."""
+        """Releases the held requests: nothing more is executed."""
         self._closing.set()
 
     def _spoilt(self, fault: Fault, arrival: Arrival) -> Reply:
@@ -170,7 +171,7 @@ class FaultGateway:
         return answers.on_break(answer) if endpoint.path == "exchangeInfo" else answer
 
     def _cross(self, arrival: Arrival) -> None:
-        """Lets the market trade an order before its cancel arrives, if a fault says so."""
+        """Lets the market trade an order before its cancel arrives, if a fault requires it."""
         now_ms, account = self._clock_ms(), arrival.noted.account
         order = self._crossing.order_of(arrival.request.params, account)
         if order is None:
@@ -181,7 +182,7 @@ class FaultGateway:
             self._crossing.trade(order, fault.fraction, now_ms)
 
     async def _passed(self, wait_ms: int) -> bool:
-        """Waits, and says whether that time has passed: not where everything closes before."""
+        """Waits; returns whether the time passed. False if the gateway closes before."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait_ms / 1000):
                 await self._closing.wait()
@@ -189,5 +190,5 @@ class FaultGateway:
 
 
 def _first(request: Request, *names: str) -> str:
-    """What the request names by the first of these parameters that it has."""
+    """The value of the first of these parameters that the request has."""
     return next((value[:_LONGEST] for name in names if (value := request.params.optional(name))), "")

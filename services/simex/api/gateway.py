@@ -1,6 +1,6 @@
-"""What happens to a request between its transport and its endpoint: who may call, when, and how errors look.
+"""Handles a request between transport and endpoint: access checks, rate limits and the form of errors.
 
-REST and the websocket API differ in how a request is written down and in nothing else, so both come through here.
+REST and the websocket API differ only in how a request is encoded, so both use this gateway.
 """
 
 import logging
@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request as it was read: `signed` is the text that its signature is over."""
+    """A request as it was read: `signed` is the text that its signature covers."""
 
     params: Params
     api_key: str = field(repr=False)
@@ -34,28 +34,28 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """HTTP status, or its likeness on a websocket, and the JSON; with what is used of the limits that it touched."""
+    """The HTTP status, or its websocket equivalent, and the JSON; with the usage of the limits that it touched."""
 
     status: int
     body: object
     usage: tuple[Usage, ...] = ()
-    wait: Wait | None = None  # for who has asked too much
-    reached: bool = False  # whether the endpoint has run: all checks at the door were passed
+    wait: Wait | None = None  # for a client that exceeded a limit
+    reached: bool = False  # whether the endpoint has run: all access checks passed
 
     @property
     def headers(self) -> dict[str, str]:
-        """What HTTP tells of the limits."""
+        """The HTTP headers about the limits."""
         told = {name: value for usage in self.usage for name, value in usage.headers.items()}
         return told if self.wait is None else told | self.wait.headers
 
     @property
     def ok(self) -> bool:
-        """Whether the body is what was asked for, not an error `{"code": …, "msg": …}`."""
+        """Whether the body is the result, not an error `{"code": …, "msg": …}`."""
         return self.status == 200
 
 
 class Gateway:
-    """The endpoints behind their doors. It is of one thread: no request sees another half done."""
+    """The endpoints behind the access checks. Single-threaded: no request sees another half done."""
 
     def __init__(self, endpoints: Iterable[Endpoint], keys: Keys, limits: Limits, clock_ms: Callable[[], int]) -> None:
         endpoints = tuple(endpoints)
@@ -66,7 +66,7 @@ class Gateway:
         self._clock_ms = clock_ms
 
     def answer(self, endpoint: Endpoint, request: Request) -> Answer:
-        """Lets a request in and answers it, or says why not."""
+        """Checks a request and answers it, with the endpoint's result or an error."""
         visit = self._limits.visit(request.ip, weight_of(endpoint.name, request.params), self._clock_ms())
         reached = False
         try:
@@ -81,18 +81,18 @@ class Gateway:
         except ApiError as refusal:
             error = refusal
         except sqlite3.Error:
-            _log.exception("the book on disk refused a write; it was read anew")
+            _log.exception("the book on disk refused a write; the book was reloaded")
             error = UNKNOWN_OUTCOME
         over = isinstance(error, OverLimitError)
         wait = error.wait if isinstance(error, OverLimitError) else None
         return Answer(error.status, error.body, visit.leave(error), wait, reached and not over)
 
     def account_of(self, request: Request) -> str:
-        """Whose key a request names, empty where it names none of ours: a claim, not yet checked."""
+        """The account of the request's key, empty if the key is unknown. The signature is not checked yet."""
         return self._keys.owner(request.api_key)
 
     def _let_in(self, endpoint: Endpoint, request: Request) -> str:
-        """Whose request it is; the checks in Binance's order: key, timestamp, signature."""
+        """The account of a request that passes the checks, in Binance's order: key, timestamp, signature."""
         if endpoint.security is Security.NONE:
             return ""
         key = self._keys.let_in(request.api_key, request.ip, endpoint.security, self._clock_ms())

@@ -15,7 +15,7 @@ _NO_LIST = ApiError(-2018, "Order list does not exist.")
 
 
 class ListApi:
-    """Each method is an endpoint: a call in, JSON out."""
+    """Each method is an endpoint: it takes a call and returns JSON."""
 
     def __init__(self, venue: Venue, symbol_of: Callable[[Params], str]) -> None:
         self._venue = venue
@@ -30,7 +30,7 @@ class ListApi:
         return self._place(call, read_oto(self._symbol(call.params), call.params))
 
     def cancel(self, call: Call) -> Json:
-        """DELETE orderList: ends both orders."""
+        """DELETE orderList: cancels both orders."""
         symbol, params = self._symbol(call.params), call.params
         found = self._named(call, "listClientOrderId")
         cancel_id = params.client_id("newClientOrderId")
@@ -68,7 +68,7 @@ class ListApi:
         outcome = self._venue.place_list(call.account, entry.wish, call.now_ms)
         (made,) = outcome.lists
         taken: dict[int, Order] = {}
-        for each in outcome.executions:  # the pending order is told as it was taken, whatever it has become since
+        for each in outcome.executions:  # the answer shows the pending order as it was accepted, not its current state
             if each.order.order_id == made.order_ids[0] or each.order.order_id not in taken:
                 taken[each.order.order_id] = each.order
         return payloads.new_list(made, [taken[order_id] for order_id in made.order_ids], entry.detail)

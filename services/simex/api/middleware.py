@@ -1,6 +1,4 @@
-"""What is decided before a route sees a request: how many sockets an address may open, and that whatever HTTP itself or
-a fault of ours refuses looks as all of Binance's errors do.
-"""
+"""HTTP middleware: limits the sockets that an address opens, and gives HTTP errors the form of Binance's errors."""
 
 import codecs
 import logging
@@ -20,7 +18,7 @@ _ILLEGAL = ApiError(-1100, "Illegal characters found in a parameter.")
 
 
 def middleware(limits: Limits, clock_ms: Callable[[], int]) -> Middleware:
-    """Around every request."""
+    """Wraps every request."""
 
     @web.middleware
     async def handle(
@@ -41,11 +39,11 @@ def middleware(limits: Limits, clock_ms: Callable[[], int]) -> Middleware:
         except (UnicodeDecodeError, web.RequestPayloadError):
             return web.json_response(_ILLEGAL.body, status=_ILLEGAL.status)
         except ConnectionError:
-            raise  # the client has gone: nobody is left to be told
+            raise  # the client has disconnected
         except Exception:
             if not request.path.startswith(_REST):
                 raise
-            _log.exception("a request could not be answered")  # with JSON, as Binance answers: not with a page
+            _log.exception("a request could not be answered")  # answered with JSON like Binance, not with a page
             return web.json_response(_UNKNOWN.body, status=_UNKNOWN.status)
 
     return handle

@@ -1,6 +1,4 @@
-"""The endpoints that tell an account about itself: orders, trades, balances, fees, limits. Whoever calls them has been
-let in already.
-"""
+"""The endpoints that read an account: orders, trades, balances, fees, limits. Callers have passed the access checks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +20,7 @@ _ALL_ROWS = 2**31
 
 
 class PrivateApi:
-    """Each method is an endpoint: a call in, JSON out."""
+    """Each method is an endpoint: it takes a call and returns JSON."""
 
     def __init__(self, venue: Venue, symbol_of: Callable[[Params], str], limits: Limits) -> None:
         self._venue = venue
@@ -78,7 +76,7 @@ class PrivateApi:
         return [payloads.my_trade(trade) for trade in found]
 
     def prevented_matches(self, call: Call) -> list[Json]:
-        """GET myPreventedMatches: the one by preventedMatchId, or those of an order, from fromPreventedMatchId on."""
+        """GET myPreventedMatches: one by preventedMatchId, or those of an order, from fromPreventedMatchId on."""
         symbol, params = self._symbol(call.params), call.params
         match_id, order_id = params.optional_whole("preventedMatchId"), params.optional_whole("orderId")
         first, limit = params.optional_whole("fromPreventedMatchId") or 0, params.limit(500, 1000)
@@ -110,19 +108,19 @@ class PrivateApi:
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """A stretch of time, both ends in it. `newest`: of more rows than are wanted, its last ones are."""
+    """A time range, inclusive. `newest`: if it has more rows than wanted, the last ones are returned."""
 
     start_ms: int
     end_ms: int
     newest: bool
 
     def rows(self, limit: int) -> int:
-        """How many to read from its start on to have those that are wanted."""
+        """How many rows to read from its start to get the wanted ones."""
         return _ALL_ROWS if self.newest else limit
 
 
 def _window(params: Params) -> _Window | None:
-    """The stretch of time asked for; an end that is not given is 24 hours away from the other."""
+    """The requested time range; a missing end is 24 hours from the other."""
     start_ms, end_ms = params.optional_time_ms("startTime"), params.optional_time_ms("endTime")
     if start_ms is None:
         return None if end_ms is None else _Window(end_ms - _DAY_MS, end_ms, newest=True)

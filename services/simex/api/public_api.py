@@ -1,4 +1,4 @@
-"""The endpoints that anyone may call but for the tickers: time, rules, the order book, the public's trades, klines."""
+"""The public endpoints except the tickers: time, rules, the order book, public trades, klines."""
 
 import json
 
@@ -20,7 +20,7 @@ from simex.protocol.params import Params
 
 
 class PublicApi:
-    """Each method is an endpoint: a call in, JSON out. Of `limits` exchangeInfo tells."""
+    """Each method is an endpoint: it takes a call and returns JSON. exchangeInfo includes `limits`."""
 
     def __init__(self, venue: Venue, record: PublicRecord, limits: Limits) -> None:
         self._venue = venue
@@ -66,14 +66,14 @@ class PublicApi:
         return [payloads.public_trade(each) for each in self._prints(call.params)[-limit:]]
 
     def historical_trades(self, call: Call) -> list[Json]:
-        """GET historicalTrades, within what simex remembers."""
+        """GET historicalTrades, as far as simex keeps them."""
         prints, limit = self._prints(call.params), call.params.limit(500, 1000)
         first = call.params.optional_whole("fromId")
         found = prints[-limit:] if first is None else [each for each in prints if each.trade_id >= first][:limit]
         return [payloads.public_trade(each) for each in found]
 
     def aggregate_trades(self, call: Call) -> list[Json]:
-        """GET aggTrades, within what simex remembers."""
+        """GET aggTrades, as far as simex keeps them."""
         first = call.params.optional_whole("fromId") or 0
         start_ms, end_ms = _stretch(call.params)
         prints = self._prints(call.params)
@@ -83,7 +83,7 @@ class PublicApi:
         return [payloads.aggregate_trade(each) for each in (found[:limit] if oldest_first else found[-limit:])]
 
     def klines(self, call: Call) -> list[list[object]]:
-        """GET klines and uiKlines, within what simex remembers."""
+        """GET klines and uiKlines, as far as simex keeps them."""
         params = call.params
         market, interval = self._market(params), interval_of(params.text("interval"))
         zone = zone_ms(params.text("timeZone")) if "timeZone" in params else 0
@@ -102,13 +102,13 @@ class PublicApi:
 
 
 def _stretch(params: Params) -> tuple[int, int]:
-    """From when to when, both included."""
+    """The requested time range, inclusive."""
     start_ms, end_ms = params.optional_time_ms("startTime"), params.optional_time_ms("endTime")
     return start_ms or 0, EVER_MS if end_ms is None else end_ms
 
 
 def _permissions(text: str) -> list[object]:
-    """One, or a JSON list of them."""
+    """Parses one permission, or a JSON list of them."""
     if not text.startswith("["):
         return [text]
     try:

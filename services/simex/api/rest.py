@@ -1,4 +1,4 @@
-"""REST: how requests are read from HTTP, and how answers are written to it, spoilt ones included."""
+"""REST: reads requests from HTTP and writes the answers, including faulty ones."""
 
 import contextlib
 import json
@@ -24,7 +24,7 @@ class Rest:
         self._front = front
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answers one request, or does to it what a fault has it suffer."""
+        """Answers one request, or applies its fault."""
         asked = _read(request, await request.text())
         endpoint = self._gateway.by_route.get((request.method, request.match_info["path"]))
         if endpoint is None:
@@ -36,7 +36,7 @@ class Rest:
 
 
 def _read(request: web.Request, body: str) -> Request:
-    query = request.raw_path.partition("?")[2]  # as it was sent: the signature is over these very characters
+    query = request.raw_path.partition("?")[2]  # as it was sent: the signature covers exactly these characters
     return Request(
         params=Params.of(parse_qsl(query, keep_blank_values=True), parse_qsl(body, keep_blank_values=True)),
         api_key=request.headers.get("X-MBX-APIKEY", ""),
@@ -68,7 +68,7 @@ async def _cut(request: web.Request, answer: Answer) -> web.StreamResponse:
     body = json.dumps(answer.body).encode()
     headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
     response = web.StreamResponse(status=answer.status, headers=headers)
-    with contextlib.suppress(ConnectionError):  # the client has given up
+    with contextlib.suppress(ConnectionError):  # the client has disconnected
         await response.prepare(request)
         await response.write(body[: len(body) // 2])
     if request.transport is not None:
@@ -77,7 +77,7 @@ async def _cut(request: web.Request, answer: Answer) -> web.StreamResponse:
 
 
 def _reset(request: web.Request) -> None:
-    """Ends the connection by RST. It may be gone already: the client has given up."""
+    """Ends the connection by RST. It may already be closed by the client."""
     if request.transport is None:
         return
     connection = request.transport.get_extra_info("socket")

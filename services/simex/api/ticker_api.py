@@ -22,7 +22,7 @@ class _Type(Enum):
 
 
 class TickerApi:
-    """Each method is an endpoint: a call in, JSON out; one object for `symbol`, else a list."""
+    """Each method is an endpoint: it takes a call and returns JSON; one object for `symbol`, else a list."""
 
     def __init__(self, listed: SymbolParams, markets: Mapping[str, PublicMarket]) -> None:
         self._listed = listed
@@ -56,7 +56,7 @@ class TickerApi:
         return self._told(call.params, symbols, tell)
 
     def trading_day(self, call: Call) -> Json | list[Json]:
-        """GET ticker/tradingDay: from midnight, wherever the time zone has it, to the next."""
+        """GET ticker/tradingDay: from midnight in the requested time zone to the next."""
         symbols = self._listed.named(call.params)
         zone = zone_ms(call.params.text("timeZone")) if "timeZone" in call.params else 0
         opened_ms = _DAY.opening(call.now_ms, zone)
@@ -69,6 +69,6 @@ class TickerApi:
 
 
 def _of_type(params: Params, full: Callable[[PublicMarket], Json]) -> Callable[[PublicMarket], Json]:
-    """The whole of it, or what `type=MINI` leaves."""
+    """The full ticker, or the fields that `type=MINI` keeps."""
     kind = params.optional_word("type", _Type, _Type.FULL, ApiError(-1139, "Invalid ticker type."))
     return full if kind is _Type.FULL else lambda market: payloads.mini(full(market))

@@ -30,7 +30,7 @@ from simex.protocol.params import Params
 
 
 class TradingApi:
-    """Each method is an endpoint: a call in, JSON out."""
+    """Each method is an endpoint: it takes a call and returns JSON."""
 
     def __init__(self, venue: Venue, symbol_of: Callable[[Params], str]) -> None:
         self._venue = venue
@@ -43,7 +43,7 @@ class TradingApi:
         return self._place(call, entry)
 
     def test_order(self, call: Call) -> Json:
-        """POST order/test: parameters and filters are checked, balance and book are not looked at, as on Binance."""
+        """POST order/test: checks parameters and filters, but not balance and book, as Binance does."""
         new = read_entry(self._symbol(call.params), call.params).order
         book = self._venue.book(new.symbol)
         book.rules.check(_sized(new, book, call.account), book.price)
@@ -54,7 +54,7 @@ class TradingApi:
         )
 
     def cancel_order(self, call: Call) -> Json:
-        """DELETE order, by orderId or origClientOrderId. Cancelling what is not open is -2011, whatever it was."""
+        """DELETE order, by orderId or origClientOrderId. Cancelling an order that is not open is -2011."""
         params = call.params
         restriction, cancel_id = read_restriction(params), params.client_id("newClientOrderId")
         order = self._open_order(call, read_name(params))
@@ -66,7 +66,7 @@ class TradingApi:
         return [payloads.cancelled(each, payloads.cancel_id(each)) for each in done]
 
     def cancel_replace(self, call: Call) -> Json:
-        """POST order/cancelReplace: two commands, of which one may fail. Filters are looked at before either."""
+        """POST order/cancelReplace: two commands, of which one may fail. Filters are checked before either runs."""
         params = call.params
         mode = params.word("cancelReplaceMode", ReplaceMode)
         exceeding = params.optional_word("orderRateLimitExceededMode", OverLimitMode, OverLimitMode.DO_NOTHING)
@@ -111,7 +111,7 @@ class TradingApi:
 
 
 class _Half:
-    """One of the two commands of a cancel-replace, and what became of it."""
+    """One of the two commands of a cancel-replace, and its result."""
 
     def __init__(self) -> None:
         self.result = "NOT_ATTEMPTED"
@@ -122,7 +122,7 @@ class _Half:
         return self.result != "SUCCESS"
 
     def attempt(self, command: Callable[[], Json], refusal: ApiError | None = None) -> None:
-        """Runs the command, unless it is refused beforehand."""
+        """Runs the command, unless `refusal` is given."""
         try:
             if refusal is not None:
                 raise refusal
@@ -134,7 +134,7 @@ class _Half:
 
 
 def _over_limit(call: Call, exceeding: OverLimitMode) -> ApiError | None:
-    """The refusal of an order that is one too many, where its cancel is to happen all the same. Raises it elsewhere."""
+    """The refusal of an order above the limit whose cancel still has to run. Raises it if the cancel must not run."""
     try:
         call.charge()
     except OverLimitError as error:
@@ -145,7 +145,7 @@ def _over_limit(call: Call, exceeding: OverLimitMode) -> ApiError | None:
 
 
 def _replaced(cancelled: _Half, placed: _Half, *, told_429: bool) -> Json:
-    """The answer where both succeeded. Raises ApiError, which tells of both, where one did not."""
+    """The answer if both succeeded. Raises ApiError, which contains both results, if one did not."""
     both: Json = {
         "cancelResult": cancelled.result,
         "newOrderResult": placed.result,
@@ -160,12 +160,12 @@ def _replaced(cancelled: _Half, placed: _Half, *, told_429: bool) -> Json:
 
 
 def _sized(new: NewOrder, book: Book, account: str) -> NewOrder:
-    """A MARKET order of a quote amount, with the quantity that the amount trades now; any other as it is."""
+    """Replaces a MARKET order's quote amount by the quantity that it buys now; other orders are returned unchanged."""
     return replace(new, quantity=_worth(new, book, account)) if new.quote_quantity else new
 
 
 def _worth(new: NewOrder, book: Book, account: str) -> Decimal:
-    """The whole lots that trade for at most the quote amount."""
+    """The quantity, in whole lots, that trades for at most the quote amount."""
     quantity, left = ZERO, new.quote_quantity
     for offer in match_order(book, account, replace(new, quantity=book.rules.max_quantity)).trades:
         affordable = book.rules.floor_quantity(left / offer.price)

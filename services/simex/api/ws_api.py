@@ -1,4 +1,4 @@
-"""`/ws-api/v3`: the endpoints over a websocket, and the account's stream of what happens to its orders and balances."""
+"""`/ws-api/v3`: the endpoints over a websocket, and the account's stream of its order and balance events."""
 
 import asyncio
 import json
@@ -17,12 +17,12 @@ from simex.streams.connection import Connection, framed
 from simex.streams.session import Session
 from simex.streams.user_stream import UserStream
 
-_NOT_PARAMETERS = frozenset({"apiKey", "returnRateLimits"})  # they are of every request, no endpoint reads them
+_NOT_PARAMETERS = frozenset({"apiKey", "returnRateLimits"})  # common to all requests, no endpoint reads them
 _VERSION = "v3/"  # may stand before a method
 
 
 class WsApi:
-    """One socket after another: each answers requests in their order, and carries the events it has subscribed to."""
+    """Serves sockets: each answers requests in their order and carries the events of its subscriptions."""
 
     def __init__(
         self, gateway: Gateway, front: FaultGateway, user_stream: UserStream, clock_ms: Callable[[], int]
@@ -51,17 +51,17 @@ class WsApi:
         return connection.socket
 
     async def flushed(self) -> None:
-        """Returns once every client's socket has what was published so far."""
+        """Waits until every client's socket has everything published so far."""
         for session in list(self._sessions):
             await session.connection.flushed()
 
     async def close(self) -> None:
-        """Says goodbye on every socket and closes it."""
+        """Sends a goodbye on every socket and closes it."""
         goodbye: Json = {"event": {"e": "serverShutdown", "E": self._clock_ms()}}
         await asyncio.gather(*(_close(session.connection, goodbye) for session in self._sessions))
 
     def _take(self, session: Session, text: str) -> int:
-        """Answers a message at once, and gives the answer's status; 0 where a fault has other plans."""
+        """Answers a message at once and returns the answer's status; 0 if a fault changes that."""
         request_id: object = None
         told = session.tells_limits
         try:
@@ -99,7 +99,7 @@ def _written(request_id: object, told: bool, answer: Answer) -> Json:  # noqa: F
 
 
 async def _send_later(connection: Connection, awaited: Awaitable[Reply], written: Callable[[Answer], Json]) -> None:
-    """What a fault makes of an answer, as far as a websocket carries it: half an answer is a message of its own."""
+    """Sends an answer as a fault changed it, as far as a websocket can: half an answer is a message of its own."""
     reply = await awaited
     match reply.wire:
         case Wire.ANSWER:
@@ -125,7 +125,7 @@ async def _close(connection: Connection, goodbye: Json) -> None:
 
 def _read(text: str) -> Json:
     try:
-        asked = json.loads(text, parse_float=str)  # as it was written: the signature is over these very characters
+        asked = json.loads(text, parse_float=str)  # as it was written: the signature covers exactly these characters
     except (ValueError, RecursionError):  # ValueError: no JSON, or a number of more digits than Python reads
         asked = None
     if not isinstance(asked, dict):
@@ -134,7 +134,7 @@ def _read(text: str) -> Json:
 
 
 def _id(asked: Json) -> int | str | None:
-    """What the answer will be known by."""
+    """The id that the answer will carry."""
     request_id = asked.get("id")
     if request_id is None or isinstance(request_id, int | str):
         return request_id
@@ -161,13 +161,13 @@ def _tells_limits(params: dict[str, str], *, default: bool) -> bool:
 def _request(params: dict[str, str], ip: str) -> Request:
     """Binance signs a websocket request's parameters sorted by name."""
     signed = "&".join(f"{name}={value}" for name, value in sorted(params.items()) if name != "signature")
-    signed = signed.encode("utf-8", "replace").decode()  # half a surrogate pair is valid JSON, and no UTF-8
+    signed = signed.encode("utf-8", "replace").decode()  # half a surrogate pair is valid JSON but not UTF-8
     read = {name: value for name, value in params.items() if name not in _NOT_PARAMETERS}
     return Request(Params(read), params.get("apiKey", ""), signed, ip)
 
 
 def _text(value: object) -> str:
-    """A JSON value as it would stand in a query; null is nothing, and of what is nested no endpoint reads more."""
+    """A JSON value as it would stand in a query string. null is empty; no endpoint reads nested values."""
     match value:
         case None:
             return ""

@@ -1,1 +1,1 @@
-"""The control RPCs: what tests and the command line may see and change that a client may not."""
+"""The control RPCs: what tests and the command line, but not clients, may read and change."""

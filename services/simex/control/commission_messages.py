@@ -1,4 +1,4 @@
-"""Commissions as the control RPC carries them and as the book on disk keeps them: messages to values."""
+"""Parses commissions, as the control RPC sends them and the book on disk stores them."""
 
 from decimal import Decimal, InvalidOperation
 
@@ -10,7 +10,7 @@ _DISCOUNT = "0.75"  # Binance's own: 25 % less
 
 
 def commission_from_proto(message: simex_pb2.Commission) -> Commission:
-    """What an account pays. Raises InvalidArgument for a rate that is no fraction."""
+    """Parses an account's commission. Raises InvalidArgument for a rate that is no fraction."""
     given = message.discount
     return Commission(
         standard=_rates("standard", message.standard),

@@ -1,4 +1,4 @@
-"""The control RPC's half about what an exchange changes while its clients run: messages in, messages out."""
+"""The control RPCs that change the exchange while clients run: messages in, messages out."""
 
 from gridrpc.errors import InvalidArgument, NotFound
 from gridsim.account import MAIN
@@ -13,7 +13,7 @@ from simex.faults.stream_faults import StreamFaults
 
 
 class ExchangeControl:
-    """Answers what the control RPC is asked about rules, commissions, keys, limits and forgetting."""
+    """Handles RPCs about rules, commissions, keys, limits and forgetting."""
 
     def __init__(self, world: ExchangeChanges, wiping: Reset, sockets: StreamFaults) -> None:
         self._world = world
@@ -25,11 +25,11 @@ class ExchangeControl:
         return rules_to_proto(self._world.set_rules(request, now_ms))
 
     def rules(self, request: simex_pb2.GetMarketRequest) -> simex_pb2.VenueRules:
-        """The rules in force."""
+        """The current rules."""
         return rules_to_proto(self._world.rules(request.symbol))
 
     def set_commission(self, request: simex_pb2.SetCommissionRequest) -> simex_pb2.SetCommissionResponse:
-        """Sets what an account pays."""
+        """Sets an account's commission."""
         self._world.set_commission(request)
         return simex_pb2.SetCommissionResponse()
 

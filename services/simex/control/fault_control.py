@@ -1,4 +1,4 @@
-"""The control RPC's half about faults, the oracle of requests and the clock: messages in, messages out."""
+"""The control RPCs about faults, the oracle of requests and the clock: messages in, messages out."""
 
 from decimal import Decimal, InvalidOperation
 
@@ -16,7 +16,7 @@ _PREFIX = "FAULT_KIND_"
 
 
 class FaultControl:
-    """Answers what the control RPC is asked about faults, the requests and the clock."""
+    """Handles RPCs about faults, requests and the clock."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class FaultControl:
         self._places = places
 
     def add(self, request: simex_pb2.AddFaultRequest) -> simex_pb2.AddFaultResponse:
-        """Puts a fault in force."""
+        """Activates a fault."""
         fault = fault_from_proto(request.fault)
         try:
             check(fault, self._places)
@@ -42,7 +42,7 @@ class FaultControl:
         return simex_pb2.AddFaultResponse(id=self._plan.add(fault))
 
     def list(self) -> simex_pb2.ListFaultsResponse:
-        """Every fault with how often it has struck."""
+        """Lists every fault with its number of strikes."""
         return simex_pb2.ListFaultsResponse(
             faults=[
                 simex_pb2.StandingFault(
@@ -53,25 +53,25 @@ class FaultControl:
         )
 
     def clear(self, request: simex_pb2.ClearFaultsRequest) -> simex_pb2.ClearFaultsResponse:
-        """Takes faults out of force."""
+        """Removes faults."""
         return simex_pb2.ClearFaultsResponse(cleared=self._plan.clear(request.ids))
 
     def drop(self, request: simex_pb2.DropSocketsRequest) -> simex_pb2.DropSocketsResponse:
-        """Cuts websockets."""
+        """Cuts websocket connections."""
         if request.stream not in {"", *STREAMS}:
             raise InvalidArgument(f'stream = {request.stream!r}: give "public", "user", or nothing for both')
         streams = [request.stream] if request.stream else STREAMS
         return simex_pb2.DropSocketsResponse(dropped=self._streams.drop(streams))
 
     def set_clock(self, request: simex_pb2.SetClockRequest) -> simex_pb2.SetClockResponse:
-        """Lets the clock jump."""
+        """Makes the clock jump."""
         if abs(request.offset_ms) > _MOST_OFFSET_MS:
             raise InvalidArgument(f"offset_ms = {request.offset_ms}: give at most {_MOST_OFFSET_MS}: ten years")
         self._clock.offset_ms = request.offset_ms
         return simex_pb2.SetClockResponse(time_ms=self._clock())
 
     def requests(self, request: simex_pb2.ListReceivedRequest) -> simex_pb2.ListReceivedResponse:
-        """What was received after a number."""
+        """Lists requests received after a number."""
         if request.limit > MOST_REQUESTS:
             raise InvalidArgument(f"limit = {request.limit}: give at most {MOST_REQUESTS}, or 0 for as many")
         found = self._log.after(request.after_seq, request.limit or MOST_REQUESTS)
@@ -81,7 +81,7 @@ class FaultControl:
 
 
 def fault_from_proto(message: simex_pb2.Fault) -> Fault:
-    """A fault as it was sent, not yet checked. Raises InvalidArgument for what is no value at all."""
+    """Parses a fault without checking it. Raises InvalidArgument for malformed values."""
     if message.kind not in simex_pb2.FaultKind.values() or not message.kind:
         kinds = ", ".join(_PREFIX + kind.value for kind in Kind)
         raise InvalidArgument(f"fault.kind = {message.kind}: give one of {kinds}")
@@ -108,7 +108,7 @@ def fault_from_proto(message: simex_pb2.Fault) -> Fault:
 
 
 def fault_to_proto(fault: Fault) -> simex_pb2.Fault:
-    """The other way."""
+    """Converts a fault to protobuf."""
     return simex_pb2.Fault(
         kind=simex_pb2.FaultKind.Value(_PREFIX + fault.kind.value),
         endpoint=fault.endpoint,

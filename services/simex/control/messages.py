@@ -1,4 +1,4 @@
-"""What the control RPC tells of orders, trades and balances: values of the book to messages, numbers without loss."""
+"""Converts orders, trades and balances of the book to the control RPC's messages, numbers without loss."""
 
 from decimal import Decimal
 
@@ -10,12 +10,12 @@ SIDES = {Side.BUY: models_pb2.SIDE_BUY, Side.SELL: models_pb2.SIDE_SELL}
 
 
 def plain(value: Decimal) -> str:
-    """A number as it is written in full, without an exponent or zeros that mean nothing."""
+    """A number in full, without an exponent or trailing zeros."""
     return f"{value.normalize():f}"
 
 
 def true_order(order: Order) -> simex_pb2.TrueOrder:
-    """An order with its whole life."""
+    """An order with all its transitions."""
     return simex_pb2.TrueOrder(
         symbol=order.symbol,
         client_order_id=order.client_order_id,
@@ -37,7 +37,7 @@ def true_order(order: Order) -> simex_pb2.TrueOrder:
 
 
 def true_trade(trade: Trade) -> simex_pb2.TrueTrade:
-    """A trade of an account's."""
+    """A trade of an account."""
     return simex_pb2.TrueTrade(
         symbol=trade.symbol,
         trade_id=str(trade.trade_id),
@@ -58,7 +58,7 @@ def true_trade(trade: Trade) -> simex_pb2.TrueTrade:
 
 
 def true_balance(stored: StoredBalance) -> simex_pb2.TrueBalance:
-    """A balance, what it was at the start, and what has come from outside since."""
+    """A balance, its initial value, and later deposits."""
     balance = stored.balance
     return simex_pb2.TrueBalance(
         asset=balance.asset,

@@ -1,4 +1,4 @@
-"""A symbol's rules as the control RPC carries them and as the book on disk keeps them: messages to values and back."""
+"""Converts a symbol's rules to and from protobuf, as the control RPC sends them and the book on disk stores them."""
 
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
@@ -15,7 +15,7 @@ from simex.protocol.formats import STEP
 
 _LARGEST = Decimal(10) ** 18  # above every limit that an exchange publishes; `%` needs a bound
 _STATUS = "TRADING_STATUS_"
-# Fields of the message by where they are kept, with the attribute's name where it is another one.
+# Fields of the message grouped by the object that has them, with the attribute's name if it differs.
 _OF_SYMBOL = ("tick_size", "lot_size", "min_notional", "maker_fee", "taker_fee", "max_orders")
 _OF_FILTERS = {
     "min_price": "", "max_price": "", "min_quantity": "", "max_quantity": "", "max_market_quantity": "",
@@ -43,7 +43,7 @@ def rules_to_proto(rules: SymbolRules) -> simex_pb2.VenueRules:
 
 
 def changed_rules(rules: SymbolRules, message: simex_pb2.VenueRules) -> SymbolRules:
-    """The rules with the fields that a message has. Raises InvalidArgument for a value that no exchange has."""
+    """The rules with the fields of a message applied. Raises InvalidArgument for a value that no exchange has."""
     given = {field.name for field, _ in message.ListFields()}
     own: dict[str, Any] = {name: _read(message, name) for name in _OF_SYMBOL if name in given}
     bounds: dict[str, Any] = {
@@ -60,7 +60,7 @@ def changed_rules(rules: SymbolRules, message: simex_pb2.VenueRules) -> SymbolRu
 
 
 def differences(now: SymbolRules, configured: SymbolRules) -> dict[str, object]:
-    """What a message has to say to make the configured rules those of now, as JSON."""
+    """The message, as JSON, that turns the configured rules into the current ones."""
     told: dict[str, object] = MessageToDict(rules_to_proto(now), preserving_proto_field_name=True)
     same = [name for name in _OF_SYMBOL if getattr(now, name) == getattr(configured, name)]
     same += [

@@ -1,4 +1,4 @@
-"""The control RPC: what no exchange offers. It moves the market in lockstep and tells the truth."""
+"""The control RPCs, which no real exchange offers: lockstep market control and the oracle."""
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 class ControlServicer(simex_pb2_grpc.SimexServicer):
-    """Over the same venue as the API. `flushed` waits until what was published has reached every socket."""
+    """Works on the same venue as the API. `flushed` waits until everything published has reached every socket."""
 
     def __init__(
         self,
@@ -47,10 +47,10 @@ class ControlServicer(simex_pb2_grpc.SimexServicer):
         self._flushed = flushed
         self._clock_ms = clock_ms
 
-    async def Advance(  # noqa: N802  the name the contract gives it
+    async def Advance(  # noqa: N802  the contract's name
         self, request: simex_pb2.AdvanceRequest, context: grpc.aio.ServicerContext[object, object]
     ) -> simex_pb2.MarketStatus:
-        """Lets events happen, all of them or to the market's end."""
+        """Processes market events: the requested number, or all to the market's end."""
         symbol = self._known(request.symbol)
         check_trading(self._venue.book(symbol).rules)
         if not 1 <= request.events <= MAX_EVENTS:
@@ -67,7 +67,7 @@ class ControlServicer(simex_pb2_grpc.SimexServicer):
     async def SetRunning(  # noqa: N802
         self, request: simex_pb2.SetRunningRequest, context: grpc.aio.ServicerContext[object, object]
     ) -> simex_pb2.MarketStatus:
-        """Stops or starts one market, or all; the answer is the last one's."""
+        """Stops or starts one market, or all; returns the last one's status."""
         symbols = [self._known(request.symbol)] if request.symbol else list(self._venue.listings)
         for symbol in symbols:
             self._venue.set_running(symbol, running=request.running)
@@ -76,13 +76,13 @@ class ControlServicer(simex_pb2_grpc.SimexServicer):
     async def GetMarket(  # noqa: N802
         self, request: simex_pb2.GetMarketRequest, context: grpc.aio.ServicerContext[object, object]
     ) -> simex_pb2.MarketStatus:
-        """Where the market is."""
+        """Returns the market's position and status."""
         return self._status(self._known(request.symbol))
 
     async def InjectTrade(  # noqa: N802
         self, request: simex_pb2.InjectTradeRequest, context: grpc.aio.ServicerContext[object, object]
     ) -> simex_pb2.MarketStatus:
-        """Trades once at a price of the caller's."""
+        """Trades once at a given price."""
         symbol = self._known(request.symbol)
         rules = self._venue.book(symbol).rules
         check_trading(rules)
@@ -105,7 +105,7 @@ class ControlServicer(simex_pb2_grpc.SimexServicer):
     async def Deposit(  # noqa: N802
         self, request: simex_pb2.DepositRequest, context: grpc.aio.ServicerContext[object, object]
     ) -> simex_pb2.TrueBalance:
-        """Gives an account money from outside, or takes some of what is free."""
+        """Deposits to an account, or withdraws from its free balance."""
         account, asset = request.account or MAIN, request.asset
         if account not in self._venue.accounts:
             raise NotFound(f"account = {account!r}: this simex has {', '.join(self._venue.accounts)}")
@@ -125,7 +125,7 @@ class ControlServicer(simex_pb2_grpc.SimexServicer):
     async def GetTruth(  # noqa: N802
         self, request: simex_pb2.GetTruthRequest, context: grpc.aio.ServicerContext[object, object]
     ) -> simex_pb2.Truth:
-        """All that is in the book on disk."""
+        """Returns the whole book on disk."""
         truth = simex_pb2.Truth()
         for part in self._truth():
             truth.MergeFrom(part)
@@ -134,44 +134,44 @@ class ControlServicer(simex_pb2_grpc.SimexServicer):
     async def StreamTruth(  # noqa: N802
         self, request: simex_pb2.GetTruthRequest, context: grpc.aio.ServicerContext[object, object]
     ) -> AsyncIterator[simex_pb2.Truth]:
-        """The same in parts, all read before the first is sent: they are of one moment."""
+        """The same in parts, all read before the first is sent: a consistent snapshot."""
         for part in list(self._truth()):
             yield part
 
     async def ListReceived(  # noqa: N802
         self, request: simex_pb2.ListReceivedRequest, context: grpc.aio.ServicerContext[object, object]
     ) -> simex_pb2.ListReceivedResponse:
-        """What was received."""
+        """Lists received requests."""
         return self._desk.requests(request)
 
     async def AddFault(  # noqa: N802
         self, request: simex_pb2.AddFaultRequest, context: grpc.aio.ServicerContext[object, object]
     ) -> simex_pb2.AddFaultResponse:
-        """Puts a fault in force."""
+        """Activates a fault."""
         return self._desk.add(request)
 
     async def ListFaults(  # noqa: N802
         self, request: simex_pb2.ListFaultsRequest, context: grpc.aio.ServicerContext[object, object]
     ) -> simex_pb2.ListFaultsResponse:
-        """What is in force."""
+        """Lists active faults."""
         return self._desk.list()
 
     async def ClearFaults(  # noqa: N802
         self, request: simex_pb2.ClearFaultsRequest, context: grpc.aio.ServicerContext[object, object]
     ) -> simex_pb2.ClearFaultsResponse:
-        """Takes faults out of force."""
+        """Removes faults."""
         return self._desk.clear(request)
 
     async def DropSockets(  # noqa: N802
         self, request: simex_pb2.DropSocketsRequest, context: grpc.aio.ServicerContext[object, object]
     ) -> simex_pb2.DropSocketsResponse:
-        """Cuts websockets."""
+        """Cuts websocket connections."""
         return self._desk.drop(request)
 
     async def SetClock(  # noqa: N802
         self, request: simex_pb2.SetClockRequest, context: grpc.aio.ServicerContext[object, object]
     ) -> simex_pb2.SetClockResponse:
-        """Lets the venue's clock jump."""
+        """Makes the venue's clock jump."""
         return self._desk.set_clock(request)
 
     async def SetMarketRules(  # noqa: N802
@@ -185,13 +185,13 @@ class ControlServicer(simex_pb2_grpc.SimexServicer):
     async def GetMarketRules(  # noqa: N802
         self, request: simex_pb2.GetMarketRequest, context: grpc.aio.ServicerContext[object, object]
     ) -> simex_pb2.VenueRules:
-        """The rules in force."""
+        """Returns the current rules."""
         return self._world.rules(request)
 
     async def SetCommission(  # noqa: N802
         self, request: simex_pb2.SetCommissionRequest, context: grpc.aio.ServicerContext[object, object]
     ) -> simex_pb2.SetCommissionResponse:
-        """Sets what an account pays in a symbol."""
+        """Sets an account's commission in a symbol."""
         return self._world.set_commission(request)
 
     async def SetKeys(  # noqa: N802

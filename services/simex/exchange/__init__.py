@@ -1,1 +1,1 @@
-"""The exchange at work: matching, its book on disk, its clock, and what it changes while clients run."""
+"""The running exchange: matching, its book on disk, its clock, and changes while clients run."""

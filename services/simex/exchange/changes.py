@@ -1,5 +1,6 @@
-"""What an exchange changes while its clients run: rules, listing, commissions, keys, limits. Each change is written to
-the book on disk before it is in force, so that a restart goes on with it.
+"""Changes to the exchange while clients run: rules, listing, commissions, keys, limits.
+
+Each change is written to the book on disk before it takes effect, so a restart keeps it.
 """
 
 import json
@@ -24,7 +25,7 @@ _LIMIT_FIELDS = ("enabled", "request_weight", "raw_requests", "orders_10s", "ord
 
 
 class ExchangeChanges:
-    """The changes in force. `restore` has to be called before anybody is served."""
+    """The current changes. Call `restore` before serving."""
 
     def __init__(self, venue: Venue, keys: Keys, limits: Limits) -> None:
         self._venue = venue
@@ -33,7 +34,7 @@ class ExchangeChanges:
         self._configured = {symbol: listing.rules for symbol, listing in venue.listings.items()}
 
     def restore(self) -> None:
-        """Puts what the book on disk says in force."""
+        """Applies the changes in the book on disk."""
         store = self._venue.store
         for symbol, value in store.changes(RULES):
             if symbol in self._configured:
@@ -50,12 +51,12 @@ class ExchangeChanges:
             self._limit(ParseDict(json.loads(value), simex_pb2.VenueLimits()))
 
     def rules(self, symbol: str) -> SymbolRules:
-        """The rules in force. Raises NotFound."""
+        """The current rules. Raises NotFound."""
         self._check_symbol(symbol)
         return self._venue.listings[symbol].rules
 
     def set_rules(self, request: simex_pb2.SetMarketRulesRequest, now_ms: int) -> SymbolRules:
-        """Changes a symbol's rules, and ends its orders where it is delisted and they are not to be kept."""
+        """Changes a symbol's rules. If it is delisted and its orders are not to be kept, ends them."""
         configured = self._configured[self._check_symbol(request.symbol)]
         before = configured if request.reset else self.rules(request.symbol)
         then = changed_rules(before, request.rules)
@@ -66,7 +67,7 @@ class ExchangeChanges:
         return then
 
     def set_commission(self, request: simex_pb2.SetCommissionRequest) -> None:
-        """Sets what an account pays in a symbol, or takes that back."""
+        """Sets an account's commission in a symbol, or restores the configured one."""
         if request.account != EVERY and request.account not in self._venue.accounts:
             raise NotFound(f"account = {request.account!r}: this simex has {', '.join(self._venue.accounts)}")
         if request.symbol != EVERY:
@@ -81,7 +82,7 @@ class ExchangeChanges:
         self._venue.fees.set(request.account, request.symbol, commission)
 
     def set_keys(self, request: simex_pb2.SetKeysRequest, account: str) -> int:
-        """Refuses keys of an account, or accepts them again; how many."""
+        """Refuses keys of an account, or accepts them again; returns how many."""
         if request.code not in _REFUSALS:
             raise InvalidArgument(f"code = {request.code}: give -2014, -2015, or 0 to accept the keys again")
         owned = self._keys.of(account)
@@ -95,7 +96,7 @@ class ExchangeChanges:
         return len(keys)
 
     def set_limits(self, request: simex_pb2.VenueLimits) -> simex_pb2.VenueLimits:
-        """Changes limits; all of them as they are then."""
+        """Changes limits; returns all current limits."""
         for name in _LIMIT_FIELDS[1:-1]:
             if name in _given(request) and not getattr(request, name):
                 raise InvalidArgument(f"{name} = 0: give at least 1, or enabled = false to refuse nothing")
@@ -107,7 +108,7 @@ class ExchangeChanges:
 
     @property
     def limits(self) -> simex_pb2.VenueLimits:
-        """The limits in force."""
+        """The current limits."""
         settings = self._limits.settings
         told = {name: getattr(settings, name) for name in _LIMIT_FIELDS}
         return simex_pb2.VenueLimits(**told, max_open_orders=self._venue.most_open)
@@ -125,7 +126,7 @@ class ExchangeChanges:
 
 
 def check_trading(rules: SymbolRules) -> None:
-    """Raises FailedPrecondition for a symbol whose market stands still."""
+    """Raises FailedPrecondition for a symbol that is not trading."""
     if not rules.trades:
         state = rules.status.value if rules.listed else "delisted"
         remedy = "SetMarketRules with status TRADING and listed true lets it trade again"

@@ -1,5 +1,6 @@
-"""Why orders ended without their owner's doing, in Binance's words: what expired, and what self-trade prevention kept
-from trading (faqs/stp_faq.md of binance/binance-spot-api-docs).
+"""Reasons for orders that ended without a cancel, by Binance's names: expiry and self-trade prevention.
+
+Source: faqs/stp_faq.md of binance/binance-spot-api-docs.
 """
 
 from dataclasses import dataclass
@@ -18,24 +19,24 @@ _OF_CAUSE = {OCO_TRIGGER: "OCO_TRIGGER", OTO_PHASE_ONE: "OTO_PHASE_ONE_EXPIRED",
 
 @dataclass(frozen=True, slots=True)
 class PreventedMatch:
-    """Two orders of one account that would have traded with each other, as they are since: one has expired, or both."""
+    """Two orders of one account that would have traded with each other, in their later state: one or both expired."""
 
     maker: Order
     taker: Order
 
     @property
     def match_id(self) -> int:
-        """Its number; see prevented_match_id."""
+        """The match's number; see prevented_match_id."""
         return prevented_match_id(self.maker if self.maker_expired else self.taker)
 
     @property
     def maker_expired(self) -> bool:
-        """Whether it ended the order that rested."""
+        """Whether the resting order expired."""
         return _ended_by(self.maker, self.taker)
 
     @property
     def taker_expired(self) -> bool:
-        """Whether it ended the order that came."""
+        """Whether the incoming order expired."""
         return _ended_by(self.taker, self.maker)
 
     @property
@@ -45,15 +46,15 @@ class PreventedMatch:
 
 
 def prevented_matches(store: Store, account: str, symbol: str, order_id: int) -> list[PreventedMatch]:
-    """Those that an order of the account was one of, by rising number."""
+    """The prevented matches of an order, by rising number."""
     found = (PreventedMatch(older, newer) for older, newer in store.prevented(account, symbol, order_id))
     return sorted(found, key=lambda each: each.match_id)
 
 
 def prevented_match_id(order: Order) -> int:
-    """What names the prevented match that an order expired in: its own id, or the resting one's where both did.
+    """The number of the prevented match that expired an order: its own id, or the resting order's if both expired.
 
-    An order expires once, so no two matches of a symbol have the same.
+    An order expires once, so the numbers are unique per symbol.
     """
     against = order.transitions[-1].against
     both = order.self_trade is SelfTrade.EXPIRE_BOTH and order.order_id > against

@@ -1,4 +1,4 @@
-"""The markets' clocks: lets each market's events happen as time passes, in batches small enough to keep serving."""
+"""The markets' clocks: process each market's due events in batches small enough to keep serving."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ from simex.exchange.venue import Venue
 
 PERIOD_SECONDS = 0.02
 BATCH_EVENTS = 200
-_MAX_LAG_NS = 1_000_000_000  # what a process that was suspended or overloaded makes up for at most
+_MAX_LAG_NS = 1_000_000_000  # limit of what a suspended or overloaded process catches up
 
 
 class MarketClock:
@@ -23,7 +23,7 @@ class MarketClock:
         self._market_ns = 0
 
     async def run(self) -> None:
-        """Runs until cancelled. Raises sqlite3.Error where the book on disk refuses a write."""
+        """Runs until cancelled. Raises sqlite3.Error if the book on disk refuses a write."""
         last_ns = time.monotonic_ns()
         while True:
             await asyncio.sleep(PERIOD_SECONDS)
@@ -35,7 +35,7 @@ class MarketClock:
         state = self._venue.state(self._symbol)
         if not state.running or state.at_end or not self._venue.book(self._symbol).rules.trades:
             return
-        # An Advance or a restart may have taken the market beyond its clock: the clock goes on from there.
+        # An Advance or a restart may have moved the market beyond its clock: the clock continues from there.
         self._market_ns = max(self._market_ns, state.point.market_time_ms * 1_000_000) + int(elapsed_ns * self._speed)
         until_ms = self._market_ns // 1_000_000
         done = BATCH_EVENTS

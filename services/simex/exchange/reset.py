@@ -1,4 +1,4 @@
-"""Resets the exchange as Binance resets its test network: what happened is gone, and ids begin with 1 again."""
+"""Resets the exchange like Binance resets its test network: history is deleted and ids begin at 1 again."""
 
 from simex.exchange.venue import Venue
 from simex.faults.kinds import STREAMS
@@ -8,7 +8,7 @@ from simex.market_data.record import PublicRecord
 
 
 class Reset:
-    """All that has to forget at once."""
+    """The components that a reset clears together."""
 
     def __init__(self, venue: Venue, record: PublicRecord, visibility: Visibility, sockets: StreamFaults) -> None:
         self._venue = venue
@@ -17,7 +17,7 @@ class Reset:
         self._sockets = sockets
 
     def wipe(self) -> tuple[int, int]:
-        """Forgets, and cuts every websocket; how many orders and trades there were."""
+        """Clears everything and cuts every websocket; returns how many orders and trades there were."""
         gone = self._venue.wipe()
         self._record.forget()
         self._visibility.forget()

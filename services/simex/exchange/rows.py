@@ -1,4 +1,4 @@
-"""Rows of the book on disk to values and back; the columns are in schema.sql."""
+"""Converts rows of the book on disk to values and back; the columns are in schema.sql."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -27,7 +27,7 @@ Value = str | int
 
 @dataclass(frozen=True, slots=True)
 class MarketRow:
-    """Where a market and its book's ids have come to."""
+    """A market's position and its last ids."""
 
     symbol: str
     identity: str
@@ -38,7 +38,7 @@ class MarketRow:
 
 
 class StoredBalance(NamedTuple):
-    """An account's balance, what it was before the first order, and what has come from outside since."""
+    """An account's balance, its initial value, and later deposits."""
 
     account: str
     balance: Balance
@@ -47,7 +47,7 @@ class StoredBalance(NamedTuple):
 
 
 def to_balance(row: tuple[Value, ...]) -> StoredBalance:
-    """From the columns of `balances`."""
+    """Reads the columns of `balances`."""
     account, asset, free, locked, at_start, deposited = row
     balance = Balance(str(asset), Decimal(free), Decimal(locked))
     return StoredBalance(str(account), balance, Decimal(at_start), Decimal(deposited))
@@ -63,14 +63,14 @@ def of_market(row: MarketRow) -> tuple[Value, ...]:
 
 
 def to_market(row: tuple[Value, ...]) -> MarketRow:
-    """The other way."""
+    """Reads the columns of `markets`."""
     symbol, identity, events, time_ms, price, taker, anchor, order_id, trade_id, running = row
     point = MarketPoint(int(events), int(time_ms), Decimal(price), Side(taker), Decimal(anchor))
     return MarketRow(str(symbol), str(identity), point, int(order_id), int(trade_id), bool(running))
 
 
 def of_order(order: Order) -> tuple[Value, ...]:
-    """The columns of `orders`, all but its place in the queue."""
+    """The columns of `orders`, except its place in the queue."""
     kind = order.list_kind.value if order.list_kind else ""
     reserved = "" if order.reserved is None else str(order.reserved)
     return (
@@ -84,12 +84,12 @@ def of_order(order: Order) -> tuple[Value, ...]:
 
 
 def to_order(row: tuple[Value, ...], transitions: tuple[Transition, ...]) -> Order:
-    """From the columns of `orders` up to reserved, with the transitions that `transitions` keeps for it."""
+    """Reads the columns of `orders` up to reserved, with the order's `transitions`."""
     account, symbol, order_id, client_id, side, kind, force, price, quantity, executed, executed_quote, *more = row
     self_trade, quote_quantity, strategy_id, strategy_type, stop, delta, trailing_ms, extreme, *more = more
     waits, working_ms, list_id, list_kind, reserved = more
     return Order(
-        account=intern(str(account)),  # few words, many orders
+        account=intern(str(account)),  # few accounts, many orders
         symbol=intern(str(symbol)),
         order_id=int(order_id),
         client_order_id=str(client_id),
@@ -123,7 +123,7 @@ def of_list(it: OrderList) -> tuple[Value, ...]:
 
 
 def to_list(row: tuple[Value, ...]) -> OrderList:
-    """The other way."""
+    """Reads the columns of `order_lists`."""
     list_id, kind, account, symbol, client_id, created_ms, first, second = row
     ids = (int(first), int(second))
     return OrderList(int(list_id), ListKind[str(kind)], str(account), str(symbol), str(client_id), int(created_ms), ids)
@@ -138,7 +138,7 @@ def of_transition(execution: Execution) -> tuple[Value, ...]:
 
 
 def to_transition(row: tuple[Value, ...]) -> Transition:
-    """From its last four columns."""
+    """Reads the last four columns of `transitions`."""
     time_ms, status, cause, against = row
     return Transition(int(time_ms), OrderStatus[str(status)], intern(str(cause)), int(against))
 
@@ -153,7 +153,7 @@ def of_trade(trade: Trade) -> tuple[Value, ...]:
 
 
 def to_trade(row: tuple[Value, ...]) -> Trade:
-    """The other way."""
+    """Reads the columns of `trades`."""
     account, symbol, trade_id, order_id, client_id, side, price, quantity, commission, asset, maker, time_ms = row
     return Trade(
         account=str(account),
@@ -173,12 +173,12 @@ def to_trade(row: tuple[Value, ...]) -> Trade:
 
 @lru_cache(maxsize=10_000)
 def _amount(text: str) -> Decimal:
-    """Many orders of a book have the same price or quantity, and most have executed nothing."""
+    """Parses with a cache: many orders of a book share price or quantity, and most have executed nothing."""
     return Decimal(text)
 
 
 def _number(value: int | None) -> int:
-    """An id that may be absent, as a column holds it: no id is below 0."""
+    """An optional id as a column stores it: no id is below 0."""
     return -1 if value is None else value
 
 

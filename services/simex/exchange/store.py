@@ -1,7 +1,7 @@
 """The book on disk: one SQLite file, one transaction per command or batch of market trades, before any answer.
 
-WAL with synchronous=NORMAL: what was committed survives the death of the process at any instruction; a loss of power
-may cost the last moments but never tears a transaction. One process owns the file.
+WAL with synchronous=NORMAL: a commit survives a crash of the process at any instruction. A power loss may lose the last
+transactions but never tears one. One process owns the file.
 """
 
 import sqlite3
@@ -42,14 +42,14 @@ _STEP = len(_ORDER.split(","))  # where in a row the transition's columns begin
 
 
 class BookInUse(Exception):
-    """Another process owns the book; the sentence says which file."""
+    """Another process owns the book; the sentence names the file."""
 
 
 class Store:
-    """The open file. Its methods raise sqlite3.Error where the disk refuses; a transaction is then undone whole."""
+    """The open file. Methods raise sqlite3.Error if the disk fails; the transaction is then rolled back."""
 
     def __init__(self, path: Path) -> None:
-        """Raises BookInUse where another process owns the file, ConfigError where it is of another layout."""
+        """Raises BookInUse if another process owns the file, ConfigError if it has another layout."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._db = sqlite3.connect(path, isolation_level=None, timeout=0)
         try:
@@ -76,7 +76,7 @@ class Store:
         self._db.close()
 
     def begin(self, accounts: Mapping[str, Iterable[Balance]], markets: Iterable[MarketRow]) -> None:
-        """Writes the balances of the accounts, and the markets, that the book does not know."""
+        """Writes the accounts' balances and the markets that are not in the book yet."""
         known = {each.account for each in self.balances()}
         start = [
             (account, each.asset, str(each.free), str(each.locked), str(each.free))
@@ -90,8 +90,9 @@ class Store:
             self._db.executemany(_PUT_MARKET, map(rows.of_market, new))
 
     def record(self, outcome: Outcome, market: MarketRow, *, forgotten: bool = False) -> None:
-        """Writes what happened, and where it left the market, in one transaction. `forgotten`: look-ups are to deny the
-        orders that it ended.
+        """Writes an outcome and the market's position after it in one transaction.
+
+        `forgotten`: look-ups must not show the orders that it ended.
         """
         executions = outcome.executions
         orders = {each.order.order_id: each.order for each in executions} | dict(outcome.tracked)
@@ -114,7 +115,7 @@ class Store:
                 self._db.executemany("UPDATE orders SET forgotten = 1 WHERE symbol = ? AND order_id = ?", denied)
 
     def deposit(self, account: str, balance: Balance, amount: Decimal) -> StoredBalance:
-        """Writes a balance after an amount has come from outside, or gone there where it is below zero."""
+        """Writes a balance after a deposit, or after a withdrawal if `amount` is below zero."""
         known = (each for each in self.balances() if (each.account, each.balance.asset) == (account, balance.asset))
         deposited = sum((each.deposited for each in known), amount)
         with self._transaction():
@@ -123,22 +124,22 @@ class Store:
         return next(each for each in self.balances() if (each.account, each.balance.asset) == (account, balance.asset))
 
     def changes(self, kind: str) -> list[tuple[str, str]]:
-        """Name and JSON of everything of a kind that was changed at run time."""
+        """Name and JSON of all run-time changes of a kind."""
         found = self._db.execute("SELECT name, value FROM changes WHERE kind = ? ORDER BY name", (kind,))
         return [(str(name), str(value)) for name, value in found]
 
     def put_change(self, kind: str, name: str, value: str) -> None:
-        """Writes a change, in place of an earlier one by its kind and name."""
+        """Writes a change; replaces an earlier one of the same kind and name."""
         with self._transaction():
             self._db.execute("INSERT OR REPLACE INTO changes VALUES (?, ?, ?)", (kind, name, value))
 
     def drop_change(self, kind: str, name: str) -> None:
-        """Takes a change back."""
+        """Removes a change."""
         with self._transaction():
             self._db.execute("DELETE FROM changes WHERE kind = ? AND name = ?", (kind, name))
 
     def wipe(self) -> tuple[int, int]:
-        """Ends all history: orders and trades are gone, balances and ids begin anew; how many of each there were."""
+        """Deletes all orders and trades and resets balances and ids; returns how many of each there were."""
         with self._transaction():
             trades = self._db.execute("DELETE FROM trades").rowcount
             orders = self._db.execute("DELETE FROM orders").rowcount
@@ -149,17 +150,17 @@ class Store:
         return orders, trades
 
     def balances(self) -> list[StoredBalance]:
-        """Every account's every balance with what it was at the start."""
+        """All balances of all accounts with their initial values."""
         found = self._db.execute("SELECT * FROM balances ORDER BY account, asset")
         return [rows.to_balance(row) for row in found]
 
     def market(self, symbol: str) -> MarketRow | None:
-        """Where the market is, None where the book does not know it."""
+        """The market's position, None if it is not in the book."""
         row = self._db.execute("SELECT * FROM markets WHERE symbol = ?", (symbol,)).fetchone()
         return rows.to_market(row) if row else None
 
     def symbols(self) -> list[str]:
-        """Every market that the book knows."""
+        """All markets in the book."""
         return [str(row[0]) for row in self._db.execute("SELECT symbol FROM markets ORDER BY symbol")]
 
     def open_orders(self, symbol: str) -> list[Order]:
@@ -167,7 +168,7 @@ class Store:
         return self._orders("symbol = ? AND is_open ORDER BY order_id", (symbol,))
 
     def ahead(self, symbol: str) -> dict[int, Decimal]:
-        """What of the others trades before the symbol's open orders, by order id; not where that is nothing."""
+        """By order id the foreign quantity that trades before the symbol's open orders; without those where it is 0."""
         found = self._db.execute(
             "SELECT order_id, ahead FROM orders WHERE symbol = ? AND is_open AND ahead != '0'", (symbol,)
         )
@@ -179,7 +180,7 @@ class Store:
         return next(iter(self._orders(where, (account, symbol, order_id))), None)
 
     def order_by_client_id(self, account: str, symbol: str, client_order_id: str) -> Order | None:
-        """The account's newest order by that client id: an id may be used again once its order has ended."""
+        """The account's newest order with this client id: an id may be reused after its order has ended."""
         where = "account = ? AND symbol = ? AND client_order_id = ? AND NOT forgotten ORDER BY order_id DESC LIMIT 1"
         return next(iter(self._orders(where, (account, symbol, client_order_id))), None)
 
@@ -189,7 +190,7 @@ class Store:
         return self._orders(where, (account, symbol, order_id, limit))
 
     def orders_between(self, account: str, symbol: str, start_ms: int, end_ms: int, limit: int) -> list[Order]:
-        """The account's orders taken in the stretch of time, both ends in it, oldest first."""
+        """The account's orders created in the time range, inclusive, oldest first."""
         where = "account = ? AND symbol = ? AND created_ms BETWEEN ? AND ? AND NOT forgotten ORDER BY order_id LIMIT ?"
         return self._orders(where, (account, symbol, start_ms, end_ms, limit))
 
@@ -199,11 +200,11 @@ class Store:
         return self._orders(where, (account, symbol, limit))
 
     def all_orders(self) -> list[Order]:
-        """Every account's every order of every symbol."""
+        """All orders of all accounts and symbols."""
         return self._orders("1 ORDER BY symbol, order_id", ())
 
     def last_list_id(self) -> int:
-        """Of all order lists there are; 0: none."""
+        """The highest order list id; 0: none."""
         return int(self._db.execute("SELECT coalesce(max(list_id), 0) FROM order_lists").fetchone()[0])
 
     def lists(self, account: str, from_id: int = 0) -> list[OrderList]:
@@ -214,7 +215,7 @@ class Store:
         return [rows.to_list(row) for row in found]
 
     def prevented(self, account: str, symbol: str, order_id: int) -> list[tuple[Order, Order]]:
-        """The pairs of an order and another one of its account that would have traded with each other, older first."""
+        """Pairs of an order and another one of its account that would have traded with each other, older first."""
         found = self._db.execute(
             "SELECT DISTINCT min(order_id, against), max(order_id, against) FROM transitions"
             " WHERE symbol = ? AND against > 0 AND (order_id = ? OR against = ?) ORDER BY 1, 2",
@@ -233,7 +234,7 @@ class Store:
     def trades_between(
         self, account: str, symbol: str, start_ms: int, end_ms: int, limit: int, order_id: int | None = None
     ) -> list[Trade]:
-        """The account's trades in the stretch of time, both ends in it, oldest first."""
+        """The account's trades in the time range, inclusive, oldest first."""
         where = "time_ms BETWEEN ? AND ? ORDER BY trade_id LIMIT ?"
         return self._trades(where, account, symbol, order_id, (start_ms, end_ms, limit))
 
@@ -242,7 +243,7 @@ class Store:
         return self._trades("1 ORDER BY trade_id DESC LIMIT ?", account, symbol, None, (limit,))[::-1]
 
     def all_trades(self, symbol: str) -> list[Trade]:
-        """Every account's every trade in the symbol, oldest first; the maker's before the taker's."""
+        """All trades of all accounts in the symbol, oldest first; the maker's before the taker's."""
         query = "SELECT * FROM trades WHERE symbol = ? ORDER BY trade_id, order_id"
         return [rows.to_trade(row) for row in self._db.execute(query, (symbol,))]
 
@@ -254,7 +255,7 @@ class Store:
         return [rows.to_trade(row) for row in self._db.execute(query, (account, symbol, order_id, *parameters))]
 
     def _orders(self, where: str, parameters: tuple[Value, ...]) -> list[Order]:
-        """The orders by rising id, each with its transitions: one query for all, which a start takes its time with."""
+        """Orders by rising id, each with its transitions. One query for all, because loading them dominates startup."""
         query = f"""SELECT {_ORDER}, time_ms, status, cause, against
             FROM (SELECT * FROM orders WHERE {where}) CROSS JOIN transitions USING (symbol, order_id)
             ORDER BY symbol, order_id, number"""  # noqa: S608  `where` is a literal of this class

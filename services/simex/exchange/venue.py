@@ -1,5 +1,6 @@
-"""The exchange in service: every command and every batch of market events is decided, written to the book on disk, and
-only then answered and published. Commands are plain functions of one thread, so none sees another half done.
+"""The running exchange: decides each command or batch of market events, writes it to disk, then answers and publishes.
+
+Commands are plain functions on one thread, so none sees another half done.
 """
 
 import sqlite3
@@ -25,7 +26,7 @@ Listener = Callable[[str, Outcome], None]
 
 @dataclass(frozen=True, slots=True)
 class Deposit:
-    """What has come to an account from outside, gone there where `amount` is below zero, and its balance after it."""
+    """A deposit to an account (a withdrawal if `amount` is below zero) and its balance after it."""
 
     account: str
     balance: Balance
@@ -49,7 +50,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class MarketState:
-    """Where a market is and whether its own clock runs; `at_end` when its source has no further event."""
+    """A market's position and whether its clock runs; `at_end` if its source has no further event."""
 
     symbol: str
     point: MarketPoint
@@ -58,12 +59,13 @@ class MarketState:
 
 
 class Venue:
-    """The exchange over its store. Memory holds what matching needs; the disk is the truth, and is read anew whenever a
-    write fails, so that nothing is ever answered from a state that the disk does not have.
+    """The exchange over its store. Memory holds what matching needs; the disk is authoritative.
+
+    After a failed write the state is reloaded from disk, so that no answer is based on a state that is not on disk.
     """
 
     def __init__(self, listings: Iterable[Listing], accounts: Mapping[str, Iterable[Balance]], store: Store) -> None:
-        """Opens the book, or begins it, and the accounts in it. Raises ConfigError where it is another market's."""
+        """Opens the book, or creates it, and its accounts. Raises ConfigError if it belongs to another market."""
         self._listings = {listing.rules.symbol: listing for listing in listings}
         self._listeners: list[Listener] = []
         self._deposit_listeners: list[DepositListener] = []
@@ -78,51 +80,51 @@ class Venue:
 
     @property
     def listings(self) -> Mapping[str, Listing]:
-        """What is traded here, by symbol."""
+        """The traded markets, by symbol."""
         return self._listings
 
     @property
     def listed(self) -> list[str]:
-        """The symbols that the exchange admits to."""
+        """The symbols that are not delisted."""
         return [symbol for symbol, listing in self._listings.items() if listing.rules.listed]
 
     @property
     def most_open(self) -> int:
-        """How many orders an account may have open in all symbols together; 0: any number."""
+        """How many orders an account may have open in all symbols together; 0: no limit."""
         return self._most_open
 
     def limit_open_orders(self, most: int) -> None:
-        """Sets that number."""
+        """Sets the limit of an account's open orders."""
         self._most_open = self._exchange.most_open = most
 
     def change(self, rules: SymbolRules) -> None:
-        """Puts other rules of a symbol in force. Open orders stay as they are."""
+        """Changes a symbol's rules. Open orders are not affected."""
         self._listings[rules.symbol] = replace(self._listings[rules.symbol], rules=rules)
         self.book(rules.symbol).change(rules)
 
     @property
     def accounts(self) -> Sequence[str]:
-        """Who trades here."""
+        """The names of the accounts."""
         return self._accounts
 
     def balances(self, account: str) -> list[Balance]:
-        """All that an account ever held."""
+        """All balances of an account."""
         return list(self._exchange.accounts[account].balances.values())
 
     def open_orders(self, account: str, symbol: str) -> list[Order]:
-        """An account's open orders, oldest first. Raises Refused for a symbol that is not traded here."""
+        """An account's open orders, oldest first. Raises Refused for an unknown symbol."""
         return self.book(symbol).orders_of(account)
 
     def listen(self, listener: Listener) -> None:
-        """Calls back with symbol and outcome of everything that has been written."""
+        """Registers a callback that gets symbol and outcome after each write."""
         self._listeners.append(listener)
 
     def listen_to_deposits(self, listener: DepositListener) -> None:
-        """Calls back with every deposit and withdrawal that has been written."""
+        """Registers a callback that gets every deposit and withdrawal after its write."""
         self._deposit_listeners.append(listener)
 
     def deposit(self, account: str, asset: str, amount: Decimal, time_ms: int) -> StoredBalance:
-        """Gives an account an amount from outside, or takes it away. Raises ValueError where less than that is free."""
+        """Deposits an amount, or withdraws it. Raises ValueError if less than that is free."""
         holder = self._exchange.accounts[account]
         holder.move(asset, free=amount)
         try:
@@ -135,21 +137,21 @@ class Venue:
         return stored
 
     def book(self, symbol: str) -> Book:
-        """The symbol's book, to read. Raises Refused for a symbol that is not traded here."""
+        """The symbol's book, read-only. Raises Refused for an unknown symbol."""
         return self._exchange.book(symbol)
 
     def state(self, symbol: str) -> MarketState:
-        """Where the market is. Raises Refused for a symbol that is not traded here."""
+        """The market's state. Raises Refused for an unknown symbol."""
         row = self._row(symbol)
         return MarketState(symbol, row.point, row.running, self._feeds[symbol].at_end)
 
     def place(self, account: str, new: NewOrder, time_ms: int) -> Outcome:
-        """Takes an account's order, or raises Refused; see Exchange.place."""
+        """Places an account's order, or raises Refused; see Exchange.place."""
         outcome = self._exchange.place(account, new, time_ms)
         return self._keep(new.symbol, outcome)
 
     def place_list(self, account: str, wish: NewList, time_ms: int) -> Outcome:
-        """Takes an account's order list, or raises Refused; see Exchange.place_list."""
+        """Places an account's order list, or raises Refused; see Exchange.place_list."""
         list_id = self.store.last_list_id() + 1
         return self._keep(wish.orders[0].symbol, self._exchange.place_list(account, wish, list_id, time_ms))
 
@@ -158,16 +160,16 @@ class Venue:
         self._exchange.check(account, new)
 
     def cancel(self, account: str, symbol: str, order_id: int, time_ms: int, cancel_id: str = "") -> Order:
-        """Ends an account's open order, or raises Refused. `cancel_id` is how the cancel wants to be known."""
+        """Cancels an account's open order, or raises Refused. `cancel_id` is the client id of the cancel."""
         outcome = self._keep(symbol, self._exchange.cancel(account, symbol, order_id, time_ms, cancel_id))
         return outcome.executions[0].order
 
     def cancel_all(self, account: str, symbol: str, time_ms: int) -> list[Order]:
-        """Ends all open orders of an account in a symbol in one transaction. Raises Refused where none is open."""
+        """Cancels all open orders of an account in a symbol in one transaction. Raises Refused if there are none."""
         orders = self.open_orders(account, symbol)
         if not orders:
             raise Refused(Reason.UNKNOWN_ORDER, "none is open")
-        current = self.book(symbol).current  # an order of a list ends with the first of it
+        current = self.book(symbol).current  # cancelling the first order of a list also ends the other
         outcomes = [self._exchange.cancel(account, symbol, each.order_id, time_ms) for each in orders if current(each)]
         return [each.order for each in self._keep(symbol, _joined(outcomes)).executions]
 
@@ -179,20 +181,20 @@ class Venue:
             self._keep(symbol, _joined(outcomes))
 
     def forget(self, account: str, symbol: str, order_id: int, time_ms: int) -> Order:
-        """Ends an open order silently: listeners hear nothing, look-ups deny it. Raises Refused where none is open."""
+        """Ends an open order silently: no event, and look-ups do not show it. Raises Refused if it is not open."""
         order = self.book(symbol).find(account, order_id)
         outcome = self._exchange.expire(order, "forgotten by the venue", time_ms)
         self._keep(symbol, outcome, forgotten=True)
         return outcome.executions[0].order
 
     def wipe(self) -> tuple[int, int]:
-        """Begins anew, but for the markets' positions; how many orders and trades are gone."""
+        """Resets everything except the markets' positions; returns how many orders and trades were deleted."""
         gone = self.store.wipe()
         self._load()
         return gone
 
     def advance(self, symbol: str, limit: int, time_ms: int, until_market_ms: int | None = None) -> int:
-        """Lets up to `limit` of the market's events happen, those due by a market time if given; returns how many."""
+        """Processes up to `limit` of the market's events, those due by a market time if given; returns how many."""
         row = self._row(symbol)
         events = self._feeds[symbol].take(limit, until_market_ms)
         if events:
@@ -203,7 +205,7 @@ class Venue:
         return len(events)
 
     def inject(self, symbol: str, trade: MarketTrade, time_ms: int) -> None:
-        """Lets a trade happen that is none of the market's own; a simulation goes on from its price."""
+        """Executes a trade that does not come from the market's source; a simulation continues from its price."""
         point = self._row(symbol).point.displaced(trade.price, trade.taker)
         self._happen(symbol, [trade], point, time_ms)
         self._feeds[symbol].seek(point)
@@ -214,7 +216,7 @@ class Venue:
         self._keep(symbol, Outcome(()), row.point, running=running)
 
     def _happen(self, symbol: str, events: Sequence[MarketEvent], point: MarketPoint, time_ms: int) -> None:
-        tick = self.book(symbol).rules.tick_size  # may be another by now than the one that the source keeps to
+        tick = self.book(symbol).rules.tick_size  # may have changed from the one that the source uses
         outcomes = [self._exchange.happen(symbol, on_steps(event, tick), time_ms) for event in events]
         self._keep(symbol, _joined(outcomes), point)
 
@@ -227,7 +229,7 @@ class Venue:
         running: bool | None = None,
         forgotten: bool = False,
     ) -> Outcome:
-        """Writes what the exchange has just done, then tells the listeners, unless it is to be forgotten."""
+        """Writes what the exchange has done, then notifies the listeners, unless it is forgotten."""
         old, book = self._row(symbol), self.book(symbol)
         row = MarketRow(
             symbol=symbol,
@@ -279,7 +281,7 @@ class Venue:
         )
 
     def _price_of(self, asset: str, quote: str) -> Decimal | None:
-        """The last price of an asset, where a market of ours tells it."""
+        """The last price of an asset, if one of our markets has it."""
         market, inverse = f"{asset}/{quote}", f"{quote}/{asset}"
         if market in self._listings:
             return self.book(market).price

@@ -1,1 +1,1 @@
-"""Wrong, late and lost answers on demand: their kinds, the plan, and how each is carried out."""
+"""Injected faults: wrong, late and lost answers; their kinds, the plan, and their execution."""

@@ -1,4 +1,4 @@
-"""What a struck request is answered with, and what can be read from an exchange's own answer: pure, JSON in and out."""
+"""Builds the answers of faulty requests and reads the exchange's own answers: pure, JSON in and out."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from simex.protocol.rate_intervals import Wait
 
 _ADVICE = "Please use WebSocket Streams for live updates to avoid"
 
-# What Binance says with a code, and with which HTTP status. Source: "Error codes" of its spot API documentation.
+# Binance's message and HTTP status by code. Source: "Error codes" of its spot API documentation.
 _SAYS: dict[int, tuple[int, str]] = {
     -1000: (500, "An unknown error occurred while processing the request."),
     -1001: (500, "Internal error; unable to process your request. Please try again."),
@@ -31,12 +31,12 @@ _SAYS: dict[int, tuple[int, str]] = {
     -2014: (401, "API-key format invalid."),
     -2015: (401, "Invalid API-key, IP, or permissions for action."),
 }
-_TOO_MANY_ORDERS = -1015  # it does not say how long: see LimitSettings.order_retry_after
+_TOO_MANY_ORDERS = -1015  # it does not contain a wait: see LimitSettings.order_retry_after
 _BAN_MS, _MINUTE_MS = 120_000, 60_000
 
 
 def error(fault: Fault, now_ms: int) -> Answer:
-    """The error that an ERROR_CODE answers, in Binance's words unless it has its own."""
+    """The error of an ERROR_CODE fault: its own message, or Binance's for the code."""
     status, message = _SAYS.get(fault.code, (400, "An unknown error occurred while processing the request."))
     ban_ms = fault.delay_ms or _BAN_MS
     if fault.status == 418 and fault.code == -1003:
@@ -47,7 +47,7 @@ def error(fault: Fault, now_ms: int) -> Answer:
 
 
 def _wait(status: int, now_ms: int, ban_ms: int) -> Wait | None:
-    """What a client that has asked too much is told to wait: to the end of the minute, or of its ban."""
+    """The wait that a client over a limit is given: to the end of the minute, or of its ban."""
     match status:
         case 429:
             return Wait(now_ms, now_ms - now_ms % _MINUTE_MS + _MINUTE_MS)
@@ -58,12 +58,12 @@ def _wait(status: int, now_ms: int, ban_ms: int) -> Wait | None:
 
 
 def page(status: int) -> Answer:
-    """A web page in place of an answer."""
+    """A web page instead of an answer."""
     return Answer(status, f"<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>")
 
 
 def market_closed() -> Answer:
-    """What a new order is answered while the market is not trading; the code is what Binance was seen to answer."""
+    """The answer to a new order while the market is not trading; the code is the one observed on Binance."""
     return Answer(400, {"code": -1013, "msg": "Market is closed."})
 
 
@@ -75,6 +75,6 @@ def on_break(answer: Answer) -> Answer:
 
 
 def code_of(answer: Answer) -> int:
-    """Binance's code of an error, zero for anything else."""
+    """Binance's error code, 0 for any other answer."""
     code = answer.body.get("code") if isinstance(answer.body, dict) and not answer.ok else None
     return code if isinstance(code, int) else 0

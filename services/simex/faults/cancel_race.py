@@ -1,4 +1,4 @@
-"""A market that trades an order in the moment before its cancel arrives."""
+"""Simulates a market that trades an order right before its cancel arrives."""
 
 from decimal import Decimal
 
@@ -11,13 +11,13 @@ from simex.protocol.params import Params
 
 
 class CancelRace:
-    """Finds the order that a cancel names, and lets the others trade it."""
+    """Finds the order that a cancel names, and lets the market trade it."""
 
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
 
     def order_of(self, params: Params, account: str) -> Order | None:
-        """The account's open order that a cancel names, None where it names none."""
+        """The account's open order that a cancel names, None if there is none."""
         symbols = {market_id(symbol): symbol for symbol in self._venue.listings}
         try:
             symbol = symbols.get(params.text("symbol"))
@@ -26,15 +26,15 @@ class CancelRace:
             return None
         for order in self._venue.open_orders(account, symbol) if symbol else ():
             if order.waits:
-                continue  # it is not on the book: nothing trades it
+                continue  # it does not rest in the book: nothing trades it
             if order.order_id == order_id or (order_id is None and order.client_order_id == client_id):
                 return order
         return None
 
     def trade(self, order: Order, fraction: Decimal, now_ms: int) -> None:
-        """Lets a fraction of what is left of the order trade at its price, and what stands before it in the queue.
+        """Trades a fraction of the order's remainder at its price, and what is before it in the queue.
 
-        A market that goes to a price has traded all that is better on its way.
+        A market that reaches a price has traded everything better on its way.
         """
         book = self._venue.book(order.symbol)
         part = max(book.rules.lot_size, book.rules.floor_quantity(order.remaining * fraction))

@@ -1,4 +1,4 @@
-"""The faults of a config file: `[[simex.faults]]`, one table each, in force again with every start."""
+"""The faults of a config file: `[[simex.faults]]`, one table each, active again after each startup."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -11,12 +11,12 @@ _ONE = Decimal(1)
 
 
 def read_faults(tables: Iterable[Table]) -> tuple[Fault, ...]:
-    """The faults as they are written. Raises ConfigError for what is no value of its kind."""
+    """Reads the faults. Raises ConfigError for malformed values."""
     return tuple(_read(table) for table in tables)
 
 
 def put_in_force(plan: FaultPlan, faults: Iterable[Fault], places: Places) -> None:
-    """Fills the plan of an exchange that is about to start. Raises ConfigError for a fault that cannot be meant."""
+    """Adds the faults to the plan before the exchange starts. Raises ConfigError for an unusable fault."""
     for number, fault in enumerate(faults):
         try:
             check(fault, places)

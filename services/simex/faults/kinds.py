@@ -1,6 +1,6 @@
-"""What can be made to go wrong at simex, as values: a kind, where, when, and how. Nothing is done here.
+"""The faults of simex as values: a kind, where, when, and how. Nothing is executed here.
 
-Each kind is asked for on one occasion, and reads only some of the settings: both are in the one table, `FORMS`.
+Each kind belongs to one occasion and reads only some of the settings: both are in the table `FORMS`.
 """
 
 from collections.abc import Collection, Iterable
@@ -13,12 +13,12 @@ from simex.protocol.call import Endpoint
 ANY = "*"
 STREAMS = ("public", "user")
 HOLD_MS = 30_000
-_OF_SOCKETS = frozenset({"POST userDataStream", "DELETE userDataStream"})  # what only a websocket can ask for
+_OF_SOCKETS = frozenset({"POST userDataStream", "DELETE userDataStream"})  # only available over a websocket
 _LONGEST_MS = 86_400_000
 
 
 class Kind(Enum):
-    """Kinds of faults. "Done" is: the endpoint has run, and whatever it did has happened."""
+    """Kinds of faults. "Done" means that the endpoint has run with all its effects."""
 
     ACCEPT_THEN_TIMEOUT = "ACCEPT_THEN_TIMEOUT"  # done, never answered
     TIMEOUT_BEFORE = "TIMEOUT_BEFORE"  # not done, never answered
@@ -28,41 +28,41 @@ class Kind(Enum):
     EMPTY_200 = "EMPTY_200"  # done, answered 200 with nothing
     HTML_200 = "HTML_200"  # done, answered 200 with a web page
     STATUS = "STATUS"  # a 5xx with a web page, as a proxy answers it; done or not
-    ERROR_CODE = "ERROR_CODE"  # an error of Binance's; done or not
-    LATE_ARRIVAL = "LATE_ARRIVAL"  # reaches the exchange late, and is judged by the time it has then
+    ERROR_CODE = "ERROR_CODE"  # an error code of Binance; done or not
+    LATE_ARRIVAL = "LATE_ARRIVAL"  # reaches the exchange late, and is checked against the time of its arrival
     SLOW_ANSWER = "SLOW_ANSWER"  # done at once, answered late
     MAINTENANCE = "MAINTENANCE"  # symbols on BREAK: no new orders, all else as always
     HIDDEN_ORDER = "HIDDEN_ORDER"  # an accepted order that look-ups do not show for a while
-    LATE_TRADES = "LATE_TRADES"  # a trade of ours that myTrades and the user stream tell late
+    LATE_TRADES = "LATE_TRADES"  # a trade of an account that myTrades and the user stream report late
     CANCEL_CROSSES_FILL = "CANCEL_CROSSES_FILL"  # the market trades the order just before its cancel arrives
-    DROP = "DROP"  # a websocket is cut without a word
+    DROP = "DROP"  # a websocket is cut silently
     SILENCE = "SILENCE"  # a websocket stays open and carries nothing for a while
     DUPLICATE = "DUPLICATE"  # an event comes twice
     REORDER = "REORDER"  # an event comes after the one that follows it
     MISSING = "MISSING"  # an event never comes
-    REFUSE_CONNECTION = "REFUSE_CONNECTION"  # a new websocket is not let in
+    REFUSE_CONNECTION = "REFUSE_CONNECTION"  # a new websocket is refused
     NO_FEE = "NO_FEE"  # a fill whose commission is 0 and whose commission asset is null
 
 
 class Occasion(Enum):
-    """What is just happening when a fault is looked for."""
+    """The occasions on which the plan is searched for a fault."""
 
-    REQUEST = "REQUEST"  # a request was read: one fault at most says what becomes of it
-    ORDER = "ORDER"  # the exchange has taken an order
-    TRADE = "TRADE"  # an order of an account's has traded
-    FEE = "FEE"  # an order of an account's is trading: its fee is looked for
+    REQUEST = "REQUEST"  # a request was read: at most one fault applies to it
+    ORDER = "ORDER"  # the exchange has accepted an order
+    TRADE = "TRADE"  # an account's order has traded
+    FEE = "FEE"  # an account's order is trading: its fee is determined
     CANCEL = "CANCEL"  # a cancel is about to reach the exchange
     EVENT = "EVENT"  # an event is about to be sent to a websocket
-    CONNECTION = "CONNECTION"  # somebody opens a websocket
+    CONNECTION = "CONNECTION"  # a client opens a websocket
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One rule of what goes wrong.
+    """One fault rule.
 
-    Where: `endpoint` ("POST order") or `stream` ("public", "user"), and `account`; "*" is any. When: of all that match,
-    the first `skip` pass; the others are struck with `probability`; after `count` it is over (0: never); from `from_ms`
-    to before `until_ms` by the venue's clock (0: no bound). What follows is read by some kinds only.
+    Where: `endpoint` ("POST order") or `stream` ("public", "user"), and `account`; "*" is any. When: of all matches the
+    first `skip` pass; the others are struck with `probability`; after `count` strikes the rule is spent (0: never);
+    from `from_ms` to before `until_ms` by the venue's clock (0: unbounded). Only some kinds read the remaining fields.
     """
 
     kind: Kind
@@ -78,16 +78,16 @@ class Fault:
     hold_ms: int = HOLD_MS  # how long a connection without answer is kept open
     status: int = 0  # of HTTP
     code: int = 0  # Binance's, below 0
-    message: str = ""  # empty: Binance's own for the code
+    message: str = ""  # empty: Binance's message for the code
     done: bool = False
-    lost: bool = False  # LATE_ARRIVAL: its answer too; SILENCE: what would have been sent meanwhile
-    late_events: bool = False  # HIDDEN_ORDER: the user stream tells of it as late
-    fraction: Decimal = Decimal(1)  # CANCEL_CROSSES_FILL: of what is left of the order
+    lost: bool = False  # LATE_ARRIVAL: the answer is lost too; SILENCE: the events in between are lost
+    late_events: bool = False  # HIDDEN_ORDER: the user stream reports it late as well
+    fraction: Decimal = Decimal(1)  # CANCEL_CROSSES_FILL: of the order's remainder
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """When a kind is asked for, what it reads besides where and when, and what of that must be given."""
+    """A kind's occasion, the fields that it reads besides where and when, and which of those are required."""
 
     occasion: Occasion
     reads: frozenset[str] = frozenset()
@@ -96,19 +96,19 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where faults can be: the names of the endpoints, and of the accounts."""
+    """The places of faults: the names of the endpoints and of the accounts."""
 
     endpoints: frozenset[str]
     accounts: frozenset[str]
 
     @classmethod
     def of(cls, endpoints: Iterable[Endpoint], accounts: Iterable[str]) -> "Places":
-        """Of an exchange that offers these, and what its sockets offer beside them."""
+        """The places of an exchange with these endpoints, plus what its sockets offer."""
         return cls(frozenset(each.name for each in endpoints) | _OF_SOCKETS, frozenset(accounts))
 
 
 class BadFault(Exception):
-    """A fault that cannot be meant: the field, its value and the remedy."""
+    """An unusable fault: the field, its value and the remedy."""
 
     def __init__(self, field: str, value: object, remedy: str) -> None:
         super().__init__(f"{field} = {value!r}: {remedy}")
@@ -156,7 +156,7 @@ _WHEN = frozenset({"kind", "account", "probability", "skip", "count", "from_ms",
 
 
 def check(fault: Fault, places: Places) -> None:
-    """Raises BadFault unless the fault says what its kind reads, and nothing else."""
+    """Raises BadFault unless the fault has all fields that its kind requires and none that it does not read."""
     form = FORMS[fault.kind]
     for each in fields(Fault):
         given = getattr(fault, each.name) != each.default

@@ -1,8 +1,8 @@
-"""Which fault strikes what: the list of faults in force, each counting what it has matched and how often it struck.
+"""The list of active faults, which decides what each strikes and counts matches and strikes.
 
-Chance is a function of the seed, the fault's id and the number of the match, so that the same requests in the same
-order are struck by the same faults, whatever else was asked meanwhile. Of several faults that would strike, the one
-that was added first does, and the later ones do not even count the match.
+Chance is a function of the seed, the fault's id and the number of the match. So the same requests in the same order are
+struck by the same faults, independent of other requests. Of several faults that would strike, the one that was added
+first does; the later ones do not count the match.
 """
 
 from collections.abc import Collection
@@ -14,7 +14,7 @@ from simex.faults.kinds import ANY, FORMS, Fault, Occasion
 
 @dataclass(slots=True)
 class ActiveFault:
-    """A fault in force: its id, how much has matched it, and how often it has struck."""
+    """An active fault: its id, its matches and its strikes."""
 
     id: int
     fault: Fault
@@ -23,41 +23,41 @@ class ActiveFault:
 
     @property
     def spent(self) -> bool:
-        """Whether it has struck as often as it may."""
+        """Whether it has reached its number of strikes."""
         return 0 < self.fault.count <= self.fired
 
 
 @dataclass(slots=True)
 class FaultPlan:
-    """The faults in force, oldest first. It is kept in memory only."""
+    """The active faults, oldest first. In memory only."""
 
     seed: int = 0
     _faults: dict[int, ActiveFault] = field(default_factory=dict[int, ActiveFault])
     _last_id: int = 0
 
     def add(self, fault: Fault) -> int:
-        """Puts a fault in force, behind the others; its id."""
+        """Activates a fault after the others; returns its id."""
         self._last_id += 1
         self._faults[self._last_id] = ActiveFault(self._last_id, fault)
         return self._last_id
 
     def clear(self, ids: Collection[int] = ()) -> int:
-        """Takes faults out of force, all of them where no id is given; how many were there."""
+        """Removes faults, all if no id is given; returns how many there were."""
         gone = [each for each in (ids or list(self._faults)) if self._faults.pop(each, None)]
         return len(gone)
 
     @property
     def faults(self) -> list[ActiveFault]:
-        """Every fault in force or spent, oldest first."""
+        """All faults, active or spent, oldest first."""
         return list(self._faults.values())
 
     def expects(self, occasion: Occasion) -> bool:
-        """Whether any fault in force could strike on such an occasion."""
+        """Whether an active fault could strike on such an occasion."""
         return any(FORMS[each.fault.kind].occasion is occasion and not each.spent for each in self._faults.values())
 
     def strike(self, occasion: Occasion, where: str, account: str, now_ms: int) -> Fault | None:
-        """The fault that strikes, if one does. `where` is an endpoint's name, for EVENT and CONNECTION a stream's."""
-        for each in self._faults.values():  # empty nearly always: this is on the way of every request and event
+        """The fault that strikes, if any. `where` is an endpoint's name, for EVENT and CONNECTION a stream's."""
+        for each in self._faults.values():  # mostly empty: this is on the hot path of requests and events
             if _concerns(each, occasion, where, account, now_ms) and self._fires(each):
                 return each.fault
         return None

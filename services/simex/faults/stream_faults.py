@@ -1,6 +1,6 @@
-"""What goes wrong on websockets: connections that are refused or cut, and events that are late, doubled or lost.
+"""Faults on websockets: connections that are refused or cut, and events that are late, duplicated or lost.
 
-Only events suffer; the answers to what a client asks over its socket are faulty as requests are, see `front`.
+They affect events only. Answers to requests over a socket get the faults of requests, see `fault_gateway`.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class StreamFaults:
-    """The websockets of simex as faults see them: "public" or "user"."""
+    """The open websockets by stream, "public" or "user"."""
 
     def __init__(self, plan: FaultPlan, clock_ms: Callable[[], int]) -> None:
         self._plan = plan
@@ -25,7 +25,7 @@ class StreamFaults:
         self._open: dict[str, WeakSet[Connection]] = {"public": WeakSet(), "user": WeakSet()}
 
     def guarded(self, stream: str, handler: Handler) -> Handler:
-        """The handler of a websocket's route, which a fault may keep a client from."""
+        """Wraps the handler of a websocket's route; a fault may refuse the client."""
 
         async def serve(request: web.Request) -> web.StreamResponse:
             if self._plan.strike(Occasion.CONNECTION, stream, "", self._clock_ms()):
@@ -36,7 +36,7 @@ class StreamFaults:
         return serve
 
     def drop(self, streams: Sequence[str]) -> int:
-        """Cuts what is open of some streams; how many sockets that were."""
+        """Cuts the open sockets of some streams; returns how many there were."""
         connections = [each for stream in streams for each in self._open[stream] if each.open]
         for connection in connections:
             connection.abort()
@@ -44,7 +44,7 @@ class StreamFaults:
 
 
 class Tamper:
-    """What stands between the events of one socket and its queue."""
+    """Applies faults to the events of one socket, before its queue."""
 
     def __init__(
         self, plan: FaultPlan, stream: str, clock_ms: Callable[[], int], connections: "WeakSet[Connection]"
@@ -53,15 +53,15 @@ class Tamper:
         self._stream = stream
         self._clock_ms = clock_ms
         self._connections = connections
-        self._overtaken: list[bytes] = []  # what is sent once the next has been
-        self._silence: list[bytes] | None = None  # what would have been sent meanwhile; None: no silence
+        self._overtaken: list[bytes] = []  # frames to send after the next one
+        self._silence: list[bytes] | None = None  # frames held during a silence; None: no silence
 
     def attach(self, connection: Connection) -> None:
         """The socket has been opened."""
         self._connections.add(connection)
 
     def passed(self, connection: Connection, frames: Sequence[bytes], account: str) -> Sequence[bytes]:
-        """What is to be sent now of some events."""
+        """Returns the frames to send now."""
         if not self._plan.expects(Occasion.EVENT) and self._silence is None and not self._overtaken:
             return frames
         return [sent for frame in frames for sent in self._one(connection, frame, account)]

@@ -1,6 +1,6 @@
-"""What look-ups do not show yet: orders and trades that have happened, and that an account is told of late.
+"""Hides orders and trades from look-ups for a while after they happened, and delays their events.
 
-It works on answers as they leave, over either transport, so that neither the endpoints nor the book know of it.
+It filters answers as they leave, over either transport, so that neither endpoints nor book know of it.
 """
 
 from collections.abc import Callable
@@ -24,17 +24,17 @@ _TRADES = frozenset({"GET myTrades"})
 
 
 class Visibility:
-    """Orders and trades by when they begin to show, by the venue's clock."""
+    """Hidden orders and trades by the time from which they are visible, by the venue's clock."""
 
     def __init__(self, plan: FaultPlan, clock_ms: Callable[[], int]) -> None:
         self._plan = plan
         self._clock_ms = clock_ms
         self._orders: dict[_Key, int] = {}
-        self._unheard: dict[_Key, int] = {}  # those of them whose events are late as well
-        self._trades: dict[tuple[str, _Key], int] = {}  # by the account: both sides of a trade share its id
+        self._unheard: dict[_Key, int] = {}  # hidden orders whose events are late as well
+        self._trades: dict[tuple[str, _Key], int] = {}  # by account: both sides of a trade share its id
 
     def note(self, _symbol: str, outcome: Outcome) -> None:
-        """Takes in what the exchange has done, before anybody else is told of it."""
+        """Records an outcome of the exchange before anything else is notified of it."""
         for each in outcome.executions:
             if len(each.order.transitions) == 1:
                 self._note_order(each.order)
@@ -42,11 +42,11 @@ class Visibility:
                 self._note_trade(each.trade)
 
     def forget(self) -> None:
-        """Nothing is hidden any more: its ids are given out again."""
+        """Clears everything: ids are reused after a reset."""
         self._orders, self._unheard, self._trades = {}, {}, {}
 
     def late_ms(self, execution: Execution) -> int:
-        """How much later than it happened the user stream is to tell of an execution."""
+        """The delay in milliseconds after which the user stream reports an execution."""
         now_ms, trade = self._clock_ms(), execution.trade
         until_ms = self._unheard.get(_key_of(execution.order), 0)
         if trade is not None:
@@ -54,7 +54,7 @@ class Visibility:
         return max(0, until_ms - now_ms)
 
     def shown(self, endpoint: str, account: str, answer: Answer) -> Answer:
-        """The answer to an account without what does not show yet."""
+        """The answer without orders and trades that are still hidden."""
         if endpoint in _ORDERS and self._orders and answer.ok:
             self._orders = _still_hidden(self._orders, self._clock_ms())
             return _without(answer, lambda row: (row["symbol"], row["orderId"]) in self._orders)

@@ -1,1 +1,1 @@
-"""What simex answers about markets: book, trades, candles, tickers, exchangeInfo."""
+"""Answers about markets: book, trades, candles, tickers, exchangeInfo."""

@@ -1,7 +1,7 @@
-"""The order book as the public sees it: numbered updates, so that a diff stream and a snapshot can be put together.
+"""The public order book with numbered updates, so that clients can combine a diff stream and a snapshot.
 
-Every level that changes takes one update id, as on Binance. The ids are given when somebody looks, not when the book
-changes: between two looks only the difference counts, and a book that nobody looks at costs nothing.
+Every changed level takes one update id, as on Binance. The ids are assigned when the book is read, not when it changes:
+between two reads only the difference counts, and a book that nobody reads costs nothing.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ Levels = Mapping[Decimal, Decimal]
 
 @dataclass(frozen=True, slots=True)
 class BookUpdate:
-    """What changed from update `first_id` to `last_id`: the new quantities by price, 0 where a level has gone."""
+    """The changes from update `first_id` to `last_id`: the new quantities by price, 0 for a removed level."""
 
     first_id: int
     last_id: int
@@ -29,7 +29,7 @@ class BookUpdate:
 
 
 class PublicBook:
-    """One symbol's book. `update_id` numbers the last change that was looked at."""
+    """One symbol's book. `update_id` numbers the last change that was read."""
 
     def __init__(self, update_id: int) -> None:
         self.update_id = update_id
@@ -37,7 +37,7 @@ class PublicBook:
         self._pending = {speed_ms: _Pending(update_id) for speed_ms in SPEEDS_MS}
 
     def look(self, book: Book) -> None:
-        """Sees the book as it is now."""
+        """Updates it from the current book."""
         for side in Side:
             levels = {level.price: level.quantity for level in book.levels(side)}
             changed = _difference(self._levels[side], levels)
@@ -51,7 +51,7 @@ class PublicBook:
         return self._levels[side]
 
     def take_update(self, speed_ms: int) -> BookUpdate | None:
-        """What has changed since this was last asked for that stream, None where nothing has."""
+        """The changes since the last call for that stream, None if there are none."""
         pending = self._pending[speed_ms]
         self._pending[speed_ms] = _Pending(self.update_id)
         if pending.after_id == self.update_id:
@@ -61,7 +61,7 @@ class PublicBook:
 
 
 class _Pending:
-    """What a diff stream has not told yet: all that changed after update `after_id`."""
+    """The changes that a diff stream has not sent yet: all after update `after_id`."""
 
     def __init__(self, after_id: int) -> None:
         self.after_id = after_id

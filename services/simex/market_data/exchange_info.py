@@ -1,4 +1,4 @@
-"""GET exchangeInfo, key for key as Binance answers it: what is listed and which rules orders must keep."""
+"""GET exchangeInfo, key for key as Binance answers it: the listed symbols and the rules for orders."""
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -13,7 +13,7 @@ PERMISSION = "SPOT"
 def exchange_info(
     rules: Iterable[SymbolRules], rate_limits: Sequence[Json], now_ms: int, *, permission_sets: bool = True
 ) -> Json:
-    """The answer, with the permission sets told or left empty."""
+    """The answer, with the permission sets included or left empty."""
     sets = [[PERMISSION]] if permission_sets else []
     return {
         "timezone": "UTC",
@@ -89,7 +89,7 @@ def _filters(rules: SymbolRules) -> list[Json]:
 
 
 def _present(rules: SymbolRules) -> list[Json]:
-    """The filters of the price's distance and of the notional. `avgPriceMins` 0: they are judged by the last price."""
+    """The current filters of the price's distance and of the notional. `avgPriceMins` 0: relative to the last price."""
     filters = rules.filters
     return [
         {
@@ -112,7 +112,7 @@ def _present(rules: SymbolRules) -> list[Json]:
 
 
 def _legacy(rules: SymbolRules) -> list[Json]:
-    """The same as they were until 2022, and still are on Binance US."""
+    """The same in the form used until 2022, and still on Binance US."""
     return [
         {
             "filterType": "PERCENT_PRICE",

@@ -1,6 +1,6 @@
-"""One market as the public sees it now: the venue's book, and what is remembered of the trades, put together.
+"""One market as the public sees it: the venue's book combined with the recorded trades.
 
-REST answers and timed streams both look here, so that they never tell two stories.
+REST answers and timed streams both read it, so that they are consistent.
 """
 
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ class Kline:
 
 
 class PublicMarket:
-    """What is told of a market, by its symbol as ccxt writes it. Times are the venue's."""
+    """The public data of a market, by its symbol as ccxt writes it. Times are the venue's."""
 
     def __init__(self, symbol: str, venue: Venue, record: PublicRecord) -> None:
         self.symbol = symbol
@@ -44,52 +44,52 @@ class PublicMarket:
 
     @property
     def last(self) -> Print | None:
-        """The last trade, if one is remembered."""
+        """The last trade, if one is recorded."""
         return self._record.last(self.symbol)
 
     @property
     def price(self) -> Decimal:
-        """The price of the last trade; after a restart, where the market was."""
+        """The price of the last trade; after a restart the market's last position."""
         return self.last.price if self.last else self.book.price
 
     def look(self) -> PublicBook:
-        """The order book with its update ids, as it is now."""
+        """The current order book with its update ids."""
         public = self._record.book(self.symbol)
         public.look(self.book)
         return public
 
     def forget_update(self, speed_ms: int) -> None:
-        """Nobody listens to the diff stream of that speed: what comes is told from here on."""
+        """Drops the pending changes of a diff stream that has no subscribers any more."""
         self._record.book(self.symbol).take_update(speed_ms)
 
     def day_ticker(self, now_ms: int) -> Json:
-        """The last 24 hours, with the best quotes."""
+        """The statistics of the last 24 hours, with the best quotes."""
         opened_ms = now_ms - DAY_MS
         before = self._candles.last_before(opened_ms)
         statistics = self.statistics(opened_ms, now_ms)
         return ticker_payloads.day_ticker(self.book, statistics, before.close if before else None, self.last)
 
     def statistics(self, opened_ms: int, closed_ms: int) -> Json:
-        """What happened in a stretch of time, by whole minutes."""
+        """The statistics of a time range, by whole minutes."""
         return ticker_payloads.statistics(self.symbol, self.between(opened_ms, closed_ms + 1), opened_ms, closed_ms)
 
     def average_price(self, now_ms: int) -> Json:
-        """The mean of the last five minutes, weighted by what was traded."""
+        """The mean price of the last five minutes, weighted by quantity."""
         return ticker_payloads.average_price(self.between(now_ms - _AVERAGE_MS, by_second=True), self.last)
 
     def between(self, start_ms: int, end_ms: int = EVER_MS, *, by_second: bool = False) -> Candle:
-        """What was traded, as one candle: a flat one where nothing was."""
+        """The trades of a time range as one candle; a flat one if there are none."""
         return self._candles.between(start_ms, end_ms, by_second=by_second) or self._flat(start_ms, by_second=by_second)
 
     def kline(self, interval: Interval, opened_ms: int, zone_ms: int = 0) -> Kline:
-        """The kline that opened then."""
+        """The kline that opened at `opened_ms`."""
         end_ms = interval.end(opened_ms, zone_ms)
         candle = self.between(opened_ms, end_ms, by_second=interval.by_second)
         candle.opened_ms = opened_ms
         return Kline(candle, end_ms)
 
     def klines(self, interval: Interval, now_ms: int, zone_ms: int = 0) -> Iterator[Kline]:
-        """Those that are remembered, oldest first and up to now, the ones in which nothing was traded too."""
+        """The recorded klines up to now, oldest first, including those without trades."""
         opening = partial(interval.opening, zone_ms=zone_ms)
         before: Kline | None = None
         for candle in self._candles.every(opening, by_second=interval.by_second):

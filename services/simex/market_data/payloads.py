@@ -1,4 +1,4 @@
-"""What simex answers about markets over REST, key for key as Binance answers it: the public's trades, depth, klines."""
+"""REST answers about markets, key for key as Binance's: public trades, depth, klines."""
 
 from itertools import islice
 
@@ -37,7 +37,7 @@ def aggregate_trade(it: Print) -> Json:
 
 
 def depth(book: PublicBook, limit: int) -> Json:
-    """GET depth, and the streams of a few levels."""
+    """GET depth, and the partial depth streams."""
     return {
         "lastUpdateId": book.update_id,
         "bids": rows(book.levels(Side.BUY), limit),

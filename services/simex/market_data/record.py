@@ -1,6 +1,6 @@
-"""What the public has seen lately: each symbol's last thousand trades, its candles, and its order book's updates.
+"""Records recent public data: each symbol's last thousand trades, its candles, and its order book's updates.
 
-It is kept in memory only: it is the market's, not the account's, and begins anew with the process.
+It is in memory only and begins anew with each process: it belongs to the market, not to an account.
 """
 
 from collections import deque
@@ -12,16 +12,16 @@ from simex.market_data.book import PublicBook
 
 _REMEMBERED = 1000
 
-_IDS_PER_MS = 1000  # more than a book changes
+_IDS_PER_MS = 1000  # more than a book's changes per millisecond
 
 
 def first_update_id(now_ms: int) -> int:
-    """Where book updates are numbered from at a start, so that their ids do not go back: by the clock."""
+    """The first update id after a startup, derived from the clock, so that ids never decrease."""
     return now_ms * _IDS_PER_MS
 
 
 class PublicRecord:
-    """Fed by the venue with every outcome. Book updates are numbered from `update_id` on."""
+    """Records every outcome of the venue. Book updates are numbered from `update_id` on."""
 
     def __init__(self, symbols: Iterable[str], update_id: int = 0) -> None:
         self._prints = {symbol: deque[Print](maxlen=_REMEMBERED) for symbol in symbols}
@@ -29,19 +29,19 @@ class PublicRecord:
         self._books = {symbol: PublicBook(update_id) for symbol in self._prints}
 
     def note(self, symbol: str, outcome: Outcome) -> None:
-        """Takes in what the public saw of an outcome."""
+        """Records the public part of an outcome."""
         add = self._candles[symbol].add
         self._prints[symbol].extend(outcome.prints)
         for each in outcome.prints:
             add(each.trade_id, each.price, each.quantity, each.taker, each.time_ms)
 
     def forget(self) -> None:
-        """The trades that are remembered are gone: their ids begin anew. Candles and book updates go on."""
+        """Drops the recorded trades, because their ids begin anew. Candles and book updates are kept."""
         for prints in self._prints.values():
             prints.clear()
 
     def prints(self, symbol: str) -> list[Print]:
-        """The trades that are remembered, oldest first."""
+        """The recorded trades, oldest first."""
         return list(self._prints[symbol])
 
     def last(self, symbol: str) -> Print | None:

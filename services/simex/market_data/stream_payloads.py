@@ -1,5 +1,6 @@
-"""What simex tells everybody over websockets, field for field as Binance does; trades and quotes, which come in
-thousands, as text at once.
+"""Events of the public websocket streams, field for field as Binance's.
+
+Trades and quotes, which come in thousands, are built directly as text.
 """
 
 from collections.abc import Iterable
@@ -61,7 +62,7 @@ def depth_update(symbol: str, it: BookUpdate, now_ms: int) -> Json:
 
 
 def kline(symbol: str, it: Kline, interval: Interval, now_ms: int) -> Json:
-    """`<symbol>@kline_<interval>`; closed once the venue's clock has come to its end."""
+    """`<symbol>@kline_<interval>`; closed once the venue's clock has reached its end."""
     candle = it.candle
     return {
         "e": "kline",

@@ -1,4 +1,4 @@
-"""What simex answers about prices, over REST and the streams alike: last prices, best quotes, rolling statistics."""
+"""Answers about prices, for REST and streams: last prices, best quotes, rolling statistics."""
 
 from decimal import Decimal
 

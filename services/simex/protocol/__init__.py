@@ -1,1 +1,1 @@
-"""The words of Binance's API: parameters, formats, errors, intervals, order entry."""
+"""The elements of Binance's API: parameters, formats, errors, intervals, order entry."""

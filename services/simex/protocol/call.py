@@ -1,4 +1,4 @@
-"""A request as an endpoint sees it, and an endpoint as the gateway sees it: what both transports have in common."""
+"""A request as an endpoint sees it, and an endpoint as the gateway sees it, independent of the transport."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ _SIGNED = frozenset({"timestamp", "recvWindow", "signature"})
 
 
 class Security(Enum):
-    """Who may call, in Binance's words: anyone, a key that may read, a key that may trade."""
+    """Who may call, by Binance's names: anyone, a key that may read, a key that may trade."""
 
     NONE = "NONE"
     USER_DATA = "USER_DATA"
@@ -20,9 +20,9 @@ class Security(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request that has been let in. `account` is whose key signed it, empty where none is asked for.
+    """One request that has passed the access checks. `account` is that of its key, empty if the endpoint needs none.
 
-    `charge` counts the order that an endpoint is about to place, or raises ApiError where there are too many.
+    `charge` counts the orders that an endpoint is about to place, or raises ApiError if there are too many.
     """
 
     params: Params
@@ -33,10 +33,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What can be asked for. `method` and `path` name it over REST, `ws` over the websocket API; empty: not there.
+    """An endpoint. `method` and `path` name it over REST, `ws` over the websocket API; empty: not available there.
 
-    `run` gives the answer's JSON, or raises Refused or ApiError with nothing changed; only one of status 409 tells of
-    something half done. `takes` names the parameters beside those of the signature.
+    `run` returns the answer's JSON, or raises Refused or ApiError with nothing changed. Only an error with status 409
+    reports a partial success. `takes` lists the parameters besides those of the signature.
     """
 
     method: str
@@ -48,12 +48,12 @@ class Endpoint:
 
     @property
     def accepted(self) -> frozenset[str]:
-        """The names of all parameters that may be sent."""
+        """The names of all accepted parameters."""
         return _names(self.takes, signed=self.security is not Security.NONE)
 
     @property
     def name(self) -> str:
-        """What logs, limits and faults call it, the same over both transports: `POST order`."""
+        """Its name in logs, limits and faults, the same over both transports: `POST order`."""
         return f"{self.method} {self.path}"
 
 

@@ -1,4 +1,4 @@
-"""Binance's error codes as simex answers them, and the one table from the exchange's refusals to them.
+"""Binance's error codes in simex's answers, and the table from the exchange's refusals to them.
 
 Source: errors.md of binance/binance-spot-api-docs, July 2026, and the messages that ccxt matches.
 """
@@ -9,7 +9,7 @@ from gridsim.rules import Reason, Refused
 
 
 class ApiError(Exception):
-    """An answer `{"code": …, "msg": …}` with an HTTP status; `data` tells more where Binance does."""
+    """An answer `{"code": …, "msg": …}` with an HTTP status; `data` has the details that Binance adds."""
 
     def __init__(self, code: int, message: str, status: int = 400, data: Mapping[str, object] | None = None) -> None:
         super().__init__(f"{code} {message}")
@@ -25,7 +25,7 @@ class ApiError(Exception):
         return {"code": self.code, "msg": self.message, **more}
 
 
-# By what an order itself says, before it reaches the matching engine: -1013.
+# Checks of the order alone, before the matching engine: -1013.
 _FILTERS = frozenset(
     {
         Reason.PRICE_FILTER,
@@ -38,7 +38,7 @@ _FILTERS = frozenset(
         Reason.NOTIONAL,
     }
 )
-# By what the account has and has open, which the matching engine knows: -2010, as JKorf/Binance.Net#1212 was answered.
+# Checks of the account's balances and open orders by the matching engine: -2010, as in JKorf/Binance.Net#1212.
 _FILTERS_OF_ENGINE = frozenset(
     {
         Reason.MAX_NUM_ORDERS,
@@ -61,7 +61,7 @@ _REFUSALS: dict[Reason, tuple[int, str]] = {
 
 
 def of_refusal(refused: Refused) -> ApiError:
-    """The error that Binance answers with."""
+    """The error that Binance answers for a refusal."""
     if refused.reason in _FILTERS:
         return ApiError(-1013, f"Filter failure: {refused.reason.value}")
     if refused.reason in _FILTERS_OF_ENGINE:
@@ -70,7 +70,7 @@ def of_refusal(refused: Refused) -> ApiError:
 
 
 def missing(name: str) -> ApiError:
-    """A parameter that must be there and is not."""
+    """A required parameter is missing."""
     return ApiError(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
 
 
@@ -80,36 +80,36 @@ def empty(name: str) -> ApiError:
 
 
 def neither(first: str, second: str) -> ApiError:
-    """One of two parameters must be there and none is."""
+    """Neither of two parameters was sent, and one is required."""
     return ApiError(-1102, f"Param '{first}' or '{second}' must be sent, but both were empty/null!")
 
 
 def not_required(name: str) -> ApiError:
-    """A parameter that does not go with the others."""
+    """A parameter is not allowed together with the others."""
     return ApiError(-1106, f"Parameter '{name}' sent when not required.")
 
 
 def invalid(name: str) -> ApiError:
-    """A parameter whose value is none of those that it can have."""
+    """A parameter has an invalid value."""
     return ApiError(-1130, f"Data sent for parameter '{name}' is not valid.")
 
 
 def illegal(name: str, legal: str) -> ApiError:
-    """A parameter with characters it may not have; `legal` is the pattern of what it may."""
+    """A parameter has illegal characters; `legal` is the pattern of the legal ones."""
     return ApiError(-1100, f"Illegal characters found in parameter '{name}'; legal range is '{legal}'.")
 
 
 def no_order() -> ApiError:
-    """A query for an order that never was."""
+    """A query for an order that does not exist."""
     return ApiError(-2013, "Order does not exist.")
 
 
 def unknown_order() -> ApiError:
-    """A cancel of an order that is not open, whatever it was."""
+    """A cancel of an order that is not open, whether it ever existed or not."""
     return ApiError(-2011, "Unknown order sent.")
 
 
 UNKNOWN_OUTCOME = ApiError(
     -1006, "An unexpected response was received from the message bus. Execution status unknown.", 500
 )
-"""The disk refused the write: what the client should make of it is what it makes of it on Binance."""
+"""The disk refused the write. The client should treat this as it does on Binance."""

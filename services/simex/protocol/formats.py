@@ -1,4 +1,4 @@
-"""How Binance writes numbers and symbols, for all that simex answers."""
+"""Formats numbers and symbols as Binance does."""
 
 from decimal import Decimal
 
@@ -9,7 +9,7 @@ ZERO = "0.00000000"
 
 
 def amount(value: Decimal) -> str:
-    """A number as Binance writes it, with eight decimals; more only where fewer would lose a digit."""
+    """A number with eight decimals as Binance formats it; more decimals only if a digit would be lost."""
     return f"{value.quantize(STEP):f}" if not value % STEP else f"{value:f}"
 
 

@@ -1,4 +1,4 @@
-"""Binance's kline intervals, windows and time zones: how they are written, and when an interval opens and ends."""
+"""Binance's kline intervals, windows and time zones: their names, and when an interval opens and ends."""
 
 import re
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from gridsim.candles import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from simex.protocol.errors import ApiError
 
-_MONTH_DAYS = 32  # at least a day beyond every month's first, whichever month it is
+_MONTH_DAYS = 32  # from the first of any month this leads into the next month
 _MONDAY_MS = 4 * DAY_MS  # the first Monday after the epoch, which was a Thursday
 _WINDOW = re.compile(r"([1-9][0-9]?)([mhd])")
 _WINDOW_UNITS = {"m": (MINUTE_MS, 59), "h": (HOUR_MS, 23), "d": (DAY_MS, 7)}
@@ -24,11 +24,11 @@ class Interval:
 
     @property
     def by_second(self) -> bool:
-        """Whether minutes are too coarse for it."""
+        """Whether it needs a finer resolution than minutes."""
         return 0 < self.span_ms < MINUTE_MS
 
     def opening(self, time_ms: int, zone_ms: int = 0) -> int:
-        """When the one opened that a time lies in, where clocks are `zone_ms` ahead of UTC."""
+        """The opening time of the interval that contains a time, with clocks `zone_ms` ahead of UTC."""
         local_ms = time_ms + zone_ms
         if self.span_ms:
             return local_ms - (local_ms - self.anchor_ms) % self.span_ms - zone_ms
@@ -54,7 +54,7 @@ INTERVALS = {
 
 
 def interval_of(text: str) -> Interval:
-    """The interval by its name. Raises ApiError."""
+    """Parses an interval's name. Raises ApiError."""
     try:
         return INTERVALS[text]
     except KeyError:
@@ -72,7 +72,7 @@ def window_ms(text: str) -> int:
 
 
 def zone_ms(text: str) -> int:
-    """How far a time zone is ahead of UTC: `8`, `-1:00`, `05:45`; from -12:00 to +14:00. Raises ApiError."""
+    """Parses a time zone's offset from UTC: `8`, `-1:00`, `05:45`; from -12:00 to +14:00. Raises ApiError."""
     match = _ZONE.fullmatch(text)
     if match is not None:
         sign = -1 if match[1] == "-" else 1

@@ -1,4 +1,4 @@
-"""What a request for an order list asks for: an OCO or an OTO with both of its orders.
+"""Parses requests for an order list: an OCO or an OTO with both of its orders.
 
 Source: "New Order list - OCO" and "New Order list - OTO" in rest-api.md of binance/binance-spot-api-docs, July 2026.
 """
@@ -32,14 +32,14 @@ OTO_TAKES = " ".join(
 
 @dataclass(frozen=True, slots=True)
 class ListEntry:
-    """A wish for a list, and how its answer is to look."""
+    """A requested list, and the requested form of the answer."""
 
     wish: NewList
     detail: Detail
 
 
 def read_oco(symbol: str, params: Params) -> ListEntry:
-    """The OCO that a request asks for, its order that rests or takes a profit first. Raises ApiError."""
+    """Parses an OCO; its limit or take-profit order comes first. Raises ApiError."""
     shared = {"side": params.text("side"), "quantity": params.text("quantity")}
     above, below = (_leg(symbol, params, leg, shared) for leg in ("above", "below"))
     for name, order in (("aboveType", above), ("belowType", below)):
@@ -54,7 +54,7 @@ def read_oco(symbol: str, params: Params) -> ListEntry:
 
 
 def read_oto(symbol: str, params: Params) -> ListEntry:
-    """The OTO that a request asks for. Raises ApiError."""
+    """Parses an OTO. Raises ApiError."""
     working, pending = (
         _leg(symbol, params, leg, {"side": params.text(f"{leg}Side"), "quantity": params.text(f"{leg}Quantity")})
         for leg in ("working", "pending")
@@ -70,7 +70,7 @@ def _entry(kind: ListKind, orders: tuple[NewOrder, NewOrder], params: Params) ->
 
 
 def _leg(symbol: str, params: Params, leg: str, shared: Mapping[str, str]) -> NewOrder:
-    """One of the two orders: its parameters without the leg's name are those of a single order."""
+    """Parses one of the two orders: its parameters without the leg's prefix are those of a single order."""
     values = dict(shared)
     for name in (*_FIELDS, "IcebergQty"):
         if (value := params.optional(f"{leg}{name}")) is not None:

@@ -1,4 +1,4 @@
-"""What a request to trade asks for: its parameters as an order, checked as far as that goes without a look at the book.
+"""Parses trading requests into orders and validates them as far as possible without the book.
 
 Source: "New order", "Cancel order" and "Cancel an Existing Order and Send a New Order" in rest-api.md of
 binance/binance-spot-api-docs, July 2026.
@@ -38,7 +38,7 @@ _REFUSES = {
 
 
 class Detail(Enum):
-    """How much the answer to an order tells."""
+    """How detailed the answer to an order is."""
 
     ACK = "ACK"
     RESULT = "RESULT"
@@ -46,21 +46,21 @@ class Detail(Enum):
 
 
 class Restriction(Enum):
-    """In which state alone an order may be cancelled."""
+    """The state that an order must be in to be cancelled."""
 
     ONLY_NEW = OrderStatus.NEW
     ONLY_PARTIALLY_FILLED = OrderStatus.PARTIALLY_FILLED
 
 
 class ReplaceMode(Enum):
-    """Whether the new order is placed although the old one could not be cancelled."""
+    """Whether the new order is placed if the old one could not be cancelled."""
 
     STOP_ON_FAILURE = "STOP_ON_FAILURE"
     ALLOW_FAILURE = "ALLOW_FAILURE"
 
 
 class OverLimitMode(Enum):
-    """What a cancel-replace does where the account may place no further order."""
+    """What a cancel-replace does if the account is over its order limit."""
 
     DO_NOTHING = "DO_NOTHING"
     CANCEL_ONLY = "CANCEL_ONLY"
@@ -68,7 +68,7 @@ class OverLimitMode(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A wish to trade, and how its answer is to look."""
+    """A requested order, and the requested form of the answer."""
 
     order: NewOrder
     detail: Detail
@@ -76,18 +76,18 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class OrderName:
-    """What a request names an order by: its id, its client id (empty where not), or both."""
+    """How a request names an order: by its id, its client id (empty if not given), or both."""
 
     order_id: int | None
     client_id: str
 
     def fits(self, order: Order) -> bool:
-        """Whether an order that was found by one of them has the other as well."""
+        """Whether an order found by one of them also matches the other."""
         return self.client_id in {"", order.client_order_id}
 
 
 def read_name(params: Params, id_name: str = "orderId", client_id_name: str = "origClientOrderId") -> OrderName:
-    """Which order a request is about. Raises ApiError."""
+    """Parses which order a request names. Raises ApiError."""
     name = OrderName(params.optional_whole(id_name), params.client_id(client_id_name))
     if name.order_id is None and not name.client_id:
         raise neither(client_id_name, id_name)
@@ -95,7 +95,7 @@ def read_name(params: Params, id_name: str = "orderId", client_id_name: str = "o
 
 
 def read_entry(symbol: str, params: Params) -> Entry:
-    """The order that a request asks for. Raises ApiError."""
+    """Parses the order of a request. Raises ApiError."""
     side = params.word("side", Side, ApiError(-1117, "Invalid side."))
     kind = _type(params)
     _check_combination(kind, params)
@@ -124,7 +124,7 @@ def read_entry(symbol: str, params: Params) -> Entry:
 
 
 def read_restriction(params: Params) -> Restriction | None:
-    """The state that an order must be in to be cancelled, None where any will do. Raises ApiError."""
+    """Parses the state that an order must be in to be cancelled, None for any. Raises ApiError."""
     if "cancelRestrictions" not in params:
         return None
     try:
@@ -173,7 +173,7 @@ def _strategy_type(params: Params) -> int | None:
 
 
 def _not_allowed(params: Params) -> ApiError | None:
-    """The modes that Binance has and simex's symbols do not; another word is just not valid."""
+    """The error for modes that Binance has and simex's symbols do not allow; unknown modes are simply invalid."""
     if params.optional("selfTradePreventionMode") in {"DECREMENT", "TRANSFER"}:
         return ApiError(-1013, "This symbol does not allow the specified self-trade prevention mode.")
     return None

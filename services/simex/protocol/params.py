@@ -1,4 +1,4 @@
-"""A request's parameters, checked one by one as Binance checks them."""
+"""Reads and checks a request's parameters one by one, as Binance does."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -15,14 +15,14 @@ _INTEGER = re.compile(r"[0-9]{1,20}")
 _WINDOW = re.compile(r"[0-9]{1,9}(\.[0-9]{1,3})?")
 _CLIENT_ID = re.compile(r"[a-zA-Z0-9\-_]{1,36}")
 _DECIMALS = 8
-_LARGEST = 2**63 - 1  # what a column of the book can hold, and Binance's LONG
-_MICROSECONDS = 10**15  # a time from here on can only be in microseconds: as milliseconds it is the year 33,658
+_LARGEST = 2**63 - 1  # the maximum of the book's columns and of Binance's LONG
+_MICROSECONDS = 10**15  # larger times must be in microseconds: in milliseconds this is the year 33,658
 
 Pairs = Iterable[tuple[str, str]]
 
 
 class Params:
-    """Reads raise ApiError with the code that Binance uses. An empty value is a missing one."""
+    """Each read raises ApiError with the code that Binance uses. An empty value counts as missing."""
 
     def __init__(self, values: Mapping[str, str], *, repeated: bool = False) -> None:
         self._values = values
@@ -30,7 +30,7 @@ class Params:
 
     @classmethod
     def of(cls, query: Pairs, body: Pairs = ()) -> "Params":
-        """Those of a query string and a form body; where both name one, the query's is used."""
+        """Combines a query string and a form body; if both have a name, the query's value is used."""
         query, body = tuple(query), tuple(body)
         by_query, by_body = dict(query), dict(body)
         repeated = len(by_query) < len(query) or len(by_body) < len(body)
@@ -40,7 +40,7 @@ class Params:
         return bool(self._values.get(name))
 
     def check(self, accepted: frozenset[str]) -> None:
-        """Raises ApiError for a name that is sent twice, that has no value, or that nobody would read."""
+        """Raises ApiError for a name that is duplicate, has no value, or is not accepted."""
         if self._repeated:
             raise ApiError(-1101, "Duplicate values for a parameter detected.")
         for name, value in self._values.items():
@@ -54,18 +54,18 @@ class Params:
         raise ApiError(-1104, f"Not all sent parameters were read; read '{read}' parameter(s) but was sent '{sent}'.")
 
     def text(self, name: str) -> str:
-        """A value that must be there."""
+        """A required value."""
         value = self._values.get(name)
         if not value:
             raise missing(name)
         return value
 
     def optional(self, name: str) -> str | None:
-        """A value that may be absent."""
+        """An optional value."""
         return self._values.get(name) or None
 
     def whole(self, name: str) -> int:
-        """A whole number that must be there."""
+        """A required whole number."""
         text = self.text(name)
         if not _INTEGER.fullmatch(text):
             raise illegal(name, "^[0-9]{1,20}$")
@@ -74,20 +74,20 @@ class Params:
         return int(text)
 
     def optional_whole(self, name: str) -> int | None:
-        """A whole number that may be absent."""
+        """An optional whole number."""
         return self.whole(name) if name in self else None
 
     def time_ms(self, name: str) -> int:
-        """A time that must be there, in milliseconds or microseconds, in milliseconds."""
+        """A required time in milliseconds or microseconds; returned in milliseconds."""
         time = self.whole(name)
         return time // 1000 if time >= _MICROSECONDS else time
 
     def optional_time_ms(self, name: str) -> int | None:
-        """A time that may be absent."""
+        """An optional time."""
         return self.time_ms(name) if name in self else None
 
     def window_ms(self, name: str, default: int) -> Decimal:
-        """A stretch of milliseconds with up to three decimals."""
+        """A duration in milliseconds with up to three decimals."""
         text = self.optional(name)
         if text is None:
             return Decimal(default)
@@ -96,14 +96,14 @@ class Params:
         return Decimal(text)
 
     def limit(self, default: int, most: int) -> int:
-        """The number of rows asked for; more than the most is the most."""
+        """The number of rows requested, at most `most`."""
         limit = self.optional_whole("limit")
         if limit == 0:
             raise invalid("limit")
         return min(default if limit is None else limit, most)
 
     def amount(self, name: str) -> Decimal:
-        """A decimal that must be there, with no more decimals than the API carries."""
+        """A required decimal with no more decimals than the API carries."""
         text = self.text(name)
         if not _DECIMAL.fullmatch(text):
             raise illegal(name, r"^([0-9]{1,20})(\.[0-9]{1,20})?$")
@@ -113,14 +113,14 @@ class Params:
         return value
 
     def client_id(self, name: str) -> str:
-        """A client order id, empty where absent."""
+        """A client order id, empty if absent."""
         value = self.optional(name) or ""
         if value and not _CLIENT_ID.fullmatch(value):
             raise illegal(name, "^[a-zA-Z0-9-_]{1,36}$")
         return value
 
     def flag(self, name: str) -> bool:
-        """A truth, false where absent."""
+        """A boolean, false if absent."""
         value = self.optional(name)
         if value is None:
             return False
@@ -129,7 +129,7 @@ class Params:
         return value.lower() == "true"
 
     def word(self, name: str, kind: type[E], otherwise: ApiError | None = None) -> E:
-        """A member of an enum that must be there; anything else is the error given, -1130 unless it is."""
+        """A required enum member. Anything else raises `otherwise`, or -1130 if that is not given."""
         text = self.text(name)
         try:
             return kind(text)
@@ -137,5 +137,5 @@ class Params:
             raise otherwise or invalid(name) from None
 
     def optional_word(self, name: str, kind: type[E], default: E, otherwise: ApiError | None = None) -> E:
-        """The same, with what is meant where it is absent."""
+        """The same with a default for an absent value."""
         return self.word(name, kind, otherwise) if name in self else default

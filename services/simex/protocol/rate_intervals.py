@@ -1,7 +1,7 @@
-"""Limits that are counted as Binance counts: in windows that begin with the clock's own seconds, minutes and days.
+"""Counts limits as Binance does: in windows aligned to the clock's seconds, minutes and days.
 
-Source: web-socket-api.md of binance/binance-spot-api-docs, "How to interpret rate limits". Who counts what for whom is
-said by limits.py.
+Source: web-socket-api.md of binance/binance-spot-api-docs, "How to interpret rate limits". `limits.py` decides what is
+counted for whom.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from simex.protocol.formats import Json
 
 
 class Interval(Enum):
-    """What a window is a multiple of; its length in milliseconds."""
+    """A window's unit; the value is its length in milliseconds."""
 
     SECOND = 1_000
     MINUTE = 60_000
@@ -29,17 +29,17 @@ class Limit:
 
     @property
     def window_ms(self) -> int:
-        """How long a window is."""
+        """The length of a window."""
         return self.number * self.interval.value
 
     @property
     def window(self) -> str:
-        """As Binance's sentences name it: `10 SECOND`."""
+        """The window as Binance's messages write it: `10 SECOND`."""
         return f"{self.number} {self.interval.name}"
 
     @property
     def json(self) -> Json:
-        """As exchangeInfo lists it."""
+        """The limit in exchangeInfo."""
         return {
             "rateLimitType": self.kind, "interval": self.interval.name, "intervalNum": self.number, "limit": self.most,
         }  # fmt: skip
@@ -47,7 +47,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """How much of a limit is used, as every answer tells it."""
+    """The usage of a limit, as answers report it."""
 
     limit: Limit
     used: int
@@ -59,7 +59,7 @@ class Usage:
 
     @property
     def headers(self) -> dict[str, str]:
-        """`X-MBX-USED-WEIGHT-1M`, with the name that it had before, or `X-MBX-ORDER-COUNT-10S`."""
+        """`X-MBX-USED-WEIGHT-1M`, also under its former name, or `X-MBX-ORDER-COUNT-10S`."""
         window = f"{self.limit.number}{self.limit.interval.name[0]}"
         if self.limit.kind == "ORDERS":
             return {f"X-MBX-ORDER-COUNT-{window}": str(self.used)}
@@ -68,7 +68,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """How long who asked too much has to wait."""
+    """How long a client over a limit has to wait."""
 
     now_ms: int
     until_ms: int
@@ -85,35 +85,35 @@ class Wait:
 
 
 class Count:
-    """How much of a limit has been used in the window that the clock is in."""
+    """The usage of a limit in the current window."""
 
     def __init__(self, limit: Limit) -> None:
         self.limit = limit
-        self._window_ms = limit.window_ms  # asked for at every request
+        self._window_ms = limit.window_ms  # cached, since every request reads it
         self._window = 0
         self._used = 0
 
     def used(self, now_ms: int) -> int:
-        """So far in this window."""
+        """The usage in this window."""
         return self._used if now_ms // self._window_ms == self._window else 0
 
     def add(self, amount: int, now_ms: int) -> None:
-        """Counts; an amount below 0 takes away, and never more than there is."""
+        """Adds an amount; a negative one is subtracted, down to 0."""
         self._used = max(0, self.used(now_ms) + amount)
         self._window = now_ms // self._window_ms
 
     def over(self, now_ms: int) -> bool:
-        """Whether more has been used than may be."""
+        """Whether the limit is exceeded."""
         return self.used(now_ms) > self.limit.most
 
     def full(self, now_ms: int) -> bool:
-        """Whether nothing is left."""
+        """Whether the limit is reached."""
         return self.used(now_ms) >= self.limit.most
 
     def wait(self, now_ms: int) -> Wait:
-        """Until the next window begins."""
+        """The wait until the next window begins."""
         return Wait(now_ms, (now_ms // self._window_ms + 1) * self._window_ms)
 
     def usage(self, now_ms: int) -> Usage:
-        """What is told of it."""
+        """The usage as answers report it."""
         return Usage(self.limit, self.used(now_ms))

@@ -1,7 +1,6 @@
-"""One websocket client: a bounded queue in front of its socket, so that a slow reader costs nobody else a moment.
+"""One websocket client: a bounded queue before its socket, so that a slow reader does not delay others.
 
-Whole frames are queued and put on the wire here, many in one write: a fast market would spend its time on a system call
-per frame.
+Whole frames are queued and written together: in a fast market one system call per frame would take most of the time.
 """
 
 import asyncio
@@ -16,14 +15,14 @@ from aiohttp import WSCloseCode, web
 from aiohttp.abc import AbstractStreamWriter
 
 HEARTBEAT_SECONDS = 20.0
-CLOSE_SECONDS = 1.0  # how long a client has to answer a close
+CLOSE_SECONDS = 1.0  # timeout for a client's answer to a close
 _QUEUED = 20_000
 _AT_ONCE = 1_000  # frames in one write
 _FLUSH_SECONDS = 2.0
 
 
 def framed(text: str) -> bytes:
-    """A text message as it stands on the wire (RFC 6455, section 5.2): one whole frame, unmasked as a server's are."""
+    """A text message as one whole websocket frame (RFC 6455, section 5.2), unmasked like all frames of a server."""
     payload = text.encode()
     length = len(payload)
     if length < 126:
@@ -34,22 +33,22 @@ def framed(text: str) -> bytes:
 
 
 class Tampering(Protocol):
-    """What may happen to events on their way to a socket."""
+    """Changes that faults make to events on their way to a socket."""
 
     def attach(self, connection: "Connection") -> None:
         """The socket has been opened."""
         ...
 
     def passed(self, connection: "Connection", frames: Sequence[bytes], account: str) -> Sequence[bytes]:
-        """What is to be sent now of some events."""
+        """Returns the frames to send now."""
         ...
 
 
-TAMPERING = web.RequestKey("tampering", Tampering)  # where a route leaves it for the connection that it opens
+TAMPERING = web.RequestKey("tampering", Tampering)  # set by a route for the connection that it opens
 
 
 class Connection:
-    """Sends in order. A client that is `_QUEUED` frames behind is cut off, as Binance does."""
+    """Sends in order. A client that is `_QUEUED` frames behind is disconnected, as Binance does."""
 
     def __init__(
         self,
@@ -71,19 +70,19 @@ class Connection:
 
     @classmethod
     async def accepted(cls, request: web.Request) -> "Connection":
-        """Takes a request to open a websocket. Raises ConnectionError where the client has gone already.
+        """Accepts a request to open a websocket. Raises ConnectionError if the client has already disconnected.
 
-        Without compression: it would cost more than all else that is done for a frame.
+        Without compression: it would cost more than all other work on a frame.
         """
         socket = web.WebSocketResponse(heartbeat=HEARTBEAT_SECONDS, timeout=CLOSE_SECONDS, compress=False)
         out = await socket.prepare(request)
         if request.transport is None:
-            raise ConnectionResetError("the client has gone")
+            raise ConnectionResetError("the client has disconnected")
         return cls(socket, request.transport, out, request.get(TAMPERING))
 
     @property
     def open(self) -> bool:
-        """Whether the client is still there."""
+        """Whether the client is still connected."""
         return not self._transport.is_closing()
 
     def send(self, message: object) -> None:
@@ -91,7 +90,7 @@ class Connection:
         self.send_frames([framed(json.dumps(message, separators=(",", ":")))])
 
     def send_frames(self, frames: Sequence[bytes]) -> None:
-        """Queues frames, each as `framed` gives it."""
+        """Queues frames in the form that `framed` returns."""
         if len(self._queue) + len(frames) > _QUEUED:
             self._writer.cancel()
             return
@@ -100,17 +99,17 @@ class Connection:
         self._filled.set()
 
     def publish(self, frames: Sequence[bytes], account: str = "") -> None:
-        """Queues events, which may come to harm on the way; answers never do. `account`: whose they are."""
+        """Queues events of an account, to which faults may apply; they never apply to answers."""
         passed = frames if self._tampering is None else self._tampering.passed(self, frames, account)
         if passed:
             self.send_frames(passed)
 
     def abort(self) -> None:
-        """Cuts the connection without a word."""
+        """Cuts the connection silently."""
         self._transport.abort()
 
     async def flushed(self) -> None:
-        """Returns once all that is queued has been handed to the socket. A client that takes too long is cut off."""
+        """Waits until all queued frames are written to the socket. A client that takes too long is disconnected."""
         flush = asyncio.create_task(self._empty.wait())
         await asyncio.wait({flush, self._writer}, timeout=_FLUSH_SECONDS, return_when=asyncio.FIRST_COMPLETED)
         if not flush.done():
@@ -118,7 +117,7 @@ class Connection:
             self._writer.cancel()
 
     async def dismiss(self) -> None:
-        """Sends what is queued, then closes the socket on a client that has asked too much."""
+        """Sends what is queued, then closes the socket of a client over a limit."""
         await self.flushed()
         await self.socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"Too many requests")
 
@@ -134,13 +133,13 @@ class Connection:
                 await self._filled.wait()
                 await self._write_some()
         except ConnectionError:
-            pass  # the reader's loop sees the end of the socket too, and cleans up
+            pass  # the reader's loop also sees the end of the socket, and cleans up
         finally:
             await self.socket.close(code=WSCloseCode.GOING_AWAY)
 
     async def _write_some(self) -> None:
         if self._transport.is_closing():
-            raise ConnectionResetError("the client has gone")
+            raise ConnectionResetError("the client has disconnected")
         some = b"".join(islice(self._queue, _AT_ONCE))
         for _ in range(min(_AT_ONCE, len(self._queue))):
             self._queue.popleft()

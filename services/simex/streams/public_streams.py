@@ -1,7 +1,7 @@
-"""The public websockets: `/ws/…` with bare frames, `/stream` with the stream's name around each.
+"""The public websockets: `/ws/…` with bare frames, `/stream` with frames wrapped in the stream's name.
 
-A client subscribes by message or by path. Frames of trades are sent for every trade, those of the best quotes once per
-batch of events in which they have changed, the others by the clock.
+A client subscribes by message or by path. Trade streams send a frame for every trade, quote streams one per batch of
+events that changed the quotes, the others at fixed times.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from simex.streams.timed_streams import TICK_SECONDS, TimedStreams
 
 
 class PublicStreams:
-    """Every socket of the public streams, and what they get."""
+    """All sockets of the public streams, and their events."""
 
     def __init__(self, venue: Venue, record: PublicRecord, limits: Limits, clock_ms: Callable[[], int]) -> None:
         self._limits = limits
@@ -33,7 +33,7 @@ class PublicStreams:
         self._audience = Subscriptions()
         self._timed = TimedStreams(self._markets, self._audience)
         self._listeners: set[Listener] = set()
-        self._best: dict[str, Json] = {}  # the quotes that were told last
+        self._best: dict[str, Json] = {}  # the quotes that were sent last
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """Serves one socket until it closes."""
@@ -60,7 +60,7 @@ class PublicStreams:
         return connection.socket
 
     def publish(self, symbol: str, outcome: Outcome) -> None:
-        """Sends what the public sees of an outcome."""
+        """Sends the public part of an outcome."""
         market, prints = self._ids[symbol], outcome.prints
         name, now_ms = market.lower(), self._clock_ms()
         if prints or outcome.quoted:
@@ -73,18 +73,18 @@ class PublicStreams:
             self._publish_best(f"{name}@bookTicker", self._markets[symbol])
 
     async def run(self) -> None:
-        """Keeps the streams that come by the clock going, until cancelled."""
+        """Runs the timed streams until cancelled."""
         while True:
             await asyncio.sleep(TICK_SECONDS)
             self._timed.tick(self._clock_ms())
 
     async def flushed(self) -> None:
-        """Returns once every client's socket has what was published so far."""
+        """Waits until every client's socket has everything published so far."""
         for listener in list(self._listeners):
             await listener.connection.flushed()
 
     async def close(self) -> None:
-        """Says goodbye on every socket and closes it."""
+        """Sends a goodbye on every socket and closes it."""
         goodbye: Json = {"e": "serverShutdown", "E": self._clock_ms()}
         await asyncio.gather(*(_close(listener, goodbye) for listener in self._listeners))
 

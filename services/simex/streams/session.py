@@ -1,4 +1,4 @@
-"""One socket of the websocket API: who it is, what it is subscribed to, and how it likes to be answered."""
+"""One socket of the websocket API: its account, its subscriptions, and the form of its answers."""
 
 from simex.protocol.errors import ApiError
 from simex.protocol.formats import Json
@@ -6,8 +6,9 @@ from simex.streams.connection import Connection
 
 
 class Session:
-    """A socket and its subscriptions, numbered from 0, each of the account whose key signed it. `tells_limits`: answers
-    carry `rateLimits` unless a request says otherwise.
+    """A socket and its subscriptions, numbered from 0, each for the account whose key signed it.
+
+    `tells_limits`: answers carry `rateLimits` unless a request disables it.
     """
 
     def __init__(self, connection: Connection, ip: str, connected_ms: int, *, tells_limits: bool = True) -> None:
@@ -19,7 +20,7 @@ class Session:
         self._next = 0
 
     def subscribe(self, account: str) -> int:
-        """A further subscription; its number. Raises ApiError where the account has one."""
+        """Adds a subscription and returns its number. Raises ApiError if the account already has one."""
         if account in self.subscriptions.values():
             raise ApiError(-2035, "User Data Stream subscription already active.")
         number, self._next = self._next, self._next + 1
@@ -27,7 +28,7 @@ class Session:
         return number
 
     def unsubscribe(self, number: int | None) -> list[int]:
-        """Ends one subscription, or all of them where none is named; which. Raises ApiError for one not there."""
+        """Ends one subscription, or all if none is named; returns which. Raises ApiError if it does not exist."""
         ended = list(self.subscriptions) if number is None else [number]
         if not self.subscriptions.keys() >= set(ended):
             raise ApiError(-2036, "User Data Stream subscription not active.")
@@ -36,7 +37,7 @@ class Session:
         return ended
 
     def status(self, now_ms: int) -> Json:
-        """What session.status tells. Nobody can be logged on: that takes an Ed25519 key, and simex's are HMAC keys."""
+        """The answer of session.status. No session is logged on: that needs an Ed25519 key; simex has HMAC keys."""
         return {
             "apiKey": None,
             "authorizedSince": None,

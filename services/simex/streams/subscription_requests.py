@@ -1,7 +1,7 @@
-"""What a client of the public streams can say: subscribe, unsubscribe, and ask for or set what there is of it.
+"""Requests of public-stream clients: subscribe, unsubscribe, list subscriptions, get and set properties.
 
 Source of methods and messages: "Live Subscribing/Unsubscribing to streams" in web-socket-streams.md of
-binance/binance-spot-api-docs; that errors come as `{"error": …, "id": …}`, and code 4, from clients' recordings.
+binance/binance-spot-api-docs. The form `{"error": …, "id": …}` and code 4 come from clients' recordings.
 """
 
 import json
@@ -23,7 +23,7 @@ class _StreamError(Exception):
 
 
 def answer(audience: Subscriptions, listener: Listener, text: str) -> Json:
-    """Does what the client asks for, or says why not; either way its id comes back, if it is one."""
+    """Executes a client's request and returns the answer or the error, with the request's id if it is valid."""
     request_id: object = None
     try:
         request = _read(text)
@@ -67,7 +67,7 @@ def _read(text: str) -> Json:
 
 
 def _id(request: Json) -> object:
-    """Also sees that there is a method to run."""
+    """Returns the request's id; also checks that there is a method."""
     request_id = request.get("id")
     whole = isinstance(request_id, int) and not isinstance(request_id, bool) and -(2**63) <= request_id < 2**63
     if not (request_id is None or whole or (isinstance(request_id, str) and _ID.fullmatch(request_id))):
@@ -84,7 +84,7 @@ def _streams(params: object) -> list[str]:
 
 
 def _property(params: object, count: int) -> bool:
-    """The value of the one property there is, where one is to be set."""
+    """The value of the only property, if it is to be set."""
     if not isinstance(params, list) or not params or not isinstance(params[0], str):
         raise _invalid("property name must be a string")
     if len(params) > count:

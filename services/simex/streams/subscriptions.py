@@ -1,34 +1,34 @@
-"""Who listens to which public stream: subscriptions by socket, and the sending of frames to whoever has one."""
+"""Subscriptions of sockets to public streams, and the sending of frames to them."""
 
 import json
 from collections.abc import Iterable, Sequence
 
 from simex.streams.connection import Connection, framed
 
-MOST_STREAMS = 1024  # of one connection
+MOST_STREAMS = 1024  # limit of one connection
 
 
 class Listener:
-    """One socket; identity matters, not value. `combined`: the stream's name goes around each of its frames."""
+    """One socket, compared by identity. `combined`: its frames are wrapped in the stream's name."""
 
     def __init__(self, connection: Connection, *, combined: bool) -> None:
         self.connection = connection
         self.combined = combined
-        self.streams: dict[str, None] = {}  # in the order in which they were subscribed
+        self.streams: dict[str, None] = {}  # in order of subscription
 
 
 class Subscriptions:
-    """Every listener by stream. A stream that does not exist is silent, as on Binance."""
+    """Listeners by stream. A stream that does not exist is silent, as on Binance."""
 
     def __init__(self) -> None:
         self._listeners: dict[str, set[Listener]] = {}
 
     def __contains__(self, stream: str) -> bool:
-        """Whether anybody listens to it."""
+        """Whether the stream has a listener."""
         return stream in self._listeners
 
     def join(self, listener: Listener, streams: Iterable[str]) -> bool:
-        """Subscribes to all of them, or to none where that would be more than a socket may have; whether it did."""
+        """Subscribes to all streams, or to none if that exceeds the limit of a socket; returns whether it did."""
         streams = dict.fromkeys(streams)
         if len(listener.streams | streams) > MOST_STREAMS:
             return False
@@ -38,7 +38,7 @@ class Subscriptions:
         return True
 
     def leave(self, listener: Listener, streams: Iterable[str]) -> None:
-        """Ends subscriptions; one that there is not is none to end."""
+        """Ends subscriptions; unknown ones are ignored."""
         for stream in list(streams):
             listener.streams.pop(stream, None)
             listeners = self._listeners.get(stream, set())
@@ -51,7 +51,7 @@ class Subscriptions:
         self.send(stream, [json.dumps(event, separators=(",", ":"))])
 
     def send(self, stream: str, texts: Sequence[str]) -> None:
-        """Sends events that are written already; each is framed once, however many listen."""
+        """Sends serialised events; each is framed once for all listeners."""
         bare: list[bytes] | None = None
         combined: list[bytes] | None = None
         for listener in self._listeners.get(stream, ()):

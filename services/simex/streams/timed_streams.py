@@ -1,5 +1,6 @@
-"""The public streams that come by the clock: order book updates ten times a second, tickers and klines every second or
-two, as Binance documents the speed of each (web-socket-streams.md of binance/binance-spot-api-docs).
+"""The public streams sent at fixed times: book updates ten times a second, tickers and klines every second or two.
+
+Each has the speed that Binance documents (web-socket-streams.md of binance/binance-spot-api-docs).
 """
 
 from collections.abc import Mapping
@@ -17,25 +18,25 @@ _SECOND, _TWO_SECONDS = 10, 20  # in ticks
 _DEPTHS = (5, 10, 20)
 _WINDOWS_MS = {"1h": HOUR_MS, "4h": 4 * HOUR_MS, "1d": 24 * HOUR_MS}
 _ZONES_MS = {"": 0, "@+08:00": 8 * HOUR_MS}
-_MOST_KLINES = 100  # of a stream at once, where a process was suspended and many have closed in the meantime
+_MOST_KLINES = 100  # per stream at once, after a suspension in which many closed
 
 
 class TimedStreams:
-    """Sends what is due at each tick, to whoever listens; what nobody hears is not put together."""
+    """Sends what is due at each tick to its listeners; a stream without listeners is not built."""
 
     def __init__(self, markets: Mapping[str, PublicMarket], audience: Subscriptions) -> None:
         self._markets = {market_id(symbol).lower(): market for symbol, market in markets.items()}
         self._audience = audience
         self._ticks = 0
         self._moved: set[str] = set()
-        self._kline_opened: dict[str, int] = {}  # by stream: the last kline it has told of
+        self._kline_opened: dict[str, int] = {}  # by stream: the last kline that it sent
 
     def note_move(self, symbol: str) -> None:
         """The market has moved: its tickers are due."""
         self._moved.add(symbol)
 
     def tick(self, now_ms: int) -> None:
-        """A tenth of a second has passed."""
+        """Processes the tick of a tenth of a second."""
         self._ticks += 1
         second, two_seconds = self._ticks % _SECOND == 0, self._ticks % _TWO_SECONDS == 0
         for name, market in self._markets.items():
@@ -111,7 +112,7 @@ class TimedStreams:
 
 
 def _openings(interval: Interval, last_ms: int, now_opened_ms: int, zone_ms: int) -> list[int]:
-    """The klines from the last that was told of to the present one."""
+    """The klines from the last one sent to the current one."""
     if last_ms > now_opened_ms:  # the clock was set back
         return [now_opened_ms]
     openings = [last_ms]

@@ -1,4 +1,4 @@
-"""What accounts hear of their own: an executionReport per execution, then the balances that the command has changed."""
+"""The accounts' user streams: an executionReport per execution, then the balances that the command has changed."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ from simex.streams.session import Session
 
 
 class UserStream:
-    """Who is subscribed, and what they get."""
+    """The subscriptions of accounts, and their events."""
 
     def __init__(
         self,
@@ -27,14 +27,14 @@ class UserStream:
         late_ms: Callable[[Execution], int],
         lists_of: Callable[[str], Sequence[OrderList]],
     ) -> None:
-        """`late_ms` is how much later than it happened an execution is told, `lists_of` an account's order lists."""
+        """`late_ms` returns the delay of an execution's report, `lists_of` an account's order lists."""
         self._lists_of = lists_of
         self._clock_ms = clock_ms
         self._late_ms = late_ms
         self._sessions: set[Session] = set()
 
     def endpoints(self, session: Session) -> dict[str, Endpoint]:
-        """What only a socket can ask for, by its name there."""
+        """The endpoints that exist only on a socket, by their names there."""
         subscribe, unsubscribe = partial(self._subscribe, session), partial(self._unsubscribe, session)
         status, listed = partial(_status, session), partial(_subscriptions, session)
         signed = Security.USER_DATA
@@ -67,14 +67,15 @@ class UserStream:
             self._tell_lists(account, own, {each.list_id for each in outcome.lists})
 
     def tell_deposit(self, deposit: Deposit) -> None:
-        """Sends an account what has come from outside, and its balance after it."""
+        """Sends an account its deposit, and the balance after it."""
         now_ms, held = self._clock_ms(), deposit.balance
         self._send(deposit.account, frames.balance_update(held.asset, deposit.amount, deposit.time_ms, now_ms), 0)
         self._send(deposit.account, frames.account_position([held], deposit.time_ms, now_ms), 0)
 
     def _told(self, executions: Sequence[Execution]) -> Iterable[tuple[Json, int]]:
-        """The events of one account. Its balances follow once per command (faqs/market_orders_faq.md); a maker's fill
-        is the doing of somebody else's command, so they follow each of those.
+        """The events of one account. Its balances follow once per command (faqs/market_orders_faq.md).
+
+        A maker's fill is caused by another account's command, so balances follow each of those.
         """
         now_ms = self._clock_ms()
         changed: dict[str, Balance] = {}
