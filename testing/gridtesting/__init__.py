@@ -1,1 +1,1 @@
-"""What the tests share: fakes that obey the rules of their ports, a process harness. Has tests of its own."""
+"""Shared test code: fakes that obey the rules of their ports, a process harness. It has tests of its own."""

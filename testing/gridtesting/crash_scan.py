@@ -1,7 +1,7 @@
-"""Walks the source of a service for durable writes and the crash points beside them, by its syntax alone.
+"""Scans a service's source for durable writes and the crash points around them, by syntax alone.
 
 A durable write is a transaction that changes a table, a call that changes something on the venue, or one that makes
-DBOS record something. What it cannot see: SQL in a string that no `sa.text` holds.
+DBOS record something. SQL in a string outside `sa.text` is not detected.
 """
 
 import ast
@@ -19,7 +19,7 @@ _Key = tuple[str, str]  # module, function
 
 @dataclass(frozen=True)
 class Scan:
-    """What was found. `bare` are writes without crash points, as `path:line what`; `names` how often each is used."""
+    """The result. `bare`: writes without crash points, as `path:line what`; `names`: how often each name is used."""
 
     bare: list[str] = field(default_factory=list[str])
     names: dict[Path, Counter[str]] = field(default_factory=dict[Path, Counter[str]])
@@ -27,7 +27,7 @@ class Scan:
 
 
 def scan(root: Path, *packages: str) -> Scan:
-    """Walks packages below a folder."""
+    """Scans packages below a folder."""
     files = [path for package in packages for path in sorted((root / package).rglob("*.py"))]
     modules = [_Module(path, ".".join(path.relative_to(root).with_suffix("").parts)) for path in files]
     writing = _writing(modules)
@@ -43,7 +43,7 @@ def scan(root: Path, *packages: str) -> Scan:
 
 
 def _writing(modules: "Iterable[_Module]") -> set[_Key]:
-    """The functions that write when they are given a connection, whether by themselves or by others."""
+    """The functions that write on a connection that they are given, directly or through other functions."""
     found: set[_Key] = set()
     before = -1
     while before != len(found):
@@ -71,15 +71,15 @@ class _Module:
         }
 
     def writes(self, within: ast.AST, writing: set[_Key]) -> bool:
-        """Whether something in there writes."""
+        """Whether it contains a write."""
         return any(self._write(node, writing) for node in ast.walk(within))
 
     def durable(self, writing: set[_Key]) -> Iterator[tuple[ast.expr, bool, str]]:
-        """Each durable write outside of transactions' functions: where, whether crash points are around it, what."""
+        """Durable writes outside transaction functions: node, whether crash points surround it, description."""
         yield from self._walk(self._tree, writing, covered=False)
 
     def decorators(self) -> dict[str, list[str]]:
-        """The names that each decorator of this module gives to what it decorates, `{}` for the decorated's own."""
+        """The crash point names that each decorator of this module creates, `{}` for the decorated function's name."""
         found: dict[str, list[str]] = {}
         for node in self._tree.body:
             if isinstance(node, _Function):
@@ -89,7 +89,7 @@ class _Module:
         return found
 
     def names(self, decorators: dict[str, list[str]]) -> Iterator[str]:
-        """The names of all crash points in this module, as often as they are there."""
+        """The names of all crash points in this module, repeated as often as they occur."""
         for node in ast.walk(self._tree):
             yield from (name for name in _points(node) if "{}" not in name)
             if isinstance(node, _Function):
@@ -108,7 +108,7 @@ class _Module:
                     yield from self._walk(child, writing, covered=False)
                 continue
             if isinstance(child, ast.Assign) and node is self._tree:
-                continue  # put together here, run elsewhere
+                continue  # defined here, run elsewhere
             inside = covered or (isinstance(child, ast.With | ast.AsyncWith) and _is_around(child))
             if isinstance(child, ast.expr):
                 what = self._write(child, writing) or self._call(child)
@@ -125,7 +125,7 @@ class _Module:
                     pass
 
     def _write(self, node: ast.AST, writing: set[_Key]) -> str:
-        """What it writes; empty where it does not."""
+        """Describes the write; empty if the node is none."""
         match node:
             case ast.Name(id=name, ctx=ast.Load()):
                 known = name in self._statements or self._origins.get(name, (self.name, name)) in writing
@@ -167,7 +167,7 @@ class _Module:
 
 
 def _takes_one(function: _Function) -> bool:
-    """Whether it runs inside a transaction: its caller gives it the connection."""
+    """Whether it runs inside a transaction: its caller passes the connection."""
     given = [ast.unparse(each.annotation) for each in function.args.args if each.annotation is not None]
     return any(annotation in {"sa.Connection", "Connection"} for annotation in given)
 
@@ -180,7 +180,7 @@ def _imports(tree: ast.Module) -> Iterator[tuple[str, _Key]]:
 
 
 def _is_around(block: ast.With | ast.AsyncWith) -> bool:
-    """Whether it passes crash points; first of all, since what stands before them is not between them."""
+    """Whether crash points surround the block; they must come first, since code before them is not covered."""
     return bool(list(_points(block.items[0].context_expr)))
 
 

@@ -1,4 +1,4 @@
-"""simex's table of endpoints with no exchange behind it: what there is to ask for, and which parameters it takes."""
+"""simex's table of endpoints without an exchange: the endpoints and their parameters."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ class _Anything:
 
 
 def every_endpoint() -> tuple[Endpoint, ...]:
-    """The whole table. Nothing of it can be run."""
+    """The whole table. No endpoint can be run."""
     anything: Any = _Anything()
     return (
         *public_endpoints(anything),
@@ -29,6 +29,6 @@ def every_endpoint() -> tuple[Endpoint, ...]:
 
 
 def endpoints_of_sockets() -> tuple[Endpoint, ...]:
-    """What only a socket of the websocket API can ask for. Nothing of it can be run."""
+    """The endpoints that only a socket of the websocket API has. None can be run."""
     anything: Any = _Anything()
     return tuple(UserStream.endpoints(anything, anything).values())

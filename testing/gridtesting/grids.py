@@ -1,4 +1,4 @@
-"""Markets and grid configs that the tests start from."""
+"""Markets and grid configs for tests."""
 
 from decimal import Decimal
 

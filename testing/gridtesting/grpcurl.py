@@ -1,4 +1,4 @@
-"""The real grpcurl against a running server, without proto files: what an operator has at hand when nothing else is."""
+"""Runs the real grpcurl against a server, without proto files, as an operator would."""
 
 import json
 import shutil
@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 _SECONDS = 30
-_ENDLESS_SECONDS = (2, 20)  # the second where a loaded machine was mute in the first
+_ENDLESS_SECONDS = (2, 20)  # the second if a loaded machine sent nothing in the first
 
 
 class Grpcurl:
-    """Calls of servers by address (`host:port`) and of methods by their full name, `package.Service/Method`."""
+    """Calls servers by address (`host:port`) and methods by their full name, `package.Service/Method`."""
 
     def __init__(self) -> None:
         found = shutil.which("grpcurl", path=str(Path(sys.executable).parent))
@@ -20,24 +20,24 @@ class Grpcurl:
         self._program = found
 
     def ask(self, address: str, method: str, request: dict[str, Any]) -> dict[str, Any]:
-        """The answer of a unary call as JSON, fields by their names in the proto."""
+        """The answer of a unary call as JSON, with the proto's field names."""
         answer: dict[str, Any] = json.loads(self.call(address, method, request))
         return answer
 
     def call(self, address: str, method: str, request: dict[str, Any]) -> str:
-        """What a call prints that ends by itself. Raises AssertionError where it fails."""
+        """The output of a call that ends by itself. Raises AssertionError if it fails."""
         done = self._run("-d", json.dumps(request), address, method)
         assert done.returncode == 0, f"{method} {request}: {done.stdout}{done.stderr}"
         return done.stdout
 
     def refused(self, address: str, method: str, request: dict[str, Any]) -> str:
-        """What a call prints that is refused. Raises AssertionError where it is not."""
+        """The output of a call that is refused. Raises AssertionError if it is not."""
         done = self._run("-d", json.dumps(request), address, method)
         assert done.returncode != 0, f"{method} {request}: {done.stdout}"
         return done.stderr
 
     def listen(self, address: str, method: str, request: dict[str, Any]) -> str:
-        """What a stream without an end prints within seconds. Raises AssertionError where it fails, or is mute."""
+        """The output of an endless stream within seconds. Raises AssertionError if it fails or sends nothing."""
         for seconds in _ENDLESS_SECONDS:
             done = self._run("-max-time", str(seconds), "-d", json.dumps(request), address, method)
             assert "DeadlineExceeded" in done.stderr, f"{method} {request}: {done.stdout}{done.stderr}"
@@ -46,11 +46,11 @@ class Grpcurl:
         raise AssertionError(f"{method} {request}: no message in {_ENDLESS_SECONDS[-1]} s")
 
     def services(self, address: str) -> set[str]:
-        """The full names that `grpcurl list` gives."""
+        """The full names that `grpcurl list` prints."""
         return set(self._printed(address, "list").split())
 
     def describe(self, address: str, service: str) -> str:
-        """The service as `grpcurl describe` gives it."""
+        """The output of `grpcurl describe` for the service."""
         return self._printed(address, "describe", service)
 
     def _printed(self, *words: str) -> str:

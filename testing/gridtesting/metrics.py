@@ -1,4 +1,4 @@
-"""A scrape of a service's figures, read as a Prometheus reads them."""
+"""Scrapes a service's metrics, parsed as Prometheus does."""
 
 import asyncio
 from http.client import HTTPConnection
@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 
 async def scrape(port: int) -> dict[str, float]:
-    """Each sample of ours: its name without `gridwright_`, then the labels' values in the order of their names."""
+    """Our samples: keys are the name without `gridwright_` and the label values in the order of the label names."""
     return await asyncio.to_thread(_scrape, port)
 
 

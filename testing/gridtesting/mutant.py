@@ -1,9 +1,9 @@
-"""A service without one of its rules, to show what the rule is for: a matrix that finds nothing then proves nothing.
+"""Runs a service without one of its rules, to show its purpose: a matrix that then finds nothing proves nothing.
 
     python -m gridtesting.mutant executor --without look-before-send --config grid.toml
 
-The services have no switch for it. The rule is replaced here, from outside, in a process that breaks a promise of the
-design and logs so at its start. Processes that `gridtesting.live.forked` starts are mutants by GRIDTESTING_WITHOUT.
+The services have no switch for this. The rule is replaced here, from outside, in a process that breaks a promise of the
+design and logs so at startup. With GRIDTESTING_WITHOUT, processes of `gridtesting.live.forked` are mutants too.
 """
 
 import argparse
@@ -23,20 +23,22 @@ _log = logging.getLogger(__name__)
 
 
 class Rule(Enum):
-    """A rule that can be left out."""
+    """A rule that can be disabled."""
 
-    LOOK_BEFORE_SEND = "look-before-send"  # the executor: what was being sent when it crashed is looked up, not resent
-    COMMIT_GUARD = "commit-guard"  # the orchestrator: a step that is committed already is not committed again
+    LOOK_BEFORE_SEND = (
+        "look-before-send"  # the executor: an action that was SENDING at the crash is looked up, not resent
+    )
+    COMMIT_GUARD = "commit-guard"  # the orchestrator: a committed step is not committed again
     OFFSET_WITH_STATE = "offset-with-state"  # the orchestrator: an update counts as read once its step is committed
 
 
 def rules_of(environ: Mapping[str, str]) -> tuple[Rule, ...]:
-    """The rules that the environment names, joined by commas. Raises ConfigError for one that does not exist."""
+    """Parses the rules in the environment, separated by commas. Raises ConfigError for an unknown one."""
     return tuple(map(_rule, filter(None, environ.get(WITHOUT, "").split(","))))
 
 
 def mutate(module: str, rules: Sequence[Rule]) -> None:
-    """Takes the rules out of this process, as far as they are the service's."""
+    """Disables those of the rules that belong to this service."""
     for rule in rules:
         service, patch = _PATCHES[rule]
         if service == module:
@@ -45,7 +47,7 @@ def mutate(module: str, rules: Sequence[Rule]) -> None:
 
 
 def main() -> int:
-    """Runs the service without the rules, with the rest of the command line as its own."""
+    """Runs the service without the rules; the remaining arguments are the service's own."""
     parser = argparse.ArgumentParser(prog="gridtesting.mutant", description="Runs a service without one of its rules.")
     parser.add_argument("service", choices=sorted({service for service, _ in _PATCHES.values()}))
     parser.add_argument("--without", action="append", required=True, choices=[rule.value for rule in Rule])

@@ -1,4 +1,4 @@
-"""Hand-made answers of an orchestrator, enough to fill a screen: for the tests of the view and the docs' pictures."""
+"""Constructed answers of an orchestrator that fill a screen: for tests of the view and the pictures in the docs."""
 
 from decimal import Decimal
 
@@ -35,7 +35,7 @@ def grid_answer(
 
 
 def grid_picture(answer: orchestrator_pb2.GetStateResponse | None = None, *, killed: bool = False) -> Snapshot:
-    """A picture of a run in full swing, with kills and returns where asked for."""
+    """A snapshot of a run in full operation, optionally with kills and returns."""
     kills = 2 if killed else 0
     incidents: tuple[Incident, ...] = (
         Killed("executor", 8.2), Returned("executor", 9.4, 1.2), Killed("orchestrator", 13.9),

@@ -1,4 +1,4 @@
-"""Requests that no caller would send: bytes that are no message, and messages whose fields have senseless values."""
+"""Requests that no caller would send: bytes that are no message, and messages with senseless field values."""
 
 import os
 import random  # noqa: TID251  # one of the seeded generators
@@ -15,14 +15,14 @@ _TEXTS = ("", "BTC/USDT", "x", "BTC/USDT\0", "NaN", "1e999999999", "-1", "9" * 4
 
 
 def fresh_chance() -> Chance:
-    """A random generator that prints its seed; GRIDWRIGHT_SEED plays one again."""
+    """A random generator that prints its seed; GRIDWRIGHT_SEED repeats a run."""
     seed = int(os.environ.get(SEED) or random.randrange(2**32))  # noqa: S311
-    print(f"seed {seed}: {SEED}={seed} plays it again")  # noqa: T201  # shown where the test fails
+    print(f"seed {seed}: {SEED}={seed} repeats it")  # noqa: T201  # shown where the test fails
     return Chance(seed)
 
 
 def random_bytes(chance: Chance, request: type[Message]) -> bytes:
-    """Bytes that are no such message."""
+    """Random bytes that do not decode as this message."""
     while True:
         data = chance.randbytes(chance.randint(1, 60))
         try:
@@ -32,7 +32,7 @@ def random_bytes(chance: Chance, request: type[Message]) -> bytes:
 
 
 def random_message(chance: Chance, request: type[Message], depth: int = 3) -> Message:
-    """A message of the right type with values that nobody would send."""
+    """A message of the right type with senseless values."""
     message: Any = request()
     for field in request.DESCRIPTOR.fields:
         if chance.random() < 0.3:

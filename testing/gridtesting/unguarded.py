@@ -1,4 +1,4 @@
-"""What commits and starts would do without their guards, for the tests that show what the guards are for."""
+"""Commits and takeovers without their guards, for tests that show what the guards are for."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from gridcore.model.state import State
 
 
 def as_if_new(plan: Plan, state: State) -> tuple[Plan, State]:
-    """A step that is committed already as one that follows the state: its fills once more, and no offset moved."""
+    """A committed step changed into one that follows the state: the same fills again, without moving the offset."""
     assert isinstance(plan.trigger, OrdersUpdated), "only a step with fills can be applied twice"
     fills = [update for update in plan.trigger.updates if isinstance(update.news, Fill)]
     before = state.event_offset - len(fills)
@@ -29,5 +29,5 @@ def as_if_new(plan: Plan, state: State) -> tuple[Plan, State]:
 
 
 def as_if_heard(state: State, end_offset: int) -> State:
-    """A state whose offset is told to the log when an update is heard, and not when it is committed."""
+    """A state whose offset counts as acknowledged when an update is received, not when it is committed."""
     return replace(state, event_offset=max(state.event_offset, end_offset))

@@ -1,4 +1,4 @@
-"""Waiting in tests: for a condition with a deadline, never for a length of time."""
+"""Waiting in tests: for a condition with a deadline, never for a fixed time."""
 
 import asyncio
 import time
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 async def until(condition: Callable[[], bool], what: str, deadline_seconds: float = 60.0) -> None:
-    """Returns once the condition holds. Raises AssertionError naming `what` did not happen in time."""
+    """Waits until the condition holds. Raises AssertionError with `what` at the deadline."""
     end = time.monotonic() + deadline_seconds
     while not condition():
         if time.monotonic() > end:

@@ -30,7 +30,7 @@ class Scan:
 
 
 def scan(lines: Iterable[str]) -> Scan:
-    """Reads a whole tape of any kind. Malformed lines are skipped; the tape's reader rejects them.
+    """Reads a whole tape of any kind. Lines are not validated here; the tape's reader does that.
 
     The volume of a candle is a sum and does not show the lot size.
     """

@@ -1,1 +1,1 @@
-"""Stand-ins behind our own ports: venue, feed, executor and pricemon, scripted by a test."""
+"""Fakes behind our own ports: venue, feed, executor and pricemon, controlled by a test."""

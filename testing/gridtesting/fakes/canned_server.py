@@ -1,4 +1,4 @@
-"""A server with canned JSON replies in an exchange's place: for tests of what the real ccxt makes of them."""
+"""A server with canned JSON replies instead of an exchange, for tests of how the real ccxt handles them."""
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
@@ -43,7 +43,7 @@ class CannedServer:
 
 @contextlib.asynccontextmanager
 async def canned(replies: dict[str, Reply]) -> AsyncIterator[CannedServer]:
-    """Serves at a free port of this machine until the block is left."""
+    """Serves at a free port of this machine for the block."""
     server = CannedServer(replies)
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", server.answer)

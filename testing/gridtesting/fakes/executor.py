@@ -1,6 +1,7 @@
-"""A fake executor that keeps the contract: a real servicer over a ledger and a venue in memory, which outlive callers.
+"""A fake executor that obeys the contract: a real servicer over a ledger and a venue in memory.
 
-Idempotent by request id, fenced, places expire, fills only in the log. Tests fill orders, hold answers back and look.
+It is idempotent by request id and fenced; places expire, and only the log has fills. Tests fill orders, delay answers
+and inspect it. Ledger and venue outlive callers.
 """
 
 import asyncio
@@ -41,7 +42,7 @@ _DESCRIPTOR = executor_pb2.DESCRIPTOR.services_by_name["Executor"]
 
 @dataclass(slots=True)
 class Request:
-    """A request as the ledger has it; no results while it is only an intent."""
+    """A request in the ledger; without results while it is only an intent."""
 
     accepted_seq: int
     request_id: str
@@ -65,8 +66,8 @@ class Market:
     fence: int = 0
     state_birth_id: str = ""
     news: asyncio.Condition = field(default_factory=asyncio.Condition)
-    foreign: list[executor_pb2.VenueOrder] = field(default_factory=list[executor_pb2.VenueOrder])  # others' orders
-    followers: int = 0  # streams of orchestrators
+    foreign: list[executor_pb2.VenueOrder] = field(default_factory=list[executor_pb2.VenueOrder])  # foreign orders
+    followers: int = 0  # number of open streams
     checkpoint: models_pb2.State | None = None
     floor_offset: int = 0  # the log counts as pruned up to here
     funds: Funds = field(default_factory=lambda: Funds(Decimal(10**9), Decimal(10**9)))
@@ -79,12 +80,12 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
         self.markets = {market.symbol: Market(VenueModel(market)) for market in rules}
         self.requests: dict[str, Request] = {}
         self.ledger_birth_id = uuid.uuid4().hex
-        self.outcomes: list[Outcome] = []  # of the next places, one each; then ACCEPTED
-        self.glimpsed: list[str] = []  # client ids that the next look at the venue's list shows, and none after it
-        self.clock_offset_ms = 0  # as the last request told it
-        self.skew_ms = 0  # its host's clock minus ours
+        self.outcomes: list[Outcome] = []  # outcomes of the next places, one each; then ACCEPTED
+        self.glimpsed: list[str] = []  # client ids that only the next read of the venue's list shows
+        self.clock_offset_ms = 0  # from the last request
+        self.skew_ms = 0  # its host's clock minus the test's
         self.most_actions = 1_000  # of one request
-        self.refused: dict[str, str] = {}  # by symbol: the sentence of one that the venue does not list
+        self.refused: dict[str, str] = {}  # by symbol that the venue does not list: the sentence
         self.adopt: Callable[[], executor_pb2.AdoptResponse] = _nothing_adopted
         self.sending = asyncio.Event()  # cleared: requests are accepted and wait before they are sent
         self.answering = asyncio.Event()  # cleared: requests are sent and their answers wait
@@ -92,7 +93,7 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
         self.answering.set()
 
     def orders(self, symbol: str, role: Role | None = None) -> list[ModelOrder]:
-        """What rests on the venue."""
+        """The orders that rest on the venue."""
         return [o for o in self.markets[symbol].venue.live() if role is None or o.place.role is role]
 
     def all_orders(self, symbol: str) -> list[ModelOrder]:
@@ -100,20 +101,20 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
         return list(self.markets[symbol].venue.orders.values())
 
     async def fill(self, symbol: str, client_order_id: str, quantity: Decimal | None = None) -> None:
-        """Trades an order at its price, all of it by default."""
+        """Fills an order at its price, the whole remainder by default."""
         market = self.markets[symbol]
         order = market.venue.orders[client_order_id]
         market.venue.fill(client_order_id, order.remaining if quantity is None else quantity)
         await self._tell(market)
 
     async def end(self, symbol: str, client_order_id: str, status: OrderStatus) -> None:
-        """Ends an order without us."""
+        """Ends an order without a request of ours."""
         market = self.markets[symbol]
         market.venue.end(client_order_id, status)
         await self._tell(market)
 
     async def resolve(self, symbol: str, client_order_id: str) -> None:
-        """Tells the fate of an order that was answered UNKNOWN."""
+        """Resolves an order that was answered UNKNOWN."""
         market = self.markets[symbol]
         market.venue.resolve(client_order_id)
         await self._tell(market)
@@ -158,7 +159,7 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
                 known.results = _not_sent(known.actions)
 
     async def GetLedger(self, request: executor_pb2.GetLedgerRequest, context: Context) -> executor_pb2.Ledger:  # noqa: N802
-        """Whose it is, and what lives."""
+        """Returns the ledger's identity and its live orders."""
         market = self._market(request.symbol)
         return executor_pb2.Ledger(
             symbol=request.symbol,
@@ -176,7 +177,7 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
         )
 
     async def Adopt(self, request: executor_pb2.AdoptRequest, context: Context) -> executor_pb2.AdoptResponse:  # noqa: N802
-        """What the test says; by itself nothing, since the fake's ledger and its venue are one."""
+        """Returns what the test has set; by default nothing, since the fake's ledger and venue are one."""
         self._refuse(request.symbol)
         self._market(request.symbol)
         return self.adopt()
@@ -191,7 +192,7 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
     async def StreamOrderUpdates(  # noqa: N802
         self, request: executor_pb2.StreamOrderUpdatesRequest, context: Context
     ) -> AsyncIterator[models_pb2.OrderUpdate]:
-        """The log after an offset, then what is appended."""
+        """Streams the log after an offset, then new entries."""
         market = self._market(request.symbol)
         offset = request.after_offset
         if offset > len(market.venue.log):
@@ -213,7 +214,7 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
     async def AckUpdates(  # noqa: N802
         self, request: executor_pb2.AckUpdatesRequest, context: Context
     ) -> executor_pb2.AckUpdatesResponse:
-        """Keeps the state as the checkpoint."""
+        """Stores the state as the checkpoint."""
         market = self._market(request.symbol)
         if request.epoch < market.fence:
             raise FailedPrecondition(f"epoch = {request.epoch}: the fence is at {market.fence}", reason="FENCED")
@@ -221,7 +222,7 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
         return executor_pb2.AckUpdatesResponse(offset=request.state.event_offset, floor_offset=market.floor_offset)
 
     async def GetBatch(self, request: executor_pb2.GetBatchRequest, context: Context) -> executor_pb2.Batch:  # noqa: N802
-        """A request of the ledger."""
+        """Returns a request of the ledger."""
         known = self.requests.get(request.request_id)
         if known is None:
             raise NotFound(f"request_id = {request.request_id!r}: the ledger has no such request")
@@ -230,7 +231,7 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
     async def ListOpenOrders(  # noqa: N802
         self, request: executor_pb2.ListOpenOrdersRequest, context: Context
     ) -> executor_pb2.ListOpenOrdersResponse:
-        """What rests, and what is in flight."""
+        """Returns open orders and those in flight."""
         self._refuse(request.symbol)
         market = self._market(request.symbol)
         glimpsed, self.glimpsed = self.glimpsed, []
@@ -257,7 +258,7 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
     async def GetOrder(  # noqa: N802
         self, request: executor_pb2.GetOrderRequest, context: Context
     ) -> executor_pb2.LedgerOrder:
-        """An order of the book, ended or not."""
+        """Returns an order of the book, ended or not."""
         for symbol, market in self.markets.items():
             order = market.venue.orders.get(request.client_order_id)
             if order is not None:
@@ -267,19 +268,21 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
     async def ResolveOrder(  # noqa: N802
         self, request: executor_pb2.ResolveOrderRequest, context: Context
     ) -> executor_pb2.LedgerOrder:
-        """Refuses: the fake's own test ends its doubts."""
-        raise FailedPrecondition(f"client_order_id = {request.client_order_id!r}: the fake takes nobody's word")
+        """Refuses: the test itself resolves UNKNOWN orders."""
+        raise FailedPrecondition(
+            f"client_order_id = {request.client_order_id!r}: the fake accepts no operator statement"
+        )
 
     async def GetBalances(  # noqa: N802
         self, request: executor_pb2.GetBalancesRequest, context: Context
     ) -> executor_pb2.GetBalancesResponse:
-        """Nothing: the fake trades without money."""
+        """Returns nothing: the fake has no balances."""
         return executor_pb2.GetBalancesResponse()
 
     async def ListFills(  # noqa: N802
         self, request: executor_pb2.ListFillsRequest, context: Context
     ) -> executor_pb2.ListFillsResponse:
-        """The log's fills after an offset."""
+        """Returns the log's fills after an offset."""
         log = self._market(request.symbol).venue.log[request.after_offset :]
         fills = [update_to_proto(update) for update in log if isinstance(update.news, Fill)]
         return executor_pb2.ListFillsResponse(fills=fills[: request.limit or 100])
@@ -287,14 +290,14 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
     async def GetMarketRules(  # noqa: N802
         self, request: executor_pb2.GetMarketRulesRequest, context: Context
     ) -> models_pb2.MarketRules:
-        """The symbol's rules."""
+        """Returns the symbol's rules."""
         self._refuse(request.symbol)
         return rules_to_proto(self._market(request.symbol).venue.market)
 
     async def GetConditions(  # noqa: N802
         self, request: executor_pb2.GetConditionsRequest, context: Context
     ) -> executor_pb2.Conditions:
-        """The symbol's rules, others' orders, and the account's funds as the test has set them."""
+        """Returns the symbol's rules, foreign orders and the account's funds as the test has set them."""
         self._refuse(request.symbol)
         market = self._market(request.symbol)
         return executor_pb2.Conditions(
@@ -307,7 +310,7 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
     async def ListTroubles(  # noqa: N802
         self, request: models_pb2.ListTroublesRequest, context: Context
     ) -> models_pb2.ListTroublesResponse:
-        """None: the fake's venue withholds nothing."""
+        """Returns none: the fake's venue has no troubles."""
         return models_pb2.ListTroublesResponse()
 
     def _accept(self, request: executor_pb2.BatchExecuteRequest) -> Request:
@@ -413,5 +416,5 @@ def _batch(known: Request) -> executor_pb2.Batch:
 
 
 async def serve_executor(fake: FakeExecutor, address: str) -> Server:
-    """Serves the fake until the server is stopped; its ledger and its book stay."""
+    """Serves the fake until the server is stopped; its ledger and its book remain."""
     return await start_server(address, [(_DESCRIPTOR, executor_pb2_grpc.add_ExecutorServicer_to_server, fake)])

@@ -1,4 +1,4 @@
-"""A venue's price feed in a test's hands: it obeys the rules of `pricemon.ports.PriceFeed`, and breaks as feeds do."""
+"""A scripted price feed for tests: it obeys the rules of `pricemon.ports.PriceFeed`, and fails as feeds do."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -10,9 +10,9 @@ Hear = Callable[[Observation], None]
 
 
 class ScriptedFeed:
-    """A venue with a websocket and REST, each of which can be cut, and a websocket that can fall silent.
+    """A venue with a websocket and REST, each of which can be cut; the websocket can also fall silent.
 
-    `trade` and `quote` move the market: REST always knows, the websocket tells unless it is cut or silent.
+    `trade` and `quote` move the market. REST always reports it; the websocket does unless it is cut or silent.
     """
 
     def __init__(self, *traded: str, pushes: frozenset[Part] = frozenset(Part)) -> None:
@@ -29,20 +29,20 @@ class ScriptedFeed:
         self.rest_up = True
         self.connections = 0  # websockets ever connected
         self.refusals = 0  # websockets ever refused
-        self.questions = 0  # REST questions ever answered
+        self.questions = 0  # REST requests ever answered
         self.closed = False
         self.wanted_silence = ("RATE_LIMITED", 0)
         self.unlisted: set[str] = set()  # symbols that its list of markets lacks now
 
-    # The rules
+    # The port
 
     @property
     def pushes(self) -> frozenset[Part]:
-        """What the websocket tells."""
+        """The parts that the websocket reports."""
         return self._pushes
 
     async def open(self, symbols: Sequence[str], *, anew: bool = False) -> Mapping[str, str]:
-        """Confirms the symbols that it lists."""
+        """Confirms the listed symbols."""
         del anew
         if not self.venue_up:
             raise FeedLost("the venue is down")
@@ -52,7 +52,7 @@ class ScriptedFeed:
         return {symbol: not_listed(symbol, "the scripted venue", listed) for symbol in missing}
 
     async def watch(self, hear: Hear) -> None:
-        """Tells what the test does to the market, until the socket is cut."""
+        """Reports the test's trades and quotes until the socket is cut."""
         if not (self.venue_up and self.socket_up):
             self.refusals += 1
             raise FeedLost("connection refused")
@@ -67,7 +67,7 @@ class ScriptedFeed:
             self._hear = None
 
     async def ask(self, symbols: Sequence[str]) -> Sequence[Ticker]:
-        """The tickers as the market has them now."""
+        """The current tickers of the market."""
         if not (self.venue_up and self.rest_up):
             raise FeedLost("REST is down")
         self.questions += 1
@@ -77,43 +77,43 @@ class ScriptedFeed:
         return [ticker for ticker in tickers if ticker.last is not None or ticker.bid is not None]
 
     def silence(self) -> tuple[str, int]:
-        """As the test has set it."""
+        """The silence that the test has set."""
         return self.wanted_silence
 
     async def close(self) -> None:
-        """Remembers that it was closed."""
+        """Records that it was closed."""
         self.closed = True
 
-    # What the test does
+    # Control by the test
 
     @property
     def is_watched(self) -> bool:
-        """A websocket is connected now."""
+        """Whether a websocket is connected now."""
         return self._hear is not None
 
     def listens_to(self, symbol: str) -> bool:
-        """A websocket is connected now that tells of the symbol."""
+        """Whether a websocket that reports the symbol is connected now."""
         return self._hear is not None and symbol in self._opened
 
     def trade(self, symbol: str, price: str, venue_time_ms: int = 0) -> None:
-        """A trade takes place."""
+        """Makes a trade."""
         self._move(Trade(symbol, Decimal(price), venue_time_ms))
 
     def quote(self, symbol: str, bid: str, ask: str, venue_time_ms: int = 0) -> None:
-        """The best bid and ask become these."""
+        """Sets the best bid and ask."""
         self._move(Quote(symbol, Decimal(bid), Decimal(ask), venue_time_ms))
 
     def cut_socket(self, *, for_good: bool = False) -> None:
-        """Resets the websocket; `for_good`: and refuses new ones."""
+        """Resets the websocket; with `for_good` also refuses new ones."""
         self.socket_up = not for_good
         self._cut.set()
 
     def hold_rest(self) -> None:
-        """From now on answers are put together when asked for, and delivered by `release_rest`."""
+        """Holds REST answers from now on, with the content of their request time, until `release_rest`."""
         self._delivery.clear()
 
     def release_rest(self) -> None:
-        """Delivers what was held, and everything after it at once."""
+        """Delivers the held answers, and later ones at once."""
         self._delivery.set()
 
     def _move(self, observation: Trade | Quote) -> None:

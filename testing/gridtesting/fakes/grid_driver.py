@@ -1,4 +1,4 @@
-"""A grid that a test drives by hand against the venue model: prices, ticks, fills and modes, one step each."""
+"""Drives a grid against the venue model by prices, ticks, fills and modes, one step each."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -20,7 +20,7 @@ PREFIX = id_prefix("bot", MARKET.symbol)
 
 @dataclass(slots=True)
 class GridDriver:
-    """One grid and its venue. Every method takes one step and gives the plan that it was."""
+    """One grid and its venue. Every method takes one step and returns its plan."""
 
     config: GridConfig = field(default_factory=grid)
     market: MarketRules = MARKET
@@ -34,41 +34,41 @@ class GridDriver:
         self.venue = VenueModel(self.market)
 
     def plan(self, trigger: Trigger) -> Plan:
-        """What `decide` says, with nothing carried out."""
+        """What `decide` returns, without executing it."""
         seq = self.state.seq + 1
         names = {"request_id": f"r{seq}", "prefix": PREFIX}
         return decide(self.state, trigger, self.market, self.config, epoch=1, **names)
 
     def step(self, trigger: Trigger, *outcomes: Outcome) -> Plan:
-        """Decides, lets the venue answer and settles. A procedure or an empty plan changes nothing."""
+        """Decides, executes on the venue and settles. A procedure or an empty plan changes nothing."""
         plan = self.plan(trigger)
         if not plan.empty and plan.procedure is None:
             self.state = settle(self.state, plan, self.venue.answer(plan, list(outcomes)), self.market)
         return plan
 
     def price_to(self, price: str | Decimal, *outcomes: Outcome) -> Plan:
-        """A price that nothing traded at."""
+        """A price change without a trade."""
         self.price = Decimal(price)
         return self.step(PriceChanged(self.now_ms, self.price), *outcomes)
 
     def tick(self, later_ms: int = 0, *outcomes: Outcome) -> Plan:
-        """Time goes on, the price staying current."""
+        """A tick after `later_ms`, with a current price."""
         self.now_ms += later_ms
         return self.step(Ticked(self.now_ms, self.price, self.now_ms), *outcomes)
 
     def mode(self, mode: Mode, rule: Rule = Rule.OPERATOR, *, clears_itself: bool = False) -> Plan:
-        """The mode as operators and procedures set it: into SAFE by way of ENTERING."""
+        """Sets the mode as operators and procedures do: SAFE by way of ENTERING."""
         if mode is Mode.SAFE and self.state.risk.mode is not Mode.ENTERING:
             self.mode(Mode.ENTERING, rule, clears_itself=clears_itself)
         return self.step(ModeChanged(self.now_ms, mode, rule, "a drill", "test", clears_itself))
 
     def hear(self, *outcomes: Outcome) -> Plan:
-        """All updates that the state has not seen yet, in one batch."""
+        """Applies all updates that the state has not seen yet, in one batch."""
         updates = tuple(self.venue.log[self.state.event_offset :])
         return self.step(OrdersUpdated(self.now_ms, self.price, self.now_ms, updates), *outcomes)
 
     def trade_to(self, price: str | Decimal) -> Plan:
-        """The market goes there: every order that it passes fills whole, and the log is heard."""
+        """Moves the market to a price: every order on the way fills whole, and the updates are applied."""
         self.price = Decimal(price)
         for order in self.venue.live():
             if self._passed(order, self.price):
@@ -80,7 +80,7 @@ class GridDriver:
         return self.state.slots[key]
 
     def resting(self) -> list[str]:
-        """What is on the book, as `BUY 59700`, from the lowest price up."""
+        """The open orders, as `BUY 59700`, from the lowest price up."""
         orders = sorted((order.place.price, order.place.side.value) for order in self.venue.live())
         return [f"{side} {price.normalize():f}" for price, side in orders]
 

@@ -1,4 +1,4 @@
-"""A fake pricemon: a real servicer whose prices the test sets, and whose feed the test can let die."""
+"""A fake pricemon: a real servicer whose prices the test sets, and whose feed the test can stop."""
 
 import asyncio
 import contextlib
@@ -29,7 +29,7 @@ class Quote:
 
 
 class FakePrices(pricemon_pb2_grpc.PriceMonitorServicer):
-    """The PriceMonitor service for tests. While `alive`, the feed proves its prices current all the time."""
+    """The PriceMonitor service for tests. While `alive`, the feed keeps its prices proved current."""
 
     def __init__(self) -> None:
         self.alive = True
@@ -37,20 +37,20 @@ class FakePrices(pricemon_pb2_grpc.PriceMonitorServicer):
         self._news = asyncio.Condition()
 
     async def set_price(self, symbol: str, price: Decimal) -> None:
-        """The market has moved."""
+        """Sets the market's price."""
         seq = self._quotes[symbol].seq + 1 if symbol in self._quotes else 1
         self._quotes[symbol] = Quote(price, seq, _now_ms())
         async with self._news:
             self._news.notify_all()
 
     def forget(self, symbol: str) -> None:
-        """There never was a price."""
+        """Removes the price, as if there never was one."""
         del self._quotes[symbol]
 
     async def StreamPrices(  # noqa: N802  gRPC's names
         self, request: pricemon_pb2.StreamPricesRequest, context: Context
     ) -> AsyncIterator[models_pb2.PriceChange]:
-        """The current prices, each newer one, and heartbeats that repeat them with their age."""
+        """Streams the current prices, each newer one, and heartbeats that repeat them with their age."""
         told: dict[str, int] = {}
         heartbeat_seconds = (request.heartbeat_ms or 1_000) / 1000
         while True:
@@ -62,7 +62,7 @@ class FakePrices(pricemon_pb2_grpc.PriceMonitorServicer):
     async def GetPrice(  # noqa: N802
         self, request: pricemon_pb2.GetPriceRequest, context: Context
     ) -> models_pb2.PriceChange:
-        """The newest price."""
+        """Returns the newest price."""
         if request.symbol not in self._quotes:
             raise NotFound(f"symbol = {request.symbol!r}: not monitored")
         return self._message(request.symbol, self._quotes[request.symbol], heartbeat=False)
@@ -70,7 +70,7 @@ class FakePrices(pricemon_pb2_grpc.PriceMonitorServicer):
     async def ListTroubles(  # noqa: N802
         self, request: models_pb2.ListTroublesRequest, context: Context
     ) -> models_pb2.ListTroublesResponse:
-        """None."""
+        """Returns none."""
         return models_pb2.ListTroublesResponse()
 
     def _asked(self, request: pricemon_pb2.StreamPricesRequest) -> list[tuple[str, Quote]]:
@@ -107,7 +107,7 @@ def _now_ms() -> int:
 
 @contextlib.asynccontextmanager
 async def serving_prices(fake: FakePrices, address: str = "127.0.0.1:0") -> AsyncIterator[Server]:
-    """Serves the fake until the block is left."""
+    """Serves the fake for the block."""
     add = pricemon_pb2_grpc.add_PriceMonitorServicer_to_server
     server = await start_server(address, [(_DESCRIPTOR, add, fake)])
     try:

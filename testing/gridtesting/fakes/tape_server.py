@@ -1,6 +1,6 @@
-"""The public half of Binance's spot API over recorded frames, exactly as Binance sent them: for tests of ccxt adapters.
+"""Serves the public part of Binance's spot API from recorded frames, exactly as Binance sent them, to ccxt adapters.
 
-It judges nothing and matches nothing; simex is the exchange. The test decides when each frame goes out.
+It has no matching; simex is the exchange. The test decides when each frame is sent.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ Frame = dict[str, Any]
 
 
 def read_frames(path: Path) -> Iterator[tuple[str, Frame]]:
-    """Stream name and frame of each recorded line that came by a stream."""
+    """Yields stream name and frame of each recorded line that came by a stream."""
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         for line in lines:
             _, _, text = line.partition(" ")
@@ -40,15 +40,15 @@ class TapeServer:
         self._runner: web.AppRunner | None = None
         self.port = 0
         self.questions = 0  # ticker requests answered
-        self.refused: set[str] = set()  # symbols for whose sake a question is refused, as Binance does: for all of it
+        self.refused: set[str] = set()  # symbols because of which a whole request is refused, as Binance does
 
     @property
     def url(self) -> str:
-        """What to give as base_url."""
+        """The value for base_url."""
         return f"http://127.0.0.1:{self.port}"
 
     async def start(self) -> None:
-        """Binds, at the port it had before if there was one."""
+        """Binds, at its previous port if there was one."""
         app = web.Application()
         app.router.add_get("/api/v3/exchangeInfo", self._serve_exchange_info)
         app.router.add_get("/api/v3/ticker/24hr", self._serve_ticker)
@@ -60,18 +60,18 @@ class TapeServer:
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
-        """Drops every connection and the port."""
+        """Closes every connection and the port."""
         await self.drop_sockets()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
 
     def subscribed(self, stream: str) -> bool:
-        """Somebody listens to the stream now."""
+        """Whether a client is subscribed to the stream now."""
         return bool(self._sockets.get(stream))
 
     async def send(self, stream: str, frame: Frame) -> None:
-        """Sends a frame to whoever subscribed to the stream, and moves the REST ticker along."""
+        """Sends a frame to the stream's subscribers, and updates the REST ticker."""
         self._note(frame)
         text = json.dumps(frame, separators=(",", ":"))
         for socket in list(self._sockets.get(stream, {})):

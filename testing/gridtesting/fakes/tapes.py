@@ -1,4 +1,4 @@
-"""Parts of recorded tapes, for tests that have seconds where the tape has days."""
+"""Cuts parts out of recorded tapes, for tests that run seconds instead of days."""
 
 import gzip
 from itertools import islice
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def cut_tape(tape: Path, folder: Path, first: int, rows: int) -> Path:
-    """Some rows of a tape, counted from 0, in a new folder and under its own name, by which its example is found."""
+    """Writes some rows of a tape, counted from 0, to a new folder under the same name, which selects its example."""
     with gzip.open(tape, "rt", encoding="ascii") as lines:
         header = [] if tape.name.endswith(".ws.gz") else [next(lines)]
         part = [*header, *islice(lines, first, first + rows)]

@@ -1,7 +1,7 @@
-"""A venue behind the executor's port that obeys the rules and misbehaves on demand; its clock is moved by the test.
+"""A fake venue behind the executor's port that obeys the rules and misbehaves on demand; the test moves its clock.
 
-Rules kept: a request outside its window is refused, a client id is refused only while an order with it is open (as
-Binance has it), trade and order ids rise by one, an order ends once. Money is not accounted: simex does that.
+It refuses a request outside its window, and a client id while an order with that id is open (as Binance does). Trade
+and order ids rise by one, and an order ends once. It has no balances: simex does.
 """
 
 import asyncio
@@ -47,13 +47,13 @@ RULES = MarketRules(
 
 
 class ManualClock:
-    """Milliseconds that pass when the test says so."""
+    """A clock in milliseconds that the test advances."""
 
     def __init__(self, now_ms: int = 1_700_000_000_000) -> None:
         self.now_ms = now_ms
 
     def __call__(self) -> int:
-        """The time."""
+        """The current time."""
         return self.now_ms
 
     def advance(self, ms: int) -> None:
@@ -66,11 +66,11 @@ class Fault(Enum):
 
     REFUSED = "REFUSED"  # insufficient funds; a cancel: rate limited
     UNREACHABLE = "UNREACHABLE"  # never connected
-    TIMEOUT_BEFORE = "TIMEOUT_BEFORE"  # lost on the way; the caller hears nothing
-    TIMEOUT_AFTER = "TIMEOUT_AFTER"  # carried out; the caller hears nothing
-    LATE = "LATE"  # on its way still: `deliver` lets it arrive
+    TIMEOUT_BEFORE = "TIMEOUT_BEFORE"  # lost before the venue; the caller gets no answer
+    TIMEOUT_AFTER = "TIMEOUT_AFTER"  # executed; the caller gets no answer
+    LATE = "LATE"  # still in transit: `deliver` lets it arrive
     FILL_CROSSES = "FILL_CROSSES"  # cancels only: the order fills first
-    HANG = "HANG"  # carried out; the caller waits until `release`
+    HANG = "HANG"  # executed; the caller waits until `release`
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,35 +82,35 @@ class _Late:
 
 
 class FakeVenue:
-    """Implements `executor.venue.port.Venue`. `orders` and `trades` are the truth, by the venue's own ids."""
+    """Implements `executor.venue.port.Venue`. `orders` and `trades` are its oracle, by the venue's own ids."""
 
     def __init__(self, clock: ManualClock, window_ms: int | None = 5_000, skew_ms: int = 0) -> None:
         self.orders: dict[str, VenueOrder] = {}
         self.trades: list[VenueTrade] = []
         self.faults: deque[Fault | None] = deque()
-        self.places_received = 0  # how many creates reached the book's door, refused ones too
+        self.places_received = 0  # number of places that reached the venue, including refused ones
         self.reads_to_fail = 0
-        self.unlisted: set[str] = set()  # symbols that are not in its list of markets, and of which it tells nothing
-        self.mute: set[str] = set()  # symbols that are, and of which it tells nothing either
-        self.hidden_until_ms: dict[str, int] = {}  # exchange id → venue time before which no look-up shows it
+        self.unlisted: set[str] = set()  # symbols that it does not list, and about which reads fail
+        self.mute: set[str] = set()  # listed symbols about which reads fail
+        self.hidden_until_ms: dict[str, int] = {}  # exchange order id → venue time before which no look-up shows it
         self.hidden_trades: set[str] = set()  # trade ids that no look-up shows
         self.hide_new_orders_ms = 0
-        self.unreadable: set[str] = set()  # exchange ids of orders, and trade ids as "t1", that nobody can read
+        self.unreadable: set[str] = set()  # exchange order ids, and trade ids as "t1", that cannot be parsed
         self.bend_hints: Callable[[list[Hint]], Iterable[Hint]] = lambda hints: hints
         self.known_skew_ms = 0
         self.skew_ms = skew_ms
         self._clock = clock
-        self.window_ms = window_ms  # a test may change it: what is under way keeps the one it was signed with
+        self.window_ms = window_ms  # a test may change it: requests in flight keep the one that they were signed with
         self._late: list[_Late] = []
         self._streams: list[asyncio.Queue[Hint | None]] = []
         self._released = asyncio.Event()
 
     def doubt_fees(self, symbol: str) -> None:
-        """Its fees are what the test says."""
+        """Does nothing: the test sets the fees."""
 
     @property
     def markets_interval_ms(self) -> int:
-        """As an exchange whose list is long."""
+        """The value of an exchange whose list is long."""
         return 60_000
 
     @property
@@ -120,7 +120,7 @@ class FakeVenue:
 
     @property
     def trade_ids_rise(self) -> bool:
-        """They are counted."""
+        """True: trade ids are counted."""
         return True
 
     @property
@@ -128,10 +128,10 @@ class FakeVenue:
         """The venue's own time."""
         return self._clock() + self.skew_ms
 
-    # What tests do to it
+    # Control by the test
 
     def fill(self, client_order_id: str, quantity: Decimal | None = None) -> None:
-        """Trades a quantity (None: the rest) of an open order and tells the streams."""
+        """Trades a quantity (None: the rest) of an open order and notifies the streams."""
         order = self.open_order(client_order_id)
         rest = order.quantity - order.executed
         amount = rest if quantity is None else min(quantity, rest)
@@ -143,11 +143,11 @@ class FakeVenue:
         self._tell(trade, self._change(order, executed=executed, status=status))
 
     def end(self, client_order_id: str, status: OrderStatus = OrderStatus.CANCELED) -> None:
-        """Ends an open order without our asking and tells the streams."""
+        """Ends an open order without a request of ours and notifies the streams."""
         self._tell(self._change(self.open_order(client_order_id), status=status))
 
     def deliver(self) -> None:
-        """Lets the late requests arrive: those whose window has passed are refused, as nobody hears."""
+        """Lets the late requests arrive. Those past their window are refused; nobody gets that answer."""
         late, self._late = self._late, []
         for one in late:
             try:
@@ -161,12 +161,12 @@ class FakeVenue:
         self._released.set()
 
     def break_streams(self) -> None:
-        """Every stream ends with an error; what happens until the next one opens is lost to it."""
+        """Ends every stream with an error; events until the next one opens are lost to it."""
         for stream in self._streams:
             stream.put_nowait(None)
 
     def add_foreign(self, symbol: str, place: PlaceOrder) -> VenueOrder:
-        """An order by another hand."""
+        """Adds a foreign order."""
         return self._admit(symbol, place, self.now_ms)
 
     def open_order(self, client_order_id: str) -> VenueOrder:
@@ -185,17 +185,17 @@ class FakeVenue:
 
     @property
     def name(self) -> str:
-        """What it is."""
+        """Its name in messages."""
         return "the fake venue"
 
     async def connect(self, symbols: tuple[str, ...], *, anew: bool = False) -> Mapping[str, str]:
-        """Nothing to load; what is in `unlisted` it does not list."""
+        """Loads nothing; symbols in `unlisted` are not listed."""
         del anew
         self._read()
         return {symbol: f"{symbol}: did you mean {RULES.symbol}?" for symbol in symbols if symbol in self.unlisted}
 
     async def place(self, symbol: str, order: PlaceOrder, timestamp_ms: int) -> VenueOrder:
-        """Takes the order, or does what the next fault says."""
+        """Places the order, or does what the next fault says."""
         await asyncio.sleep(0)
         match self._next_fault():
             case Fault.REFUSED:
@@ -244,52 +244,52 @@ class FakeVenue:
             await self._released.wait()
 
     async def order_by_client_id(self, symbol: str, client_order_id: str) -> VenueOrder | None:
-        """The newest visible one."""
+        """The newest visible order with this client id."""
         return _one(reversed([order for order in self._visible(symbol) if order.client_order_id == client_order_id]))
 
     async def order_by_id(self, symbol: str, exchange_order_id: str) -> VenueOrder | None:
-        """The visible order."""
+        """The order if it is visible."""
         return _one(one for one in self._visible(symbol) if one.exchange_order_id == exchange_order_id)
 
     async def open_orders(self, symbol: str) -> list[VenueOrder]:
-        """The visible ones."""
+        """The visible open orders."""
         return [order for order in self._visible(symbol) if order.status is OrderStatus.OPEN]
 
     async def open_orders_of(self, symbols: tuple[str, ...]) -> Books:
-        """One call each."""
+        """One read per symbol."""
         return await books_one_by_one(symbols, self.open_orders)
 
     async def orders_between(self, symbol: str, since_ms: int, until_ms: int) -> list[VenueOrder]:
-        """The visible ones."""
+        """The visible orders of the time range."""
         return [order for order in self._visible(symbol) if since_ms <= order.created_ms <= until_ms]
 
     async def order_history(self, symbol: str) -> list[VenueOrder]:
-        """Every order."""
+        """All orders."""
         self._read()
         return sorted(self._visible(symbol), key=lambda order: int(order.exchange_order_id))
 
     async def trade_history(self, symbol: str) -> list[VenueTrade]:
-        """Every trade."""
+        """All trades."""
         self._read()
         return self._trades(symbol)
 
     async def trades_after(self, symbol: str, cursor: TradeCursor) -> list[VenueTrade]:
-        """By id, or by time before the first."""
+        """Trades after the cursor: by id, or by time before the first id is known."""
         if cursor.after_id:
             return [one for one in self._trades(symbol) if int(one.fill.trade_id) > int(cursor.after_id)]
         return [one for one in self._trades(symbol) if one.time_ms >= cursor.since_ms]
 
     async def trades_of_order(self, symbol: str, exchange_order_id: str) -> list[VenueTrade]:
-        """The visible ones."""
+        """The order's visible trades."""
         return [one for one in self._trades(symbol) if one.exchange_order_id == exchange_order_id]
 
     async def balances(self) -> list[VenueBalance]:
-        """A fixed pair: money is not accounted here."""
+        """A fixed pair: the fake has no balances."""
         self._read_account()
         return [VenueBalance("BTC", Decimal(1), Decimal(0)), VenueBalance("USDT", Decimal(1000), Decimal(0))]
 
     async def market_rules(self, symbol: str) -> MarketRules:
-        """`RULES` under the asked symbol."""
+        """`RULES` under the requested symbol."""
         self._read_account()
         return replace(RULES, symbol=symbol)
 
@@ -299,11 +299,11 @@ class FakeVenue:
         return self.now_ms
 
     def set_skew(self, skew_ms: int) -> None:
-        """Remembered for the test to see."""
+        """Stores it for the test to inspect."""
         self.known_skew_ms = skew_ms
 
     def weight_of_open_orders(self, count: int) -> int:
-        """One request each."""
+        """One request per symbol."""
         return count
 
     @property
@@ -312,10 +312,10 @@ class FakeVenue:
         return 1
 
     def pay_from(self, throttle: Throttle) -> None:
-        """Reads cost nothing here."""
+        """Does nothing: reads cost nothing here."""
 
     async def hints(self, symbol: str) -> AsyncIterator[Hint]:
-        """What happens from now on, bent by `bend_hints`."""
+        """Events from now on, modified by `bend_hints`."""
         stream: asyncio.Queue[Hint | None] = asyncio.Queue()
         self._streams.append(stream)
         try:
@@ -327,9 +327,9 @@ class FakeVenue:
             self._streams.remove(stream)
 
     async def close(self) -> None:
-        """Nothing to let go of."""
+        """Does nothing: there is nothing to close."""
 
-    # Inside
+    # Internals
 
     def _next_fault(self) -> Fault | None:
         return self.faults.popleft() if self.faults else None
@@ -403,7 +403,7 @@ class FakeVenue:
         ]
 
     def _read_account(self) -> None:
-        """What only the account's owner may ask is signed with the venue's time as it is known."""
+        """A signed request for account data; it uses the known offset of the venue's time."""
         self._read()
         try:
             self._check_window(self._clock() + self.known_skew_ms, self.window_ms)
@@ -417,7 +417,7 @@ class FakeVenue:
 
 
 def _one(found: Iterable[VenueOrder]) -> VenueOrder | None:
-    """The first, None where there is none."""
+    """The first, None if there is none."""
     order = next(iter(found), None)
     if order is not None and order.unreadable:
         raise UnreadableError(order)

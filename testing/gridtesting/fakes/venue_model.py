@@ -1,7 +1,7 @@
-"""A venue and its ledger as a value model for the core's tests: takes plans, answers, fills, and writes the update log.
+"""A value model of venue and ledger for the core's tests: executes plans, answers, fills, and writes the update log.
 
-It obeys the contract of the real pair: results never carry fills, an order's end comes after all of its fills, offsets
-have no gaps, an id names one order for ever.
+It obeys the contract of the real pair: results never contain fills, an order's end comes after all its fills, offsets
+have no gaps, and an id names one order for ever.
 """
 
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,7 @@ LIVE = frozenset({OrderStatus.OPEN})
 
 @dataclass(frozen=True, slots=True)
 class ModelOrder:
-    """An order on the model's book. `hidden` is one whose place was answered UNKNOWN and not yet resolved."""
+    """An order in the model's book. `hidden`: its place was answered UNKNOWN and is not resolved yet."""
 
     place: PlaceOrder
     executed: Decimal
@@ -26,7 +26,7 @@ class ModelOrder:
 
     @property
     def remaining(self) -> Decimal:
-        """What can still fill."""
+        """The quantity that can still fill."""
         return self.place.quantity - self.executed
 
 
@@ -41,7 +41,7 @@ class VenueModel:
     trades: int = 0
 
     def answer(self, plan: Plan, outcomes: list[Outcome] | None = None) -> list[ActionResult]:
-        """Carries the plan out. `outcomes` says what becomes of each place; UNKNOWN ones really rest or are lost."""
+        """Executes the plan. `outcomes` sets the outcome of each place; UNKNOWN ones either rest or are lost."""
         results: list[ActionResult] = []
         for index, action in enumerate(plan.actions):
             wish = outcomes[index % len(outcomes)] if outcomes else Outcome.ACCEPTED
@@ -49,11 +49,11 @@ class VenueModel:
         return results
 
     def live(self) -> list[ModelOrder]:
-        """What rests on the book."""
+        """The open orders."""
         return [order for order in self.orders.values() if order.status in LIVE]
 
     def fill(self, name: str, quantity: Decimal) -> None:
-        """Trades a part or all of an order at its price; the end follows the last fill, unless it is told already."""
+        """Fills a quantity of an order at its price; its end follows the last fill, unless it is logged already."""
         order = self.orders[name]
         quantity = min(quantity, order.remaining)
         self.trades += 1
@@ -72,12 +72,12 @@ class VenueModel:
             self.end(name, OrderStatus.FILLED)
 
     def end(self, name: str, status: OrderStatus) -> None:
-        """Ends an order: filled, taken down by its owner, or by the venue."""
+        """Ends an order: filled, cancelled by its owner, or ended by the venue."""
         self.orders[name] = replace(self.orders[name], status=status, hidden=False)
         self._tell(name, status)
 
     def resolve(self, name: str) -> None:
-        """Evidence for an UNKNOWN order: it is found, or proved never placed."""
+        """Provides evidence for an UNKNOWN order: it is found, or proved never placed."""
         if name in self.lost:
             place = self.lost.pop(name)
             self.orders[name] = ModelOrder(place, Decimal(0), OrderStatus.NOT_PLACED)
@@ -87,7 +87,7 @@ class VenueModel:
             self._tell(name, OrderStatus.OPEN)
 
     def unresolved(self) -> list[str]:
-        """Ids whose fate the log has not told yet."""
+        """Ids of UNKNOWN orders that the log has not resolved yet."""
         return [*self.lost, *(name for name, order in self.orders.items() if order.hidden)]
 
     def _act(self, index: int, action: Action, wish: Outcome, *, reached: bool) -> ActionResult:

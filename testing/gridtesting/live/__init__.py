@@ -1,1 +1,1 @@
-"""The real services, databases and disks, started for a test and taken down after it."""
+"""Real services, databases and disks, started for a test and removed after it."""

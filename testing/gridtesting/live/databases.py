@@ -1,6 +1,6 @@
-"""A database of a test's own, SQLite or Postgres, as the services' configs name it and as tests look into it.
+"""Gives a test its own database, SQLite or Postgres, for the services' configs and for queries by the test.
 
-On Postgres it is a copy of a template that has all tables, made once per session.
+On Postgres it is a copy of a template that has all tables, created once per session.
 """
 
 import shutil
@@ -28,7 +28,7 @@ SQLITE, POSTGRES = "sqlite", "postgres"
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """Where a test's services keep what they know. `url` is empty for SQLite, which lies in the services' folders."""
+    """Where a test's services store their data. `url` is empty for SQLite, which is in the services' folders."""
 
     kind: str
     url: str = ""
@@ -36,12 +36,12 @@ class Database:
 
     @property
     def name(self) -> str:
-        """Of the database on its server."""
+        """The name of the database on its server."""
         return str(sa.make_url(self.url).database)
 
     @property
     def sa_url(self) -> sa.URL | None:
-        """As the services have it."""
+        """The URL in the form that the services use."""
         return parse_url(self.url, "url") if self.url else None
 
     @property
@@ -51,29 +51,29 @@ class Database:
 
     @property
     def settings(self) -> Mapping[str, str]:
-        """What a service's section of a config says of it, as TOML."""
+        """The settings for a service's config section, as TOML values."""
         return {"database_url": f'"{self.url}"'} if self.url else {}
 
     def query_state(self, folder: Path, symbol: str, statement: str) -> list[tuple[Any, ...]]:
-        """Runs SQL where the orchestrator keeps state and journal; on Postgres in its schema."""
+        """Runs SQL on the orchestrator's state and journal; on Postgres in its schema."""
         if self.url:
             return self._on_postgres("orchestrator", statement)
         return _on_sqlite(state_path(folder, symbol), statement)
 
     def query_workflows(self, folder: Path, statement: str) -> list[tuple[Any, ...]]:
-        """The same where DBOS keeps its workflows."""
+        """The same on DBOS's workflow tables."""
         return self._on_postgres("dbos", statement) if self.url else _on_sqlite(sqlite_path(folder), statement)
 
     def query_ledger(self, folder: Path, statement: str) -> list[tuple[Any, ...]]:
-        """The same where the executor keeps its ledger."""
+        """The same on the executor's ledger."""
         return self._on_postgres("executor", statement) if self.url else _on_sqlite(folder / "ledger.sqlite", statement)
 
     def workflows_url(self, folder: Path) -> str:
-        """What DBOS's own tools are told."""
+        """The database URL for DBOS's own tools."""
         return self.url or sa.URL.create("sqlite", database=str(sqlite_path(folder))).render_as_string()
 
     def back_up(self, folder: Path) -> "Callable[[], Database]":
-        """Copies everything while nobody uses it. What is returned puts it back, and says where it is then."""
+        """Copies all data while nobody uses it. Returns a function that restores it and returns the database."""
         if self.server is not None:
             copy = Database(POSTGRES, self.server.url(self.server.create(self.name)), self.server)
             return lambda: copy
@@ -88,7 +88,7 @@ class Database:
         return restore
 
     def lose_state(self, folder: Path) -> None:
-        """Removes state and journal of all symbols; the workflows stay."""
+        """Removes state and journal of all symbols; the workflows are kept."""
         if self.url:
             self._on_postgres("orchestrator", "DROP SCHEMA orchestrator CASCADE")
         for file in folder.glob("state-*"):
@@ -101,7 +101,7 @@ class Database:
 
 
 def make_template(server: PostgresServer) -> str:
-    """A database with all tables and nothing in them; its name."""
+    """Creates a database with all tables and no rows; returns its name."""
     name = server.create()
     url = parse_url(server.url(name), "template")
     with tempfile.TemporaryDirectory() as folder, open_stores(Path(folder), url, []):

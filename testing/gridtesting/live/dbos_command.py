@@ -1,6 +1,6 @@
-"""The `dbos` command, able to write files of any SQLite: `python -m gridtesting.live.dbos_command …`.
+"""The `dbos` command, made able to write with any SQLite: `python -m gridtesting.live.dbos_command …`.
 
-DBOS's own command makes its own connections, so below SQLite 3.42 and from Python 3.12 on it can only read.
+DBOS's own command opens its own connections, so with SQLite below 3.42 and Python 3.12 or newer it can only read.
 """
 
 import sqlite3

@@ -1,7 +1,7 @@
-"""A real executor of this process, called without a wire: what clients send, its servicer gets, also across its death.
+"""A real executor in this process, called without gRPC: its servicer gets what clients send, also across crashes.
 
-For state machines that make thousands of steps: ledger, servicer and client are the real ones, and a call that an
-executor's death broke is made again once it is back, as the clients do. Time stands still unless the test moves it.
+For state machines with thousands of steps. Ledger, servicer and client are the real ones. A call that a crash breaks is
+repeated once the executor is back, as clients do. Time stands still unless the test moves it.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class DirectExecutor:
-    """Opens, dies and comes back over one ledger. `crash` says at which of its coming transactions it dies."""
+    """Opens, crashes and reopens over one ledger. `crash` selects the transaction at which it dies."""
 
     def __init__(self, folder: Path, clock: ManualClock, venue: FakeVenue, pace: ExecutorLimits = STEPWISE) -> None:
         self._folder = folder
@@ -36,7 +36,7 @@ class DirectExecutor:
         self._pace = pace
 
     async def open(self) -> None:
-        """Recovers its ledger and serves."""
+        """Recovers the ledger and serves."""
         self.crash = CrashPoint()
         self._stack = contextlib.ExitStack()
         url = fresh_ledger(self._folder, self._clock())
@@ -47,22 +47,22 @@ class DirectExecutor:
         await self.executor.start()
 
     async def close(self) -> None:
-        """What it has in flight is left to the next opening, where it is dead."""
+        """Closes it; actions in flight are left to the next opening, which finds them interrupted."""
         await self.executor.close()
         self._stack.close()
 
     async def reopen(self) -> None:
-        """Dies, if it has not, and comes back while the venue answers reads."""
+        """Crashes, if it has not, and recovers while the venue answers reads."""
         self._venue.reads_to_fail = 0
         await self.close()
         await self.open()
 
     def die_after(self, transactions: int, *, after_commit: bool) -> None:
-        """At the so-many-th from now, just before or just after its commit."""
+        """Makes it die at the n-th transaction from now, right before or right after its commit."""
         self.crash.at, self.crash.after_commit = self.crash.commits + transactions, after_commit
 
     async def through(self, call: Callable[[], Awaitable[T]]) -> T:
-        """The call's answer, asked for again for as often as the executor dies over it."""
+        """The call's answer; repeats the call whenever the executor crashes during it."""
         while True:
             try:
                 return await call()
@@ -70,10 +70,10 @@ class DirectExecutor:
                 await self.reopen()
 
     async def poll(self) -> None:
-        """Its own poll of the venue, once."""
+        """Runs its poll of the venue once."""
 
         async def call() -> None:
-            await self.executor.watches[0].poll_once()  # of the executor that there is by then
+            await self.executor.watches[0].poll_once()  # of the executor that exists by then
 
         await self.through(call)
 
@@ -82,7 +82,7 @@ class DirectExecutor:
         return await self.through(lambda: self.ledger.writer.run(updates.page, SYMBOL, after_offset, limit))
 
     async def execute(self, plan: Plan) -> tuple[ActionResult, ...]:
-        """BatchExecute for a plan, as the orchestrator's client calls it."""
+        """Calls BatchExecute for a plan through the orchestrator's client."""
         request = executor_pb2.BatchExecuteRequest(
             request_id=plan.request_id,
             symbol=plan.symbol,
@@ -102,11 +102,11 @@ class DirectExecutor:
         return ExecutorClient(channel, Reachability("executor"))
 
 
-_NOBODY: Any = None  # the servicer asks nothing of its caller
+_NOBODY: Any = None  # the servicer does not use its context
 
 
 class _Channel:
-    """What a stub needs of a channel."""
+    """The part of a channel that a stub uses."""
 
     def __init__(self, deployment: DirectExecutor) -> None:
         self._deployment = deployment

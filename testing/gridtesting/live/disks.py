@@ -1,6 +1,6 @@
-"""Disks that fail for real: a small one that is full, files that nobody may write. Both take root and Linux.
+"""Disks with real failures: a small one that is full, files that cannot be written. Both need root and Linux.
 
-Where that is not allowed, NotPermittedError says so: whoever asked skips, since nothing was shown.
+Elsewhere NotPermittedError is raised; the test is then skipped, since nothing was shown.
 """
 
 import array
@@ -17,18 +17,18 @@ _CHUNK = b"\0" * 65_536
 
 
 class NotPermittedError(Exception):
-    """This machine does not let us do that."""
+    """This machine does not permit it."""
 
 
 class SmallDisk:
-    """A file system of its own. `folder` is where it is."""
+    """A file system of its own, mounted at `folder`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._ballast = folder / "ballast"
 
     def fill(self) -> None:
-        """Leaves not a byte."""
+        """Fills it to the last byte."""
         with self._ballast.open("ab", buffering=0) as file:
             size = len(_CHUNK)
             while size:
@@ -40,13 +40,13 @@ class SmallDisk:
                     size //= 2
 
     def free(self) -> None:
-        """Gives back what `fill` took."""
+        """Frees the space that `fill` took."""
         self._ballast.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
 def small_disk(folder: Path, megabytes: int) -> Iterator[SmallDisk]:
-    """Mounts one for the block."""
+    """Mounts a small file system for the block."""
     folder.mkdir(parents=True, exist_ok=True)
     options = f"size={megabytes}m,mode=0755"
     _permitted("mount", "-t", "tmpfs", "-o", options, "gridwright-tests", str(folder))
@@ -58,7 +58,7 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[SmallDisk]:
 
 @contextlib.contextmanager
 def unwritable(*paths: Path) -> Iterator[None]:
-    """Files that nobody may write for the block, not even whoever has them open."""
+    """Makes files unwritable for the block, also for processes that have them open."""
     with contextlib.ExitStack() as stack:
         for path in paths:
             _set_immutable(path, immutable=True)
@@ -68,7 +68,7 @@ def unwritable(*paths: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def black_hole(port: int) -> Iterator[None]:
-    """Drops every packet from and to a port of this machine for the block: nobody is told that nobody is there."""
+    """Drops every packet from and to a local port for the block, without a reset."""
     rules = [("INPUT", "--dport"), ("INPUT", "--sport")]
     words = [("-i", "lo", "-p", "tcp", side, str(port), "-j", "DROP") for _, side in rules]
     with contextlib.ExitStack() as stack:
@@ -97,4 +97,4 @@ def _permitted(*words: str) -> None:
     except FileNotFoundError as error:
         raise NotPermittedError(f"there is no {words[0]} here") from error
     if done.returncode:
-        raise NotPermittedError(f"{words[0]} is not for us here: it takes root ({done.stderr.strip()})")
+        raise NotPermittedError(f"{words[0]} is not permitted here: it takes root ({done.stderr.strip()})")

@@ -1,10 +1,10 @@
-"""The whole house against a real simex whose market stands where a test puts it, with a proxy that can change JSON.
+"""All services against a real simex whose market the test moves, with a proxy that can change JSON.
 
-async with outside(folder, Plan()) as house:       # simex and the proxy run, nobody trades yet
-    await house.open()                             # pricemon, executor and orchestrator serve
-    await house.trade("59820")                     # somebody sells to the grid
-    await house.shown("KEY_REFUSED")               # in ListTroubles, and `gridwright status` would exit with 1
-    await house.in_order()                         # nothing is withheld any more: 0
+async with outside(folder, Plan()) as services:    # simex and the proxy run, no service trades yet
+    await services.open()                          # pricemon, executor and orchestrator serve
+    await services.trade("59820")                  # a market order sells to the grid
+    await services.shown("KEY_REFUSED")            # in ListTroubles; `gridwright status` would exit with 1
+    await services.in_order()                      # no trouble is left: `gridwright status` would exit with 0
 """
 
 import asyncio
@@ -39,7 +39,7 @@ _KEY_REFUSALS = frozenset({-2014, -2015})
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What differs from the demo: of each grid by its symbol, of every market, of the executor's own section."""
+    """Changes to the demo's config: of each grid by its symbol, of every market, of the executor's section."""
 
     grids: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {SYMBOL: {}})
     market: Mapping[str, Any] = field(default_factory=dict)
@@ -49,25 +49,25 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """The house at work, and what surrounds it."""
+    """The running services and their surroundings."""
 
     stack: Stack
     proxy: RewritingProxy
-    hand: ManualTrader  # the user's own, past the proxy
+    hand: ManualTrader  # manual orders, past the proxy
 
     @property
     def simex(self) -> Any:
-        """The exchange's control."""
+        """The stub of simex's control service."""
         return self.stack.channels.simex
 
     async def open(self) -> None:
-        """Starts the three services, and returns once all serve and every grid trades."""
+        """Starts the three services, and waits until all serve and every grid trades."""
         await self.start(PRICEMON, EXECUTOR, ORCHESTRATOR)
         for symbol in self.stack.deployment.symbols:
             await self.trading(symbol)
 
     async def trading(self, symbol: str = SYMBOL) -> None:
-        """Returns once the grid trades and has an order on the exchange."""
+        """Waits until the grid trades and has an order on the exchange."""
 
         async def trades() -> bool:
             return (await self.answer(symbol)).trading and bool(await self.ours(symbol))
@@ -75,52 +75,52 @@ class Outside:
         await self.until(f"{symbol} trades", trades)
 
     async def start(self, *names: str) -> None:
-        """Starts services, and returns once they serve."""
+        """Starts services and waits until they serve."""
         for name in names:
             await self.stack[name].start()
         for name in names:
             await self.stack[name].serving()
 
     async def restart(self, *names: str) -> None:
-        """Stops services as a person does, and starts them."""
+        """Stops services cleanly and starts them."""
         for name in names:
             assert await self.stack[name].stop() == 0, self.stack[name].output
         await self.start(*names)
 
     async def trade(self, price: str, symbol: str = SYMBOL, side: str = "SELL") -> None:
-        """Somebody trades there; the market stays there."""
+        """Trades at a price; the market stays there."""
         request = simex_pb2.InjectTradeRequest(
             symbol=symbol, price=price, quantity="100", side=models_pb2.Side.Value(f"SIDE_{side}")
         )
         await self.simex.InjectTrade(request)
 
     async def rules(self, symbol: str = SYMBOL, *, reset: bool = False, **changes: Any) -> None:
-        """Changes what the exchange asks of orders in a symbol."""
+        """Changes the exchange's rules for a symbol."""
         rules = simex_pb2.VenueRules(**changes)
         await self.simex.SetMarketRules(simex_pb2.SetMarketRulesRequest(symbol=symbol, rules=rules, reset=reset))
 
     async def fee(self, symbol: str, maker: str) -> None:
-        """What the account pays in a symbol from now on, as a fraction."""
+        """Sets the account's maker fee in a symbol, as a fraction."""
         standard = simex_pb2.CommissionRates(maker=maker, taker=maker)
         commission = simex_pb2.Commission(standard=standard)
         await self.simex.SetCommission(simex_pb2.SetCommissionRequest(symbol=symbol, commission=commission))
 
     async def deposit(self, asset: str, amount: str) -> None:
-        """Money from outside; below 0 it goes there."""
+        """Deposits an amount; below 0 withdraws it."""
         await self.simex.Deposit(simex_pb2.DepositRequest(asset=asset, amount=amount))
 
     async def answer(self, symbol: str = SYMBOL) -> orchestrator_pb2.GetStateResponse:
-        """What the orchestrator says of a grid."""
+        """The orchestrator's state of a grid."""
         return await self.stack.answer(
             self.stack.channels.orchestrator.GetState, orchestrator_pb2.GetStateRequest(symbol=symbol)
         )
 
     async def fills(self, symbol: str = SYMBOL) -> int:
-        """How many are booked."""
+        """How many fills the state counts."""
         return int((await self.answer(symbol)).state.totals.fills)
 
     async def booked(self, count: int, symbol: str = SYMBOL) -> None:
-        """Returns once there are as many fills in the grid's books."""
+        """Waits until the state counts as many fills."""
 
         async def enough() -> bool:
             return await self.fills(symbol) >= count
@@ -128,7 +128,7 @@ class Outside:
         await self.until(f"{count} fills of {symbol} are booked", enough)
 
     async def ours(self, symbol: str = SYMBOL, *, live: bool = True) -> list[simex_pb2.TrueOrder]:
-        """The grid's orders on the exchange, by the exchange's own truth."""
+        """The grid's orders on the exchange, from the oracle."""
         truth = await self.simex.GetTruth(simex_pb2.GetTruthRequest())
         prefix = id_prefix(self.stack.deployment.bot, symbol)
         found = [order for order in truth.orders if order.client_order_id.startswith(prefix)]
@@ -140,7 +140,7 @@ class Outside:
         return sorted(Decimal(order.price) for order in await self.ours(symbol) if order.side == wanted)
 
     async def rests(self, side: str, prices: Sequence[str], symbol: str = SYMBOL) -> None:
-        """Returns once the grid has live orders at these prices, among others."""
+        """Waits until the grid has live orders at these prices, among others."""
         wanted = {Decimal(price) for price in prices}
 
         async def there() -> bool:
@@ -149,23 +149,23 @@ class Outside:
         await self.until(f"{side} orders of {symbol} at {', '.join(prices)}", there)
 
     async def received(self, endpoint: str) -> list[simex_pb2.ReceivedRequest]:
-        """The requests of a kind that have reached simex."""
+        """The requests for an endpoint that have reached simex."""
         return [each for each in await self._all_received() if each.endpoint == endpoint]
 
     async def refusals(self) -> list[simex_pb2.ReceivedRequest]:
-        """The orders that simex has refused, by filters, funds or limits."""
+        """The orders that simex refused because of filters, funds or limits."""
         return [each for each in await self.received("POST order") if each.code in _ORDER_REFUSALS]
 
     async def refused_keys(self) -> list[simex_pb2.ReceivedRequest]:
-        """The requests that simex has refused for their keys."""
+        """The requests that simex refused because of their keys."""
         return [each for each in await self._all_received() if each.code in _KEY_REFUSALS]
 
     async def status(self) -> status.DeploymentStatus:
-        """What `gridwright status` would find."""
+        """The result of `gridwright status`."""
         return await asyncio.to_thread(status.ask, self.stack.deployment, open_sync_channel)
 
     async def shown(self, kind: str, symbol: str = "", seconds: float = DEADLINE_SECONDS) -> ShownTrouble:
-        """The trouble, once a service lists it; `gridwright status` exits with 1 while it is there."""
+        """Waits until a service lists the trouble and returns it; `gridwright status` exits with 1 meanwhile."""
         found: list[ShownTrouble] = []
 
         async def there() -> bool:
@@ -180,7 +180,7 @@ class Outside:
         return found[0]
 
     async def in_order(self, seconds: float = DEADLINE_SECONDS) -> None:
-        """Returns once `gridwright status` would exit with 0."""
+        """Waits until `gridwright status` would exit with 0."""
         seen = await self.status()
         ends = time.monotonic() + seconds
         while not seen.in_order:
@@ -189,14 +189,14 @@ class Outside:
             seen = await self.status()
 
     async def operate(self, method: str, symbol: str = SYMBOL) -> None:
-        """Gives an operator's command."""
+        """Sends an operator command."""
         request = orchestrator_pb2.OperatorRequest(
             request_id=f"{method}-{time.time_ns()}", symbol=symbol, who="ann", why="a test"
         )
         await self.stack.answer(getattr(self.stack.channels.orchestrator, method), request)
 
     async def mode(self, mode: str, symbol: str = SYMBOL) -> models_pb2.RiskFlags:
-        """The grid's risk, once its mode is this one."""
+        """Waits for the grid's mode and returns its risk flags."""
 
         async def is_it() -> bool:
             return (await self.answer(symbol)).state.risk.mode == models_pb2.Mode.Value(f"MODE_{mode}")
@@ -207,7 +207,7 @@ class Outside:
     async def until(
         self, what: str, condition: Callable[[], Awaitable[bool]], seconds: float = DEADLINE_SECONDS
     ) -> None:
-        """Returns once the condition holds. Fails with what all services have said."""
+        """Waits until the condition holds. Fails with the output of all services."""
         ends = time.monotonic() + seconds
         while not await condition():
             assert time.monotonic() < ends, f"not within {seconds:g} s: {what}\n{self.stack.outputs()}"
@@ -224,7 +224,7 @@ class Outside:
 
 @contextlib.asynccontextmanager
 async def outside(folder: Path, plan: Plan) -> AsyncIterator[Outside]:
-    """Simex and the proxy at work, and all else ready to be started; gone at the end of the block."""
+    """Starts simex and the proxy and prepares the services; all are stopped after the block."""
     own = folder / "own.toml"
     own.write_text(to_toml(_values(plan)), encoding="utf-8")
     deployment = prepare_demo(DemoConfig(config=own), folder)
@@ -244,7 +244,7 @@ async def outside(folder: Path, plan: Plan) -> AsyncIterator[Outside]:
 
 
 def _values(plan: Plan) -> dict[str, Any]:
-    """The demo's config with a market that goes nowhere by itself."""
+    """The demo's config with a market that the test moves."""
     values = tomllib.loads(example("demo.toml"))
     calm = {**values[SIMEX]["markets"][0], "volatility": "0.00000000001", "burst_chance": "0", "trade_notional": "10"}
     grid = values["grids"][0]

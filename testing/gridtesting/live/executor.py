@@ -1,6 +1,6 @@
-"""The real executor in the test's own process: real servicer, channel and SQLite, the fake venue behind its port.
+"""The real executor in the test's process: real servicer, channel and SQLite, the fake venue behind its port.
 
-A crash point ends it as SIGKILL would as far as the ledger can tell: from some transaction on nothing is written.
+For the ledger a crash point is like SIGKILL: from some transaction on nothing is written.
 """
 
 import contextlib
@@ -43,16 +43,16 @@ QUICK = ExecutorLimits(
     close_grace_seconds=0.0,
     listing_interval_ms=10,
 )
-STEPWISE = replace(QUICK, poll_interval_ms=3_600_000)  # no poll but the test's, so that runs resemble each other
+STEPWISE = replace(QUICK, poll_interval_ms=3_600_000)  # only the test polls, so that runs are repeatable
 
 
 class CrashError(Exception):
-    """The process is dead as far as the ledger can tell."""
+    """The process has crashed, as far as the ledger can know."""
 
 
 @dataclass
 class CrashPoint:
-    """Dies at a numbered transaction, just before or just after its commit; never, where the number is negative."""
+    """Crashes at a numbered transaction, right before or after its commit; never if the number is negative."""
 
     at: int = -1
     after_commit: bool = False
@@ -61,7 +61,7 @@ class CrashPoint:
 
 
 class MortalWriter:
-    """A ledger's writer that dies at a crash point. Used in place of the real one, which does the work."""
+    """A ledger's writer that crashes at a crash point. It wraps the real one, which does the work."""
 
     def __init__(self, writer: Writer, crash: CrashPoint) -> None:
         self._writer = writer
@@ -70,7 +70,7 @@ class MortalWriter:
     async def run(
         self, function: Callable[Concatenate[sa.Connection, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """As the real one, until death."""
+        """Runs like the real one, until the crash."""
         number, self._crash.commits = self._crash.commits, self._crash.commits + 1
         if self._crash.dead or (number == self._crash.at and not self._crash.after_commit):
             self._crash.dead = True
@@ -82,20 +82,20 @@ class MortalWriter:
         return result
 
     def close(self) -> None:
-        """As the real one."""
+        """Closes the real one."""
         self._writer.close()
 
 
 class _Where:
-    """Where the ledgers of the present test are."""
+    """Where the current test's ledgers are."""
 
     database = Database(SQLITE)
-    folder = Path()  # of the one ledger that a Postgres database holds
+    folder = Path()  # the folder whose ledger the Postgres database holds
 
 
 @contextlib.contextmanager
 def ledgers_in(database: Database) -> Iterator[None]:
-    """`fresh_ledger` makes its ledgers in this database for the block; in files otherwise."""
+    """Makes `fresh_ledger` use this database for the block; files otherwise."""
     _Where.database, _Where.folder = database, Path()
     try:
         yield
@@ -104,12 +104,12 @@ def ledgers_in(database: Database) -> Iterator[None]:
 
 
 def fresh_ledger(folder: Path, now_ms: int) -> str:
-    """The address of the folder's ledger, where there is none of a new one: quicker than by migrations each time."""
+    """The address of the folder's ledger; creates a new one if there is none, faster than by migrations."""
     return _fresh_file(folder, now_ms) if _Where.database.kind == SQLITE else _fresh_tables(folder)
 
 
 def _fresh_tables(folder: Path) -> str:
-    """The database holds one ledger: that of another folder has to go. Opening it gives it its birth."""
+    """Replaces the one ledger of the database if it is another folder's. Opening it creates the birth id."""
     database = _Where.database
     if folder != _Where.folder:
         names = [name for (name,) in database.query_ledger(folder, _LEDGER_TABLES)]
@@ -143,7 +143,7 @@ def _empty_ledger() -> bytes:
 
 
 def mortal(ledger: Ledger, crash: CrashPoint) -> Ledger:
-    """The ledger with a writer that dies at the crash point."""
+    """The ledger with a writer that crashes at the crash point."""
     writer: Any = MortalWriter(ledger.writer, crash)
     return replace(ledger, writer=writer)
 
@@ -159,7 +159,7 @@ class LiveExecutor:
     async def batch(
         self, request_id: str, actions: Sequence[Action], epoch: int = 1, *, clock_offset_ms: int = 0
     ) -> list[ActionResult]:
-        """All answers, by index."""
+        """All results, by index."""
         request = executor_pb2.BatchExecuteRequest(
             request_id=request_id,
             symbol=SYMBOL,
@@ -177,24 +177,24 @@ class LiveExecutor:
         )
 
     async def fence_for_rebuild(self, epoch: int, prefix: str = "gtest0") -> Any:
-        """Raises the fence over whatever state the ledger belongs to."""
+        """Raises the fence regardless of the state that the ledger belongs to."""
         return await self.stub.Fence(executor_pb2.FenceRequest(symbol=SYMBOL, epoch=epoch, prefix=prefix, rebuild=True))
 
     async def acknowledge(
         self, offset: int, *, epoch: int = 1, seq: int = 1, state_birth_id: str = "state"
     ) -> executor_pb2.AckUpdatesResponse:
-        """Says that a state has applied the log up to an offset."""
+        """Acknowledges the log up to an offset."""
         state = State(SYMBOL, state_birth_id, "", seq=seq, epoch=epoch, event_offset=offset)
         return await self.stub.AckUpdates(
             executor_pb2.AckUpdatesRequest(symbol=SYMBOL, epoch=epoch, state=state_to_proto(state))
         )
 
     async def ledger(self) -> executor_pb2.Ledger:
-        """What it is, and what lives."""
+        """The ledger's identity and its live orders."""
         return await self.stub.GetLedger(executor_pb2.GetLedgerRequest(symbol=SYMBOL))
 
     async def log(self, count: int, after_offset: int = 0) -> list[OrderUpdate]:
-        """The next `count` entries; waits for them as the stream does."""
+        """The next `count` entries; waits for them like the stream."""
         call = self.stub.StreamOrderUpdates(
             executor_pb2.StreamOrderUpdatesRequest(symbol=SYMBOL, after_offset=after_offset), timeout=10
         )
@@ -208,7 +208,7 @@ class LiveExecutor:
         return found
 
     async def whole_log(self) -> list[OrderUpdate]:
-        """Everything that is in the log now."""
+        """All current entries of the log."""
         fence = await self.stub.ListOpenOrders(executor_pb2.ListOpenOrdersRequest(symbol=SYMBOL))
         return await self.log(fence.end_offset)
 
@@ -223,7 +223,7 @@ async def running_executor(
     crash: CrashPoint | None = None,
     symbols: tuple[str, ...] = (SYMBOL,),
 ) -> AsyncIterator[LiveExecutor]:
-    """Runs until the block is left. The same folder again opens the same ledger."""
+    """Runs an executor for the block. The same folder opens the same ledger again."""
     with open_ledger(fresh_ledger(tmp_path / "executor", now_ms()), now_ms()) as opened:
         ledger = opened if crash is None else mortal(opened, crash)
         executor = Executor(ledger, venue, symbols, pace, VenueClock(now_ms))

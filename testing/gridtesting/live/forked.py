@@ -1,7 +1,8 @@
-"""Services forked from one process that has imported them all: as real as any, and there in milliseconds.
+"""Forks services from a process that has imported them: they are real processes and start in milliseconds.
 
-To import ccxt, grpc, SQLAlchemy and DBOS takes most of the CPU of a start; a matrix of crashes is mostly starts. The
-process forks while it has one thread and no channel, so a child begins as after its imports. POSIX only.
+Importing ccxt, grpc, SQLAlchemy and DBOS takes most of the CPU of a startup, and a matrix of crashes is mostly
+startups. The process forks while it has one thread and no channel, so a child begins as if right after its imports.
+POSIX only.
 """
 
 import asyncio
@@ -22,23 +23,23 @@ from griddeploy.process.child import Child, Service
 from gridtesting.mutant import mutate, rules_of
 
 TELL = signal.SIGUSR2
-"""Sent to a forked service, it writes to its log what it is about."""
+"""Makes a forked service write the stacks of its threads and tasks to its log."""
 
 _context = multiprocessing.get_context("forkserver")
-# The last one is what a child of a test imports again as its main module.
+# A test's child imports the last one again as its main module.
 _context.set_forkserver_preload(
     ["simex.__main__", "pricemon.__main__", "executor.__main__", "orchestrator.__main__", __name__, "pytest"]
 )
-# To start a process looks after those that have ended, in a thread of its own; an exit code can be read only once.
+# Starting a process also reaps ended ones, in a thread of its own; an exit code can be read only once.
 _one_at_a_time = threading.Lock()
 
 
 def fork(
     module: str, config: Path, log: Path, environment: Mapping[str, str] = MappingProxyType({})
 ) -> ForkServerProcess:
-    """What `python -m module --config config` would be. All that it says is appended to `log`.
+    """Runs what `python -m module --config config` would. All output is appended to `log`.
 
-    `environment` is added to our own. The process ends when that of the tests does.
+    `environment` extends our own. The process ends with that of the tests.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     whole = {**os.environ, **environment}
@@ -54,7 +55,7 @@ async def start_forked(service: Service, log: Path, environment: Mapping[str, st
 
 
 class _Forked:
-    """A forked process as asyncio's subprocess would show it, to the loop in which it was started."""
+    """A forked process with the interface of asyncio's subprocess, for the loop in which it was started."""
 
     def __init__(self, process: ForkServerProcess) -> None:
         assert process.pid is not None
@@ -83,7 +84,7 @@ class _Forked:
 
 
 def _become(module: str, config: str, log: str, environment: dict[str, str]) -> None:
-    """In the child: the service, with an environment, a log and a command line of its own."""
+    """In the child: runs the service with its own environment, log and command line."""
     os.setsid()
     os.environ.clear()
     os.environ.update(environment)
@@ -98,9 +99,9 @@ def _become(module: str, config: str, log: str, environment: dict[str, str]) -> 
 
 
 def _tell(*_: object) -> None:
-    """What all threads and tasks are about, into the log."""
+    """Writes the stacks of all threads and tasks to the log."""
     faulthandler.dump_traceback(all_threads=True)
-    with contextlib.suppress(Exception):  # no loop runs, or a task is where no source is
+    with contextlib.suppress(Exception):  # no loop runs, or a task has no source
         for task in asyncio.all_tasks():
             task.print_stack()
 

@@ -1,4 +1,4 @@
-"""What a machine may lose: the state, the ledger, or both, for good or for a backup. Its services are stopped."""
+"""Data loss of a machine: state, ledger or both, lost or replaced by a backup. The services must be stopped."""
 
 import shutil
 from collections.abc import Callable
@@ -11,11 +11,11 @@ from griddeploy.deployment import EXECUTOR, ORCHESTRATOR
 from gridtesting.live.databases import Database
 
 _SCHEMAS = {ORCHESTRATOR: ("orchestrator", "dbos"), EXECUTOR: ("executor",)}
-"""What each service keeps on Postgres; on SQLite it is its folder."""
+"""The Postgres schemas of each service; on SQLite it is its folder."""
 
 
 def lose(database: Database, folder: Path, service: str) -> None:
-    """All that the service remembers is gone; `folder` has the folders of all."""
+    """Deletes all of the service's data; `folder` holds the folders of all services."""
     if not database.url:
         shutil.rmtree(folder / service)
         return
@@ -25,7 +25,7 @@ def lose(database: Database, folder: Path, service: str) -> None:
 
 
 def back_up(database: Database, folder: Path, service: str) -> Callable[[], None]:
-    """Copies what the service remembers; what is returned puts that back in the place of what is there then."""
+    """Copies the service's data; returns a function that replaces the current data by the copy."""
     if database.url:
         return _back_up_schemas(database.url, _SCHEMAS[service])
     backup = folder / f"backup-{service}"
@@ -50,7 +50,7 @@ def _back_up_schemas(url: str, schemas: tuple[str, ...]) -> Callable[[], None]:
 
     def restore() -> None:
         with closing(psycopg.connect(url)) as connection, connection:
-            connection.execute("SET session_replication_role = replica")  # in whatever order
+            connection.execute("SET session_replication_role = replica")  # in any order
             everything = ", ".join(f"{schema}.{name}" for schema, name in tables)
             connection.execute(f"TRUNCATE {everything}".encode())
             for schema, name in tables:

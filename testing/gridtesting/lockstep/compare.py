@@ -1,4 +1,4 @@
-"""What lockstep compares: how a grid stands after an event, and its fills, without times and names of orders."""
+"""The values that lockstep compares: a grid's state after an event, and its fills, without times and order names."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from gridwright.v1 import simex_pb2
 
 @dataclass(frozen=True, slots=True)
 class GridFill:
-    """One fill: whose and how much. The venue counts every trade of its market, so equal ids are equal histories."""
+    """One fill: its order and amount. The venue counts all trades of its market, so equal ids mean equal history."""
 
     trade_id: str
     level: int
@@ -32,7 +32,7 @@ class GridFill:
 
 @dataclass(frozen=True, slots=True)
 class SlotStanding:
-    """A slot that holds something or waits for something. The order's part is role, side, price, quantity, executed."""
+    """A slot that is not idle. Of its order: role, side, price, quantity, executed."""
 
     level: int
     position: Decimal
@@ -42,7 +42,7 @@ class SlotStanding:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A grid at one moment. Idle slots are left out: when they leave the map depends on how updates were batched."""
+    """A grid at one moment. Idle slots are left out: how updates were batched decides when they leave the map."""
 
     slots: dict[str, SlotStanding]
     totals: Totals
@@ -50,13 +50,13 @@ class Standing:
 
 
 def standing_of(state: State) -> Standing:
-    """How the grid stands."""
+    """The comparable part of a state."""
     slots = {key: _standing_of_slot(slot) for key, slot in sorted(state.slots.items())}
     return Standing({key: slot for key, slot in slots.items() if _busy(slot)}, state.totals, state.risk.mode)
 
 
 def difference(services: Standing, backtest: Standing) -> str:
-    """What the two do not share, empty where they are equal."""
+    """The differences between both, empty if they are equal."""
     lines = [
         f"slot {key}: {services.slots.get(key)} in the services, {backtest.slots.get(key)} in the backtest"
         for key in sorted({*services.slots, *backtest.slots})
@@ -72,7 +72,7 @@ def difference(services: Standing, backtest: Standing) -> str:
 
 
 def venue_fills(truth: simex_pb2.Truth) -> list[GridFill]:
-    """All that the venue's book has, oldest first."""
+    """All fills in the venue's book, oldest first."""
     return [
         _fill(
             trade.client_order_id,
@@ -91,7 +91,7 @@ def venue_fills(truth: simex_pb2.Truth) -> list[GridFill]:
 
 
 def backtest_fills(backtest: Backtest) -> list[GridFill]:
-    """All of a backtest, oldest first."""
+    """All fills of a backtest, oldest first."""
     return [
         _fill(update.client_order_id, update.side, update.news)
         for update in backtest.updates
@@ -100,7 +100,7 @@ def backtest_fills(backtest: Backtest) -> list[GridFill]:
 
 
 def first_difference(services: Sequence[GridFill], backtest: Sequence[GridFill]) -> str:
-    """The first fill that is not the same, empty where all are."""
+    """The first fill that differs, empty if all are equal."""
     for number, (here, there) in enumerate(zip(services, backtest, strict=False), start=1):
         if here != there:
             return f"fill {number}: {here} in the services, {there} in the backtest"

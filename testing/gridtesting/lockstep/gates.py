@@ -1,8 +1,8 @@
-"""Gates before the orchestrator: servicers that pass on what pricemon and the executor tell, when the test says so.
+"""Gates before the orchestrator: servicers that forward data of pricemon and the executor when the test allows it.
 
-The services' streams race by nature. With a gate in each, a test chooses which of two things the orchestrator hears
-first, and all else stays as it is. Neither breaks its contract: PriceGate is a slow reader, who finds the newest price,
-and UpdateGate a slow wire.
+The services' streams race by nature. With a gate in each, a test chooses which of two events the orchestrator receives
+first, and everything else is unchanged. Both obey their contracts: PriceGate acts as a slow reader that gets the newest
+price, and UpdateGate as a slow network.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ _HEARTBEAT_SECONDS = 0.5
 
 
 class PriceGate:
-    """One symbol's prices. `heard` is the newest that pricemon told; readers get the one that was let through."""
+    """One symbol's prices. `heard` is pricemon's newest; readers get the one that was let through."""
 
     def __init__(self, symbol: str, channel: grpc.aio.Channel) -> None:
         self.heard: Decimal | None = None
@@ -41,14 +41,14 @@ class PriceGate:
         self.ListTroubles = _passing_on(self._stub.ListTroubles)
 
     async def let_through(self, price: Decimal) -> None:
-        """The price is what readers hear from now on, current for as long as it stands."""
+        """Makes the price the one that readers get from now on; it stays current until the next."""
         async with self._news:
             self._passed = price
             self._passings += 1
             self._news.notify_all()
 
     async def listen(self) -> None:
-        """Keeps `heard` at what pricemon tells, until it is cancelled."""
+        """Keeps `heard` at pricemon's newest price, until it is cancelled."""
         request = pricemon_pb2.StreamPricesRequest(symbols=[self._symbol])
         async for message in self._stub.StreamPrices(request, wait_for_ready=True):
             self.heard = Decimal(message.price)
@@ -56,7 +56,7 @@ class PriceGate:
     async def StreamPrices(  # noqa: N802  gRPC's names
         self, request: pricemon_pb2.StreamPricesRequest, context: Context
     ) -> AsyncIterator[models_pb2.PriceChange]:
-        """The price that was let through, each further one, and heartbeats."""
+        """Streams the price that was let through, each further one, and heartbeats."""
         told = 0
         while True:
             if self._passed is not None:
@@ -72,7 +72,7 @@ class PriceGate:
 
 
 class UpdateGate:
-    """An executor whose order updates go no further than an offset; everything else passes as it is."""
+    """An executor whose order updates are held beyond an offset; all other calls are forwarded unchanged."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = executor_pb2_grpc.ExecutorStub(channel)
@@ -83,7 +83,7 @@ class UpdateGate:
                 setattr(self, method.name, _passing_on(getattr(self._stub, method.name)))
 
     async def let_through(self, offset: int) -> None:
-        """Updates up to the offset may pass."""
+        """Lets updates up to the offset pass."""
         async with self._news:
             self._open_to = max(self._open_to, offset)
             self._news.notify_all()
@@ -91,14 +91,14 @@ class UpdateGate:
     async def BatchExecute(  # noqa: N802
         self, request: executor_pb2.BatchExecuteRequest, context: Context
     ) -> AsyncIterator[models_pb2.ActionResult]:
-        """As the executor answers."""
+        """Forwards to the executor."""
         async for result in _told(self._stub.BatchExecute(request, wait_for_ready=True)):
             yield result
 
     async def StreamOrderUpdates(  # noqa: N802
         self, request: executor_pb2.StreamOrderUpdatesRequest, context: Context
     ) -> AsyncIterator[models_pb2.OrderUpdate]:
-        """The log, held where the gate is."""
+        """Streams the log up to the gate's offset."""
         async for update in _told(self._stub.StreamOrderUpdates(request, wait_for_ready=True)):
             async with self._news:
                 while self._open_to < update.offset:
@@ -108,7 +108,7 @@ class UpdateGate:
 
 @dataclass(frozen=True, slots=True)
 class Gates:
-    """Both, and where the orchestrator finds them."""
+    """Both gates, and the address at which the orchestrator reaches them."""
 
     prices: PriceGate
     updates: UpdateGate
@@ -117,7 +117,7 @@ class Gates:
 
 @contextlib.asynccontextmanager
 async def gates_before(symbol: str, pricemon: str, executor: str) -> AsyncIterator[Gates]:
-    """Serves both at one address, before the services at these addresses, which may come up later."""
+    """Serves both at one address, before the services at these addresses, which may start later."""
     async with open_channel(pricemon, newest_only=True) as price_channel, open_channel(executor) as executor_channel:
         prices, updates = PriceGate(symbol, price_channel), UpdateGate(executor_channel)
         price_door = (_PRICEMON, pricemon_pb2_grpc.add_PriceMonitorServicer_to_server, prices)

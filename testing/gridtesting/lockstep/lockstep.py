@@ -1,16 +1,17 @@
-"""Lockstep: the real services, one event of a recorded market at a time, held against gridcore over gridsim.
+"""Lockstep: runs the real services one event of a tape at a time and compares them with gridcore over gridsim.
 
-simex moves only by `Advance`. After each event the services are waited for until they have settled: the price is
-handled, no workflow is in flight, and the state's offset is the end of a log that has all that the venue's book shows.
-Then state and backtest must stand alike, slot by slot; in the end the venue's fills must be the backtest's, one by one.
+simex moves only by `Advance`. After each event the run waits until the services have settled: the price is processed,
+no workflow is in flight, and the state's offset is the end of a log that contains everything in the venue's book. Then
+state and backtest must be equal, slot by slot. At the end the venue's fills must equal the backtest's, one by one.
 
-Two things are left to chance when the services run free:
-- Of an event's price and its order updates either may be heard first. A gate holds the updates until the price is done.
-- How many updates make a batch. It is left to chance here too, for it cannot matter: once the price is decided on, what
-  one slot does depends on no other while max_position does not bind. tests/sim/test_backtest.py holds the core to that.
+When the services run freely, two things are left to chance:
+- The order in which an event's price and its order updates arrive. A gate holds the updates until the price is done.
+- The number of updates in a batch. It is left to chance here too, because it cannot matter: once the price is decided
+  on, the action of one slot depends on no other slot while max_position does not bind. tests/sim/test_backtest.py
+  checks that of the core.
 
-A stretch of events with which the grid has nothing to do (no fill, no action: prices inside the quiet band), as the
-backtest tells beforehand, may be advanced past at once, together with the next event that concerns it.
+Events that do not concern the grid (no fill, no action: prices inside the quiet band) are known beforehand from the
+backtest. They may be skipped in one Advance, together with the next event that concerns it.
 """
 
 import asyncio
@@ -33,7 +34,7 @@ _LOOK_SECONDS = 0.003
 
 
 class Lockstep:
-    """A run over a stack whose market stands still. `events` have happened, `stops` comparisons have been made."""
+    """A run over a stack whose market moves only by Advance. Counts past `events` and comparisons (`stops`)."""
 
     def __init__(self, stack: Stack, gates: Gates, backtest: Backtest, events: Iterator[MarketEvent]) -> None:
         self.stack = stack
@@ -45,13 +46,13 @@ class Lockstep:
         self._ahead = events
 
     async def begin(self) -> None:
-        """Lets the services hear the opening price; they must come to stand as the backtest begins."""
+        """Sends the services the opening price; they must reach the initial state of the backtest."""
         await self._settle_and_compare(self.backtest.price)
 
     async def advance(self, events: int | None = None, *, each: bool = False) -> None:
-        """Goes on by `events`, to the end of the tape where None, and compares after each that concerns the grid.
+        """Advances by `events`, None: to the end of the tape, and compares after each event that concerns the grid.
 
-        With `each` it stops at those that do not, too. Raises AssertionError for the first difference.
+        With `each` it compares after the other events too. Raises AssertionError for the first difference.
         """
         for stride in self._strides(events, each=each):
             request = simex_pb2.AdvanceRequest(symbol=self._symbol, events=stride)
@@ -61,7 +62,7 @@ class Lockstep:
             await self._settle_and_compare(Decimal(status.price))
 
     async def compare_fills(self) -> int:
-        """Holds every fill of the venue against the backtest's, one by one; how many there are."""
+        """Compares every fill of the venue with the backtest's; returns how many there are."""
         truth = await self.stack.channels.simex.GetTruth(simex_pb2.GetTruthRequest())
         found = venue_fills(truth)
         unlike = first_difference(found, backtest_fills(self.backtest))
@@ -69,7 +70,7 @@ class Lockstep:
         return len(found)
 
     def _strides(self, events: int | None, *, each: bool) -> Iterator[int]:
-        """How many events to let happen at once. The backtest is always that far ahead."""
+        """Yields how many events to process at once. The backtest is always that far ahead."""
         stride = 0
         for done, event in enumerate(self._ahead, start=1):
             concerned = self.backtest.step(event)
@@ -84,7 +85,7 @@ class Lockstep:
 
     async def _settle_and_compare(self, price: Decimal) -> None:
         assert price == self.backtest.price, f"event {self.events} is at {price}, in the backtest {self.backtest.price}"
-        await until(lambda: self._gates.prices.heard == price, f"pricemon's word of {price}", SETTLE_SECONDS)
+        await until(lambda: self._gates.prices.heard == price, f"the price {price} from pricemon", SETTLE_SECONDS)
         await self._gates.prices.let_through(price)
         state = await self._settled(price)
         unlike = difference(standing_of(state), standing_of(self.backtest.state))
@@ -92,7 +93,7 @@ class Lockstep:
         self.stops += 1
 
     async def _settled(self, price: Decimal) -> State:
-        """The state once nothing of the event is under way any more."""
+        """The state once nothing of the event is in flight."""
         deadline = time.monotonic() + SETTLE_SECONDS
         state = await self._at_rest(price, 0, deadline)
         while True:
@@ -106,7 +107,7 @@ class Lockstep:
             assert time.monotonic() < deadline, f"after event {self.events}: venue {book}\nstate {state}"
 
     async def _at_rest(self, price: Decimal, offset: int, deadline: float) -> State:
-        """The state once the orchestrator has handled the price, and the updates up to the offset, and does nothing."""
+        """The state once the orchestrator has processed the price, and the updates up to the offset, and is idle."""
         request = orchestrator_pb2.GetStateRequest(symbol=self._symbol)
         while True:
             told = await self.stack.channels.orchestrator.GetState(request)
@@ -117,7 +118,7 @@ class Lockstep:
 
 
 def _agree(state: State, book: executor_pb2.ListOpenOrdersResponse) -> bool:
-    """Whether the state has all of the log, and the log all that the venue's book shows."""
+    """Whether the state has applied the whole log, and the log has everything in the venue's book."""
     waiting = [slot.order for slot in state.slots.values() if slot.order is not None]
     expected = {order.client_order_id: order.executed for order in waiting}
     found = {order.client_order_id: Decimal(order.executed) for order in book.orders if order.ours}

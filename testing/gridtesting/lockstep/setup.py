@@ -1,4 +1,4 @@
-"""Sets the stage of a lockstep run: an example's services as processes that move only when told to, gates, backtest."""
+"""Prepares a lockstep run: an example's services as processes without timers of their own, gates, backtest."""
 
 import contextlib
 import tomllib
@@ -23,7 +23,7 @@ from simex.market_sources import open_source
 
 @contextlib.asynccontextmanager
 async def lockstep_over(tape: Path, folder: Path) -> AsyncIterator[Lockstep]:
-    """The services of the example that plays the tape, settled before its first event."""
+    """Runs the services of the example that plays the tape, settled before its first event."""
     deployment = prepare_demo(DemoConfig(tape=tape_info(tape)), folder)
     values = tomllib.loads(deployment.config.read_text(encoding="utf-8"))
     _hold_still(values)
@@ -46,7 +46,7 @@ async def lockstep_over(tape: Path, folder: Path) -> AsyncIterator[Lockstep]:
 
 
 def backtest_of(config: Path) -> tuple[Backtest, Iterator[MarketEvent]]:
-    """The config's first grid over its first market, and the market's events."""
+    """The backtest of the config's first grid over its first market, and the market's events."""
     grid, simex = load_settings(config).grids[0], read_settings(read_toml(config).table(SIMEX))
     market, source = simex.markets[0], open_source(simex.markets[0])
     opening = source.opening()
@@ -55,7 +55,7 @@ def backtest_of(config: Path) -> tuple[Backtest, Iterator[MarketEvent]]:
 
 
 def _hold_still(values: dict[str, Any]) -> None:
-    """No clock but the driver's. How often the venue is asked is no part of the grid: it only has to be quick."""
+    """Disables all timers but the driver's. Polling intervals do not affect the grid: polls only have to be quick."""
     for market in values[SIMEX]["markets"]:
         market["running"] = False
     # The core in one process looks at no account: funds read between a fill and its news would hold a slot up.
@@ -64,5 +64,5 @@ def _hold_still(values: dict[str, Any]) -> None:
 
 
 def _pointed_at(values: dict[str, Any], gate: str) -> dict[str, Any]:
-    """The orchestrator's copy of the config, in which its neighbours are the gates."""
+    """The orchestrator's copy of the config, in which pricemon and executor are the gates."""
     return {**values, PRICEMON: {**values[PRICEMON], "address": gate}, EXECUTOR: {**values[EXECUTOR], "address": gate}}

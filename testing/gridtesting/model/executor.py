@@ -1,6 +1,6 @@
-"""The executor with its ledger. A move is all that it does up to the next commit or the next call.
+"""The executor with its ledger. A move is everything that it does up to the next commit or the next call.
 
-Its death empties its memory; its next start answers nobody before it has looked for everything that was SENDING.
+A crash clears its memory. After a restart it answers nobody before it has looked up everything that was SENDING.
 """
 
 from collections.abc import Iterator
@@ -30,12 +30,12 @@ FLYING = frozenset({Task.BEGUN, Task.WAITING})
 
 
 def ready(world: World) -> bool:
-    """executor.readiness: whether it answers calls."""
+    """executor.readiness: whether it accepts calls."""
     return not any(row.status is Status.SENDING and row.task is Task.NONE for row in world.rows)
 
 
 def executor_moves(world: World, rules: Rules, bounds: Bounds) -> Iterator[Step]:
-    """Every next world that is the executor's doing."""
+    """Every next world by an action of the executor."""
     for row in world.rows:
         match row.task:
             case Task.QUEUED:
@@ -56,7 +56,7 @@ def executor_moves(world: World, rules: Rules, bounds: Bounds) -> Iterator[Step]
 
 
 def accept(world: World, plan: Plan, rules: Rules) -> World | None:
-    """BatchExecute: ledger.acceptance.accept and batches.Batches.execute. None where the call changes nothing."""
+    """BatchExecute: ledger.acceptance.accept and batches.Batches.execute. None if the call changes nothing."""
     row = row_of(world, plan.name)
     if row is None:
         row = Row(plan.name, plan.target if plan.act is Act.CANCEL else None, task=Task.QUEUED)
@@ -73,7 +73,7 @@ def raise_fence(world: World, epoch: int) -> World:
 
 
 def wait_below(world: World, epoch: int) -> bool:
-    """flight.Flight.landed_below."""
+    """dispatch.in_flight.InFlight.wait_below."""
     return not any(row.name[0] < epoch and row.task in FLYING for row in world.rows)
 
 
@@ -86,15 +86,15 @@ def _withdrawn(row: Row) -> Row:
 
 
 def _given(row: Row, answer: Answer) -> Row:
-    """answers.give and moves.move: the answer frozen, the action DONE but for a place in doubt."""
+    """ledger.outcomes.record_result, transitions: the result frozen, the action DONE unless it is a place in doubt."""
     doubt = row.target is None and answer is Answer.UNKNOWN
     status = Status.UNKNOWN if doubt else Status.DONE
     given = row._replace(status=status, answer=answer, told=row.told or answer, task=Task.NONE, reply=Reply.NONE)
-    return given if doubt or row.wire else given._replace(age=Age.FRESH)  # nobody asks for it any more
+    return given if doubt or row.wire else given._replace(age=Age.FRESH)  # it is not read any more
 
 
 def _begin(world: World, row: Row, rules: Rules) -> Step:
-    """canceller.known_end, then answers.begin_sending."""
+    """canceller.known_end, then ledger.outcomes.mark_sending."""
     if row.target is not None and ended(world, row.target):
         return f"{shown(row.name)} need not be sent", with_row(world, _given(row, Answer.ENDED))
     if _fenced(world, row, rules):
@@ -134,7 +134,7 @@ def _recorded(world: World, row: Row, answer: Answer) -> Step:
 
 
 def _doubt(world: World, row: Row, rules: Rules) -> Iterator[Step]:
-    """placer.look and canceller.look: one look-up, and the answer that it allows."""
+    """placer.look and canceller.look: one look-up, and the result that it allows."""
     if not rules.look_before_send:
         if row.wire < 2:
             again = row._replace(task=Task.WAITING, wire=row.wire + 1, age=Age.FRESH, reply=Reply.NONE)
@@ -160,7 +160,7 @@ def _refused_cancel(world: World, row: Row, rules: Rules) -> Iterator[Step]:
 
 
 def _look_for_end(world: World, row: Row, otherwise: Answer) -> Iterator[Step]:
-    """A cancel's look-up. The order may be hidden by the lag; nothing depends on seeing it."""
+    """A cancel's look-up. The lag may hide the order; nothing depends on finding it."""
     order = order_of(world, row.target)
     if order is not None and order.book is not Book.OPEN:
         yield _recorded(world, row, Answer.ENDED)
@@ -168,7 +168,7 @@ def _look_for_end(world: World, row: Row, otherwise: Answer) -> Iterator[Step]:
 
 
 def _may_miss(world: World, row: Row) -> bool:
-    """Whether a look-up may come back without the place's order."""
+    """Whether a look-up may miss the place's order."""
     return order_of(world, row.name) is None or row.age is not Age.CONCLUSIVE
 
 
@@ -178,8 +178,8 @@ def _proves_absence(row: Row, rules: Rules) -> bool:
 
 
 def _resolve(world: World, row: Row, rules: Rules) -> Iterator[Step]:
-    """resolver.Resolver.resolve_once; an ended order's fills and end come by the watch."""
-    if order_of(world, row.name) is not None:  # shown as it was a moment ago, perhaps
+    """resolver.Resolver.resolve_once; the watcher appends an ended order's fills and end."""
+    if order_of(world, row.name) is not None:  # possibly in an earlier state
         yield _resolved(world, row, News.OPEN, Answer.ACCEPTED, rules)
     if _may_miss(world, row) and _proves_absence(row, rules):
         yield _resolved(world, row, News.NOT_PLACED, Answer.REJECTED, rules)
@@ -193,7 +193,7 @@ def _resolved(world: World, row: Row, news: News, later: Answer, rules: Rules) -
 
 
 def _watch(world: World, rules: Rules) -> Iterator[Step]:
-    """watch.Watch and recorder.Recorder, by the stream or the poll: a fill, and an end after its fills."""
+    """watcher.SymbolWatcher and recorder.Recorder, by stream or poll: a fill, and an end after its fills."""
     for order in world.orders:
         name = order.name
         filled = order.book is Book.FILLED

@@ -1,6 +1,6 @@
-"""Every state of a small model, breadth first: what holds in all of them, and that none is a dead end.
+"""Explores all states of a small model breadth first: which promises hold in all of them, and that none is a dead end.
 
-A model is pure: its states are hashable values and `moves` gives every next one. What it means is the model's business.
+A model is pure: its states are hashable values, and `moves` yields every next state.
 """
 
 from array import array
@@ -18,7 +18,7 @@ DEAD_END = "no dead end"
 
 @dataclass(frozen=True, slots=True)
 class Explored:
-    """How far an exploration came. `depth` is the number of moves to the state that is furthest away."""
+    """The extent of an exploration. `depth` is the number of moves to the farthest state."""
 
     states: int
     transitions: int
@@ -26,7 +26,7 @@ class Explored:
 
 
 class BrokenPromiseError(AssertionError):
-    """A state in which a promise does not hold, with a shortest way to it."""
+    """A state in which a promise does not hold, with a shortest path to it."""
 
     def __init__(self, promise: str, trace: tuple[str, ...], state: object) -> None:
         steps = "\n".join(f"  {number}. {move}" for number, move in enumerate(trace, 1))
@@ -36,7 +36,7 @@ class BrokenPromiseError(AssertionError):
 
 
 class TooManyStatesError(Exception):
-    """The model is larger than the bound: nothing was shown."""
+    """The model is larger than the bound, so nothing was shown."""
 
 
 def explore(
@@ -47,10 +47,10 @@ def explore(
     goal: Promise[S] | None = None,
     most_states: int = 2_000_000,
 ) -> Explored:
-    """Visits every state that can be reached, and with a goal checks that it can be reached from each of them.
+    """Visits all reachable states; with a goal it also checks that the goal is reachable from each of them.
 
-    Raises BrokenPromiseError for the first state (by the number of moves) that breaks a promise, or from which no way
-    leads to the goal; TooManyStatesError past the bound.
+    Raises BrokenPromiseError for the first state (by the number of moves) that breaks a promise or from which the goal
+    is not reachable; TooManyStatesError beyond the bound.
     """
     search = _Search(initial, moves, promises, most_states)
     search.visit_all()
@@ -66,10 +66,10 @@ class _Search(Generic[S]):
         self._moves = moves
         self._promises = promises
         self._most = most_states
-        self._numbers: dict[S, int] = {}  # in the order of their discovery, which is that of their distance
+        self._numbers: dict[S, int] = {}  # in order of discovery, which is the order of distance
         self.states: list[S] = []
         self._came_by: list[tuple[int, str]] = []  # the state before and the move; -1 before an initial state
-        self.sources, self._targets = array("i"), array("i")  # every transition, for the way back from the goal
+        self.sources, self._targets = array("i"), array("i")  # every transition, for the search back from the goal
         for state in initial:
             self._number(state, -1, "")
 

@@ -1,4 +1,4 @@
-"""The model put together."""
+"""The complete model."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -13,7 +13,7 @@ from gridtesting.model.world import Step, World
 
 
 def protocol(rules: Rules, bounds: Bounds) -> Callable[[World], Iterable[Step]]:
-    """Every move of everybody."""
+    """Returns a function that yields every move of every party."""
     forgets = forgetful(rules)
 
     def moves(world: World) -> Iterator[Step]:
@@ -28,7 +28,7 @@ def protocol(rules: Rules, bounds: Bounds) -> Callable[[World], Iterable[Step]]:
 
 
 def explore_protocol(rules: Rules, bounds: Bounds, most_states: int = 3_000_000) -> Explored:
-    """All worlds within the bounds. Raises BrokenPromiseError with the shortest way to a broken promise."""
+    """Explores all worlds within the bounds. Raises BrokenPromiseError with a shortest path to a broken promise."""
 
     def at_rest_after_all(world: World) -> bool:
         return world.kept.acts == bounds.actions and at_rest(world)

@@ -1,6 +1,6 @@
-"""Orchestrators: the start path, the step and the commit, of the one that has the lease and of one that lost it.
+"""Orchestrators: takeover, step and commit, both of the one that has the lease and of one that lost it.
 
-Nothing stops the older one at once: it goes on from what its memory holds until a fence or a commit tells it.
+Nothing stops the older one at once: it continues from its memory until a fence or a commit stops it.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from gridtesting.model.world import Act, Answer, Bot, Kept, Phase, Plan, Slot, S
 
 
 def orchestrator_moves(world: World, rules: Rules, bounds: Bounds) -> Iterator[Step]:
-    """Every next world that is an orchestrator's doing, its death and its start included."""
+    """Every next world by an action of an orchestrator, including its crash and startup."""
     for bot in world.bots:
         match bot.phase:
             case Phase.FENCING:
@@ -34,7 +34,7 @@ def orchestrator_moves(world: World, rules: Rules, bounds: Bounds) -> Iterator[S
 
 
 def without(world: World, bot: Bot) -> World:
-    """The world once that process has ended."""
+    """The world after the end of that process."""
     return world._replace(bots=tuple(other for other in world.bots if other.epoch != bot.epoch))
 
 
@@ -43,14 +43,14 @@ def _with(world: World, bot: Bot) -> World:
 
 
 def _start(world: World) -> Step:
-    """store.take_lease and load_state. Nothing makes sure that an older process is dead: it may only be stopped."""
+    """store.take_lease and load_state. An older process is not known to be dead: it may only be paused."""
     epoch = world.epoch + 1
     bots = (*world.bots, Bot(epoch, Phase.FENCING, world.kept))
     return f"orchestrator {epoch} takes the lease", world._replace(epoch=epoch, bots=bots)
 
 
 def _fence(world: World, bot: Bot) -> Iterator[Step]:
-    """start.take_over: the fence is raised, or is higher already."""
+    """takeover.take_over: the fence is raised, or is already higher."""
     if not ready(world):
         return
     if bot.epoch < world.fence:
@@ -68,7 +68,7 @@ def _fence_returns(world: World, bot: Bot, rules: Rules) -> Iterator[Step]:
 
 
 def plans_beyond(world: World, seq: int, rules: Rules) -> tuple[Plan, ...]:
-    """dbos_engine.DbosEngine._plans_beyond, in the order in which start.settle_requests commits them."""
+    """The engine's uncommitted plans, in the order in which takeover.settle_requests commits them."""
     if rules.newest_of_a_step:
         newest = {plan.seq: plan for plan in sorted(world.workflows) if plan.seq > seq}
         return tuple(newest[step] for step in sorted(newest))
@@ -81,7 +81,7 @@ def plans_beyond(world: World, seq: int, rules: Rules) -> tuple[Plan, ...]:
 
 
 def _settle(world: World, bot: Bot, rules: Rules) -> Iterator[Step]:
-    """start.settle_requests and move_ledger_cursor."""
+    """takeover.settle_requests and move_ledger_cursor."""
     while bot.todo and bot.todo[0].seq <= bot.kept.seq:
         bot = bot._replace(todo=bot.todo[1:])
     if bot.todo and not rules.settle_from_ledger:
@@ -95,7 +95,7 @@ def _settle(world: World, bot: Bot, rules: Rules) -> Iterator[Step]:
 
 
 def _decide(world: World, bot: Bot, rules: Rules, bounds: Bounds) -> Iterator[Step]:
-    """loop.step, for a price and for order updates; the workflow's insertion is the commit that ends the move."""
+    """loop.step, for a price and for order updates; the insertion of the workflow is the commit that ends the move."""
     kept, name = bot.kept, (bot.epoch, bot.kept.seq + 1)
     may_act = kept.acts < bounds.actions
     if may_act and kept.order is None:
@@ -122,13 +122,13 @@ def _hear(world: World, bot: Bot, plan: Plan, rules: Rules, *, may_act: bool) ->
 
 
 def _unreadable(world: World, bot: Bot) -> Step:
-    """LogMismatchError. One without its lease may meet orders that it never placed; to the other it must not happen."""
+    """LogMismatchError. Without the lease it may read orders that it never placed; with it this must not happen."""
     left = without(world, bot) if bot.epoch < world.epoch else world._replace(broken="P2")
     return f"orchestrator {bot.epoch} cannot read the log and stops", left
 
 
 def _record(world: World, bot: Bot, plan: Plan) -> Step:
-    """DBOS puts the workflow on record, with the plan as its input: its tables know nothing of our lease."""
+    """DBOS records the workflow, with the plan as its input; its tables do not know our lease."""
     recorded = world._replace(workflows=(*world.workflows, plan))
     what = f"{plan.act} {shown(plan.target)}" if plan.target else f"{plan.act}"
     return f"step {shown(plan.name)} is on record: {what}", _with(
@@ -159,7 +159,7 @@ def _answered(world: World, bot: Bot, rules: Rules) -> Iterator[Step]:
 
 
 def _commit(world: World, bot: Bot, plan: Plan, answer: Answer, rules: Rules) -> Step:
-    """keeper.commit and store.commit: seq, epoch and repetition are looked at in the transaction that writes."""
+    """committed_state.commit and store.commit: the writing transaction checks seq, epoch and repetition."""
     what = f"orchestrator {bot.epoch} commits {shown(plan.name)}"
     if rules.seq_guard and world.journal[plan.seq - 1 : plan.seq] == (plan.name[0],):
         return f"{what} again", _with(world, _after(bot, settled(world, bot.kept, plan, answer)))

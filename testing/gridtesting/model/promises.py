@@ -1,4 +1,4 @@
-"""What has to hold in every world, named as the design names it (§1)."""
+"""The promises that must hold in every world, by the names of the design (§1)."""
 
 from collections.abc import Callable, Mapping
 
@@ -6,7 +6,7 @@ from gridtesting.model.world import Answer, Book, News, Phase, Slot, Status, Wor
 
 
 def at_rest(world: World) -> bool:
-    """Whether nothing is left to do: one orchestrator, all acted, all told, all applied."""
+    """Whether nothing is left to do: one orchestrator, all actions done, all updates logged and applied."""
     if len(world.bots) != 1 or world.bots[0].phase is not Phase.IDLE or world.bots[0].kept != world.kept:
         return False
     still = all(row.status is Status.DONE and not row.wire for row in world.rows)
@@ -21,7 +21,7 @@ def no_duplicate(world: World) -> bool:
 
 
 def no_orphan(world: World) -> bool:
-    """P2: a live order is in the state, or of a step on record that is still to be settled; and at rest the reverse."""
+    """P2: a live order is in the state, or belongs to a recorded step that is not settled; at rest also the reverse."""
     if world.broken == "P2":
         return False
     state = world.kept
@@ -47,7 +47,7 @@ def no_lost_fill(world: World) -> bool:
 
 
 def no_guess(world: World) -> bool:
-    """P4: what the ledger says of an order that is not in doubt is so at the venue, and stays so."""
+    """P4: the ledger's outcome of an order that is not in doubt is true at the venue, and remains true."""
     for row in world.rows:
         if row.target is None and row.answer in {Answer.REJECTED, Answer.NOT_SENT}:
             if order_of(world, row.name) is not None:
@@ -71,17 +71,17 @@ def _true(world: World, news: News, name: tuple[int, int]) -> bool:
 
 
 def nothing_older_under_way(world: World) -> bool:
-    """What P7 does not say: a request in doubt may still be under way when a fence returns, until its window ends."""
+    """Not part of P7: a request in doubt may still be in flight when a fence returns, until its window ends."""
     return not any(row.wire and row.name[0] < world.returned for row in world.rows)
 
 
 def one_writer(world: World) -> bool:
-    """P7: once a fence has returned, nothing older is sent, and what arrives was answered UNKNOWN: its slot is kept."""
+    """P7: once a fence has returned, nothing older is sent; a late arrival was answered UNKNOWN, its slot is kept."""
     return world.broken != "P7"
 
 
 def same_answer(world: World) -> bool:
-    """§7.3: an answer once given is frozen."""
+    """§7.3: a recorded answer is frozen."""
     return all(row.answer is row.told for row in world.rows)
 
 

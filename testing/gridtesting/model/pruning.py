@@ -1,6 +1,6 @@
-"""Leaving out of a world the history that nobody reads any more, so that worlds that differ in nothing else are one.
+"""Removes history that no rule reads any more, so that worlds that differ only in it become equal.
 
-It changes no behaviour; where a rule that is taken out would read old history, nothing is left out.
+It does not change behaviour. If a disabled rule makes old history readable, nothing is removed.
 """
 
 from gridtesting.model.rules import Rules
@@ -8,13 +8,13 @@ from gridtesting.model.world import Answer, Row, Status, World
 
 
 def forgetful(rules: Rules) -> bool:
-    """Whether the rules let history go: a commit that repeats and a start that stops reading early do read it."""
+    """Whether history may be removed: a commit that repeats and a takeover that reads early read it."""
     return rules.seq_guard and rules.newest_of_a_step
 
 
 def forgotten(world: World) -> World:
-    """The same world without finished workflows, and without requests that came to nothing."""
-    oldest = min((bot.kept.seq for bot in world.bots), default=0)  # whose commit may be a repetition
+    """The world without finished workflows, and without requests that had no effect."""
+    oldest = min((bot.kept.seq for bot in world.bots), default=0)  # a commit of this step may be a repetition
     held = {plan.name for bot in world.bots for plan in bot.todo}
     return world._replace(
         journal=(0,) * oldest + world.journal[oldest:],

@@ -1,10 +1,10 @@
-"""What a committed step makes of the state: `settle` and `accounting.absorb` of gridcore.bookkeeping, for one slot."""
+"""Applies a committed step to the state: gridcore.bookkeeping's `settle` and `apply_updates`, for one slot."""
 
 from gridtesting.model.world import ENDS, Act, Answer, Kept, News, Plan, Slot, World
 
 
 def fits(world: World, kept: Kept, plan: Plan) -> bool:
-    """Whether the log's entries can be applied: each is about the slot's order, and its life has a row for them."""
+    """Whether the log's entries can be applied: each concerns the slot's order and is a valid transition."""
     order, slot = kept.order, kept.slot
     for news, name in world.log[plan.after : plan.upto]:
         if name != order or (news is News.NOT_PLACED and slot is not Slot.UNKNOWN):
@@ -14,7 +14,7 @@ def fits(world: World, kept: Kept, plan: Plan) -> bool:
 
 
 def settled(world: World, kept: Kept, plan: Plan, answer: Answer) -> Kept:
-    """The state after the plan: its updates, then what the answer makes of its action."""
+    """The state after the plan: its updates, then the answer to its action."""
     order, slot, applied = kept.order, kept.slot, kept.applied
     for news, name in world.log[plan.after : plan.upto]:
         applied = (*applied, name) if news is News.FILL else applied

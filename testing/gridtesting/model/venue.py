@@ -1,4 +1,4 @@
-"""What the venue, the network and time do: deliver, lose, refuse, fill, expire. Any of it at any moment."""
+"""Venue, network and time: deliver, lose, refuse, fill, expire. Any of it at any moment."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ from gridtesting.model.world import (
 
 
 def venue_moves(world: World) -> Iterator[Step]:
-    """Every next world that is not our processes' doing."""
+    """Every next world that our processes do not cause."""
     for row in world.rows:
         if row.wire:
             yield from _deliver(world, row)
@@ -32,14 +32,14 @@ def venue_moves(world: World) -> Iterator[Step]:
 
 
 def may_age(row: Row) -> bool:
-    """Whether time makes a difference to the request yet."""
+    """Whether time still changes the request."""
     if row.age is Age.CONCLUSIVE:
         return False
     return row.wire > 0 or (row.target is None and row.status in {Status.SENDING, Status.UNKNOWN})
 
 
 def _deliver(world: World, row: Row) -> Iterator[Step]:
-    """A request arrives in time; where nobody waits any more, the reply is lost."""
+    """A request arrives in time; if nobody waits any more, the reply is lost."""
     if row.target is None:
         yield _place(world, row)
         return
@@ -47,7 +47,7 @@ def _deliver(world: World, row: Row) -> Iterator[Step]:
     name = f"the cancel {shown(row.name)} arrives"
     if order is not None and order.book is Book.OPEN:
         yield name, _replied(with_order(world, order._replace(book=Book.CANCELED)), row, Reply.CANCELLED)
-    # An open order's cancel may be refused in the same words: behind a lag, or for its restrictions.
+    # An open order's cancel may be refused as unknown too: because of a lag, or of its restrictions.
     yield f"{name} and is refused as of an unknown order", _replied(world, row, Reply.UNKNOWN_ORDER)
 
 
@@ -55,10 +55,10 @@ def _place(world: World, row: Row) -> Step:
     name, order = f"the place {shown(row.name)} arrives", order_of(world, row.name)
     if order is not None and order.book is Book.OPEN:
         return f"{name} again", _replied(world, row, Reply.DUPLICATE)
-    effects = 1 if order is None else order.effects + 1  # the id is free again once its order is not open
+    effects = 1 if order is None else order.effects + 1  # the id is free again once its order has ended
     placed = with_order(world, Order(row.name, effects=effects))
     if row.name[0] < world.returned and row.status is not Status.UNKNOWN:
-        placed = placed._replace(broken="P7")  # of an older epoch, and nobody keeps its slot for it
+        placed = placed._replace(broken="P7")  # of an older epoch, and its slot is not kept for it
     return name, _replied(placed, row, Reply.PLACED)
 
 
@@ -71,7 +71,7 @@ def _heard(row: Row, reply: Reply) -> Row:
 
 
 def _turn(world: World, row: Row) -> bool:
-    """Requests that were signed earlier are older."""
+    """Whether it is the request's turn: requests that were signed earlier age first."""
     older = world.rows[: world.rows.index(row)]
     return all(other.age > row.age for other in older if may_age(other))
 

@@ -1,4 +1,4 @@
-"""The values of the model: what each party remembers, what is on its way, and what is so at the venue.
+"""The values of the model: the memory of each party, the messages in flight, and the venue's book.
 
 Tuples throughout, because an exploration hashes millions of them. A name is (epoch, seq): the request id of a step, and
 the client order id of the order that it places.
@@ -11,7 +11,7 @@ Name = tuple[int, int]
 
 
 class Act(StrEnum):
-    """What a plan sends. One action each: a batch's actions share nothing but their answer's completeness."""
+    """The action of a plan, one each: actions of a batch are independent but for the completeness of the answer."""
 
     NONE = ""
     PLACE = "place"
@@ -28,7 +28,7 @@ class Status(StrEnum):
 
 
 class Answer(StrEnum):
-    """gridcore.model.actions.Outcome; EXPIRED is as NOT_SENT to everybody."""
+    """gridcore.model.actions.Outcome; EXPIRED is equivalent to NOT_SENT."""
 
     NONE = ""
     ACCEPTED = "ACCEPTED"
@@ -40,15 +40,15 @@ class Answer(StrEnum):
 
 
 class Age(IntEnum):
-    """How old a signed request is, by the venue's clock."""
+    """The age of a signed request, by the venue's clock."""
 
     FRESH = 0
     EXPIRED = 1  # past timestamp + window: the venue refuses it from now on
-    CONCLUSIVE = 2  # past the visibility lag too: what there is, a look-up shows; before, it may or may not
+    CONCLUSIVE = 2  # also past the visibility lag: look-ups show what exists; before, they may miss it
 
 
 class Task(StrEnum):
-    """What the executor's memory holds of an action: gone with the process."""
+    """An action in the executor's memory, which a crash clears."""
 
     NONE = ""
     QUEUED = "queued"  # accepted, waiting for its turn
@@ -57,7 +57,7 @@ class Task(StrEnum):
 
 
 class Reply(StrEnum):
-    """What the venue said, on its way to the task that waits for it."""
+    """The venue's reply, on its way to the task that waits for it."""
 
     NONE = ""
     PLACED = "placed"
@@ -68,21 +68,21 @@ class Reply(StrEnum):
 
 
 class Row(NamedTuple):
-    """One request in the ledger with its action; then what is in memory and on the wire of it."""
+    """One request in the ledger with its action; then its state in memory and on the network."""
 
     name: Name
     target: Name | None  # the order that it cancels; None for a place
     status: Status = Status.INTENT
     answer: Answer = Answer.NONE
-    told: Answer = Answer.NONE  # the first answer that it ever had: remembered by the model, to hold the ledger to it
+    told: Answer = Answer.NONE  # its first answer: kept by the model to check that the ledger never changes it
     age: Age = Age.FRESH
     task: Task = Task.NONE
-    wire: int = 0  # copies of the request under way to the venue
+    wire: int = 0  # copies of the request in flight to the venue
     reply: Reply = Reply.NONE
 
 
 class Book(StrEnum):
-    """Where an order is at the venue. One fill fills it."""
+    """The status of an order at the venue. One fill fills it."""
 
     OPEN = "open"
     FILLED = "filled"
@@ -90,7 +90,7 @@ class Book(StrEnum):
 
 
 class Order(NamedTuple):
-    """A client order id at the venue, which takes it again once its order is not open. `effects` counts how often."""
+    """A client order id at the venue, which accepts it again once its order has ended. `effects` counts how often."""
 
     name: Name
     book: Book = Book.OPEN
@@ -111,7 +111,7 @@ ENDS = frozenset({News.FILLED, News.CANCELED, News.NOT_PLACED})
 
 
 class Plan(NamedTuple):
-    """A step: the log's entries after `after` up to `upto` that it applies, and the action that it sends."""
+    """A step: the log's entries after `after` up to `upto` that it applies, and its action."""
 
     name: Name
     act: Act
@@ -121,12 +121,12 @@ class Plan(NamedTuple):
 
     @property
     def seq(self) -> int:
-        """The step that it makes."""
+        """The seq of the step."""
         return self.name[1]
 
 
 class Slot(StrEnum):
-    """gridcore.model.orders.OrderStatus, of the slot's order as the state sees it."""
+    """gridcore.model.orders.OrderStatus, of the slot's order in the state."""
 
     FREE = ""
     OPEN = "OPEN"
@@ -135,7 +135,7 @@ class Slot(StrEnum):
 
 
 class Kept(NamedTuple):
-    """The state: as the store has it, and as an orchestrator's memory has it."""
+    """The state: in the store, and in an orchestrator's memory."""
 
     seq: int = 0
     order: Name | None = None
@@ -146,27 +146,27 @@ class Kept(NamedTuple):
 
 
 class Phase(StrEnum):
-    """Where an orchestrator is."""
+    """The phase of an orchestrator."""
 
     FENCING = "fencing"  # it has the lease, its epoch and the state
     FENCED = "fenced"  # the fence is raised; Fence has not returned
-    SETTLING = "settling"  # what was in flight
+    SETTLING = "settling"  # settling what was in flight
     IDLE = "idle"
-    CALLING = "calling"  # the workflow is on record
+    CALLING = "calling"  # the workflow is recorded
     APPLYING = "applying"  # only where the offset is committed before the state
 
 
 class Bot(NamedTuple):
-    """An orchestrator's process. One that is not there is not in the world."""
+    """An orchestrator's process. Ended processes are not in the world."""
 
     epoch: int
     phase: Phase
     kept: Kept
-    todo: tuple[Plan, ...] = ()  # what it carries out, or has to settle, in this order
+    todo: tuple[Plan, ...] = ()  # plans to execute or to settle, in this order
 
 
 class World(NamedTuple):
-    """Everything. `broken` is what a move itself has broken."""
+    """The whole state of the model. `broken` names a promise that a move itself has broken."""
 
     epoch: int = 1  # the store's lease
     kept: Kept = Kept()
@@ -201,7 +201,7 @@ def row_of(world: World, name: Name) -> Row | None:
 
 
 def with_row(world: World, row: Row) -> World:
-    """The world with that row in the place of the one of its name, or as its last."""
+    """The world with the row replaced by name, or appended."""
     rows = tuple(row if old.name == row.name else old for old in world.rows)
     return world._replace(rows=rows if row_of(world, row.name) is not None else (*rows, row))
 

@@ -1,1 +1,1 @@
-"""The world that the step machine is explored in, and the promises that each step must keep."""
+"""The world in which the step machine is explored, and the promises that each step must keep."""

@@ -1,4 +1,4 @@
-"""The promises, asserted of a world of steps after whatever was done to it, and once more when it has come to rest."""
+"""Asserts the promises in a world of steps after every action, and once more when it is at rest."""
 
 from collections import Counter
 
@@ -13,14 +13,14 @@ from gridtesting.steps.world import StepWorld, order_name
 
 
 class StepPromises:
-    """P1 to P5 and P7. It remembers which orders a committed state has held."""
+    """P1 to P5 and P7. Records which orders a committed state has held."""
 
     def __init__(self, world: StepWorld) -> None:
         self._world = world
         self._seen: set[str] = set()
 
     def hold(self) -> None:
-        """At any moment, for as much of the log as the state has heard. Raises AssertionError."""
+        """Checks at any moment, as far as the state has applied the log. Raises AssertionError."""
         log = self._world.log()
         self._no_duplicate()
         self._no_orphan(log)
@@ -30,7 +30,7 @@ class StepPromises:
         assert not self._world.venue.sent_below, "P7: what is below the fence is sent no more"
 
     def hold_at_rest(self) -> None:
-        """State, journal, venue and account agree to the last fill. Raises AssertionError."""
+        """Checks that state, journal, venue and account agree to the last fill. Raises AssertionError."""
         world, state = self._world, self._world.present.state
         snapshot = world.run(world.present.context.executor.open_orders(MARKET.symbol)).snapshot
         assert reconcile(state, snapshot).none
@@ -41,7 +41,7 @@ class StepPromises:
         assert [row.plan.seq for row in rows] == list(range(state.seq, 0, -1)), "each step once"
 
     def at_rest(self) -> bool:
-        """Everything is told and applied, and nothing lives that the state does not have."""
+        """Whether everything is logged and applied, and every live order is in the state."""
         told = self._world.present.state.event_offset == len(self._world.log())
         return told and self._world.held() == {order.client_order_id for order in self._world.live()}
 

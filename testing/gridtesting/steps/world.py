@@ -1,8 +1,8 @@
-"""Orchestrators over one executor, each step of theirs in as many pieces as it has durable states.
+"""Orchestrators over one executor, with each step split into as many pieces as it has durable states.
 
-Between any two pieces one may die, or fall asleep while another takes over. Real are the core, Keeper and SqliteStore,
-the steps of a workflow, the start path and the whole executor with its ledger; modelled are the venue and what DBOS
-remembers, which is a list of plans. Tests take a rule out by a subclass.
+Between any two pieces an orchestrator may crash, or sleep while another takes over. Core, CommittedState, SqliteStore,
+workflow steps, takeover and the whole executor with its ledger are real. The venue is modelled, and so is DBOS's
+record, which is a list of plans. Tests disable a rule by a subclass.
 """
 
 import asyncio
@@ -45,14 +45,14 @@ _SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # files of a machine that itsel
 
 
 def order_name(order: VenueOrder) -> OrderName:
-    """What the order's name tells; every order of this venue is ours."""
+    """The parsed name of an order; every order of this venue is ours."""
     name = parse_client_order_id(order.client_order_id)
     assert name is not None
     return name
 
 
 class JudgingVenue(FakeVenue):
-    """Knows how high the fence is, and remembers what was sent below it."""
+    """Knows the current fence, and records what was sent below it."""
 
     fence = 0
 
@@ -61,7 +61,7 @@ class JudgingVenue(FakeVenue):
         self.sent_below: list[str] = []
 
     async def place(self, symbol: str, order: PlaceOrder, timestamp_ms: int) -> VenueOrder:
-        """As the fake does."""
+        """Places like the fake."""
         name = parse_client_order_id(order.client_order_id)
         if name is None or name.epoch < self.fence:
             self.sent_below.append(order.client_order_id)
@@ -69,7 +69,7 @@ class JudgingVenue(FakeVenue):
 
 
 class Process:
-    """An orchestrator's memory: a team, and the step that it is in the middle of."""
+    """An orchestrator's memory: a worker, and the step in progress."""
 
     def __init__(self, worker: SymbolWorker, store: SqliteStore) -> None:
         self.worker = worker
@@ -78,22 +78,22 @@ class Process:
 
     @property
     def context(self) -> SymbolContext:
-        """The team's."""
+        """The worker's context."""
         return self.worker.context
 
     @property
     def state(self) -> State:
-        """What it has committed, or read at its start."""
+        """The state that it has committed, or loaded at startup."""
         return self.context.state
 
     def forget(self) -> None:
-        """It is dead."""
+        """Clears it after a crash."""
         self.context.thread.shutdown()
         self.store.close()
 
 
 class StepWorld:
-    """`present` holds the lease; `sleepers` had it, and do not know that they have lost it."""
+    """`present` holds the lease; `sleepers` held it, and do not know that they have lost it."""
 
     def __init__(self) -> None:
         self.runner = asyncio.Runner()
@@ -103,8 +103,8 @@ class StepWorld:
         self.venue = JudgingVenue(self.clock)
         self.executor = DirectExecutor(Path(self.folder.name) / "executor", self.clock, self.venue)
         self.run(self.executor.open())
-        self.records: list[str] = []  # what DBOS has: plans in the order in which they were put on record
-        self.halt: EnterSafeModeRequest | None = None  # and the halt that is on record, with the steps of it that are
+        self.records: list[str] = []  # DBOS's record: plans in the order in which they were recorded
+        self.halt: EnterSafeModeRequest | None = None  # the recorded halt, with its recorded steps
         self.halt_steps = 0
         self.halt_epoch = 0
         self.numbers = itertools.count(1)
@@ -113,22 +113,22 @@ class StepWorld:
         self.present = self.opened()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """The work's outcome, on the loop that all of it shares."""
+        """Runs the coroutine on the shared loop and returns its result."""
         return self.runner.run(work)
 
     def close(self) -> None:
-        """Nothing of it is left."""
+        """Closes everything."""
         for who in [self.present, *self.sleepers]:
             who.forget()
         self.run(self.executor.close())
         self.runner.close()
         self.folder.cleanup()
 
-    # -- a process, from its start to its end
+    # -- a process, from its startup to its end
 
     def opened(self) -> Process:
-        """A process that has taken the lease, whoever has it."""
-        self.path.with_suffix(".lock").unlink(missing_ok=True)  # a sleeper's lease goes without its knowledge
+        """Starts a process, which takes the lease from its holder."""
+        self.path.with_suffix(".lock").unlink(missing_ok=True)  # a sleeper loses its lease without noticing
         store = self.store()
         epoch = store.take_lease()
         state = store.load_state()
@@ -151,26 +151,26 @@ class StepWorld:
         return process
 
     def die(self) -> None:
-        """The one that has the lease dies, and another is started."""
+        """Crashes the holder of the lease, and starts another process."""
         self.present.forget()
         self.present = self.opened()
 
     def fall_asleep(self) -> None:
-        """The one that has the lease is stopped, and another takes over."""
+        """Pauses the holder of the lease, and another process takes over."""
         self.sleepers.append(self.present)
         self.present = self.opened()
 
     def worker(self, context: SymbolContext) -> SymbolWorker:
-        """Everyone at work for the desk's symbol."""
+        """Builds the worker for the context's symbol."""
         executor_and_launcher: Any = self
         return build_worker(context, executor_and_launcher, executor_and_launcher, ThreadBridge(self.runner.get_loop()))
 
     def store(self) -> SqliteStore:
-        """Where a process keeps its state."""
+        """Opens the store of a process."""
         return SqliteStore(self.path)
 
     def committed(self, store: SqliteStore, state: State) -> CommittedState:
-        """Who commits for it."""
+        """Builds the committed state of a process."""
         return CommittedState(store, state)
 
     async def _open_by_the_path(self, context: SymbolContext) -> None:
@@ -183,12 +183,12 @@ class StepWorld:
             self.begin_halt(risk.rule, risk.reason, clears_itself=risk.clears_itself)
 
     async def take_over(self, context: SymbolContext) -> None:
-        """The start's fence and its answer."""
+        """Raises the fence, as the takeover does, and handles the answer."""
         await takeover.take_over(context)
         self.venue.fence = context.epoch
 
     async def settle(self, context: SymbolContext, newest_first: list[Plan]) -> None:
-        """What was in flight when the one before died."""
+        """Settles what was in flight when the previous process crashed."""
         await takeover.settle_requests(
             context, takeover.uncommitted_plans(context.committed, newest_first), self.execute
         )
@@ -203,10 +203,10 @@ class StepWorld:
         assert self.answers.setdefault(plan.request_id, answer) == answer, "the same request has the same answer"
         return answer
 
-    # -- a step, in as many pieces as it has durable states
+    # -- a step, split at its durable states
 
     def act(self, pick: int, trigger: Trigger, pieces: int, faults: list[Fault | None]) -> None:
-        """So many pieces of what the picked one does for the trigger, or of the step that it is in."""
+        """Executes some pieces of the picked process's step for the trigger, or of its step in progress."""
         who = self.pick(pick)
         self.venue.faults.extend(faults)
         if who.step is None:
@@ -215,18 +215,18 @@ class StepWorld:
         self.venue.faults.clear()
 
     def pick(self, pick: int) -> Process:
-        """One of those that live; mostly the present one."""
+        """One of the living processes; mostly the present one."""
         everyone = [self.present, self.present, *self.sleepers]
         return everyone[pick % len(everyone)]
 
     def advance(self, who: Process, pieces: int) -> None:
-        """So many pieces of its step; a sleeper that finds itself overtaken is gone."""
+        """Executes some pieces of its step; a sleeper that finds itself fenced ends."""
         for _ in range(pieces):
             try:
                 if who.step is None or next(who.step, None) is None:
                     who.step = None
                     return
-            except (StopError, CoreError) as error:  # a sleeper may hear of orders that it has never sent
+            except (StopError, CoreError) as error:  # a sleeper may read updates of orders that it has never sent
                 if who is self.present:
                     raise AssertionError("the one that has the lease must not stop") from error
                 self.sleepers.remove(who)
@@ -252,17 +252,17 @@ class StepWorld:
             yield "decided"
             context.committed.commit(plan, (), MARKET)
 
-    # -- halts: procedures of which each step may run again
+    # -- halts: procedures whose steps may each run again
 
     def begin_halt(self, rule: Rule, reason: str, *, clears_itself: bool) -> None:
-        """A halt is put on record."""
+        """Records a halt."""
         self.halt = EnterSafeModeRequest(
             f"halt{next(self.numbers)}", MARKET.symbol, rule, reason, "test", clears_itself
         )
         self.halt_steps = 0
 
     def release(self, who: Process) -> None:
-        """The present one leaves safe mode; a sleeper's word does not arrive."""
+        """The present process exits safe mode; a sleeper's command does not arrive."""
         lift = ExitSafeModeRequest(
             f"lift{next(self.numbers)}", MARKET.symbol, "well again", "test", who.state.risk.since_ms
         )
@@ -270,7 +270,7 @@ class StepWorld:
             self.run(self._through_the_inbox(who.worker.safe_mode.lift(lift)))
 
     def go_on_halting(self, steps: int, *, forget: bool) -> None:
-        """So many steps of the halt on record; of the last one the record gets lost, so that it runs again."""
+        """Runs steps of the recorded halt; with `forget` the last one's record is lost, so that it runs again."""
         for _ in range(steps):
             if self.halt is None:
                 return
@@ -289,7 +289,7 @@ class StepWorld:
         return await task
 
     async def _halt_step(self, safe_mode: SafeModeProcedure, halt: EnterSafeModeRequest) -> bool:
-        """The next step; whether it could be done."""
+        """Runs the next step; returns whether it could be completed."""
         match self.halt_steps:
             case 0:
                 self.halt_epoch = await safe_mode.open(halt)
@@ -312,14 +312,14 @@ class StepWorld:
         names = map(parse_client_order_id, snapshot.ours | snapshot.in_flight)
         return any(name is not None and name.role is Role.OPENING for name in names)
 
-    # -- what there is to see
+    # -- what can be observed
 
     def live(self) -> list[VenueOrder]:
         """The venue's orders that have not ended."""
         return [order for order in self.venue.orders.values() if not order.status.ended]
 
     def held(self) -> set[str]:
-        """The names of the orders that the committed state has."""
+        """The client ids of the orders in the committed state."""
         return {slot.order.client_order_id for slot in self.present.state.slots.values() if slot.order is not None}
 
     def log(self) -> list[OrderUpdate]:

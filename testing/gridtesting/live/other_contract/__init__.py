@@ -1,7 +1,7 @@
-"""The orchestrator as it would be with another contract: `python -m gridtesting.live.other_contract`.
+"""The orchestrator with another workflow contract: `python -m gridtesting.live.other_contract`.
 
-GRIDWRIGHT_CONTRACT names a file: a module of workflows that replaces `orchestrator.engine_dbos.workflows`. All else is
-the orchestrator's own.
+GRIDWRIGHT_CONTRACT names a file: a module of workflows that replaces `orchestrator.engine_dbos.workflows`. Everything
+else is the orchestrator's own.
 """
 
 CONTRACT_FILE = "GRIDWRIGHT_CONTRACT"

@@ -1,4 +1,4 @@
-"""Puts the other contract in place, then runs the orchestrator. Also in a process that has imported ours before."""
+"""Installs the other contract, then runs the orchestrator. Also in a process that has already imported ours."""
 
 import importlib
 import os
@@ -13,7 +13,7 @@ _OURS = "orchestrator.engine_dbos.workflows"
 
 
 def main() -> int:
-    """The orchestrator's exit code."""
+    """Runs the orchestrator and returns its exit code."""
     DBOS.destroy(destroy_registry=True)
     for name in [name for name in sys.modules if name.partition(".")[0] == "orchestrator"]:
         del sys.modules[name]
