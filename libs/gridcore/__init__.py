@@ -1,1 +1,1 @@
-"""The decisions of Gridwright: pure functions over frozen values. Time, ids and chance come in as arguments."""
+"""The trading logic of Gridwright: pure functions over frozen values. Time and ids are arguments."""

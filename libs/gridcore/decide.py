@@ -1,4 +1,4 @@
-"""decide: one trigger, one plan. The same inputs give the same plan, byte for byte."""
+"""Decides the plan for one trigger. The same inputs give the same plan, byte for byte."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -35,10 +35,11 @@ def decide(
     epoch: int,
     prefix: str,
 ) -> Plan:
-    """The plan for this trigger: risk check first, then the adjustment of the slots to the price.
+    """Returns the plan for this trigger: first the risk check, then the adjustment of the slots to the price.
 
-    `request_id` and `epoch` are what the plan will be sent under, `prefix` what its order ids begin with. Raises
-    LogMismatchError where order updates do not continue the state, ImpossibleTransitionError for a mode that cannot be.
+    The plan is sent under `request_id` and `epoch`; its client order ids begin with `prefix`. Raises LogMismatchError
+    if order updates do not continue the state, and ImpossibleTransitionError for a mode change that the table of modes
+    does not allow.
     """
     plan = Plan(
         symbol=state.symbol,
@@ -76,12 +77,12 @@ def decide(
 
 
 def _price_of(trigger: PriceChanged | Ticked | OrdersUpdated) -> tuple[Decimal | None, int]:
-    """The price to act on and when it was last proved current."""
+    """Returns the price to act on, and the Unix time in ms at which it was last known to be current."""
     return trigger.price, trigger.at_ms if isinstance(trigger, PriceChanged) else trigger.price_heard_ms
 
 
 def _with_actions(plan: Plan, adjustment: Adjustment, config: GridConfig, prefix: str) -> Plan:
-    # Cancels come first: what they free, in capital and in the venue's limits, the placements may need.
+    # Cancels come first: they free capital and order places that the placements may need.
     if adjustment.idle and not plan.changes:
         return plan
     adjustment = portion(adjustment)
@@ -117,8 +118,8 @@ def _place(plan: Plan, placement: Placement, config: GridConfig, prefix: str, in
 
 
 def _mode_changed(risk: RiskFlags, change: ModeChanged) -> RiskFlags:
-    # After a halt the memory starts anew: the jump that stopped the grid must not stop it again, and nothing was
-    # remembered meanwhile. A stray fill is forgotten only by who was told of it.
+    # After a halt the price memory is cleared: the jump that stopped the grid must not stop it again, and no price was
+    # recorded during the halt. A stray fill is cleared only when the halt that is exited was because of it.
     released = risk.mode in _HALTED and change.mode not in _HALTED
     return RiskFlags(
         mode=advance_mode(risk.mode, change.mode),

@@ -1,4 +1,4 @@
-"""The text of docs/states.md, drawn from the tables: `python -m gridcore.diagrams > docs/states.md`."""
+"""Generates docs/states.md from the transition tables: `python -m gridcore.diagrams > docs/states.md`."""
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,8 +18,8 @@ test keeps this page and the tables together. An event that a status has no arro
 
 ## An order
 
-As the state sees it: from the answer that it is on the venue, or may be, to its recorded end. A fill ends nothing; the
-end comes by the update log, after all of the order's fills. `UNKNOWN` is left on evidence only.
+As the state sees it: from the answer that it is on the venue, or may be, to its recorded end. A fill does not end an
+order; its end comes through the update log, after all of its fills. An order leaves `UNKNOWN` only on evidence.
 
 ```mermaid
 {orders}
@@ -27,16 +27,16 @@ end comes by the update log, after all of the order's fills. `UNKNOWN` is left o
 
 ## A slot
 
-Its status follows from its order: `LOCKED` while the order rests on the venue, `PENDING` while its fate is open, which
-is an order that is `UNKNOWN` or `CANCELING`.
+Its status follows from its order: `LOCKED` while the order rests on the venue, `PENDING` while the order is `UNKNOWN`
+or `CANCELING`.
 
 ```mermaid
 {slots}
 ```
 
 Its position status follows from what it holds: `FILLED` can be closed by an order of its own, `DUST` is too small for
-the venue and joins the next closing order. How far a fill moves it is a matter of its size. A slot leaves the map only
-when it is `FREE` and `EMPTY`.
+the venue and joins the next closing order. The size of a fill decides which status follows. A slot is removed from the
+state only when it is `FREE` and `EMPTY`.
 
 ```mermaid
 {positions}
@@ -44,8 +44,8 @@ when it is `FREE` and `EMPTY`.
 
 ## A grid
 
-Its mode. `ENTERING` is the way into safe mode, on which the opening orders are cancelled; a halt by a rule that clears
-itself is released by that rule, every other by hand.
+Its mode. `ENTERING` is the transition into safe mode, during which the opening orders are cancelled. A rule with
+automatic recovery ends its own halt; every other halt needs manual recovery.
 
 ```mermaid
 {modes}
@@ -55,11 +55,11 @@ itself is released by that rule, every other by hand.
 _Status = TypeVar("_Status", bound=Enum)
 _Event = TypeVar("_Event", bound=Enum)
 Edge = tuple[str, str, str]
-"""From, event, to; `[*]` is the beginning and the end."""
+"""From, event, to; `[*]` is the start and the end."""
 
 
 def page() -> str:
-    """The whole page."""
+    """Returns the whole page as Markdown."""
     ends = [(status.value, "", "[*]") for status in OrderStatus if status in ENDED]
     placed = [("[*]", "placed", OrderStatus.OPEN.value), ("[*]", "outcome not known", OrderStatus.UNKNOWN.value)]
     return _PAGE.format(
@@ -82,7 +82,7 @@ def _edges(table: Mapping[_Status, Mapping[_Event, Iterable[_Status]]]) -> Itera
 
 
 def _diagram(edges: Iterable[Edge]) -> str:
-    # Arrows between the same two states share one line, which keeps the picture readable.
+    # Arrows between the same two states share one line, which keeps the diagram readable.
     labels: dict[tuple[str, str], list[str]] = {}
     for start, event, end in edges:
         labels.setdefault((start, end), []).append(event)

@@ -1,8 +1,11 @@
-"""quiet_band: where prices ask for nothing. Inside it a tick costs one comparison.
+"""Computes the quiet band: the price interval in which no action is due. Inside it a price costs one comparison.
 
-A plan depends on the price through the risk memory and through the cell between two levels that the price lies in. So
-the band is the cell, widened over the neighbouring cells for as long as they ask for nothing too, cut to what the risk
-memory tolerates.
+A plan depends on the price in two ways only: through the risk memory, and through the cell between two neighbouring
+levels that contains the price. The band is computed in three steps:
+
+1. It starts as the cell of the last price, if nothing is due there.
+2. It is widened over neighbouring cells, and the level prices between them, as long as nothing is due there either.
+3. It is cut to the interval in which the risk rules do not trip and do not change their memory.
 """
 
 from decimal import Decimal
@@ -15,16 +18,16 @@ from gridcore.model.market_rules import MarketRules
 from gridcore.model.state import State
 from gridcore.risk.rules import quiet_prices
 
-# How many cells a band is widened by on each side. Beyond, a price is decided in full, and that is only slower.
+# How many cells a band is widened by on each side. A price beyond is decided in full, which is correct and only slower.
 _REACH = 16
 
-# A slot that rests after a refusal acts by itself once its time has come, at whatever price. So a band is asked for as
-# if every wait were over: what asks for nothing then, asks for nothing before.
+# A slot that rests after a refusal acts when its wait ends, at any price. So the band is computed as if every wait were
+# over: if no action is due then, none is due before.
 _EVER = 2**62
 
 
 def quiet_band(state: State, market: MarketRules, config: GridConfig) -> tuple[Decimal, Decimal] | None:
-    """The open price interval in which `decide` gives an empty plan for any PriceChanged, None where there is none."""
+    """Returns the open price interval in which `decide` gives an empty plan for any PriceChanged, or None."""
     prices = quiet_prices(state.risk, state.totals.position, config.risk, unfit_now(state, market, config))
     if state.last_price is None or prices is None:
         return None
@@ -40,7 +43,7 @@ def quiet_band(state: State, market: MarketRules, config: GridConfig) -> tuple[D
 
 
 def _widen(state: State, market: MarketRules, config: GridConfig, rungs: Ladder, cell: int, step: int) -> int:
-    # Between two cells lies a level's own price, which is a case of its own: it must ask for nothing as well.
+    # Between two cells lies the level's own price. It belongs to neither cell, so it is checked separately.
     for _ in range(_REACH):
         border = rungs.price(cell if step < 0 else cell + 1)
         if not _idle_at(state, market, config, border) or not _idle(state, market, config, rungs, cell + step):

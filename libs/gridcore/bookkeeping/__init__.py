@@ -1,1 +1,1 @@
-"""What happened, written into the state: results, updates, rebuilds and changed conditions."""
+"""Applies what happened to the state: action results, order updates, rebuilds and changed conditions."""

@@ -1,7 +1,7 @@
-"""What an order update does to a state: the one door through which fills reach positions and profit.
+"""Applies order updates to a state. Fills reach positions and profit only through this module.
 
-A closing fill takes the share of the slot's cost that it takes of the slot's position. The share is the only division;
-what it rounds stays in the cost, so quote_flow = realised_pnl - sum of costs holds to the last digit.
+A closing fill takes the same share of the slot's cost as of the slot's position. This share is the only division. Its
+rounding error stays in the cost, so quote_flow = realised_pnl - sum of costs holds exactly.
 """
 
 from collections.abc import Mapping
@@ -25,12 +25,14 @@ _FILLED = {Role.OPENING: SlotEvent.OPENING_FILLED, Role.CLOSING: SlotEvent.CLOSI
 def apply_updates(
     state: State, updates: tuple[OrderUpdate, ...], market: MarketRules, *, retry_at_ms: int = 0, pause_ms: int = 0
 ) -> State:
-    """The state after the updates. Raises LogMismatchError for a gap in the offsets or an order it has never known.
+    """Returns the state after the updates.
 
-    A fill of an order that no slot has any more is booked on the slot that its name tells, and remembered as stray. A
-    slot whose order ended as nobody here asked for (taken down by the venue or by the user's hand, or never placed)
-    rests until `retry_at_ms`. Slots that lacked what fills and ends may have freed wait no longer,
-    but for `pause_ms` after their last refusal.
+    A fill of an order that no slot has is a stray fill: it is booked on the slot that its client order id encodes, and
+    the order is remembered in `risk.stray_order`. If an order ended without our cancel and without being filled
+    (canceled by the venue or the user, or never placed), its slot rests until `retry_at_ms`. Fills and ended orders may
+    free funds or order places: slots that lacked these are retried `pause_ms` after their last refusal.
+
+    Raises LogMismatchError for a gap in the offsets, or for an order that the state has never had.
     """
     slots, totals, offset, stray = dict(state.slots), state.totals, state.event_offset, state.risk.stray_order
     for update in updates:
@@ -75,10 +77,10 @@ def _filled(
 def _apply_stray_fill(
     slots: Mapping[str, InventorySlot], seq: int, update: OrderUpdate, totals: Totals, market: MarketRules
 ) -> tuple[str, InventorySlot, Totals]:
-    """The fill of an order that its slot has let go; the slot's present order, if it has one, stays as it is.
+    """Books a fill of an order that its slot no longer has. The slot's current order, if any, is left unchanged.
 
-    A closing one can be for more than the slot holds, for its position may have been closed by another order since. The
-    slot then owes base, which counts against what the sale has realised until it is bought again.
+    A closing fill can be larger than the slot's position, which another order may have closed since. The slot then
+    owes base; the debt reduces what the sale has realised until the base is bought back.
     """
     if not isinstance(update.news, Fill):
         raise LogMismatchError(
@@ -87,7 +89,7 @@ def _apply_stray_fill(
         )
     key, role = slot_of(slots.values(), seq, update)
     slot, fill = slots[key], update.news
-    rested = replace(slot, retry_after_ms=0)  # there may be something to close now, and that waits for nothing
+    rested = replace(slot, retry_after_ms=0)  # there may be a position to close now, which must not wait
     moved, totals = _apply_fill_amounts(rested, role, update.side, fill, totals, market)
     return key, passed(slot, _FILLED[role], moved), totals
 
@@ -95,7 +97,7 @@ def _apply_stray_fill(
 def _apply_fill_amounts(
     slot: InventorySlot, role: Role, side: Side, fill: Fill, totals: Totals, market: MarketRules
 ) -> tuple[InventorySlot, Totals]:
-    """The slot with what the fill moved, its order untouched, and the totals."""
+    """Returns the slot with the fill's amounts applied, its order unchanged, and the new totals."""
     base, quote = _flows(side, fill, market)
     share = -quote if role is Role.OPENING else -_cost_share(slot, base)
     realised = ZERO if role is Role.OPENING else quote + share
@@ -111,14 +113,14 @@ def _apply_fill_amounts(
 
 
 def _cost_share(slot: InventorySlot, base: Decimal) -> Decimal:
-    """The part of the slot's cost that goes with a closing fill of `base`."""
+    """Returns the part of the slot's cost, in quote, that a closing fill of `base` takes."""
     if abs(base) >= abs(slot.position):
         return slot.cost
     return (slot.cost * abs(base / slot.position)).quantize(_SHARE_STEP)
 
 
 def _flows(side: Side, fill: Fill, market: MarketRules) -> tuple[Decimal, Decimal]:
-    """What the fill moves in base and in quote. A fee in a third asset moves neither."""
+    """Returns the signed base and quote amounts of the fill, after fees. A fee in a third asset changes neither."""
     base, quote = side.sign * fill.quantity, -side.sign * fill.quantity * fill.price
     if fill.fee_asset == market.base:
         return base - fill.fee, quote

@@ -1,4 +1,7 @@
-"""Conditions: what the venue sets for a symbol and may change while the grid trades. A change is a journalled step."""
+"""Conditions: market rules, foreign orders and funds, which may change while the grid trades.
+
+A change of conditions is a step of its own in the journal.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,7 +19,7 @@ _OF_PLACES = frozenset({ORDER_PLACES})
 
 
 def changes_conditions(state: State, seen: ConditionsSeen) -> bool:
-    """Whether the state would be another with what was seen."""
+    """Reports whether the observed conditions differ from those in the state."""
     rules = state.rules if seen.rules is None else seen.rules
     anchors = unwatched_ms(state.risk.anchors, seen.looked_until_ms)
     before = (state.foreign, state.funds, state.rules, state.risk.anchors)
@@ -24,7 +27,10 @@ def changes_conditions(state: State, seen: ConditionsSeen) -> bool:
 
 
 def with_conditions(state: State, seen: ConditionsSeen, *, pause_ms: int) -> State:
-    """The state with what was seen. Slots that waited for just that wait `pause_ms` after their last refusal."""
+    """Returns the state with the observed conditions.
+
+    Slots that were waiting for such a change are retried `pause_ms` after their last refusal.
+    """
     slots = dict(state.slots)
     if seen.rules is not None:
         slots.update(forgiven(slots, _OF_RULES, pause_ms))
@@ -38,7 +44,8 @@ def with_conditions(state: State, seen: ConditionsSeen, *, pause_ms: int) -> Sta
 def _funded(
     slots: Mapping[str, InventorySlot], before: Funds | None, after: Funds | None, pause_ms: int
 ) -> dict[str, InventorySlot]:
-    # What known funds cannot pay is not tried (`allocation`): a longer wait is for nothing once they have grown.
+    # An order that the known funds cannot pay is not tried (`allocation`). So once funds have grown, a longer wait has
+    # no purpose.
     if after is None:
         return forgiven(slots, _OF_FUNDS, pause_ms) if before is not None else {}
     if before is None or after.base > before.base or after.quote > before.quote:
@@ -57,10 +64,11 @@ def news(
     looked_until_ms: int = 0,
     fits: bool = True,
 ) -> ConditionsSeen | None:
-    """The trigger to step with; None where nothing differs from the state, and from the rules that it trades under.
+    """Returns the trigger for a step, or None if nothing differs from the state and the rules that it trades under.
 
-    Rules that a grid found at its start and that do not fit it are news too: they have changed since it began.
-    `funds` as a state has them: `funds.to_record` makes them of what the venue shows.
+    `market` are the rules that the grid trades under, `rules` those that the venue shows now. `fits` False: the grid
+    does not fit the rules found at startup; these count as a change, because the grid fitted when it was created.
+    `funds` are in the form that the state keeps; `funds.to_record` converts what the venue shows.
     """
     known = rules == market and (fits or state.rules is not None)
     seen = ConditionsSeen(at_ms, foreign, funds, None if known else rules, looked_until_ms)

@@ -1,4 +1,4 @@
-"""Fees: what the settings say of them, and whether fills carry what was assumed."""
+"""Compares the fees that fills carry with the fees that the settings or the venue give."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -11,11 +11,11 @@ from gridcore.model.market_rules import MarketRules
 from gridcore.model.money import ZERO, canonical
 
 _TOLERANCE = Decimal("0.1")  # of the fee that was assumed
-_QUANTUM = Decimal("1e-8")  # venues cut fees to it, which is much of a small fee
+_QUANTUM = Decimal("1e-8")  # venues truncate fees to it, which is a large part of a small fee
 
 
 def assumed(rules: MarketRules, config: GridConfig) -> MarketRules:
-    """The venue's rules with the fees that the settings give in their place."""
+    """Returns the venue's rules, with the fees replaced by those of the settings where given."""
     maker, taker = config.maker_fee, config.taker_fee
     if maker is None and taker is None:
         return rules
@@ -27,7 +27,7 @@ def assumed(rules: MarketRules, config: GridConfig) -> MarketRules:
 
 
 def carried_fee(fill: Fill, market: MarketRules) -> Decimal | None:
-    """The fee of a fill as a fraction of it; None where it is paid in a third asset, of which no price is known."""
+    """Returns the fee as a fraction of the fill, or None if it is paid in a third asset, whose price is unknown."""
     if fill.fee == 0:
         return ZERO if fill.fee_asset in {"", market.base, market.quote} else None
     received = {market.base: fill.quantity, market.quote: fill.quantity * fill.price}.get(fill.fee_asset)
@@ -35,7 +35,7 @@ def carried_fee(fill: Fill, market: MarketRules) -> Decimal | None:
 
 
 def is_other(fill: Fill, market: MarketRules) -> bool | None:
-    """Whether a fill carries another fee than the rules say, by more than a tenth of it; None where that is unknown."""
+    """Reports whether a fill's fee differs from the rules by more than a tenth of it. None: the fee is not known."""
     carried = carried_fee(fill, market)
     if carried is None:
         return None
@@ -45,7 +45,7 @@ def is_other(fill: Fill, market: MarketRules) -> bool | None:
 
 
 def says_of(carried: Decimal, *, maker: bool, market: MarketRules, config: GridConfig, price: Decimal) -> str:
-    """The sentence for people, with what it means for a round near a price."""
+    """Returns the message for operators: the fee found, and whether a round near `price` still earns."""
     kind = "maker" if maker else "taker"
     expected = market.maker_fee if maker else market.taker_fee
     told = (

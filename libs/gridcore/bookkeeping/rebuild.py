@@ -1,12 +1,17 @@
-"""rebuild: the state again, after it or the ledger was lost, from the update log, the live orders, and all their names.
+"""Rebuilds a state from update log, live orders and client order ids, after the state or the ledger was lost.
 
-The log may be the one that the state has followed, or one that was written anew from the venue's trades. So what a
-state has applied is told by its orders and its step, never by an offset: of an order that it holds, what it counts as
-executed; of another one that a step up to its own has placed, everything. Steps follow one another by epoch and seq: a
-rebuilt state goes on under an epoch above all that were, so its seq may begin anew.
+The log may be the one that the state has followed, or one recreated from the venue's trades. Offsets therefore do not
+say what the state has applied. Its orders and its step do:
 
-Of a log whose beginning was pruned there is a checkpoint: an earlier state of the same grid, and the log after it. A
-state that is older goes on from the checkpoint; of one that is newer, what the checkpoint had is not looked for.
+- of an order that the state holds, it has applied the `executed` quantity;
+- of any other order that a step up to the state's own step placed, it has applied everything.
+
+Steps are ordered by epoch, then by seq. A rebuilt state continues under an epoch above all earlier ones, so its seq may
+start again.
+
+If the beginning of the log was pruned, there is a checkpoint: an earlier state of the same grid, followed by the rest
+of the log. A state older than the checkpoint continues from the checkpoint. For a newer state, fills that the
+checkpoint had applied are not expected in the log.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,19 +30,19 @@ from gridcore.model.orders import OrderStatus, Role, Side
 from gridcore.model.slots import InventorySlot, PositionStatus, SlotOrder
 from gridcore.model.state import State
 
-# More than a fee in base can make a closing order's fills exceed what the slot holds.
+# Fees in base alone cannot make a closing order's fills exceed the slot's position by this factor.
 _TOO_MUCH = Decimal("1.01")
 
 
 class RebuildRefusedError(CoreError):
-    """What is known contradicts itself or the config; the sentence says what to do."""
+    """The input contradicts itself or the config. The message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class RebuildInput:
-    """What a ledger holds of one symbol at one moment: its log, and the orders that have no end in it.
+    """A consistent snapshot of a ledger for one symbol: the update log, and the orders without a recorded end.
 
-    The log is whole, or what comes after the checkpoint's `event_offset`.
+    `log` is complete, or begins after the checkpoint's `event_offset`.
     """
 
     log: Sequence[OrderUpdate]
@@ -46,12 +51,12 @@ class RebuildInput:
 
     @property
     def end_offset(self) -> int:
-        """Of the log."""
+        """The offset of the log's last entry."""
         return (0 if self.checkpoint is None else self.checkpoint.event_offset) + len(self.log)
 
     @property
     def highest_epoch(self) -> int:
-        """The highest that an order's name tells of."""
+        """The highest epoch in any client order id, at least the checkpoint's."""
         names = [update.client_order_id for update in self.log] + [order.client_order_id for order in self.live]
         least = 0 if self.checkpoint is None else self.checkpoint.epoch
         return max((name.epoch for name in map(parse_client_order_id, names) if name is not None), default=least)
@@ -59,17 +64,20 @@ class RebuildInput:
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """Slots, totals and offset are made anew; all else of the state is as it was. `lost` has a sentence per loss."""
+    """A state whose slots, totals and offset were rebuilt; all other fields are unchanged.
+
+    `lost` has one sentence for each thing that could not be rebuilt.
+    """
 
     state: State
     lost: tuple[str, ...]
 
 
 def rebuild(state: State, evidence: RebuildInput, config: GridConfig, market: MarketRules) -> Rebuilt:
-    """The state after everything in the evidence, whatever of it the given state had applied; it may be an empty one.
+    """Returns the state after everything in `evidence`. The given state may have applied any part of it, or none.
 
-    Raises RebuildRefusedError where the orders are not of this config's grid, or two of them live in one slot, and
-    LogMismatchError where the log breaks its contract.
+    Raises RebuildRefusedError if orders do not belong to this config's grid or two live orders share a slot, and
+    LogMismatchError if the log breaks its contract.
     """
     checkpoint = evidence.checkpoint
     if checkpoint is None or (checkpoint.epoch, checkpoint.seq) <= _step(state):
@@ -85,11 +93,11 @@ _NO_STEP = (0, 0)
 
 
 def _step(state: State) -> tuple[int, int]:
-    return (state.epoch, state.seq) if state.seq else _NO_STEP  # before its first step a state has nothing
+    return (state.epoch, state.seq) if state.seq else _NO_STEP  # a state without a step has applied nothing
 
 
 def _executed(state: State, checkpoint: State | None) -> dict[str, Decimal]:
-    """By order that the state holds: what it has applied of it since the checkpoint, which it has come from."""
+    """Returns, per order that the state holds, the base quantity applied since the checkpoint."""
     executed = {order.client_order_id: order.executed for order in _orders(state)}
     for order in () if checkpoint is None else _orders(checkpoint):
         if order.client_order_id in executed:
@@ -102,7 +110,10 @@ def _orders(state: State) -> list[SlotOrder]:
 
 
 def _taken_up(state: State, checkpoint: State, config: GridConfig) -> State:
-    """The state with what only the log tells, as the checkpoint has it."""
+    """Returns the state with the checkpoint's slots, totals and offset.
+
+    Raises RebuildRefusedError if the checkpoint has orders or positions under another grid geometry.
+    """
     slots = checkpoint.slots
     if checkpoint.grid != config.geometry:
         if any(slot.order is not None or slot.position != 0 for slot in slots.values()):
@@ -116,7 +127,11 @@ def _taken_up(state: State, checkpoint: State, config: GridConfig) -> State:
 
 
 class _Rebuilding:
-    """`applied` is what has been applied of each order, `step` up to which step all of any other order has been."""
+    """One rebuild in progress.
+
+    `applied`: base quantity already applied per order. `step`: of any other order placed up to this (epoch, seq), all
+    fills have been applied.
+    """
 
     def __init__(
         self,
@@ -133,7 +148,7 @@ class _Rebuilding:
         self._config = config
         self._ladder = ladder(config, market)
         self._step = step
-        self._applied = dict(applied)  # and still to be passed over
+        self._applied = dict(applied)  # reduced as the log's fills are skipped
 
     def take(self, update: OrderUpdate) -> None:
         name = self._name(update.client_order_id)
@@ -147,11 +162,11 @@ class _Rebuilding:
                 return
             update = replace(update, news=clipped)
         elif not self._is_seated(update.client_order_id):
-            return  # it came and went without a fill, or was applied long ago
+            return  # it ended without a fill, or was applied earlier
         self._state = apply_updates(replace(self._state, event_offset=update.offset - 1), (update,), self._market)
 
     def finish(self, live: Iterable[SlotOrder], end_offset: int) -> State:
-        """Exactly these orders live; rungs that nothing is left of go."""
+        """Makes exactly these orders live and removes slots that hold nothing."""
         stays = self._living(live)
         for order in stays.values():
             self._seat(self._name(order.client_order_id), order)
@@ -182,11 +197,11 @@ class _Rebuilding:
             return None
         order = stays[slot.order.client_order_id]
         if slot.order.status is OrderStatus.CANCELING and order.status is OrderStatus.OPEN:
-            return replace(order, status=OrderStatus.CANCELING)  # the venue took the cancel; the end is on its way
+            return replace(order, status=OrderStatus.CANCELING)  # the venue took the cancel; the recorded end follows
         return order
 
     def _has_applied(self, name: OrderName, client_order_id: str, fill: Fill) -> bool:
-        """Whether the state that we began with has this fill. Of each order it has the first ones."""
+        """Reports whether the initial state has applied this fill. Of each order it has applied the earliest fills."""
         left = self._applied.get(client_order_id)
         if left is None:
             return (name.epoch, name.seq) <= self._step
@@ -203,7 +218,10 @@ class _Rebuilding:
         return any(order is not None and order.client_order_id == client_order_id for order in orders)
 
     def _seat(self, name: OrderName, order: SlotOrder) -> InventorySlot:
-        """The order's slot with the order in it. One that sat there before has ended, though no log tells how."""
+        """Returns the order's slot, with the order in it.
+
+        Another order that the slot had has ended, even if the log does not say how.
+        """
         rung = self._rung(name, order.side)
         slot = self._state.slots.get(rung.key, rung)
         if slot.order is None or slot.order.client_order_id != order.client_order_id:
@@ -212,7 +230,7 @@ class _Rebuilding:
         return slot
 
     def _rung(self, name: OrderName, side: Side) -> InventorySlot:
-        """The empty slot at the name's level, also where the config wants none there any more."""
+        """Returns the empty slot at the level of the client order id, a retiring one if the config wants none there."""
         opening_side = side if name.role is Role.OPENING else side.opposite
         wanted = self._ladder.slot(name.level)
         if wanted is not None:
@@ -229,7 +247,10 @@ class _Rebuilding:
                 raise self._other_grid(update.client_order_id, update.news.price)
 
     def _clipped(self, name: OrderName, slot: InventorySlot, fill: Fill) -> Fill | None:
-        """The part of a closing fill that closes what is known; the rest was opened before history begins."""
+        """Returns the part of a closing fill that closes a known position, or None if there is none.
+
+        The rest was opened before the log begins, and is reported in `lost`.
+        """
         held = max(ZERO, slot.position * slot.opening_side.sign)
         if name.role is Role.OPENING or fill.quantity <= held * _TOO_MUCH:
             return fill
@@ -255,7 +276,7 @@ class _Rebuilding:
 
 
 def _unsent(name: OrderName, update: OrderUpdate) -> SlotOrder:
-    """The order that an update is about, before all of its fills. Its price and size count for nothing here."""
+    """Returns the order of an update as it was before any fill. Its price and quantity are not used and stay 0."""
     return SlotOrder(
         client_order_id=update.client_order_id,
         exchange_order_id=update.exchange_order_id,

@@ -1,4 +1,4 @@
-"""reconcile: the state held against the venue's book. Finds what does not match; fills are never taken from here."""
+"""Compares the state with the venue's open orders and reports differences. Fills never come from this comparison."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,31 +9,32 @@ from gridcore.model.state import State
 
 @dataclass(frozen=True, slots=True)
 class VenueSnapshot:
-    """What the venue and the ledger show: client ids of our resting orders, of foreign ones, and of those in flight."""
+    """Client order ids that the venue and the ledger show: our resting orders, foreign orders, and orders in flight."""
 
     ours: frozenset[str]
     foreign: frozenset[str] = frozenset()
-    in_flight: frozenset[str] = frozenset()  # intents, being sent, or UNKNOWN
+    in_flight: frozenset[str] = frozenset()  # INTENT, SENDING, or UNKNOWN in the ledger
 
 
 @dataclass(frozen=True, slots=True)
 class Discrepancies:
-    """What does not match. `orphans` rest on the venue without a slot, `missing` have a slot and no order there."""
+    """Client order ids that do not match: `orphans` rest on the venue without a slot, `missing` are only in a slot."""
 
     orphans: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
 
     @property
     def none(self) -> bool:
-        """Whether state and venue agree."""
+        """Reports whether state and venue agree."""
         return not (self.orphans or self.missing)
 
 
 def reconcile(state: State, snapshot: VenueSnapshot) -> Discrepancies:
-    """Compares the slots' orders with the book.
+    """Compares the slots' orders with the venue's open orders.
 
-    A missing order has ended, or the list lags: its end is for the update log to tell. An orphan is an order of ours
-    that this state never sent: a second bot, or a state from a backup. Orders whose fate is open are in neither list.
+    A missing order has ended, or the venue's list lags; the update log reports its end. An orphan has one of our ids
+    but was never sent by this state: there is a second bot, or the state was restored from a backup. Orders that are
+    UNKNOWN, CANCELING or in flight are in neither list of discrepancies.
     """
     known = {slot.order.client_order_id: slot.order for slot in state.slots.values() if slot.order is not None}
     resting = {name for name, order in known.items() if order.status is OrderStatus.OPEN}
@@ -44,7 +45,7 @@ def reconcile(state: State, snapshot: VenueSnapshot) -> Discrepancies:
 
 
 def live_openings(state: State) -> Sequence[str]:
-    """Client ids of the opening orders that have not ended: safe mode is reached when there are none."""
+    """Returns the client order ids of opening orders that have not ended. Safe mode is reached when there are none."""
     return [
         slot.order.client_order_id
         for slot in state.slots.values()

@@ -1,7 +1,8 @@
-"""retell: a step as the ledger alone tells it, for a plan on record that this version of the code cannot read.
+"""Reconstructs, from the ledger, a recorded plan that this version of the code cannot parse.
 
-The ledger has the actions and their answers. What else a plan has is found again: new slots by the levels in the
-orders' ids, the order updates in the log. A price that it acted on is lost, and what the risk memory took from it.
+The ledger has the plan's actions and their outcomes. New slots follow from the levels in the client order ids, order
+updates from the update log. The price that the plan acted on is lost, and with it what the plan added to the risk
+memory.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,10 +33,11 @@ def recover_plan(
     epoch: int,
     at_ms: int,
 ) -> Plan:
-    """The step that follows the state, of a request's actions and the update log beyond the state.
+    """Returns the plan that follows the state, from a request's actions and the update log beyond the state.
 
-    It applies the log up to the first entry about an order of its own: the step was decided on some part of these, and
-    the rest is about other slots. Raises CoreError where an order's slot is in neither state nor grid.
+    The plan applies the log up to the first entry about an order that it places itself. The original step was decided
+    on some part of these entries; the others concern other slots. Raises CoreError if an order's slot is in neither
+    state nor grid.
     """
     own = {action.client_order_id for action in actions if isinstance(action, PlaceOrder)}
     updates = tuple(takewhile(lambda update: update.client_order_id not in own, log))

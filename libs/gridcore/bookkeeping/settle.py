@@ -1,7 +1,7 @@
-"""settle: the state after a plan's actions came back, whatever they came back as.
+"""Computes the next state from a plan and the results of its actions.
 
-Results say what the ledger knows of the sending. They never carry fills and never end an order that reached the venue:
-both come by the update log.
+Results report what the ledger knows about sending. They never carry fills and never end an order that reached the
+venue: both come through the update log.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,11 +23,11 @@ from gridcore.model.state import Mode, RiskFlags, State, StateRebuilt
 
 _CANCEL_EVENTS: dict[Outcome, OrderEvent] = {
     Outcome.CANCELLED: OrderEvent.CANCEL_TAKEN,
-    Outcome.ENDED: OrderEvent.CANCEL_TAKEN,  # too late: the log will tell how it ended
+    Outcome.ENDED: OrderEvent.CANCEL_TAKEN,  # too late: the update log reports how it ended
     Outcome.REJECTED: OrderEvent.CANCEL_FAILED,
     Outcome.NOT_SENT: OrderEvent.CANCEL_FAILED,
     Outcome.EXPIRED: OrderEvent.CANCEL_FAILED,
-    Outcome.UNKNOWN: OrderEvent.CANCEL_FAILED,  # a cancel may be repeated, so not knowing is as good as failing
+    Outcome.UNKNOWN: OrderEvent.CANCEL_FAILED,  # a cancel may be repeated, so UNKNOWN is treated as failed
 }
 
 _PLACED: dict[Outcome, OrderStatus] = {
@@ -35,18 +35,18 @@ _PLACED: dict[Outcome, OrderStatus] = {
     Outcome.UNKNOWN: OrderStatus.UNKNOWN,
 }
 
-# What was refused, or not sent for a venue's ban, would only meet the same again at the next price: the slot rests.
-# After a takeover that costs nothing, since the rest is counted from the plan's own time, and begins anew.
+# The slot rests after these outcomes, because a retry at the next price would be refused again.
+# A takeover does not extend the rest: it is counted from the plan's own time.
 _FREE_AGAIN = frozenset({Outcome.REJECTED, Outcome.NOT_SENT, Outcome.EXPIRED})
 
 _SENT = {Role.OPENING: SlotEvent.OPENING_SENT, Role.CLOSING: SlotEvent.CLOSING_SENT}
 
 
 def settle(state: State, plan: Plan, results: Sequence[ActionResult], market: MarketRules) -> State:
-    """The state that the plan and its results make of the one it was decided on.
+    """Returns the state after the plan, given the state that it was decided on and one result per action.
 
-    Raises CoreError where the plan does not follow the state or an action has no result, LogMismatchError where its
-    order updates do not.
+    Raises CoreError if the plan does not follow the state or an action has no result, and LogMismatchError if the
+    plan's order updates do not continue the state.
     """
     if plan.seq != state.seq + 1:
         raise CoreError(f"step {plan.seq} of {plan.symbol} does not follow state {state.seq}")
@@ -100,7 +100,7 @@ def _with_rejects(
 
 
 def _is_release(before: Mode, plan: Plan) -> bool:
-    # Whoever sets a halted grid going again wants everything to be tried again.
+    # When a halted grid is set to RUNNING, everything is tried again.
     change = plan.trigger
     return isinstance(change, ModeChanged) and change.mode is Mode.RUNNING and before is not Mode.RUNNING
 
@@ -149,7 +149,7 @@ def _placed(slot: InventorySlot, place: PlaceOrder, result: ActionResult, plan: 
 def _cancelled(slot: InventorySlot, cancel: CancelOrder, result: ActionResult, plan: Plan) -> InventorySlot:
     order = slot.order
     if order is None or order.client_order_id != cancel.client_order_id:
-        return slot  # it ended by the same step's updates
+        return slot  # the same step's updates ended it
     event = _CANCEL_EVENTS.get(result.outcome)
     if event is None:
         raise CoreError(f"{cancel.client_order_id}: {result.outcome.value} is no answer for a cancel")

@@ -1,6 +1,7 @@
-"""Stray fills: of orders that counted as ended, so that no slot has them any more. The fill is real and is booked (P3).
+"""Stray fills: fills of orders that are recorded as ended, so that no slot has them. They are real and are booked (P3).
 
-That takes a wrong word on record, an operator's or the venue's. The order's name tells the slot, which may have gone.
+The cause is a wrong end on record, from an operator statement or from the venue. The client order id encodes the slot,
+which may have been dropped since.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,9 +16,10 @@ from gridcore.model.state import State
 
 
 def slot_of(slots: Iterable[InventorySlot], seq: int, update: OrderUpdate) -> tuple[str, Role]:
-    """Key of the slot that an order of a step up to `seq` was for, and what it did there.
+    """Returns the key of the slot that the update's order was placed for, and the order's role.
 
-    Raises LogMismatchError where there is no such slot, or the step lies ahead: the state never sent such an order.
+    Raises LogMismatchError if there is no such slot, or if a step after `seq` placed the order: this state has never
+    sent it.
     """
     seat = _slot_of_order(update, seq)
     if seat is not None:
@@ -32,7 +34,7 @@ def slot_of(slots: Iterable[InventorySlot], seq: int, update: OrderUpdate) -> tu
 
 
 def slots_to_restore(state: State, updates: Iterable[OrderUpdate], rungs: Ladder) -> tuple[InventorySlot, ...]:
-    """The slots that stray fills among the updates belong to and the state no longer has."""
+    """Returns the empty slots that stray fills among the updates belong to and that the state no longer has."""
     held = {slot.order.client_order_id for slot in state.slots.values() if slot.order is not None}
     revived: dict[str, InventorySlot] = {}
     for update in updates:
@@ -51,7 +53,7 @@ def _has(slots: Mapping[str, InventorySlot], level: int, side: Side) -> bool:
 
 
 def _slot_of_order(update: OrderUpdate, seq: int) -> tuple[int, Side, Role] | None:
-    """Level and opening side of the slot that the order's name tells, and the order's role."""
+    """Returns level and opening side of the slot in the client order id, and the role; None if `seq` is exceeded."""
     name = parse_client_order_id(update.client_order_id)
     if name is None or name.seq > seq:
         return None

@@ -1,1 +1,1 @@
-"""The grid itself: levels, slots, what is wanted at a price, and what the account can pay for."""
+"""The grid: levels, slots, the orders due at a price, and the funds and order places for them."""

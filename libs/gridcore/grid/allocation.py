@@ -1,6 +1,6 @@
-"""Purse: what is scarce, shared out. Order places, base and quote go to closings first, then to the nearest openings.
+"""Allocates scarce order places, base and quote: to closing orders first, then to the nearest opening orders.
 
-What is not known to be scarce costs nothing here: without a limit on orders and with ample funds, everything fits.
+A resource that is not known to be scarce is unlimited here.
 """
 
 from collections.abc import Collection, Sequence
@@ -18,18 +18,18 @@ from gridcore.model.state import State
 
 @dataclass(frozen=True, slots=True)
 class Shortage:
-    """An order that is not tried, for want of something."""
+    """An order that is not tried because funds or order places are short."""
 
     reason: str  # INSUFFICIENT_FUNDS or ORDER_PLACES
     role: Role
     side: Side
     price: Decimal
-    cost: Decimal  # what it needs: base of a sell, quote of a buy
-    in_doubt: bool = False  # there is enough if orders whose outcome is UNKNOWN bind nothing, or have filled by now
+    cost: Decimal  # what it needs: base for a sell, quote for a buy
+    in_doubt: bool = False  # there is enough if UNKNOWN orders bind nothing, or have filled by now
 
 
 def allocation_of(state: State, market: MarketRules, slots: Sequence[InventorySlot]) -> "Allocation":
-    """What is left for the slots' orders, as the state knows it."""
+    """Returns the allocation of what the slots' existing orders leave free, according to the state."""
     funds = present(state)
     if funds is None and not market.max_orders:
         return _UNLIMITED
@@ -42,7 +42,10 @@ def allocation_of(state: State, market: MarketRules, slots: Sequence[InventorySl
 
 
 class Allocation:
-    """What is left at one moment. Ask for closings first, then `reserve`, then for openings, the nearest first."""
+    """Funds and order places that are left.
+
+    Call `take` for closings first, then `reserve`, then `take` for openings, the nearest first.
+    """
 
     def __init__(
         self,
@@ -52,13 +55,13 @@ class Allocation:
         slots: Sequence[InventorySlot],
     ) -> None:
         self.lacks: list[Shortage] = []
-        self.spare = dict.fromkeys(Side, ZERO)  # what closings have left over, too little for those that lack it
+        self.spare = dict.fromkeys(Side, ZERO)  # left over after closings, too little for those that are short
         self._market = market
         self._slots = slots
-        self._poor: set[Side] = set()  # whose nearest opening has lacked something: none farther gets what is left
+        self._poor: set[Side] = set()  # sides on which an opening was short: farther ones get nothing
         self._funds = funds
         self._places = places
-        self._unknown: dict[Side, Decimal] = {}  # what UNKNOWN orders count for, less what was in doubt for their sake
+        self._unknown: dict[Side, Decimal] = {}  # bound by UNKNOWN orders, minus shortages in doubt
         if self._places is not None:
             self._places -= sum([slot.order is not None for slot in slots])
         if self._funds is not None:
@@ -72,11 +75,11 @@ class Allocation:
 
     @property
     def unlimited(self) -> bool:
-        """Whether nothing is scarce."""
+        """Reports whether nothing is scarce."""
         return self._funds is None and self._places is None
 
     def take(self, role: Role, side: Side, quantity: Decimal, price: Decimal) -> bool:
-        """Whether there is enough for an order, which it has from now on."""
+        """Allocates what an order needs and returns True, or records a shortage and returns False."""
         if self._funds is None and self._places is None:
             return True
         cost = cost_of(side, quantity, price)
@@ -95,9 +98,10 @@ class Allocation:
         return True
 
     def reserve(self, waiting: int, placed: Collection[str]) -> None:
-        """Keeps a place for each closing that waits in its window, and what every position will need to be closed.
+        """Reserves an order place for each of the `waiting` closings, and the funds to close every position.
 
-        `placed` are the slots whose closings have been given theirs.
+        `waiting` counts closings that are in the window and are not tried yet. `placed`: keys of slots whose closings
+        are already allocated.
         """
         if self._places is not None:
             self._places -= waiting
@@ -114,7 +118,7 @@ class Allocation:
             self._funds[side] -= cost_of(side, held, slot.closing_price)
 
     def _in_doubt(self, reason: str, side: Side, cost: Decimal) -> bool:
-        # The balance may show already what an order has done of which we hear later: it would count twice.
+        # The balance may already include a fill of an UNKNOWN order. That order's funds would then be counted twice.
         if reason != INSUFFICIENT_FUNDS or self._funds is None or side not in self._unknown:
             return False
         enough = self._funds[side] + self._unknown[side] >= cost
@@ -127,9 +131,9 @@ class Allocation:
         return ORDER_PLACES if self._places is not None and self._places < 1 else ""
 
 
-_UNLIMITED = Allocation(None, None, None, ())  # it notes nothing, so one will do for all
+_UNLIMITED = Allocation(None, None, None, ())  # it keeps no data, so one instance is shared
 
 
 def cost_of(side: Side, quantity: Decimal, price: Decimal) -> Decimal:
-    """What an order binds: base of a sell, quote of a buy."""
+    """Returns what an order binds: base for a sell, quote for a buy."""
     return quantity if side is Side.SELL else quantity * price

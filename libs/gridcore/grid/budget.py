@@ -1,4 +1,4 @@
-"""The budget: how much quote a grid may bind. Foreign orders in its market make it smaller (P6)."""
+"""The budget: how much quote a grid may bind. Foreign orders in its market reduce it (P6)."""
 
 from decimal import Decimal
 
@@ -10,10 +10,10 @@ from gridcore.model.state import ForeignOrders, State
 
 
 def budget_left(state: State, config: GridConfig) -> Decimal | None:
-    """What further opening orders may bind, in quote; below 0 where it is overdrawn. None without a budget.
+    """Returns the quote that further opening orders may bind; negative if overdrawn, None without a budget.
 
-    Bound are the cost of what is open and the opening orders, UNKNOWN ones too, at their prices; and of foreign orders
-    those that take from the balance that the grid opens from.
+    Bound are the cost of open positions, our opening orders at their prices (UNKNOWN ones too), and foreign orders on
+    the sides on which the grid opens.
     """
     if config.budget is None:
         return None

@@ -1,8 +1,8 @@
-"""Funds: what the account could give to the grid, kept so that the grid's own orders and fills do not change it.
+"""Funds: what the account can provide for the grid, in a form that the grid's own orders and fills do not change.
 
-A venue shows what is free and what is bound in our orders. Less what our fills have moved (the totals), the sum stays
-the same for as long as nobody else uses the account: so a look that is some seconds old is still right, and a change is
-somebody else's doing. Where the account has more than the grid could ever need, nothing is kept, and no step written.
+The venue shows what is free and what is bound in our orders. Their sum minus what our fills have moved (the totals) is
+constant while nobody else uses the account. So a value that is some seconds old is still correct, and a change comes
+from somebody else. If the account has more than the grid could ever need, nothing is recorded and no step is written.
 """
 
 from dataclasses import replace
@@ -15,11 +15,11 @@ from gridcore.model.money import ZERO
 from gridcore.model.orders import Side
 from gridcore.model.state import Funds, State
 
-_AMPLE_AGAIN = Decimal("1.1")  # of what is needed: funds at the very limit would come and go with each look
+_AMPLE_AGAIN = Decimal("1.1")  # of what is needed: hysteresis, so that funds near the limit do not flap
 
 
 def present(state: State) -> Funds | None:
-    """What the account can give now, own orders included; None: more than the grid could ever need."""
+    """Returns the account's current funds, those bound in own orders included. None: more than the grid could need."""
     if state.funds is None:
         return None
     totals = state.totals
@@ -27,7 +27,7 @@ def present(state: State) -> Funds | None:
 
 
 def to_record(state: State, market: MarketRules, config: GridConfig, shown: Funds) -> Funds | None:
-    """What a state should keep of the funds that the venue shows; None where they are ample."""
+    """Returns the funds to record in the state, from those that the venue shows. None if they are ample."""
     need = needed(state, market, config)
     before, totals = state.funds, state.totals
     found = Funds(shown.base - totals.position, shown.quote - totals.quote_flow)
@@ -37,7 +37,7 @@ def to_record(state: State, market: MarketRules, config: GridConfig, shown: Fund
         return None
     if before is None:
         return found
-    # Of the asset that is not scarce, others' moves are no news.
+    # Changes of an asset that is not scarce are not recorded.
     if ample_base and before.base + totals.position >= need.base:
         found = replace(found, base=before.base)
     if ample_quote and before.quote + totals.quote_flow >= need.quote:
@@ -46,9 +46,10 @@ def to_record(state: State, market: MarketRules, config: GridConfig, shown: Fund
 
 
 def steady(before: Funds | None, earlier: Funds | None, later: Funds | None) -> Funds | None:
-    """What two looks in a row agree on: a fill that venue and log do not show at the same moment is no change of funds.
+    """Returns the change that two consecutive observations agree on.
 
-    Of each asset, the value nearer to the one on record where both have moved the same way, else the one on record.
+    This filters out a fill that balance and update log do not show at the same time. Per asset: if both observations
+    moved in the same direction from the recorded value, the one nearer to it; otherwise the recorded value.
     """
     if before is None or earlier is None or later is None:
         return later if (earlier is None) is (later is None) else before
@@ -62,7 +63,7 @@ def _steady(before: Decimal, earlier: Decimal, later: Decimal) -> Decimal:
 
 
 def needed(state: State, market: MarketRules, config: GridConfig) -> Funds:
-    """The most that the grid can need near its price: for every opening in its windows and every closing."""
+    """Returns the most that the grid can need near its price: for every opening in its windows and every closing."""
     price = state.last_price or config.anchor
     rungs = ladder(config, market)
     base = quote = ZERO
@@ -74,7 +75,7 @@ def needed(state: State, market: MarketRules, config: GridConfig) -> Funds:
     below = rungs.price(rungs.highest_below(price))
     if below <= 0:
         return Funds(base, quote)
-    quantity = rungs.opening_quantity(below)  # no level above has a larger one
+    quantity = rungs.opening_quantity(below)  # no higher level has a larger one
     if config.mode is not GridMode.SHORT:
         value = quantity * price
         if config.quote_per_slot is not None:

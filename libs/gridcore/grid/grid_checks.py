@@ -1,4 +1,4 @@
-"""Whether a grid is worth starting: one that the venue would refuse or that loses money is refused with the numbers."""
+"""Checks that a grid is tradable and profitable. The error for one that is not gives the numbers."""
 
 from decimal import Decimal
 from functools import lru_cache
@@ -16,8 +16,8 @@ from gridcore.model.state import State
 def check_grid(config: GridConfig, market: MarketRules) -> None:
     """Raises GridRefusedError unless every slot that the grid could open near its anchor is tradable and profitable.
 
-    With a range, its ends are checked too: an arithmetic grid earns least per round at the top, and a fixed base
-    quantity has its smallest notional at the bottom.
+    The ends of the range, if there is one, are checked too: an arithmetic grid earns least per round at the top, and a
+    fixed base quantity has its smallest notional at the bottom.
     """
     check_units(config, market.quote)
     _check_numbers(config, market)
@@ -34,7 +34,7 @@ def check_grid(config: GridConfig, market: MarketRules) -> None:
 
 
 def refusal(slot: InventorySlot, rungs: Ladder, market: MarketRules) -> str:
-    """Why the slot must not open: too small for the venue, or a loss after fees. Empty if it may."""
+    """Returns why the slot must not open: outside the venue's limits, or a loss after fees. Empty if it may."""
     quantity = rungs.opening_quantity(slot.price)
     for leg, amount, price in (
         ("opening", quantity, slot.price),
@@ -63,7 +63,7 @@ def refusal(slot: InventorySlot, rungs: Ladder, market: MarketRules) -> str:
 
 
 def _excess(quantity: Decimal, price: Decimal, market: MarketRules) -> str:
-    """Which of the venue's maximums an order breaks, with the remedy; empty if none."""
+    """Returns which of the venue's maximums (or price limits) an order breaks, with the remedy; empty if none."""
     size = "lower quote_per_slot or base_per_slot"
     if market.max_quantity is not None and quantity > market.max_quantity:
         return f"is over the venue's maximum of {canonical(market.max_quantity)} {market.base}: {size}"
@@ -80,14 +80,14 @@ def _excess(quantity: Decimal, price: Decimal, market: MarketRules) -> str:
 
 
 def round_trip_profit(slot: InventorySlot, market: MarketRules) -> Decimal:
-    """What one unit of base earns in a round, in quote: the fee of a buy is taken in base, that of a sell in quote."""
+    """Returns the profit of a round per unit of base, in quote, after a buy's fee in base and a sell's fee in quote."""
     low, high = sorted((slot.price, slot.closing_price))
     kept = 1 - market.maker_fee
     return high * kept * kept - low
 
 
 def _closing_quantity(slot: InventorySlot, quantity: Decimal, market: MarketRules) -> Decimal:
-    # What was bought arrives less the fee; what was sold is bought back whole.
+    # A bought quantity arrives minus the fee; a sold quantity is bought back completely.
     held = quantity * (1 - market.maker_fee) if slot.opening_side is Side.BUY else quantity
     return market.quantity_down(held)
 
@@ -133,7 +133,7 @@ def _check_places(config: GridConfig, market: MarketRules) -> None:
 
 
 def check_units(config: GridConfig, quote: str) -> None:
-    """Raises GridRefusedError for an interval that is meant in the unit of the other spacing."""
+    """Raises GridRefusedError for an interval that is apparently in the unit of the other spacing."""
     interval = canonical(config.interval)
     if config.spacing is Spacing.GEOMETRIC and config.interval >= 1:
         raise GridRefusedError(
@@ -149,13 +149,13 @@ def check_units(config: GridConfig, quote: str) -> None:
 
 
 def unfit_now(state: State, market: MarketRules, config: GridConfig) -> str:
-    """Why the grid cannot live under rules that have changed since its start, which has checked those of then."""
+    """Returns why the grid does not fit rules that changed since startup; empty if it fits or they have not changed."""
     return "" if state.rules is None else unfit(config, market)
 
 
 @lru_cache(maxsize=64)
 def unfit(config: GridConfig, market: MarketRules) -> str:
-    """Why the grid cannot live under these rules; empty if it can."""
+    """Returns why the grid does not fit these rules; empty if it does."""
     try:
         check_grid(config, market)
     except GridRefusedError as error:

@@ -1,8 +1,8 @@
-"""The ladder: which price each level has and which slot opens there, by config and market alone, never by history.
+"""The ladder: the price of each level and the slot that opens there. It depends on config and market rules only.
 
-Level 0 is the anchor. Arithmetic levels lie `interval` apart, geometric ones a factor of 1 + `interval`. Every level is
-rounded down to the tick. Prices rise strictly as far as an interval is at least a tick, which far below its anchor a
-geometric one is not: of levels that share a price only one has a slot.
+Level 0 is the anchor. Arithmetic levels lie `interval` apart, geometric ones a factor of 1 + `interval`. Every price is
+rounded down to the tick. Far below the anchor a geometric interval can be smaller than a tick, so that several levels
+share a price. Only one of these has a slot.
 """
 
 import math
@@ -16,7 +16,7 @@ from gridcore.model.slots import InventorySlot
 
 
 class Ladder:
-    """The levels of one grid. Get it from `ladder`, which keeps one per config and market."""
+    """The levels of one grid. Use `ladder`, which caches one instance per config and market."""
 
     def __init__(self, config: GridConfig, market: MarketRules) -> None:
         self._config = config
@@ -26,14 +26,14 @@ class Ladder:
         self._log_step = math.log1p(config.interval)  # of a geometric ladder
 
     def price(self, level: int) -> Decimal:
-        """The level's price, in quote."""
+        """Returns the level's price, in quote."""
         known = self._prices.get(level)
         if known is None:
             known = self._prices[level] = self._market.price_down(self._exact(level))
         return known
 
     def highest_below(self, price: Decimal) -> int:
-        """The highest level whose price lies strictly below."""
+        """Returns the highest level whose price is strictly below `price`."""
         level = self._estimate(price)
         while self.price(level) >= price:
             level -= 1
@@ -42,14 +42,14 @@ class Ladder:
         return level
 
     def lowest_above(self, price: Decimal) -> int:
-        """The lowest level whose price lies strictly above."""
+        """Returns the lowest level whose price is strictly above `price`."""
         level = self.highest_below(price) + 1
         while self.price(level) <= price:
             level += 1
         return level
 
     def slot(self, level: int) -> InventorySlot | None:
-        """The empty slot that the config wants at this level, None where it wants none or the tick leaves no room."""
+        """Returns the empty slot that the config wants at this level; None if none or the tick is too large."""
         try:
             return self._slots[level]
         except KeyError:
@@ -57,7 +57,7 @@ class Ladder:
             return wanted
 
     def rung(self, level: int, opening_side: Side) -> InventorySlot:
-        """The empty slot of this side at this level; a retiring one where the config wants none such."""
+        """Returns an empty slot of this side at this level. It is retiring if the config does not want it."""
         wanted = self.slot(level)
         if wanted is not None and wanted.opening_side is opening_side:
             return wanted
@@ -65,7 +65,7 @@ class Ladder:
         return InventorySlot(self.price(level), level, opening_side, closing_price, retiring=True)
 
     def wants(self, slot: InventorySlot) -> bool:
-        """Whether it is the one of its level: a venue that changes its tick moves the price, and the old one is not."""
+        """Reports whether the slot is the one wanted at its level. A new tick_size can move the level's price away."""
         wanted = self._slots[slot.level] if slot.level in self._slots else self.slot(slot.level)
         return wanted is not None and wanted.price == slot.price
 
@@ -80,7 +80,7 @@ class Ladder:
         return InventorySlot(price=price, level=level, opening_side=side, closing_price=closing_price)
 
     def opening_quantity(self, price: Decimal) -> Decimal:
-        """How much base a slot opens at this price, rounded down to the lot."""
+        """Returns how much base a slot at this price opens, rounded down to the lot."""
         if self._config.base_per_slot is not None:
             return self._market.quantity_down(self._config.base_per_slot)
         if self._config.quote_per_slot is None:
@@ -95,7 +95,8 @@ class Ladder:
     def _estimate(self, price: Decimal) -> int:
         if self._config.spacing is Spacing.ARITHMETIC:
             return int((price - self._config.anchor) / self._config.interval)
-        # A float will do where every answer is corrected by exact comparison, and costs a hundredth of Decimal.ln.
+        # Float precision suffices: the caller corrects the estimate by exact comparisons. It takes a hundredth of the
+        # time of Decimal.ln.
         return int(math.log(price / self._config.anchor) / self._log_step)
 
     def _opening_side(self, level: int) -> Side | None:
@@ -105,7 +106,7 @@ class Ladder:
             case GridMode.SHORT:
                 return Side.SELL
             case GridMode.NEUTRAL:
-                # Level 0 opens nothing: its price is where the first slots on either side close.
+                # Level 0 opens nothing: the first slots on either side close at its price.
                 return None if level == 0 else Side.BUY if level < 0 else Side.SELL
 
     def _in_range(self, price: Decimal) -> bool:
@@ -115,5 +116,5 @@ class Ladder:
 
 @lru_cache(maxsize=256)
 def ladder(config: GridConfig, market: MarketRules) -> Ladder:
-    """The ladder of this config on this market."""
+    """Returns the cached ladder of this config on this market."""
     return Ladder(config, market)

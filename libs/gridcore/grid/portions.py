@@ -1,8 +1,8 @@
-"""Portions: how much of what a grid asks for goes into one plan. What is left over, the next plan asks for again.
+"""Limits how much of an adjustment goes into one plan. The next plan contains the rest.
 
-A plan must be carried out within `order_ttl_ms` at the pace that a venue allows, and must fit into one message. Order
-updates wait while a plan is carried out, so openings, which nobody waits for, come in smaller portions still: a fill's
-closing order waits behind one of them at most.
+A plan must be executed within `order_ttl_ms` at the venue's rate limits, and must fit into one message. Order updates
+wait while a plan is executed. Opening orders are not urgent, so their portions are smaller: the closing order of a fill
+waits for one such portion at most.
 """
 
 from collections.abc import Sequence
@@ -14,16 +14,16 @@ from gridcore.model.orders import Role
 
 MOST_ACTIONS = 50
 MOST_OPENINGS = 20
-MOST_SLOTS = 500  # that leave the map, or change whether the config wants them: they are no actions and cost little
+MOST_SLOTS = 500  # dropped or flipped slots: they need no action and cost little
 
 
 def portion(adjustment: Adjustment) -> Adjustment:
-    """The first part of an adjustment: cancels, then closings, then openings, as they come, nearest first."""
+    """Returns the first part of an adjustment: cancels, then closings, then openings, each in the given order."""
     if (
         len(adjustment.cancels) + len(adjustment.placements) <= MOST_OPENINGS
         and max(len(adjustment.dropped_slots), len(adjustment.flipped_slots)) <= MOST_SLOTS
     ):
-        return adjustment  # as nearly always
+        return adjustment  # the usual case
     cancels = adjustment.cancels[:MOST_ACTIONS]
     closings = [each for each in adjustment.placements if each.role is Role.CLOSING][: MOST_ACTIONS - len(cancels)]
     room = min(MOST_OPENINGS, MOST_ACTIONS - len(cancels) - len(closings))
@@ -41,6 +41,6 @@ def portion(adjustment: Adjustment) -> Adjustment:
 
 
 def is_full(actions: Sequence[Action]) -> bool:
-    """Whether more may have been asked for than the plan of these actions carries."""
+    """Reports whether the adjustment may have contained more than the plan of these actions."""
     openings = sum(isinstance(each, PlaceOrder) and each.role is Role.OPENING for each in actions)
     return len(actions) >= MOST_ACTIONS or openings >= MOST_OPENINGS

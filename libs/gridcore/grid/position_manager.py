@@ -1,7 +1,7 @@
-"""PositionManager: adjusts the slots to a price. Says what to cancel and what to place, and never both in one slot.
+"""PositionManager: adjusts the slots to a price. It decides what to cancel and what to place, never both in one slot.
 
-Everything here depends on the price only through the cell between two neighbouring levels that it lies in; the quiet
-band rests on that.
+All decisions depend on the price only through the cell between two neighbouring levels that contains it. The quiet band
+relies on that.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ from gridcore.model.slots import InventorySlot, PositionStatus, SlotOrder
 from gridcore.model.state import Mode, State
 
 _INFINITE = Decimal("Infinity")
-_OPEN, _OPENING, _BUY = OrderStatus.OPEN, Role.OPENING, Side.BUY  # each slot, each step: an enum's attribute is slow
+_OPEN, _OPENING, _BUY = OrderStatus.OPEN, Role.OPENING, Side.BUY  # hot path: enum attribute access is slow
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +40,27 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Adjustment:
-    """What fits the slots to the price. Slots come and go only along with orders: alone they are not worth a commit."""
+    """The changes that adjust the slots to a price.
+
+    Slots are added and dropped only together with orders; on their own they are not worth a commit.
+    """
 
     cancels: tuple[SlotOrder, ...] = ()
     placements: tuple[Placement, ...] = ()
     new_slots: tuple[InventorySlot, ...] = ()
     dropped_slots: tuple[str, ...] = ()
     flipped_slots: tuple[str, ...] = ()
-    keys: tuple[str, ...] = ()  # of the cancels' slots, in their order
-    lacks: tuple[Shortage, ...] = ()  # what is not tried, for want of funds or of order places
+    keys: tuple[str, ...] = ()  # slot keys of `cancels`, in the same order
+    lacks: tuple[Shortage, ...] = ()  # orders not tried because funds or order places are short
 
     @property
     def idle(self) -> bool:
-        """Whether there is nothing to send."""
+        """Reports whether there is nothing to send."""
         return not (self.cancels or self.placements)
 
 
 class PositionManager:
-    """The grid as it should stand at one price. `price` None: nothing is known, and nothing is placed."""
+    """Computes the adjustment at one price. `price` None: it is not known, and nothing is placed."""
 
     def __init__(
         self, state: State, market: MarketRules, config: GridConfig, *, price: Decimal | None, at_ms: int, fresh: bool
@@ -68,17 +71,17 @@ class PositionManager:
         self._price = price
         self._at_ms = at_ms
         self._base_ms = config.retry_after_ms
-        self._halted = market.halted  # the venue takes no orders: none is tried until it does again
+        self._halted = market.halted  # the venue accepts no orders: none is tried until it does again
         self._may_place = fresh and price is not None and not market.halted
         self._running = state.risk.mode is Mode.RUNNING
         self._ladder: Ladder = ladder(config, market)
         self._slots = sorted(state.slots.values(), key=attrgetter("price"))
-        # Beyond these, orders are out of reach; where no price is known none is.
+        # Orders at or beyond these prices are cancelled. Without a known price there is no limit.
         self._lowest_buy = -_INFINITE if price is None else self._farthest_limit(Side.BUY, price)
         self._highest_sell = _INFINITE if price is None else self._farthest_limit(Side.SELL, price)
 
     def adjust(self) -> Adjustment:
-        """The cancels and placements that the price and the mode ask for."""
+        """Returns the cancels and placements that are due at this price and in this mode."""
         if self._state.risk.mode is Mode.PAUSED or (self._halted and self._running):
             return Adjustment()
         wanted = [self._ladder.wants(slot) for slot in self._slots]
@@ -107,7 +110,7 @@ class PositionManager:
 
     # -- cancels
 
-    def _must_cancel(self, slot: InventorySlot, wanted: bool) -> bool:  # noqa: FBT001  asked of each slot at each step
+    def _must_cancel(self, slot: InventorySlot, wanted: bool) -> bool:  # noqa: FBT001  hot path, called for each slot
         order = slot.order
         if order is None or order.status is not _OPEN or self._resting(slot, Role.CLOSING):
             return False
@@ -122,7 +125,10 @@ class PositionManager:
         return not wanted or (bool(slot.position) and self._overtaken(slot, self._price))
 
     def _farthest_limit(self, side: Side, price: Decimal) -> Decimal:
-        """Where orders of this side begin to rank beyond window and slack: one comparison each, instead of a rank."""
+        """Returns the price at which orders of this side begin to be beyond window and slack.
+
+        Comparing with it is faster than computing each order's rank.
+        """
         reach = self._window(side) + self._config.window_slack
         if side is Side.BUY:
             return self._ladder.price(self._ladder.highest_below(price) - reach)
@@ -130,20 +136,22 @@ class PositionManager:
 
     @staticmethod
     def _oversold(slot: InventorySlot, order: SlotOrder) -> bool:
-        # A stray fill has closed what this order was placed to close: filled, it would sell what is not the grid's.
+        # A stray fill has closed part of what this order was placed to close. If it filled completely, it would sell
+        # more than the slot holds.
         return order.quantity - order.executed > slot.position * slot.opening_side.sign
 
     def _mispriced(self, slot: InventorySlot, order: SlotOrder, price: Decimal) -> bool:
-        # Placed beyond the slot's closing price, on the maker's side of a market that has come back since: there it
-        # would wait for a better price than the slot was opened for. One that rests at the closing price itself stays,
-        # also where the venue's new tick has no such price any more: it fills as it is, and keeps its turn in the book.
+        # The order was placed beyond the slot's closing price, on the maker's side of a market that has come back
+        # since. It would wait for a better price than the slot was opened for. An order at the closing price itself
+        # stays, even if that price is not on the venue's new tick: it can fill as it is, and keeps its place in the
+        # queue.
         if order.price == slot.closing_price or self._rank(order.side, slot.closing_price, price) <= 0:
             return False
         return order.price != self._on_tick(order.side, slot.closing_price)
 
     def _overtaken(self, slot: InventorySlot, price: Decimal) -> bool:
-        # A slot has one order at a time, so a part already bought can be sold only once the rest of its opening order
-        # is out of the way; it is worth that when the price stands where the part would be sold.
+        # A slot has one order at a time. A partly filled opening order must be cancelled before the filled part can be
+        # closed. That is done when the price has reached the slot's closing price.
         return (
             slot.closable(self._market) > 0 and self._rank(slot.opening_side.opposite, slot.closing_price, price) <= 0
         )
@@ -151,7 +159,7 @@ class PositionManager:
     # -- placements
 
     def _closings(self, allocation: Allocation) -> list[Placement]:
-        """Closing orders that are due, nearest first, as far as the purse reaches."""
+        """Returns the closing orders that are due and that the allocation allows, nearest first."""
         price = self._known_price()
         due: list[Placement] = []
         waiting = 0
@@ -172,7 +180,8 @@ class PositionManager:
         due.sort(key=lambda each: (abs(each.price - price), each.price))
         if allocation.unlimited:
             return due
-        # At the closing price, which no price of the cell exceeds where it buys, so that they all say the same.
+        # Funds are allocated at the closing price, so that the result is the same for every price of the cell. A buy
+        # costs no more than that.
         placed = [
             each for each in due if allocation.take(Role.CLOSING, each.side, each.quantity, each.slot.closing_price)
         ]
@@ -180,10 +189,10 @@ class PositionManager:
         return placed
 
     def _reaches(self, side: Side, limit: Decimal) -> bool:
-        """Whether the venue takes an order of this price while the market is where it is (PERCENT_PRICE).
+        """Reports whether the venue accepts an order of this price at the current market price (PERCENT_PRICE).
 
-        Held against the far ends of the cell that the price lies in, so that it is the same for every price of it. What
-        the venue measures from is an average of the last minutes, so near the limit it may still refuse.
+        Compares with the far ends of the cell that contains the price, so that the result is the same for the whole
+        cell. The venue's reference price is an average of the last minutes, so near the limit it may still refuse.
         """
         allowed = self._market.buy_range if side is Side.BUY else self._market.sell_range
         if allowed.lowest is None and allowed.highest is None:
@@ -195,8 +204,8 @@ class PositionManager:
         return not (too_low or (allowed.highest is not None and limit > allowed.highest * below))
 
     def _closing_limit(self, side: Side, closing_price: Decimal, price: Decimal) -> Decimal:
-        # A closing price that the market has passed would trade at once, and a post-only order would be refused: it is
-        # moved to the nearest price on the maker's side, which is better than what the slot hoped for.
+        # If the market has passed the closing price, the order would trade at once, and a post-only order would be
+        # refused. It is moved to the nearest price on the maker's side, which is better than the closing price.
         limit = self._on_tick(side, closing_price)
         if not self._config.post_only:
             return limit
@@ -205,11 +214,11 @@ class PositionManager:
         return min(limit, self._market.price_up(price) - self._market.tick_size)
 
     def _on_tick(self, side: Side, closing_price: Decimal) -> Decimal:
-        # It is there already, unless the venue has changed its tick since the slot was made.
+        # This changes the price only if the venue has changed its tick since the slot was created.
         return self._market.price_up(closing_price) if side is Side.SELL else self._market.price_down(closing_price)
 
     def _openings(self, taken: set[int], allocation: Allocation) -> Iterator[Placement]:
-        """Opening orders for the levels in the window, but for those of which is known that their slot has an order."""
+        """Yields opening orders for the levels in the window, except `taken` ones, whose slot already has an order."""
         if not self._running:
             return
         slots = self._opening_slots(taken)
@@ -224,7 +233,7 @@ class PositionManager:
             cost, exposed = quantity * slot.price, exposure[side] + quantity
             if cost > left or exposed > limits[side] or not self._reaches(side, slot.price):
                 continue
-            # A slot that rests takes from the purse all the same: what it will need, none farther may have.
+            # A slot that rests after a refusal still gets its allocation, so that no farther slot uses it up.
             if not allocation.take(_OPENING, side, quantity, slot.price) or self._resting(slot, _OPENING):
                 continue
             exposure[side], left = exposed, left - cost
@@ -249,16 +258,17 @@ class PositionManager:
             return None
         if refusal(wanted, self._ladder, self._market):
             return None
-        # The other side's slot can have the same price after a change of range; it keeps its side while it holds dust.
+        # After a change of range, a slot of the other side can have the same price. It keeps its side while it holds
+        # dust.
         return slot if slot.opening_side is side else None
 
     def _position_limit(self, side: Side) -> Decimal:
-        """How much base the slots of a side may hold. The venue's limit is about what may be bought."""
+        """Returns how much base the slots of a side may hold. The venue's limit applies to buys only."""
         own, venue = self._config.risk.max_position, self._market.max_position if side is _BUY else None
         return min(_INFINITE if own is None else own, _INFINITE if venue is None else venue)
 
     def _exposure(self, side: Side) -> Decimal:
-        """What this side's slots would hold if all of their opening orders filled and the other side's were closed."""
+        """Returns the base that this side's slots would hold if all of their opening orders filled."""
         slots = [slot for slot in self._state.slots.values() if slot.opening_side is side]
         orders = [slot.order for slot in slots if slot.order is not None and slot.order.role is Role.OPENING]
         held = side.sign * sum((slot.position for slot in slots), ZERO)
@@ -275,7 +285,7 @@ class PositionManager:
         return self._config.buy_window if side is Side.BUY else self._config.sell_window
 
     def _rank(self, side: Side, limit: Decimal, price: Decimal) -> int:
-        """How many levels lie from the price up to (or down to) the limit, the limit's own included."""
+        """Returns how many levels lie between the price and the limit, the limit's own level included."""
         if side is Side.BUY:
             return self._ladder.highest_below(price) - (self._ladder.highest_below(limit) + 1) + 1
         return self._ladder.lowest_above(limit) - 1 - self._ladder.lowest_above(price) + 1
@@ -292,5 +302,5 @@ class PositionManager:
 
 
 def retired(slot: InventorySlot) -> InventorySlot:
-    """The slot with its `retiring` turned over."""
+    """Returns the slot with `retiring` inverted."""
     return replace(slot, retiring=not slot.retiring)

@@ -1,8 +1,7 @@
-"""Giving way: which opening orders are taken down so that others get what they bind.
+"""Preemption: selects opening orders to cancel, so that more important orders get the resources that they bind.
 
-A closing that lacks an order place, base or quote takes it from the farthest opening. An opening that lacks something
-takes it from a farther one of its own side: so the few orders that a small account or a full market allows follow the
-price.
+A closing that is short of an order place, base or quote preempts the farthest opening. An opening that is short
+preempts a farther one of its own side. So the few orders that a small account or a full market allows follow the price.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -23,7 +22,10 @@ def preempted(
     at_ms: int,
     base_ms: int,
 ) -> list[InventorySlot]:
-    """The slots whose opening orders give way, besides those that are `gone` anyway. `base_ms`: as `waits` has it."""
+    """Returns the slots whose opening orders are preempted.
+
+    `gone`: keys of slots whose orders are cancelled anyway. `base_ms`: the wait after a first refusal, as in `waits`.
+    """
     openings = [slot for slot in slots if slot.order is not None and slot.order.role is Role.OPENING]
     leaving = [slot for slot in openings if slot.key in gone or _leaves(slot)]
     standing = [slot for slot in openings if slot.key not in gone and _can_leave(slot, at_ms, base_ms)]
@@ -53,7 +55,7 @@ def _can_leave(slot: InventorySlot, at_ms: int, base_ms: int) -> bool:
 def _binding(
     side: Side, lacking: Decimal, standing: Sequence[InventorySlot], leaving: Sequence[InventorySlot]
 ) -> Iterator[InventorySlot]:
-    """The farthest that bind what closings of a side lack, beyond what those bind that leave already."""
+    """Yields the farthest slots whose orders bind the `lacking` funds of a side, beyond what leaving orders free."""
     lacking -= sum((_bound(slot, side) for slot in leaving), ZERO)
     for slot in standing:
         if lacking <= 0:
@@ -77,7 +79,7 @@ def _farther(
     standing: Sequence[InventorySlot],
     leaving: Sequence[InventorySlot],
 ) -> Iterator[InventorySlot]:
-    """Openings of a side that lie farther away than others that wait: one for each of these."""
+    """Yields openings of a side that are farther away than waiting ones, one for each waiting one."""
     begun = sum(slot.opening_side is side for slot in leaving)
     for slot in standing:
         if slot.opening_side is side:

@@ -1,1 +1,1 @@
-"""The values that decisions are made of: config, rules, orders, slots, state, actions, events."""
+"""Value types of the trading logic: config, rules, orders, slots, state, actions, events."""

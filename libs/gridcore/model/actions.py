@@ -1,4 +1,4 @@
-"""What a plan asks the executor to do, what the ledger answers, and what the update log tells later."""
+"""Actions that a plan asks the executor to perform, their results from the ledger, and entries of the update log."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -17,13 +17,13 @@ class PlaceOrder:
     type: OrderType
     price: Decimal
     quantity: Decimal
-    not_after_ms: int  # Unix time after which it is not sent any more
+    not_after_ms: int  # Unix time in ms after which it is no longer sent
     slot: str  # the slot's key
 
 
 @dataclass(frozen=True, slots=True)
 class CancelOrder:
-    """Takes an order off the book, by its client id and, where it is known, the venue's id."""
+    """Cancels an order, by its client id and, where it is known, the venue's id."""
 
     client_order_id: str
     exchange_order_id: str
@@ -34,20 +34,20 @@ Action = PlaceOrder | CancelOrder
 
 
 class Outcome(FastEnum):
-    """The ledger's answer for an action. Once given it never changes."""
+    """The ledger's result for an action. Once recorded it never changes."""
 
-    ACCEPTED = "ACCEPTED"  # on the venue, or was and has ended: the update log tells
+    ACCEPTED = "ACCEPTED"  # on the venue, or was and has ended: the update log says which
     REJECTED = "REJECTED"  # the venue refused, nothing happened
     CANCELLED = "CANCELLED"  # the venue took the cancel
     ENDED = "ENDED"  # the cancel found the order already ended
     NOT_SENT = "NOT_SENT"  # never sent and never will be
     EXPIRED = "EXPIRED"  # not sent by its not_after_ms, never will be
-    UNKNOWN = "UNKNOWN"  # sent, and what became of it is not known yet
+    UNKNOWN = "UNKNOWN"  # sent, and its effect is not known yet
 
 
 @dataclass(frozen=True, slots=True)
 class ActionResult:
-    """One answer. `reason` is a word from a closed list, `message` a sentence for people."""
+    """The result of one action. `reason` is a code from a closed list, `message` a sentence for people."""
 
     index: int
     client_order_id: str
@@ -72,7 +72,7 @@ class Fill:
 
 @dataclass(frozen=True, slots=True)
 class OrderUpdate:
-    """One entry of a symbol's log. `news` is a fill, or a status: OPEN (found after UNKNOWN) or an ended one."""
+    """One entry of a symbol's update log. `news` is a fill, or a status: OPEN (found after UNKNOWN) or an ended one."""
 
     symbol: str
     offset: int  # from 1, without gaps

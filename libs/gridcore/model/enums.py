@@ -1,9 +1,9 @@
-"""What the core's enums are: words that tables are asked by, hundreds of times in a step."""
+"""Enum base class with identity hashing: enum members are dictionary keys on the hot path."""
 
 from enum import Enum
 
 
 class FastEnum(Enum):
-    """An Enum with the hash of an object: Enum's own is a call of Python code at each look into a table."""
+    """An Enum that hashes by identity. Enum's own hash is Python code, which costs a call per dictionary look-up."""
 
     __hash__ = object.__hash__

@@ -1,17 +1,17 @@
-"""What the core refuses. Each error's sentence says what is wrong and what to do about it."""
+"""Errors that the core raises. Each message says what is wrong and what to do about it."""
 
 
 class CoreError(Exception):
-    """Base of the core's refusals."""
+    """Base class of the core's errors."""
 
 
 class GridRefusedError(CoreError):
-    """The config describes a grid that cannot trade or would lose money; the sentence has the numbers."""
+    """The config describes a grid that cannot trade or would lose money; the message has the numbers."""
 
 
 class ImpossibleTransitionError(CoreError):
-    """An event that the life cycle's table does not have in this status: something upstream broke its contract."""
+    """The transition table has no entry for this event in this status: something upstream broke its contract."""
 
 
 class LogMismatchError(CoreError):
-    """An order update that does not continue this state: a gap, or an order the state has never known."""
+    """An order update does not continue this state: there is a gap, or the state never had the order."""

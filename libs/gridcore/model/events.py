@@ -1,4 +1,4 @@
-"""What sets a step going, and the plan that it ends in."""
+"""Triggers of a step, and the plan that a step decides."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,8 +13,8 @@ from gridcore.model.state import ForeignOrders, Funds, Mode, RiskFlags, Rule, St
 class PriceChanged:
     """A new price, current as of `at_ms`.
 
-    `passed`: the extremes of older prices that it replaced, the first heard at `passed_since_ms`. Only the risk check
-    reads them.
+    `passed`: extremes of the older prices that it replaced, the first of them received at `passed_since_ms`. Only the
+    risk check reads them. Times are Unix ms.
     """
 
     at_ms: int
@@ -25,7 +25,7 @@ class PriceChanged:
 
 @dataclass(frozen=True, slots=True)
 class Ticked:
-    """Time went on. `price` is the last heard; `price_heard_ms` is when the feed last proved it current."""
+    """A timer tick. `price` is the last one received; the feed last proved it current at `price_heard_ms`."""
 
     at_ms: int
     price: Decimal | None
@@ -34,7 +34,7 @@ class Ticked:
 
 @dataclass(frozen=True, slots=True)
 class OrdersUpdated:
-    """A batch of the update log, in offset order, with the last price heard."""
+    """A batch of the update log, in offset order, with the last price received."""
 
     at_ms: int
     price: Decimal | None
@@ -44,7 +44,7 @@ class OrdersUpdated:
 
 @dataclass(frozen=True, slots=True)
 class ModeChanged:
-    """An operator or a procedure sets the mode."""
+    """An operator or a procedure sets the grid's mode."""
 
     at_ms: int
     mode: Mode
@@ -56,24 +56,27 @@ class ModeChanged:
 
 @dataclass(frozen=True, slots=True)
 class ConditionsSeen:
-    """What the venue sets has changed, or been out of sight. It is recorded; what it asks for, the next price does."""
+    """Conditions at the venue have changed, or prices were not observed for a while.
+
+    The step only records this. The next price or tick acts on it.
+    """
 
     at_ms: int
-    foreign: ForeignOrders  # the open orders of others
-    funds: Funds | None = None  # what the account can give; None: more than the grid could ever need
-    rules: MarketRules | None = None  # None: as they were
-    looked_until_ms: int = 0  # until when prices were looked at, where nobody has since for the jump window; else 0
+    foreign: ForeignOrders
+    funds: Funds | None = None  # what the account can provide; None: more than the grid could ever need
+    rules: MarketRules | None = None  # None: unchanged
+    looked_until_ms: int = 0  # last observation of a price, if it is at least the jump window ago; else 0
 
 
 Trigger = PriceChanged | Ticked | OrdersUpdated | ModeChanged | ConditionsSeen
 
 Cause = Trigger | StateRebuilt
-"""What a step of the journal may come from."""
+"""The causes that a step in the journal can have."""
 
 
 @dataclass(frozen=True, slots=True)
 class EnterSafeMode:
-    """The risk check says stop: start the procedure."""
+    """The risk check requires a halt: start the safe mode procedure."""
 
     rule: Rule
     reason: str
@@ -82,7 +85,7 @@ class EnterSafeMode:
 
 @dataclass(frozen=True, slots=True)
 class ExitSafeMode:
-    """The clearing rule has held long enough: start the procedure back."""
+    """Conditions have been normal long enough: start the procedure that exits safe mode."""
 
     reason: str
 
@@ -92,7 +95,7 @@ Procedure = EnterSafeMode | ExitSafeMode
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The decision of one step, complete: with the state before it and the results it makes the state after it."""
+    """The complete decision of one step. The state before it, the plan and its results give the state after it."""
 
     symbol: str
     request_id: str
@@ -102,13 +105,13 @@ class Plan:
     risk: RiskFlags  # after it
     actions: tuple[Action, ...] = ()
     new_slots: tuple[InventorySlot, ...] = ()
-    dropped_slots: tuple[str, ...] = ()  # FREE and EMPTY, and out of the window
-    flipped_slots: tuple[str, ...] = ()  # whose `retiring` changes
-    retry_at_ms: int = 0  # until when a slot rests after a refusal
-    procedure: Procedure | None = None  # a plan with a procedure starts it, and is neither sent nor written
-    changes: bool = False  # whether it changes the state at all
+    dropped_slots: tuple[str, ...] = ()  # keys of slots that are FREE, EMPTY and out of the window or no longer wanted
+    flipped_slots: tuple[str, ...] = ()  # keys of slots whose `retiring` changes
+    retry_at_ms: int = 0  # until when a slot rests after a first refusal
+    procedure: Procedure | None = None  # the plan only starts it, and is neither sent nor committed
+    changes: bool = False  # whether it changes the state, apart from its actions
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing to send and nothing to write."""
+        """Reports whether there is nothing to send and nothing to commit."""
         return not (self.changes or self.actions)

@@ -1,7 +1,7 @@
-"""The life of a mode: a table of what may happen in each. A missing key is an error.
+"""The state machine of a grid's mode: a table of the events allowed in each mode. A missing key is an error.
 
-Who may ask for what, and when, is left to the operations and the procedures; a change that passed them all and is not
-in the table is a mistake of ours, and stops the process instead of setting a halted grid going.
+Operator commands and procedures check who may request which change, and when. A change that passed these checks and is
+not in the table is a bug. It stops the process, so that a halted grid is not resumed by mistake.
 """
 
 from enum import Enum
@@ -11,24 +11,24 @@ from gridcore.model.state import Mode
 
 
 class ModeEvent(Enum):
-    """What can happen to a mode, past tense."""
+    """Events that change a mode, in the past tense."""
 
     PAUSED = "PAUSED"  # by an operator
-    HALTED = "HALTED"  # by a rule or an operator: the way into safe mode has begun
-    OPENINGS_ENDED = "OPENINGS_ENDED"  # venue, ledger and state have no opening order any more
-    RELEASED = "RELEASED"  # by an operator, or by a rule that clears itself
+    HALTED = "HALTED"  # by a rule or an operator: entering safe mode has begun
+    OPENINGS_ENDED = "OPENINGS_ENDED"  # venue, ledger and state have no opening order left
+    RELEASED = "RELEASED"  # by an operator, or by automatic recovery
 
 
 MODE_TRANSITIONS: dict[Mode, dict[ModeEvent, Mode]] = {
     Mode.RUNNING: {ModeEvent.PAUSED: Mode.PAUSED, ModeEvent.HALTED: Mode.ENTERING},
     Mode.PAUSED: {ModeEvent.RELEASED: Mode.RUNNING, ModeEvent.HALTED: Mode.ENTERING},
     Mode.ENTERING: {
-        ModeEvent.HALTED: Mode.ENTERING,  # an operator's word becomes the reason of a rule's halt
+        ModeEvent.HALTED: Mode.ENTERING,  # an operator's reason replaces that of a rule's halt
         ModeEvent.OPENINGS_ENDED: Mode.SAFE,
     },
     Mode.SAFE: {
-        ModeEvent.HALTED: Mode.ENTERING,  # the same, and looked at once more: it is cheap, and the last word
-        ModeEvent.RELEASED: Mode.RUNNING,  # never PAUSED: a pause keeps opening orders, and there are none
+        ModeEvent.HALTED: Mode.ENTERING,  # the same; the opening orders are checked again, which is cheap
+        ModeEvent.RELEASED: Mode.RUNNING,  # never to PAUSED: a pause keeps opening orders, and there are none
     },
 }
 
@@ -38,11 +38,11 @@ _EVENT_OF: dict[Mode, ModeEvent] = {
     Mode.SAFE: ModeEvent.OPENINGS_ENDED,
     Mode.RUNNING: ModeEvent.RELEASED,
 }
-"""What a change to a mode tells of: each event leads to one mode, whatever it comes from."""
+"""The event that leads to a mode. Each event leads to one mode, from any mode."""
 
 
 def advance_mode(mode: Mode, then: Mode) -> Mode:
-    """`then`, if the mode can change to it. Raises ImpossibleTransitionError where the table has no way."""
+    """Returns `then` if the mode can change to it. Raises ImpossibleTransitionError if the table has no transition."""
     if MODE_TRANSITIONS[mode].get(_EVENT_OF[then]) is then:
         return then
     raise ImpossibleTransitionError(f"a grid that is {mode.value} cannot become {then.value}: no procedure leads there")

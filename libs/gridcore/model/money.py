@@ -1,4 +1,4 @@
-"""Decimals as they are written and rounded. Values are finite; rounding to steps is MarketRules' alone."""
+"""Formatting of decimals. All values are finite. Rounding to the venue's steps is in MarketRules."""
 
 from decimal import Decimal
 from functools import lru_cache
@@ -6,9 +6,9 @@ from functools import lru_cache
 ZERO = Decimal(0)
 
 
-@lru_cache(maxsize=4096)  # the slots' prices are written again and again, as their keys
+@lru_cache(maxsize=4096)  # slot prices are formatted repeatedly, as slot keys
 def canonical(value: Decimal) -> str:
-    """The one way to write a decimal: no exponent, no trailing zeros after the point, zero without a sign."""
+    """Formats a decimal canonically: no exponent, no trailing zeros after the point, zero without a sign."""
     text = format(value, "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")

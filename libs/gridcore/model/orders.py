@@ -1,7 +1,7 @@
-"""The life of an order as the state sees it: a table of what may happen in each status. A missing key is an error.
+"""The state machine of an order, as the state sees it: the events allowed in each status. A missing key is an error.
 
-Fills do not end an order; its recorded end does, and that comes only after all of its fills. So FILLED is reached by
-ENDED_FILLED, never by arithmetic here. The ugly rows are real and say why they exist.
+Fills do not end an order. Its recorded end does, and comes only after all of its fills. So FILLED is reached by
+ENDED_FILLED, never by adding up fills here. Surprising transitions do occur; a comment at each says when.
 """
 
 from gridcore.model.enums import FastEnum
@@ -9,41 +9,41 @@ from gridcore.model.errors import ImpossibleTransitionError
 
 
 class Side(FastEnum):
-    """What the order does with the base asset."""
+    """The side of an order: buys or sells the base asset."""
 
     BUY = "BUY"
     SELL = "SELL"
 
     @property
     def opposite(self) -> "Side":
-        """The side that undoes this one."""
+        """The other side."""
         return Side.SELL if self is Side.BUY else Side.BUY
 
     @property
     def sign(self) -> int:
-        """What it does to a position: +1 or -1."""
+        """The sign of the change of a position: +1 for BUY, -1 for SELL."""
         return 1 if self is Side.BUY else -1
 
 
 class Role(FastEnum):
-    """What the order does to its slot's position."""
+    """The effect of an order on its slot's position: OPENING builds it up, CLOSING reduces it."""
 
     OPENING = "OPENING"
     CLOSING = "CLOSING"
 
 
 class OrderType(FastEnum):
-    """How the order meets the book."""
+    """The order type at the venue."""
 
     LIMIT = "LIMIT"
-    LIMIT_MAKER = "LIMIT_MAKER"  # the venue refuses it if it would trade at once
+    LIMIT_MAKER = "LIMIT_MAKER"  # post-only: the venue refuses it if it would trade at once
 
 
 class OrderStatus(FastEnum):
-    """Where an order is in its life."""
+    """The status of an order."""
 
-    OPEN = "OPEN"  # on the book, or traded there and waiting for its recorded end
-    UNKNOWN = "UNKNOWN"  # sent, outcome not known; left on evidence only
+    OPEN = "OPEN"  # on the book, or filled there and waiting for its recorded end
+    UNKNOWN = "UNKNOWN"  # sent, outcome not known; changes only on evidence
     CANCELING = "CANCELING"  # the venue took the cancel; the recorded end is still to come
     FILLED = "FILLED"
     CANCELED = "CANCELED"
@@ -53,17 +53,17 @@ class OrderStatus(FastEnum):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing can happen to the order any more."""
+        """Reports whether this is a final status."""
         return self in ENDED
 
 
 class OrderEvent(FastEnum):
-    """What can happen to an order, past tense."""
+    """Events of an order, in the past tense."""
 
-    FOUND_OPEN = "FOUND_OPEN"  # a look-up saw it on the book
+    FOUND_OPEN = "FOUND_OPEN"  # a look-up found it on the book
     FILL_RECORDED = "FILL_RECORDED"
     CANCEL_TAKEN = "CANCEL_TAKEN"  # the venue confirmed the cancel, or said that the order has ended
-    CANCEL_FAILED = "CANCEL_FAILED"  # refused, not sent, or its outcome is not known: it may be tried again
+    CANCEL_FAILED = "CANCEL_FAILED"  # refused, not sent, or outcome unknown: it may be retried
     ENDED_FILLED = "ENDED_FILLED"
     ENDED_CANCELED = "ENDED_CANCELED"
     ENDED_EXPIRED = "ENDED_EXPIRED"
@@ -90,21 +90,21 @@ _ENDINGS = {
 
 TRANSITIONS: dict[OrderStatus, dict[OrderEvent, OrderStatus]] = {
     OrderStatus.OPEN: {
-        OrderEvent.FOUND_OPEN: OrderStatus.OPEN,  # the log repeats what the answer said: the answer came later
+        OrderEvent.FOUND_OPEN: OrderStatus.OPEN,  # the log repeats what a late result already said
         OrderEvent.FILL_RECORDED: OrderStatus.OPEN,
         OrderEvent.CANCEL_TAKEN: OrderStatus.CANCELING,
         OrderEvent.CANCEL_FAILED: OrderStatus.OPEN,
-        **_ENDINGS,  # CANCELED without our cancel: the user's hand, the venue's risk control, a self-trade
+        **_ENDINGS,  # CANCELED without our cancel: by the user, the venue's risk control, or self-trade prevention
     },
     OrderStatus.UNKNOWN: {
         OrderEvent.FOUND_OPEN: OrderStatus.OPEN,
-        OrderEvent.FILL_RECORDED: OrderStatus.OPEN,  # the fill before the acknowledgement: it proves the placing
+        OrderEvent.FILL_RECORDED: OrderStatus.OPEN,  # a fill before the acknowledgement proves that it was placed
         OrderEvent.PROVED_NOT_PLACED: OrderStatus.NOT_PLACED,
-        **_ENDINGS,  # a look-up may find it when it is all over
+        **_ENDINGS,  # a look-up may find it after its end
     },
     OrderStatus.CANCELING: {
-        OrderEvent.FOUND_OPEN: OrderStatus.CANCELING,  # a list that lags behind the cancel
-        OrderEvent.FILL_RECORDED: OrderStatus.CANCELING,  # the fill that crossed the cancel
+        OrderEvent.FOUND_OPEN: OrderStatus.CANCELING,  # the venue's list lags behind the cancel
+        OrderEvent.FILL_RECORDED: OrderStatus.CANCELING,  # the fill and the cancel crossed
         OrderEvent.CANCEL_TAKEN: OrderStatus.CANCELING,
         OrderEvent.CANCEL_FAILED: OrderStatus.CANCELING,
         **_ENDINGS,  # FILLED: the cancel came too late
@@ -124,11 +124,11 @@ EVENT_OF_STATUS: dict[OrderStatus, OrderEvent] = {
     OrderStatus.REJECTED: OrderEvent.ENDED_REJECTED,
     OrderStatus.NOT_PLACED: OrderEvent.PROVED_NOT_PLACED,
 }
-"""The event that an update log's status entry stands for. UNKNOWN and CANCELING are never news."""
+"""The event of a status entry in the update log. UNKNOWN and CANCELING never occur there."""
 
 
 def advance(status: OrderStatus, event: OrderEvent) -> OrderStatus:
-    """The status after the event. Raises ImpossibleTransitionError where the table has none."""
+    """Returns the status after the event. Raises ImpossibleTransitionError if the table has no transition."""
     try:
         return TRANSITIONS[status][event]
     except KeyError:

@@ -1,9 +1,13 @@
-"""Refusals: which class each reason has, and how the pause before the next try grows with it, per slot and reason.
+"""Refusals: the class of each reason, and the exponential backoff per slot and reason.
 
 A slot waits for `retry_after_ms` after the first refusal and twice as long after each further one for the same reason,
-up to the cap that its reason has for its role. Closings and cancels have the shorter cap: they take risk off. What ends
-a wait early: a clock that is set back, a change of conditions (`conditions`), an order update that frees what lacked,
-and, for what the venue refuses the whole account or symbol, a place of any slot that was taken.
+up to the reason's cap for the order's role. Closing orders and cancels have a shorter cap, because they reduce risk. A
+wait ends early if:
+
+- the clock is set back;
+- conditions change (`conditions`);
+- an order update frees the funds or order places that were short;
+- the reason concerns the whole account or symbol, and the venue accepts an order of any slot.
 """
 
 from collections.abc import Mapping
@@ -15,9 +19,9 @@ from gridcore.model.slots import InventorySlot, SlotRefusal
 
 
 class RefusalClass(FastEnum):
-    """How long a refusal lasts by its nature, and how far it reaches."""
+    """The expected duration and scope of a refusal."""
 
-    PASSING = "PASSING"  # tried again, after pauses that grow
+    PASSING = "PASSING"  # temporary: retried with growing pauses
     LASTING = "LASTING"  # until something changes: funds, a filter, a limit
     SYMBOL = "SYMBOL"  # nothing can be traded in this symbol
     ACCOUNT = "ACCOUNT"  # nothing can be traded with this account
@@ -25,7 +29,7 @@ class RefusalClass(FastEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """The class of a reason, and the longest pause before an order of each kind is tried again."""
+    """The class of a reason, and the longest pause before a retry, by kind of order."""
 
     refusal_class: RefusalClass
     opening_cap_ms: int
@@ -37,20 +41,20 @@ INSUFFICIENT_FUNDS = "INSUFFICIENT_FUNDS"
 INVALID_ORDER = "INVALID_ORDER"
 ORDER_PLACES = "ORDER_PLACES"  # the account's open orders in the market are at their maximum
 MARKET_CLOSED = "MARKET_CLOSED"
-FENCED = "FENCED"  # never sent: another orchestrator acts. No refusal of the venue's, and not counted as one
+FENCED = "FENCED"  # never sent, because another orchestrator is active; not counted as a refusal by the venue
 
 _PASSING = Pace(RefusalClass.PASSING, 60_000, 10_000)
 _CANCEL = Pace(RefusalClass.PASSING, 60_000, 60_000)
 
 PACES: dict[str, Pace] = {
-    WOULD_MATCH: Pace(RefusalClass.PASSING, 10_000, 5_000),  # the market's doing: at the next price it may rest
+    WOULD_MATCH: Pace(RefusalClass.PASSING, 10_000, 5_000),  # caused by market movement: at the next price it may rest
     "RATE_LIMITED": _PASSING,
     "BANNED": _PASSING,
     "CLOCK_SKEW": _PASSING,
     "VENUE_UNREACHABLE": _PASSING,
     "EXPIRED": _PASSING,
     "NOT_PLACED": _PASSING,
-    "ORDER_LIMIT": Pace(RefusalClass.PASSING, 300_000, 30_000),  # of the ten seconds, or of the day
+    "ORDER_LIMIT": Pace(RefusalClass.PASSING, 300_000, 30_000),  # order count per ten seconds or per day
     INSUFFICIENT_FUNDS: Pace(RefusalClass.LASTING, 600_000, 60_000),
     ORDER_PLACES: Pace(RefusalClass.LASTING, 600_000, 60_000),
     INVALID_ORDER: Pace(RefusalClass.LASTING, 300_000, 60_000),
@@ -62,34 +66,34 @@ PACES: dict[str, Pace] = {
     "CANCEL_REFUSED": _CANCEL,
     "ORDER_NOT_SHOWN": _CANCEL,
 }
-"""What is not in it is taken as lasting."""
+"""The backoff per reason. A reason that is not listed is treated as LASTING."""
 
 _OTHER = Pace(RefusalClass.LASTING, 300_000, 60_000)
-_LONGEST_MESSAGE = 200  # it is kept with each slot
+_LONGEST_MESSAGE = 200  # in characters; the message is stored with each slot
 
 FREED_BY_UPDATES = frozenset({INSUFFICIENT_FUNDS, ORDER_PLACES})
 """Reasons that a fill or the end of one of our orders may remove."""
 
 SHARED = frozenset({"VENUE_UNREACHABLE", "CLOCK_SKEW", "KEY_REFUSED", "BANNED", MARKET_CLOSED})
-"""Reasons that no slot has alone: an order that is taken proves them gone for all."""
+"""Reasons that concern all slots: one accepted order proves that they no longer apply to any."""
 
 
 def pace(reason: str) -> Pace:
-    """The pace of a reason."""
+    """Returns the class and caps of a reason."""
     return PACES.get(reason, _OTHER)
 
 
 def pause_ms(reason: str, role: Role, count: int, base_ms: int) -> int:
-    """How long a slot waits after `count` refusals in a row for this reason. `base_ms`: after the first."""
+    """Returns the wait in ms after `count` consecutive refusals for this reason. `base_ms`: wait after the first."""
     if count == 1:
         return base_ms
     return min(max(base_ms, 1) << min(count - 1, 32), _longest_ms(reason, role, base_ms))
 
 
 def waits(slot: InventorySlot, role: Role, at_ms: int, base_ms: int) -> bool:
-    """Whether it is too early to try an order of this role in the slot, or a cancel (role CLOSING).
+    """Reports whether it is too early to try an order of this role in the slot, or a cancel (role CLOSING).
 
-    A wait that would last longer than the longest of its reason was begun before the clock was set back: it is over.
+    If the remaining wait is longer than the reason's cap, the clock was set back since the refusal: the wait is over.
     """
     if slot.retry_after_ms <= at_ms:
         return False
@@ -103,7 +107,7 @@ def _longest_ms(reason: str, role: Role, base_ms: int) -> int:
 
 
 def refused(slot: InventorySlot, reason: str, message: str, *, role: Role, at_ms: int, base_ms: int) -> InventorySlot:
-    """The slot after an order of it, or a cancel (role CLOSING), was refused at `at_ms`."""
+    """Returns the slot after its order, or its cancel (role CLOSING), was refused at `at_ms`."""
     before = slot.refusal
     if before is None or before.reason != reason:
         before = SlotRefusal(reason, 0, at_ms, "", at_ms)
@@ -113,9 +117,10 @@ def refused(slot: InventorySlot, reason: str, message: str, *, role: Role, at_ms
 
 
 def at_once(slots: Mapping[str, InventorySlot], reasons: frozenset[str], pause_ms: int) -> dict[str, InventorySlot]:
-    """The slots that wait for one of these reasons, tried `pause_ms` after their last refusal: at once, as a rule.
+    """Returns the slots waiting for one of these reasons, with the wait cut to `pause_ms` after their last refusal.
 
-    How often they were refused stays counted. Without the pause, whatever frees something would hammer the venue.
+    Most have waited that long, and so are retried at once. Their refusal count is kept. The pause limits the rate of
+    retries when updates arrive in quick succession.
     """
     return {
         key: replace(slot, retry_after_ms=slot.refusal.last_ms + pause_ms)
@@ -129,9 +134,9 @@ def at_once(slots: Mapping[str, InventorySlot], reasons: frozenset[str], pause_m
 def forgiven(
     slots: Mapping[str, InventorySlot], reasons: frozenset[str] | None = None, pause_ms: int = 0
 ) -> dict[str, InventorySlot]:
-    """The slots that were refused for one of these reasons (None: for any), as if they had not been.
+    """Returns the slots refused for one of these reasons (None: for any), with the refusal removed.
 
-    Each is tried `pause_ms` after its last refusal at the earliest.
+    Each is retried no earlier than `pause_ms` after its last refusal.
     """
     return {
         key: replace(slot, retry_after_ms=slot.refusal.last_ms + pause_ms if pause_ms else 0, refusal=None)
@@ -141,7 +146,7 @@ def forgiven(
 
 
 def most_refusals(slots: Mapping[str, InventorySlot]) -> int:
-    """The most that one slot has been refused in a row for a reason that stays until something changes."""
+    """Returns the highest count of consecutive refusals of one slot for a LASTING reason."""
     return max(
         (
             slot.refusal.count

@@ -1,7 +1,7 @@
-"""InventorySlot: one rung of the grid, with the order that works for it and the position it holds.
+"""InventorySlot: one level of the grid at work, with its current order and its position.
 
-Its life is two tables, one for each status. A fill's size decides where a position goes, so a row has the set of what
-may follow; what is not in it is an error.
+Two tables, one per status, define the allowed transitions. The size of a fill decides the next position status, so each
+event maps to a set of statuses. Any other transition is an error.
 """
 
 from dataclasses import dataclass, replace
@@ -15,15 +15,15 @@ from gridcore.model.orders import OrderStatus, Role, Side
 
 
 class SlotStatus(FastEnum):
-    """Whether an order stands for the slot."""
+    """The status of the slot's order."""
 
     FREE = "FREE"  # no order
-    PENDING = "PENDING"  # an order whose fate is open: UNKNOWN or CANCELING
+    PENDING = "PENDING"  # an order that is UNKNOWN or CANCELING
     LOCKED = "LOCKED"  # an order rests on the venue
 
 
 class PositionStatus(FastEnum):
-    """What the slot holds."""
+    """The size class of the slot's position."""
 
     EMPTY = "EMPTY"
     FILLED = "FILLED"  # enough to be closed by an order of its own
@@ -31,13 +31,13 @@ class PositionStatus(FastEnum):
 
 
 class SlotEvent(FastEnum):
-    """What can happen to a slot, past tense."""
+    """Events of a slot, in the past tense."""
 
-    OPENING_SENT = "OPENING_SENT"  # and it is on the venue, or may be
+    OPENING_SENT = "OPENING_SENT"  # the order is on the venue, or may be
     CLOSING_SENT = "CLOSING_SENT"
-    OPENING_FILLED = "OPENING_FILLED"  # in part or whole
+    OPENING_FILLED = "OPENING_FILLED"  # partly or completely
     CLOSING_FILLED = "CLOSING_FILLED"
-    ORDER_MOVED = "ORDER_MOVED"  # in its own life, short of its end
+    ORDER_MOVED = "ORDER_MOVED"  # its order changed status without ending
     ORDER_ENDED = "ORDER_ENDED"
 
 
@@ -47,7 +47,7 @@ SLOT_TRANSITIONS: dict[SlotStatus, dict[SlotEvent, frozenset[SlotStatus]]] = {
     SlotStatus.FREE: {
         SlotEvent.OPENING_SENT: _WORKING,
         SlotEvent.CLOSING_SENT: _WORKING,
-        SlotEvent.OPENING_FILLED: frozenset({SlotStatus.FREE}),  # a stray fill, of an order that counted as ended
+        SlotEvent.OPENING_FILLED: frozenset({SlotStatus.FREE}),  # a stray fill, of an order recorded as ended
         SlotEvent.CLOSING_FILLED: frozenset({SlotStatus.FREE}),
     },
     SlotStatus.LOCKED: {
@@ -57,7 +57,7 @@ SLOT_TRANSITIONS: dict[SlotStatus, dict[SlotEvent, frozenset[SlotStatus]]] = {
         SlotEvent.ORDER_ENDED: frozenset({SlotStatus.FREE}),
     },
     SlotStatus.PENDING: {
-        SlotEvent.OPENING_FILLED: _WORKING,  # it proves an UNKNOWN order, and leaves one that is being cancelled so
+        SlotEvent.OPENING_FILLED: _WORKING,  # UNKNOWN becomes OPEN; CANCELING stays
         SlotEvent.CLOSING_FILLED: _WORKING,
         SlotEvent.ORDER_MOVED: _WORKING,
         SlotEvent.ORDER_ENDED: frozenset({SlotStatus.FREE}),
@@ -68,7 +68,7 @@ POSITION_TRANSITIONS: dict[PositionStatus, dict[SlotEvent, frozenset[PositionSta
     PositionStatus.EMPTY: {
         SlotEvent.OPENING_SENT: frozenset({PositionStatus.EMPTY}),
         SlotEvent.OPENING_FILLED: frozenset({PositionStatus.DUST, PositionStatus.FILLED}),
-        SlotEvent.CLOSING_FILLED: frozenset({PositionStatus.DUST}),  # earlier fees in base: more went than was held
+        SlotEvent.CLOSING_FILLED: frozenset({PositionStatus.DUST}),  # after fees in base, more was sold than held
         SlotEvent.ORDER_MOVED: frozenset({PositionStatus.EMPTY}),
         SlotEvent.ORDER_ENDED: frozenset({PositionStatus.EMPTY}),
     },
@@ -78,14 +78,14 @@ POSITION_TRANSITIONS: dict[PositionStatus, dict[SlotEvent, frozenset[PositionSta
             {PositionStatus.DUST}
         ),  # the venue has lowered its minimum since the last fill
         SlotEvent.OPENING_FILLED: frozenset({PositionStatus.DUST, PositionStatus.FILLED}),
-        SlotEvent.CLOSING_FILLED: frozenset(PositionStatus),  # FILLED: by a lowered minimum again
+        SlotEvent.CLOSING_FILLED: frozenset(PositionStatus),  # FILLED: minimum was lowered
         SlotEvent.ORDER_MOVED: frozenset({PositionStatus.DUST}),
         SlotEvent.ORDER_ENDED: frozenset({PositionStatus.DUST}),
     },
     PositionStatus.FILLED: {
         SlotEvent.CLOSING_SENT: frozenset({PositionStatus.FILLED}),
         SlotEvent.OPENING_SENT: frozenset({PositionStatus.FILLED}),  # the venue has raised its minimum since
-        SlotEvent.OPENING_FILLED: frozenset({PositionStatus.FILLED, PositionStatus.DUST}),  # DUST: by a raised minimum
+        SlotEvent.OPENING_FILLED: frozenset({PositionStatus.FILLED, PositionStatus.DUST}),  # DUST: minimum was raised
         SlotEvent.CLOSING_FILLED: frozenset(PositionStatus),
         SlotEvent.ORDER_MOVED: frozenset({PositionStatus.FILLED}),
         SlotEvent.ORDER_ENDED: frozenset({PositionStatus.FILLED}),
@@ -95,7 +95,7 @@ POSITION_TRANSITIONS: dict[PositionStatus, dict[SlotEvent, frozenset[PositionSta
 
 @dataclass(frozen=True, slots=True)
 class SlotOrder:
-    """The slot's order that has not ended. `executed` counts the fills applied."""
+    """The slot's order, which has not ended. `executed`: base quantity of the fills applied."""
 
     client_order_id: str
     exchange_order_id: str
@@ -105,23 +105,23 @@ class SlotOrder:
     quantity: Decimal
     executed: Decimal
     status: OrderStatus
-    decided_ms: int = 0  # Unix time of the step that placed it, 0 where that is not known
+    decided_ms: int = 0  # Unix time in ms of the step that placed it; 0: not known
 
 
 @dataclass(frozen=True, slots=True)
 class SlotRefusal:
-    """Why the slot's places are not taken: the reason of the last ones in a row, all of them the same."""
+    """The latest consecutive refusals of the slot's orders, all for the same reason."""
 
-    reason: str  # as ActionResult.reason, or the outcome where that has none
+    reason: str  # ActionResult.reason, or the outcome if that is empty
     count: int
-    since_ms: int  # of the first
+    since_ms: int  # Unix time of the first
     message: str  # of the last
-    last_ms: int = 0  # when that was
+    last_ms: int = 0  # Unix time of the last
 
 
 @dataclass(frozen=True, slots=True)
 class InventorySlot:
-    """A rung: opens at `price` on `opening_side`, closes at `closing_price` on the other."""
+    """A slot opens at `price` on `opening_side` and closes at `closing_price` on the other side."""
 
     price: Decimal
     level: int  # distance from the anchor in intervals
@@ -132,33 +132,33 @@ class InventorySlot:
     position_status: PositionStatus = PositionStatus.EMPTY
     order: SlotOrder | None = None
     round: int = 0  # completed open-close cycles
-    retry_after_ms: int = 0  # after a refusal, nothing is placed here before this time
-    retiring: bool = False  # the config no longer wants it: it leaves once FREE and EMPTY
-    refusal: SlotRefusal | None = None  # None once a place is taken
+    retry_after_ms: int = 0  # Unix time before which nothing is placed here, after a refusal
+    retiring: bool = False  # the config no longer wants it: dropped once FREE and EMPTY
+    refusal: SlotRefusal | None = None  # None once an order is accepted
 
     @property
     def key(self) -> str:
-        """Its name in the slot map."""
+        """The slot's key in State.slots: its canonical price."""
         return canonical(self.price)
 
     @property
     def status(self) -> SlotStatus:
-        """Follows from the order: FREE without one, LOCKED while it rests, PENDING while its fate is open."""
+        """Derived from the order: FREE without one, LOCKED if it is OPEN, PENDING if it is UNKNOWN or CANCELING."""
         if self.order is None:
             return SlotStatus.FREE
         return SlotStatus.LOCKED if self.order.status is OrderStatus.OPEN else SlotStatus.PENDING
 
     def closable(self, market: MarketRules) -> Decimal:
-        """The base quantity that a closing order can take, 0 where the venue would refuse it."""
+        """Returns the base quantity that a closing order can take, 0 if the venue would refuse it."""
         if not self.position:
-            return ZERO  # as most slots are, and this is asked of each at each step
-        # Fees taken in base can leave a slot on the wrong side of nothing: closing that would only add to it.
+            return ZERO  # fast path: most slots are empty, and each step asks all of them
+        # Fees taken in base can make the position's sign wrong. A closing order would only increase it.
         quantity = market.quantity_down(self.position * self.opening_side.sign)
         return quantity if market.tradable(quantity, self.closing_price) else ZERO
 
 
 def with_position(slot: InventorySlot, position: Decimal, cost: Decimal, market: MarketRules) -> InventorySlot:
-    """The slot holding another position, its position status with it."""
+    """Returns the slot with this position and cost, and the position status that follows."""
     moved = replace(slot, position=position, cost=cost)
     if position == 0 and cost == 0:
         status = PositionStatus.EMPTY
@@ -170,7 +170,7 @@ def with_position(slot: InventorySlot, position: Decimal, cost: Decimal, market:
 
 
 def passed(slot: InventorySlot, event: SlotEvent, after: InventorySlot) -> InventorySlot:
-    """`after`, which the event has made of `slot`. Raises ImpossibleTransitionError where a table lacks the way."""
+    """Returns `after`, the slot after the event. Raises ImpossibleTransitionError if a table does not allow it."""
     statuses = SLOT_TRANSITIONS[slot.status].get(event, frozenset())
     positions = POSITION_TRANSITIONS[slot.position_status].get(event, frozenset())
     if after.status in statuses and after.position_status in positions:

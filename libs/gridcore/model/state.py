@@ -1,4 +1,4 @@
-"""State: all that a grid must remember. What is in memory is what the last commit wrote."""
+"""State: everything that a grid must remember. The state in memory equals the last committed one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,16 +11,16 @@ from gridcore.model.slots import InventorySlot
 
 
 class Mode(FastEnum):
-    """What the grid may do."""
+    """The operating mode of a grid."""
 
     RUNNING = "RUNNING"
-    PAUSED = "PAUSED"  # nothing new is sent; what rests stays; fills are recorded
-    ENTERING = "ENTERING"  # on the way to SAFE: opening orders are being cancelled
+    PAUSED = "PAUSED"  # nothing is sent; resting orders stay; fills are recorded
+    ENTERING = "ENTERING"  # entering SAFE: opening orders are being cancelled
     SAFE = "SAFE"  # no opening order on the venue; closing orders stay allowed
 
 
 class Rule(FastEnum):
-    """What put the grid into its mode."""
+    """The rule that put the grid into its mode."""
 
     NONE = ""
     STALE_PRICE = "STALE_PRICE"
@@ -35,7 +35,7 @@ class Rule(FastEnum):
 
 @dataclass(frozen=True, slots=True)
 class PriceAnchor:
-    """A price from which a jump is measured. Valid until `until_ms`; 0 while it is the newest."""
+    """A price from which a jump is measured. It was current until `until_ms`; 0 while it is the newest."""
 
     price: Decimal
     until_ms: int
@@ -43,7 +43,7 @@ class PriceAnchor:
 
 @dataclass(frozen=True, slots=True)
 class RiskFlags:
-    """The mode with its reason, and the memory of the risk rules."""
+    """The mode and its reason, and the memory of the risk rules."""
 
     mode: Mode = Mode.RUNNING
     rule: Rule = Rule.NONE
@@ -51,19 +51,19 @@ class RiskFlags:
     by: str = ""
     since_ms: int = 0
     clears_itself: bool = False
-    calm_since_ms: int = 0  # since when the clearing rule has held; 0 if it does not
+    calm_since_ms: int = 0  # since when conditions for automatic recovery hold; 0 if they do not
     anchors: tuple[PriceAnchor, ...] = ()
-    rejects: int = 0  # the most that one slot was refused in a row for a reason that stays until something changes
-    stray_order: str = ""  # the last order that filled after its end, until a person has released the grid
+    rejects: int = 0  # highest count of consecutive refusals of one slot for a lasting reason
+    stray_order: str = ""  # last order that filled after its recorded end; cleared when an operator exits safe mode
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over the grid's life. Invariant: quote_flow = realised_pnl - sum of the slots' costs."""
+    """Sums over the grid's lifetime. Invariant: quote_flow = realised_pnl - sum of the slots' costs."""
 
-    position: Decimal = ZERO  # base: all fills, less fees taken in base
-    quote_flow: Decimal = ZERO  # quote: sells less buys, less fees taken in quote
-    realised_pnl: Decimal = ZERO  # quote, of what has been closed, after fees in base and quote
+    position: Decimal = ZERO  # base: all fills, minus fees taken in base
+    quote_flow: Decimal = ZERO  # quote: sells minus buys, minus fees taken in quote
+    realised_pnl: Decimal = ZERO  # quote: of closed positions, after fees in base and quote
     fees: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])  # by asset
     fills: int = 0
     rounds: int = 0
@@ -71,7 +71,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class ForeignOrders:
-    """Open orders in the market that are not ours: how many, and what is left of them at their prices, in quote."""
+    """Open orders in the market that are not ours: their count, and their remaining notional per side, in quote."""
 
     orders: int = 0
     buying: Decimal = ZERO
@@ -80,9 +80,10 @@ class ForeignOrders:
 
 @dataclass(frozen=True, slots=True)
 class Funds:
-    """What the account could give to this grid: free, and bound in the grid's own open orders. Base and quote.
+    """Funds of the account available to this grid: free, and bound in the grid's own open orders.
 
-    In a state, less what the grid's own fills have moved since its beginning: so they do not change it (`funds`).
+    A state keeps them minus what the grid's own fills have moved since it was created, so own fills do not change the
+    value (`funds`).
     """
 
     base: Decimal
@@ -91,21 +92,21 @@ class Funds:
 
 @dataclass(frozen=True, slots=True)
 class StateRebuilt:
-    """The state was made anew from the ledger, up to `end_offset` of the log. Nothing is decided on it."""
+    """The state was rebuilt from the ledger, up to `end_offset` of the update log. No decision is made on this."""
 
     at_ms: int
     why: str
-    lost: tuple[str, ...]  # a sentence for each thing that could not be rebuilt
+    lost: tuple[str, ...]  # one sentence for each thing that could not be rebuilt
     end_offset: int
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One grid. `slots` is keyed by the slot's canonical price."""
+    """The state of one grid. `slots` is keyed by the slot's canonical price."""
 
     symbol: str
-    birth_id: str  # made with this state; the ledger keeps a copy
-    grid: str  # the geometry it was made with
+    birth_id: str  # created with this state; the ledger keeps a copy
+    grid: str  # the geometry it was created with
     slots: Mapping[str, InventorySlot] = field(default_factory=dict[str, InventorySlot])
     last_price: Decimal | None = None
     last_update_time: int = 0  # Unix nanoseconds (the specification's name)
@@ -116,11 +117,11 @@ class State:
     totals: Totals = Totals()
     ledger_birth_id: str = ""
     foreign: ForeignOrders = ForeignOrders()
-    rules: MarketRules | None = None  # the venue's, once they have changed: until then those of the start hold
+    rules: MarketRules | None = None  # the venue's changed rules; None: those read at startup apply
     funds: Funds | None = None  # None: more than the grid could ever need
-    rebuilt: StateRebuilt | None = None  # the last time that it was
+    rebuilt: StateRebuilt | None = None  # the latest rebuild
 
 
 def unrealised_pnl(state: State, price: Decimal) -> Decimal:
-    """What the open positions would bring at this price beyond their cost, in quote, before closing fees."""
+    """Returns the value of the open positions at this price minus their cost, in quote, before closing fees."""
     return sum((slot.position * price - slot.cost for slot in state.slots.values()), ZERO)

@@ -1,1 +1,1 @@
-"""When a grid must stop: the risk rules and the memory of price jumps."""
+"""Risk rules that halt a grid, and their memory of prices."""

@@ -1,7 +1,7 @@
-"""Prices that a slow reader passes over: of any number of them a few are kept, enough for the jump rule.
+"""Keeps the extremes of prices that a slow reader skips, so that the jump rule still sees every jump.
 
-Where the newest price replaces older ones, a jump that is over before anybody looks would depend on the speed of the
-machine. The rule measures moves, so what is kept is the lowest and the highest price, and the ends of the largest rise
+The newest price replaces unread older ones. Without the extremes, detecting a short jump would depend on the speed of
+the machine. The rule measures moves, so the kept prices are the lowest, the highest, and both ends of the largest rise
 and of the largest fall.
 """
 
@@ -11,9 +11,9 @@ from decimal import Decimal
 
 
 def extremes(prices: Iterable[Decimal]) -> tuple[Decimal, ...]:
-    """At most six of the prices, in their order.
+    """Returns at most six of the prices, in their order.
 
-    May be applied again to its own result with newer prices behind it: the answer is that of all prices at once.
+    It can be applied again to its own result followed by newer prices, and gives the same as for all prices at once.
     """
     given = tuple(prices)
     if len(given) <= 2:

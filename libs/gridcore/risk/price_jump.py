@@ -1,13 +1,13 @@
-"""The memory of prices from which a jump is measured: few anchors instead of every price.
+"""The price memory of the jump rule: a few anchors instead of every price.
 
-A jump is the largest move between now and any price of the window. Remembering every price would mean a write per tick,
-so a new anchor is kept only when the price has left the newest by more than a tolerance of an eighth of the limit;
-between two anchors the price lay within that tolerance of the older one, and the tolerance counts against the limit,
-once for where the jump began and once for what the anchor stands for. So no jump of `max_jump` is missed, and one of
-three quarters of it can already stop the grid.
+A jump is the largest move between the current price and any price in the window. Remembering every price would need a
+write per price. So a new anchor is recorded only when the price leaves the newest anchor by more than a tolerance of an
+eighth of the limit. Between two anchors the price was within that tolerance of the older one. The limit is reduced by
+the tolerance twice: once for the price from which the jump began, once for the prices that the anchor represents. So no
+jump of `max_jump` is missed, and a jump of three quarters of `max_jump` may already trip.
 
-The newest anchor stands until the price leaves it, which only one who looks can see. So where nobody has looked for
-longer than the window, it stands until the last look, and the next price begins the memory anew.
+The newest anchor is current until the price leaves it, which requires that prices are observed. If no price was
+observed for longer than the window, the anchor ends at the last observation, and the next price starts a new memory.
 """
 
 from dataclasses import replace
@@ -24,7 +24,7 @@ Anchors = tuple[PriceAnchor, ...]
 
 
 def jumped(anchors: Anchors, at_ms: int, price: Decimal, config: RiskConfig) -> EnterSafeMode | None:
-    """The reason to stop, if a price lies too far from one of the window."""
+    """Returns a halt if the price is too far from an anchor in the window, otherwise None."""
     allowed = _tolerance(config)
     if config.max_jump is None or allowed is None:
         return None
@@ -42,7 +42,7 @@ def jumped(anchors: Anchors, at_ms: int, price: Decimal, config: RiskConfig) -> 
 
 
 def remember(anchors: Anchors, at_ms: int, price: Decimal, config: RiskConfig) -> Anchors:
-    """The memory after a price: the same, unless the price has left the tolerance."""
+    """Returns the memory after a price: unchanged, unless the price has left the tolerance."""
     allowed = _tolerance(config)
     if allowed is None:
         return anchors
@@ -56,31 +56,31 @@ def remember(anchors: Anchors, at_ms: int, price: Decimal, config: RiskConfig) -
 
 
 def unwatched_since(looked_ms: int, at_ms: int, config: RiskConfig) -> int:
-    """When the last look at a price was, if that is no less than a window ago by now; else 0, as where nobody knows."""
+    """Returns `looked_ms`, the last observation of a price, if it is at least a window ago; 0 if not, or if unknown."""
     return looked_ms if looked_ms and at_ms - looked_ms >= config.jump_window_ms else 0
 
 
 def unwatched_ms(anchors: Anchors, looked_until_ms: int) -> Anchors:
-    """The memory where the newest anchor is known to have stood until then, and not since. 0: nothing is known."""
+    """Returns the memory with the newest anchor ended at `looked_until_ms`. 0: the memory is unchanged."""
     if not looked_until_ms or not anchors or anchors[-1].until_ms:
         return anchors
     return (*anchors[:-1], replace(anchors[-1], until_ms=looked_until_ms))
 
 
 def quiet_range(anchors: Anchors, config: RiskConfig) -> tuple[Decimal, Decimal | None] | None:
-    """The open price interval that is no jump and moves no memory. Upper end None: unbounded; None: nowhere."""
+    """Returns the open price interval without a jump or a change of memory. Upper end None: unbounded; None: empty."""
     allowed = _tolerance(config)
     if config.max_jump is None or allowed is None:
         return ZERO, None
     if not anchors or anchors[-1].until_ms:
-        return None  # the next price is remembered, whatever it is
+        return None  # any next price changes the memory
     limit = _limit(config.max_jump, allowed)
     reaches = [(anchor.price, limit) for anchor in anchors] + [(anchors[-1].price, allowed)]
     return max(price * (1 - reach) for price, reach in reaches), min(price * (1 + reach) for price, reach in reaches)
 
 
 def _tolerance(config: RiskConfig) -> Decimal | None:
-    """The fraction by which the price may leave the newest anchor unrecorded; None without a jump rule."""
+    """Returns the fraction by which the price may leave the newest anchor unrecorded; None without a jump rule."""
     return None if config.max_jump is None else config.max_jump / TOLERANCE_SHARE
 
 
@@ -90,8 +90,8 @@ def _limit(max_jump: Decimal, allowed: Decimal) -> Decimal:
 
 
 def _extremes(anchors: list[PriceAnchor]) -> list[PriceAnchor]:
-    # An anchor that lies between two that stay at least as long can never be the farthest: it is not kept, which bounds
-    # the memory by the width of the limit.
+    # An anchor with a later anchor on both sides, at or beyond its price, can never be the farthest. It is dropped,
+    # which bounds the memory by the width of the limit.
     kept: list[PriceAnchor] = []
     for index, anchor in enumerate(anchors):
         later = anchors[index + 1 :]

@@ -1,7 +1,7 @@
-"""The risk check: a pure fold over the triggers. Its memory is part of the state, its verdict a reason to stop.
+"""The risk check: a pure fold over the triggers. Its memory is part of the state; its result may be a halt.
 
-What is left by hand only is looked at first: a halt that clears itself would forget it. What comes up while the grid is
-halted is kept for the time after, or becomes the halt's reason. The memory of prices is in `jumps`.
+Rules that need manual recovery are checked first, so that an auto-recovering halt cannot mask them. A rule that trips
+during a halt is remembered, or replaces the halt's reason. The memory of prices is in `price_jump`.
 """
 
 from dataclasses import dataclass, replace
@@ -18,16 +18,16 @@ from gridcore.risk.price_jump import Anchors, jumped, quiet_range, remember
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The memory after the trigger, and the procedure to start, if any."""
+    """The risk flags after the trigger, and the procedure to start, if any."""
 
     risk: RiskFlags
     procedure: Procedure | None = None
 
 
 def check_risk(state: State, trigger: PriceChanged | Ticked, config: RiskConfig, unfit: str = "") -> Verdict:
-    """Folds a price or a tick. Only a grid that is RUNNING or PAUSED can trip, only a SAFE one can clear.
+    """Checks a price or a tick. Only a RUNNING or PAUSED grid can be halted; only a SAFE one can recover.
 
-    `unfit` is why the grid cannot live under the venue's present rules, empty if it can.
+    `unfit`: why the grid does not fit the venue's current rules; empty if it does.
     """
     risk = state.risk
     if risk.mode is Mode.SAFE:
@@ -47,19 +47,19 @@ def check_risk(state: State, trigger: PriceChanged | Ticked, config: RiskConfig,
 
 
 def calm(risk: RiskFlags, at_ms: int, price: Decimal | None, config: RiskConfig) -> bool:
-    """Whether a price has not jumped: order updates that come with one that has are booked, and open nothing."""
+    """Reports whether the price is no jump. Order updates that arrive with a jump are booked, but nothing is placed."""
     return price is None or risk.mode is not Mode.RUNNING or jumped(risk.anchors, at_ms, price, config) is None
 
 
 def fresh(price_heard_ms: int, at_ms: int, config: RiskConfig) -> bool:
-    """Whether a price may still be acted on. One of the future says that the clock went back, and not how old it is."""
+    """Reports whether a price may still be acted on. One from the future has an unknown age: the clock was set back."""
     return 0 <= at_ms - price_heard_ms <= config.stale_price_ms
 
 
 def quiet_prices(
     risk: RiskFlags, position: Decimal, config: RiskConfig, unfit: str = ""
 ) -> tuple[Decimal, Decimal | None] | None:
-    """The open price interval that neither trips nor moves the memory. Upper end None: unbounded; None: nowhere."""
+    """Returns the open price interval that neither trips a rule nor changes the memory, as `quiet_range` does."""
     if risk.mode in {Mode.SAFE, Mode.ENTERING}:
         return ZERO, None
     if _standing(risk, position, config, unfit) is not None:
@@ -68,29 +68,29 @@ def quiet_prices(
 
 
 def unknown_orders(state: State) -> list[SlotOrder]:
-    """The orders whose outcome is not known; each keeps its slot and its capital."""
+    """Returns the orders whose outcome is not known. Each keeps its slot and its capital."""
     orders = (slot.order for slot in state.slots.values())
     return [order for order in orders if order is not None and order.status is OrderStatus.UNKNOWN]
 
 
 def _fold_prices(anchors: Anchors, trigger: PriceChanged, config: RiskConfig) -> tuple[Anchors, EnterSafeMode | None]:
-    """The memory after the trigger, and the first jump, be it over by now.
+    """Returns the memory after the trigger, and the first jump, even if it is over by now.
 
-    Prices that were passed over count as if each had held from the first of them on until now: when they really held is
-    not known, and neither the window's start nor its end may lose a jump.
+    It is not known when the skipped prices were current. Each counts as current from the first of them until now, so
+    that no jump is missed at the start or the end of the window.
     """
     since_ms = min(trigger.passed_since_ms, trigger.at_ms) if trigger.passed else trigger.at_ms
     prices = (*trigger.passed, trigger.price)
     jumps = [jumped(anchors, since_ms, price, config) for price in prices]
     for before, price in enumerate(prices):
-        if before:  # the anchors have those of before it by now
+        if before:  # the anchors now include the prices before it
             jumps.append(jumped(anchors, trigger.at_ms, price, config))
         anchors = remember(anchors, trigger.at_ms, price, config)
     return anchors, next((jump for jump in jumps if jump is not None), None)
 
 
 def _standing(risk: RiskFlags, position: Decimal, config: RiskConfig, unfit: str) -> EnterSafeMode | None:
-    """Reasons to stop that stay until a person has looked, or the venue has changed its rules again."""
+    """Returns a halt for conditions that last until an operator acts or the venue changes its rules again."""
     return _stray(risk) or _too_large(position, config) or _rejected(risk, config) or _unfit(risk.mode, unfit)
 
 
@@ -133,7 +133,7 @@ def _stale(mode: Mode, tick: Ticked, config: RiskConfig) -> EnterSafeMode | None
         return None
     age = tick.at_ms - tick.price_heard_ms
     reason = f"no current price for {age} ms; stale_price_ms is {config.stale_price_ms}"
-    # What a person has paused, no rule sets going again.
+    # A grid that an operator has paused is not resumed by automatic recovery.
     return EnterSafeMode(Rule.STALE_PRICE, reason, clears_itself=mode is Mode.RUNNING)
 
 
@@ -160,7 +160,7 @@ def _clear(state: State, trigger: PriceChanged | Ticked, config: RiskConfig, unf
         return Verdict(risk)
     jump = None if trigger.price is None else jumped(risk.anchors, trigger.at_ms, trigger.price, config)
     if jump is not None:
-        # The market jumped while nobody saw it: the halt that would end by itself becomes one that a person ends.
+        # The market jumped while no price was observed: the halt now needs manual recovery.
         return Verdict(_by_hand(risk, jump))
     return Verdict(risk, ExitSafeMode(f"prices have been current, and no order in doubt, for {config.calm_ms} ms"))
 
@@ -170,6 +170,9 @@ def _by_hand(risk: RiskFlags, reason: EnterSafeMode) -> RiskFlags:
 
 
 def _settled(state: State, tick: Ticked, config: RiskConfig) -> bool:
-    """What a halt that clears itself waits for, whichever rule began it: less would only let the other one trip."""
+    """Reports whether conditions for automatic recovery hold.
+
+    They are the same for every rule that began the halt; otherwise another rule would trip right after recovery.
+    """
     doubtful = config.unknown_too_old_ms > 0 and bool(unknown_orders(state))
     return fresh(tick.price_heard_ms, tick.at_ms, config) and not doubtful
