@@ -132,7 +132,10 @@ async def test_a_config_is_passed_through(simex: Start, tmp_path: Path) -> None:
         (["--market", "replay:mine.csv"], "--symbol = 'mine.csv': its name contains no symbol"),
         (["--market", "sim:btc"], "simex.markets[0].symbol = 'btc': give base and quote in capitals"),
         (["--market", "sim:BTC/USDT", "--balance", "USDT=lots"], "simex.balances.USDT = 'lots': give a decimal"),
-        (["--config", "mine.csv", "--speed", "2"], "--speed = '2': it only applies with --market; set it in the config"),
+        (
+            ["--config", "mine.csv", "--speed", "2"],
+            "--speed = '2': it only applies with --market; set it in the config",
+        ),
     ],
 )
 async def test_words_that_cannot_be_used_are_one_sentence(
