@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from gridcore.model.config import GridConfig, GridMode, RiskConfig, Spacing
 from gridcore.model.money import ZERO, canonical
 from griddb.urls import DatabaseSettings, read_database
 from gridservice.config_file import MISSING, ConfigError, Table, read_toml
-from orchestrator.engine import EngineKind
 
 DEFAULT_DATA_DIR = ".gridwright/orchestrator"
 DEFAULT_ADDRESS = "127.0.0.1:50053"
@@ -20,6 +20,12 @@ DEFAULT_PRICEMON = "127.0.0.1:50051"
 ENGINE = "GRIDWRIGHT_ENGINE"  # environment variable; overrides orchestrator.engine
 
 _DEFAULTS: dict[str, Any] = {option.name: option.default for option in fields(GridConfig)}
+
+
+class EngineKind(Enum):
+    """The available workflow engines; the setting `orchestrator.engine` selects one."""
+
+    DBOS = "dbos"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from orchestrator.symbol.worker import SymbolWorker
 
 
 def metrics(
-    teams: Mapping[str, SymbolWorker],
+    workers: Mapping[str, SymbolWorker],
     executor: ExecutorClient,
     prices: PriceClient,
     databases: Watched,
@@ -29,7 +29,7 @@ def metrics(
     yield Metric("peer_up", up, executor.reachable, {"peer": "executor"})
     yield Metric("peer_up", up, prices.reachable, {"peer": "pricemon"})
     yield from troubles.figures()
-    for worker in list(teams.values()):
+    for worker in list(workers.values()):
         yield from _of_grid(worker.context)
 
 

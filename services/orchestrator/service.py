@@ -28,17 +28,17 @@ from orchestrator.clients.batch_execute import BatchExecuteClient
 from orchestrator.clients.executor import ExecutorClient
 from orchestrator.clients.pricemon import PriceClient
 from orchestrator.clients.reachability import Reachability
-from orchestrator.config import Settings
-from orchestrator.engine import EngineKind
-from orchestrator.engine_dbos.engine import DbosEngine
+from orchestrator.config import EngineKind, Settings
+from orchestrator.engine_dbos.engine import open_dbos_engine
 from orchestrator.errors import AddressTakenError
 from orchestrator.metrics import metrics
-from orchestrator.storage import OpenStores, open_stores
+from orchestrator.storage import OpenEngine, OpenStores, open_stores
+from orchestrator.trading_engine import TradingEngine
 from orchestrator.troubles.peer_watch import FeedWatch, PeerWatch
 
 _DESCRIPTOR = orchestrator_pb2.DESCRIPTOR.services_by_name["Orchestrator"]
 _ASK_SECONDS = 3.0
-_ENGINES = {EngineKind.DBOS: DbosEngine}
+_ENGINES: dict[EngineKind, OpenEngine] = {EngineKind.DBOS: open_dbos_engine}
 _ADD = orchestrator_pb2_grpc.add_OrchestratorServicer_to_server
 
 
@@ -46,7 +46,7 @@ _ADD = orchestrator_pb2_grpc.add_OrchestratorServicer_to_server
 class Service:
     """A running server and an engine that has not been started yet."""
 
-    engine: DbosEngine
+    engine: TradingEngine
     server: Server
     stores: OpenStores
     metrics_port: int  # 0 if metrics are disabled
@@ -57,7 +57,9 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
     """Serves until the block exits. Raises StopError if another process holds the data or the address."""
     async with contextlib.AsyncExitStack() as stack:
         symbols = [grid.symbol for grid in settings.grids]
-        stores = stack.enter_context(open_stores(settings.data_dir, settings.database.url, symbols))
+        stores = stack.enter_context(
+            open_stores(settings.data_dir, settings.database.url, symbols, _ENGINES[settings.engine])
+        )
         executor_channel = open_channel(settings.executor_address)
         stack.push_async_callback(executor_channel.close)
         price_channel = open_channel(settings.pricemon_address, newest_only=True)
@@ -65,7 +67,7 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
         reachability = Reachability("executor")
         batch_channel = stack.enter_context(open_sync_channel(settings.executor_address))
         executor, prices = ExecutorClient(executor_channel, reachability), PriceClient(price_channel)
-        engine = _ENGINES[settings.engine](
+        engine = TradingEngine(
             settings,
             stores.by_symbol,
             stores.workflows,
@@ -76,8 +78,8 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
         )
         stack.push_async_callback(engine.stop)
         stack.callback(stores.stop_waiting)
-        servicer = OrchestratorServicer(engine.teams, engine, executor, prices, stores, engine.troubles)
-        read = partial(metrics, engine.teams, executor, prices, stores, engine.troubles)
+        servicer = OrchestratorServicer(engine.workers, stores.workflows, executor, prices, stores, engine.troubles)
+        read = partial(metrics, engine.workers, executor, prices, stores, engine.troubles)
         try:
             metrics_port = stack.enter_context(serve_metrics(settings.metrics, read))
             server = await start_server(settings.address, [(_DESCRIPTOR, _ADD, servicer)], serving=False)
@@ -90,7 +92,7 @@ async def running(settings: Settings) -> AsyncIterator[Service]:
 
 
 def _watches(
-    executor: grpc.aio.Channel, pricemon: grpc.aio.Channel, engine: DbosEngine
+    executor: grpc.aio.Channel, pricemon: grpc.aio.Channel, engine: TradingEngine
 ) -> list[Coroutine[Any, Any, None]]:
     """Coroutines that watch the executor, pricemon and the price feed, and report their troubles."""
     request = models_pb2.ListTroublesRequest()
@@ -99,5 +101,5 @@ def _watches(
     return [
         PeerWatch("executor", lambda: ask_executor(request, timeout=_ASK_SECONDS), engine.troubles).run(),
         PeerWatch("pricemon", lambda: ask_pricemon(request, timeout=_ASK_SECONDS), engine.troubles).run(),
-        FeedWatch(engine.teams, engine.troubles).run(),
+        FeedWatch(engine.workers, engine.troubles).run(),
     ]

@@ -1,4 +1,4 @@
-"""Opens the stores of all symbols and the workflow database, on SQLite or Postgres, under one deployment-wide lock."""
+"""Opens the stores of all symbols and the workflow engine, on SQLite or Postgres, under one deployment-wide lock."""
 
 import contextlib
 import logging
@@ -12,8 +12,7 @@ import sqlalchemy as sa
 from griddb.errors import DatabaseError
 from griddb.postgres_session import Session, lock_key
 from gridservice.crash_point import around
-from orchestrator.engine_dbos.client import sqlite_path
-from orchestrator.engine_dbos.database import WorkflowDatabase, open_workflow_database
+from orchestrator.engine import WorkflowEngine
 from orchestrator.errors import DatabaseStopError, LeaseLostError, StopError
 from orchestrator.store import Store
 from orchestrator.store.file_lock import FileLock
@@ -26,55 +25,61 @@ from orchestrator.takeover.abandoned_grids import StoredGrid
 
 _log = logging.getLogger(__name__)
 
+OpenEngine = Callable[[Path, sa.URL | None], contextlib.AbstractContextManager[WorkflowEngine]]
+_Opened = tuple[dict[str, Store], Callable[[], list[StoredGrid]], Session | None]
+
 LOCK = "orchestrator.lock"  # lock file of a data folder
 LOCK_KEY = lock_key("orchestrator")  # advisory lock of a Postgres database
 
 
 @dataclass(frozen=True, slots=True)
 class OpenStores:
-    """One store per symbol, the workflow database and, on Postgres, the session that holds the deployment's lock."""
+    """One store per symbol, the workflow engine and, on Postgres, the session that holds the deployment's lock."""
 
     by_symbol: Mapping[str, Store]
-    workflows: WorkflowDatabase
+    workflows: WorkflowEngine
     others: Callable[[], list[StoredGrid]]  # stored grids of symbols that are not in the config
-    house: Session | None = None
+    session: Session | None = None
 
     @property
     def away(self) -> str:
         """Why a database is unavailable; empty while all are available."""
-        house = "" if self.house is None else self.house.away
+        session = "" if self.session is None else self.session.away
         stores = (store.away for store in self.by_symbol.values())
-        return next((reason for reason in (house, self.workflows.away, *stores) if reason), "")
+        return next((reason for reason in (session, self.workflows.away, *stores) if reason), "")
 
     def ping(self) -> None:
         """Checks all databases. Raises StopError if the process must not continue."""
-        if self.house is not None:
-            _guarded(self.house.ping)
+        if self.session is not None:
+            _guarded(self.session.ping)
         self.workflows.ping()
         for store in self.by_symbol.values():
             store.ping()
 
     def stop_waiting(self) -> None:
         """Makes calls fail at once while a database is unavailable, instead of waiting."""
-        if self.house is not None:
-            self.house.stop_waiting()
+        if self.session is not None:
+            self.session.stop_waiting()
         self.workflows.stop_waiting()
         for store in self.by_symbol.values():
             store.stop_waiting()
 
 
 @contextlib.contextmanager
-def open_stores(data_dir: Path, url: sa.URL | None, symbols: Sequence[str]) -> Iterator[OpenStores]:
+def open_stores(
+    data_dir: Path, url: sa.URL | None, symbols: Sequence[str], open_engine: OpenEngine
+) -> Iterator[OpenStores]:
     """Opens SQLite files in `data_dir`, or Postgres if a URL is given.
 
     Raises StopError if another process holds the data, or its schema needs an upgrade.
     """
-    with _open_files(data_dir, symbols) if url is None else _open_database(url, symbols) as stores:
-        yield stores
+    opening = _open_files(data_dir, symbols) if url is None else _open_database(url, symbols)
+    with opening as (by_symbol, others, session), open_engine(data_dir, url) as workflows:
+        yield OpenStores(by_symbol, workflows, others, session)
 
 
 @contextlib.contextmanager
-def _open_files(data_dir: Path, symbols: Sequence[str]) -> Iterator[OpenStores]:
+def _open_files(data_dir: Path, symbols: Sequence[str]) -> Iterator[_Opened]:
     data_dir.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         lock = FileLock(data_dir / LOCK)
@@ -85,8 +90,7 @@ def _open_files(data_dir: Path, symbols: Sequence[str]) -> Iterator[OpenStores]:
             adopt_name(data_dir, symbol)
             stores[symbol] = SqliteStore(state_path(data_dir, symbol))
             stack.callback(stores[symbol].close)
-        workflows = stack.enter_context(open_workflow_database(sqlite_path(data_dir)))
-        yield OpenStores(stores, workflows, lambda: _other_files(data_dir, symbols))
+        yield stores, lambda: _other_files(data_dir, symbols), None
 
 
 def _other_files(data_dir: Path, symbols: Sequence[str]) -> list[StoredGrid]:
@@ -107,34 +111,33 @@ def _read_other(open_store: Callable[[], SqliteStore | PostgresStore], where: st
 
 
 @contextlib.contextmanager
-def _open_database(url: sa.URL, symbols: Sequence[str]) -> Iterator[OpenStores]:
+def _open_database(url: sa.URL, symbols: Sequence[str]) -> Iterator[_Opened]:
     with contextlib.ExitStack() as stack:
-        house = Session(url, SCHEMA.name, "orchestrator")
-        stack.callback(house.close)
+        session = Session(url, SCHEMA.name, "orchestrator")
+        stack.callback(session.close)
 
         def refusal() -> LeaseLostError:
             return LeaseLostError(
-                f"another orchestrator holds the data in {house.shown}: stop it first, "
+                f"another orchestrator holds the data in {session.shown}: stop it first, "
                 "or give this one another database"
             )
 
-        _guarded(lambda: house.hold(LOCK_KEY, refusal))
+        _guarded(lambda: session.hold(LOCK_KEY, refusal))
         with around("orchestrator.schema"):
-            _guarded(lambda: house.run(lambda connection: prepare(connection, house.shown)))
+            _guarded(lambda: session.run(lambda connection: prepare(connection, session.shown)))
         stores: dict[str, Store] = {}
         for symbol in symbols:
             stores[symbol] = PostgresStore(url, symbol)
             stack.callback(stores[symbol].close)
-        workflows = stack.enter_context(open_workflow_database(url))
-        yield OpenStores(stores, workflows, lambda: _other_rows(house, url, symbols), house)
+        yield stores, lambda: _other_rows(session, url, symbols), session
 
 
-def _other_rows(house: Session, url: sa.URL, symbols: Sequence[str]) -> list[StoredGrid]:
-    found = house.read(lambda connection: [str(row.symbol) for row in connection.execute(sa.select(states.c.symbol))])
+def _other_rows(session: Session, url: sa.URL, symbols: Sequence[str]) -> list[StoredGrid]:
+    found = session.read(lambda connection: [str(row.symbol) for row in connection.execute(sa.select(states.c.symbol))])
     return [
         grid
         for symbol in sorted(set(found) - set(symbols))
-        for grid in _read_other(partial(PostgresStore, url, symbol), f"its rows in states and slots of {house.shown}")
+        for grid in _read_other(partial(PostgresStore, url, symbol), f"its rows in states and slots of {session.shown}")
     ]
 
 

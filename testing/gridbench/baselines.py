@@ -17,8 +17,8 @@ from gridbench.place import Place
 from gridbench.plain_store import Errand, PlainStore, open_plain_store
 from gridrpc.channel import open_sync_channel
 from gridwright.v1 import executor_pb2_grpc
-from orchestrator.engine_dbos import client
-from orchestrator.engine_dbos.database import open_workflow_database
+from orchestrator.engine_dbos.database import open_workflow_database, sqlite_path
+from orchestrator.engine_dbos.launch import launch, shut_down
 
 
 class _Tools:
@@ -118,10 +118,10 @@ def _tools(place: Place) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _dbos(place: Place) -> Iterator[None]:
-    where = place.database or client.sqlite_path(place.folder)
+    where = place.database or sqlite_path(place.folder)
     with open_workflow_database(where) as database:
-        client.launch(database)
+        launch(database)
         try:
             yield
         finally:
-            client.shut_down()
+            shut_down()

@@ -30,7 +30,9 @@ from orchestrator.store.sqlite import SqliteStore
 from orchestrator.symbol.committed_state import CommittedState
 from orchestrator.symbol.context import SymbolContext
 from orchestrator.symbol.loop import SymbolLoop
-from orchestrator.symbol.safe_mode_requests import EnterSafeModeRequest, ExitSafeModeRequest
+from orchestrator.symbol.procedures import Procedure
+from orchestrator.symbol.running_step import RunningStep
+from orchestrator.symbol.under_way import ProceduresUnderWay
 
 _CASE = Case(actions=20, slots=20)
 _ROUNDS = 10
@@ -54,18 +56,15 @@ class _Committer:
     def __init__(self, committed: CommittedState) -> None:
         self._committed = committed
 
-    def run_plan(self, plan: Plan) -> None:
+    def run_plan(self, step: RunningStep) -> None:
         """Commits it."""
-        results = accepted([action.client_order_id for action in plan.actions], plan.trigger.at_ms)
-        self._committed.commit(plan, results, rules(plan.symbol))
+        plan = step.plan
+        step.results = accepted([action.client_order_id for action in plan.actions], plan.trigger.at_ms)
+        self._committed.commit(step, rules(plan.symbol))
 
-    def start_halt(self, request: EnterSafeModeRequest) -> None:
-        """Never asked for: the case has no limits."""
-        raise AssertionError(f"the benchmark's grid halts: {request.reason}")
-
-    def start_lift(self, request: ExitSafeModeRequest) -> None:
-        """Never asked for."""
-        raise AssertionError(f"the benchmark's grid lifts a halt: {request.reason}")
+    def start(self, procedure: Procedure) -> None:
+        """Never called: the case has no limits."""
+        raise AssertionError(f"the benchmark's grid starts {procedure.NAME}: {procedure.reason}")
 
     def any_unfinished(self, workflow_ids: Iterable[str]) -> bool:
         """None is."""
@@ -80,19 +79,19 @@ async def measure_decisions(folder: Path) -> Decisions:
     store.save_state(State(_CASE.symbol, "0" * 32, _CASE.grid.geometry, epoch=1))
     state = store.load_state()
     assert state is not None
-    committed = CommittedState(store, state)
+    committed = CommittedState(store, state, epoch=1)
     async with open_channel("127.0.0.1:1") as nobody:
         context = SymbolContext(
             BOT,
             _CASE.grid,
             committed,
             ExecutorClient(nobody, Reachability("nobody")),
-            epoch=1,
             max_update_batch=100,
             stop=_raise,
         )
         context.market = rules(_CASE.symbol)
-        loop = SymbolLoop(context, _Committer(committed))
+        committer = _Committer(committed)
+        loop = SymbolLoop(context, committer, ProceduresUnderWay(committer))
         plan = await loop.step(first_price(now_ms()))
         while not plan.empty:  # the grid opens in portions; the step that asks for nothing finds the band
             plan = await loop.step(PriceChanged(now_ms(), PRICE))

@@ -25,7 +25,7 @@ class EngineSubject:
 
     async def run(self, case: Case, steps: int) -> list[float]:
         """Steps of the real loop, on its own turn."""
-        worker = self._engine.teams[case.symbol]
+        worker = self._engine.workers[case.symbol]
         while (missing := case.slots - len(worker.context.state.slots)) > 0:
             await self._step(worker, first_price(now_ms()), actions=min(missing, MOST_OPENINGS))
         return [

@@ -83,16 +83,17 @@ def _commit_again() -> None:
     from gridtesting.unguarded import as_if_new
     from orchestrator.clock import now_ns
     from orchestrator.symbol.committed_state import CommittedState
+    from orchestrator.symbol.running_step import RunningStep
     from orchestrator.symbol.trading_step import TradingStep
 
     commit = CommittedState.commit
 
-    def commit_unguarded(self: Any, plan: Any, results: Any, market: Any, phases: Any = ()) -> Any:
-        if plan.seq > self._state.seq:
-            return commit(self, plan, results, market, phases)
+    def commit_unguarded(self: Any, step: RunningStep, market: Any) -> Any:
+        if step.plan.seq > self._state.seq:
+            return commit(self, step, market)
         with self._mutex:
-            again, self._state = as_if_new(plan, self._state)
-            return self._write(again, (), market, phases, now_ns())
+            again, self._state = as_if_new(step.plan, self._state)
+            return self._write(RunningStep(again), market, now_ns())
 
     CommittedState.commit = commit_unguarded  # type: ignore[method-assign]
     TradingStep._committed = _nothing_committed  # type: ignore[method-assign, assignment]  # noqa: SLF001

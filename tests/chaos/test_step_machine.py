@@ -32,6 +32,7 @@ from orchestrator.store.journal import JournalRow, Phase
 from orchestrator.store.sqlite import SqliteStore
 from orchestrator.symbol.committed_state import CommittedState
 from orchestrator.symbol.context import SymbolContext
+from orchestrator.symbol.running_step import RunningStep
 from orchestrator.symbol.trading_step import RequestBelowFloorError, TradingStep
 from orchestrator.symbol.worker import SymbolWorker
 from orchestrator.thread_bridge import ThreadBridge
@@ -92,10 +93,10 @@ class StepMachine(RuleBasedStateMachine):
         before = self.world.present.state
         if plan.seq > before.seq:
             return  # that one is under way
-        activities = self.world.present.worker.activities
+        trading_step, step = self.world.present.worker.trading_step, RunningStep(plan)
         with contextlib.suppress(RequestBelowFloorError):  # a sleeper's, recorded late for a step that another had made
-            self.world.run(asyncio.to_thread(activities.execute, plan))
-            self.world.run(asyncio.to_thread(activities.commit, plan))
+            self.world.run(asyncio.to_thread(trading_step.execute, step))
+            self.world.run(asyncio.to_thread(trading_step.commit, step))
         assert self.world.present.state == before
 
     @rule(transactions=st.integers(0, 15), after_commit=st.booleans())
@@ -211,8 +212,16 @@ class WithoutEpochs(StepWorld):
 
 
 class OffsetlessStore(SqliteStore):
-    def commit(self, plan: Plan, results: Sequence[ActionResult], state: State, phases: Sequence[Phase]) -> JournalRow:
-        return super().commit(plan, results, replace(state, event_offset=0), phases)
+    def commit(
+        self,
+        plan: Plan,
+        results: Sequence[ActionResult],
+        state: State,
+        phases: Sequence[Phase],
+        *,
+        plan_text: str = "",
+    ) -> JournalRow:
+        return super().commit(plan, results, replace(state, event_offset=0), phases, plan_text=plan_text)
 
 
 class WithoutOffsets(StepWorld):
@@ -228,23 +237,23 @@ class Forgetful(TradingStep):
 class Repeating(CommittedState):
     """Settles again whatever it is given, as the next step."""
 
-    def commit(
-        self, plan: Plan, results: Sequence[ActionResult], market: MarketRules, phases: Sequence[Phase] = ()
-    ) -> JournalRow:
-        if plan.seq <= self.state.seq:
-            plan = replace(plan, seq=self.state.seq + 1, request_id=f"{plan.request_id}/{self.state.seq}")
-        return super().commit(plan, results, market, phases)
+    def commit(self, step: RunningStep, market: MarketRules) -> JournalRow:
+        if (plan := step.plan).seq <= self.state.seq:
+            again = replace(plan, seq=self.state.seq + 1, request_id=f"{plan.request_id}/{self.state.seq}")
+            results, step = step.results, RunningStep(again)
+            step.results = results
+        return super().commit(step, market)
 
 
 class WithoutSeqs(StepWorld):
     def worker(self, context: SymbolContext) -> SymbolWorker:
         batches: Any = self
         return replace(
-            super().worker(context), activities=Forgetful(context, batches, ThreadBridge(self.runner.get_loop()))
+            super().worker(context), trading_step=Forgetful(context, batches, ThreadBridge(self.runner.get_loop()))
         )
 
-    def committed(self, store: SqliteStore, state: State) -> CommittedState:
-        return Repeating(store, state)
+    def committed(self, store: SqliteStore, state: State, epoch: int) -> CommittedState:
+        return Repeating(store, state, epoch)
 
 
 def stopped_before_its_call(machine: StepMachine) -> None:

@@ -21,6 +21,7 @@ from griddb.migrations import Schema, begin_at_once
 from griddb.postgres_session import open_engine
 from gridtesting.live.databases import Database
 from gridtesting.live.postgres import PASSWORD, PostgresServer, binaries
+from orchestrator.engine_dbos.engine import open_dbos_engine
 from orchestrator.errors import UnfinishableError
 from orchestrator.storage import OpenStores, open_stores
 from orchestrator.store.file_names import state_path
@@ -78,7 +79,7 @@ def make_old_ledger(url: str) -> None:
 
 
 def stores(folder: Path, database: Database) -> AbstractContextManager[OpenStores]:
-    return open_stores(folder, database.sa_url, [BTC])
+    return open_stores(folder, database.sa_url, [BTC], open_dbos_engine)
 
 
 def test_status_of_what_is_not_there_yet_is_in_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,7 +101,7 @@ def test_status_of_what_is_not_there_yet_is_in_order(tmp_path: Path, capsys: pyt
 def test_status_says_version_and_who_holds_the_lease(
     config: Path, tmp_path: Path, database: Database, ledger_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with open_ledger(ledger_url, 1), open_stores(tmp_path, database.sa_url, [BTC]):
+    with open_ledger(ledger_url, 1), open_stores(tmp_path, database.sa_url, [BTC], open_dbos_engine):
         code, said = run(capsys, "status", config)
 
     assert code == 0
@@ -193,7 +194,7 @@ def test_nothing_is_upgraded_while_its_service_runs(
     with open_ledger(ledger_url, 1):
         code, said = run(capsys, "upgrade", config)
     assert (code, "the executor is running" in said) == (4, True)
-    with open_stores(tmp_path, database.sa_url, [BTC]):
+    with open_stores(tmp_path, database.sa_url, [BTC], open_dbos_engine):
         code, said = run(capsys, "upgrade", config)
     assert (code, "the orchestrator is running" in said) == (4, True)
     assert "stop it first" in said
@@ -202,7 +203,7 @@ def test_nothing_is_upgraded_while_its_service_runs(
 def test_tables_of_the_future_are_left_alone(
     config: Path, tmp_path: Path, database: Database, ledger_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with open_ledger(ledger_url, 1), open_stores(tmp_path, database.sa_url, [BTC]):
+    with open_ledger(ledger_url, 1), open_stores(tmp_path, database.sa_url, [BTC], open_dbos_engine):
         pass
     database.query_ledger(tmp_path, "UPDATE alembic_version SET version_num = 'ledger_9999'")
     database.query_state(tmp_path, BTC, "UPDATE alembic_version SET version_num = '9999'")
@@ -211,7 +212,7 @@ def test_tables_of_the_future_are_left_alone(
         pass
     with (
         pytest.raises(UnfinishableError, match="9999, written by a newer version"),
-        open_stores(tmp_path, database.sa_url, [BTC]),
+        open_stores(tmp_path, database.sa_url, [BTC], open_dbos_engine),
     ):
         pass
     code, said = run(capsys, "upgrade", config)
@@ -253,7 +254,7 @@ def test_a_database_that_does_not_answer_exits_with_6(tmp_path: Path) -> None:
 def test_beginning_anew_puts_everything_aside_and_deletes_nothing(
     config: Path, tmp_path: Path, database: Database, ledger_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with open_ledger(ledger_url, 1) as ledger, open_stores(tmp_path, database.sa_url, (BTC,)):
+    with open_ledger(ledger_url, 1) as ledger, open_stores(tmp_path, database.sa_url, (BTC,), open_dbos_engine):
         before = ledger.birth_id
         held, refusal = run(capsys, "begin-anew --yes", config)
     asked, plan = run(capsys, "begin-anew", config)

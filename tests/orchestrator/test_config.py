@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from gridservice.config_file import ConfigError
-from orchestrator.config import load_settings
-from orchestrator.engine import EngineKind
+from orchestrator.config import EngineKind, load_settings
 
 GRID = '[[grids]]\nsymbol = "BTC/USDT"\nmode = "long"\nanchor = "60000"\ninterval = "300"\nquote_per_slot = "100"\n'
 

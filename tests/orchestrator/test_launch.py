@@ -8,8 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from gridtesting.live.databases import Database
-from orchestrator.engine_dbos import client
+from orchestrator.engine_dbos import launch as dbos_launch
 from orchestrator.engine_dbos.database import WorkflowDatabase, open_workflow_database, read
+from orchestrator.engine_dbos.engine import DbosEngine
 from orchestrator.engine_dbos.schema import DbosSchema
 from orchestrator.errors import UnfinishableError
 
@@ -37,10 +38,10 @@ def empty(place: Path | sa.URL) -> Iterator[WorkflowDatabase]:
 def launch(database: WorkflowDatabase) -> None:
     """A launch, and a look at what it is for."""
     try:
-        client.launch(database)
-        assert client.unfinished() == []
+        dbos_launch.launch(database)
+        assert DbosEngine(database).unfinished() == []
     finally:
-        client.shut_down()
+        dbos_launch.shut_down()
     assert read(database, DbosSchema().version) == DbosSchema().newest(database.engine.dialect.name)
 
 

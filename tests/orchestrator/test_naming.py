@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.engine_dbos.engine import open_dbos_engine
 from orchestrator.storage import open_stores
 from orchestrator.store.file_names import adopt_name, present_path, state_path
 
@@ -75,9 +76,9 @@ def test_a_file_that_cannot_be_read_is_left_alone(tmp_path: Path, content: bytes
 
 
 def test_two_symbols_without_a_latin_letter_open_side_by_side(tmp_path: Path) -> None:
-    with open_stores(tmp_path, None, (LIFE, COMING)) as stores:
+    with open_stores(tmp_path, None, (LIFE, COMING), open_dbos_engine) as stores:
         assert set(stores.by_symbol) == {LIFE, COMING}
-    with open_stores(tmp_path, None, (COMING, LIFE)) as stores:
+    with open_stores(tmp_path, None, (COMING, LIFE), open_dbos_engine) as stores:
         assert all(store.load_state() is None for store in stores.by_symbol.values())
     kept = {path.name for path in tmp_path.glob("state-*.sqlite")}
     assert kept == {state_path(tmp_path, symbol).name for symbol in (LIFE, COMING)}, "where they are looked for"

@@ -15,8 +15,8 @@ from gridservice.crash_point import CRASH
 from gridtesting.live.orchestrator import BTC, Running, World, run_inside, run_to_end, spawn
 from gridtesting.waiting import until
 from gridwright.v1 import executor_pb2
-from orchestrator.engine_dbos import retention
-from orchestrator.engine_dbos.retention import acknowledge
+from orchestrator import retention
+from orchestrator.retention import acknowledge
 
 LOW, HIGH = Decimal(59650), Decimal(60150)
 

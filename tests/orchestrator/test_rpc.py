@@ -16,7 +16,7 @@ from gridtesting.grids import MARKET
 from gridtesting.live.orchestrator import BTC, ETH, Client, Running, World, run_inside
 from gridtesting.waiting import until
 from gridwright.v1 import orchestrator_pb2
-from orchestrator.engine_dbos import retention
+from orchestrator import retention
 
 
 async def test_explain_tells_what_a_step_saw_decided_sent_and_got_back(world: World) -> None:
@@ -170,18 +170,19 @@ async def test_retention_takes_finished_workflows_and_old_rows_and_never_the_new
         await orchestrator.until_seq(1)
         await world.prices.set_price(BTC, Decimal(60450))
         await orchestrator.until_seq(2)
-        store = orchestrator.context().committed.store
         world.executor.answering.clear()
         await world.prices.set_price(BTC, Decimal(61050))
         await until(lambda: len(world.executor.requests) == 3, "a step in progress")
-        await asyncio.to_thread(retention.prune, [store], 2**42)
+        await asyncio.to_thread(
+            retention.prune, [orchestrator.context().committed], orchestrator.service.engine.workflows, 2**42
+        )
         left = await orchestrator.client.workflows()
-        rows = store.last_steps(10)
+        rows = world.query_state("SELECT seq FROM trading_steps")
         world.executor.answering.set()
         await orchestrator.until_seq(3)
 
     assert [(w.workflow_id, w.status) for w in left] == [("test/BTC/USDT/1/3", "PENDING")]
-    assert [row.plan.seq for row in rows] == [2]
+    assert rows == [(2,)]
 
 
 async def _until_heard(orchestrator: Running, price: Decimal) -> None:

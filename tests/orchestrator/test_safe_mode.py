@@ -15,6 +15,7 @@ from gridtesting.live.orchestrator import BTC, Child, Client, World, eventually,
 from gridtesting.waiting import until
 from gridwright.v1 import models_pb2, orchestrator_pb2
 from orchestrator.clients.pricemon import PriceHeard
+from orchestrator.symbol.procedures import ENTER_SAFE_MODE
 
 SAFE = models_pb2.MODE_SAFE
 ENTERING = models_pb2.MODE_ENTERING
@@ -55,7 +56,7 @@ async def test_a_jump_that_is_over_before_the_loop_looks_stops_the_grid_all_the_
     async with run_inside(jumpy) as orchestrator:
         await orchestrator.until_seq(1)
         await until(
-            lambda: orchestrator.service.engine.teams[BTC].loop.quiet_band is not None,
+            lambda: orchestrator.service.engine.workers[BTC].loop.quiet_band is not None,
             "a band in which nothing is to do",
         )
         for price in (JUMPED, BACK):  # nothing of the loop runs between the two
@@ -105,9 +106,9 @@ async def test_a_move_while_nobody_looked_is_a_jump_only_after_a_downtime_shorte
 ) -> None:
     async with run_inside(jumpy) as orchestrator:
         await orchestrator.until_seq(1)
-        store = orchestrator.context().committed.store
-        await until(lambda: store.last_look() > 0, "a note of the look")
-        store.note_look(store.last_look() - hours * 3_600_000)
+        committed = orchestrator.context().committed
+        await until(lambda: committed.last_look() > 0, "a note of the look")
+        committed.note_look(committed.last_look() - hours * 3_600_000)
     await jumpy.prices.set_price(BTC, JUMPED)
 
     async with run_inside(jumpy) as orchestrator:
@@ -360,6 +361,7 @@ async def test_a_halt_that_lost_its_outcome_is_not_carried_out_again_after_its_l
         await orchestrator.client.finished("ops/halt")
         assert await orchestrator.client.mode() == RUNNING
         assert len(jumpy.opening()) == 3
-        assert not orchestrator.context().halts, "the next halt must not be taken for this one"
+        worker = orchestrator.service.engine.workers[BTC]
+        assert not worker.procedures.of(ENTER_SAFE_MODE), "the next halt must not be taken for this one"
         await jumpy.prices.set_price(BTC, JUMPED)
         await orchestrator.client.until_mode(SAFE)

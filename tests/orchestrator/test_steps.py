@@ -7,9 +7,9 @@ import pytest
 
 from gridtesting.live.orchestrator import BTC, World, eventually, run_inside
 from gridtesting.waiting import until
-from orchestrator.engine_dbos.step_bodies import StepBodies
 from orchestrator.errors import Abandoned, StopError
 from orchestrator.symbol.event_queue import EventQueue, PriceDue, TickDue
+from orchestrator.symbol.step_runner import StepRunner
 from orchestrator.thread_bridge import ThreadBridge
 
 
@@ -47,10 +47,10 @@ async def test_a_closed_bridge_abandons_those_who_wait_and_those_who_come() -> N
 
 async def test_an_error_in_a_step_stops_the_process_and_leaves_the_workflow_without_an_outcome() -> None:
     stopped: list[StopError] = []
-    steps = StepBodies({}, lambda _symbol, error: stopped.append(error))
+    runner = StepRunner({}, lambda _symbol, error: stopped.append(error))
 
     with pytest.raises(Abandoned):
-        await asyncio.to_thread(steps.batch_execute, "no plan")
+        await asyncio.to_thread(runner.on_thread, "no plan", lambda worker, step: worker.trading_step.execute(step))
 
     assert len(stopped) == 1
     assert "start again" in str(stopped[0])
@@ -62,7 +62,7 @@ async def test_a_workflow_forked_from_before_the_retention_is_refused_and_sends_
         await world.prices.set_price(BTC, Decimal(60450))
         await orchestrator.until_seq(2)
         calls = world.executor.requests["test/BTC/USDT/1/1"].calls
-        await asyncio.to_thread(orchestrator.context().committed.store.prune, 2**42)
+        await asyncio.to_thread(orchestrator.context().committed.prune, 2**42)
         await _fork(world, "test/BTC/USDT/1/1", "forked")
 
         async def refused() -> bool:

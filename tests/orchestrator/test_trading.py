@@ -57,7 +57,7 @@ async def test_a_round_ends_with_a_profit_after_fees(world: World) -> None:
 async def test_a_price_in_the_quiet_band_costs_no_step_and_no_row(world: World) -> None:
     async with run_inside(world) as orchestrator:
         await orchestrator.until_seq(1)
-        loop = orchestrator.service.engine.teams[BTC].loop
+        loop = orchestrator.service.engine.workers[BTC].loop
         await until(lambda: loop.quiet_band is not None, "a tick to find the band")
         await world.prices.set_price(BTC, Decimal(60155))  # the same cell as the start's
         await until(lambda: orchestrator.context().price == Decimal(60155), "the price to be heard")

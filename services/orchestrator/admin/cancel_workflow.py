@@ -7,13 +7,15 @@ import sqlalchemy as sa
 from dbos import DBOSClient, DBOSPortableJSONSerializer
 
 from orchestrator.admin.inventory import Workflows
-from orchestrator.engine_dbos.client import DEAD, HALT, LIFT, UNFINISHED, WorkflowRecord, record_of
+from orchestrator.engine import WorkflowRecord
+from orchestrator.engine_dbos.records import DEAD, UNFINISHED, record_of
 from orchestrator.engine_dbos.sqlite import dbos_engine
+from orchestrator.symbol.procedures import ENTER_SAFE_MODE, EXIT_SAFE_MODE
 
 _BY_LEDGER = "the next startup settles what was sent of it from the executor's ledger"
 _AFTER = {
-    HALT: "the grid was not halted by it: `gridwright safe-mode on` does that once the orchestrator runs",
-    LIFT: "the grid stays in safe mode until `gridwright safe-mode off`",
+    ENTER_SAFE_MODE: "the grid was not halted by it: `gridwright safe-mode on` does that once the orchestrator runs",
+    EXIT_SAFE_MODE: "the grid stays in safe mode until `gridwright safe-mode off`",
 }
 
 

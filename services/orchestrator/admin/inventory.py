@@ -10,7 +10,7 @@ from griddb.inventory import Database, ServiceDatabases, file_holding, schema_ho
 from griddb.urls import read_database
 from gridservice.config_file import Table
 from orchestrator.config import DEFAULT_DATA_DIR
-from orchestrator.engine_dbos.client import sqlite_path
+from orchestrator.engine_dbos.database import sqlite_path
 from orchestrator.engine_dbos.schema import DbosSchema
 from orchestrator.storage import LOCK, LOCK_KEY
 from orchestrator.store.file_names import present_path

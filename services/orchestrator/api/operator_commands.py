@@ -8,8 +8,7 @@ from gridcore.model.state import Mode, Rule, State
 from gridrpc.errors import AlreadyExists, FailedPrecondition, Unavailable
 from orchestrator.clock import now_ms
 from orchestrator.store.journal import JournalRow
-from orchestrator.symbol.loop import WorkflowStarter
-from orchestrator.symbol.safe_mode_requests import EnterSafeModeRequest, ExitSafeModeRequest
+from orchestrator.symbol.procedures import ENTER_SAFE_MODE, EnterSafeModeRequest, ExitSafeModeRequest
 from orchestrator.symbol.worker import SymbolWorker
 
 # How long a call waits for the requested mode. The request is durable before; a step in progress may take longer.
@@ -21,10 +20,10 @@ _HALTED = frozenset({Mode.ENTERING, Mode.SAFE})
 class OperatorCommands:
     """Executes an operator's commands for one symbol."""
 
-    def __init__(self, worker: SymbolWorker, starter: WorkflowStarter) -> None:
+    def __init__(self, worker: SymbolWorker) -> None:
         self._worker = worker
         self._context = worker.context
-        self._starter = starter
+        self._procedures = worker.procedures
 
     async def pause(self, request_id: str, who: str, why: str) -> Mode:
         """Changes RUNNING to PAUSED. Raises FailedPrecondition in safe mode."""
@@ -40,7 +39,8 @@ class OperatorCommands:
         If another halt is in progress, the operator's reason replaces its reason and it continues.
         """
         workflow_id = _name(request_id)
-        if self._context.halts and workflow_id not in self._context.halts:
+        halts = self._procedures.of(ENTER_SAFE_MODE)
+        if halts and workflow_id not in halts:
             try:
                 join = self._join_halt(who, why)
                 row = await self._worker.changer.change(f"{workflow_id}/open", join, patience_seconds=_PATIENCE_SECONDS)
@@ -48,12 +48,11 @@ class OperatorCommands:
                 row = None  # the halt in progress waits for a step: this one is recorded beside it
             if row is not None:
                 _refuse_other_contents(row, request_id, Mode.ENTERING, who, why)
-                return self._mode, next(iter(self._context.halts), workflow_id)
+                return self._mode, next(iter(self._procedures.of(ENTER_SAFE_MODE)), workflow_id)
         halt = EnterSafeModeRequest(workflow_id, self._context.symbol, Rule.OPERATOR, why, who, clears_itself=False)
         opened = await asyncio.to_thread(self._context.committed.find, f"{workflow_id}/open")
         if opened is None:
-            self._context.halts.add(workflow_id)
-            await asyncio.to_thread(self._starter.start_halt, halt)
+            await self._procedures.start(halt)
             await self._see(lambda: self._mode in _HALTED)
         else:
             _refuse_other_contents(opened, request_id, Mode.ENTERING, who, why)
@@ -78,8 +77,7 @@ class OperatorCommands:
             return self._mode, ""
         risk = self._context.state.risk
         lift = ExitSafeModeRequest(workflow_id, self._context.symbol, why, who, risk.since_ms)
-        self._context.lifts.add(workflow_id)
-        await asyncio.to_thread(self._starter.start_lift, lift)
+        await self._procedures.start(lift)
         await self._see(lambda: self._mode is not Mode.SAFE)
         return self._mode, workflow_id
 

@@ -17,8 +17,7 @@ from orchestrator.api.operator_commands import OperatorCommands
 from orchestrator.api.views import state_view, step_view, workflow_view
 from orchestrator.clients.executor import ExecutorClient
 from orchestrator.clients.pricemon import PriceClient
-from orchestrator.engine_dbos import client
-from orchestrator.symbol.loop import WorkflowStarter
+from orchestrator.engine import WorkflowEngine, WorkflowRecord
 from orchestrator.symbol.worker import SymbolWorker
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -32,15 +31,15 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
 
     def __init__(
         self,
-        teams: Mapping[str, SymbolWorker],
-        starter: WorkflowStarter,
+        workers: Mapping[str, SymbolWorker],
+        engine: WorkflowEngine,
         executor: ExecutorClient,
         prices: PriceClient,
         databases: Watched,
         troubles: Troubles,
     ) -> None:
-        self._teams = teams
-        self._starter = starter
+        self._workers = workers
+        self._engine = engine
         self._executor = executor
         self._prices = prices
         self._databases = databases
@@ -111,8 +110,8 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
             self._worker(request.symbol)
         limit = request.limit or _WORKFLOWS
 
-        def read() -> list[client.WorkflowRecord]:
-            found = client.newest_first(status=request.status)
+        def read() -> list[WorkflowRecord]:
+            found = self._engine.newest_first(status=request.status)
             wanted = (record for record in found if not request.symbol or record.symbol == request.symbol)
             return list(islice(wanted, limit))
 
@@ -124,13 +123,13 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
     ) -> orchestrator_pb2.Workflow:
         """Returns one workflow with its steps and the phases of its journal row."""
         self._refuse_while_away()
-        record = await asyncio.to_thread(client.find, request.workflow_id)
+        record = await asyncio.to_thread(self._engine.find, request.workflow_id)
         if record is None:
             raise NotFound(
                 f"workflow_id = {request.workflow_id!r}: no such workflow; ListWorkflows shows what there is"
             )
-        steps = await asyncio.to_thread(client.steps_of, request.workflow_id)
-        worker = self._teams.get(record.symbol)
+        steps = await asyncio.to_thread(self._engine.steps_of, request.workflow_id)
+        worker = self._workers.get(record.symbol)
         row = None if worker is None else await asyncio.to_thread(worker.context.committed.find, request.workflow_id)
         return workflow_view(record, steps, row)
 
@@ -140,8 +139,7 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
         """Returns one step from the journal."""
         self._refuse_while_away()
         worker = self._worker(request.symbol)
-        store = worker.context.committed.store
-        row = await asyncio.to_thread(lambda: store.find_step(seq=request.seq, request_id=request.request_id))
+        row = await asyncio.to_thread(worker.context.committed.find, request.request_id, seq=request.seq)
         if row is None:
             what = f"request_id = {request.request_id!r}" if request.request_id else f"seq = {request.seq}"
             raise NotFound(
@@ -170,19 +168,19 @@ class OrchestratorServicer(orchestrator_pb2_grpc.OrchestratorServicer):
                 f"{worker.context.symbol} is refused, nothing is done for it now: {worker.context.refused}",
                 reason="SYMBOL_REFUSED",
             )
-        return OperatorCommands(worker, self._starter)
+        return OperatorCommands(worker)
 
     def _worker(self, symbol: str) -> SymbolWorker:
         self._refuse_early()
-        if not symbol and len(self._teams) == 1:
-            return next(iter(self._teams.values()))
-        worker = self._teams.get(symbol)
+        if not symbol and len(self._workers) == 1:
+            return next(iter(self._workers.values()))
+        worker = self._workers.get(symbol)
         if worker is None:
-            raise InvalidArgument(f"symbol = {symbol!r}: give one of {', '.join(sorted(self._teams))}")
+            raise InvalidArgument(f"symbol = {symbol!r}: give one of {', '.join(sorted(self._workers))}")
         return worker
 
     def _refuse_early(self) -> None:
-        if not self._teams:
+        if not self._workers:
             raise Unavailable("the orchestrator is starting: try again in a moment")
 
     def _refuse_while_away(self) -> None:

@@ -10,7 +10,7 @@ from gridrpc.convert_plan import plan_to_proto
 from gridrpc.convert_state import state_to_proto
 from gridwright.v1 import orchestrator_pb2
 from orchestrator.clock import now_ms
-from orchestrator.engine_dbos.client import StepRecord, WorkflowRecord
+from orchestrator.engine import StepRecord, WorkflowRecord
 from orchestrator.store.journal import JournalRow
 from orchestrator.symbol.context import SymbolContext
 

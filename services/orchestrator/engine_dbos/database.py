@@ -64,6 +64,11 @@ class WorkflowDatabase(Protocol):
         ...
 
 
+def sqlite_path(data_dir: Path) -> Path:
+    """Returns the path of the SQLite file of the workflows."""
+    return data_dir / "dbos.sqlite"
+
+
 @contextmanager
 def open_workflow_database(where: Path | sa.URL) -> Iterator[WorkflowDatabase]:
     """Opens a SQLite file or a Postgres server. Raises DatabaseStopError if a file cannot be used."""

@@ -1,255 +1,123 @@
-"""The Engine on DBOS: one lifecycle per symbol; plans and safe-mode procedures are durable workflows.
+"""The workflow engine on DBOS. Statements about DBOS hold for version 3.4.
 
-The engine takes the leases first and launches DBOS next. DBOS resumes unfinished workflows at once, but their steps
-wait until the symbol's startup sequence has raised the fence and settled the requests in flight; then they find their
-plans committed. So a restart does not wait for DBOS's queue, and plans whose workflow DBOS does not resume are settled
-too.
+DBOS re-enqueues the unfinished workflows of our contract as soon as it is launched. Their steps wait until the symbol's
+startup sequence has raised the fence and settled the requests in flight; then they find their plans committed. So a
+restart does not wait for DBOS's queue, and plans whose workflow DBOS does not resume are settled too.
 """
 
-import asyncio
-import logging
-import uuid
-from collections.abc import Callable, Coroutine, Iterable, Mapping
-from functools import partial
-from typing import Any
+import contextlib
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 
-from gridcore.model.actions import OrderUpdate
-from gridcore.model.config import GridConfig
-from gridcore.model.events import OrdersUpdated, Plan
-from gridcore.model.state import State
-from griddb.errors import DatabaseError
-from gridrpc.convert_plan import plan_json
-from gridservice.troubles import Kind, Troubles
-from orchestrator.clients.batch_execute import BatchExecuteClient
-from orchestrator.clients.executor import ExecutorClient
-from orchestrator.clients.pricemon import PriceClient, PriceHeard
-from orchestrator.clock import now_ms, now_ns
-from orchestrator.config import Settings
-from orchestrator.engine_dbos import client, unresumable, workflows
-from orchestrator.engine_dbos.database import WorkflowDatabase
-from orchestrator.engine_dbos.retention import prune_forever
-from orchestrator.engine_dbos.step_bodies import StepBodies
-from orchestrator.errors import DatabaseStopError, StopError
-from orchestrator.store import Store
-from orchestrator.symbol.committed_state import CommittedState
-from orchestrator.symbol.context import SymbolContext
-from orchestrator.symbol.downtime import note_looks
-from orchestrator.symbol.lifecycle import SymbolLifecycle, combined
-from orchestrator.symbol.safe_mode_requests import EnterSafeModeRequest, ExitSafeModeRequest
-from orchestrator.symbol.worker import SymbolWorker, build_worker
-from orchestrator.takeover.abandoned_grids import StoredGrid, report_abandoned
-from orchestrator.thread_bridge import ThreadBridge
+import sqlalchemy as sa
+from dbos import DBOS, SetWorkflowID
 
-log = logging.getLogger(__name__)
-_CLOCKS_AGREE_MS = 1_000
-_CLOCK_SECONDS = 1.0
+from gridcore.model.events import OrdersUpdated
+from gridservice.crash_point import around
+from orchestrator.engine import StepRecord, WorkflowRecord
+from orchestrator.engine_dbos import records, workflows
+from orchestrator.engine_dbos.database import WorkflowDatabase, open_workflow_database, sqlite_path
+from orchestrator.engine_dbos.launch import launch, shut_down
+from orchestrator.engine_dbos.records import DEAD, UNFINISHED, listed
+from orchestrator.symbol.procedures import Procedure
+from orchestrator.symbol.running_step import RunningStep
+from orchestrator.symbol.step_runner import StepRunner
 
 
 class DbosEngine:
-    """Implements Engine and WorkflowStarter. `failure` resolves to the error that the process must stop with."""
+    """Implements WorkflowEngine. DBOS is global: one of these at a time in a process."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        stores: Mapping[str, Store],
-        workflow_database: WorkflowDatabase,
-        others: Callable[[], list[StoredGrid]],
-        executor: ExecutorClient,
-        prices: PriceClient,
-        batches: Callable[[ThreadBridge, Callable[[], bool]], BatchExecuteClient],
-    ) -> None:
-        self._settings = settings
-        self._stores = stores
-        self._workflow_database = workflow_database
-        self._others = others
-        self._executor = executor
-        self._prices = prices
-        self._batches = batches
-        self._lives: dict[str, SymbolLifecycle] = {}
-        self._asyncio = asyncio.get_running_loop()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self.failure: asyncio.Future[StopError] = self._asyncio.create_future()
-        self.troubles = Troubles(now_ms)
-        self.teams: dict[str, SymbolWorker] = {}
-        self._gathered: dict[
-            str, SymbolWorker
-        ] = {}  # the same workers, filled before RPCs are answered: resumed workflows need them
-        self._steps = StepBodies(self._gathered, self._fail_from_thread)
+    def __init__(self, database: WorkflowDatabase) -> None:
+        self._database = database
+        self._runner: StepRunner | None = None
 
-    async def start(self) -> None:
-        """Takes the leases, launches DBOS and opens every symbol; returns once each trades or is refused.
+    @property
+    def contract(self) -> str:
+        """The contract of `workflows`."""
+        return workflows.CONTRACT
 
-        Raises StopError if the process must not continue, or no symbol can.
-        """
-        contexts = [await self._open_desk(grid, self._stores[grid.symbol]) for grid in self._settings.grids]
-        self._gathered.update({context.symbol: self._worker(context) for context in contexts})
-        workflows.bind(self._steps)
-        await asyncio.to_thread(client.launch, self._workflow_database)
-        self.teams.update(self._gathered)  # RPCs are answered from now on: before, a halt could not be recorded
-        unfinished = await asyncio.to_thread(client.unfinished)
-        unresumable.refuse_unresumable(unresumable.of_no_symbol(unfinished))
-        report_abandoned(await asyncio.to_thread(self._others), unfinished, self.teams, self.troubles)
-        self._spawn(self._follow_prices())
-        if self._settings.tick_interval_ms:
-            self._spawn(self._tick())
-        self._spawn(self._watch_clocks())
-        self._spawn(note_looks(self._contexts))
-        self._spawn(prune_forever(self._contexts, self._settings.retention_hours))
-        self._lives.update(
-            {worker.context.symbol: SymbolLifecycle(worker, self, self._settings) for worker in self.teams.values()}
-        )
-        for life in self._lives.values():
-            self._spawn(life.live(unfinished))
-        await self._all_settled()
+    @property
+    def away(self) -> str:
+        """Why the database is unavailable; empty while it is available."""
+        return self._database.away
 
-    async def _all_settled(self) -> None:
-        settled = asyncio.gather(*(life.settled.wait() for life in self._lives.values()))
-        ends: set[asyncio.Future[Any]] = {settled, self.failure}
-        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        settled.cancel()
-        if self.failure.done():
-            raise self.failure.result()
+    def ping(self) -> None:
+        """Checks the database. Raises DatabaseStopError."""
+        self._database.ping()
 
-    async def stop(self) -> None:
-        """Stops everything. The next startup resumes running steps."""
-        for worker in self._gathered.values():
-            worker.bridge.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        for life in self._lives.values():
-            await life.close()
-        await asyncio.to_thread(client.shut_down)
+    def stop_waiting(self) -> None:
+        """Makes outages raise at once."""
+        self._database.stop_waiting()
+
+    def launch(self, runner: StepRunner) -> None:
+        """Binds the steps and launches DBOS on the database."""
+        self._runner = runner
+        workflows.bind(runner)
+        launch(self._database)
+
+    def shut_down(self) -> None:
+        """Stops DBOS's threads. Running workflows stay PENDING."""
+        shut_down()
         workflows.bind(None)
 
-    async def on_price_update(self, heard: PriceHeard) -> None:
-        """Passes the price to the symbol's loop."""
-        worker = self.teams.get(heard.symbol)
-        if worker is not None:
-            worker.loop.hear_price(heard)
+    def run_plan(self, step: RunningStep) -> None:
+        """Runs trading_step or on_order_update on this thread. DBOS returns the recorded result of an id it knows."""
+        assert self._runner is not None, "launch comes first"
+        of_updates = isinstance(step.plan.trigger, OrdersUpdated)
+        workflow = workflows.on_order_update if of_updates else workflows.trading_step
+        with self._runner.running(step), around("orchestrator.run"), SetWorkflowID(step.plan.request_id):
+            workflow(step.text)
 
-    async def on_order_update(self, update: OrderUpdate) -> None:
-        """Puts the update into the symbol's event queue."""
-        await self.teams[update.symbol].context.events.put_update(update)
+    def start(self, procedure: Procedure) -> None:
+        """Records the procedure's workflow and starts it in the background."""
+        with around(procedure.START), SetWorkflowID(procedure.workflow_id):
+            DBOS.start_workflow(workflows.PROCEDURES[procedure.NAME], procedure.to_json())
 
-    def run_plan(self, plan: Plan) -> None:
-        """Runs the plan's workflow; blocks until it is committed."""
-        name = "on_order_update" if isinstance(plan.trigger, OrdersUpdated) else "trading_step"
-        text = plan_json(plan)
-        with self._steps.knowing(text, plan):
-            client.run_plan(name, plan.request_id, text)
-
-    def start_halt(self, request: EnterSafeModeRequest) -> None:
-        """Records enter_safe_mode and starts it."""
-        client.start_enter_safe_mode(request.workflow_id, request.to_json())
-
-    def start_lift(self, request: ExitSafeModeRequest) -> None:
-        """Records exit_safe_mode and starts it."""
-        client.start_exit_safe_mode(request.workflow_id, request.to_json())
+    def unfinished(self) -> list[WorkflowRecord]:
+        """Returns every workflow without an outcome, of any version, including dead-lettered ones."""
+        return list(listed(status=[*UNFINISHED, DEAD]))
 
     def any_unfinished(self, workflow_ids: Iterable[str]) -> bool:
-        """Whether at least one of them has no outcome yet and will be run to one."""
-        return client.any_unfinished(workflow_ids)
+        """Whether DBOS runs at least one of them, or will."""
+        return any(record.status in UNFINISHED for record in listed(workflow_ids=list(workflow_ids)))
 
-    def fail(self, error: StopError) -> None:
-        """Asks the process to stop. The first error counts."""
-        if not self.failure.done():
-            self.failure.set_result(error)
+    def newest_first(self, *, status: str = "", id_prefix: str = "") -> Iterator[WorkflowRecord]:
+        """Yields workflows by creation time, newest first, and reads them page by page."""
+        return listed(status=[status] if status else None, workflow_id_prefix=id_prefix or None)
 
-    def refused(self) -> None:
-        """Asks the process to stop if no symbol is left that trades or can be retried."""
-        reasons = [life.lasting for life in self._lives.values() if life.lasting is not None]
-        if len(reasons) == len(self._lives):
-            self.fail(combined(reasons))
+    def find(self, workflow_id: str) -> WorkflowRecord | None:
+        """Returns one workflow by its id, or None."""
+        return next(listed(workflow_ids=[workflow_id]), None)
 
-    def renewed(self, worker: SymbolWorker) -> SymbolWorker:
-        """Returns a new worker for the same symbol, with a new context and an open thread bridge."""
-        fresh = self._worker(worker.context.renewed())
-        self._gathered[fresh.context.symbol] = self.teams[fresh.context.symbol] = fresh
-        return fresh
+    def steps_of(self, workflow_id: str) -> list[StepRecord]:
+        """Returns the completed steps of a workflow, in order."""
+        return records.steps_of(workflow_id)
 
-    def _fail_symbol(self, symbol: str, error: StopError) -> None:
-        life = self._lives.get(symbol)
-        if life is None:
-            self.fail(error)
-        else:
-            life.fail(error)
+    def cancel(self, workflow_ids: Iterable[str]) -> None:
+        """Cancels workflows, so that they are never resumed."""
+        with around("orchestrator.hand_over"):
+            for workflow_id in workflow_ids:
+                DBOS.cancel_workflow(workflow_id)
 
-    def _fail_from_thread(self, symbol: str, error: StopError) -> None:
-        self._asyncio.call_soon_threadsafe(self._fail_symbol, symbol, error)
-
-    def _worker(self, context: SymbolContext) -> SymbolWorker:
-        bridge = ThreadBridge(self._asyncio)
-        return build_worker(context, self, self._batches(bridge, lambda: context.raising_fence), bridge)
-
-    def _contexts(self) -> list[SymbolContext]:
-        return [worker.context for worker in self.teams.values()]
-
-    async def _open_desk(self, grid: GridConfig, store: Store) -> SymbolContext:
-        committed, epoch = await asyncio.to_thread(_open_committed_state, grid, store)
-        return SymbolContext(
-            self._settings.bot,
-            grid,
-            committed,
-            self._executor,
-            epoch=epoch,
-            max_update_batch=self._settings.max_update_batch,
-            stop=partial(self._fail_symbol, grid.symbol),
-        )
-
-    async def _follow_prices(self) -> None:
-        limits = [grid.risk.stale_price_ms for grid in self._settings.grids]
-        heartbeat_ms = max(100, min(1_000, min(limits) // 3))
-        async for heard in self._prices.prices([grid.symbol for grid in self._settings.grids], heartbeat_ms):
-            await self.on_price_update(heard)
-
-    async def _watch_clocks(self) -> None:
-        while True:
-            difference_ms = self._executor.clock.difference_ms
-            if abs(difference_ms) <= _CLOCKS_AGREE_MS:
-                self.troubles.end(Kind.CLOCKS_DIFFER)
-            else:
-                self.troubles.begin(Kind.CLOCKS_DIFFER, clocks_differ(difference_ms))
-            await asyncio.sleep(_CLOCK_SECONDS)
-
-    async def _tick(self) -> None:
-        while True:
-            await asyncio.sleep(self._settings.tick_interval_ms / 1000)
-            for worker in self.teams.values():
-                if worker.context.trading:
-                    worker.context.events.put_tick()
-                    await worker.loop.look_aside()
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if task.cancelled() or task.exception() is None:
-            return
-        error = task.exception()
-        log.warning("a task failed", exc_info=error)
-        if isinstance(error, DatabaseError):
-            error = DatabaseStopError(error)
-        self.fail(error if isinstance(error, StopError) else StopError(f"stopped by {error!r}: start again"))
+    def prune(self, before_ms: int) -> int:
+        """Deletes workflows that ended before, page by page; returns how many."""
+        before = datetime.fromtimestamp(before_ms / 1000, UTC).isoformat()
+        gone = 0
+        while old := _finished(before):
+            with around("orchestrator.prune_workflows"):
+                DBOS.delete_workflows(old)
+            gone += len(old)
+        return gone
 
 
-def clocks_differ(difference_ms: int) -> str:
-    """Returns the message for an executor clock that is `difference_ms` ahead of ours."""
-    return (
-        f"the executor's clock is {difference_ms / 1000:+.1f} s from the orchestrator's: order deadlines follow the "
-        "executor's, and nothing is lost, but the times in journal and ledger disagree; let both hosts use the same "
-        "time server"
-    )
+@contextlib.contextmanager
+def open_dbos_engine(data_dir: Path, url: sa.URL | None) -> Iterator[DbosEngine]:
+    """Opens the workflow database: a SQLite file in `data_dir`, or Postgres if a URL is given."""
+    with open_workflow_database(sqlite_path(data_dir) if url is None else url) as database:
+        yield DbosEngine(database)
 
 
-def _open_committed_state(grid: GridConfig, store: Store) -> tuple[CommittedState, int]:
-    """Takes the lease; returns the state, created if there is none, and the new epoch."""
-    epoch = store.take_lease()
-    state = store.load_state()
-    if state is None:
-        state = State(grid.symbol, uuid.uuid4().hex, grid.geometry, epoch=epoch, last_update_time=now_ns())
-        store.save_state(state)
-    return CommittedState(store, state), epoch
+def _finished(before: str) -> list[str]:
+    page = DBOS.list_workflows(completed_before=before, load_input=False, load_output=False, limit=records.PAGE)
+    return [found.workflow_id for found in page if found.status not in {*UNFINISHED, DEAD}]

@@ -1,67 +1,34 @@
-"""The durable workflows. Each is a fixed sequence of steps; the engine binds the functions that the steps call.
+"""The durable workflows. Each is a fixed sequence of steps, and each step is one call of the symbol's worker.
 
 CONTRACT names the workflow names, inputs and step order. Every version of the code with the same contract can resume
 its workflows. A change of any of them needs a new CONTRACT. If names and inputs stay the same, add the old contract to
 PREDECESSORS: startup then finishes its workflows. Otherwise startup refuses until they are cancelled.
 """
 
-from typing import Protocol
+from collections.abc import Callable
 
+from gridrpc.convert_plan import results_json
 from orchestrator.engine_dbos.decorators import step, workflow
+from orchestrator.symbol.procedures import EnterSafeModeRequest, ExitSafeModeRequest
+from orchestrator.symbol.step_runner import StepRunner
 
 CONTRACT = "gridwright-1"
 PREDECESSORS: frozenset[str] = frozenset()  # contracts with the same names and inputs as ours, with any step order
 
 
-class Steps(Protocol):
-    """The functions that the steps call. Plans and requests are passed as JSON."""
-
-    def batch_execute(self, plan: str) -> str:
-        """Executes the plan until the ledger has all results. The return value is for people to read."""
-        ...
-
-    def commit_state(self, plan: str) -> int:
-        """Settles and commits the results in one transaction; returns the new seq."""
-        ...
-
-    def open_safe_mode(self, request: str) -> int:
-        """Commits mode ENTERING; returns the epoch to fence with."""
-        ...
-
-    def raise_fence(self, request: str, epoch: int) -> None:
-        """Raises the executor's fence, so that unsent actions of older epochs are never sent."""
-        ...
-
-    def cancel_opening_orders(self, request: str) -> None:
-        """Starts the cancels."""
-        ...
-
-    def verify_no_opening_order(self, request: str) -> None:
-        """Waits until venue, ledger and state have no opening order."""
-        ...
-
-    def close_safe_mode(self, request: str) -> None:
-        """Commits mode SAFE."""
-        ...
-
-    def lift_safe_mode(self, request: str) -> None:
-        """Commits mode RUNNING."""
-        ...
+class _Bound:
+    runner: StepRunner | None = None
 
 
-class _Unbound:
-    steps: Steps | None = None
+def bind(runner: StepRunner | None) -> None:
+    """Binds what runs the steps. Must be called before DBOS is launched; None unbinds."""
+    _Bound.runner = runner
 
 
-def bind(steps: Steps | None) -> None:
-    """Binds the functions that the steps call. Must be called before DBOS is launched; None unbinds."""
-    _Unbound.steps = steps
-
-
-def _steps() -> Steps:
-    if _Unbound.steps is None:
+def _runner() -> StepRunner:
+    if _Bound.runner is None:
         raise RuntimeError("a workflow runs without an engine: bind one before DBOS.launch")
-    return _Unbound.steps
+    return _Bound.runner
 
 
 @workflow("trading_step")
@@ -94,49 +61,54 @@ def exit_safe_mode(request: str) -> None:
     lift_safe_mode(request)
 
 
+PROCEDURES: dict[str, Callable[[str], None]] = {"enter_safe_mode": enter_safe_mode, "exit_safe_mode": exit_safe_mode}
+
+
 @step("batch_execute")
 def batch_execute(plan: str) -> str:
-    """Sends the same request id until the ledger has all results."""
-    return _steps().batch_execute(plan)
+    """Sends the same request id until the ledger has all results. They are returned for people to read."""
+    return _runner().on_thread(plan, lambda worker, running: results_json(worker.trading_step.execute(running)))
 
 
 @step("commit_state")
 def commit_state(plan: str) -> int:
-    """Commits state and journal row in one transaction."""
-    return _steps().commit_state(plan)
+    """Settles and commits the results, with the journal row, in one transaction; returns the new seq."""
+    return _runner().on_thread(plan, lambda worker, running: worker.trading_step.commit(running).plan.seq)
 
 
 @step("open_safe_mode")
 def open_safe_mode(request: str) -> int:
-    """Commits mode ENTERING and a new epoch."""
-    return _steps().open_safe_mode(request)
+    """Commits mode ENTERING and a new epoch; returns the epoch to fence with."""
+    return _runner().on_loop(
+        EnterSafeModeRequest.from_json, request, lambda worker, parsed: worker.safe_mode.open(parsed)
+    )
 
 
 @step("raise_fence")
 def raise_fence(request: str, epoch: int) -> None:
-    """Raises the executor's fence to the epoch."""
-    _steps().raise_fence(request, epoch)
+    """Raises the executor's fence, so that unsent actions of older epochs are never sent."""
+    _runner().on_loop(EnterSafeModeRequest.from_json, request, lambda worker, _: worker.safe_mode.fence(epoch))
 
 
 @step("cancel_opening_orders")
 def cancel_opening_orders(request: str) -> None:
     """Makes the loop cancel the opening orders, in trading steps of their own."""
-    _steps().cancel_opening_orders(request)
+    _runner().on_loop(EnterSafeModeRequest.from_json, request, lambda worker, _: worker.safe_mode.cancel())
 
 
 @step("verify_no_opening_order")
 def verify_no_opening_order(request: str) -> None:
-    """Polls until the venue shows no opening order."""
-    _steps().verify_no_opening_order(request)
+    """Waits until venue, ledger and state have no opening order."""
+    _runner().on_loop(EnterSafeModeRequest.from_json, request, lambda worker, _: worker.safe_mode.verify())
 
 
 @step("close_safe_mode")
 def close_safe_mode(request: str) -> None:
     """Commits mode SAFE and logs the alert."""
-    _steps().close_safe_mode(request)
+    _runner().on_loop(EnterSafeModeRequest.from_json, request, lambda worker, parsed: worker.safe_mode.close(parsed))
 
 
 @step("lift_safe_mode")
 def lift_safe_mode(request: str) -> None:
     """Commits mode RUNNING."""
-    _steps().lift_safe_mode(request)
+    _runner().on_loop(ExitSafeModeRequest.from_json, request, lambda worker, parsed: worker.safe_mode.lift(parsed))

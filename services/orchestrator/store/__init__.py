@@ -57,11 +57,19 @@ class Store(Protocol):
         """Writes the ledger's birth id into the stored state; the seq does not change."""
         ...
 
-    def commit(self, plan: Plan, results: Sequence[ActionResult], state: State, phases: Sequence[Phase]) -> JournalRow:
+    def commit(
+        self,
+        plan: Plan,
+        results: Sequence[ActionResult],
+        state: State,
+        phases: Sequence[Phase],
+        *,
+        plan_text: str = "",
+    ) -> JournalRow:
         """Commits state and journal row in one transaction.
 
         Idempotent: for a request_id in the journal its row is returned and nothing is written. Raises ConflictError if
-        the plan's seq is not the stored one plus one.
+        the plan's seq is not the stored one plus one. `plan_text`: the plan's JSON, where the caller has it.
         """
         ...
 

@@ -1,6 +1,6 @@
 """Journal rows: one per step, committed with the state. Explain, the audit and the state view read them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gridcore.model.actions import ActionResult
 from gridcore.model.events import Plan
@@ -25,3 +25,4 @@ class JournalRow:
     digest_after: str
     phases: tuple[Phase, ...]
     committed_time_ms: int
+    plan_text: str = field(default="", compare=False, repr=False)  # the plan's JSON, where it was at hand

@@ -124,7 +124,15 @@ class PostgresStore:
                 self._run(bind)
             self._kept = after
 
-    def commit(self, plan: Plan, results: Sequence[ActionResult], state: State, phases: Sequence[Phase]) -> JournalRow:
+    def commit(
+        self,
+        plan: Plan,
+        results: Sequence[ActionResult],
+        state: State,
+        phases: Sequence[Phase],
+        *,
+        plan_text: str = "",
+    ) -> JournalRow:
         """Commits state, changed slots and journal row in one transaction; a repeated request writes nothing."""
         with self._mutex:
             before, after = self._pieces_before(), pieces_of(state, self._kept)
@@ -135,6 +143,7 @@ class PostgresStore:
                 digest_after=after.digest,
                 phases=tuple(phases),
                 committed_time_ms=time.time_ns() // 1_000_000,
+                plan_text=plan_text,
             )
             return self._commit(row, state, before, after)
 

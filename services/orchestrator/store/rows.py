@@ -29,7 +29,7 @@ def row_values(row: JournalRow) -> dict[str, object]:
         "request_id": row.plan.request_id,
         "epoch": row.plan.epoch,
         "trigger_kind": trigger_kind(row.plan.trigger),
-        "plan": plan_json(row.plan),
+        "plan": row.plan_text or plan_json(row.plan),
         "results": results_json(row.results),
         "digest_before": row.digest_before,
         "digest_after": row.digest_after,

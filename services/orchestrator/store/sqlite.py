@@ -171,7 +171,15 @@ class SqliteStore:
             _write_state(connection, state_json(state), state.last_update_time)
 
     @_patient
-    def commit(self, plan: Plan, results: Sequence[ActionResult], state: State, phases: Sequence[Phase]) -> JournalRow:
+    def commit(
+        self,
+        plan: Plan,
+        results: Sequence[ActionResult],
+        state: State,
+        phases: Sequence[Phase],
+        *,
+        plan_text: str = "",
+    ) -> JournalRow:
         """Commits state and journal row in one transaction; a repeated request returns its row and writes nothing."""
         after = pieces_of(state, self._kept)
         with around("orchestrator.commit"), self._transaction() as connection:
@@ -188,6 +196,7 @@ class SqliteStore:
                 digest_after=after.digest,
                 phases=tuple(phases),
                 committed_time_ms=time.time_ns() // 1_000_000,
+                plan_text=plan_text,
             )
             _write_state(connection, after.text, state.last_update_time)
             _write_row(connection, row)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
-from gridcore.model.actions import ActionResult
 from gridcore.model.config import GridConfig
 from gridcore.model.ids import id_prefix
 from gridcore.model.market_rules import MarketRules
@@ -19,13 +18,16 @@ from orchestrator.errors import StopError
 from orchestrator.symbol.change_signal import ChangeSignal
 from orchestrator.symbol.committed_state import CommittedState
 from orchestrator.symbol.event_queue import EventQueue
-from orchestrator.symbol.step_timer import StepTimer
 
 _LONG_STEP_MS = 1_000
 
 
 class SymbolContext:
-    """State shared by all parts of a SymbolWorker. Belongs to the asyncio loop; workflow threads only read it."""
+    """State that the parts of a SymbolWorker share. Each mutable attribute is changed by one part, on the asyncio loop.
+
+    Threads that run workflow steps read `committed`, which has its own lock, `market`, `ready` and `raising_fence`;
+    they change nothing here.
+    """
 
     def __init__(
         self,
@@ -34,7 +36,6 @@ class SymbolContext:
         committed: CommittedState,
         executor: ExecutorClient,
         *,
-        epoch: int,
         max_update_batch: int,
         stop: Callable[[StopError], None],
     ) -> None:
@@ -44,25 +45,24 @@ class SymbolContext:
         self.prefix = id_prefix(bot, config.symbol)
         self.committed = committed
         self.executor = executor
-        self.epoch = epoch  # the next plan is sent under this epoch
         self.stop = stop  # stops the symbol, and the process if no symbol is left
         self.events = EventQueue(max_update_batch)
         self._max_update_batch = max_update_batch
         self.changes = ChangeSignal()
         self.thread = ThreadPoolExecutor(1, thread_name_prefix=f"step {self.symbol}")
+        # Changed by SymbolLoop.
         self.price: Decimal | None = None  # last received
         self.proved_steady_ms = steady_ms()  # when the feed last confirmed it; startup, if never
         self.busy = False
         self.busy_since_ms = 0  # monotonic
-        self.raising_fence = False  # while entering safe mode raises the fence: a waiting step must not send meanwhile
-        self.asked = ""  # describes a recorded mode change that waits for the step in progress
         self.trading = False  # the startup sequence is complete
+        # Changed by SafeModeProcedure.
+        self.raising_fence = False  # while it raises the fence: a waiting step must not send meanwhile
+        self.asked = ""  # describes a recorded mode change that waits for the step in progress
+        # Changed by SymbolLifecycle.
         self.refused = ""  # why the symbol is not served now
+        # Changed by the startup sequence, once.
         self.ready = asyncio.Event()  # requests from before the startup are settled and the loop runs
-        self.halts: set[str] = set()  # ids of enter_safe_mode workflows that have not closed
-        self.lifts: set[str] = set()  # ids of exit_safe_mode workflows that have not ended
-        self.answers: dict[str, tuple[ActionResult, ...]] = {}  # results of requests that are about to be committed
-        self.timelines: dict[str, StepTimer] = {}
         self._market: MarketRules | None = None
 
     @property
@@ -90,7 +90,6 @@ class SymbolContext:
             self.config,
             self.committed,
             self.executor,
-            epoch=self.epoch,
             max_update_batch=self._max_update_batch,
             stop=self.stop,
         )
@@ -102,6 +101,11 @@ class SymbolContext:
     def state(self) -> State:
         """The last committed state."""
         return self.committed.state
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that the next plan is sent under."""
+        return self.committed.epoch
 
     @property
     def market(self) -> MarketRules:

@@ -20,7 +20,7 @@ _TURN_SECONDS = 1.0
 
 def last_look(context: SymbolContext) -> int:
     """Returns until when prices may have been watched, Unix ms; 0 if there is no record. Blocks."""
-    noted_ms = context.committed.store.last_look()
+    noted_ms = context.committed.last_look()
     return noted_ms and noted_ms + _BETWEEN_NOTES_MS
 
 
@@ -38,13 +38,13 @@ async def note_looks(contexts_now: Callable[[], Sequence[SymbolContext]]) -> Non
 
 def _looked_ms(context: SymbolContext) -> int:
     """Returns when the newest price was confirmed; 0 if the symbol does not trade or the database is unavailable."""
-    if not context.trading or context.price is None or context.committed.store.away:
+    if not context.trading or context.price is None or context.committed.away:
         return 0
     return context.price_heard_ms(now_ms())
 
 
 async def _note(context: SymbolContext, looked_ms: int) -> None:
     try:
-        await asyncio.to_thread(context.committed.store.note_look, looked_ms)
+        await asyncio.to_thread(context.committed.note_look, looked_ms)
     except StopError as error:
         context.stop(error)

@@ -6,9 +6,9 @@ waits in the queue. The new price then replaces it, and the jump rule must see t
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from gridcore.decide import decide
 from gridcore.grid.portions import is_full
@@ -24,39 +24,22 @@ from orchestrator.clock import now_ms
 from orchestrator.errors import Abandoned, LeaseLostError, StopError, UnfinishableError
 from orchestrator.symbol.context import SymbolContext
 from orchestrator.symbol.event_queue import Item, PriceDue, TickDue
-from orchestrator.symbol.safe_mode_requests import EnterSafeModeRequest, ExitSafeModeRequest
+from orchestrator.symbol.procedures import ENTER_SAFE_MODE, EXIT_SAFE_MODE, EnterSafeModeRequest, ExitSafeModeRequest
+from orchestrator.symbol.running_step import RunningStep
 from orchestrator.symbol.step_timer import StepTimer
+from orchestrator.symbol.under_way import ProceduresUnderWay, WorkflowStarter
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class WorkflowStarter(Protocol):
-    """Starts workflows. `run_plan` blocks until the plan is committed; the others return once they are recorded."""
-
-    def run_plan(self, plan: Plan) -> None:
-        """Executes and commits a plan with actions."""
-        ...
-
-    def start_halt(self, request: EnterSafeModeRequest) -> None:
-        """Starts the workflow enter_safe_mode."""
-        ...
-
-    def start_lift(self, request: ExitSafeModeRequest) -> None:
-        """Starts the workflow exit_safe_mode."""
-        ...
-
-    def any_unfinished(self, workflow_ids: Iterable[str]) -> bool:
-        """Whether at least one of them has no outcome yet and will be run to one."""
-        ...
-
-
 class SymbolLoop:
     """Runs the steps of one symbol."""
 
-    def __init__(self, context: SymbolContext, starter: WorkflowStarter) -> None:
+    def __init__(self, context: SymbolContext, starter: WorkflowStarter, procedures: ProceduresUnderWay) -> None:
         self._context = context
         self._starter = starter
+        self._procedures = procedures
         self._band: tuple[Decimal, Decimal] | None = None
 
     @property
@@ -94,6 +77,10 @@ class SymbolLoop:
         else:
             context.events.put_price(context.price, now_ms())
         context.changes.beat()
+
+    def stop_trading(self) -> None:
+        """Called after `run` was cancelled."""
+        self._context.trading = self._context.busy = False
 
     async def run(self) -> None:
         """Runs steps until cancelled. Reports a StopError to `context.stop`."""
@@ -136,7 +123,7 @@ class SymbolLoop:
         """Explains an input that does not fit the state: another orchestrator has taken over, or the data is wrong."""
         context = self._context
         try:
-            stored = await self._in_thread(context.committed.store.load_state)
+            stored = await self._in_thread(context.committed.stored)
         except StopError as lost:
             return lost
         if stored is not None and stored.seq > context.state.seq:
@@ -158,13 +145,12 @@ class SymbolLoop:
         if plan.procedure is not None:
             await self._start_procedure(plan)
         elif plan.actions:
-            context.timelines[plan.request_id] = timer
-            await self._in_thread(lambda: self._starter.run_plan(plan))
+            await self._in_thread(lambda: self._starter.run_plan(RunningStep(plan, timer)))
             await self._refuse_if_not_committed(plan)
             if is_full(plan.actions):
                 context.events.put_tick()  # the next portion follows, after the order updates that arrived meanwhile
         elif not plan.empty:
-            await self._in_thread(lambda: context.committed.commit(plan, (), context.market, timer.phases))
+            await self._in_thread(lambda: context.committed.commit(RunningStep(plan, timer), context.market))
         if not plan.empty:
             self._band = None  # not computed here: during a series of steps it would not be used
         elif self._band is None:
@@ -220,24 +206,24 @@ class SymbolLoop:
         )
 
     async def _start_procedure(self, plan: Plan) -> None:
+        """Starts the plan's procedure, unless one of its kind is under way."""
         context = self._context
-        under_way = frozenset(context.halts if isinstance(plan.procedure, EnterSafeMode) else context.lifts)
-        if await asyncio.to_thread(lambda: bool(under_way) and self._starter.any_unfinished(under_way)):
+        name = ENTER_SAFE_MODE if isinstance(plan.procedure, EnterSafeMode) else EXIT_SAFE_MODE
+        if await self._procedures.any_runs(name):
             return
         match plan.procedure:
             case EnterSafeMode(rule, reason, clears_itself):
-                halt = EnterSafeModeRequest(
-                    f"{plan.request_id}/safe", context.symbol, rule, reason, by="risk", clears_itself=clears_itself
-                )
-                context.halts.add(halt.workflow_id)
                 log.warning("%s enters safe mode: %s", context.symbol, reason)
-                await asyncio.to_thread(self._starter.start_halt, halt)
-            case ExitSafeMode(reason):
-                lift = ExitSafeModeRequest(
-                    f"{plan.request_id}/lift", context.symbol, reason, by="risk", since_ms=context.state.risk.since_ms
+                await self._procedures.start(
+                    EnterSafeModeRequest(
+                        f"{plan.request_id}/safe", context.symbol, rule, reason, by="risk", clears_itself=clears_itself
+                    )
                 )
-                context.lifts.add(lift.workflow_id)
-                await asyncio.to_thread(self._starter.start_lift, lift)
+            case ExitSafeMode(reason):
+                since_ms = context.state.risk.since_ms
+                await self._procedures.start(
+                    ExitSafeModeRequest(f"{plan.request_id}/lift", context.symbol, reason, by="risk", since_ms=since_ms)
+                )
             case None:
                 pass
 

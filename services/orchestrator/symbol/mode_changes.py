@@ -67,7 +67,7 @@ class ModeChanger:
         if change is None:
             return None
         if new_epoch:
-            context.epoch = await asyncio.to_thread(context.committed.store.raise_epoch)
+            await asyncio.to_thread(context.committed.raise_epoch)
         await self._loop.step(change, request_id)
         return await asyncio.to_thread(context.committed.find, request_id)
 

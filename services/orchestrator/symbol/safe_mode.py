@@ -17,7 +17,8 @@ from gridservice.backoff import backoff_seconds
 from orchestrator.clock import now_ms
 from orchestrator.symbol.context import SymbolContext
 from orchestrator.symbol.mode_changes import ModeChanger
-from orchestrator.symbol.safe_mode_requests import EnterSafeModeRequest, ExitSafeModeRequest
+from orchestrator.symbol.procedures import EnterSafeModeRequest, ExitSafeModeRequest
+from orchestrator.symbol.under_way import ProceduresUnderWay
 
 log = logging.getLogger(__name__)
 
@@ -25,9 +26,10 @@ log = logging.getLogger(__name__)
 class SafeModeProcedure:
     """The steps of enter_safe_mode and exit_safe_mode for one symbol."""
 
-    def __init__(self, context: SymbolContext, changer: ModeChanger) -> None:
+    def __init__(self, context: SymbolContext, changer: ModeChanger, procedures: ProceduresUnderWay) -> None:
         self._context = context
         self._changer = changer
+        self._procedures = procedures
 
     async def open(self, request: EnterSafeModeRequest) -> int:
         """Commits mode ENTERING and a new epoch. Returns the epoch to fence with."""
@@ -57,8 +59,7 @@ class SafeModeProcedure:
             return
         context.raising_fence = True
         try:
-            context.epoch = await asyncio.to_thread(context.committed.store.raise_epoch)
-            await self.fence(context.epoch)
+            await self.fence(await asyncio.to_thread(context.committed.raise_epoch))
         finally:
             context.raising_fence = False
 
@@ -98,7 +99,7 @@ class SafeModeProcedure:
             return ModeChanged(now_ms(), Mode.SAFE, risk.rule, risk.reason, risk.by, risk.clears_itself)
 
         row = await self._changer.change(f"{request.workflow_id}/close", safe)
-        self._context.halts.discard(request.workflow_id)
+        self._procedures.ended(request.workflow_id)
         if row is not None:
             log.warning("ALERT %s is in safe mode: %s (%s)", request.symbol, request.reason, request.by)
 
@@ -111,7 +112,7 @@ class SafeModeProcedure:
             return ModeChanged(now_ms(), Mode.RUNNING, Rule.NONE, request.reason, request.by)
 
         row = await self._changer.change(request.workflow_id, running)
-        self._context.lifts.discard(request.workflow_id)
+        self._procedures.ended(request.workflow_id)
         if row is not None:
             log.warning("%s leaves safe mode: %s (%s)", request.symbol, request.reason, request.by)
 

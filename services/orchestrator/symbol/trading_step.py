@@ -6,7 +6,7 @@ from orchestrator.clients.batch_execute import BatchExecuteClient
 from orchestrator.errors import LeaseLostError, UnfinishableError
 from orchestrator.store.journal import JournalRow
 from orchestrator.symbol.context import SymbolContext
-from orchestrator.symbol.step_timer import StepTimer
+from orchestrator.symbol.running_step import RunningStep
 from orchestrator.thread_bridge import ThreadBridge
 
 FENCED = "FENCED"
@@ -24,36 +24,32 @@ class TradingStep:
         self._batches = batches
         self._bridge = bridge
 
-    def execute(self, plan: Plan) -> tuple[ActionResult, ...]:
-        """Sends the plan until the ledger has a result for each action; returns the results.
+    def execute(self, step: RunningStep) -> tuple[ActionResult, ...]:
+        """Sends the step's plan until the ledger has a result for each action; returns the results.
 
         A committed plan is not sent again; the results come from the journal. Raises RequestBelowFloorError if its
         journal row has been pruned, LeaseLostError if the current epoch is fenced.
         """
         self._until_ready()
-        row = self._committed(plan)
+        row = self._committed(step.plan)
         if row is not None:
             return row.results
-        timer = self._context.timelines.setdefault(plan.request_id, StepTimer())
-        timer.lap("record")
-        results = self._batches.execute(plan)
-        timer.lap("execute")
-        self._refuse_if_fenced(plan, results)
-        self._context.answers[plan.request_id] = results
+        step.timer.lap("record")
+        results = self._batches.execute(step.plan)
+        step.timer.lap("execute")
+        self._refuse_if_fenced(step.plan, results)
+        step.results = results
         return results
 
-    def commit(self, plan: Plan) -> JournalRow:
+    def commit(self, step: RunningStep) -> JournalRow:
         """Settles and commits the results: those in memory, or else those that the executor has recorded."""
         self._until_ready()
-        context = self._context
-        row = self._committed(plan)
-        if row is None:
-            results = context.answers.get(plan.request_id) or self._bridge.call(self._recorded(plan))
-            timer = context.timelines.get(plan.request_id)
-            row = context.committed.commit(plan, results, context.market, timer.phases if timer else ())
-        context.answers.pop(plan.request_id, None)
-        context.timelines.pop(plan.request_id, None)
-        return row
+        row = self._committed(step.plan)
+        if row is not None:
+            return row
+        if step.results is None:
+            step.results = self._bridge.call(self._recorded(step.plan))
+        return self._context.committed.commit(step, self._context.market)
 
     def _committed(self, plan: Plan) -> JournalRow | None:
         if self._context.committed.is_ahead(plan.epoch, plan.seq):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from gridcore.model.money import ZERO, canonical
 from gridcore.model.state import State
 from gridservice.troubles import Kind, Troubles
-from orchestrator.engine_dbos.client import WorkflowRecord
+from orchestrator.engine import WorkflowRecord
 
 
 @dataclass(frozen=True, slots=True)

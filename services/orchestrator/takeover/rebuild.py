@@ -66,7 +66,7 @@ async def _read(context: SymbolContext, known: RebuildInput | None = None) -> tu
 async def _raise_epoch(context: SymbolContext, above: int) -> None:
     """Raises the epoch above the given one, so that no order or request id is ever used twice."""
     if context.epoch <= above:
-        context.epoch = await asyncio.to_thread(context.committed.store.raise_epoch, above)
+        await asyncio.to_thread(context.committed.raise_epoch, above)
 
 
 async def _adopt(context: SymbolContext) -> tuple[str, ...]:
@@ -155,7 +155,7 @@ async def _store(context: SymbolContext, state: State, *, from_first: bool) -> N
     request_id = f"{context.next_request_id()}/rebuilt"
     plan = Plan(context.symbol, request_id, state.seq, state.epoch, state.rebuilt, state.risk)
     await asyncio.to_thread(context.committed.rebuild, plan, state)
-    store = context.committed.store
-    cursor = 0 if from_first else await asyncio.to_thread(store.ledger_cursor)
+    cursor = 0 if from_first else await asyncio.to_thread(context.committed.ledger_cursor)
     requests = await context.executor.requests_after(context.symbol, cursor)
-    await asyncio.to_thread(store.move_ledger_cursor, requests[-1].accepted_seq if requests else cursor)
+    settled = requests[-1].accepted_seq if requests else cursor
+    await asyncio.to_thread(context.committed.move_ledger_cursor, settled)

@@ -52,6 +52,7 @@ from gridservice.crash_point import around, crash_point
 from orchestrator.errors import ConfigRefusedError, LeaseLostError, StateLedgerMismatchError, UnfinishableError
 from orchestrator.symbol.committed_state import CommittedState
 from orchestrator.symbol.context import SymbolContext
+from orchestrator.symbol.running_step import RunningStep
 from orchestrator.takeover.consistency import check_ledger_not_rolled_back, check_same_lineage
 from orchestrator.takeover.recover_plan import UnreadablePlan, plan_from_ledger
 
@@ -148,8 +149,9 @@ async def settle_requests(
                 f"{context.state.seq}: it is from a backup"
             )
         if plan is not None and step.seq > context.state.seq:
-            results = await asyncio.to_thread(execute, plan)
-            await asyncio.to_thread(context.committed.commit, plan, results, context.market)
+            settled = RunningStep(plan)
+            settled.results = await asyncio.to_thread(execute, plan)
+            await asyncio.to_thread(context.committed.commit, settled, context.market)
             crash_point("orchestrator.start.settled")
             log.info("%s: request %s was in flight and is settled", context.symbol, plan.request_id)
     beyond = await move_ledger_cursor(context)
@@ -166,8 +168,7 @@ async def move_ledger_cursor(context: SymbolContext) -> str:
     Returns the id of the first request that is after the state and was sent, or "". A request of which nothing was sent
     may be a late call of an orchestrator that has lost its lease. It needs no settlement.
     """
-    store = context.committed.store
-    cursor = settled = await asyncio.to_thread(store.ledger_cursor)
+    cursor = settled = await asyncio.to_thread(context.committed.ledger_cursor)
     beyond = ""
     step = (context.state.epoch, context.state.seq)
     for request in await context.executor.requests_after(context.symbol, cursor):
@@ -176,7 +177,7 @@ async def move_ledger_cursor(context: SymbolContext) -> str:
             break
         settled = request.accepted_seq
     if settled > cursor:
-        await asyncio.to_thread(store.move_ledger_cursor, settled)
+        await asyncio.to_thread(context.committed.move_ledger_cursor, settled)
     return beyond
 
 

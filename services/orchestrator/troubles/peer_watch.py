@@ -61,8 +61,8 @@ class PeerWatch:
 class FeedWatch:
     """Watches the age of each grid's price."""
 
-    def __init__(self, teams: Mapping[str, SymbolWorker], troubles: Troubles) -> None:
-        self._teams = teams
+    def __init__(self, workers: Mapping[str, SymbolWorker], troubles: Troubles) -> None:
+        self._workers = workers
         self._troubles = troubles
         self._stale: set[str] = set()
 
@@ -75,7 +75,7 @@ class FeedWatch:
     def look(self) -> None:
         """Begins and ends troubles by the current ages."""
         stale: dict[str, tuple[int, int]] = {}
-        for worker in list(self._teams.values()):
+        for worker in list(self._workers.values()):
             context, limit_ms = worker.context, worker.context.config.risk.stale_price_ms
             if context.trading and context.price_age_ms > limit_ms:
                 stale[context.symbol] = context.price_heard_ms(now_ms()), limit_ms

@@ -19,7 +19,8 @@ from dbos import run_dbos_database_migrations
 from executor.ledger.opening import open_ledger
 from griddb.urls import parse_url
 from gridtesting.live.postgres import PostgresServer
-from orchestrator.engine_dbos.client import sqlite_path
+from orchestrator.engine_dbos.database import sqlite_path
+from orchestrator.engine_dbos.engine import open_dbos_engine
 from orchestrator.storage import open_stores
 from orchestrator.store.file_names import state_path
 
@@ -104,7 +105,7 @@ def make_template(server: PostgresServer) -> str:
     """Creates a database with all tables and no rows; returns its name."""
     name = server.create()
     url = parse_url(server.url(name), "template")
-    with tempfile.TemporaryDirectory() as folder, open_stores(Path(folder), url, []):
+    with tempfile.TemporaryDirectory() as folder, open_stores(Path(folder), url, [], open_dbos_engine):
         run_dbos_database_migrations(server.url(name))
     with open_ledger(url.render_as_string(hide_password=False), 0):
         pass

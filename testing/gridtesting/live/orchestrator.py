@@ -239,7 +239,7 @@ class Running:
 
     def context(self, symbol: str = BTC) -> SymbolContext:
         """The context of a symbol."""
-        return self.service.engine.teams[symbol].context
+        return self.service.engine.workers[symbol].context
 
     async def until_seq(self, seq: int, symbol: str = BTC) -> State:
         """Waits until a step is committed; returns the state."""

@@ -30,8 +30,9 @@ from orchestrator.errors import StopError
 from orchestrator.store.sqlite import SqliteStore
 from orchestrator.symbol.committed_state import CommittedState
 from orchestrator.symbol.context import SymbolContext
+from orchestrator.symbol.procedures import EnterSafeModeRequest, ExitSafeModeRequest
+from orchestrator.symbol.running_step import RunningStep
 from orchestrator.symbol.safe_mode import SafeModeProcedure
-from orchestrator.symbol.safe_mode_requests import EnterSafeModeRequest, ExitSafeModeRequest
 from orchestrator.symbol.worker import SymbolWorker, build_worker
 from orchestrator.takeover import takeover
 from orchestrator.thread_bridge import ThreadBridge
@@ -139,9 +140,8 @@ class StepWorld:
         context = SymbolContext(
             "bot",
             CONFIG,
-            self.committed(store, state),
+            self.committed(store, state, epoch),
             self.executor.client(),
-            epoch=epoch,
             max_update_batch=100,
             stop=stop,
         )
@@ -169,9 +169,9 @@ class StepWorld:
         """Opens the store of a process."""
         return SqliteStore(self.path)
 
-    def committed(self, store: SqliteStore, state: State) -> CommittedState:
+    def committed(self, store: SqliteStore, state: State, epoch: int) -> CommittedState:
         """Builds the committed state of a process."""
-        return CommittedState(store, state)
+        return CommittedState(store, state, epoch)
 
     async def _open_by_the_path(self, context: SymbolContext) -> None:
         await self.take_over(context)
@@ -245,12 +245,13 @@ class StepWorld:
             text = plan_json(plan)
             self.records.append(text)
             yield "recorded"
-            self.run(asyncio.to_thread(who.worker.activities.execute, plan_from_json(text)))
+            step = RunningStep.from_json(text)
+            self.run(asyncio.to_thread(who.worker.trading_step.execute, step))
             yield "executed"
-            self.run(asyncio.to_thread(who.worker.activities.commit, plan))
+            self.run(asyncio.to_thread(who.worker.trading_step.commit, step))
         elif plan.procedure is None and not plan.empty:
             yield "decided"
-            context.committed.commit(plan, (), MARKET)
+            context.committed.commit(RunningStep(plan), MARKET)
 
     # -- halts: procedures whose steps may each run again
 

@@ -10,11 +10,11 @@ PREDECESSORS: frozenset[str] = frozenset()
 
 
 class _Bound:
-    steps: Any = None
+    runner: Any = None
 
 
-def bind(steps: Any) -> None:
-    _Bound.steps = steps
+def bind(runner: Any) -> None:
+    _Bound.runner = runner
 
 
 def trading_step(plan: str) -> int:
@@ -33,6 +33,9 @@ def exit_safe_mode(request: str) -> None:
     raise NotImplementedError("no test halts by it")
 
 
+PROCEDURES = {"enter_safe_mode": enter_safe_mode, "exit_safe_mode": exit_safe_mode}
+
+
 @workflow("trading_step")
 def _trading_step(envelope: str) -> int:
     return execute_and_commit(envelope)
@@ -46,8 +49,8 @@ def _on_order_update(envelope: str) -> int:
 @step("execute_and_commit")
 def execute_and_commit(envelope: str) -> int:
     plan = json.loads(envelope)["contents"]
-    _Bound.steps.batch_execute(plan)
-    return int(_Bound.steps.commit_state(plan))
+    _Bound.runner.on_thread(plan, lambda worker, step: worker.trading_step.execute(step))
+    return int(_Bound.runner.on_thread(plan, lambda worker, step: worker.trading_step.commit(step).plan.seq))
 
 
 def _sealed(plan: str) -> str:

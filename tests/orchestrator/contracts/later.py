@@ -1,20 +1,22 @@
 """A contract after `gridwright-1`: a trading step weighs its plan first. Names and inputs are as they were."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from orchestrator.engine_dbos.decorators import step, workflow
+from orchestrator.symbol.procedures import EnterSafeModeRequest, ExitSafeModeRequest
 
 CONTRACT = "gridwright-2"
 PREDECESSORS = frozenset({"gridwright-1"})
 
 
 class _Bound:
-    steps: Any = None
+    runner: Any = None
 
 
-def bind(steps: Any) -> None:
-    _Bound.steps = steps
+def bind(runner: Any) -> None:
+    _Bound.runner = runner
 
 
 @workflow("trading_step")
@@ -45,6 +47,9 @@ def exit_safe_mode(request: str) -> None:
     lift_safe_mode(request)
 
 
+PROCEDURES = {"enter_safe_mode": enter_safe_mode, "exit_safe_mode": exit_safe_mode}
+
+
 @step("weigh")
 def weigh(plan: str) -> int:
     return len(json.loads(plan)["actions"])
@@ -52,39 +57,45 @@ def weigh(plan: str) -> int:
 
 @step("batch_execute")
 def batch_execute(plan: str) -> str:
-    return str(_Bound.steps.batch_execute(plan))
+    return str(_Bound.runner.on_thread(plan, lambda worker, step: len(worker.trading_step.execute(step))))
 
 
 @step("commit_state")
 def commit_state(plan: str) -> int:
-    return int(_Bound.steps.commit_state(plan))
+    return int(_Bound.runner.on_thread(plan, lambda worker, step: worker.trading_step.commit(step).plan.seq))
 
 
 @step("open_safe_mode")
 def open_safe_mode(request: str) -> int:
-    return int(_Bound.steps.open_safe_mode(request))
+    return int(_entering(request, lambda worker, entering: worker.safe_mode.open(entering)))
 
 
 @step("raise_fence")
 def raise_fence(request: str, epoch: int) -> None:
-    _Bound.steps.raise_fence(request, epoch)
+    _entering(request, lambda worker, _: worker.safe_mode.fence(epoch))
 
 
 @step("cancel_opening_orders")
 def cancel_opening_orders(request: str) -> None:
-    _Bound.steps.cancel_opening_orders(request)
+    _entering(request, lambda worker, _: worker.safe_mode.cancel())
 
 
 @step("verify_no_opening_order")
 def verify_no_opening_order(request: str) -> None:
-    _Bound.steps.verify_no_opening_order(request)
+    _entering(request, lambda worker, _: worker.safe_mode.verify())
 
 
 @step("close_safe_mode")
 def close_safe_mode(request: str) -> None:
-    _Bound.steps.close_safe_mode(request)
+    _entering(request, lambda worker, entering: worker.safe_mode.close(entering))
 
 
 @step("lift_safe_mode")
 def lift_safe_mode(request: str) -> None:
-    _Bound.steps.lift_safe_mode(request)
+    _Bound.runner.on_loop(
+        ExitSafeModeRequest.from_json, request, lambda worker, leaving: worker.safe_mode.lift(leaving)
+    )
+
+
+def _entering(request: str, work: Callable[[Any, EnterSafeModeRequest], Any]) -> Any:
+    return _Bound.runner.on_loop(EnterSafeModeRequest.from_json, request, work)

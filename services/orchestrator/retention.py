@@ -11,9 +11,9 @@ import grpc
 
 from gridrpc.errors import RpcError
 from orchestrator.clock import now_ms
-from orchestrator.engine_dbos import client
+from orchestrator.engine import WorkflowEngine
 from orchestrator.errors import SymbolRefusedError
-from orchestrator.store import Store
+from orchestrator.symbol.committed_state import CommittedState
 from orchestrator.symbol.context import SymbolContext
 from orchestrator.takeover.takeover import move_ledger_cursor
 
@@ -23,11 +23,13 @@ _EVERY_SECONDS = 600.0
 _HOUR_MS = 3_600_000
 
 
-async def prune_forever(contexts_now: Callable[[], Sequence[SymbolContext]], retention_hours: int) -> None:
+async def prune_forever(
+    contexts_now: Callable[[], Sequence[SymbolContext]], engine: WorkflowEngine, retention_hours: int
+) -> None:
     """Every ten minutes prunes, stores how far the ledger's requests are settled, and acknowledges its update log."""
     while True:
-        stores = [context.committed.store for context in contexts_now()]
-        await asyncio.to_thread(prune, stores, now_ms() - retention_hours * _HOUR_MS)
+        states = [context.committed for context in contexts_now()]
+        await asyncio.to_thread(prune, states, engine, now_ms() - retention_hours * _HOUR_MS)
         await asyncio.sleep(_EVERY_SECONDS)
         for context in contexts_now():
             if context.trading:
@@ -51,14 +53,12 @@ async def acknowledge(context: SymbolContext) -> None:
         log.warning("%s: update log not acknowledged up to %d: %s", context.symbol, state.event_offset, error.details())
 
 
-def prune(stores: Iterable[Store], before_ms: int) -> None:
+def prune(states: Iterable[CommittedState], engine: WorkflowEngine, before_ms: int) -> None:
     """Deletes journal rows and workflows that ended before.
 
     This is safe because a request at or below the state's seq is never run again.
     """
-    rows = sum(store.prune(before_ms) for store in stores)
-    gone = 0
-    while deleted := client.delete_finished(before_ms):
-        gone += deleted
+    rows = sum(committed.prune(before_ms) for committed in states)
+    gone = engine.prune(before_ms)
     if rows or gone:
         log.info("pruned %d journal rows and %d workflows", rows, gone)
