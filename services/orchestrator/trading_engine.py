@@ -21,12 +21,12 @@ from orchestrator.clock import now_ms
 from orchestrator.config import Settings
 from orchestrator.engine import Engine, WorkflowEngine
 from orchestrator.errors import DatabaseStopError, StopError
+from orchestrator.lifecycle import SymbolLifecycle, combined
 from orchestrator.retention import prune_forever
 from orchestrator.store import Store
 from orchestrator.symbol.committed_state import CommittedState
 from orchestrator.symbol.context import SymbolContext
 from orchestrator.symbol.downtime import note_looks
-from orchestrator.symbol.lifecycle import SymbolLifecycle, combined
 from orchestrator.symbol.step_runner import StepRunner
 from orchestrator.symbol.worker import SymbolWorker, build_worker
 from orchestrator.takeover import unresumable

@@ -25,7 +25,7 @@ from simex.access.limits import Limits, LimitSettings
 from simex.access.request_log import RequestLog
 from simex.api.endpoints import private_endpoints, trading_endpoints
 from simex.api.fault_gateway import Arrival, FaultGateway
-from simex.api.gateway import Gateway, Request
+from simex.api.gateway import Gateway
 from simex.api.private_api import PrivateApi
 from simex.api.trading_api import TradingApi
 from simex.clock import VenueClock
@@ -35,6 +35,7 @@ from simex.faults.cancel_race import CancelRace
 from simex.faults.kinds import FORMS, Fault, Kind, Occasion
 from simex.faults.plan import FaultPlan
 from simex.faults.visibility import Visibility
+from simex.protocol.call import Request
 from simex.protocol.params import Params
 
 BTC = "BTC/USDT"

@@ -15,8 +15,8 @@ from gridcore.risk.price_jump import unwatched_since
 from orchestrator.clock import now_ms
 from orchestrator.symbol.context import SymbolContext
 from orchestrator.symbol.downtime import last_look
+from orchestrator.symbol.fee_watch import FeeWatch
 from orchestrator.symbol.loop import SymbolLoop
-from orchestrator.troubles.fee_watch import FeeWatch
 
 
 class ConditionsWatch:

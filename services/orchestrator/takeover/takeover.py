@@ -2,7 +2,7 @@
 
 The startup cannot know how the previous orchestrator ended. It may have crashed at any point, it may be paused and
 continue later, and its data may have been lost or restored from a backup. So every startup runs all of these steps, in
-this order. `symbol.lifecycle` calls them; crash points `orchestrator.start.*` are in brackets.
+this order. `lifecycle` calls them; crash points `orchestrator.start.*` are in brackets.
 
 1. Lease and epoch. The store takes the symbol's lease and durably raises the epoch. From now on an older process can
    commit nothing. DBOS is launched next; the workflow steps that it resumes wait for step 7. [leased]

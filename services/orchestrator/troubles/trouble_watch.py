@@ -5,7 +5,7 @@ import asyncio
 from gridservice.troubles import Kind, Troubles
 from orchestrator.clock import now_ms
 from orchestrator.symbol.context import SymbolContext
-from orchestrator.troubles.fee_watch import FeeWatch
+from orchestrator.symbol.fee_watch import FeeWatch
 from orchestrator.troubles.grid_troubles import GridTrouble, grid_troubles
 
 _PAUSE_SECONDS = 0.5

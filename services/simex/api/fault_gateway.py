@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from enum import Enum
 
 from simex.access.request_log import Received, RequestLog
-from simex.api.gateway import Answer, Gateway, Request
+from simex.api.gateway import Gateway
 from simex.faults import answers
 from simex.faults.cancel_race import CancelRace
 from simex.faults.kinds import Fault, Kind, Occasion
 from simex.faults.plan import FaultPlan
 from simex.faults.visibility import Visibility
-from simex.protocol.call import Endpoint, Security
+from simex.protocol.call import Answer, Endpoint, Request, Security
 
 
 class Wire(Enum):

@@ -6,7 +6,6 @@ REST and the websocket API differ only in how a request is encoded, so both use 
 import logging
 import sqlite3
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from functools import partial
 
 from gridsim.rules import Refused
@@ -14,44 +13,10 @@ from simex.access.keys import Keys
 from simex.access.limits import Limits, OverLimitError
 from simex.access.signing import check_window
 from simex.access.weights import weight_of
-from simex.protocol.call import Call, Endpoint, Security
+from simex.protocol.call import Answer, Call, Endpoint, Request, Security
 from simex.protocol.errors import UNKNOWN_OUTCOME, ApiError, of_refusal
-from simex.protocol.params import Params
-from simex.protocol.rate_intervals import Usage, Wait
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A request as it was read: `signed` is the text that its signature covers."""
-
-    params: Params
-    api_key: str = field(repr=False)
-    signed: str = field(repr=False)
-    ip: str
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The HTTP status, or its websocket equivalent, and the JSON; with the usage of the limits that it touched."""
-
-    status: int
-    body: object
-    usage: tuple[Usage, ...] = ()
-    wait: Wait | None = None  # for a client that exceeded a limit
-    reached: bool = False  # whether the endpoint has run: all access checks passed
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """The HTTP headers about the limits."""
-        told = {name: value for usage in self.usage for name, value in usage.headers.items()}
-        return told if self.wait is None else told | self.wait.headers
-
-    @property
-    def ok(self) -> bool:
-        """Whether the body is the result, not an error `{"code": …, "msg": …}`."""
-        return self.status == 200
 
 
 class Gateway:

@@ -10,7 +10,8 @@ from aiohttp import web
 
 from simex.access.signing import without_signature
 from simex.api.fault_gateway import FaultGateway, Reply, Wire
-from simex.api.gateway import Answer, Gateway, Request
+from simex.api.gateway import Gateway
+from simex.protocol.call import Answer, Request
 from simex.protocol.params import Params
 
 _AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST in place of FIN

@@ -9,7 +9,8 @@ from aiohttp import WSMsgType, web
 
 from simex.access.limits import BANNED
 from simex.api.fault_gateway import Arrival, FaultGateway, Reply, Wire
-from simex.api.gateway import Answer, Gateway, Request
+from simex.api.gateway import Gateway
+from simex.protocol.call import Answer, Request
 from simex.protocol.errors import ApiError, invalid
 from simex.protocol.formats import Json
 from simex.protocol.params import Params

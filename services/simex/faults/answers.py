@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from simex.api.gateway import Answer
 from simex.faults.kinds import Fault
+from simex.protocol.call import Answer
 from simex.protocol.rate_intervals import Wait
 
 _ADVICE = "Please use WebSocket Streams for live updates to avoid"

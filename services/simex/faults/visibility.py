@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 from gridsim.orders import Order, Trade
 from gridsim.outcome import Execution, Outcome
-from simex.api.gateway import Answer
 from simex.faults.kinds import Occasion
 from simex.faults.plan import FaultPlan
+from simex.protocol.call import Answer
 from simex.protocol.errors import no_order
 from simex.protocol.formats import market_id
 

@@ -1,4 +1,4 @@
-"""A request as an endpoint sees it, and an endpoint as the gateway sees it, independent of the transport."""
+"""Requests, answers and endpoints, independent of the transport."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -6,6 +6,7 @@ from enum import Enum
 from functools import cache
 
 from simex.protocol.params import Params
+from simex.protocol.rate_intervals import Usage, Wait
 
 _SIGNED = frozenset({"timestamp", "recvWindow", "signature"})
 
@@ -16,6 +17,38 @@ class Security(Enum):
     NONE = "NONE"
     USER_DATA = "USER_DATA"
     TRADE = "TRADE"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request as it was read: `signed` is the text that its signature covers."""
+
+    params: Params
+    api_key: str = field(repr=False)
+    signed: str = field(repr=False)
+    ip: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The HTTP status, or its websocket equivalent, and the JSON; with the usage of the limits that it touched."""
+
+    status: int
+    body: object
+    usage: tuple[Usage, ...] = ()
+    wait: Wait | None = None  # for a client that exceeded a limit
+    reached: bool = False  # whether the endpoint has run: all access checks passed
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The HTTP headers about the limits."""
+        told = {name: value for usage in self.usage for name, value in usage.headers.items()}
+        return told if self.wait is None else told | self.wait.headers
+
+    @property
+    def ok(self) -> bool:
+        """Whether the body is the result, not an error `{"code": …, "msg": …}`."""
+        return self.status == 200
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,9 +26,9 @@ from orchestrator.errors import (
     SymbolRefusedError,
     UnfinishableError,
 )
+from orchestrator.symbol.fee_watch import FeeWatch
 from orchestrator.symbol.worker import SymbolWorker
 from orchestrator.takeover.open_symbol import open_symbol
-from orchestrator.troubles.fee_watch import FeeWatch
 from orchestrator.troubles.trouble_watch import TroubleWatch
 
 log = logging.getLogger(__name__)
