@@ -18,13 +18,13 @@ from executor.ledger import pruning, requests
 from executor.ledger.action_status import ActionStatus
 from executor.ledger.opening import Ledger
 from executor.readiness import Readiness
-from executor.resolution.forgotten import ForgottenOrders
 from executor.resolution.lookup import LookUp
 from executor.resolution.operator_resolution import OperatorResolution
 from executor.resolution.resolver import Resolver
 from executor.updates.account_poll import AccountPoll
 from executor.updates.change_signal import ChangeSignal
 from executor.updates.conditions import ConditionsReader
+from executor.updates.forgotten import ForgottenOrders
 from executor.updates.history_import import HistoryImport
 from executor.updates.recorder import Recorder
 from executor.updates.stream_trust import StreamTrust

@@ -25,12 +25,12 @@ from simex.api.trading_api import TradingApi
 from simex.api.ws_api import WsApi
 from simex.clock import VenueClock, wall_clock_ms
 from simex.config import MarketSettings, Settings
+from simex.control.changes import ExchangeChanges
 from simex.control.exchange_control import ExchangeControl
 from simex.control.fault_control import FaultControl
+from simex.control.reset import Reset
 from simex.control.servicer import ControlServicer
-from simex.exchange.changes import ExchangeChanges
 from simex.exchange.market_clock import MarketClock
-from simex.exchange.reset import Reset
 from simex.exchange.store import Store
 from simex.exchange.venue import Listing, Venue
 from simex.faults.cancel_race import CancelRace

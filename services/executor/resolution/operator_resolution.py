@@ -13,10 +13,10 @@ from executor.ledger.opening import Ledger
 from executor.ledger.operator_evidence import OperatorStatement, StatementKind
 from executor.ledger.orders import OrderRecord
 from executor.ledger.requests import LedgerAction
-from executor.resolution.forgotten import ForgottenOrders
 from executor.resolution.lookup import Absence, LookUp, Mismatch
 from executor.resolution.resolver import Resolver
 from executor.updates.change_signal import ChangeSignal
+from executor.updates.forgotten import ForgottenOrders
 from executor.venue.clock import VenueClock
 from executor.venue.port import ReadFailedError, Venue, VenueOrder
 from executor.venue.reader import Reader

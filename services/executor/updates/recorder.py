@@ -9,8 +9,8 @@ from executor.ledger import cursors, fences, operator_evidence, orders, updates
 from executor.ledger.opening import Ledger
 from executor.ledger.orders import OrderRecord
 from executor.readiness import Readiness
-from executor.resolution.forgotten import ForgottenOrders
 from executor.updates.change_signal import ChangeSignal
+from executor.updates.forgotten import ForgottenOrders
 from executor.venue.clock import VenueClock
 from executor.venue.port import ReadFailedError, TradeCursor, UnreadableError, Venue, VenueOrder, VenueTrade
 from executor.venue.reader import Reader

@@ -10,8 +10,8 @@ from functools import partial
 from executor.ledger import cursors, orders
 from executor.ledger.opening import Ledger
 from executor.ledger.orders import OrderRecord
-from executor.resolution.forgotten import ForgottenOrders
 from executor.updates.failure_log import FailureLog
+from executor.updates.forgotten import ForgottenOrders
 from executor.updates.recorder import Recorder
 from executor.updates.stream_trust import StreamTrust
 from executor.updates.unreadable import Unreadables, sentence

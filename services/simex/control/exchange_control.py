@@ -4,10 +4,10 @@ from gridrpc.errors import InvalidArgument, NotFound
 from gridsim.account import MAIN
 from gridsim.rules import Refused
 from gridwright.v1 import simex_pb2
+from simex.control.changes import ExchangeChanges
 from simex.control.messages import true_order
+from simex.control.reset import Reset
 from simex.control.rules_messages import rules_to_proto
-from simex.exchange.changes import ExchangeChanges
-from simex.exchange.reset import Reset
 from simex.exchange.venue import Venue
 from simex.faults.stream_faults import StreamFaults
 

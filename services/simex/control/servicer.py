@@ -14,10 +14,10 @@ from gridsim.market import MarketTrade
 from gridsim.orders import Side as OrderSide
 from gridsim.rules import Refused
 from gridwright.v1 import models_pb2, simex_pb2, simex_pb2_grpc
+from simex.control.changes import check_trading
 from simex.control.exchange_control import ExchangeControl, forget_order
 from simex.control.fault_control import FaultControl
 from simex.control.messages import plain, true_balance, true_order, true_trade
-from simex.exchange.changes import check_trading
 from simex.exchange.market_clock import BATCH_EVENTS
 from simex.exchange.venue import Venue
 from simex.protocol.formats import STEP
