@@ -49,7 +49,7 @@ soak: $(SENTINEL) ## The exchange changes rules, fees, keys, limits and funds al
 
 CHAOS := $(BIN)/python -m gridchaos --resume $(or $(RESULTS),.gridwright/chaos-all.jsonl)
 chaos-all: $(SENTINEL) ## The whole matrix, 1,000 random kills, broken databases; goes on where it was: RESULTS=file WRITE_DOCS=1
-	-@MACHINE_EXAMPLES=100 $(BIN)/pytest tests/executor/test_machine.py tests/chaos/test_step_machine.py -q -n 2
+	-@DEATHS=whole MACHINE_EXAMPLES=100 $(BIN)/pytest tests/executor/test_machine.py tests/executor/test_crash.py tests/chaos/test_step_machine.py -q -n 2
 	-@printf '%s\n' --databases --matrix | xargs -n 1 -P 2 $(CHAOS)  # at once: broken databases are mostly waited for
 	-@$(CHAOS) --matrix --database postgres --select pairwise
 	-@$(CHAOS) --kills 500 --jobs 6  # storms, too, are mostly waited for
