@@ -13,7 +13,7 @@ from gridbench.process import Worker, stub_executor, worker
 ENGINE, FLOOR, PLAIN, PER_ACTION = "engine", "floor", "plain", "per-action"
 SUBJECTS = (ENGINE, FLOOR, PLAIN, PER_ACTION)
 _STEPS = 15  # of a turn
-_PER_ACTION_STEPS = {1: 10, 10: 2, 50: 1}  # by actions: each is a workflow
+_PER_ACTION_WORKFLOWS = 20  # of a turn of workflows per action, where each action is one
 _COUNTED_STEPS = 20
 
 Say = Callable[[str], None]
@@ -105,4 +105,4 @@ async def _round(workers: Mapping[str, Worker], meter: Meter, results: Results, 
 
 
 def _steps(name: str, case: Case, usual: int = _STEPS) -> int:
-    return _PER_ACTION_STEPS[case.actions] if name == PER_ACTION else usual
+    return min(10, max(1, _PER_ACTION_WORKFLOWS // case.actions)) if name == PER_ACTION else usual
