@@ -11,7 +11,7 @@ from decimal import Decimal
 from gridcore.bookkeeping.settle import settle
 from gridcore.decide import decide
 from gridcore.model.actions import ActionResult, OrderUpdate, Outcome
-from gridcore.model.config import GridConfig, GridMode
+from gridcore.model.config import GridConfig, GridMode, RiskConfig
 from gridcore.model.events import OrdersUpdated, Plan, PriceChanged
 from gridcore.model.market_rules import MarketRules
 from gridcore.model.orders import OrderStatus, Side
@@ -22,6 +22,7 @@ PREFIX = "gwbench"
 PRICE = Decimal(100_025)  # between two levels
 _ANCHOR = Decimal(100_000)
 _INTERVAL = Decimal(50)
+_DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Case:
             quote_per_slot=Decimal(100),
             buy_window=self.slots,
             retry_after_ms=0,
+            risk=RiskConfig(stale_price_ms=_DAY_MS),  # there are no prices, and a step of full portions makes a tick
         )
 
 

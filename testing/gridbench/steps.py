@@ -86,7 +86,7 @@ async def measure_steps(meter: Meter, folder: Path, rounds: int, say: Say) -> Re
         say("counting flushes")
         for (name, case), series in results.items():
             if case in BY_ACTIONS:
-                series.flushes = await meter.flushes(workers[name], case, _steps(name, case, _COUNTED_STEPS))
+                series.flushes = await meter.flushes(workers[name], case, steps_of_turn(name, case, _COUNTED_STEPS))
     return results
 
 
@@ -94,7 +94,7 @@ async def _round(workers: Mapping[str, Worker], meter: Meter, results: Results, 
     order = list(results)
     start = number * 5 % len(order)  # nobody always comes after the same one
     for name, case in order[start:] + order[:start]:
-        steps = _steps(name, case)
+        steps = steps_of_turn(name, case)
         cpu_before, bytes_before = meter.mark()
         turn = await workers[name].run(case, steps)
         cpu_after, bytes_after = meter.mark()
@@ -104,5 +104,6 @@ async def _round(workers: Mapping[str, Worker], meter: Meter, results: Results, 
         series.bytes_written.append(meter.bytes_of(turn, bytes_before, bytes_after) / steps)
 
 
-def _steps(name: str, case: Case, usual: int = _STEPS) -> int:
+def steps_of_turn(name: str, case: Case, usual: int = _STEPS) -> int:
+    """How many steps of a case one turn of a subject has: fewer where each action is a workflow of its own."""
     return min(10, max(1, _PER_ACTION_WORKFLOWS // case.actions)) if name == PER_ACTION else usual

@@ -4,6 +4,7 @@ import pytest
 
 from gridbench.case import BY_ACTIONS, BY_SLOTS, CASES, Case, rules, sample, some_ended
 from gridbench.errand import errand, errands_of_actions, named
+from gridbench.steps import SUBJECTS, steps_of_turn
 from gridcore.grid.grid_checks import check_grid
 from gridrpc.convert_plan import plan_from_json, results_from_json
 from gridrpc.convert_state import state_from_json
@@ -42,3 +43,8 @@ def test_an_errand_under_another_name_is_the_same_errand() -> None:
     assert plan_from_json(second.plan).request_id == second.request_id == "bench/1/7"
     assert plan_from_json(second.plan).actions == plan_from_json(first.plan).actions
     assert second.changed_slots == first.changed_slots
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_each_subject_has_a_turn_of_each_case(case: Case) -> None:
+    assert all(steps_of_turn(subject, case) > 0 for subject in SUBJECTS)
