@@ -1,16 +1,16 @@
-"""One account's balances: what is free, what open orders hold, exact to the last digit."""
+"""Balances of one account: free amounts and amounts locked by open orders, exact to the last digit."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 ZERO = Decimal(0)
-MAIN = "main"  # the account that everybody has
+MAIN = "main"  # the account that always exists
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """An asset of the account; neither part is ever negative."""
+    """Balance of one asset. Neither part is ever negative."""
 
     asset: str
     free: Decimal
@@ -18,7 +18,7 @@ class Balance:
 
     @property
     def total(self) -> Decimal:
-        """Free and locked."""
+        """Free plus locked."""
         return self.free + self.locked
 
 
@@ -30,15 +30,15 @@ class Account:
 
     @property
     def balances(self) -> Mapping[str, Balance]:
-        """All that the account ever held, by asset."""
+        """Balances by asset, for every asset that the account has ever held."""
         return self._balances
 
     def of(self, asset: str) -> Balance:
-        """The asset's balance, zero where the account never held it."""
+        """Returns the asset's balance; zero if the account has never held it."""
         return self._balances.get(asset) or Balance(asset, ZERO)
 
     def move(self, asset: str, *, free: Decimal = ZERO, locked: Decimal = ZERO) -> None:
-        """Adds to the asset's free and locked parts; negative amounts take away."""
+        """Adds to the asset's free and locked parts; negative amounts subtract."""
         now = self.of(asset)
         then = Balance(asset, now.free + free, now.locked + locked)
         if then.free < ZERO or then.locked < ZERO:
@@ -50,5 +50,5 @@ class Account:
         self.move(asset, free=-amount, locked=amount)
 
     def release(self, asset: str, amount: Decimal) -> None:
-        """Frees an amount that an order held."""
+        """Unlocks an amount that an order held."""
         self.move(asset, free=amount, locked=-amount)

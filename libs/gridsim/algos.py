@@ -1,4 +1,4 @@
-"""Orders that wait for a price: when a stop, a take-profit or a trailing order starts to work. Pure functions.
+"""Algo orders: when a stop, a take-profit or a trailing order is triggered. Pure functions.
 
 Source: faqs/trailing-stop-faq.md of binance/binance-spot-api-docs, July 2026.
 """
@@ -13,19 +13,19 @@ _STOPS = frozenset({OrderType.STOP_LOSS, OrderType.STOP_LOSS_LIMIT})
 
 
 def waits_above(kind: OrderType, side: Side) -> bool:
-    """Whether such an order's stop price is above the market: stops of a buy and take-profits of a sell."""
+    """Whether the order's stop price is above the market: stops of a buy and take-profits of a sell."""
     return (kind in _STOPS) is (side is Side.BUY)
 
 
 def meets_stop(order: Order | NewOrder, price: Decimal) -> bool:
-    """Whether a last price has reached the order's stop price; one without a stop price has always been reached."""
+    """Whether the last price has reached the order's stop price; always true for an order without a stop price."""
     if not order.stop_price:
         return True
     return price >= order.stop_price if waits_above(order.type, order.side) else price <= order.stop_price
 
 
 def tracked(order: Order, price: Decimal, time_ms: int) -> Order:
-    """A trailing order after a trade: it begins to track, or remembers a better price. Any other as it is."""
+    """Returns the order after a trade: a trailing order starts to track or records a better price; others unchanged."""
     if not order.trailing_delta:
         return order
     if not order.trailing_ms:
@@ -35,7 +35,7 @@ def tracked(order: Order, price: Decimal, time_ms: int) -> Order:
 
 
 def is_due(order: Order, price: Decimal) -> bool:
-    """Whether a waiting order starts to work at a last price."""
+    """Whether a waiting order is triggered at the last price."""
     if not order.trailing_delta:
         return meets_stop(order, price)
     if not order.trailing_ms:
@@ -45,7 +45,7 @@ def is_due(order: Order, price: Decimal) -> bool:
 
 
 def as_new(order: Order) -> NewOrder:
-    """What a waiting order sends to the book once it works: a LIMIT or a MARKET order of the same wish."""
+    """Returns the LIMIT or MARKET order that a triggered algo order sends to the book."""
     kind = OrderType.MARKET if order.type.is_market else order.type if not order.type.is_algo else OrderType.LIMIT
     return NewOrder(
         symbol=order.symbol,

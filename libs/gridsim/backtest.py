@@ -1,8 +1,8 @@
-"""One grid over one market in one process: the decisions of the core on the matching of the exchange, in venue time.
+"""Backtest: runs the core's decisions against the exchange's matching in one process, one grid on one market.
 
-What the services do at leisure and in parallel happens here in one fixed order, the order of lockstep too. An event of
-the market is over when its price has been decided on and then all order updates that it and its consequences brought
-have been applied. Everything takes place at the event's own time, so there is no latency.
+The services work asynchronously and in parallel; here everything happens in one fixed order, which lockstep uses too.
+A market event is complete once its price has been decided on and then all order updates that it caused, directly or
+indirectly, have been applied. Everything happens at the event's venue time, so there is no latency.
 """
 
 from collections.abc import Iterable, Sequence
@@ -40,9 +40,9 @@ _EPOCH = 1
 
 
 class Backtest:
-    """The grid with its state, and the account that it trades on.
+    """Grid with its state, and the account that it trades on.
 
-    `plans` counts those that sent something, `refusals` the orders that the exchange did not take.
+    `plans` counts the plans that sent something, `refusals` the orders that the exchange refused.
     """
 
     def __init__(
@@ -56,9 +56,9 @@ class Backtest:
         liquidity: Liquidity | None = None,
         max_update_batch: int = 100,
     ) -> None:
-        """At the opening price, before the first event. A step takes `max_update_batch` order updates at most.
+        """Starts at the opening price, before the first event. A step applies at most `max_update_batch` order updates.
 
-        Raises GridRefusedError for a grid that would be refused at a start.
+        Raises GridRefusedError for a grid that would be refused at startup.
         """
         self._config = config
         self._bot = bot
@@ -80,16 +80,16 @@ class Backtest:
 
     @property
     def price(self) -> Decimal:
-        """The market's last."""
+        """Last price of the market."""
         return self._book.price
 
     @property
     def updates(self) -> Sequence[OrderUpdate]:
-        """The log of order updates: every fill in the venue's order, each order's end after its fills."""
+        """Log of order updates: every fill in the venue's sequence, and each order's end after its fills."""
         return self._venue.log
 
     def step(self, event: MarketEvent) -> bool:
-        """Lets an event happen and the grid answer it. Whether the grid had anything to do with it."""
+        """Applies a market event and lets the grid respond. Returns whether the event concerned the grid."""
         before = len(self._venue.log), self.plans
         self._at_ms = event.market_time_ms
         self._venue.happen(event, self._at_ms)
@@ -137,7 +137,7 @@ class Backtest:
         self.refusals += sum(result.reason != "" for result in results)
 
     def _run(self, procedure: Procedure) -> None:
-        """The procedures of safe mode, which the orchestrator runs as workflows."""
+        """Runs the safe mode procedures, which the orchestrator runs as workflows."""
         match procedure:
             case EnterSafeMode(rule, reason, clears_itself):
                 self._change_mode(Mode.ENTERING, rule, reason, clears_itself=clears_itself)

@@ -1,4 +1,4 @@
-"""One symbol's book: open orders in price-time priority, each at its place among the others, and the ids given out."""
+"""Order book of one symbol: open orders in price-time priority, their queue positions, and the ids assigned."""
 
 import bisect
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +18,7 @@ _Key = tuple[Decimal, int]
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A quantity that waits at a price: what is left of an order of ours, or the others' where `order` is None."""
+    """Quantity resting at a price: the remainder of one of our orders, or the others' if `order` is None."""
 
     price: Decimal
     quantity: Decimal
@@ -26,7 +26,7 @@ class Offer:
 
 
 class Book:
-    """Our open orders of a symbol, whosoever's, and the others around them.
+    """Open orders of all accounts in a symbol, and the others' book around them.
 
     Order and trade ids rise by one; `last_trade_id` counts every print of the symbol, ours and the others'.
     """
@@ -43,7 +43,7 @@ class Book:
         orders: Iterable[Order] = (),
         ahead: Mapping[int, Decimal] | None = None,
     ) -> None:
-        """`orders` by rising id; `ahead`: what of the others trades before some of them, by order id."""
+        """`orders` by ascending id; `ahead`: the others' quantity that trades before an order, by order id."""
         self.rules = rules
         self.others = Others(rules, liquidity, price, taker)
         self.last_order_id = last_order_id
@@ -67,46 +67,46 @@ class Book:
 
     @property
     def price(self) -> Decimal:
-        """The market's last."""
+        """Last price of the market."""
         return self.others.price
 
     @property
     def taker(self) -> Side:
-        """Who took the market's last trade."""
+        """Taker side of the market's last trade."""
         return self.others.taker
 
     @property
     def orders(self) -> list[Order]:
-        """The open orders of everybody, oldest first."""
+        """Open orders of all accounts, oldest first."""
         return list(self._orders.values())
 
     def change(self, rules: SymbolRules) -> None:
-        """Other rules are in force from now on. Orders that rest stay as they are, on the new steps or not."""
+        """Puts other rules in force. Resting orders stay as they are, even if their prices are not on the new steps."""
         self.rules = rules
         self.others.change(rules)
 
     def orders_of(self, account: str) -> list[Order]:
-        """An account's open orders, oldest first."""
+        """Returns an account's open orders, oldest first."""
         return list(self._orders_of.get(account, {}).values())
 
     def count(self, account: str) -> int:
-        """How many orders of the account are open."""
+        """Returns how many orders of the account are open."""
         return len(self._orders_of.get(account, {}))
 
     def find(self, account: str, order_id: int) -> Order:
-        """The account's open order. Raises Refused where it has none by that id."""
+        """Returns the account's open order. Raises Refused if it has no open order of that id."""
         order = self._orders.get(order_id)
         if order is None or order.account != account:
             raise Refused(Reason.UNKNOWN_ORDER, f"no open order {order_id}")
         return order
 
     def open_client_id(self, account: str, client_order_id: str) -> Order | None:
-        """The account's open order by that client id, if there is one."""
+        """Returns the account's open order with that client id, or None."""
         order_id = self._by_client_id.get((account, client_order_id))
         return None if order_id is None else self._orders[order_id]
 
     def keep(self, order: Order) -> None:
-        """Puts the order's present form into the book, or takes it out if it has ended."""
+        """Stores the order's current version in the book, or removes the order if it has ended."""
         known = order.order_id in self._orders
         queued = known and order.order_id not in self._waiting
         if order.is_open:
@@ -129,23 +129,23 @@ class Book:
 
     @property
     def waiting(self) -> list[Order]:
-        """Everybody's open orders that are not on the book yet, oldest first."""
+        """Returns all accounts' open orders that are not on the book yet, oldest first."""
         return [self._orders[order_id] for order_id in sorted(self._waiting)] if self._waiting else []
 
     def algos(self, account: str) -> int:
-        """How many algo orders of the account are open."""
+        """Returns how many algo orders of the account are open."""
         return sum(order.type.is_algo for order in self._orders_of.get(account, {}).values())
 
     def listed(self, account: str, list_id: int) -> list[Order]:
-        """The open orders of one of the account's order lists, oldest first."""
+        """Returns the open orders of one of the account's order lists, oldest first."""
         return [order for order in self.orders_of(account) if order.list_id == list_id]
 
     def current(self, order: Order) -> Order | None:
-        """The present form of an open order, None where it has ended."""
+        """Returns the current version of an open order; None if it has ended."""
         return self._orders.get(order.order_id)
 
     def reachable(self, side: Side, price: Decimal) -> list[Order]:
-        """Our orders of a side that a trade at `price` reaches, best price first, then oldest."""
+        """Yields our orders of a side that a trade at `price` reaches, best price first, then oldest."""
         queue = self._queues[side]
         if not queue:
             return []
@@ -153,16 +153,16 @@ class Book:
         return [self._orders[order_id] for _, order_id in queue[: bisect.bisect_left(queue, (bound, 2**63))]]
 
     def best(self, side: Side) -> Decimal:
-        """The others' best bid (BUY) or ask (SELL), which reaches no order of ours: what did has traded with it."""
+        """Returns the others' best bid (BUY) or ask (SELL). It reaches no order of ours: those have traded."""
         return self.others.best(side, self._best_of_ours(side.opposite))
 
     def levels(self, side: Side) -> Iterator[Level]:
-        """The bids (BUY) or asks (SELL) as the public sees them, ours among the others', best first."""
+        """Returns the public bids (BUY) or asks (SELL): our orders and the others', best first."""
         for price, offers in groupby(self.offers(side), key=attrgetter("price")):
             yield Level(price, sum((offer.quantity for offer in offers), ZERO))
 
     def offers(self, side: Side) -> Iterator[Offer]:
-        """All that waits on a side in the sequence in which it trades: by price, then by the place in the queue."""
+        """Yields what rests on a side in the sequence in which it trades: by price, then by queue position."""
         levels = self.others.levels(side, self._best_of_ours(side.opposite))
         level = next(levels, None)
         resting = (self._orders[order_id] for _, order_id in self._queues[side])
@@ -180,24 +180,24 @@ class Book:
             level = next(levels, None)
 
     def ahead(self, order_id: int) -> Decimal:
-        """What of the others trades before an order at its price."""
+        """Returns the others' quantity that trades before the order at its price."""
         return self._ahead.get(order_id, ZERO)
 
     def join(self, order: Order) -> None:
-        """The order has come to rest: behind the others at its price, unless it is to stand before them."""
+        """Adds an order that has come to rest: behind the others at its price, unless it is to go before them."""
         if self._joins is Queue.BACK:
             self._move(order.order_id, self.others.displayed(order.side, order.price))
 
     def traded_ahead(self, side: Side, price: Decimal, quantity: Decimal) -> None:
-        """So much of the others' has traded at the price: our orders there move up."""
+        """Moves our orders at the price up by the quantity of the others' that has traded there."""
         for order in self.reachable(side, price) if quantity and self._ahead else ():
             if order.price == price:
                 self._move(order.order_id, max(ZERO, self.ahead(order.order_id) - quantity))
 
     def close_up(self, *, everywhere: bool = False) -> None:
-        """Where the others are known to show less than is ahead of our orders, the rest has gone, and ours move up.
+        """Moves our orders up where the others are known to show less than was ahead: the rest is gone.
 
-        Looks at what is at their best and better, unless more than their best is known anew.
+        Checks the others' best price and better, unless more than their best has been updated.
         """
         for side in Side if self._ahead and not everywhere else ():
             for order in self.reachable(side, self.others.best(side)):
@@ -206,22 +206,22 @@ class Book:
             self._close_up(self._orders[order_id])
 
     def drain_moves(self) -> dict[int, Decimal]:
-        """What is ahead of the orders that have moved in the queue since the last call, by order id."""
+        """Returns the quantity ahead, by order id, of the orders that have moved in the queue since the last call."""
         moved, self._moved = self._moved, {}
         return moved
 
     def next_order_id(self) -> int:
-        """Gives out an order id."""
+        """Assigns an order id."""
         self.last_order_id += 1
         return self.last_order_id
 
     def next_trade_id(self) -> int:
-        """Gives out a trade id."""
+        """Assigns a trade id."""
         self.last_trade_id += 1
         return self.last_trade_id
 
     def _queue(self, price: Decimal, others: Decimal, orders: Iterable[Order]) -> Iterator[Offer]:
-        """Our orders at a price between what of the others came before and after them."""
+        """Yields our orders at a price, between the others' quantities that came before and after them."""
         passed = ZERO
         for order in orders:
             before = min(self.ahead(order.order_id), others) - passed

@@ -1,5 +1,5 @@
-"""Candles of what was traded, for klines and rolling statistics: the last hour by the second, the last week by the
-minute, and nothing older.
+"""Candles of trades, for klines and rolling statistics: the last hour by second, the last week by minute, nothing
+older.
 """
 
 from collections import deque
@@ -20,9 +20,9 @@ MINUTES_KEPT_MS = 7 * DAY_MS
 _ZERO = Decimal(0)
 
 
-@dataclass(slots=True)  # not frozen: the newest one grows with every trade, which a fast market cannot pay copies for
+@dataclass(slots=True)  # not frozen: the newest candle changes with every trade; copies would slow a fast market down
 class Candle:
-    """What was traded from `opened_ms` on, for as long as the candle is meant to last; volumes in base and quote."""
+    """Trades from `opened_ms` on, for the candle's interval; volumes in base and quote."""
 
     opened_ms: int
     open: Decimal
@@ -38,7 +38,7 @@ class Candle:
     last_trade_id: int
 
     def take(self, later: "Candle") -> None:
-        """Takes in what was traded after it."""
+        """Adds a candle of later trades to this one."""
         self.high = max(self.high, later.high)
         self.low = min(self.low, later.low)
         self.close = later.close
@@ -51,19 +51,19 @@ class Candle:
 
 
 def flat(opened_ms: int, price: Decimal) -> Candle:
-    """A candle in which nothing was traded: the price stood where it was. Its trade ids are -1, as Binance's are."""
+    """Returns a candle without trades: the price did not move. Its trade ids are -1, as Binance's are."""
     return Candle(opened_ms, price, price, price, price, _ZERO, _ZERO, _ZERO, _ZERO, 0, -1, -1)
 
 
 class Candles:
-    """What was traded lately, oldest first; a second or minute without a trade has no candle."""
+    """Candles of recent trades, oldest first. A second or minute without a trade has no candle."""
 
     def __init__(self) -> None:
         self._seconds = _Row(SECOND_MS, SECONDS_KEPT_MS)
         self._minutes = _Row(MINUTE_MS, MINUTES_KEPT_MS)
 
     def add(self, trade_id: int, price: Decimal, quantity: Decimal, taker: Side, time_ms: int) -> None:
-        """Counts a trade. One that is dated before the last belongs to the last one's candle: a clock was set back."""
+        """Adds a trade. One dated before the last trade goes into the last trade's candle: a clock was set back."""
         notional = price * quantity
         bought, spent = (quantity, notional) if taker is Side.BUY else (_ZERO, _ZERO)
         traded = Candle(
@@ -73,18 +73,18 @@ class Candles:
         self._minutes.add(traded)
 
     def between(self, start_ms: int, end_ms: int = EVER_MS, *, by_second: bool = False) -> Candle | None:
-        """What was traded in the minutes (or seconds) that opened in the stretch of time, its end not in it, as one
-        candle; None where nothing was.
+        """Returns the trades of the minutes (or seconds) that opened in the range, end excluded, as one candle; None if
+        there were none.
         """
         return _merged(each for each in self._row(by_second=by_second) if start_ms <= each.opened_ms < end_ms)
 
     def last_before(self, time_ms: int, *, by_second: bool = False) -> Candle | None:
-        """The last minute (or second) with a trade that opened before a time."""
+        """Returns the last minute (or second) with a trade that opened before a time."""
         return next((each for each in reversed(self._row(by_second=by_second)) if each.opened_ms < time_ms), None)
 
     def every(self, opening: Callable[[int], int], *, by_second: bool = False) -> Iterator[Candle]:
-        """The candles of an interval of whole minutes (or seconds), oldest first; `opening` gives the time at which
-        the interval began that another time lies in.
+        """Yields the candles of an interval of whole minutes (or seconds), oldest first; `opening` maps a time to the
+        start of the interval that contains it.
         """
         current: Candle | None = None
         for each in self._row(by_second=by_second):
@@ -103,7 +103,7 @@ class Candles:
 
 
 class _Row:
-    """Candles of one span, for as long as they are kept."""
+    """Candles of one length, for as long as they are kept."""
 
     def __init__(self, span_ms: int, kept_ms: int) -> None:
         self.candles: deque[Candle] = deque()

@@ -1,7 +1,7 @@
-"""Chance that is a function: the same seed, event and draw give the same number on every machine, for ever.
+"""Deterministic random numbers: the same seed, event and draw give the same number on every machine, permanently.
 
-Counter-based (SplitMix64, Steele et al. 2014), so that a simulation goes on from any event without replaying the ones
-before it, and in integers alone, so that no platform's floating point has a say.
+Counter-based (SplitMix64, Steele et al. 2014): a simulation can continue from any event without replaying the ones
+before it. Integer arithmetic only: the result does not depend on a platform's floating point.
 """
 
 from decimal import Decimal
@@ -13,17 +13,17 @@ _SD_OF_FOUR = Decimal(37837)  # of the sum of four uniform 16-bit numbers: sqrt(
 
 
 def bits(seed: int, event: int, draw: int) -> int:
-    """64 uniform bits, independent for each event and each of its draws (0 to 7)."""
+    """Returns 64 uniform bits, independent for each event and each of its draws (0 to 7)."""
     return _mix(_stream(seed) + (event * 8 + draw) * _GAMMA)
 
 
 def uniform(word: int) -> Decimal:
-    """The bits as a number from 0 up to, not including, 1."""
+    """Returns the bits as a number from 0 (included) to 1 (excluded)."""
     return Decimal(word >> 32) / 2**32
 
 
 def normal(word: int) -> Decimal:
-    """The bits as a number of mean 0 and standard deviation 1: four uniforms summed, so never beyond ±3.5."""
+    """Returns the bits as a number of mean 0 and standard deviation 1: the sum of four uniforms, never beyond ±3.5."""
     total = sum((word >> shift) & 0xFFFF for shift in (0, 16, 32, 48))
     return (total - 131_070) / _SD_OF_FOUR
 

@@ -1,20 +1,21 @@
-"""The matching engine: commands and market events in, executions out.
+"""Matching engine: takes commands and market events, returns executions.
 
-It keeps what matching needs (open orders, balances, ids); history is the executions, and whoever calls keeps them.
+It keeps what matching needs (open orders, balances, ids). The executions are the history, which the caller keeps.
 
 The rules, in full:
-- Our orders, of whatever account, and the others' levels trade by price, then by their place in the queue. An order
-  that comes to rest stands behind what the others show at its price (see Queue), and behind our older orders there.
+- Our orders, of any account, and the others' levels trade by price, then by queue position. An order that comes to
+  rest is placed behind what the others show at its price (see Queue), and behind our older orders there.
 - A market trade at price p for quantity q fills every resting order that it goes through (buys above p, sells below)
-  entirely, and at p, for at most q in all, what is ahead of our orders, then our orders. A maker trades at its own
-  price.
+  entirely. At p it fills at most q in all: first what is ahead of our orders, then our orders. A maker trades at its
+  own price.
 - A recorded quote does the same: its ask goes through our buys, its bid through our sells, for the quantity it shows.
-- What the others show no longer is not ahead of anybody: where a level is recorded, at the best or in the depth, and at
-  a price that is better than their best, where they show nothing.
-- A taker trades with our resting orders and with the others' book: recorded quotes and depth where there are such, made
-  up around the last market price elsewhere (see Others, Liquidity). The others' book is whole again for the next.
+- What the others no longer show is not ahead of any order. This holds where a level is recorded, at the best or in
+  the depth, and at a price that is better than their best, where they show nothing.
+- A taker trades with our resting orders and with the others' book: recorded quotes and depth if there are any,
+  otherwise generated around the last market price (see Others, Liquidity). The others' book is whole again for the
+  next taker.
 - Two of our orders trade with each other in one print; within an account one of them expires instead (see SelfTrade).
-- An algo order waits until the market trades at its price, then it is a MARKET or LIMIT order that comes to the book.
+- An algo order waits until the market trades at its price; then it goes to the book as a MARKET or LIMIT order.
 - Fees are taken from what is received: in base on buys, in quote on sells (Binance without BNB).
 """
 
@@ -45,8 +46,8 @@ class Exchange:
         fees: FeeSchedule | None = None,
         most_open: int = 0,
     ) -> None:
-        """`most_open`: how many orders an account may have open in all symbols together (EXCHANGE_MAX_NUM_ORDERS), 0:
-        any number.
+        """`most_open`: how many orders an account may have open in all symbols together (EXCHANGE_MAX_NUM_ORDERS);
+        0: no limit.
         """
         self._books = {book.rules.symbol: book for book in books}
         self.accounts = accounts
@@ -55,21 +56,21 @@ class Exchange:
 
     @property
     def books(self) -> Mapping[str, Book]:
-        """Every book by its symbol."""
+        """All books by symbol."""
         return self._books
 
     def book(self, symbol: str) -> Book:
-        """The symbol's book. Raises Refused for a symbol that is not traded here."""
+        """Returns the symbol's book. Raises Refused for a symbol that is not traded here."""
         try:
             return self._books[symbol]
         except KeyError:
             raise Refused(Reason.UNKNOWN_SYMBOL, symbol) from None
 
     def place(self, account: str, new: NewOrder, time_ms: int) -> Outcome:
-        """Takes an account's order: its first execution is NEW, then its trades, then its expiry if it may not rest.
+        """Accepts an account's order: its first execution is NEW, then its trades, then its expiry if it may not rest.
 
-        Raises Refused, with nothing changed, for a filter, a duplicate client id among the account's open orders, a
-        balance that does not suffice, or a LIMIT_MAKER that would trade at once.
+        Raises Refused, with nothing changed, for a filter, a duplicate client id among the account's open orders, an
+        insufficient balance, or a LIMIT_MAKER that would trade at once.
         """
         book = self.book(new.symbol)
         found = self._check(book, account, new)
@@ -78,7 +79,7 @@ class Exchange:
         return step.finish()
 
     def place_list(self, account: str, wish: NewList, list_id: int, time_ms: int) -> Outcome:
-        """Takes an order list: both orders, or none where either is refused (see `place`)."""
+        """Accepts an order list: both orders, or none if either is refused (see `place`)."""
         first, second = wish.orders
         book = self.book(first.symbol)
         found = self._check_list(book, account, wish)
@@ -92,44 +93,44 @@ class Exchange:
         return step.finish((OrderList(list_id, wish.kind, account, first.symbol, client_id, time_ms, ids),))
 
     def check(self, account: str, new: NewOrder) -> None:
-        """Raises Refused for an order that `place` would refuse, and changes nothing."""
+        """Raises Refused for an order that `place` would refuse. Changes nothing."""
         self._check(self.book(new.symbol), account, new)
 
     def cancel(self, account: str, symbol: str, order_id: int, time_ms: int, cancel_id: str = "") -> Outcome:
-        """Ends an account's open order. Raises Refused where it has no such order open."""
+        """Cancels an account's open order. Raises Refused if it has no such order open."""
         book = self.book(symbol)
         step = Step(book, self.accounts, time_ms, self.fees)
         step.cancel(book.find(account, order_id), cancel_id)
         return step.finish()
 
     def expire(self, order: Order, cause: str, time_ms: int) -> Outcome:
-        """Ends an open order by the exchange's own doing."""
+        """Expires an open order: the exchange ends it, not its owner."""
         step = Step(self.book(order.symbol), self.accounts, time_ms, self.fees)
         step.expire(order, cause)
         return step.finish()
 
     def trade(self, symbol: str, trade: MarketTrade, time_ms: int) -> Outcome:
-        """Lets the others trade: fills what their trade reaches, then prints what is left of it."""
+        """Applies a trade of the others: fills what it reaches, then prints the rest of it."""
         step = Step(self.book(symbol), self.accounts, time_ms, self.fees)
         step.market_trade(trade)
         step.trigger()
         return step.finish()
 
     def quote(self, symbol: str, quote: MarketQuote, time_ms: int) -> Outcome:
-        """Lets the others quote: fills what their quotes reach."""
+        """Applies a quote of the others: fills what it reaches."""
         step = Step(self.book(symbol), self.accounts, time_ms, self.fees)
         step.market_quote(quote)
         return replace(step.finish(), quoted=True)
 
     def depth(self, symbol: str, depth: MarketDepth, time_ms: int) -> Outcome:
-        """Lets the others be seen behind their best quotes. It fills nothing: only trades and quotes reach an order."""
+        """Applies the others' depth behind their best quotes. Fills nothing: only trades and quotes reach an order."""
         book = self.book(symbol)
         book.others.told(depth)
         book.close_up(everywhere=True)
         return replace(Step(book, self.accounts, time_ms, self.fees).finish(), quoted=True)
 
     def happen(self, symbol: str, event: MarketEvent, time_ms: int) -> Outcome:
-        """Lets an event of the market happen, whichever it is."""
+        """Applies a market event of any kind."""
         match event:
             case MarketTrade():
                 return self.trade(symbol, event, time_ms)
@@ -170,7 +171,7 @@ class Exchange:
         return found
 
     def _check_alone(self, book: Book, account: str, new: NewOrder) -> None:
-        """What an order says by itself."""
+        """Checks the order by itself."""
         if not book.rules.trades:
             raise Refused(Reason.MARKET_CLOSED, book.rules.status.value)
         book.rules.check(new, book.price)
@@ -180,7 +181,7 @@ class Exchange:
             self._check_position(book, account, new)
 
     def _check_book(self, book: Book, account: str, new: NewOrder) -> Match:
-        """What the book says to it."""
+        """Checks the order against the book."""
         if new.type.is_algo:
             if new.stop_price and meets_stop(new, book.price):
                 raise Refused(Reason.WOULD_TRIGGER, f"stop price {new.stop_price}, the last price is {book.price}")
@@ -204,7 +205,7 @@ class Exchange:
             raise Refused(Reason.EXCHANGE_MAX_NUM_ORDERS, f"{self.most_open} are open")
 
     def _check_position(self, book: Book, account: str, new: NewOrder) -> None:
-        """MAX_POSITION: what the account has of the base, and what its open buys and this one may add to it."""
+        """Checks MAX_POSITION: what the account has of the base, plus what its open buys and this one may add."""
         most = book.rules.filters.max_position
         if most is None:
             return
@@ -215,8 +216,8 @@ class Exchange:
 
 
 def _need(book: Book, new: NewOrder, found: Match) -> tuple[str, Decimal]:
-    """The asset and amount that an order holds from the moment it is taken. An algo order to buy at any price: nothing
-    until it works, for nobody knows what it will cost.
+    """Returns the asset and amount that an order locks once it is accepted. An algo order to buy at market price locks
+    nothing until it is triggered, since its cost is not known.
     """
     if not new.type.is_algo:
         return reserve(book, new, found)

@@ -1,4 +1,4 @@
-"""The exchange's filters beyond the steps and the minimum notional, and whether a symbol trades: plain values.
+"""Exchange filters beyond the steps and the minimum notional, and a symbol's trading status: plain values.
 
 Source: filters.md and enums.md of binance/binance-spot-api-docs, July 2026.
 """
@@ -9,7 +9,7 @@ from enum import Enum
 
 
 class TradingStatus(Enum):
-    """A symbol's status. Only TRADING takes new orders; cancels are accepted in every status."""
+    """Trading status of a symbol. Only TRADING accepts new orders; cancels are accepted in every status."""
 
     TRADING = "TRADING"
     HALT = "HALT"
@@ -18,7 +18,8 @@ class TradingStatus(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Bounds that are None follow from the steps (see SymbolRules). Multipliers are of the last price.
+    """Filters of a symbol. Bounds that are None follow from the steps (see SymbolRules). Multipliers apply to the last
+    price.
 
     `min_to_market`, `max_to_market`: whether NOTIONAL's two bounds apply to MARKET orders. `legacy`: the symbol has
     MIN_NOTIONAL and PERCENT_PRICE in place of NOTIONAL and PERCENT_PRICE_BY_SIDE. Trailing deltas are in basis points.

@@ -1,4 +1,4 @@
-"""What a market is to the exchange: a sequence of trades between others, and quotes that are recorded or implied."""
+"""Market as the exchange sees it: a sequence of trades between others, and quotes that are recorded or generated."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from gridsim.rules import SymbolRules
 
 @dataclass(frozen=True, slots=True)
 class MarketTrade:
-    """Others traded. The time is the market's own, a tape's or a simulation's."""
+    """Trade between others. The time is the market's own: a tape's or a simulation's."""
 
     market_time_ms: int
     price: Decimal
@@ -22,7 +22,7 @@ class MarketTrade:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A price of the book and the quantity waiting there."""
+    """Price of the book and the quantity resting there."""
 
     price: Decimal
     quantity: Decimal
@@ -30,31 +30,31 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class MarketQuote:
-    """The others' best bid and ask became these, as a recording tells. They stand until the next quote."""
+    """New best bid and ask of the others, from a recording. They hold until the next quote."""
 
     market_time_ms: int
     bid: Level
     ask: Level
 
     def best(self, side: Side) -> Level:
-        """The bid (BUY) or the ask (SELL)."""
+        """Returns the bid (BUY) or the ask (SELL)."""
         return self.bid if side is Side.BUY else self.ask
 
     def holds(self, price: Decimal) -> bool:
-        """Whether a trade at the price fits them."""
+        """Whether a trade at the price is consistent with the quote."""
         return self.bid.price <= price <= self.ask.price
 
 
 @dataclass(frozen=True, slots=True)
 class MarketDepth:
-    """What is known of the others' book around the price, best first; it stands until the next. Empty: nothing is."""
+    """Known part of the others' book around the price, best first; holds until the next. Empty: nothing is known."""
 
     market_time_ms: int
     bids: tuple[Level, ...]
     asks: tuple[Level, ...]
 
     def side(self, side: Side) -> tuple[Level, ...]:
-        """The bids (BUY) or the asks (SELL)."""
+        """Returns the bids (BUY) or the asks (SELL)."""
         return self.bids if side is Side.BUY else self.asks
 
 
@@ -63,9 +63,9 @@ MarketEvent = MarketTrade | MarketQuote | MarketDepth
 
 @dataclass(frozen=True, slots=True)
 class MarketPoint:
-    """How far a market has come: all that is needed to go on from here.
+    """Position in a market: everything needed to continue from there.
 
-    `anchor` is the price that a simulation returns to; a tape has no use for it.
+    `anchor` is the price that a simulation returns to; a tape does not use it.
     """
 
     events_done: int
@@ -75,26 +75,26 @@ class MarketPoint:
     anchor: Decimal
 
     def after(self, event: MarketEvent) -> "MarketPoint":
-        """The point once that event has happened. The price is the last trade's: the others leave it alone."""
+        """Returns the point after the event. The price is the last trade's: quotes and depth do not change it."""
         done, time_ms = self.events_done + 1, event.market_time_ms
         if isinstance(event, MarketTrade):
             return MarketPoint(done, time_ms, event.price, event.taker, self.anchor)
         return MarketPoint(done, time_ms, self.price, self.taker, self.anchor)
 
     def displaced(self, price: Decimal, taker: Side) -> "MarketPoint":
-        """The point after a trade that is none of the market's own: the price is there, and stays around it."""
+        """Returns the point after an injected trade: the price moves there and stays around it."""
         return MarketPoint(self.events_done, self.market_time_ms, price, taker, price)
 
 
 def on_tick(price: Decimal, tick: Decimal) -> Decimal:
-    """The price rounded down to a multiple of the tick, one tick at least."""
+    """Rounds the price down to a multiple of the tick, at least one tick."""
     return max(tick, price - price % tick)
 
 
 def on_steps(event: MarketEvent, tick: Decimal) -> MarketEvent:
-    """The event as it happens on a market whose tick is another than its source's: its prices lie on that tick.
+    """Returns the event with its prices on the market's tick, if that differs from the source's.
 
-    A bid moves down and an ask moves up. A recorded depth is left alone: it only stands behind the quotes.
+    A bid moves down and an ask moves up. A recorded depth is not changed: it only lies behind the quotes.
     """
     if isinstance(event, MarketTrade):
         return event if not event.price % tick else replace(event, price=on_tick(event.price, tick))
@@ -106,19 +106,19 @@ def on_steps(event: MarketEvent, tick: Decimal) -> MarketEvent:
 
 
 class Source(Protocol):
-    """Where a market's events come from. The same point always gives the same events."""
+    """Source of a market's events. The same point always gives the same events."""
 
     def opening(self) -> MarketPoint:
-        """The point before the first event, at the market's first price."""
+        """Returns the point before the first event, at the market's first price."""
         ...
 
     def after(self, point: MarketPoint) -> Iterator[MarketEvent]:
-        """The events that follow, to the market's end if it has one."""
+        """Yields the events that follow, to the market's end if it has one."""
         ...
 
 
 class Queue(Enum):
-    """Where an order that comes to rest stands among the others at its price: behind them all, or before them."""
+    """Queue position of an order that comes to rest at a price: behind all the others, or before them."""
 
     BACK = "back"
     FRONT = "front"
@@ -126,7 +126,7 @@ class Queue(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Liquidity:
-    """The others' book that is made up around the last price: `levels` a tick apart, each worth `depth_notional`."""
+    """Generated book of the others around the last price: `levels` a tick apart, each worth `depth_notional`."""
 
     spread_ticks: int = 1
     levels: int = 20
@@ -135,7 +135,7 @@ class Liquidity:
 
 
 def best_price(rules: SymbolRules, liquidity: Liquidity, side: Side, price: Decimal, taker: Side) -> Decimal:
-    """The best bid (BUY) or ask (SELL) after a trade: its price on the maker's side, a spread away on the taker's."""
+    """Returns the best bid (BUY) or ask (SELL) after a trade: its price on the maker's side, else a spread away."""
     if taker is not side:
         return price
     spread = rules.tick_size * liquidity.spread_ticks
@@ -143,7 +143,7 @@ def best_price(rules: SymbolRules, liquidity: Liquidity, side: Side, price: Deci
 
 
 def levels(rules: SymbolRules, liquidity: Liquidity, side: Side, best: Decimal) -> Iterator[Level]:
-    """The bids (BUY) or asks (SELL) from the best one outwards."""
+    """Yields the bids (BUY) or asks (SELL) from the best one outwards."""
     step = -rules.tick_size if side is Side.BUY else rules.tick_size
     for number in range(liquidity.levels):
         price = best + step * number
@@ -153,5 +153,5 @@ def levels(rules: SymbolRules, liquidity: Liquidity, side: Side, best: Decimal) 
 
 
 def made_up_quantity(rules: SymbolRules, liquidity: Liquidity, price: Decimal) -> Decimal:
-    """What the others have at a price of which nothing is recorded, a lot at least."""
+    """Returns the others' generated quantity at a price without a recording, at least one lot."""
     return max(rules.lot_size, rules.floor_quantity(liquidity.depth_notional / price))

@@ -1,4 +1,4 @@
-"""What a new order will do, decided before anything is done: whom it trades with, and who expires instead."""
+"""Computes what a new order will do before anything changes: what it trades with, and what expires instead."""
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -10,9 +10,9 @@ from gridsim.orders import NewOrder, Order, OrderType, SelfTrade, Side, TimeInFo
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What the order takes, in that sequence, and what self-trade prevention ends.
+    """What the order takes, in sequence, and what self-trade prevention ends.
 
-    `expiring` are orders of its own account in its way, `stopped_by` the one that it ends itself for.
+    `expiring`: orders of its own account that expire; `stopped_by`: the order because of which the new one expires.
     """
 
     trades: tuple[Offer, ...] = ()
@@ -21,22 +21,22 @@ class Match:
 
     @property
     def empty(self) -> bool:
-        """Whether the order meets nobody."""
+        """Whether the order matches nothing."""
         return not (self.trades or self.expiring or self.stopped_by)
 
     @property
     def quantity(self) -> Decimal:
-        """What it trades at once, in base."""
+        """Quantity that trades at once, in base."""
         return sum((offer.quantity for offer in self.trades), ZERO)
 
     @property
     def cost(self) -> Decimal:
-        """The same in quote."""
+        """Cost of what trades at once, in quote."""
         return sum((offer.price * offer.quantity for offer in self.trades), ZERO)
 
 
 def match_order(book: Book, account: str, new: NewOrder) -> Match:
-    """Walks the other side of the book as far as the order reaches. A FOK that cannot have all of it touches nobody."""
+    """Walks the other side of the book as far as the order reaches. A FOK that cannot fill entirely matches nothing."""
     trades: list[Offer] = []
     expiring: list[Order] = []
     stopped_by: Order | None = None
@@ -59,7 +59,7 @@ def match_order(book: Book, account: str, new: NewOrder) -> Match:
 
 
 def reserve(book: Book, new: NewOrder, found: Match) -> tuple[str, Decimal]:
-    """The asset and amount that the order holds from the moment it is taken; of a MARKET order what it trades."""
+    """Returns the asset and amount that the order locks once it is accepted; for a MARKET order what it trades."""
     market = new.type is OrderType.MARKET
     if new.side is Side.SELL:
         return book.rules.base, found.quantity if market else new.quantity

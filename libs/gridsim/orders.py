@@ -1,4 +1,4 @@
-"""What an exchange keeps about orders, in Binance's words: orders, their transitions, and the trades that fill them."""
+"""An exchange's records of orders, in Binance's terms: orders, their transitions, and the trades that fill them."""
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -6,14 +6,14 @@ from enum import Enum
 
 
 class Side(Enum):
-    """Of an order, or of a trade's taker."""
+    """Side of an order, or of a trade's taker."""
 
     BUY = "BUY"
     SELL = "SELL"
 
     @property
     def opposite(self) -> "Side":
-        """The side it trades with."""
+        """The opposite side, which it trades with."""
         return Side.SELL if self is Side.BUY else Side.BUY
 
     def reaches(self, limit: Decimal, price: Decimal) -> bool:
@@ -21,14 +21,14 @@ class Side(Enum):
         return limit >= price if self is Side.BUY else limit <= price
 
     def is_better(self, price: Decimal, other: Decimal) -> bool:
-        """Whether a price of this side trades before the other one."""
+        """Whether a price of this side trades before the other price."""
         return price > other if self is Side.BUY else price < other
 
 
 class OrderType(Enum):
-    """LIMIT_MAKER is refused where it would trade at once; MARKET has no price and never rests.
+    """Order types. LIMIT_MAKER is refused if it would trade at once; MARKET has no price and never rests.
 
-    The others are algo orders: they wait for a price, then they are a MARKET order or, with _LIMIT, a LIMIT order.
+    The others are algo orders: they wait for a price, then become a MARKET order or, with _LIMIT, a LIMIT order.
     """
 
     LIMIT = "LIMIT"
@@ -41,7 +41,7 @@ class OrderType(Enum):
 
     @property
     def is_algo(self) -> bool:
-        """Whether it waits for a price before it works."""
+        """Whether it waits for a price before it goes to the book."""
         return self in _ALGO
 
     @property
@@ -55,14 +55,14 @@ _MARKET = frozenset({OrderType.MARKET, OrderType.STOP_LOSS, OrderType.TAKE_PROFI
 
 
 class ListKind(Enum):
-    """How two orders depend on each other: one cancels the other (OCO), or one triggers the other (OTO)."""
+    """Kind of an order list: one order cancels the other (OCO), or one triggers the other (OTO)."""
 
     OCO = "OCO"
     OTO = "OTO"
 
 
 class TimeInForce(Enum):
-    """What becomes of the part that does not trade at once: rests (GTC), expires (IOC), or all expires (FOK)."""
+    """What happens to the part that does not trade at once: it rests (GTC), expires (IOC), or all expires (FOK)."""
 
     GTC = "GTC"
     IOC = "IOC"
@@ -70,7 +70,7 @@ class TimeInForce(Enum):
 
 
 class SelfTrade(Enum):
-    """What a new order does where it would trade with an order of its own account: which of the two expires first."""
+    """Self-trade prevention: which order expires first if a new order would trade with one of its own account."""
 
     EXPIRE_MAKER = "EXPIRE_MAKER"
     EXPIRE_TAKER = "EXPIRE_TAKER"
@@ -79,8 +79,8 @@ class SelfTrade(Enum):
 
 
 class OrderStatus(Enum):
-    """EXPIRED_IN_MATCH: it would have traded with an order of its own account (self-trade prevention). PENDING_NEW: it
-    waits until another order of its list is filled.
+    """Order status. EXPIRED_IN_MATCH: it would have traded with an order of its own account (self-trade prevention).
+    PENDING_NEW: it waits until another order of its list is filled.
     """
 
     PENDING_NEW = "PENDING_NEW"
@@ -95,19 +95,19 @@ class OrderStatus(Enum):
 _ENDS = frozenset({OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.EXPIRED_IN_MATCH})
 _TRADES = frozenset({OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED})
 
-# The order's life. A status that is no key here is an end: nothing follows it.
+# The order's state machine. A status that is no key here is final.
 FOLLOWS: dict[OrderStatus, frozenset[OrderStatus]] = {
     OrderStatus.PENDING_NEW: _ENDS | {OrderStatus.NEW},
-    OrderStatus.NEW: _TRADES | _ENDS | {OrderStatus.NEW},  # again: an algo order starts to work
+    OrderStatus.NEW: _TRADES | _ENDS | {OrderStatus.NEW},  # again: an algo order is triggered
     OrderStatus.PARTIALLY_FILLED: _TRADES | _ENDS,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class NewOrder:
-    """A wish to trade. `price` is the limit, zero for MARKET; `client_order_id` empty lets the exchange choose one.
+    """Request for an order. `price` is the limit, zero for MARKET. Without `client_order_id` the exchange chooses one.
 
-    `quote_quantity` is what `quantity` was worked out from, zero where it was not; the strategy's two are the owner's
+    `quote_quantity` is what `quantity` was computed from, otherwise zero; the two strategy fields are the owner's
     labels.
     """
 
@@ -128,8 +128,8 @@ class NewOrder:
 
 @dataclass(frozen=True, slots=True)
 class NewList:
-    """A wish for two orders at once. Of an OCO the first is the one that rests or takes a profit, the second the stop;
-    of an OTO the first is the working one.
+    """Request for two orders at once. In an OCO the first rests or takes a profit and the second is the stop; in an OTO
+    the first is the working order.
     """
 
     kind: ListKind
@@ -139,7 +139,7 @@ class NewList:
 
 @dataclass(frozen=True, slots=True)
 class OrderList:
-    """Two orders that depend on each other; of an OTO the first one works and the second one is pending."""
+    """Two orders that depend on each other; in an OTO the first is working and the second pending."""
 
     list_id: int
     kind: ListKind
@@ -152,7 +152,7 @@ class OrderList:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """A moment of an order's life: when (venue clock, Unix ms), the status it reached, and why."""
+    """Status change of an order: when (venue clock, Unix ms), the status reached, and why."""
 
     time_ms: int
     status: OrderStatus
@@ -162,10 +162,10 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """A fill of one of our orders. The commission is what the account did not get, base on a buy and quote on a sell,
-    or what it paid in a discount's asset. `commission_asset` empty: the venue tells none.
+    """Fill of one of our orders. The commission is what the account did not receive, base on a buy and quote on a sell,
+    or what it paid in a discount's asset. `commission_asset` empty: the venue reports none.
 
-    Where two of our orders trade with each other there are two of them, with one id.
+    If two of our orders trade with each other there are two trades with one id.
     """
 
     account: str
@@ -184,11 +184,11 @@ class Trade:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order the exchange has taken. `executed` is in base, `executed_quote` in quote; both only rise.
+    """Order that the exchange has accepted. `executed` is in base, `executed_quote` in quote; both only increase.
 
-    `waits`: it is not on the book yet, for a price or for another order. `working_ms`: since when it was on it where
-    that was not from the beginning. `trailing_ms`, `extreme`: since when a trailing order tracks, and the best price
-    since. `reserved`: what it holds while it waits, where another order of its list holds the rest.
+    `waits`: it is not on the book yet; it waits for a price or for another order. `working_ms`: since when it is on
+    the book, if not from the beginning. `trailing_ms`, `extreme`: since when a trailing order tracks, and the best
+    price since then. `reserved`: what it holds while it waits, if another order of its list holds the rest.
     """
 
     account: str
@@ -219,7 +219,7 @@ class Order:
 
     @property
     def status(self) -> OrderStatus:
-        """Where its life has come to."""
+        """Latest status."""
         return self.transitions[-1].status
 
     @property
@@ -229,12 +229,12 @@ class Order:
 
     @property
     def remaining(self) -> Decimal:
-        """What has not traded, in base."""
+        """Quantity not traded yet, in base."""
         return self.quantity - self.executed
 
     @property
     def created_ms(self) -> int:
-        """When the exchange took it."""
+        """When the exchange accepted it."""
         return self.transitions[0].time_ms
 
     @property
@@ -243,13 +243,13 @@ class Order:
         return self.transitions[-1].time_ms
 
     def moved(self, transition: Transition) -> "Order":
-        """The order one transition later. Raises ValueError where its life has no such step."""
+        """Returns the order one transition later. Raises ValueError if the state machine has no such transition."""
         if transition.status not in FOLLOWS.get(self.status, frozenset()):
             raise ValueError(f"order {self.order_id} cannot go from {self.status.value} to {transition.status.value}")
         return replace(self, transitions=(*self.transitions, transition))
 
     def filled(self, price: Decimal, quantity: Decimal, time_ms: int, cause: str) -> "Order":
-        """The order after it traded `quantity` at `price`."""
+        """Returns the order after it traded `quantity` at `price`."""
         executed = self.executed + quantity
         status = OrderStatus.FILLED if executed == self.quantity else OrderStatus.PARTIALLY_FILLED
         moved = self.moved(Transition(time_ms, status, cause))

@@ -1,4 +1,4 @@
-"""The others' side of one symbol's book: recorded where the market told it, made up around the last price elsewhere."""
+"""The others' part of one symbol's book: recorded if there is a recording, else generated around the last price."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -21,52 +21,52 @@ from gridsim.rules import SymbolRules
 
 
 class Others:
-    """The market's last trade, the quotes that stand since, and the depth behind them as it was last told."""
+    """The market's last trade, the quotes in force since, and the last recorded depth behind them."""
 
     def __init__(self, rules: SymbolRules, liquidity: Liquidity, price: Decimal, taker: Side) -> None:
         self.price = price
         self._rules = rules
         self._liquidity = liquidity
         self._taker = taker
-        self._quotes: MarketQuote | None = None  # as recorded; None: they are made up around the price
+        self._quotes: MarketQuote | None = None  # as recorded; None: they are generated around the price
         self._depth: dict[Side, dict[Decimal, Decimal]] = {Side.BUY: {}, Side.SELL: {}}  # best first; empty: not known
 
     @property
     def taker(self) -> Side:
-        """Who took the last trade."""
+        """Taker side of the last trade."""
         return self._taker
 
     def change(self, rules: SymbolRules) -> None:
-        """Other rules are in force: what is made up lies on the new steps, and so does the price."""
+        """Applies other rules: generated levels and the price are moved to the new steps."""
         self._rules = rules
         self.price = on_tick(self.price, rules.tick_size)
 
     def traded(self, trade: MarketTrade) -> None:
-        """The price is theirs, and quotes that it contradicts are of the past."""
+        """Records a trade: its price is the last price, and quotes that contradict it are dropped."""
         self.price, self._taker = trade.price, trade.taker
         if self._quotes is not None and not self._quotes.holds(trade.price):
             self._quotes = None
 
     def quoted(self, quote: MarketQuote) -> None:
-        """They quote anew."""
+        """Records new quotes."""
         self._quotes = quote
 
     def told(self, depth: MarketDepth) -> None:
-        """Their book around the price is known anew."""
+        """Records new depth around the price."""
         self._depth = {
             side: {level.price: self._rules.floor_quantity(level.quantity) for level in depth.side(side)}
             for side in Side
         }
 
     def best(self, side: Side, bound: Decimal | None = None) -> Decimal:
-        """The best bid (BUY) or ask (SELL); beyond a bound that it does not reach, where one is given."""
+        """Returns the best bid (BUY) or ask (SELL); if a bound is given, one that does not reach it."""
         best = self._quotes.best(side).price if self._quotes is not None else self._made_up_best(side)
         if bound is None or not side.reaches(best, bound):
             return best
         return bound - self._rules.tick_size if side is Side.BUY else bound + self._rules.tick_size
 
     def levels(self, side: Side, bound: Decimal | None = None) -> Iterator[Level]:
-        """The bids (BUY) or asks (SELL), best first, none of which reaches the bound."""
+        """Yields the bids (BUY) or asks (SELL), best first, none of which reaches the bound."""
         best, depth = self.best(side, bound), self._depth[side]
         if best <= ZERO:
             return iter(())
@@ -78,9 +78,9 @@ class Others:
         return chain([first], (level for level in behind if side.is_better(best, level.price)))
 
     def shown(self, side: Side, price: Decimal) -> Decimal | None:
-        """What they have at a price as far as that is known, None where nothing tells it.
+        """Returns the recorded quantity at a price; None if it is not known.
 
-        Nothing is better than the best; the best is told by quotes, what is behind it by the depth, as far as it goes.
+        Nothing is better than the best. Quotes give the best; the depth gives what is behind it, as far as it reaches.
         """
         if side.is_better(price, self.best(side)):
             return ZERO
@@ -93,7 +93,7 @@ class Others:
         return ZERO if between else None
 
     def displayed(self, side: Side, price: Decimal) -> Decimal:
-        """The same, with what is made up where nothing tells it, however far from the best."""
+        """Returns the quantity at a price, generated if none is recorded, at any distance from the best."""
         shown = self.shown(side, price)
         return made_up_quantity(self._rules, self._liquidity, price) if shown is None else shown
 

@@ -1,4 +1,4 @@
-"""What a command or a market event did: the changes of orders and balances, and what the public sees of them."""
+"""Outcome of a command or a market event: the changes of orders and balances, and what the public sees of them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,9 +11,9 @@ from gridsim.orders import Order, OrderList, Side, Trade, Transition
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """A change of one order, and the balances that it may have changed: both assets', and that of a fee's third one.
+    """Change of one order, and the balances that it may have changed: both assets', and that of a third fee asset.
 
-    `prevented` is what it would have traded with another order of its account, `cancel_id` the name of its cancel.
+    `prevented` is what it would have traded with another order of its account, `cancel_id` the id of its cancel.
     """
 
     order: Order
@@ -26,7 +26,7 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Print:
-    """A trade as the public sees it."""
+    """Public trade."""
 
     trade_id: int
     price: Decimal
@@ -37,10 +37,10 @@ class Print:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a command or a market event did, in the order in which it happened; `quoted`: the others quoted anew.
+    """Effects of a command or a market event, in sequence; `quoted`: the others' quotes have changed.
 
-    `ahead` are the orders that have moved in the queue, by id: what of the others still trades before each. `tracked`
-    are trailing orders that have seen a better price, after all of their executions. `lists` are new order lists.
+    `ahead`: for each order that has moved in the queue, by id, the others' quantity that still trades before it.
+    `tracked`: trailing orders that have seen a better price, after all of their executions. `lists`: new order lists.
     """
 
     executions: tuple[Execution, ...]

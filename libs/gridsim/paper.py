@@ -1,6 +1,6 @@
-"""Executor and venue in one, in memory: takes the core's plans, answers them, and writes the log of order updates.
+"""Executor and venue in one, in memory: executes the core's plans, returns the results and writes the update log.
 
-It answers as the executor answers for simex when nothing goes wrong; what goes wrong on the way there is not simulated.
+It answers as the executor does with simex when nothing fails. Failures on the way to the venue are not simulated.
 """
 
 from gridcore.model.actions import Action, ActionResult, CancelOrder, Fill, OrderUpdate, Outcome, PlaceOrder
@@ -26,7 +26,7 @@ _ENDS = {
 
 
 def market_rules(rules: SymbolRules) -> MarketRules:
-    """The exchange's rules as the core has them."""
+    """Converts the exchange's rules into the core's."""
     return MarketRules(
         symbol=rules.symbol,
         base=rules.base,
@@ -41,9 +41,9 @@ def market_rules(rules: SymbolRules) -> MarketRules:
 
 
 class PaperVenue:
-    """One symbol of an exchange, traded by its main account.
+    """One symbol of an exchange, traded by the main account.
 
-    `log` is its update log: fills in the venue's order, each end after its fills.
+    `log` is its update log: fills in the venue's sequence, each end after its fills.
     """
 
     def __init__(self, exchange: Exchange, symbol: str) -> None:
@@ -52,11 +52,11 @@ class PaperVenue:
         self.log: list[OrderUpdate] = []
 
     def happen(self, event: MarketEvent, at_ms: int) -> None:
-        """Lets an event of the market happen."""
+        """Applies a market event."""
         self._note(self._exchange.happen(self._symbol, event, at_ms))
 
     def execute(self, plan: Plan, at_ms: int) -> tuple[ActionResult, ...]:
-        """Carries the plan's actions out, one after another; the answers in their order."""
+        """Executes the plan's actions one after another; returns the results in their order."""
         return tuple(self._carry_out(index, action, at_ms) for index, action in enumerate(plan.actions))
 
     def _carry_out(self, index: int, action: Action, at_ms: int) -> ActionResult:

@@ -1,4 +1,4 @@
-"""What an exchange demands of an order before it looks at the book, and the closed list of its refusals."""
+"""Checks that an exchange applies to an order before it looks at the book, and the closed list of its refusals."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -12,7 +12,7 @@ COMMISSION_STEP = Decimal("1E-8")  # Binance's baseCommissionPrecision and quote
 
 
 class Reason(Enum):
-    """Why an order or a cancel was refused. The filters keep Binance's names, which its error messages carry."""
+    """Reason why an order or a cancel was refused. The filters keep Binance's names, which its error messages carry."""
 
     PRICE_FILTER = "PRICE_FILTER"
     PERCENT_PRICE = "PERCENT_PRICE"
@@ -38,7 +38,7 @@ class Reason(Enum):
 
 
 class Refused(Exception):
-    """The exchange said no, and nothing has changed."""
+    """The exchange refused; nothing has changed."""
 
     def __init__(self, reason: Reason, detail: str = "") -> None:
         super().__init__(f"{reason.value}: {detail}" if detail else reason.value)
@@ -47,9 +47,9 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SymbolRules:
-    """A symbol's rules at one moment. Steps and `min_notional` as Binance states them, fees as fractions of the trade.
+    """Rules of a symbol at one moment. Steps and `min_notional` as Binance states them, fees as fractions of the trade.
 
-    `listed` False: the exchange denies that there is such a symbol.
+    `listed` False: the exchange answers that there is no such symbol.
     """
 
     symbol: str
@@ -65,12 +65,12 @@ class SymbolRules:
 
     @property
     def base(self) -> str:
-        """The coin that is bought and sold."""
+        """Base asset, which is bought and sold."""
         return self.symbol.partition("/")[0]
 
     @property
     def quote(self) -> str:
-        """The coin that it is priced in."""
+        """Quote asset, in which the base is priced."""
         return self.symbol.partition("/")[2]
 
     @property
@@ -80,38 +80,38 @@ class SymbolRules:
 
     @property
     def min_price(self) -> Decimal:
-        """The lower end of PRICE_FILTER."""
+        """Lower bound of PRICE_FILTER."""
         return self.tick_size if self.filters.min_price is None else self.filters.min_price
 
     @property
     def max_price(self) -> Decimal:
-        """The upper end of PRICE_FILTER: for BTCUSDT's tick, Binance's own 1,000,000."""
+        """Upper bound of PRICE_FILTER: for BTCUSDT's tick, Binance's own 1,000,000."""
         return self.tick_size * 10**8 if self.filters.max_price is None else self.filters.max_price
 
     @property
     def min_quantity(self) -> Decimal:
-        """The lower end of LOT_SIZE."""
+        """Lower bound of LOT_SIZE."""
         return self.lot_size if self.filters.min_quantity is None else self.filters.min_quantity
 
     @property
     def max_quantity(self) -> Decimal:
-        """The upper end of LOT_SIZE: for BTCUSDT's lot, Binance's own 9,000."""
+        """Upper bound of LOT_SIZE: for BTCUSDT's lot, Binance's own 9,000."""
         return self.lot_size * 9 * 10**8 if self.filters.max_quantity is None else self.filters.max_quantity
 
     @property
     def max_market_quantity(self) -> Decimal:
-        """The upper end of MARKET_LOT_SIZE."""
+        """Upper bound of MARKET_LOT_SIZE."""
         most = self.filters.max_market_quantity
         return self.max_quantity if most is None else most
 
     @property
     def max_notional(self) -> Decimal:
-        """The upper end of NOTIONAL."""
+        """Upper bound of NOTIONAL."""
         most = self.filters.max_notional
         return self.max_price * self.max_quantity if most is None else most
 
     def floor_quantity(self, quantity: Decimal) -> Decimal:
-        """The quantity rounded down to whole lots."""
+        """Rounds the quantity down to whole lots."""
         return quantity // self.lot_size * self.lot_size
 
     def check(self, order: NewOrder, last_price: Decimal) -> None:

@@ -1,4 +1,4 @@
-"""A market made of chance: a mean-reverting random walk in ticks, with bursts, the same for the same seed."""
+"""Simulated market: a mean-reverting random walk in ticks, with bursts; the same for the same seed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,18 +9,18 @@ from gridsim.market import MarketPoint, MarketTrade
 from gridsim.orders import Side
 from gridsim.rules import SymbolRules
 
-START_TIME_MS = 1_700_000_000_000  # the simulation's own time begins here; it says nothing about today
+START_TIME_MS = 1_700_000_000_000  # the simulation's own time begins here; it is unrelated to the current time
 BURST_EVENTS = 20  # how long a burst lasts
-BURST_FACTOR = 5  # how much wilder it is
+BURST_FACTOR = 5  # factor on the volatility in a burst
 
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """The walk's parameters. Each event depends on the point before it and the seed, on nothing else.
+    """Parameters of the walk. Each event depends only on the point before it and on the seed.
 
     `volatility` is the standard deviation of one event's move as a fraction of the price; `reversion` the fraction of
-    the way back to the anchor that an event goes on average; `burst_chance` the chance of every 20 events to be a burst
-    of five times the volatility; `trade_notional` the mean size of a trade in quote.
+    the way back to the anchor that an event moves on average; `burst_chance` the probability that a group of 20 events
+    is a burst of five times the volatility; `trade_notional` the mean size of a trade in quote.
     """
 
     rules: SymbolRules
@@ -33,11 +33,11 @@ class Simulation:
     trade_notional: Decimal = Decimal(2000)
 
     def opening(self) -> MarketPoint:
-        """At the start price, before the first event."""
+        """Returns the point at the start price, before the first event."""
         return MarketPoint(0, START_TIME_MS, self.start_price, Side.BUY, self.start_price)
 
     def after(self, point: MarketPoint) -> Iterator[MarketTrade]:
-        """The walk from the point on. It has no end."""
+        """Yields the walk from the point on. It has no end."""
         while True:
             trade = self._next(point)
             yield trade
@@ -61,7 +61,7 @@ class Simulation:
         return max(tick, point.price + round(move / tick) * tick)
 
     def _quantity(self, price: Decimal, event: int) -> Decimal:
-        """From a fraction of the mean to a few times it: the product of two uniforms leans to the small ones."""
+        """Returns a fraction of the mean to a few times it: the product of two uniforms favours small quantities."""
         first, second = (chance.uniform(chance.bits(self.seed, event, draw)) for draw in (3, 4))
         quantity = self.rules.floor_quantity(4 * first * second * self.trade_notional / price)
         return max(self.rules.lot_size, quantity)

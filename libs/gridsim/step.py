@@ -1,6 +1,6 @@
-"""One command or market event at work: it changes a book and the accounts, and collects what happens.
+"""Applies one command or market event: changes a book and the accounts, and collects the outcome.
 
-Whatever is refused has been refused before: nothing here can fail halfway.
+Refusals are raised before a Step begins: nothing here can fail halfway.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ from gridsim.orders import (
 )
 from gridsim.outcome import Execution, Outcome, Print
 
-# Why an order of a list, or one that waited, ended.
+# Reasons why an order of a list, or a waiting order, ended.
 OCO_TRIGGER = "order list: the other order works, or has ended"
 OTO_PHASE_ONE = "order list: the working order has ended"
 BY_LIST = "order list: cancelled with the other order"
@@ -38,7 +38,7 @@ _ALWAYS_GTC = frozenset({OrderType.LIMIT_MAKER, OrderType.MARKET, OrderType.STOP
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """What an order is of a list: which, and whether it is pending. `reserved`: see Order."""
+    """An order's membership of a list: which list, and whether it is pending. `reserved`: see Order."""
 
     list_id: int = -1
     kind: ListKind | None = None
@@ -50,7 +50,7 @@ ALONE = Member()
 
 
 class Step:
-    """One command at work on a book and the accounts: it collects what happens."""
+    """Applies one command to a book and the accounts, and collects the outcome."""
 
     def __init__(self, book: Book, accounts: Mapping[str, Account], time_ms: int, fees: FeeSchedule) -> None:
         self._book = book
@@ -63,13 +63,13 @@ class Step:
         self._tracked: dict[int, Order] = {}  # trailing orders that saw a better price, after their executions
 
     def finish(self, lists: tuple[OrderList, ...] = ()) -> Outcome:
-        """Lets what has happened to orders of a list happen to the others of it, and tells all of it."""
+        """Applies the consequences for other orders of the same lists, and returns the whole outcome."""
         self._follow_lists()
         ahead = self._book.drain_moves()
         return Outcome(tuple(self._executions), tuple(self._prints), ahead=ahead, tracked=self._tracked, lists=lists)
 
     def place(self, account: str, new: NewOrder, found: Match, member: Member = ALONE) -> Order:
-        """Takes an order that nothing speaks against, with what it was found to meet."""
+        """Accepts an order that has passed all checks, with its computed match."""
         order = self._accept(account, new, member)
         if order.waits:
             self._accounts[account].hold(*self._held(order))
@@ -80,7 +80,7 @@ class Step:
         return self._meet(order, found)
 
     def trigger(self) -> None:
-        """After a trade of the market: algo orders track the price, and those that are due start to work."""
+        """Triggers algo orders after a market trade: they track the price, and those that are due go to the book."""
         waiting, price = self._book.waiting, self._book.price
         for each in waiting:
             order = self._book.current(each)  # another one that was due may have ended it
@@ -94,7 +94,7 @@ class Step:
                 self._work(then, f"triggered at {price}")
 
     def _work(self, order: Order, cause: str) -> None:
-        """A waiting order comes to the book, as if it were placed now. It expires where it is refused there."""
+        """Sends a waiting order to the book as if it were placed now. It expires if the book refuses it."""
         if order.list_kind is ListKind.OCO:
             for other in self._book.listed(order.account, order.list_id):
                 if other.order_id != order.order_id:
@@ -116,8 +116,8 @@ class Step:
         self._meet(works, found)
 
     def _follow_lists(self) -> None:
-        """One pass over the executions, those that it adds included."""
-        for execution in self._executions:  # grows as it goes
+        """Passes once over the executions, including those that it adds."""
+        for execution in self._executions:  # the list grows during the loop
             order = execution.order
             if order.list_kind is None:
                 continue
@@ -147,7 +147,7 @@ class Step:
                 self._end(other, Transition(self._time_ms, OrderStatus.EXPIRED, OTO_PHASE_ONE))
 
     def _activate(self, order: Order) -> None:
-        """The working order of its list is filled: a pending order works, or waits for its price."""
+        """Activates a pending order, whose list's working order is filled: it trades or waits for its price."""
         if not order.type.is_algo:
             self._work(order, "the working order of its list is filled")
             return
@@ -161,7 +161,7 @@ class Step:
         self._record(then.moved(Transition(self._time_ms, OrderStatus.NEW, cause)))
 
     def _meet(self, order: Order, found: Match) -> Order:
-        """An order on the book meets what it was found to meet; its form after that."""
+        """Trades an order on the book with its computed match; returns the order afterwards."""
         for resting in found.expiring:
             self._prevent(resting, order, resting.price, min(resting.remaining, order.remaining))
         for offer in found.trades:
@@ -177,7 +177,7 @@ class Step:
         return order
 
     def market_trade(self, trade: MarketTrade) -> None:
-        """The others trade, with us as far as their trade reaches our orders."""
+        """Applies a trade of the others, which fills our orders as far as it reaches them."""
         self._book.others.traded(trade)
         self._book.close_up()
         left = whole = self._rules.floor_quantity(trade.quantity)
@@ -188,7 +188,7 @@ class Step:
             self._print(self._book.next_trade_id(), trade.price, rest, trade.taker)
 
     def market_quote(self, quote: MarketQuote) -> None:
-        """The others quote, and whom they reach of us has traded with them."""
+        """Applies a quote of the others, which fills our orders that it reaches."""
         self._book.others.quoted(quote)
         self._book.close_up()
         for side in Side:
@@ -196,17 +196,17 @@ class Step:
             self._fill_reached(side, offer.price, self._rules.floor_quantity(offer.quantity))
 
     def cancel(self, order: Order, cancel_id: str) -> None:
-        """Its owner ends an open order."""
+        """Cancels an open order for its owner."""
         cancelled = Transition(self._time_ms, OrderStatus.CANCELED, "cancelled by its owner")
         self._end(order, cancelled, cancel_id=cancel_id)
 
     def expire(self, order: Order, cause: str) -> None:
-        """The exchange ends an open order."""
+        """Expires an open order for the exchange."""
         self._end(order, Transition(self._time_ms, OrderStatus.EXPIRED, cause))
 
     def _fill_reached(self, side: Side, price: Decimal, left: Decimal) -> Decimal:
-        """Fills our orders of a side that the others reach with `price`, at it for `left` at most, of which what is
-        ahead of them takes its part first; how much of ours that was.
+        """Fills our orders of a side that the others reach with `price`; at that price for `left` at most, of which the
+        quantity ahead of them is taken first. Returns how much of ours was filled.
         """
         passed = ours = ZERO
         for order in self._book.reachable(side, price):
@@ -221,7 +221,7 @@ class Step:
         return ours
 
     def _prevent(self, order: Order, other: Order, price: Decimal, quantity: Decimal) -> Order:
-        """Ends an order rather than let it trade with another one of its account."""
+        """Expires an order that would otherwise trade with another one of its account."""
         cause = f"self-trade prevention: order {other.order_id}"
         step = Transition(self._time_ms, OrderStatus.EXPIRED_IN_MATCH, cause, other.order_id)
         return self._end(order, step, prevented=Level(price, quantity))
@@ -259,18 +259,18 @@ class Step:
             list_kind=member.kind,
             reserved=member.reserved,
         )
-        begins = new.type.is_algo and not new.stop_price and not member.pending  # else with its stop price
+        begins = new.type.is_algo and not new.stop_price and not member.pending  # otherwise with its stop price
         return tracked(order, self._book.price, self._time_ms) if begins else order
 
     def _take(self, order: Order, offer: Offer) -> Order:
-        """A new order trades with what waits: one of ours, or the others."""
+        """Trades a new order with what rests: one of our orders, or the others'."""
         if offer.order is None:
             self._book.traded_ahead(order.side.opposite, offer.price, offer.quantity)
             return self._trade(offer.price, offer.quantity, order.side, (order, False))
         return self._trade(offer.price, offer.quantity, order.side, (offer.order, True), (order, False))
 
     def _trade(self, price: Decimal, quantity: Decimal, taker: Side, *parties: tuple[Order, bool]) -> Order:
-        """One print, and a fill of each order of ours that is party to it, as maker or not; the last one after it."""
+        """Records one print, and a fill of each of our orders in it; returns the last of them after its fill."""
         trade_id = self._book.next_trade_id()
         filled = [self._fill(order, trade_id, price, quantity, maker=maker) for order, maker in parties]
         self._print(trade_id, price, quantity, taker)
@@ -306,7 +306,7 @@ class Step:
         return filled
 
     def _charge(self, order: Order, asset: str, received: Decimal, *, maker: bool) -> Fee:
-        """Takes the fee of a fill from what it gave, or from the discount's asset where that is enough."""
+        """Takes the fee of a fill from what it gave, or from the discount's asset if the balance suffices."""
         if self._fees.waives(order.account):
             return Fee(ZERO, "")
         account, gives = self._accounts[order.account], (asset, received)

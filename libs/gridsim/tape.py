@@ -1,4 +1,4 @@
-"""A market that was recorded: the lines of a tape as a sequence of events, whatever kind of tape it is."""
+"""Recorded market: the lines of a tape of any kind as a sequence of events."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -13,9 +13,9 @@ from gridsim.tape_lines import TapeError
 
 @dataclass(frozen=True, slots=True)
 class Tape:
-    """A recorded market. `open_lines` gives the tape's lines from the first on, afresh at every call.
+    """Recorded market. Each call of `open_lines` returns the tape's lines from the first on.
 
-    `volume_in_quote`: its candles tell their volume in quote. `time_shift_ms` is added to its times: by how
+    `volume_in_quote`: the volume of its candles is in quote. `time_shift_ms` is added to its times: by how
     much the recorder's clock was behind the venue's.
     """
 
@@ -25,14 +25,14 @@ class Tape:
     time_shift_ms: int = 0
 
     def opening(self) -> MarketPoint:
-        """At the first price of the tape, before its first event. Raises TapeError for a tape without a price."""
+        """Returns the point at the tape's first price, before its first event. Raises TapeError without a price."""
         first = next((event for event in self._walk() if isinstance(event, MarketTrade)), None)
         if first is None:
             raise TapeError(2, "", "there is no event; give a tape with at least one line after its header")
         return MarketPoint(0, first.market_time_ms, first.price, first.taker, first.price)
 
     def after(self, point: MarketPoint) -> Iterator[MarketEvent]:
-        """The events that the point has not seen. Raises TapeError at the first line that is no event."""
+        """Yields the events after the point. Raises TapeError at the first line that is no event."""
         return islice(self._walk(), point.events_done, None)
 
     def _walk(self) -> Iterator[MarketEvent]:

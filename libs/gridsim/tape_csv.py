@@ -1,4 +1,4 @@
-"""Recorded markets as CSV lines: trades, quotes and 1-minute candles as events. docs/simex.md describes the lines."""
+"""Reads CSV tapes: trades, quotes and 1-minute candles as events. docs/simex.md describes the lines."""
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
@@ -24,7 +24,7 @@ _CANDLE_OFFSETS_MS = (0, 20_000, 40_000, 59_999)
 
 
 def trades(rules: SymbolRules, lines: Iterable[str]) -> Iterator[MarketTrade]:
-    """One event per line; `side` is the taker's."""
+    """Yields one trade per line; `side` is the taker's."""
     last_ms = 0
     for number, line, fields in rows(lines, width=4):
         time_ms, price, quantity = time_of(number, line, fields[0], last_ms), *numbers(number, line, fields[1:3])
@@ -37,9 +37,9 @@ def trades(rules: SymbolRules, lines: Iterable[str]) -> Iterator[MarketTrade]:
 
 
 def quotes(rules: SymbolRules, lines: Iterable[str]) -> Iterator[MarketEvent]:
-    """One quote per line, and a trade of one lot wherever the quotes have left the last price behind.
+    """Yields one quote per line, and a trade of one lot wherever the quotes have moved past the last price.
 
-    Top of book tells no trades, yet a market has a last price: it goes with the quote that has reached it.
+    A top-of-book recording has no trades, yet a market has a last price: it moves with the quote that has reached it.
     """
     last_ms, price = 0, Decimal(0)
     for number, line, fields in rows(lines, width=5):
@@ -47,14 +47,14 @@ def quotes(rules: SymbolRules, lines: Iterable[str]) -> Iterator[MarketEvent]:
         quote = quote_of(rules, number, line, time_ms, fields[1:])
         yield quote
         if not quote.holds(price):
-            taker = Side.SELL if price < quote.bid.price else Side.BUY  # a seller meets the bid, a buyer the ask
+            taker = Side.SELL if price < quote.bid.price else Side.BUY  # a seller trades at the bid, a buyer at the ask
             price = quote.best(taker.opposite).price
             yield MarketTrade(time_ms, price, rules.lot_size, taker)
         last_ms = time_ms
 
 
 def candles(rules: SymbolRules, lines: Iterable[str], *, volume_in_quote: bool) -> Iterator[MarketTrade]:
-    """Four trades per candle: open, adverse extreme, other extreme, close, each of a quarter of the volume.
+    """Yields four trades per candle: open, adverse extreme, other extreme, close, each of a quarter of the volume.
 
     A candle that closes at or above its open first goes to its low, any other first to its high, so that a grid meets
     the worse half of the minute first.

@@ -1,7 +1,8 @@
-"""The others' book as a recording tells it: Binance's depth updates put together with a snapshot of the book.
+"""Rebuilds the others' book from a recording: Binance's depth updates applied to a snapshot of the book.
 
-By the procedure that Binance documents for a local book: updates wait for the snapshot, those that it already has are
-dropped, and each further one must go on where the last one ended. After a gap nothing is known until a next snapshot.
+By the procedure that Binance documents for a local book: updates wait for the snapshot, those that it already contains
+are dropped, and each further one must continue where the last one ended. After a gap nothing is known until the next
+snapshot.
 """
 
 from bisect import bisect_left, insort
@@ -12,14 +13,14 @@ from typing import NamedTuple
 from gridsim.market import Level, MarketDepth
 from gridsim.orders import Side
 
-LEVELS = 50  # told of each side: those around the price, for an order far from it is filled by none of them
+LEVELS = 50  # levels kept of each side: those around the price; an order far from it is filled by none of them
 
 Quantities = Mapping[Decimal, Decimal]
-"""What is there by price; 0 where a level has gone."""
+"""Quantities by price; 0: the level is gone."""
 
 
 class DepthUpdate(NamedTuple):
-    """What changed from update `first_id` to `last_id`."""
+    """Changes from update `first_id` to `last_id`."""
 
     first_id: int
     last_id: int
@@ -28,7 +29,7 @@ class DepthUpdate(NamedTuple):
 
 
 class RecordedBook:
-    """A local book, fed line by line; each call answers with what is known after it, None where that is unchanged."""
+    """Local book, fed line by line. Each call returns what is known after it, None if that is unchanged."""
 
     def __init__(self) -> None:
         self._sides = {Side.BUY: _Side(), Side.SELL: _Side()}
@@ -36,7 +37,7 @@ class RecordedBook:
         self._waiting: list[DepthUpdate] = []
 
     def snapshot(self, time_ms: int, last_id: int, bids: Quantities, asks: Quantities) -> MarketDepth | None:
-        """The whole book as of an update. One that is older than what is known says nothing new."""
+        """Applies a snapshot: the whole book as of an update. One older than what is known is ignored."""
         if self._last_id is not None and last_id <= self._last_id:
             return None
         self._sides = {Side.BUY: _Side(bids), Side.SELL: _Side(asks)}
@@ -47,7 +48,7 @@ class RecordedBook:
         return told
 
     def update(self, time_ms: int, update: DepthUpdate) -> MarketDepth | None:
-        """The next changes."""
+        """Applies the next changes."""
         if self._last_id is None:
             self._waiting.append(update)
             return None
@@ -69,7 +70,7 @@ class RecordedBook:
 
 
 class _Side:
-    """One side's prices in rising order, and the quantities there."""
+    """One side's prices in ascending order, and the quantities there."""
 
     def __init__(self, quantities: Quantities | None = None) -> None:
         self.prices: list[Decimal] = []

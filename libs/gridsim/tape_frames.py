@@ -1,7 +1,7 @@
-"""Recorded markets as Binance's websocket sent them: one line per frame, the recorder's nanoseconds, then the JSON.
+"""Reads tapes of Binance's websocket frames: one line per frame, the recorder's nanoseconds, then the JSON.
 
-Of the combined stream's frames those of `@trade`, `@bookTicker` and `@depth` are events; the depth updates from the
-moment on at which a REST snapshot of the book lies between them (see tape_depth).
+The combined stream's frames of `@trade`, `@bookTicker` and `@depth` are events; depth updates only from the first
+REST snapshot of the book between them on (see tape_depth).
 """
 
 import json
@@ -22,12 +22,12 @@ _NS_IN_MS = 1_000_000
 
 
 def is_frame(line: str) -> bool:
-    """Whether a tape that begins with this line is one of frames."""
+    """Whether a tape that begins with this line is a tape of frames."""
     return re.match(r"[0-9]+ \{", line) is not None
 
 
 def frames(rules: SymbolRules, lines: Iterable[str]) -> Iterator[MarketEvent]:
-    """The trades, quotes and depths among the frames, at the recorder's time."""
+    """Yields the trades, quotes and depths among the frames, at the recorder's time."""
     last_ms, book = 0, RecordedBook()
     for number, line in enumerate(lines, start=1):
         text = line.strip()
@@ -75,7 +75,7 @@ def _trade(rules: SymbolRules, number: int, time_ms: int, frame: str) -> MarketT
 
 
 def _texts(rules: SymbolRules, number: int, frame: str, keys: str) -> list[str]:
-    """The frame's values by their one-letter keys."""
+    """Returns the frame's values by their one-letter keys."""
     data = _data(number, frame)
     _check_market(rules, number, frame, data)
     return [str(data.get(key)) for key in keys]
@@ -84,7 +84,7 @@ def _texts(rules: SymbolRules, number: int, frame: str, keys: str) -> list[str]:
 def _quantities(
     rules: SymbolRules, number: int, frame: str, data: Mapping[str, object], key: str
 ) -> dict[Decimal, Decimal]:
-    """Levels, as Binance writes them: `[["61837.63", "3.78"], …]`."""
+    """Returns levels, as Binance writes them: `[["61837.63", "3.78"], …]`."""
     levels = data.get(key)
     if not isinstance(levels, list) or not all(isinstance(level, list) and len(level) == 2 for level in levels):
         raise TapeError(number, frame, f'"{key}" must be a list of pairs of price and quantity')

@@ -1,4 +1,4 @@
-"""What the readers of recorded markets share: fields as values, and what is said about a line that cannot be read."""
+"""Shared by the tape readers: parses fields, and reports a line that cannot be parsed."""
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal, InvalidOperation
@@ -6,12 +6,12 @@ from decimal import Decimal, InvalidOperation
 from gridsim.market import Level, MarketQuote
 from gridsim.rules import SymbolRules
 
-MAX_QUANTITY = Decimal(10**15)  # beyond it, products with a price would no longer be exact
+MAX_QUANTITY = Decimal(10**15)  # above it, products with a price would no longer be exact
 _SHOWN = 120  # characters of a bad line: a depth frame has thousands
 
 
 class TapeError(ValueError):
-    """A line that cannot be read; the sentence gives its number, its text and what it should be."""
+    """Line that cannot be parsed; the message gives its number, its text and what it should be."""
 
     def __init__(self, number: int, line: str, remedy: str) -> None:
         shown = line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"
@@ -19,7 +19,7 @@ class TapeError(ValueError):
 
 
 def rows(lines: Iterable[str], *, width: int) -> Iterator[tuple[int, str, list[str]]]:
-    """Number, text and fields of each line behind the header that is not empty."""
+    """Yields number, text and fields of each non-empty line after the header."""
     for number, line in enumerate(lines, start=2):
         text = line.strip()
         if not text:
@@ -31,7 +31,7 @@ def rows(lines: Iterable[str], *, width: int) -> Iterator[tuple[int, str, list[s
 
 
 def time_of(number: int, line: str, text: str, last_ms: int) -> int:
-    """A time in milliseconds, not before the last one."""
+    """Parses a time in milliseconds, not before the last one."""
     if not text.isascii() or not text.isdigit():
         raise TapeError(number, line, "ts_ms must be a whole number of milliseconds")
     if int(text) < last_ms:
@@ -40,7 +40,7 @@ def time_of(number: int, line: str, text: str, last_ms: int) -> int:
 
 
 def numbers(number: int, line: str, texts: Iterable[str]) -> list[Decimal]:
-    """Finite decimals, in E-notation too."""
+    """Parses finite decimals, in E-notation too."""
     try:
         values = [Decimal(text) for text in texts]
     except InvalidOperation:
@@ -59,13 +59,13 @@ def check_price(rules: SymbolRules, number: int, line: str, price: Decimal) -> N
 
 
 def check_quantity(number: int, line: str, quantity: Decimal) -> None:
-    """Raises TapeError for a quantity that nobody trades."""
+    """Raises TapeError for a quantity of zero or below, or above MAX_QUANTITY."""
     if not 0 < quantity <= MAX_QUANTITY:
         raise TapeError(number, line, f"qty must be above 0, at most {MAX_QUANTITY}")
 
 
 def quote_of(rules: SymbolRules, number: int, line: str, time_ms: int, texts: Iterable[str]) -> MarketQuote:
-    """Bid, its quantity, ask, its quantity."""
+    """Parses bid, its quantity, ask, its quantity."""
     bid, bid_quantity, ask, ask_quantity = numbers(number, line, texts)
     for price, quantity in ((bid, bid_quantity), (ask, ask_quantity)):
         check_price(rules, number, line, price)
