@@ -1,4 +1,4 @@
-"""`make bench`, which is `python -m gridbench`: measures, prints the tables, writes the JSON."""
+"""`make bench` (`python -m gridbench`): measures, prints the tables and writes the JSON."""
 
 import argparse
 import asyncio
@@ -25,7 +25,7 @@ FEWEST_ROUNDS = 10
 
 
 async def measure(folder: Path, rounds: int) -> Figures:
-    """One run of everything, in the folder."""
+    """Runs every measurement once, in the folder."""
     machine, began = this_machine(), time.monotonic()
     _say("decisions")
     decisions = await measure_decisions(folder)
@@ -58,14 +58,14 @@ async def _live(folder: Path, database: str, url: str) -> Live:
 
 
 def main() -> int:
-    """0, or 1 where something could not be measured, or with --strict where a target was missed."""
+    """Returns 0, or 1 if something could not be measured, or with --strict if a target was missed."""
     parser = argparse.ArgumentParser(prog="gridbench", description="Measures Gridwright on this machine.")
-    parser.add_argument("--folder", type=Path, default=Path(".gridwright/bench"), help="for data, logs and bench.json")
+    parser.add_argument("--folder", type=Path, default=Path(".gridwright/bench"), help="data, logs and bench.json")
     parser.add_argument(
-        "--rounds", type=int, default=FEWEST_ROUNDS, help="of the step benchmark (default: %(default)s)"
+        "--rounds", type=int, default=FEWEST_ROUNDS, help="rounds of the step benchmark (default: %(default)s)"
     )
-    parser.add_argument("--write-docs", type=Path, metavar="FILE", help="the document whose figures are to be replaced")
-    parser.add_argument("--strict", action="store_true", help="exit 1 where a target is missed")
+    parser.add_argument("--write-docs", type=Path, metavar="FILE", help="document whose figures are replaced")
+    parser.add_argument("--strict", action="store_true", help="exit with 1 if a target is missed")
     options = parser.parse_args()
     folder: Path = options.folder.resolve()
     shutil.rmtree(folder, ignore_errors=True)

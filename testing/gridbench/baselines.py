@@ -1,6 +1,6 @@
-"""What the engine is held against: the floor, a plain DBOS workflow for each step, a workflow for each action.
+"""Baselines for the engine: the floor, a plain DBOS workflow per step, and a workflow per action.
 
-DBOS runs as the orchestrator has it, through the same launch. The baselines decide nothing and recover nothing.
+DBOS is configured and launched as in the orchestrator. The baselines decide nothing and recover nothing.
 """
 
 import asyncio
@@ -22,34 +22,34 @@ from orchestrator.engine_dbos.launch import launch, shut_down
 
 
 class _Tools:
-    """What the workflows' steps work with; bound once per process, as DBOS wants its functions at module level."""
+    """Resources of the workflows' steps; bound once per process, since DBOS requires functions at module level."""
 
     stub: executor_pb2_grpc.ExecutorStub
     store: PlainStore
-    errands: dict[str, Errand]  # by request id: what the step will have to write
+    errands: dict[str, Errand]  # by request id: what the step has to write
 
 
 @DBOS.workflow(name="bench_step")
 def plain_step(request_id: str, plan: str) -> None:
-    """Two steps in a straight line."""
+    """Workflow of two steps: call, then commit."""
     plain_commit(request_id, plain_call(plan))
 
 
 @DBOS.step(name="bench_call")
 def plain_call(plan: str) -> str:
-    """The call."""
+    """Calls the executor."""
     return call(_Tools.stub, plan)
 
 
 @DBOS.step(name="bench_commit")
 def plain_commit(request_id: str, results: str) -> int:
-    """The commit."""
+    """Commits the result."""
     _Tools.store.commit(_Tools.errands[request_id])
     return len(results)
 
 
 class Baseline:
-    """A subject that carries a step's errands out, one after another. Each gets a request id of its own."""
+    """Subject that executes a step's errands one after another, each under its own request id."""
 
     def __init__(self, split: Callable[[Case], list[Errand]], carry_out: Callable[[Errand], None]) -> None:
         self._split = split
@@ -58,7 +58,7 @@ class Baseline:
         self._numbers = itertools.count(1)
 
     async def run(self, case: Case, steps: int) -> list[float]:
-        """On a thread, as the orchestrator's loop does it."""
+        """Runs the steps on a thread, as the orchestrator's loop does."""
         if case not in self._errands:
             self._errands[case] = self._split(case)
         return await asyncio.to_thread(lambda: [self._step(self._errands[case]) for _ in range(steps)])
@@ -74,21 +74,21 @@ class Baseline:
 
 @contextlib.asynccontextmanager
 async def floor(place: Place) -> AsyncIterator[Baseline]:
-    """The intent committed, the call, the outcome committed: less cannot be durable."""
+    """Commits the intent, calls, commits the outcome: the least that is durable."""
     with _tools(place):
         yield Baseline(lambda case: [errand(case)], _without_engine)
 
 
 @contextlib.asynccontextmanager
 async def plain_dbos(place: Place) -> AsyncIterator[Baseline]:
-    """A workflow of two steps for the whole step."""
+    """Runs one workflow of two steps for the whole step."""
     with _tools(place), _dbos(place):
         yield Baseline(lambda case: [errand(case)], _as_workflow)
 
 
 @contextlib.asynccontextmanager
 async def workflow_per_action(place: Place) -> AsyncIterator[Baseline]:
-    """The same workflow for each action."""
+    """Runs the same workflow for each action."""
     with _tools(place), _dbos(place):
         yield Baseline(errands_of_actions, _as_workflow)
 

@@ -1,7 +1,7 @@
-"""What is measured: a grid that stands, of whose orders a few have ended, and the step that places them anew.
+"""Benchmark case: a complete grid of which a few orders have ended, and the step that places them again.
 
-That is the step of a grid at work, and it can be repeated for ever without the grid growing. Made by the core alone, so
-that the engine and its baselines handle the same plan, the same results and the same state, to the letter.
+This is the typical step of a trading grid, and it can be repeated indefinitely without the grid growing. The core
+alone makes it, so that the engine and its baselines process exactly the same plan, results and state.
 """
 
 from collections.abc import Sequence
@@ -27,19 +27,19 @@ _DAY_MS = 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A grid of so many slots, each with an order, and how many actions its step has."""
+    """Number of slots of the grid, each with an order, and number of actions of its step."""
 
     actions: int
     slots: int
 
     @property
     def symbol(self) -> str:
-        """Each case is a symbol of its own, so that one orchestrator runs them all."""
+        """Symbol of the case: each case has its own, so that one orchestrator runs them all."""
         return f"A{self.actions}S{self.slots}/USDT"
 
     @property
     def grid(self) -> GridConfig:
-        """A long grid whose window of buys holds all slots."""
+        """Long grid whose window of buys holds all slots."""
         return GridConfig(
             symbol=self.symbol,
             mode=GridMode.LONG,
@@ -52,13 +52,13 @@ class Case:
         )
 
 
-BY_ACTIONS = (Case(1, 50), Case(10, 50), Case(20, 50))  # no plan opens more at once
+BY_ACTIONS = (Case(1, 50), Case(10, 50), Case(20, 50))  # a plan opens at most 20 at once
 BY_SLOTS = (Case(10, 10), Case(10, 100), Case(10, 1_000))
 CASES = BY_ACTIONS + BY_SLOTS
 
 
 def rules(symbol: str) -> MarketRules:
-    """The market of a case; without fees, so that a thousand levels fit under one price."""
+    """Returns the market rules of a case; without fees, so that a thousand levels fit under one price."""
     step, fee = Decimal("0.00001"), Decimal(0)
     return MarketRules(
         symbol=symbol, base=symbol.partition("/")[0], quote="USDT", tick_size=Decimal("0.01"), lot_size=step,
@@ -67,12 +67,12 @@ def rules(symbol: str) -> MarketRules:
 
 
 def first_price(at_ms: int) -> PriceChanged:
-    """What makes a grid place an order in every slot that has none, in portions."""
+    """Returns the trigger that makes a grid place an order in every slot without one, in portions."""
     return PriceChanged(at_ms, PRICE)
 
 
 def some_ended(case: Case, state: State, at_ms: int) -> OrdersUpdated:
-    """The venue has ended the orders nearest to the price; the next step places them anew."""
+    """Returns the trigger by which the venue ends the orders nearest to the price; the next step places them again."""
     orders = [slot.order for slot in state.slots.values() if slot.order is not None]
     nearest = sorted(orders, key=lambda order: order.price, reverse=True)[: case.actions]
     updates = (
@@ -93,7 +93,7 @@ def some_ended(case: Case, state: State, at_ms: int) -> OrdersUpdated:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One such step, for those that have no engine: what it was decided on, what came back, what it made."""
+    """One such step, for subjects without an engine: the state decided on, the results, the new state."""
 
     before: State
     plan: Plan
@@ -102,7 +102,7 @@ class Sample:
 
 
 def sample(case: Case, at_ms: int) -> Sample:
-    """The case's step as the core makes it."""
+    """Computes the case's step with the core."""
     market = rules(case.symbol)
     empty = State(case.symbol, "0" * 32, case.grid.geometry, epoch=1)
     readiness = empty
@@ -122,7 +122,7 @@ def _step(
 
 
 def accepted(client_order_ids: Sequence[str], at_ms: int) -> tuple[ActionResult, ...]:
-    """The answers of an executor whose venue takes everything."""
+    """Returns the results of an executor whose venue accepts everything."""
     return tuple(
         ActionResult(index, name, Outcome.ACCEPTED, exchange_order_id=str(1_000_000 + index), recorded_time_ms=at_ms)
         for index, name in enumerate(client_order_ids)

@@ -1,8 +1,8 @@
-"""The database under the step benchmark, and what can be measured of it from outside: its CPU, its bytes, its flushes.
+"""Measures the database of the step benchmark from outside: CPU time, bytes written, flushes.
 
-SQLite works inside the worker: its CPU and bytes are the worker's own, its flushes are counted by strace where the
-machine has one. Postgres tells its log's length at once, and counts its flushes for each session with up to a second's
-delay; its CPU is that of its processes.
+SQLite runs inside the worker: its CPU and bytes are the worker's own, and strace counts its flushes if the machine has
+it. Postgres reports its log's length at once, and counts the flushes of each session with up to a second's delay; its
+CPU time is that of its processes.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from gridbench.process import Turn, Worker
 from gridbench.usage import fine_cpu_seconds_of, with_children
 from gridtesting.live.postgres import PostgresServer, running_postgres
 
-_REPORT_SECONDS = 1.1  # a session of Postgres reports what it did once a second, at the end of a transaction
+_REPORT_SECONDS = 1.1  # a Postgres session reports its statistics once a second, at the end of a transaction
 _ATTACH_SECONDS = 10.0
 
 
@@ -29,41 +29,41 @@ class Meter(Protocol):
     """Measures a database around the steps of one worker, while the others are idle."""
 
     def url_for(self, subject: str) -> str:
-        """A database of the subject's own; empty for SQLite in its folder."""
+        """Returns the URL of a database of the subject's own; empty for SQLite in its folder."""
         ...
 
     def mark(self) -> tuple[float, int]:
-        """CPU seconds of the database's processes, and bytes that it has written, both since some beginning."""
+        """Returns CPU seconds of the database's processes and bytes written, both since an arbitrary start."""
         ...
 
     def bytes_of(self, turn: Turn, before: int, after: int) -> int:
-        """What the turn wrote."""
+        """Returns the bytes that the turn wrote."""
         ...
 
     async def flushes(self, worker: Worker, case: Case, steps: int) -> float | None:
-        """Flushes per step; None where this machine has no way to count them."""
+        """Returns flushes per step; None if this machine cannot count them."""
         ...
 
 
 class SqliteMeter:
-    """Files in the worker's folder."""
+    """Meter of SQLite files in the worker's folder."""
 
     def url_for(self, subject: str) -> str:
-        """None."""
+        """Returns an empty URL."""
         del subject
         return ""
 
     def mark(self) -> tuple[float, int]:
-        """Nothing beside the worker's own."""
+        """Returns zeros: SQLite's costs are the worker's own."""
         return 0.0, 0
 
     def bytes_of(self, turn: Turn, before: int, after: int) -> int:
-        """As the kernel counted them for the worker."""
+        """Returns what the kernel counted for the worker."""
         del before, after
         return turn.bytes_written
 
     async def flushes(self, worker: Worker, case: Case, steps: int) -> float | None:
-        """fsync and fdatasync calls, traced."""
+        """Counts fsync and fdatasync calls by strace."""
         strace = shutil.which("strace")
         if strace is None:
             return None
@@ -74,18 +74,18 @@ class SqliteMeter:
         attached = await asyncio.wait_for(tracer.stderr.readline(), _ATTACH_SECONDS)
         if b"attached" not in attached:
             await tracer.wait()
-            return None  # this machine does not let a process be traced
+            return None  # this machine does not permit tracing a process
         await worker.run(case, steps)
         with contextlib.suppress(ProcessLookupError):
             tracer.send_signal(signal.SIGINT)
         trace = await tracer.stderr.read()
         await tracer.wait()
-        # A call that another thread's line interrupts is written twice: its beginning, and "resumed".
+        # strace writes a call that another thread's line interrupts twice: its beginning, and "resumed".
         return len(re.findall(rb"(?m)^(?!.*resumed).*\bf(?:data)?sync\(", trace)) / steps
 
 
 class PostgresMeter:
-    """A server of the benchmark's own that flushes as one in production."""
+    """Meter of a server of the benchmark's own that flushes as in production."""
 
     def __init__(self, server: PostgresServer) -> None:
         self._server = server
@@ -94,23 +94,23 @@ class PostgresMeter:
         self._postmaster = int(Path(str(row), "postmaster.pid").read_text(encoding="ascii").split()[0])
 
     def url_for(self, subject: str) -> str:
-        """A fresh one."""
+        """Creates a database and returns its URL."""
         del subject
         return self._server.url(self._server.create())
 
     def mark(self) -> tuple[float, int]:
-        """Of all of the server's processes, and of its write-ahead log."""
+        """Returns CPU seconds of all of the server's processes, and the length of its write-ahead log."""
         written = self._one("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')")
         return sum(fine_cpu_seconds_of(pid) for pid in with_children(self._postmaster)), int(written)
 
     def bytes_of(self, turn: Turn, before: int, after: int) -> int:
-        """Bytes of the write-ahead log."""
+        """Returns bytes of the write-ahead log."""
         del turn
         return after - before
 
     async def flushes(self, worker: Worker, case: Case, steps: int) -> float | None:
-        """Flushes of the write-ahead log. Each count begins and ends with some steps after a second's rest: enough for
-        every session of the worker's pool to have its turn, and with it to report what it did before.
+        """Counts flushes of the write-ahead log. Each count begins and ends with some steps after a pause of a second:
+        enough for every session of the worker's pool to be used, and so to report what it did before.
         """
         turns = max(1, steps // 2)
         before = await self._reported(worker, case, turns)
@@ -134,7 +134,7 @@ class PostgresMeter:
 
 @contextlib.contextmanager
 def postgres_meter() -> Iterator[PostgresMeter]:
-    """A durable server for the block."""
+    """Runs a durable server for the block."""
     with running_postgres(durable=True) as server:
         meter = PostgresMeter(server)
         try:

@@ -1,7 +1,7 @@
-"""How many decisions a second: prices inside the quiet band, which the loop waves through, and prices outside it.
+"""Measures decisions per second: prices inside the quiet band, for which the loop does nothing, and prices outside it.
 
-The loop, the desk, the keeper and the store are the orchestrator's own; only the durable workflow is left out, since
-neither figure has one. The rates are per second of CPU: the machine may be busy with something else.
+The loop, SymbolContext, CommittedState and the store are the orchestrator's own. Only the durable workflow is left out,
+since neither case has one. The rates are per second of CPU: the machine may be busy with something else.
 """
 
 import statistics
@@ -36,13 +36,13 @@ from orchestrator.symbol.under_way import ProceduresUnderWay
 
 _CASE = Case(actions=20, slots=20)
 _ROUNDS = 10
-_PRICES = 100_000  # of a round inside
-_DECISIONS = 200  # of a round outside
+_PRICES = 100_000  # prices of a round inside
+_DECISIONS = 200  # prices of a round outside
 
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """Medians of the rounds, each per second of CPU, and how many statements the databases saw meanwhile."""
+    """Medians of the rounds, each per second of CPU, and how many statements the databases received meanwhile."""
 
     inside_per_second: float
     outside_per_second: float
@@ -51,13 +51,13 @@ class Decisions:
 
 
 class _Committer:
-    """A launcher that carries plans out by itself: everything is accepted."""
+    """Workflow starter that commits plans itself, with every action accepted."""
 
     def __init__(self, committed: CommittedState) -> None:
         self._committed = committed
 
     def run_plan(self, step: RunningStep) -> None:
-        """Commits it."""
+        """Commits the step."""
         plan = step.plan
         step.results = accepted([action.client_order_id for action in plan.actions], plan.trigger.at_ms)
         self._committed.commit(step, rules(plan.symbol))
@@ -67,13 +67,13 @@ class _Committer:
         raise AssertionError(f"the benchmark's grid starts {procedure.NAME}: {procedure.reason}")
 
     def any_unfinished(self, workflow_ids: Iterable[str]) -> bool:
-        """None is."""
+        """Returns False."""
         del workflow_ids
         return False
 
 
 async def measure_decisions(folder: Path) -> Decisions:
-    """Both rates, on a grid that stands."""
+    """Measures both rates on a complete grid."""
     store = SqliteStore(folder / "decisions.sqlite")
     store.take_lease()
     store.save_state(State(_CASE.symbol, "0" * 32, _CASE.grid.geometry, epoch=1))
@@ -93,10 +93,10 @@ async def measure_decisions(folder: Path) -> Decisions:
         committer = _Committer(committed)
         loop = SymbolLoop(context, committer, ProceduresUnderWay(committer))
         plan = await loop.step(first_price(now_ms()))
-        while not plan.empty:  # the grid opens in portions; the step that asks for nothing finds the band
+        while not plan.empty:  # the grid opens in portions; the step that sends nothing computes the band
             plan = await loop.step(PriceChanged(now_ms(), PRICE))
         while not context.events.empty:
-            await context.events.take()  # the ticks by which a loop that runs goes on after a portion
+            await context.events.take()  # the ticks by which a running loop continues after a portion
         context.trading = True
         with _statements() as seen:
             inside = _inside(loop, context)
@@ -119,7 +119,7 @@ def _inside(loop: SymbolLoop, context: SymbolContext) -> float:
         for heard in prices:
             loop.hear_price(heard)
         rates.append(len(prices) / (time.thread_time() - began))
-    assert context.events.empty, "a price inside the quiet band was taken for news"
+    assert context.events.empty, "a price inside the quiet band was not ignored"
     return statistics.median(rates)
 
 
@@ -130,7 +130,7 @@ def _outside(context: SymbolContext) -> float:
         began = time.thread_time()
         plans = [_decide(context, price) for _ in range(_DECISIONS)]
         rates.append(_DECISIONS / (time.thread_time() - began))
-        assert all(plan.actions for plan in plans), "a price outside the quiet band asked for nothing"
+        assert all(plan.actions for plan in plans), "a price outside the quiet band caused no decision"
     return statistics.median(rates)
 
 
@@ -149,7 +149,7 @@ def _decide(context: SymbolContext, price: Decimal) -> Plan:
 
 @contextmanager
 def _statements() -> Iterator[list[str]]:
-    """Every SQL statement of this process in the block."""
+    """Collects every SQL statement of this process in the block."""
     seen: list[str] = []
 
     def note(*arguments: Any) -> None:

@@ -1,4 +1,4 @@
-"""The real orchestrator as a subject: its service, engine, loop, workflows, keeper and store; nothing is replaced."""
+"""The real orchestrator as a subject: its service, engine, loop, workflows, state and store; nothing is replaced."""
 
 import asyncio
 import contextlib
@@ -18,13 +18,13 @@ from orchestrator.symbol.worker import SymbolWorker
 
 
 class EngineSubject:
-    """Makes the symbol's loop step; a step is over when it is committed and the loop could take the next."""
+    """Makes the symbol's loop step; a step ends when it is committed and the loop could take the next."""
 
     def __init__(self, service: Service) -> None:
         self._engine = service.engine
 
     async def run(self, case: Case, steps: int) -> list[float]:
-        """Steps of the real loop, on its own turn."""
+        """Runs steps of the real loop, scheduled by the loop itself."""
         worker = self._engine.workers[case.symbol]
         while (missing := case.slots - len(worker.context.state.slots)) > 0:
             await self._step(worker, first_price(now_ms()), actions=min(missing, MOST_OPENINGS))
@@ -52,7 +52,7 @@ class EngineSubject:
 
 @contextlib.asynccontextmanager
 async def engine(place: Place, cases: Sequence[Case]) -> AsyncIterator[EngineSubject]:
-    """The orchestrator with a grid for each case, started by its one path. No prices and no ticks disturb it."""
+    """Runs the orchestrator with a grid for each case, through its normal startup, without prices or ticks."""
     settings = Settings(
         bot=BOT,
         address="127.0.0.1:0",

@@ -1,6 +1,7 @@
-"""One step as the baselines carry it out: the plan that they are given and the rows that they write, prepared before.
+"""Unit of work of the baselines: one step's plan and the rows that it writes, prepared in advance.
 
-They decide and settle nothing: they cost the record of the plan, the call, the commit and their workflow engine.
+The baselines decide and settle nothing. They cost the record of the plan, the call, the commit and their workflow
+engine.
 """
 
 from dataclasses import replace
@@ -18,12 +19,12 @@ from orchestrator.store.state_json import pieces_of
 
 
 def errand(case: Case) -> Errand:
-    """The case's whole step in one errand. Its request id is to be replaced by each step's own."""
+    """Returns the case's whole step as one errand. Each step replaces the request id by its own."""
     return _errand(sample(case, now_ms()))
 
 
 def errands_of_actions(case: Case) -> list[Errand]:
-    """The same step as one errand for each action, each with its own slot."""
+    """Returns the same step as one errand per action, each with its own slot."""
     whole = sample(case, now_ms())
     return [
         _errand(
@@ -39,12 +40,12 @@ def errands_of_actions(case: Case) -> list[Errand]:
 
 
 def named(errand: Errand, request_id: str) -> Errand:
-    """The errand under another request id."""
+    """Returns the errand under another request id."""
     return replace(errand, request_id=request_id, plan=errand.plan.replace(errand.request_id, request_id, 1))
 
 
 def call(stub: executor_pb2_grpc.ExecutorStub, plan: str) -> str:
-    """Has the plan's actions executed; the results as JSON."""
+    """Calls the executor with the plan's actions; returns the results as JSON."""
     message = from_json(plan, models_pb2.Plan(), "plan")
     request = executor_pb2.BatchExecuteRequest(
         request_id=message.request_id, symbol=message.symbol, epoch=message.epoch, actions=message.actions

@@ -1,7 +1,7 @@
-"""The services as processes against simex: from its frame to its book, from a killed process's start to its first
-order, and how much memory they take.
+"""Measures the services as processes against simex: the time from its frame to its book, the time from the start of a
+killed process to its first order, and memory.
 
-Both ends of a time are stamped by simex, or by a process of the same machine: nothing is measured across clocks.
+Both ends of a duration are stamped by simex, or by a process of the same machine: nothing is measured across clocks.
 """
 
 import asyncio
@@ -26,8 +26,8 @@ from griddeploy.toml import to_toml
 from gridtesting.live.processes import Stack, running_stack
 from gridwright.v1 import models_pb2, simex_pb2
 
-SAMPLES = 50  # of tick-to-order
-RESTARTS = 4  # of each kind
+SAMPLES = 50  # samples of tick-to-order
+RESTARTS = 4  # restarts of each kind
 SERVICES = (SIMEX, PRICEMON, EXECUTOR, ORCHESTRATOR)
 _SYMBOL, _STREAM = "BTC/USDT", "btcusdt@trade"
 _ANCHOR, _INTERVAL = Decimal(60_000), Decimal(180)
@@ -37,7 +37,7 @@ _ORDER_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """A process's resident memory in megabytes (10^6): now, and at its highest."""
+    """Resident memory of a process in megabytes (10^6): current and peak."""
 
     now_mb: float
     peak_mb: float
@@ -45,7 +45,7 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """From the start of what was killed to the first order on the book, and the CPU that it took until then."""
+    """Time from the start of what was killed to the first order on the book, and the CPU time used until then."""
 
     seconds: float
     cpu_seconds: float
@@ -53,16 +53,16 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """Every sample, and memory by service."""
+    """All samples, and memory by service."""
 
     tick_to_order_ms: tuple[int, ...]
     orchestrator_starts: tuple[Start, ...]
-    all_starts: tuple[Start, ...]  # where pricemon, executor and orchestrator were killed
+    all_starts: tuple[Start, ...]  # after pricemon, executor and orchestrator were killed
     memory: dict[str, Memory]
 
 
 async def measure_live(folder: Path, url: str) -> Live:
-    """Everything about the services together; on SQLite where the URL is empty."""
+    """Measures the services together; on SQLite if the URL is empty."""
     async with running_stack(folder, DemoConfig(config=_config(folder, url))) as stack:
         market = _Market(stack)
         await market.step_up()  # the grid's first orders
@@ -75,12 +75,12 @@ async def measure_live(folder: Path, url: str) -> Live:
 
 
 def percentile(samples: Sequence[float], share: float) -> float:
-    """The smallest sample that so many of all are not above."""
+    """Returns the smallest sample such that the given fraction of all samples is not above it."""
     return sorted(samples)[max(0, math.ceil(share * len(samples)) - 1)]
 
 
 def _config(folder: Path, url: str) -> Path:
-    """The demo's house with a market that stands still until it is told where to go."""
+    """Returns the demo's config with a market that moves on request only."""
     values = tomllib.loads(example("demo.toml"))
     values[SIMEX]["markets"][0]["running"] = False
     values[SIMEX]["limits"] = {"enabled": False}
@@ -94,7 +94,7 @@ def _config(folder: Path, url: str) -> Path:
 
 
 class _Market:
-    """Moves the price up by an interval at a time: each time the grid owes one buy right below it."""
+    """Moves the price up by one interval at a time: each time the grid has to place one buy right below it."""
 
     def __init__(self, stack: Stack) -> None:
         self._simex = stack.channels.simex
@@ -102,12 +102,12 @@ class _Market:
         self._known: set[str] = set()
 
     async def step_up(self) -> int:
-        """Moves, and waits for the grid's answer; when it was on the book, by simex's clock, in Unix milliseconds."""
+        """Moves and waits for the grid's order; returns when it was on the book by simex's clock, Unix milliseconds."""
         await self.move()
         return await self.next_order()
 
     async def move(self) -> None:
-        """A trade between the next two levels."""
+        """Injects a trade between the next two levels."""
         self._level += 1
         price = _ANCHOR + _INTERVAL * self._level + _INTERVAL / 2
         await self._simex.InjectTrade(
@@ -115,7 +115,7 @@ class _Market:
         )
 
     async def next_order(self) -> int:
-        """The first order that was not there before and is at the price's own level."""
+        """Waits for the first new order at the price's own level."""
         until = time.monotonic() + _ORDER_SECONDS
         wanted = _ANCHOR + _INTERVAL * self._level
         while time.monotonic() < until:
@@ -135,7 +135,7 @@ async def _tick_to_order(market: _Market, frames: aiohttp.ClientWebSocketRespons
 
 
 async def _restart(stack: Stack, market: _Market, names: Sequence[str]) -> Start:
-    """The price moves while they are dead, so that an order is due at once."""
+    """Restarts killed services. The price moves while they are down, so that an order is due at once."""
     for name in names:
         await stack[name].kill()
     await market.move()
@@ -151,12 +151,12 @@ async def _restart(stack: Stack, market: _Market, names: Sequence[str]) -> Start
 
 @contextlib.asynccontextmanager
 async def _frames(stack: Stack) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-    """simex's public trades as anyone hears them."""
+    """Subscribes to simex's public trades."""
     base = tomllib.loads(stack.deployment.config.read_text(encoding="utf-8"))["venue"]["base_url"]
     async with aiohttp.ClientSession() as session, session.ws_connect(f"{base}/ws/{_STREAM}") as frames:
         yield frames
 
 
 def memory_of(pid: int) -> Memory:
-    """A process's."""
+    """Returns the memory of a process."""
     return Memory(*memory_mb_of(pid))

@@ -1,4 +1,4 @@
-"""What the figures were measured on: they mean little without it."""
+"""Describes the machine on which the figures were measured."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ _PACKAGES = ("dbos", "sqlalchemy", "psycopg", "grpcio", "ccxt", "embedded-postgr
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """The machine, the versions, the day, and how busy it was with other things."""
+    """Machine, versions, day, and how busy the machine was with other work."""
 
     date: str
     processor: str
@@ -21,11 +21,11 @@ class Machine:
     system: str
     python: str
     packages: dict[str, str]
-    load_at_start: float  # processes that ran or wanted to, the last minute's mean
+    load_at_start: float  # running or runnable processes, mean of the last minute
 
 
 def this_machine() -> Machine:
-    """The present one."""
+    """Returns the current machine."""
     return Machine(
         date=datetime.now(UTC).strftime("%Y-%m-%d"),
         processor=_processor(),

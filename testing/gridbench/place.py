@@ -1,4 +1,4 @@
-"""Where a subject of the step benchmark works: its folder or database, and the executor that it calls."""
+"""Environment of a subject of the step benchmark: its folder or database, and the executor that it calls."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -14,7 +14,7 @@ from griddb.urls import parse_url
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A subject's own. `url` empty: SQLite in the folder."""
+    """Environment of one subject. `url` empty: SQLite in the folder."""
 
     folder: Path
     executor_address: str
@@ -22,15 +22,15 @@ class Place:
 
     @property
     def database(self) -> sa.URL | None:
-        """As the orchestrator's settings have it."""
+        """Returns the database as the orchestrator's settings name it."""
         return parse_url(self.url, "url") if self.url else None
 
 
 class Subject(Protocol):
-    """Something that carries steps out."""
+    """Executes steps."""
 
     async def run(self, case: Case, steps: int) -> list[float]:
-        """So many steps of the case, one after another; the seconds that each took."""
+        """Runs the given number of steps of the case, one after another; returns the seconds of each."""
         ...
 
 

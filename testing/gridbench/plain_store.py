@@ -1,7 +1,7 @@
-"""The commit that every baseline makes: the engine's rows, written with the drivers themselves and nothing between.
+"""Store of the baselines: writes the engine's rows directly with the database drivers.
 
-On SQLite the whole state is one row, on Postgres its header and each changed slot, as in the engine's stores. Flushes
-are as durable as there.
+On SQLite the whole state is one row; on Postgres its header and each changed slot, as in the engine's stores. Flushes
+are equally durable.
 """
 
 import sqlite3
@@ -29,26 +29,26 @@ _POSTGRES_TABLES = """
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """What a step is given and what it leaves behind, as text."""
+    """Input and rows of a step, as text."""
 
     request_id: str
     symbol: str
     plan: str
     results: str
-    state: str  # with its slots
-    header: str  # without
+    state: str  # including its slots
+    header: str  # excluding its slots
     changed_slots: Mapping[str, str]
 
 
 class PlainStore(Protocol):
-    """Two transactions. Calls may come from any thread, one at a time."""
+    """Store of two transactions per step. Calls may come from any thread, one at a time."""
 
     def intend(self, errand: Errand) -> None:
-        """Commits what is about to be sent."""
+        """Commits the plan before it is sent."""
         ...
 
     def commit(self, errand: Errand) -> None:
-        """Commits what came of it."""
+        """Commits state and results."""
         ...
 
     def close(self) -> None:
@@ -57,24 +57,24 @@ class PlainStore(Protocol):
 
 
 def open_plain_store(folder: Path, url: str) -> PlainStore:
-    """On SQLite in the folder where there is no URL. Its tables are made."""
+    """Opens a store and creates its tables; on SQLite in the folder if there is no URL."""
     return PlainPostgres(url) if url else PlainSqlite(folder / "plain.sqlite")
 
 
 class PlainSqlite:
-    """One file."""
+    """Store in one file."""
 
     def __init__(self, path: Path) -> None:
         self._connection = sqlite3.connect(path, check_same_thread=False)
         self._connection.executescript(_SQLITE_TABLES)
 
     def intend(self, errand: Errand) -> None:
-        """One insert."""
+        """Inserts the plan."""
         with self._connection:
             self._connection.execute("INSERT INTO intents VALUES (?, ?)", (errand.request_id, errand.plan))
 
     def commit(self, errand: Errand) -> None:
-        """The state's row and the step's."""
+        """Writes the row of the state and the row of the step."""
         with self._connection:
             self._connection.execute("INSERT OR REPLACE INTO state VALUES (1, ?)", (errand.state,))
             self._connection.execute(
@@ -87,7 +87,7 @@ class PlainSqlite:
 
 
 class PlainPostgres:
-    """One connection."""
+    """Store on one connection."""
 
     def __init__(self, url: str) -> None:
         self._connection: psycopg.Connection[Any] = psycopg.connect(url)
@@ -95,12 +95,12 @@ class PlainPostgres:
         self._connection.commit()
 
     def intend(self, errand: Errand) -> None:
-        """One insert."""
+        """Inserts the plan."""
         self._connection.execute("INSERT INTO intents VALUES (%s, %s)", (errand.request_id, errand.plan))
         self._connection.commit()
 
     def commit(self, errand: Errand) -> None:
-        """The header's row, the slots' in one statement, the step's."""
+        """Writes the header's row, the slots' rows in one statement, and the step's row."""
         self._connection.execute(
             "INSERT INTO states VALUES (%s, %s) ON CONFLICT (symbol) DO UPDATE SET header = excluded.header",
             (errand.symbol, errand.header),

@@ -1,4 +1,4 @@
-"""The benchmark's own processes, each ended by closing its stdin, and by SIGKILL to its pid where that does not do."""
+"""Processes of the benchmark: each ends when its stdin is closed, or else by SIGKILL to its pid."""
 
 import asyncio
 import contextlib
@@ -17,20 +17,20 @@ _STOP_SECONDS = 15.0
 
 
 class BenchError(Exception):
-    """A process of the benchmark did not do what it was asked; the sentence names its log."""
+    """A process of the benchmark failed a request; the message names its log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What a worker measured of itself over some steps."""
+    """A worker's own measurements over some steps."""
 
     seconds: tuple[float, ...]  # of each step
     cpu_seconds: float
-    bytes_written: int  # towards the disk, by the kernel's count
+    bytes_written: int  # written towards the disk, as the kernel counts
 
 
 class Worker:
-    """A subject's process."""
+    """Process of a subject."""
 
     def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
         self._process = process
@@ -38,11 +38,11 @@ class Worker:
 
     @property
     def pid(self) -> int:
-        """Of the process."""
+        """Process id."""
         return self._process.pid
 
     async def run(self, case: Case, steps: int) -> Turn:
-        """So many steps of a case."""
+        """Runs the given number of steps of a case."""
         assert self._process.stdin is not None
         command = {"actions": case.actions, "slots": case.slots, "steps": steps}
         self._process.stdin.write(json.dumps(command).encode() + b"\n")
@@ -50,14 +50,14 @@ class Worker:
         return Turn(tuple(answer["seconds"]), answer["cpu_seconds"], answer["bytes_written"])
 
     async def answer(self, within_seconds: float) -> Mapping[str, Any]:
-        """The next line that it says. Raises BenchError where none comes."""
+        """Returns its next output line. Raises BenchError if none comes."""
         line = await read_line(self._process, within_seconds, self._log)
         answer: Mapping[str, Any] = json.loads(line)
         return answer
 
 
 async def read_line(process: asyncio.subprocess.Process, within_seconds: float, log: Path) -> str:
-    """A line of its output. Raises BenchError where it ends or is silent for too long."""
+    """Reads a line of its output. Raises BenchError if it ends or is silent for too long."""
     assert process.stdout is not None
     try:
         line = await asyncio.wait_for(process.stdout.readline(), within_seconds)
@@ -70,7 +70,7 @@ async def read_line(process: asyncio.subprocess.Process, within_seconds: float, 
 
 @contextlib.asynccontextmanager
 async def spawned(log: Path, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """`python -m …` for the block."""
+    """Runs `python -m …` for the block."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as errors:
         process = await asyncio.create_subprocess_exec(
@@ -91,7 +91,7 @@ async def spawned(log: Path, *arguments: str) -> AsyncIterator[asyncio.subproces
 
 @contextlib.asynccontextmanager
 async def stub_executor(folder: Path) -> AsyncIterator[str]:
-    """The executor that answers at once; its address."""
+    """Runs the executor that answers at once; yields its address."""
     log = folder / "stub.log"
     async with spawned(log, "gridbench.stub") as process:
         port = int(await read_line(process, _START_SECONDS, log))
@@ -100,7 +100,7 @@ async def stub_executor(folder: Path) -> AsyncIterator[str]:
 
 @contextlib.asynccontextmanager
 async def worker(subject: str, folder: Path, executor: str, url: str) -> AsyncIterator[Worker]:
-    """A subject, ready for its first step."""
+    """Runs a subject's worker, ready for its first step."""
     log = folder / f"{subject}.log"
     arguments = [subject, str(folder / subject), executor, *([url] if url else [])]
     async with spawned(log, "gridbench.worker", *arguments) as process:

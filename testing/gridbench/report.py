@@ -1,4 +1,4 @@
-"""The figures as tables in Markdown: what the terminal shows, and what docs/performance.md keeps."""
+"""Formats the figures as Markdown tables, for the terminal and for docs/performance.md."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -20,12 +20,12 @@ _STEP_HEAD = ("", "actions", "p50 ms", "p99 ms", "p50 / (b)", "CPU ms", "CPU / (
 
 
 def as_markdown(figures: Figures) -> str:
-    """All tables."""
+    """Returns all tables."""
     return "\n".join(_sections(figures))
 
 
 def write_into(document: Path, figures: Figures) -> None:
-    """Replaces what stands between the marks."""
+    """Replaces the text between the marks. Raises AssertionError if they are missing."""
     text = document.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)

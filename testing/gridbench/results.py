@@ -1,4 +1,4 @@
-"""All that one run has measured, as plain values: what the JSON holds, and what the tables and targets are made of."""
+"""Measurements of one run as plain values: contents of the JSON, source of the tables and targets."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from gridbench.steps import ENGINE, PLAIN, Results, Series, ratio
 
 @dataclass(frozen=True, slots=True)
 class StepFigures:
-    """One subject on one case. Ratios are to the plain DBOS workflow in the same rounds, 0 where it was not asked."""
+    """One subject on one case. Ratios are to the plain DBOS workflow in the same rounds, 0 if it was not measured."""
 
     subject: str
     actions: int
@@ -32,7 +32,7 @@ class StepFigures:
 
 @dataclass(frozen=True, slots=True)
 class StartFigures:
-    """From a start after SIGKILL to the first order: median, most, and the median of the CPU spent."""
+    """Time from a start after SIGKILL to the first order: median, maximum, and the median of the CPU time spent."""
 
     seconds: float
     most_seconds: float
@@ -41,7 +41,7 @@ class StartFigures:
 
 @dataclass(frozen=True, slots=True)
 class LiveFigures:
-    """The services together, on one database."""
+    """Figures of the services together, on one database."""
 
     samples: int
     tick_to_order_p50_ms: float
@@ -54,7 +54,7 @@ class LiveFigures:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """A whole run. By database where there are two."""
+    """Figures of a whole run, by database if there are two."""
 
     machine: Machine
     rounds: int
@@ -62,12 +62,12 @@ class Figures:
     steps: Mapping[str, list[StepFigures]]
     decisions: Decisions
     live: Mapping[str, LiveFigures]
-    orders: OrderLoad  # on simex alone, as are the streams
+    orders: OrderLoad  # of simex alone, as are the streams
     trades: StreamLoad
     all_streams: StreamLoad
 
     def step(self, database: str, subject: str, case: Case) -> StepFigures:
-        """One of the rows."""
+        """Returns one of the rows."""
         return next(
             row
             for row in self.steps[database]
@@ -75,17 +75,17 @@ class Figures:
         )
 
     def as_json(self) -> dict[str, object]:
-        """For a machine to read."""
+        """Returns the figures as JSON."""
         return asdict(self)
 
 
 def step_figures(results: Results) -> list[StepFigures]:
-    """The rows of one database."""
+    """Computes the rows of one database."""
     return [_row(subject, case, series, results) for (subject, case), series in results.items()]
 
 
 def live_figures(live: Live) -> LiveFigures:
-    """The figures of one run of the services."""
+    """Computes the figures of one run of the services."""
     return LiveFigures(
         samples=len(live.tick_to_order_ms),
         tick_to_order_p50_ms=percentile(live.tick_to_order_ms, 0.5),
@@ -105,7 +105,7 @@ def _start_figures(starts: Sequence[Start]) -> StartFigures:
 
 
 def _row(subject: str, case: Case, series: Series, results: Results) -> StepFigures:
-    # By slots the engine is held against itself on the smallest grid.
+    # By slots, the engine is compared with itself on the smallest grid.
     under = results.get((PLAIN, case)) if case in BY_ACTIONS else results[ENGINE, BY_SLOTS[0]]
     return StepFigures(
         subject=subject,

@@ -1,7 +1,7 @@
-"""simex under load, as a process: signed orders a second through HTTP, memory by the order, and how long a start takes
-that reads them all again.
+"""Measures simex under load, as a process: signed orders per second through HTTP, memory per order, and the duration of
+a start that reads them all again.
 
-The client is a plain one on raw sockets, so that what is measured is the exchange.
+The client is a plain one on raw sockets, so that the exchange is what is measured.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from gridbench.usage import cpu_seconds_of
 
 ORDERS = 100_000
 CONNECTIONS = 8
-_KEY = "simex"  # and its secret: what simex comes with
+_KEY = "simex"  # key and secret: the defaults of simex
 _SECONDS = 60.0
 
 _CONFIG = """
@@ -40,19 +40,19 @@ USDT = "1000000000000"
 
 @dataclass(frozen=True, slots=True)
 class OrderLoad:
-    """`orders` resting orders placed over so many connections. Memory is by 100,000 of them, in megabytes (10^6)."""
+    """`orders` resting orders placed over `connections` connections. Memory: megabytes (10^6) per 100,000 orders."""
 
     orders: int
     connections: int
     orders_per_second: float
-    cpu_ms: float  # simex's, by the order
+    cpu_ms: float  # CPU time of simex per order
     memory_mb: float
     recovery_s: float
     recovered_memory_mb: float
 
 
 async def measure_orders(folder: Path, orders: int = ORDERS) -> OrderLoad:
-    """Fills a book, ends its exchange, and starts it again on the same disk."""
+    """Fills a book, stops the exchange, and starts it again on the same disk."""
     config, log = _config(folder), folder / "simex.log"
     async with spawned(log, "griddeploy.process.parent_watch", str(log), "simex", "--config", str(config)) as simex:
         address = _address(await read_line(simex, _SECONDS, log))
@@ -94,7 +94,7 @@ def _address(line: str) -> tuple[str, int]:
 
 
 async def _place(address: tuple[str, int], first: int, count: int) -> None:
-    """Orders on a connection of their own, each once the one before is answered."""
+    """Places orders on one connection, each after the answer to the previous one."""
     reader, writer = await asyncio.open_connection(*address)
     try:
         for number in range(first, first + count):
@@ -109,7 +109,7 @@ async def _place(address: tuple[str, int], first: int, count: int) -> None:
 
 
 def _request(number: int) -> bytes:
-    """A buy somewhere below the price, each with an id of its own."""
+    """Returns a request for a buy below the price, with its own id."""
     query = urlencode(
         {
             "symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01",

@@ -1,6 +1,6 @@
-"""simex's public streams at full speed: how many events a second one subscriber gets, each a frame of its own.
+"""Measures simex's public streams at full speed: events per second for one subscriber, each in its own frame.
 
-The exchange is a process, the subscriber this one: on two cores, each has its own.
+The exchange is another process than the subscriber: on two cores, each has its own.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ USDT = "1000000"
 
 @dataclass(frozen=True, slots=True)
 class StreamLoad:
-    """A subscriber to `streams` while `market_events` happened: `frames` in `seconds`, to the last trade's."""
+    """Load of a subscriber to `streams` during `market_events`: `frames` in `seconds`, up to the last trade's frame."""
 
     streams: tuple[str, ...]
     market_events: int
@@ -44,14 +44,14 @@ class StreamLoad:
 
     @property
     def frames_per_second(self) -> float:
-        """What the subscriber got."""
+        """Frames per second received."""
         return self.frames / self.seconds
 
 
 async def measure_stream(
     folder: Path, streams: tuple[str, ...] = TRADES, market_events: int = MARKET_EVENTS
 ) -> StreamLoad:
-    """Lets a simulated market run as fast as it can before one subscriber; `streams` must have its trades."""
+    """Runs a simulated market at full speed with one subscriber; `streams` must include its trades."""
     config, log = _config(folder), folder / "simex.log"
     async with spawned(log, "griddeploy.process.parent_watch", str(log), "simex", "--config", str(config)) as simex:
         line = await read_line(simex, _SECONDS, log)
@@ -81,7 +81,7 @@ def _config(folder: Path) -> Path:
 
 
 async def _frames_to(socket: aiohttp.ClientWebSocketResponse, last: str) -> int:
-    """How many frames came, up to the one with this text."""
+    """Returns how many frames came, up to the one with this text."""
     frames = 0
     async for message in socket:
         frames += 1

@@ -1,4 +1,4 @@
-"""The step benchmark: engine and baselines take turns, round by round, so that what disturbs one disturbs all."""
+"""Step benchmark: engine and baselines take turns in each round, so that a disturbance affects all of them."""
 
 import contextlib
 import statistics
@@ -12,8 +12,8 @@ from gridbench.process import Worker, stub_executor, worker
 
 ENGINE, FLOOR, PLAIN, PER_ACTION = "engine", "floor", "plain", "per-action"
 SUBJECTS = (ENGINE, FLOOR, PLAIN, PER_ACTION)
-_STEPS = 15  # of a turn
-_PER_ACTION_WORKFLOWS = 20  # of a turn of workflows per action, where each action is one
+_STEPS = 15  # steps of a turn
+_PER_ACTION_WORKFLOWS = 20  # workflows of a turn with one workflow per action
 _COUNTED_STEPS = 20
 
 Say = Callable[[str], None]
@@ -21,7 +21,7 @@ Say = Callable[[str], None]
 
 @dataclass(slots=True)
 class Series:
-    """One subject on one case, a number per round. CPU is that of the worker and of the database's processes."""
+    """One subject on one case, one number per round. CPU is that of the worker and of the database's processes."""
 
     seconds: list[list[float]] = field(default_factory=list[list[float]])  # of each step
     cpu_seconds: list[float] = field(default_factory=list[float])  # per step
@@ -30,28 +30,28 @@ class Series:
 
     @property
     def rounds_p50(self) -> list[float]:
-        """Each round's median, in seconds."""
+        """Median of each round, in seconds."""
         return [statistics.median(each) for each in self.seconds]
 
     @property
     def p50(self) -> float:
-        """The median of the rounds' medians, in seconds."""
+        """Median of the rounds' medians, in seconds."""
         return statistics.median(self.rounds_p50)
 
     @property
     def p99(self) -> float:
-        """Of all steps of all rounds, in seconds; the slowest where they are fewer than a hundred."""
+        """99th percentile of all steps of all rounds, in seconds; the slowest if they are fewer than a hundred."""
         steps = sorted(second for each in self.seconds for second in each)
         return steps[min(len(steps) - 1, len(steps) * 99 // 100)]
 
     @property
     def cpu(self) -> float:
-        """The rounds' median of CPU seconds per step."""
+        """Median over the rounds of CPU seconds per step."""
         return statistics.median(self.cpu_seconds)
 
     @property
     def bytes(self) -> float:
-        """The rounds' median of bytes per step."""
+        """Median over the rounds of bytes per step."""
         return statistics.median(self.bytes_written)
 
 
@@ -60,17 +60,17 @@ Results = Mapping[Cell, Series]
 
 
 def ratio(over: Sequence[float], under: Sequence[float]) -> float:
-    """The median of the rounds' ratios: what slowed the machine down in a round slowed both."""
+    """Returns the median of the rounds' ratios: what slowed the machine down in a round slowed both."""
     return statistics.median(a / b for a, b in zip(over, under, strict=True))
 
 
 def cells() -> list[Cell]:
-    """All subjects by actions, the engine by slots too."""
+    """Returns the measured pairs: all subjects by actions, the engine by slots too."""
     return [(subject, case) for case in BY_ACTIONS for subject in SUBJECTS] + [(ENGINE, case) for case in BY_SLOTS]
 
 
 async def measure_steps(meter: Meter, folder: Path, rounds: int, say: Say) -> Results:
-    """Everything about steps on one database."""
+    """Measures steps on one database."""
     results = {cell: Series() for cell in cells()}
     async with contextlib.AsyncExitStack() as stack:
         executor = await stack.enter_async_context(stub_executor(folder))
@@ -92,7 +92,7 @@ async def measure_steps(meter: Meter, folder: Path, rounds: int, say: Say) -> Re
 
 async def _round(workers: Mapping[str, Worker], meter: Meter, results: Results, number: int) -> None:
     order = list(results)
-    start = number * 5 % len(order)  # nobody always comes after the same one
+    start = number * 5 % len(order)  # no subject always follows the same one
     for name, case in order[start:] + order[:start]:
         steps = steps_of_turn(name, case)
         cpu_before, bytes_before = meter.mark()

@@ -1,6 +1,6 @@
-"""The executor that answers at once, as a process: `python -m gridbench.stub` prints its port and ends with its stdin.
+"""Executor that answers at once, as a process: `python -m gridbench.stub` prints its port and ends with its stdin.
 
-It keeps no order, so what a step costs is the orchestrator's. It serves a price feed too, which says nothing.
+It keeps no orders, so a step's cost is the orchestrator's. It also serves a price feed that sends nothing.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2, pricemon_
 
 
 class StubExecutor(FakeExecutor):
-    """The tests' executor without its ledger and its book: takes every order, knows none."""
+    """Fake executor of the tests without ledger and book: accepts every order, keeps none."""
 
     async def BatchExecute(  # noqa: N802  gRPC's names
         self, request: executor_pb2.BatchExecuteRequest, context: Context

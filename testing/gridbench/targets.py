@@ -1,4 +1,4 @@
-"""What the figures have to show, and whether they do."""
+"""Targets of the benchmark, and whether the figures meet them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ TEN = Case(10, 50)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A figure and its limit; `at_least`: the limit is the least, else the most."""
+    """Figure and its limit; `at_least`: the limit is a minimum, otherwise a maximum."""
 
     name: str
     value: float
@@ -22,12 +22,12 @@ class Target:
 
     @property
     def met(self) -> bool:
-        """Whether it is."""
+        """Whether the figure meets its limit."""
         return self.value >= self.limit if self.at_least else self.value <= self.limit
 
 
 def targets(figures: Figures) -> Iterator[Target]:
-    """All of them."""
+    """Returns all targets."""
     for database in figures.steps:
         engine = figures.step(database, ENGINE, TEN)
         split = figures.step(database, PER_ACTION, TEN)

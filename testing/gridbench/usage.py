@@ -1,4 +1,4 @@
-"""What a process uses, by psutil, which asks each system in its own way. Linux counts some of it more finely."""
+"""Resource usage of a process, read through psutil on every system. Linux counts some of it more finely."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ import psutil
 
 
 def cpu_seconds_of(pid: int) -> float:
-    """Time on a CPU of all of a process's threads; 0 for one that has ended. Counted in hundredths of a second."""
+    """Returns CPU seconds of all threads of a process, in steps of 0.01 s; 0 for a process that has ended."""
     try:
         times = psutil.Process(pid).cpu_times()
     except psutil.NoSuchProcess:
@@ -16,7 +16,7 @@ def cpu_seconds_of(pid: int) -> float:
 
 
 def fine_cpu_seconds_of(pid: int) -> float:
-    """The same of a process's first thread, in nanoseconds where the system is Linux, else as `cpu_seconds_of`."""
+    """Returns CPU seconds of a process's first thread, to the nanosecond on Linux, otherwise as `cpu_seconds_of`."""
     try:
         return int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[0]) / 1e9
     except OSError:
@@ -24,7 +24,7 @@ def fine_cpu_seconds_of(pid: int) -> float:
 
 
 def memory_mb_of(pid: int) -> tuple[float, float]:
-    """Resident memory now and at its highest. Where the system does not keep the highest, it is that of now."""
+    """Returns resident memory, current and peak. If the system does not keep the peak, both are the current value."""
     now_mb = psutil.Process(pid).memory_info().rss / 1e6
     try:
         lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
@@ -35,14 +35,14 @@ def memory_mb_of(pid: int) -> tuple[float, float]:
 
 
 def with_children(pid: int) -> list[int]:
-    """The process and those that it has started."""
+    """Returns the process and its children."""
     return [pid, *(child.pid for child in psutil.Process(pid).children())]
 
 
 def bytes_written() -> int:
-    """What this process has sent towards the disk, as the kernel counts it; 0 where it does not."""
+    """Returns the bytes that this process has sent towards the disk, as the kernel counts; 0 if it does not."""
     process = psutil.Process(os.getpid())
-    counters = getattr(process, "io_counters", None)  # macOS has none
+    counters = getattr(process, "io_counters", None)  # macOS does not count them
     try:
         return 0 if counters is None else int(counters().write_bytes)
     except psutil.AccessDenied:

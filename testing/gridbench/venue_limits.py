@@ -1,8 +1,8 @@
-"""`python -m gridbench.venue_limits`: how the services get along with Binance's limits, by number of symbols.
+"""`python -m gridbench.venue_limits`: measures the services under Binance's limits, by number of symbols.
 
-simex keeps Binance's limits; everything else is at its defaults. For each number of symbols: how long until each symbol
-has an order on the book, how much request weight a minute takes, how often the venue refused for asking too much, and
-how long after a fill its counter order is on the book. All times are simex's.
+simex enforces Binance's limits; everything else is at its defaults. For each number of symbols: how long until each
+symbol has an order on the book, the request weight per minute, how often the venue refused because a limit was
+exceeded, and how long after a fill its counter order is on the book. All times are simex's.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from griddeploy.toml import to_toml
 from gridtesting.live.processes import Stack, running_stack
 from gridwright.v1 import models_pb2, simex_pb2
 
-LIMIT_A_MINUTE = 6_000  # Binance's request weight of an address
+LIMIT_A_MINUTE = 6_000  # Binance's request weight per minute of an address
 _INTERVAL = Decimal(180)
 _LONGEST_START_SECONDS, _LONGEST_FILL_SECONDS = 180.0, 60.0
 _LOOK_SECONDS, _WEIGH_SECONDS = 0.5, 2.0
@@ -35,17 +35,17 @@ _FILLS = 20
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Of one number of symbols."""
+    """Measurements for one number of symbols."""
 
     symbols: int
     all_trade_seconds: float  # from the start of the processes to the last symbol's first order
-    weight_a_minute: int  # the most that any of the venue's minutes saw
+    weight_a_minute: int  # maximum over the venue's minutes
     refused: int  # requests that were answered 429 or 418
     fill_to_order_ms: tuple[int, ...]
 
     @property
     def line(self) -> str:
-        """For people."""
+        """Returns the table's row."""
         share = 100 * self.weight_a_minute / LIMIT_A_MINUTE
         fills = f"{percentile(self.fill_to_order_ms, 0.9):.0f} ms" if self.fill_to_order_ms else "-"
         return (
@@ -55,7 +55,7 @@ class Measured:
 
 
 async def measure(folder: Path, symbols: int, seconds: float, fills: int = _FILLS) -> Measured:
-    """Starts the services, lets them trade for so long, and makes some fills happen meanwhile."""
+    """Starts the services, lets them trade for the given time, and causes some fills meanwhile."""
     names = [f"C{number:02d}/USDT" for number in range(symbols)]
     began_ms = time.time_ns() // 1_000_000
     async with running_stack(folder, DemoConfig(config=_config(folder, names))) as stack:
@@ -77,7 +77,7 @@ async def measure(folder: Path, symbols: int, seconds: float, fills: int = _FILL
 
 
 def _config(folder: Path, names: Sequence[str]) -> Path:
-    """The demo's house with so many quiet markets, Binance's limits, and the executor at its defaults."""
+    """Returns the demo's config with one quiet market per name, Binance's limits, and the executor's defaults."""
     values = tomllib.loads(example("demo.toml"))
     market, grid = values[SIMEX]["markets"][0], values["grids"][0]
     market |= {"events_per_second": "1", "volatility": "0.0002"}
@@ -93,7 +93,7 @@ def _config(folder: Path, names: Sequence[str]) -> Path:
 
 
 class _Scale:
-    """Reads what simex has counted for this address, as any reply says it. Each look weighs 1 itself."""
+    """Reads from a reply's headers the weight that simex has counted for this address. Each reading weighs 1 itself."""
 
     def __init__(self, stack: Stack) -> None:
         config = tomllib.loads(stack.deployment.config.read_text(encoding="utf-8"))
@@ -101,7 +101,7 @@ class _Scale:
         self.most = 0
 
     async def weigh_for_ever(self) -> None:
-        """Every two seconds, and just before each minute's end."""
+        """Reads every two seconds, and just before each minute's end."""
         async with aiohttp.ClientSession() as session:
             while True:
                 async with session.get(self._url) as reply:
@@ -114,7 +114,7 @@ async def _truth(stack: Stack) -> simex_pb2.Truth:
 
 
 async def _all_trade(stack: Stack, names: Sequence[str]) -> int:
-    """When the last symbol's first order was on the book, Unix milliseconds. Raises TimeoutError."""
+    """Returns when the last symbol's first order was on the book, Unix milliseconds. Raises TimeoutError."""
     async with asyncio.timeout(_LONGEST_START_SECONDS):
         while True:
             first: dict[str, int] = {}
@@ -127,7 +127,10 @@ async def _all_trade(stack: Stack, names: Sequence[str]) -> int:
 
 
 async def _fill_one(stack: Stack, symbol: str) -> int:
-    """Fills a symbol's best buy; how many milliseconds later its counter order was on the book. Raises TimeoutError."""
+    """Fills a symbol's best buy; returns after how many milliseconds its counter order was on the book.
+
+    Raises TimeoutError.
+    """
     buys: list[simex_pb2.TrueOrder] = []
     async with asyncio.timeout(_LONGEST_FILL_SECONDS):
         while not buys:
@@ -153,7 +156,7 @@ async def _fill_one(stack: Stack, symbol: str) -> int:
 
 
 async def _refused(stack: Stack) -> int:
-    """How many requests were answered 429 or 418, of all that simex remembers."""
+    """Returns how many requests were answered 429 or 418, of all that simex remembers."""
     count, after_seq = 0, 0
     while True:
         page = await stack.channels.simex.ListReceived(simex_pb2.ListReceivedRequest(after_seq=after_seq))
@@ -164,11 +167,11 @@ async def _refused(stack: Stack) -> int:
 
 
 def main() -> int:
-    """0; prints a table."""
+    """Measures and prints a table; returns 0."""
     parser = argparse.ArgumentParser(prog="gridbench.venue_limits", description=__doc__)
     parser.add_argument("symbols", type=int, nargs="*", default=[1, 5, 20, 50], help="how many (default: 1 5 20 50)")
     parser.add_argument("--seconds", type=float, default=75.0, help="of trading, each (default: %(default)g)")
-    parser.add_argument("--folder", type=Path, default=Path(".gridwright/limits"), help="for data and logs")
+    parser.add_argument("--folder", type=Path, default=Path(".gridwright/limits"), help="folder for data and logs")
     options = parser.parse_args()
     sys.stdout.write(
         "| symbols | all trade after | weight a minute | 429 | fill to order, p90 |\n|---|---|---|---|---|\n"

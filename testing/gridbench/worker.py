@@ -1,6 +1,7 @@
-"""A subject in a process of its own: reads commands from stdin, one JSON object a line, and answers each with a line.
+"""Worker process of a subject: reads commands from stdin, one JSON object per line, and answers each with a line.
 
-It measures what only itself can: the seconds of each step, its CPU, what it wrote. Ends with its stdin.
+It measures what only the process itself can: the seconds of each step, its CPU time, its bytes written. It ends with
+its stdin.
 """
 
 import asyncio

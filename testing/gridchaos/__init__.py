@@ -1,1 +1,1 @@
-"""Chaos: services killed at each crash point and at random, with the book of the venue as the judge."""
+"""Chaos tests: kill services at each crash point and at random, and judge the result by the venue's book."""

@@ -1,6 +1,6 @@
-"""`python -m gridchaos`: plays a case, the matrix or storms, and says what it found.
+"""`python -m gridchaos`: plays a case, the matrix or storms, and reports the findings.
 
-0: every promise held. 1: one did not. 2: the words cannot be used.
+Exit code 0: every promise held. 1: one did not. 2: invalid arguments.
 """
 
 import argparse
@@ -22,15 +22,15 @@ from gridtesting.live.disks import NotPermittedError
 
 
 def main() -> int:
-    """The command."""
+    """Runs the command and exits."""
     return run(parser().parse_args())
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Does what the words say; the exit code."""
+    """Runs what the arguments ask for; returns the exit code."""
     for variable in ("DATABASE_URL", "DATABASE_URL_FILE"):
-        os.environ.pop(variable, None)  # the user's own database is not for killing
-    os.environ[ENGINE] = arguments.engine  # for every orchestrator that is started, as a database is told
+        os.environ.pop(variable, None)  # the user's own database must not be killed
+    os.environ[ENGINE] = arguments.engine  # passed to every orchestrator that is started, as the database is
     try:
         if arguments.storm or arguments.minutes or arguments.kills:
             return _storms(arguments)
@@ -80,7 +80,7 @@ def _lines(result: Result) -> list[str]:
 def _matrix(arguments: argparse.Namespace) -> int:
     results: Path = arguments.resume
     results.parent.mkdir(parents=True, exist_ok=True)
-    read(results)  # a file of something else is refused before anything starts
+    read(results)  # a file of another kind is refused before anything starts
     options = Options(results, arguments.database, Select(arguments.select), arguments.jobs, arguments.limit)
     return 0 if run_matrix(options, _say) else 1
 

@@ -1,4 +1,4 @@
-"""What all results come to: a table for people, and for docs/reliability.md between its two markers."""
+"""Formats all results as a table, for the terminal and for docs/reliability.md between its two markers."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ _TIMES = ("protected after, median", "worst", "UNKNOWN, longest", "undisturbed",
 
 
 def table(results: Sequence[Result]) -> str:
-    """The sums, a row for each kind and database; what failed, below. Times of restarts are to where all exits rest."""
+    """Returns the sums, a row per kind and database; failures below. Restart times last until all exit orders rest."""
     head = [*_HEAD, *_TIMES]
     rows = [_row(each) for each in sums(newest(results))]
     lines = [_line(head), _line(["---"] * len(head)), *map(_line, rows)]
@@ -21,7 +21,7 @@ def table(results: Sequence[Result]) -> str:
 
 
 def write_into(page: Path, results: Sequence[Result]) -> None:
-    """Puts the table between the page's markers. Raises ValueError where they are not there."""
+    """Writes the table between the page's markers. Raises ValueError if they are missing."""
     text = page.read_text(encoding="utf-8")
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
@@ -31,7 +31,7 @@ def write_into(page: Path, results: Sequence[Result]) -> None:
 
 
 def newest(results: Sequence[Result]) -> list[Result]:
-    """Of what was played again, the last time; a run that goes on later repeats what had failed."""
+    """Returns the last result of each case: a resumed run repeats what had failed."""
     return list({(result.kind, result.id, result.database, result.engine): result for result in results}.values())
 
 

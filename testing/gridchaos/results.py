@@ -1,6 +1,6 @@
-"""What a case of the matrix or a chunk of the storm gave, as one line of JSON, and the sums over many of them.
+"""Result of a case of the matrix or of a storm, as one line of JSON, and the sums over many of them.
 
-The file of a run is such lines, appended as they come, so that a run that was broken off goes on where it was.
+A run's file consists of such lines, appended as they come, so that an interrupted run resumes where it was.
 """
 
 import json
@@ -11,39 +11,39 @@ from pathlib import Path
 from statistics import median
 
 ZEROS = ("duplicates", "orphans", "lost_fills", "applied_twice", "guessed", "foreign_touched")
-"""The numbers that promise nothing bad only where they are 0; each a field of `Result`."""
+"""Counts that must be 0 for the promises to hold; each is a field of `Result`."""
 
 
 ENGINE = "GRIDWRIGHT_ENGINE"
-"""The variable that tells orchestrators what keeps their steps; lines without an engine are of the first."""
+"""Environment variable that selects the orchestrators' workflow engine; lines without an engine are of the first."""
 _FIRST_ENGINE = "dbos"
 
 
 def present_engine() -> str:
-    """With which engine this process plays."""
+    """Returns the engine with which this process plays."""
     return os.environ.get(ENGINE, _FIRST_ENGINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One case or one chunk. `problems` are sentences; without any, every promise held and everything was reached."""
+    """Result of one case or storm. `problems` are sentences; if empty, every promise held and it ran completely."""
 
     kind: str  # "case", "database" or "storm"
-    id: str  # plays it again: `python -m gridchaos --case ID`, or a storm's seed
+    id: str  # by which it is played again: `python -m gridchaos --case ID`, or a storm's seed
     database: str  # "sqlite" or "postgres"
     kills: int
-    faults: int  # of the venue, that struck
-    fills: int  # of our orders, on the venue
+    faults: int  # faults of the venue that struck
+    fills: int  # fills of our orders, on the venue
     seconds: float
     duplicates: int = 0  # P1: orders of one client id, live orders of one slot
     orphans: int = 0  # P2
-    lost_fills: int = 0  # P3: fills that no step has applied, and coins that are not accounted for
+    lost_fills: int = 0  # P3: fills that no step has applied, and amounts that are not accounted for
     applied_twice: int = 0  # P3: fills that were applied or logged more than once
     guessed: int = 0  # P4: recorded outcomes that the venue's book contradicts
     foreign_touched: int = 0  # P6
-    protected_ms: tuple[int, ...] = ()  # of each restart with something to protect: until every exit order rested
-    unknown_ms: tuple[int, ...] = ()  # of each order that was UNKNOWN: until it was known
-    calm_unknown_ms: tuple[int, ...] = ()  # of each in a storm: the longest part without a death, a stop or a cut
+    protected_ms: tuple[int, ...] = ()  # for each restart with something to protect: time until every exit order rested
+    unknown_ms: tuple[int, ...] = ()  # for each order that was UNKNOWN: time until its fate was known
+    calm_unknown_ms: tuple[int, ...] = ()  # the same in a storm: longest part without a death, a stop or a cut
     problems: tuple[str, ...] = ()
     engine: str = field(default_factory=present_engine)
 
@@ -53,12 +53,12 @@ class Result:
         return not self.problems and not any(getattr(self, name) for name in ZEROS)
 
     def line(self) -> str:
-        """One line of JSON."""
+        """Returns one line of JSON."""
         return json.dumps(asdict(self))
 
     @classmethod
     def parse(cls, line: str) -> "Result":
-        """The result of a line. Raises ValueError for what is none."""
+        """Parses the result of a line. Raises ValueError for an invalid line."""
         values = json.loads(line)
         known = {one.name for one in fields(cls)}
         if not isinstance(values, dict) or values.keys() - known:
@@ -70,28 +70,28 @@ class Result:
 
 
 def append(path: Path, result: Result) -> None:
-    """Adds a line. Lines are whole, also where the run is killed while it writes: a torn last one is passed over."""
+    """Appends a line. If the run is killed during the write, the torn last line is ignored by readers."""
     with path.open("a", encoding="utf-8") as file:
         file.write(result.line() + "\n")
 
 
 def read(path: Path) -> list[Result]:
-    """What a file holds so far; nothing where there is no file. Raises ValueError for a file of something else."""
+    """Returns the results in a file, empty if there is no file. Raises ValueError for a file of another kind."""
     if not path.exists():
         return []
     lines = path.read_text(encoding="utf-8").split("\n")
-    return [Result.parse(line) for line in lines[:-1] if line]  # what follows the last line break is torn
+    return [Result.parse(line) for line in lines[:-1] if line]  # text after the last line break is torn
 
 
 def played(path: Path, kind: str, *databases: str) -> list[Result]:
-    """What a file holds of a kind, on these databases, with the present engine: what need not be played again."""
+    """Returns a file's results of a kind on these databases with the current engine: they need not be played again."""
     wanted = (kind, present_engine())
     return [one for one in read(path) if (one.kind, one.engine) == wanted and one.database in databases]
 
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Of all results of a kind on a database. Times in ms; None where there were none."""
+    """Sums over all results of a kind on a database. Times in ms; None if there were none."""
 
     kind: str
     database: str
@@ -110,7 +110,7 @@ class Sums:
 
 
 def sums(results: Iterable[Result]) -> list[Sums]:
-    """One for each kind, database and engine, in alphabetical order."""
+    """Returns the sums for each kind, database and engine, in alphabetical order."""
     groups: dict[tuple[str, str, str], list[Result]] = {}
     for result in results:
         groups.setdefault((result.kind, result.database, result.engine), []).append(result)

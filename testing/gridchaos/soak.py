@@ -1,7 +1,8 @@
-"""The soak: a grid trades for a long time while its exchange changes all the time, and nobody kills anything.
+"""Soak: a grid trades for a long time while its exchange changes all the time, without kills.
 
-What it must show: the promises of every storm; each trouble shown within ten seconds and gone within ten seconds of its
-end; no refusal repeated faster than its back-off; closings never starved while the exchange would take them.
+It checks the promises of every storm; that each trouble is shown within ten seconds and gone within ten seconds of its
+end; that no refusal is repeated faster than its back-off; and that closing orders are never starved while the exchange
+would accept them.
 """
 
 import asyncio
@@ -26,7 +27,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Soaked:
-    """What came of it. `lines` are its figures, `problems` a sentence for each rule that was broken."""
+    """Result of the soak. `lines` are its figures, `problems` a sentence for each rule that was broken."""
 
     lines: tuple[str, ...]
     problems: tuple[str, ...]
@@ -34,7 +35,7 @@ class Soaked:
 
 
 def run_soak(minutes: float, seed: int, log: Path, say: Say) -> bool:
-    """Whether everything held. What the services said is left in `log` where it did not."""
+    """Runs the soak; returns whether everything held. Otherwise the services' output is kept in `log`."""
     say(f"soak of {minutes:g} minutes on {SQLITE}, seed {seed}")
     with tempfile.TemporaryDirectory(prefix="gridwright-soak-") as folder:
         soaked = asyncio.run(soak(minutes, seed, Path(folder)))
@@ -43,12 +44,12 @@ def run_soak(minutes: float, seed: int, log: Path, say: Say) -> bool:
     if soaked.problems:
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text(soaked.said, encoding="utf-8")
-        say(f"FAILED; what the services said: {log}")
+        say(f"FAILED; output of the services: {log}")
     return not soaked.problems
 
 
 async def soak(minutes: float, seed: int, folder: Path) -> Soaked:
-    """Plays it over real services in the folder."""
+    """Plays the soak over real services in the folder."""
     began = time.monotonic()
     schedule = draw_soak(seed, SQLITE, int(60 * minutes / BEAT_SECONDS))
     async with storm_house(folder, "") as place:
@@ -70,7 +71,7 @@ def _soaked(result: Result, watch: VenueWatch, events: int, said: str) -> Soaked
     lines = (
         f"{events} events, {result.fills} fills, {result.seconds:g} s",
         f"refused places: {watch.repetitions.refused}",
-        f"longest wait of a closing that the exchange would have taken: {starving.longest_seconds:.1f} s",
+        f"longest wait of a closing order that the exchange would have accepted: {starving.longest_seconds:.1f} s",
         f"troubles shown after {_times(shown.shown_ms)}",
         f"troubles gone after {_times(shown.gone_ms)}",
         f"shown without a cause in force: {', '.join(sorted(shown.uncaused)) or 'none'}",

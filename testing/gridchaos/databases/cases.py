@@ -1,6 +1,6 @@
-"""The cases `db/…`: a database goes wrong while an order fills, is well again, and the grid is held against the venue.
+"""Cases `db/…`: a database fails while an order fills and recovers; then the grid is compared with the venue.
 
-Real processes, a real Postgres, real disks; what this machine does not allow raises NotPermittedError.
+Real processes, a real Postgres, real disks. What this machine does not permit raises NotPermittedError.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ from gridwright.v1 import models_pb2
 
 PREFIX = "db/"
 _KIND = "database"
-_NOTICE_SECONDS = 45.0  # longer than every time-out of a connection
+_NOTICE_SECONDS = 45.0  # longer than every timeout of a connection
 _LOOK_SECONDS = 0.05
 _LEDGER, _STATE, _WORKFLOWS = "ledger.sqlite", "state-BTC-USDT.sqlite", "dbos.sqlite"
 _SMALL_MEGABYTES, _SMALL_SERVER_MEGABYTES = 8, 160
@@ -40,10 +40,11 @@ _SMALL_MEGABYTES, _SMALL_SERVER_MEGABYTES = 8, 160
 
 @dataclass(frozen=True, slots=True)
 class DatabaseCase:
-    """`noticed_by`: whose health must tell of it. `fills`: how many orders are filled while it lasts.
+    """Case of a failing database.
 
-    `on_disk`: the service whose data is on a small disk; on Postgres it is the server's. `alone`: the one service that
-    is on Postgres, the others are on files.
+    `noticed_by`: the service whose health must report it. `fills`: how many orders are filled while it lasts.
+    `on_disk`: the service whose data is on a small disk; on Postgres, the server's data. `alone`: the only service on
+    Postgres, while the others use files.
     """
 
     name: str
@@ -57,12 +58,12 @@ class DatabaseCase:
 
     @property
     def id(self) -> str:
-        """By which it is played: `db/sqlite/full-executor`."""
+        """Id by which the case is played: `db/sqlite/full-executor`."""
         return f"{PREFIX}{self.name}"
 
     @property
     def database(self) -> str:
-        """The engine."""
+        """Database engine."""
         return POSTGRES if self.name.startswith(POSTGRES) else SQLITE
 
 
@@ -103,7 +104,7 @@ CASES = {
 
 
 def play_one(case_id: str) -> Result:
-    """Plays the case of an id. Raises ValueError for none of ours, NotPermittedError for what is not allowed here."""
+    """Plays the case of an id. Raises ValueError for an unknown id, NotPermittedError if not permitted here."""
     case = CASES.get(case_id)
     if case is None:
         raise ValueError(f"{case_id!r} is no case of a database: give one of {', '.join(CASES)}")
@@ -112,7 +113,7 @@ def play_one(case_id: str) -> Result:
 
 
 def play_all(results: Path, say: Callable[[str], None]) -> bool:
-    """Plays every case that the results do not have as clean, and appends to them. Whether all were clean."""
+    """Plays every case without a clean result, and appends the results. Returns whether all were clean."""
     results.parent.mkdir(parents=True, exist_ok=True)
     done = {each.id for each in played(results, _KIND, SQLITE, POSTGRES) if each.clean}
     left = [case_id for case_id in CASES if case_id not in done]
@@ -133,7 +134,7 @@ def play_all(results: Path, say: Callable[[str], None]) -> bool:
 
 
 async def play(case: DatabaseCase, folder: Path) -> Result:
-    """The outcome as a line of results. What hangs is a problem and no exception."""
+    """Plays the case; returns its result. A hang is reported as a problem, not as an exception."""
     began = time.monotonic()
     async with _scene(case, folder) as scene:
         stack = Stack(scene.deployment, folder / "logs", forked=True)
@@ -183,7 +184,7 @@ async def _play(case: DatabaseCase, grid: Grid, scene: Scene, began: float) -> R
 
 
 async def _unnoticed(grid: Grid, name: str) -> list[str]:
-    """Nothing once the service's health and `gridwright status` tell of it; else what they do not."""
+    """Returns an empty list once health and `gridwright status` report the failure; otherwise what they lack."""
     address = grid.stack.deployment.addresses[name]
     try:
         async with asyncio.timeout(_NOTICE_SECONDS):
@@ -224,13 +225,13 @@ async def _scene(case: DatabaseCase, folder: Path) -> AsyncIterator[Scene]:
 @contextlib.contextmanager
 def _disk(megabytes: int) -> Iterator[SmallDisk]:
     with tempfile.TemporaryDirectory(prefix="gridwright-small-") as folder:
-        Path(folder).chmod(0o755)  # Postgres runs as somebody else
+        Path(folder).chmod(0o755)  # Postgres runs as another user
         with small_disk(Path(folder) / "disk", megabytes) as disk:
             yield disk
 
 
 def _told(deployment: Deployment, service: str, **settings: object) -> Deployment:
-    """The house with settings of one service changed."""
+    """Returns the deployment with settings of one service changed."""
     values = tomllib.loads(deployment.config.read_text(encoding="utf-8"))
     values[service] |= {name: str(value) for name, value in settings.items()}
     deployment.config.write_text(to_toml(values), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What happens to a database while a grid trades on it: each trouble is a block in which it lasts."""
+"""Database failures while a grid trades: each is a context manager for the duration of the failure."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ _CUT_PAUSE_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Where it happens. Of a server, a wire and a disk those are there that the trouble needs."""
+    """Place of the failure. Has those of server, wire and disk that the failure needs."""
 
     deployment: Deployment
     server: PostgresServer | None = None
@@ -30,7 +30,7 @@ class Scene:
     disk: SmallDisk | None = None
 
     def file(self, service: str, name: str) -> Path:
-        """A file of a service's data."""
+        """Returns a file of a service's data."""
         return Path(read_toml(self.deployment.config).table(service).text("data_dir")) / name
 
 
@@ -38,7 +38,7 @@ Trouble = Callable[[Scene], AbstractAsyncContextManager[None]]
 
 
 def locked(service: str, name: str) -> Trouble:
-    """Another process is in a transaction of its own."""
+    """Another process holds a transaction open."""
 
     @contextlib.asynccontextmanager
     async def trouble(scene: Scene) -> AsyncIterator[None]:
@@ -51,7 +51,7 @@ def locked(service: str, name: str) -> Trouble:
 
 
 def protected(service: str, name: str) -> Trouble:
-    """Nobody may write the file any more."""
+    """The file becomes read-only."""
 
     @contextlib.asynccontextmanager
     async def trouble(scene: Scene) -> AsyncIterator[None]:
@@ -75,7 +75,7 @@ async def full(scene: Scene) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def killed(scene: Scene) -> AsyncIterator[None]:
-    """The server is killed, and started again in the end."""
+    """The server is killed, and started again at the end."""
     assert scene.server is not None
     await asyncio.to_thread(scene.server.kill)
     yield
@@ -84,7 +84,7 @@ async def killed(scene: Scene) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def frozen(scene: Scene) -> AsyncIterator[None]:
-    """The server takes what is sent and does nothing."""
+    """The server accepts what is sent and does nothing."""
     assert scene.server is not None
     scene.server.freeze()
     try:
@@ -95,7 +95,7 @@ async def frozen(scene: Scene) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def unreachable(scene: Scene) -> AsyncIterator[None]:
-    """The network drops what is sent, both ways."""
+    """The network drops what is sent, in both directions."""
     assert scene.server is not None
     with black_hole(scene.server.port):
         yield
@@ -103,7 +103,7 @@ async def unreachable(scene: Scene) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def ended_sessions(scene: Scene) -> AsyncIterator[None]:
-    """An operator ends all sessions, again and again, wherever they are in their transactions."""
+    """An operator ends all sessions repeatedly, at any point of their transactions."""
     assert scene.server is not None
     yield
     with psycopg.connect(scene.server.url(), autocommit=True) as operator:
@@ -112,11 +112,11 @@ async def ended_sessions(scene: Scene) -> AsyncIterator[None]:
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                 "WHERE pid <> pg_backend_pid() AND application_name <> ''"
             )
-            await asyncio.sleep(_CUT_PAUSE_SECONDS)  # the next ones are to get somewhere
+            await asyncio.sleep(_CUT_PAUSE_SECONDS)  # let the next sessions make some progress
 
 
 def lost_answers(every: int, *, commits_only: bool = False) -> Trouble:
-    """Of all that the server answers, or of its answers to a COMMIT, each n-th is lost, and its connection with it."""
+    """Each n-th answer of the server, or each n-th answer to a COMMIT, is lost together with its connection."""
 
     @contextlib.asynccontextmanager
     async def trouble(scene: Scene) -> AsyncIterator[None]:

@@ -1,6 +1,6 @@
-"""A wire to Postgres that loses answers: what was asked is done, and who asked hears of nothing but a lost connection.
+"""Proxy to Postgres that loses answers: the server executes the statement, and the client sees a lost connection.
 
-The answer of a COMMIT may be among them, and a COMMIT itself: then nobody but the server knows whether it was made.
+It may lose the answer to a COMMIT, or a COMMIT itself: then only the server knows whether the commit succeeded.
 """
 
 import asyncio
@@ -13,22 +13,22 @@ _WRITTEN = (b"INSERT 0 ", b"UPDATE ", b"DELETE ")  # as the server reports it
 
 
 class DatabaseWire:
-    """Listens on a port of 127.0.0.1 for as long as it is entered, and connects whoever comes to a server's port.
+    """Listens on a port of 127.0.0.1 while it is entered, and connects each client to a server's port.
 
-    While `every` is n, each n-th answer, or the next one to a commit, is withheld and its connection cut. While
-    `commits_only`, each n-th commit of something that was written is lost: its answer, and the next time the commit
-    itself. 0: none.
+    While `every` is n, each n-th answer, or the next answer to a commit, is withheld and its connection cut. While
+    `commits_only`, each n-th commit of a writing transaction is lost: its answer, and the next time the commit itself.
+    0: none.
     """
 
     def __init__(self, port: int) -> None:
         self.every = 0
         self.commits_only = False
         self.lost = 0
-        """How many answers."""
+        """How many answers were lost."""
         self.lost_commits = 0
-        """How many of them were about a commit that was made."""
+        """How many of them answered a commit that succeeded."""
         self.lost_before = 0
-        """How many commits never came to the server."""
+        """How many commits never reached the server."""
         self._target = port
         self._counted = 0
         self._due = False
@@ -48,7 +48,7 @@ class DatabaseWire:
 
     @property
     def port(self) -> int:
-        """Where services connect."""
+        """Port to which services connect."""
         assert self._server is not None
         port: int = self._server.sockets[0].getsockname()[1]
         return port
@@ -92,7 +92,7 @@ class DatabaseWire:
         call.cut()
 
     def _is_its_turn(self, call: "_Call") -> bool:
-        # Every second one waits for the answer to a commit: by count alone a run might lose none of those.
+        # Every second loss waits for the answer to a commit: by count alone a run might lose none of those.
         self._due = self._is_lost() or self._due
         if not self._due or (self.lost % 2 == 1 and not call.commits):
             return False
@@ -105,7 +105,7 @@ class DatabaseWire:
 
 
 class _Call:
-    """One connection of a service, and the one to the server that goes with it."""
+    """One connection of a service, and its connection to the server."""
 
     def __init__(
         self,
@@ -114,9 +114,9 @@ class _Call:
         server_reader: asyncio.StreamReader,
         server_writer: asyncio.StreamWriter,
     ) -> None:
-        self.commits = False  # whether the last thing asked was to commit
+        self.commits = False  # whether the last statement was a COMMIT
         self.wrote = False  # whether its transaction has written something
-        self.withheld = False  # whether nothing is answered any more
+        self.withheld = False  # whether all answers are withheld from now on
         self.reader = reader
         self.writer = writer
         self.server_reader = server_reader

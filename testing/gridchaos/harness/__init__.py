@@ -1,1 +1,1 @@
-"""The services that chaos plays with, and how it drives and asks them."""
+"""Test deployment of the chaos tests, and how it is driven and queried."""

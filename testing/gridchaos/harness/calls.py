@@ -1,4 +1,4 @@
-"""Questions to services that may die while they are asked."""
+"""Calls to services that may crash during the call."""
 
 import asyncio
 import contextlib
@@ -15,9 +15,9 @@ T = TypeVar("T")
 
 
 async def answered(ask: Callable[[], Awaitable[T]], deadline_seconds: float = DEADLINE_SECONDS) -> T:
-    """The answer to what may be asked twice: asked again where the one asked has just died as ordered.
+    """Returns the answer of an idempotent call, repeated while the service is down.
 
-    Raises TimeoutError, and AioRpcError for any other refusal.
+    Raises TimeoutError, and AioRpcError for any other error.
     """
     async with asyncio.timeout(deadline_seconds):
         while True:
@@ -28,7 +28,7 @@ async def answered(ask: Callable[[], Awaitable[T]], deadline_seconds: float = DE
 
 @contextlib.contextmanager
 def while_down() -> Iterator[None]:
-    """The block, which may be broken by a service that dies."""
+    """Suppresses the errors of a service that crashes during the block."""
     try:
         yield
     except grpc.aio.AioRpcError as error:

@@ -1,4 +1,4 @@
-"""The house of the matrix: the demo's, on a market that stands still and is moved by hand."""
+"""Deployment of the matrix: the demo's, on a market that moves on request only."""
 
 import os
 import tomllib
@@ -12,11 +12,11 @@ from gridservice.config_file import read_toml
 
 _MONTH_MS = 31 * 86_400_000
 INTERVAL = 180
-"""Between two slots, in the quote currency: the example's."""
+"""Distance between two slots, in the quote currency: the example's."""
 
 
 def still_house(folder: Path) -> Deployment:
-    """Its config in the folder. Whoever comes to simex first is first in the queue, and doubts are over in seconds."""
+    """Writes its config in the folder. Our orders are first in simex's queue, and UNKNOWN orders resolve in seconds."""
     deployment = prepare_demo(DemoConfig(), folder)
     values = tomllib.loads(deployment.config.read_text(encoding="utf-8"))
     for market in values[SIMEX]["markets"]:
@@ -28,14 +28,14 @@ def still_house(folder: Path) -> Deployment:
     values[EXECUTOR]["poll_interval_ms"] = 200
     values[ORCHESTRATOR] |= {"tick_interval_ms": 250, "reconcile_timeout_ms": 2_500}
     for grid in values["grids"]:
-        grid["risk"] |= {"stale_price_ms": 15_000}  # a ban of the address silences pricemon too
+        grid["risk"] |= {"stale_price_ms": 15_000}  # a ban of the address stops pricemon's prices too
     deployment.config.write_text(to_toml(values), encoding="utf-8")
     return deployment
 
 
 def age_workflows(deployment: Deployment) -> None:
-    """Makes every workflow on record a month older, as if the house had stood still for so long. Its journal stays."""
-    from gridtesting.live.databases import Database  # it brings the drivers of both databases along
+    """Makes every recorded workflow a month older, as if the deployment had been down that long. The journal stays."""
+    from gridtesting.live.databases import Database  # it imports the drivers of both databases
 
     data = read_toml(deployment.config).table(ORCHESTRATOR).text("data_dir")
     url = os.environ.get("DATABASE_URL", "")

@@ -1,4 +1,4 @@
-"""The grid under test as its driver has it: it moves the market, gives an operator's word, looks, and waits."""
+"""Drives the grid under test: moves the market, sends an operator's commands, reads states, and waits."""
 
 import asyncio
 import contextlib
@@ -22,49 +22,49 @@ from gridwright.v1 import models_pb2, orchestrator_pb2, simex_pb2
 
 DEADLINE_SECONDS = 20.0
 BUYS = 5
-"""How many buying orders the grid has when it is at rest: the example's."""
+"""Number of buy orders of the grid at rest: the example's."""
 RISE = 4
-"""How many slots the price rises by when the farthest orders are to be cancelled."""
+"""Number of slots by which the price rises to have the farthest orders cancelled."""
 _FOREIGN_PRICE, _FOREIGN_QUANTITY = "30000", "0.001"  # far below what any case moves the market to
 _LOT = Decimal("0.00001")  # of the example's market
 _LOOK_SECONDS = 0.02
-_WORKFLOWS = 50  # more than any case begins
+_WORKFLOWS = 50  # more workflows than any case starts
 _UNFINISHED = {"PENDING", "ENQUEUED", "DELAYED"}
-_PAUSE_SECONDS = 0.1  # between two looks at whether all is at rest
+_PAUSE_SECONDS = 0.1  # between two checks whether all is at rest
 _LIVE = {"NEW", "PARTIALLY_FILLED"}
 
 T = TypeVar("T")
 
 
 class GaveUpError(AssertionError):
-    """Something that had to come did not come in time: the sentence says what."""
+    """An expected event did not happen in time; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order of ours that rests on the venue; `left` is what has not traded yet."""
+    """Order of ours that rests on the venue; `left` is the quantity not traded yet."""
 
     price: Decimal
     left: Decimal
 
 
 class Grid:
-    """One symbol of a stack."""
+    """Grid of one symbol of a stack."""
 
     def __init__(self, stack: Stack, deadline_seconds: float = DEADLINE_SECONDS) -> None:
         self.stack = stack
         self.deadline_seconds = deadline_seconds
-        """After which whatever has to come is said not to come."""
+        """Time limit of each wait."""
         self.symbol = stack.deployment.symbols[0]
         self.prefix = id_prefix(stack.deployment.bot, self.symbol)
         self.by_hand = 0
-        """How many foreign orders there are."""
+        """Number of foreign orders placed."""
         self._hand = ManualTrader(read_toml(stack.deployment.config).table("venue").text("base_url"))
 
     # -- the market
 
     async def sell_down(self, fraction: str = "1") -> None:
-        """Others sell down to the dearest of our buying orders, and take it, or a part of it. None: nothing happens."""
+        """Others sell down to our highest buy order and take it, or a part of it. Does nothing without buy orders."""
         buys = await self.buys()
         if buys:
             dearest = max(buys, key=lambda order: order.price)
@@ -72,7 +72,7 @@ class Grid:
             await self._trade(dearest.price, quantity, models_pb2.SIDE_SELL)
 
     async def rise(self) -> None:
-        """Others buy the market up, out of the reach of our farthest orders."""
+        """Others buy the price up, so that our farthest orders leave the window."""
         price = max(order.price for order in await self.buys()) + (RISE + 1) * INTERVAL
         await self._trade(price, _LOT, models_pb2.SIDE_BUY)
 
@@ -83,7 +83,7 @@ class Grid:
         await self.stack.channels.simex.InjectTrade(request)
 
     async def buys(self) -> list[Order]:
-        """The buying orders of ours that rest on the venue."""
+        """Returns our buy orders that rest on the venue."""
         return [
             Order(Decimal(order.price), Decimal(order.quantity) - Decimal(order.executed))
             for order in (await self.truth()).orders
@@ -91,7 +91,7 @@ class Grid:
         ]
 
     async def truth(self) -> simex_pb2.Truth:
-        """The venue's book."""
+        """Returns the venue's oracle."""
         simex, request = self.stack.channels.simex, simex_pb2.GetTruthRequest()
         return await self._answer("book", lambda: simex.GetTruth(request, wait_for_ready=True))
 
@@ -101,34 +101,34 @@ class Grid:
     # -- the account's owner
 
     async def place_by_hand(self) -> None:
-        """A foreign order, which no bot may touch."""
+        """Places a foreign order, which no bot may touch."""
         await asyncio.to_thread(self._hand.place, "buy", self.symbol, _FOREIGN_QUANTITY, _FOREIGN_PRICE)
         self.by_hand += 1
 
     async def halt(self) -> None:
-        """Into safe mode."""
+        """Enters safe mode."""
         await self._say(self.stack.channels.orchestrator.EnterSafeMode, "halt")
 
     async def lift(self) -> None:
-        """Out of it."""
+        """Exits safe mode."""
         await self._say(self.stack.channels.orchestrator.ExitSafeMode, "lift")
 
     async def _say(self, command: Callable[..., Awaitable[object]], word: str) -> None:
-        """Says it until it is answered; the request id makes it one word."""
+        """Sends the command until it is answered; the request id makes it idempotent."""
         request = orchestrator_pb2.OperatorRequest(
             request_id=word, symbol=self.symbol, who="operator", why="the matrix"
         )
         await self._answer(f"answer to {word}", lambda: command(request, wait_for_ready=True))
 
-    # -- looking and waiting
+    # -- reading and waiting
 
     async def state(self) -> models_pb2.State:
-        """As it was committed last. Waits for the orchestrator."""
+        """Returns the last committed state. Waits for the orchestrator."""
         orchestrator, request = self.stack.channels.orchestrator, orchestrator_pb2.GetStateRequest(symbol=self.symbol)
         return (await self._answer("state", lambda: orchestrator.GetState(request, wait_for_ready=True))).state
 
     async def trading_or_dead(self) -> None:
-        """Returns once the start path is done, or one of those that trade is gone."""
+        """Returns once startup is complete, or the executor or orchestrator has ended."""
 
         async def so_far() -> bool:
             if any(self.stack[name].ended_already for name in (EXECUTOR, ORCHESTRATOR)):
@@ -142,7 +142,7 @@ class Grid:
         await self.until("trading", so_far)
 
     async def at_rest_in(self, mode: models_pb2.Mode.ValueType) -> None:
-        """Returns once nothing is under way in this mode; in RUNNING there are orders then."""
+        """Returns once nothing is in progress in this mode; in RUNNING there are orders then."""
 
         async def in_mode() -> bool:
             return (await self.state()).risk.mode == mode
@@ -166,14 +166,14 @@ class Grid:
             raise GaveUpError(f"not at rest after {self.deadline_seconds:g} s:\n{stack.outputs()}")
 
     async def evidence(self, deadline_seconds: float) -> AuditInput:
-        """The venue's book and ours, once nothing moves while they are read, or as they are by the deadline."""
+        """Returns the venue's book and ours, unchanged while they are read, or as they are at the deadline."""
         deployment = self.stack.deployment
         return await gather_at_rest(
             self.stack.channels, deployment.bot, deployment.symbols, deadline_seconds, pause_seconds=_PAUSE_SECONDS
         )
 
     async def until_all_rest(self) -> None:
-        """Returns once the venue has all the buying orders of the grid, whether or not anybody knows of it."""
+        """Returns once the venue has all buy orders of the grid, whether or not our services know it."""
 
         async def all_rest() -> bool:
             return len(await self.buys()) == BUYS
@@ -181,14 +181,14 @@ class Grid:
         await self.until(f"{BUYS} orders", all_rest)
 
     async def _every_exit_is_there(self) -> bool:
-        # After a refusal a slot waits for a while before it places again: that looks like rest and is none.
+        # After a refusal a slot waits before it places again: that looks like rest but is not.
         slots = (await self.state()).slots.values()
         return all(
             slot.HasField("order") for slot in slots if slot.position_status == models_pb2.POSITION_STATUS_FILLED
         )
 
     async def _no_workflow_is_left(self) -> bool:
-        # DBOS looks for those that it has to resume once a second: before that a state may look at rest and is not.
+        # DBOS looks for workflows to resume once a second: before that a state may look at rest but is not.
         request = orchestrator_pb2.ListWorkflowsRequest(symbol=self.symbol, limit=_WORKFLOWS)
         with while_down():  # it answers UNAVAILABLE while its database is away
             listed = await self.stack.channels.orchestrator.ListWorkflows(request, wait_for_ready=True)
@@ -196,7 +196,7 @@ class Grid:
         return False
 
     async def fills_beyond(self, fills: int) -> None:
-        """Returns once the state counts more fills than that."""
+        """Returns once the state counts more fills than `fills`."""
 
         async def filled() -> bool:
             return (await self.state()).totals.fills > fills
@@ -204,16 +204,16 @@ class Grid:
         await self.until("another fill", filled)
 
     async def until(self, what: str, condition: Callable[[], Awaitable[bool]]) -> None:
-        """Returns once it holds. Raises GaveUpError."""
+        """Returns once the condition holds. Raises GaveUpError."""
         try:
             async with asyncio.timeout(self.deadline_seconds):
-                while not await condition():  # noqa: ASYNC110  what is waited for happens in other processes
+                while not await condition():  # noqa: ASYNC110  the condition changes in other processes
                     await asyncio.sleep(_LOOK_SECONDS)
         except TimeoutError:
             raise self._gave_up(what) from None
 
     async def _answer(self, what: str, ask: Callable[[], Awaitable[T]]) -> T:
-        """Of a service that may be down for a moment. Raises GaveUpError."""
+        """Returns the answer of a service that may be down for a moment. Raises GaveUpError."""
         try:
             return await answered(ask, self.deadline_seconds)
         except TimeoutError:
@@ -225,16 +225,16 @@ class Grid:
     # -- the venue
 
     async def venue_reachable(self) -> None:
-        """Starts simex, and returns once it serves."""
+        """Starts simex; returns once it serves."""
         await self.stack[SIMEX].start()
         await self.stack[SIMEX].serving()
 
     async def add(self, fault: VenueFault) -> None:
-        """From now on."""
+        """Puts faults in force."""
         for each in fault.faults:
             await self.stack.channels.simex.AddFault(simex_pb2.AddFaultRequest(fault=each))
 
     async def struck(self) -> int:
-        """How often the faults have struck so far."""
+        """Returns how often the faults have struck so far."""
         listed = await self.stack.channels.simex.ListFaults(simex_pb2.ListFaultsRequest())
         return sum(each.fired for each in listed.faults)

@@ -1,6 +1,7 @@
-"""The faults of a venue that change what is known of an order, each as simex is told of it (docs/faults.md).
+"""Venue faults that change what is known of an order, each as a request to simex (docs/faults.md).
 
-Each strikes once, at the first request, trade or event that it fits; what it fits says in which phases it can strike.
+Each strikes once, at the first request, trade or event that it matches. What it matches determines the phases in which
+it can strike.
 """
 
 from collections.abc import Sequence
@@ -10,29 +11,29 @@ from enum import Enum, auto
 from gridwright.v1 import simex_pb2 as simex
 
 REQUEST_TIMEOUT_MS, RECV_WINDOW_MS, LAG_MS = 1_000, 2_000, 300
-"""As the config of the house has them: how long a client waits, and what the evidence of absence rests on."""
+"""As in the deployment's config: how long a client waits, and what the evidence of absence rests on."""
 _UNANSWERED_MS = REQUEST_TIMEOUT_MS + 2_000
 _LATE_MS = REQUEST_TIMEOUT_MS + 300
 _TOO_LATE_MS = RECV_WINDOW_MS + 200
-_HIDDEN_MS = 1_200  # an order that was sent is in doubt for longer than that
-_BAN_MS = 11_000  # longer than a cancel waits, shorter than a price may be old; a restart keeps it
+_HIDDEN_MS = 1_200  # an order that was sent stays UNKNOWN for longer than this
+_BAN_MS = 11_000  # longer than a cancel waits, shorter than the age limit of a price; it survives a restart
 _SILENT_MS = 2_000
 
 
 class Strikes(Enum):
-    """What a fault strikes."""
+    """Kind of event that a fault strikes."""
 
     NOTHING = auto()
     PLACE = auto()
     CANCEL = auto()
-    FILL = auto()  # a trade, or the news of it
+    FILL = auto()  # a trade, or the report of it
 
 
 class VenueFault(Enum):
-    """What the venue does, besides. Each is `id` and what simex is told."""
+    """Faults of the venue. The value is the fault's id."""
 
     NONE = "none"
-    # A place: done, and its client does not hear of it.
+    # A place: done, and the client receives no usable answer.
     NO_ANSWER = "no-answer"
     LOST_ANSWER = "lost-answer"
     CUT_ANSWER = "cut-answer"
@@ -42,7 +43,7 @@ class VenueFault(Enum):
     DONE_1007 = "done-1007"
     HIDDEN = "hidden"
     LATE = "late"
-    # A place: not done, and its client cannot know.
+    # A place: not done, and the client cannot know.
     NO_REQUEST = "no-request"
     LOST_REQUEST = "lost-request"
     UNDONE_502 = "undone-502"
@@ -58,7 +59,7 @@ class VenueFault(Enum):
     CANCEL_BANNED = "cancel-banned"
     CANCEL_CROSSES = "cancel-crosses"
     CANCEL_CROSSES_HALF = "cancel-crosses-half"
-    # A fill, and what is told of it.
+    # A fill, and how it is reported.
     LATE_TRADE = "late-trade"
     STREAM_CUT = "stream-cut"
     STREAM_SILENT = "stream-silent"
@@ -70,17 +71,17 @@ class VenueFault(Enum):
 
     @property
     def strikes(self) -> Strikes:
-        """What it strikes; a phase in which there is none of it has no case with this fault."""
+        """Kind of event that it strikes; a phase without such an event has no case with this fault."""
         return _TABLE[self].strikes
 
     @property
     def meaning(self) -> str:
-        """For people."""
+        """Description for people."""
         return _TABLE[self].meaning
 
     @property
     def faults(self) -> Sequence[simex.Fault]:
-        """For simex."""
+        """Faults for simex."""
         return _TABLE[self].faults
 
 
@@ -148,7 +149,7 @@ _TABLE: dict[VenueFault, _Row] = {
         "not placed, answered -1006", simex.Fault(kind=simex.FAULT_KIND_ERROR_CODE, code=-1006)
     ),
     VenueFault.TOO_LATE: _place(
-        "arrives past its window, and nobody is told that it was refused",
+        "arrives past its window, and the refusal is not reported",
         simex.Fault(kind=simex.FAULT_KIND_LATE_ARRIVAL, delay_ms=_TOO_LATE_MS, lost=True),
     ),
     VenueFault.CANCEL_NO_ANSWER: _cancel(
@@ -184,17 +185,17 @@ _TABLE: dict[VenueFault, _Row] = {
         (simex.Fault(kind=simex.FAULT_KIND_CANCEL_CROSSES_FILL, count=1, fraction="0.5"),),
     ),
     VenueFault.LATE_TRADE: _Row(
-        "told late, by the stream and in the list of trades",
+        "reported late, by the stream and in the list of trades",
         Strikes.FILL,
         (simex.Fault(kind=simex.FAULT_KIND_LATE_TRADES, count=1, delay_ms=LAG_MS),),
     ),
     VenueFault.STREAM_CUT: _event("the stream is cut in place of its event", simex.Fault(kind=simex.FAULT_KIND_DROP)),
     VenueFault.STREAM_SILENT: _event(
-        "the stream says nothing for a while, and what it would have said is lost",
+        "the stream is silent for a while, and its events of that time are lost",
         simex.Fault(kind=simex.FAULT_KIND_SILENCE, delay_ms=_SILENT_MS, lost=True),
     ),
     VenueFault.EVENT_TWICE: _event("its event comes twice", simex.Fault(kind=simex.FAULT_KIND_DUPLICATE)),
     VenueFault.EVENTS_REORDERED: _event("its event comes after the next", simex.Fault(kind=simex.FAULT_KIND_REORDER)),
     VenueFault.EVENT_MISSING: _event("its event never comes", simex.Fault(kind=simex.FAULT_KIND_MISSING)),
-    VenueFault.TRADED_AWAY: _Row("the dearest of our buying orders fills while the process is dead", Strikes.NOTHING),
+    VenueFault.TRADED_AWAY: _Row("our highest buy order fills while the process is down", Strikes.NOTHING),
 }

@@ -1,1 +1,1 @@
-"""What is checked after a play: the audit, the invariants, and how long orders went unprotected."""
+"""Checks after a play: the audit, the invariants, and how long positions were unprotected."""

@@ -1,4 +1,4 @@
-"""What the audit does not judge: guesses, foreign orders, and how long exits and doubts took. Pure, like the audit."""
+"""Checks beyond the audit: guesses, foreign orders, how long exits and UNKNOWN orders took. Pure, like the audit."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ _ENDS = {
     models_pb2.ORDER_STATUS_CANCELED: {"CANCELED"},
     models_pb2.ORDER_STATUS_EXPIRED: {"EXPIRED", "EXPIRED_IN_MATCH"},
 }
-_CLOCK_MS = 50  # by how much our clock and the one that the venue showed us may differ on one machine
-_LEAST_NOTIONAL = 5  # of the example's market: what is worth less gets no exit order of its own
+_CLOCK_MS = 50  # most by which our clock and the venue's clock may differ on one machine
+_LEAST_NOTIONAL = 5  # of the example's market: a position worth less gets no exit order of its own
 
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What the executor has on record of one symbol. `sent_ms` by client order id, of what was ever sent."""
+    """Executor's records of one symbol. `sent_ms` by client order id, for everything ever sent."""
 
     batches: Sequence[executor_pb2.Batch]
     sent_ms: Mapping[str, int]
@@ -33,7 +33,7 @@ class Ledger:
 def guesses(truth: simex_pb2.Truth, ledger: Ledger, log: Sequence[models_pb2.OrderUpdate], window_ms: int) -> list[str]:
     """P4: recorded outcomes that the book contradicts, and absences recorded before they could be proved, as sentences.
 
-    `window_ms`: how long after its timestamp a place may still arrive or not be shown.
+    `window_ms`: how long after its timestamp a place may still arrive or not be visible.
     """
     orders = {order.client_order_id: order for order in truth.orders}
     return [*_wrong_answers(orders, ledger, window_ms), *_wrong_news(orders, ledger, log, window_ms)]
@@ -84,7 +84,7 @@ def _too_early(name: str, recorded_ms: int, ledger: Ledger, window_ms: int) -> I
 
 
 def touched(truth: simex_pb2.Truth, prefix: str, placed: int) -> list[str]:
-    """P6: what has happened to orders that are not ours, of which `placed` were placed to rest for ever."""
+    """P6: changes of foreign orders, of which `placed` were placed and must rest unchanged."""
     foreign = [order for order in truth.orders if not order.client_order_id.startswith(prefix)]
     changed = [order for order in foreign if [each.status for each in order.transitions] != ["NEW"]]
     found = [f"foreign order {order.exchange_order_id} became {order.status}" for order in changed]
@@ -92,7 +92,7 @@ def touched(truth: simex_pb2.Truth, prefix: str, placed: int) -> list[str]:
 
 
 def applied_beyond(truth: simex_pb2.Truth, books: Books, prefix: str) -> list[str]:
-    """P3: fills that the state has counted beyond those of the venue."""
+    """P3: fills that the state counts beyond those of the venue."""
     traded = len({trade.trade_id for trade in truth.trades if trade.client_order_id.startswith(prefix)})
     counted = books.state.totals.fills
     if counted <= traded:
@@ -104,7 +104,7 @@ def applied_beyond(truth: simex_pb2.Truth, books: Books, prefix: str) -> list[st
 
 
 def unknown_ms(ledger: Ledger, log: Sequence[models_pb2.OrderUpdate]) -> dict[str, int]:
-    """Of each place that was answered UNKNOWN, how long it took until the log told what it is."""
+    """Returns, for each place that was answered UNKNOWN, how long it took until the log recorded its fate."""
     first: dict[str, int] = {}
     for update in log:
         first.setdefault(update.client_order_id, update.recorded_time_ms)
@@ -121,10 +121,10 @@ def unknown_ms(ledger: Ledger, log: Sequence[models_pb2.OrderUpdate]) -> dict[st
 def protected_after_ms(
     truth: simex_pb2.Truth, prefix: str, restarted_ms: int, apart: frozenset[int] = frozenset()
 ) -> int | None:
-    """How long after a restart every exit order that should exist was on the book; None where none was missing then.
+    """Returns how long after a restart every required exit order was on the book; None if none was missing then.
 
-    One should exist for each level that holds what can be sold and has no order. Levels that are `apart`, such as those
-    whose order was UNKNOWN, are not counted. It is -1 where it never came to that.
+    One is required for each level that holds a sellable quantity and has no order. Levels in `apart`, such as those
+    whose order was UNKNOWN, are not counted. Returns -1 if an exit order was still missing at the end.
     """
     orders = [order for order in truth.orders if order.client_order_id.startswith(prefix)]
     trades = [trade for trade in truth.trades if trade.client_order_id.startswith(prefix)]
@@ -138,7 +138,7 @@ def protected_after_ms(
 
 
 def _bare(orders: Sequence[simex_pb2.TrueOrder], trades: Sequence[simex_pb2.TrueTrade], at_ms: int) -> set[int]:
-    """The levels that hold something at a time and have no order on the book."""
+    """Returns the levels that hold something at a time and have no order on the book."""
     held: dict[int, Decimal] = {}
     for trade in trades:
         if trade.time_ms <= at_ms:
@@ -150,7 +150,7 @@ def _bare(orders: Sequence[simex_pb2.TrueOrder], trades: Sequence[simex_pb2.True
 
 
 def level_of(client_order_id: str) -> int:
-    """The level that an id of ours works for."""
+    """Returns the level of one of our client order ids."""
     return _work_of(client_order_id)[0]
 
 
@@ -162,5 +162,5 @@ def _work_of(client_order_id: str) -> tuple[int, Role]:
 
 
 def _status(order: simex_pb2.TrueOrder, at_ms: int) -> str:
-    """The order's status at a time, empty before it was there."""
+    """Returns the order's status at a time, empty before it existed."""
     return next((each.status for each in reversed(order.transitions) if each.time_ms <= at_ms), "")

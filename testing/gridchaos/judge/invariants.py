@@ -1,7 +1,7 @@
-"""What must hold all along, and what at rest: the promises P1 to P7 as sentences about what breaks them. Pure.
+"""Invariants that hold at all times, and those that hold at rest: violations of P1 to P7 as sentences. Pure.
 
-The venue's oracle is the judge; states, journal and update log are held against it. P2 and P3 at rest are gridctl's
-audit; what is here is what the audit does not see, and what can be said while everything moves.
+The venue's oracle is the judge; states, journal and update log are compared with it. The audit covers P2 and P3 at
+rest; this module covers what the audit does not see, and what can be checked while everything moves.
 """
 
 from collections import Counter
@@ -12,12 +12,12 @@ from gridcore.model.orders import Role
 from griddeploy.audit.audit import Books
 from gridwright.v1 import models_pb2, orchestrator_pb2, simex_pb2
 
-LIVE = frozenset({"NEW", "PARTIALLY_FILLED", "PENDING_NEW"})  # in Binance's words
+LIVE = frozenset({"NEW", "PARTIALLY_FILLED", "PENDING_NEW"})  # in Binance's terms
 _HALTED = frozenset({models_pb2.MODE_ENTERING, models_pb2.MODE_SAFE})
 
 
 class Watch:
-    """Looks at one grid again and again, and remembers enough of what it saw to see what may never change."""
+    """Observes one grid repeatedly, and remembers enough to detect forbidden changes."""
 
     def __init__(self, bot: str, symbol: str) -> None:
         self.problems: list[str] = []
@@ -26,31 +26,31 @@ class Watch:
         self._last = orchestrator_pb2.GetStateResponse()
         self._foreign: set[str] = set()
         self._released: set[str] = set()
-        self._halted: bool | None = None  # None: nobody has said so
-        self.words = 0  # that were said about halts
+        self._halted: bool | None = None  # None: no command was sent
+        self.words = 0  # commands about halts that were sent
 
     def expect_halt(self) -> None:
-        """An operator's halt is on record: once it is seen, it must be seen until it is lifted."""
+        """Records that an operator's halt is committed: once seen, it must stay until safe mode is exited."""
         self._halted = False
         self.words += 1
 
     def expect_nothing(self) -> None:
-        """The halt is about to be lifted."""
+        """Records that safe mode is about to be exited."""
         self._halted = None
         self.words += 1
 
     def expect_gone(self, exchange_order_id: str) -> None:
-        """The owner of a foreign order is about to cancel it."""
+        """Records that the owner of a foreign order is about to cancel it."""
         self._released.add(exchange_order_id)
 
     @property
     def halt_seen(self) -> bool:
-        """Whether the grid was seen in safe mode, or on its way there, since the word."""
+        """Whether the grid was seen in safe mode, or entering it, since the command."""
         return bool(self._halted)
 
     def look(self, answer: orchestrator_pb2.GetStateResponse, truth: simex_pb2.Truth, words: int | None = None) -> None:
-        """One state, and the venue's truth read right after it; `words` is how many had been said before both."""
-        told = words is None or words == self.words  # else it may be of the halt before, or of none
+        """Checks one state, and the oracle read right after it; `words` counts the commands sent before both."""
+        told = words is None or words == self.words  # otherwise it may belong to the previous halt, or to none
         found = [
             *doubles(self._prefix, truth),
             *self._backwards(answer.state),
@@ -111,7 +111,7 @@ class Watch:
 
 
 def doubles(prefix: str, truth: simex_pb2.Truth) -> Iterator[str]:
-    """P1: a client id with two orders, a slot with two live orders."""
+    """P1: client ids with two orders, slots with two live orders."""
     ours = [order for order in truth.orders if order.client_order_id.startswith(prefix)]
     for client_order_id, count in Counter(order.client_order_id for order in ours).items():
         if count > 1:
@@ -123,7 +123,7 @@ def doubles(prefix: str, truth: simex_pb2.Truth) -> Iterator[str]:
 
 
 def guesses(book: Books, truth: simex_pb2.Truth, sent: Iterable[str]) -> Iterator[str]:
-    """P4: outcomes on record that the venue's book contradicts. At rest; `sent` are ids that the venue was sent."""
+    """P4: recorded outcomes that the venue's book contradicts. At rest; `sent` are the ids sent to the venue."""
     orders = {order.client_order_id: order for order in truth.orders}
     reached = {*sent, *orders}
     for step in book.steps:
@@ -155,9 +155,9 @@ def unasked(book: Books, truth: simex_pb2.Truth, prefix: str) -> Iterator[str]:
 
 
 def late(book: Books, sent: Sequence[str]) -> Iterator[str]:
-    """P7: orders that reached the venue behind one of a newer epoch, `sent` being in the order of arrival.
+    """P7: orders that reached the venue after one of a newer epoch; `sent` is in the sequence of arrival.
 
-    One that was answered UNKNOWN was on its way when the fence was raised: nothing can call it back.
+    One that was answered UNKNOWN was in flight when the fence was raised: it cannot be recalled.
     """
     doubtful = {
         result.client_order_id

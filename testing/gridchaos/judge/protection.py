@@ -1,6 +1,6 @@
-"""Whether a grid is protected: every exit order that should exist is on the venue. Pure.
+"""Checks whether a grid is protected: every required exit order is on the venue. Pure.
 
-Slots whose order's fate is open (UNKNOWN, CANCELING) are apart: nothing may be placed there until it is known.
+Slots whose order's fate is open (UNKNOWN, CANCELING) are excluded: nothing may be placed there until it is known.
 """
 
 from collections.abc import Iterator
@@ -11,10 +11,10 @@ _IN_DOUBT = frozenset({models_pb2.ORDER_STATUS_UNKNOWN, models_pb2.ORDER_STATUS_
 
 
 def unprotected(state: models_pb2.State, truth: simex_pb2.Truth, fills: int = 0) -> Iterator[str]:
-    """What is missing, a sentence each; `fills` is how many the state must have heard of.
+    """Returns what is missing, a sentence each; `fills` is how many fills the state must have applied.
 
-    Both are to be of about one moment. That a closing order has filled meanwhile is nothing missing; and a slot whose
-    opening order still rests, with a part of it filled, has its exit only once that order has ended.
+    Both must be read at about the same moment. A closing order that has filled meanwhile is not missing. A slot whose
+    opening order still rests, partly filled, gets its exit order only once the opening order has ended.
     """
     if state.totals.fills < fills:
         yield f"{state.totals.fills} of {fills} fills are in the state"

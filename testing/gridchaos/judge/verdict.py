@@ -1,4 +1,4 @@
-"""The verdict on a grid that has come to rest: the audit's findings and the judge's, gathered from the services."""
+"""Verdict on a grid at rest: the findings of the audit and of the judge, collected from the services."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,21 +23,21 @@ _PAGE = 100
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was found. Of each kind the findings are sentences."""
+    """Findings by kind, as sentences."""
 
-    hung: str  # what did not come, and what the services have said; empty where all came
+    hung: str  # what did not come, and the services' output; empty if everything came
     mode: str
     audit: AuditReport
     guessed: tuple[str, ...]
     foreign_touched: tuple[str, ...]
-    applied_twice: tuple[str, ...]  # the audit's and those that the totals show
-    faults: int  # that struck
+    applied_twice: tuple[str, ...]  # those of the audit and of the totals
+    faults: int  # faults that struck
     protected_ms: tuple[int, ...]
     unknown_ms: tuple[int, ...]
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """All sentences."""
+        """All findings as sentences."""
         books = self.audit
         money = {**books.position_diff, **books.quote_diff}
         late = ["an exit order that should exist never came"] if -1 in self.protected_ms else []
@@ -49,7 +49,7 @@ class Verdict:
 
     @property
     def measures(self) -> dict[str, Any]:
-        """As fields of a line of results."""
+        """Returns the findings as fields of a result."""
         return {
             "fills": self.audit.fills,
             "faults": self.faults,
@@ -65,12 +65,12 @@ class Verdict:
 
 
 async def judge(grid: Grid, restarted_ms: int, hung: str = "") -> Verdict:
-    """Holds a grid that is at rest, or of which it is said that it never came to that, against the venue's book."""
+    """Compares a grid that is at rest, or that failed to come to rest, with the venue's book."""
     evidence = await grid.evidence(0 if hung else grid.deadline_seconds)
     [books] = evidence.books
     ledger = await _ledger(grid)
     report = audit(grid.stack.deployment.bot, evidence.truth, [books])
-    truth = await grid.truth()  # read last: what our records tell by then has happened on the venue, or never does
+    truth = await grid.truth()  # read last: what our records state by then has happened on the venue, or never will
     doubts = unknown_ms(ledger, books.log)
     protected = protected_after_ms(truth, grid.prefix, restarted_ms, frozenset(map(level_of, doubts)))
     return Verdict(
@@ -87,7 +87,7 @@ async def judge(grid: Grid, restarted_ms: int, hung: str = "") -> Verdict:
 
 
 async def _ledger(grid: Grid) -> Ledger:
-    """Every request that the ledger has of the symbol, and when its places were sent."""
+    """Returns every request of the symbol in the ledger, and when its places were sent."""
     executor = grid.stack.channels.executor
     batches: list[executor_pb2.Batch] = []
     while True:

@@ -1,1 +1,1 @@
-"""Crash points × phases × venue faults: each case kills one process at one point."""
+"""Crash matrix: crash points × phases × venue faults. Each case kills one process at one point."""

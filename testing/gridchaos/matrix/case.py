@@ -1,4 +1,4 @@
-"""What a case of the crash matrix is, and the id by which it is played again. `player` plays it."""
+"""Case of the crash matrix, and the id by which it is played again. `player` plays it."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -12,29 +12,29 @@ _E = TypeVar("_E", bound=Enum)
 
 
 class Phase(Enum):
-    """What the grid is about when the process dies."""
+    """Activity of the grid when the process dies."""
 
-    PLACING = "placing"  # its first start, and the first orders
-    DOUBT = "doubt"  # the same, and one of them, whose answer is lost, is filled before look-ups show it
+    PLACING = "placing"  # its first startup, and the first orders
+    DOUBT = "doubt"  # as PLACING; one order, whose answer is lost, is filled before look-ups show it
     FILL = "fill"  # an order is filled, its counter order is placed
     PARTIAL = "partial"  # an order is filled by half, then the rest
     TRAILING = "trailing"  # the price rises: the farthest orders are cancelled, nearer ones placed
-    CROSSING = "crossing"  # the same, and one of the orders is filled just before its cancel arrives
-    PRUNING = "pruning"  # it starts after so long that old workflows go; then an order is filled
-    HALT = "halt"  # into safe mode by hand: the opening orders are cancelled
-    LIFT = "lift"  # out of safe mode by hand: they are placed again
+    CROSSING = "crossing"  # as TRAILING; one of the orders is filled just before its cancel arrives
+    PRUNING = "pruning"  # it starts after so long that old workflows are pruned; then an order is filled
+    HALT = "halt"  # an operator enters safe mode: the opening orders are cancelled
+    LIFT = "lift"  # an operator exits safe mode: they are placed again
 
 
 def service_of(point: str) -> str:
-    """Who passes a crash point."""
+    """Returns the service that passes a crash point."""
     return EXECUTOR if point.startswith(EXECUTOR) else ORCHESTRATOR
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`point` is what GRIDWRIGHT_CRASH takes: a name, or a name and its n-th pass.
+    """Case of the matrix. `point` is a value of GRIDWRIGHT_CRASH: a name, or a name and its n-th pass.
 
-    Several of one service, joined by `+`: it dies at the first, then at the next while it recovers, and so on.
+    Several points of one service, joined by `+`: it dies at the first, then at the next while it recovers, and so on.
     """
 
     point: str
@@ -43,27 +43,27 @@ class Case:
 
     @property
     def id(self) -> str:
-        """By which the case is played again: `executor.place.after:2/fill/none`."""
+        """Id by which the case is played again: `executor.place.after:2/fill/none`."""
         return f"{self.point}/{self.phase.value}/{self.fault.value}"
 
     @property
     def service(self) -> str:
-        """Who dies."""
+        """Service that dies."""
         return service_of(self.point)
 
     @property
     def deaths(self) -> tuple[str, ...]:
-        """The points, one for each run."""
+        """Points, one for each run."""
         return tuple(self.point.split("+"))
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the points, without their passes."""
+        """Names of the points, without their passes."""
         return tuple(point.partition(":")[0] for point in self.deaths)
 
     @classmethod
     def parse(cls, text: str) -> "Case":
-        """The case of an id. Raises ValueError, with a sentence, for what is none."""
+        """Returns the case of an id. Raises ValueError, with a sentence, for an invalid id."""
         parts = text.split("/")
         if len(parts) != 3:
             raise ValueError(f"{text!r} is no case: give point/phase/fault, such as executor.told/fill/none")

@@ -1,4 +1,4 @@
-"""Plays the matrix: surveys, selects, and lets workers play case after case. What is finished is not repeated."""
+"""Plays the matrix: surveys, selects, and lets workers play case after case. Finished cases are not repeated."""
 
 import asyncio
 import contextlib
@@ -29,17 +29,17 @@ AnyCase = Case | Stop | Restarts
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What to play. Results are appended to the file, the survey lies beside it."""
+    """Options of a run. Results are appended to the file; the survey is stored beside it."""
 
     results: Path
     database: str = SQLITE
     select: Select = Select.ALL
     jobs: int = 2
-    limit: int | None = None  # at most so many cases of this run; None: all
+    limit: int | None = None  # most cases of this run; None: all
 
 
 def run_matrix(options: Options, say: Say) -> bool:
-    """Whether all that was played, in this run and before, kept every promise."""
+    """Plays the matrix. Returns whether everything played, in this run and before, kept every promise."""
     with playing_on(options.database) as place, working(options.jobs) as workers:
         surveyed = _surveyed(options.results, workers, say)
         cases: list[AnyCase] = list(selected(matrix(surveyed), options.select))
@@ -50,12 +50,12 @@ def run_matrix(options: Options, say: Say) -> bool:
         say(f"{len(cases)} cases on {options.database}, {len(cases) - len(done & {c.id for c in cases})} left")
         failed = _play_all(left, place, options, workers, say)
     for point in survey.unpassed(surveyed):
-        say(f"no phase passes {point}: add one, say in surveying.py where it is died at, or survey again")
+        say(f"no phase passes {point}: add one, name the test that dies there in survey.py, or survey again")
     return not failed and not survey.unpassed(surveyed)
 
 
 def _mixed(case: AnyCase) -> bytes:
-    """A key by which neighbours are far apart: so a part of the matrix is a sample of it."""
+    """Returns a sort key that separates similar cases, so that a part of the matrix is a sample of it."""
     return hashlib.sha256(case.id.encode()).digest()
 
 
@@ -75,7 +75,7 @@ def _surveyed(results: Path, workers: Executor, say: Say) -> Surveyed:
 
 
 def _play_all(cases: Sequence[AnyCase], place: Place, options: Options, workers: Executor, say: Say) -> int:
-    """How many failed. A failed case is played again by the next run."""
+    """Returns how many failed. The next run plays failed cases again."""
     failed = 0
     plays = [workers.submit(play_in, case.id, place, options.database) for case in cases]
     for number, play in enumerate(as_completed(plays), start=1):
@@ -90,9 +90,9 @@ def _play_all(cases: Sequence[AnyCase], place: Place, options: Options, workers:
 
 
 def play_in(case_id: str, place: Place, database: str) -> Result:
-    """Plays one case, in a folder and a database of its own that are gone afterwards.
+    """Plays one case, in a folder and a database of its own that are deleted afterwards.
 
-    Where the point was not passed, again: which workflow takes an update, for one, is a race.
+    Plays it again if the point was not passed: which workflow takes an update, for example, is a race.
     """
     case, began, why = parse(case_id), time.monotonic(), ""
     for _ in range(_PLAYS):
@@ -122,7 +122,7 @@ async def _play(case: AnyCase, folder: Path, database: str, *, at_rest: bool) ->
 
 
 def parse(case_id: str) -> AnyCase:
-    """What an id stands for. Raises ValueError, with a sentence, where that is nothing."""
+    """Returns the case of an id of any kind. Raises ValueError, with a sentence, for an invalid id."""
     match case_id.partition("/")[0]:
         case paused_process.KIND:
             return Stop.parse(case_id)
@@ -134,7 +134,7 @@ def parse(case_id: str) -> AnyCase:
 
 @contextlib.contextmanager
 def playing_on(database: str) -> Iterator[Place]:
-    """The place for cases on a database that is there for the block."""
+    """Yields the place for cases on a database that exists for the block."""
     with tempfile.TemporaryDirectory(prefix="gridwright-chaos-rests-") as shared:
         if database == SQLITE:
             yield Place(Path(shared))

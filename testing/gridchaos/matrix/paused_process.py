@@ -1,8 +1,8 @@
-"""One writer: a second process is started while the first one is stopped at a crash point, then the first one goes on.
+"""Single writer: a second process starts while the first is stopped at a crash point; then the first one resumes.
 
-In files a stopped process keeps its lock: the second one is refused, and the first goes on as if nothing had been. On
-Postgres the server ends the sessions of a host that is silent, so the second one takes over; then the first may place
-nothing, record nothing, and has to end saying why.
+With files, a stopped process keeps its lock: the second one is refused, and the first resumes normally. On Postgres the
+server ends the sessions of a silent host, so the second one takes over; then the first may place nothing and record
+nothing, and has to end with the reason.
 """
 
 import asyncio
@@ -36,30 +36,30 @@ from gridwright.v1 import executor_pb2, models_pb2
 
 KIND = "stop"
 LEASE_LOST = 4
-"""The exit code of a service that another one has taken over from."""
-_TICKS_MS = 600  # a tick or two of the still house
+"""Exit code of a service that another process has replaced."""
+_TICKS_MS = 600  # one or two ticks of the still deployment
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """`point` is a crash point, or one and its n-th pass."""
+    """Case of a stopped process. `point` is a crash point, or one and its n-th pass."""
 
     point: str
     phase: Phase
 
     @property
     def id(self) -> str:
-        """By which it is played again: `stop/executor.place.before:2/fill`."""
+        """Id by which it is played again: `stop/executor.place.before:2/fill`."""
         return f"{KIND}/{self.point}/{self.phase.value}"
 
     @property
     def service(self) -> str:
-        """Who stops."""
+        """Service that is stopped."""
         return service_of(self.point)
 
     @classmethod
     def parse(cls, text: str) -> "Stop":
-        """The stop of an id. Raises ValueError, with a sentence, for what is none."""
+        """Returns the case of an id. Raises ValueError, with a sentence, for an invalid id."""
         kind, _, rest = text.partition("/")
         point, _, phase = rest.partition("/")
         if kind != KIND or point.partition(":")[0] not in CRASH_POINTS:
@@ -73,7 +73,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """How it went: what is wrong, as sentences, beside what the verdict tells, and who had to give way."""
+    """Result: problems as sentences, beyond those of the verdict, and the process that had to end."""
 
     gave_way: Process
     problems: tuple[str, ...]
@@ -81,18 +81,18 @@ class Stopped:
 
     @property
     def said(self) -> str:
-        """The last line of who had to give way."""
+        """Last output line of the process that had to end."""
         return _last_line(self.gave_way)
 
 
 def stops(surveyed: Surveyed) -> list[Stop]:
-    """Every point that is passed, once, in the first phase that passes it."""
+    """Returns every point that is passed, once, in the first phase that passes it."""
     found = {point: phase for phase in reversed(Phase) for point in surveyed.phases.get(phase, {})}
     return [Stop(point, phase) for point, phase in sorted(found.items())]
 
 
 async def result_of_stop(stop: Stop, folder: Path, database: str) -> Result:
-    """As a line of results, a case among the others. What hangs is a problem and no exception."""
+    """Plays the case; returns its result. A hang is reported as a problem, not as an exception."""
     began = time.monotonic()
     problems: tuple[str, ...]
     measures: dict[str, Any] = {"faults": 0, "fills": 0}
@@ -109,7 +109,7 @@ async def result_of_stop(stop: Stop, folder: Path, database: str) -> Result:
 
 
 async def play_stop(stop: Stop, folder: Path) -> Stopped:
-    """On Postgres where DATABASE_URL names one, else in files. Raises AssertionError for a hang."""
+    """Plays it on Postgres if DATABASE_URL names one, otherwise in files. Raises AssertionError for a hang."""
     url = os.environ.get("DATABASE_URL", "")
     async with staged(still_house(folder), folder / "logs") as first:
         victim = first.stack[stop.service]
@@ -125,7 +125,7 @@ async def play_stop(stop: Stop, folder: Path) -> Stopped:
 
 
 async def _refused(stop: Stop, first: Grid, second: Grid) -> Stopped:
-    """In files: the second one ends at once, the first goes on."""
+    """Files: the second process ends at once, the first resumes."""
     waiting = second.stack[stop.service]
     await waiting.start()
     code = await waiting.ended(DEADLINE_SECONDS)
@@ -137,36 +137,36 @@ async def _refused(stop: Stop, first: Grid, second: Grid) -> Stopped:
 
 
 async def _taken_over(stop: Stop, url: str, first: Grid, second: Grid) -> Stopped:
-    """On Postgres: the second one works, and what the first one does when it goes on changes nothing."""
+    """Postgres: the second process works, and the first one, when it resumes, changes nothing."""
     zombie = first.stack[stop.service]
     cut_off(zombie.pid, url)
     await second.stack[stop.service].start()
-    if stop.service == EXECUTOR:  # the orchestrator is told where the new one is
+    if stop.service == EXECUTOR:  # the orchestrator is restarted with the new executor's address
         await first.stack[ORCHESTRATOR].kill()
         await second.stack[ORCHESTRATOR].start()
     await second.stack[stop.service].serving()
     await go_on(second, stop.phase)
-    await second.until("slots that wait no longer", lambda: _no_slot_waits(second))
+    await second.until("end of every slot's pause", lambda: _no_slot_waits(second))
     await come_to_rest(second, stop.phase)
     before = await _record(second)
     zombie.thaw()
     code = await zombie.ended(DEADLINE_SECONDS)
     problems = [*_ended(zombie, code), *_changed(before, await _record(second))]
-    await second.stack[ORCHESTRATOR].kill()  # what the zombie may have left is in nobody's way
+    await second.stack[ORCHESTRATOR].kill()  # what the first process may have left must not obstruct a startup
     await second.stack[ORCHESTRATOR].start()
     await come_to_rest(second, stop.phase)
     return Stopped(zombie, tuple(problems), await judge(second, 0))
 
 
 async def _no_slot_waits(grid: Grid) -> bool:
-    """Whether no slot rests after a refusal: it would be placed for by the second one while the first is watched."""
+    """Whether no slot pauses after a refusal: the second process would place its order while the first is observed."""
     now_ms = time.time_ns() // 1_000_000
     return all(slot.retry_after_ms + _TICKS_MS <= now_ms for slot in (await grid.state()).slots.values())
 
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """What there is on the venue, in the state and in the ledger."""
+    """Contents of the venue, the state and the ledger."""
 
     orders: Mapping[str, tuple[str, str]]
     seq: int
@@ -189,7 +189,7 @@ async def _record(grid: Grid) -> _Record:
 
 
 def _changed(before: _Record, after: _Record) -> list[str]:
-    """What the first one has done. A late request of it is on record, and ends NOT_SENT."""
+    """Returns what the first process has changed. A late request of it is recorded, and ends NOT_SENT."""
     found = [
         f"order {name} was placed or changed" for name in after.orders if after.orders[name] != before.orders.get(name)
     ]
@@ -206,7 +206,7 @@ def _changed(before: _Record, after: _Record) -> list[str]:
 def _ended(process: Process, code: int) -> list[str]:
     name, said = process.service.name, _last_line(process)
     right = code == LEASE_LOST and said.startswith(f"{name}: ")
-    return [] if right else [f"the {name} that had to give way ended with {code}: {said}"]
+    return [] if right else [f"the {name} that was replaced ended with {code}: {said}"]
 
 
 def _last_line(process: Process) -> str:
@@ -215,7 +215,7 @@ def _last_line(process: Process) -> str:
 
 
 def _elsewhere(deployment: Deployment, service: str) -> Deployment:
-    """The same house for a second process of a service: its address is another one."""
+    """Returns the deployment for a second process of a service, at another address."""
     values = tomllib.loads(deployment.config.read_text(encoding="utf-8"))
     taken = set(deployment.addresses.values())  # the first one may have been stopped before it took its port
     addresses = [f"127.0.0.1:{port}" for port in free_ports(len(taken) + 1)]
@@ -227,7 +227,7 @@ def _elsewhere(deployment: Deployment, service: str) -> Deployment:
 
 @contextlib.asynccontextmanager
 async def staged(deployment: Deployment, logs: Path) -> AsyncIterator[Grid]:
-    """A house's grid with its services to be started by hand, all gone at the end of the block."""
+    """Yields a deployment's grid; the caller starts its services, which are ended after the block."""
     stack = Stack(deployment, logs, forked=True)
     try:
         async with stack.channels:

@@ -1,4 +1,4 @@
-"""The phases of a grid's life, played: how each begins, what it consists of, and what must work after a restart."""
+"""Plays the phases of a grid's life: how each begins, what happens in it, and what must work after a restart."""
 
 import asyncio
 from collections.abc import Mapping
@@ -13,9 +13,9 @@ from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON
 from gridwright.v1 import models_pb2
 
 Environments = Mapping[str, Mapping[str, str]]
-"""What is added to the environment of each service."""
+"""Additions to the environment of each service."""
 BEGINNINGS = frozenset({Phase.PLACING, Phase.DOUBT})
-"""The phases of a grid's very first start. All others begin where it rests."""
+"""Phases of a grid's first startup. All others begin with the grid at rest."""
 
 
 OF_THE_MARKET = frozenset({Phase.FILL, Phase.PRUNING, Phase.PARTIAL, Phase.TRAILING, Phase.CROSSING})
@@ -25,10 +25,10 @@ OF_THE_MARKET = frozenset({Phase.FILL, Phase.PRUNING, Phase.PARTIAL, Phase.TRAIL
 async def begin(
     grid: Grid, phase: Phase, fault: VenueFault, environments: Environments, *, at_rest: bool = False
 ) -> None:
-    """Brings the grid to where the phase begins, executor and orchestrator freshly started in their environments.
+    """Brings the grid to the beginning of the phase, with executor and orchestrator started in their environments.
 
-    A foreign order rests beside the grid's own from the beginning. `at_rest`: the house has been there before, and its
-    data is in place.
+    A foreign order rests beside the grid's own from the beginning. `at_rest`: the folder already contains the data of a
+    deployment at rest.
     """
     stack = grid.stack
     if at_rest:
@@ -50,7 +50,7 @@ async def begin(
 
 
 async def bring_to_rest(grid: Grid, phase: Phase) -> None:
-    """Starts a house for the first time, waits until it rests, and stops executor and orchestrator."""
+    """Starts a deployment for the first time, waits until it rests, and stops executor and orchestrator."""
     stack = grid.stack
     await grid.venue_reachable()
     await grid.place_by_hand()
@@ -66,7 +66,7 @@ async def bring_to_rest(grid: Grid, phase: Phase) -> None:
 
 
 async def act(grid: Grid, phase: Phase) -> None:
-    """Gives the grid what the phase is about; the market moves once it trades, or while who was to trade is dead."""
+    """Triggers the phase's activity. The market moves once the grid trades, or while the trading service is down."""
     if phase in OF_THE_MARKET:
         await grid.trading_or_dead()
     match phase:
@@ -94,14 +94,14 @@ async def act(grid: Grid, phase: Phase) -> None:
 
 
 async def come_to_rest(grid: Grid, phase: Phase) -> None:
-    """Returns once nothing of the phase is under way any more."""
+    """Returns once nothing of the phase is in progress."""
     await grid.at_rest_in(models_pb2.MODE_SAFE if phase is Phase.HALT else models_pb2.MODE_RUNNING)
 
 
 async def go_on(grid: Grid, phase: Phase) -> None:
-    """What must work after the restart: a halt holds, anything else trades on."""
+    """Checks what must work after the restart: a halt stays in force, anything else continues to trade."""
     if phase is Phase.HALT:
-        await grid.halt()  # the same word again, as an operator would who has got no answer
+        await grid.halt()  # the same command again, as an operator without an answer would send it
         return await come_to_rest(grid, phase)
     if phase is Phase.LIFT:
         await grid.lift()

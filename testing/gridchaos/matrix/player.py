@@ -1,7 +1,7 @@
 """Plays one case of the crash matrix: a process dies at a crash point, in a phase of a grid's life, under a fault.
 
-Real processes over a simex that stands still and is moved by hand, so a case comes out the same each time. What a case
-is, `case` says; which cases there are, `selection`.
+Real processes over a simex whose market moves on request only, so that a case is reproducible. `case` defines a case;
+`selection` lists the cases.
 """
 
 import asyncio
@@ -29,23 +29,23 @@ from gridservice.crash_point import CRASH, TRACE
 from gridtesting.live.processes import Process, Stack, StillRunsError
 
 _MOVE_SECONDS = 1.0
-LONGEST_PROBLEM = 10_000  # characters: a hang tells all that the services have said
+LONGEST_PROBLEM = 10_000  # characters: a hang reports the whole output of the services
 
 
 class NotPassedError(Exception):
-    """The grid has come to rest, and the process has not passed the point at which it was to die."""
+    """The grid has come to rest, and the process has not passed the crash point."""
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """How a case went: how each run that was to die ended, and where; and what the books say of it."""
+    """Result of a case: how and where each run that was to die ended, and the verdict of the books."""
 
     exit_codes: tuple[int, ...]
     last_points: tuple[str, ...]
     verdict: Verdict
 
     def died(self, case: Case) -> bool:
-        """Whether it died where it was told to, each time."""
+        """Whether it died at the crash point in each run."""
         return set(self.exit_codes) == {-signal.SIGKILL} and self.last_points == case.names
 
 
@@ -58,11 +58,11 @@ async def play(
     dies_within_seconds: float = DEADLINE_SECONDS,
     at_rest: bool = False,
 ) -> Played:
-    """Lets the process die, starts it again, lets the grid go on, and judges it, also where it does not come to rest.
+    """Lets the process die, starts it again, lets the grid continue, and judges it, even if it does not come to rest.
 
-    `environment` is added to that of the process that dies, in all of its runs. `at_rest`: the folder holds a house
-    that has come to rest where the phase begins. Raises NotPassedError where it had no occasion to die, AssertionError
-    where it hangs or does not come back.
+    `environment` is added to that of the process that dies, in all of its runs. `at_rest`: the folder contains a
+    deployment at rest at the beginning of the phase. Raises NotPassedError if the crash point was not passed,
+    AssertionError if the process hangs or does not come back.
     """
     given = environment or {}
     orders = [{**given, CRASH: point, TRACE: str(folder / f"trace-{run}")} for run, point in enumerate(case.deaths)]
@@ -89,19 +89,19 @@ async def play(
         try:
             verdict = await judge(grid, restarted_ms, hung)
         except grpc.aio.AioRpcError:
-            assert not hung, hung  # says more than that nobody answers
+            assert not hung, hung  # says more than a missing answer
             raise
     last_points = tuple(_passed(order[TRACE])[-1] for order in orders)
     return Played(tuple(exit_codes), last_points, verdict)
 
 
 def may_place_by_hand(case: Case) -> bool:
-    """Whether a foreign order may be placed while the process is dead: not where a fault waits for our next place."""
+    """Whether a foreign order may be placed while the process is down: not while a fault waits for our next place."""
     return case.fault.strikes is not Strikes.PLACE and case.phase is not Phase.DOUBT
 
 
 async def result_of(case: Case, folder: Path, database: str, *, at_rest: bool = False) -> Result:
-    """The same as a line of results. What hangs is a problem and no exception. Raises NotPassedError."""
+    """Plays the case; returns its result. A hang is a problem, not an exception. Raises NotPassedError."""
     began = time.monotonic()
     try:
         played = await play(case, folder, at_rest=at_rest)
@@ -127,9 +127,9 @@ def _result(
 async def survey(
     phase: Phase, folder: Path, fault: VenueFault = VenueFault.NONE, deaths: Mapping[str, str] | None = None
 ) -> Mapping[str, Counter[str]]:
-    """How often each service passes each crash point in a phase: what there is to choose from.
+    """Returns how often each service passes each crash point in a phase.
 
-    `deaths`: by service, a point at which its first run dies; then what is counted is its second one.
+    `deaths`: by service, a point at which its first run dies; then the passes of the second run are counted.
     """
     traces = {name: str(folder / f"trace-{name}") for name in (EXECUTOR, ORCHESTRATOR)}
     async with _grid(folder) as grid:
@@ -162,12 +162,12 @@ def _passed(trace: str) -> list[str]:
 
 
 async def _dead(grid: Grid, phase: Phase, victim: Process, within_seconds: float = DEADLINE_SECONDS) -> int:
-    """Gives the grid what the phase is about, of which the process dies. Its exit code."""
+    """Triggers the phase's activity, during which the process dies; returns its exit code."""
     acting = asyncio.create_task(act(grid, phase))
     try:
         return await _ended(grid, victim, within_seconds)
     finally:
-        if phase in OF_THE_MARKET:  # it moves also where the process died before it traded
+        if phase in OF_THE_MARKET:  # the market moves also if the process died before it traded
             await asyncio.wait({acting}, timeout=_MOVE_SECONDS)
         acting.cancel()
         with contextlib.suppress(asyncio.CancelledError, grpc.aio.AioRpcError, GaveUpError):
@@ -175,7 +175,7 @@ async def _dead(grid: Grid, phase: Phase, victim: Process, within_seconds: float
 
 
 async def _ended(grid: Grid, victim: Process, within_seconds: float) -> int:
-    """Its exit code. Raises NotPassedError where it lives and all is at rest; who hangs is not excused."""
+    """Returns its exit code. Raises NotPassedError if it lives and all is at rest; AssertionError if it hangs."""
     try:
         return await victim.ended(within_seconds)
     except StillRunsError as error:

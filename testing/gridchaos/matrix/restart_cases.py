@@ -1,6 +1,6 @@
-"""Orders by hand before, during and after many restarts: untouched, shown, and counted against the budget (P6).
+"""Manual orders before, during and after many restarts: untouched, shown, and counted against the budget (P6).
 
-The orchestrator dies again and again: at a crash point of its start, or by SIGKILL while it books a fill.
+The orchestrator dies repeatedly: at a crash point of its startup, or by SIGKILL while it applies a fill.
 """
 
 import time
@@ -8,7 +8,7 @@ import tomllib
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from random import Random  # noqa: TID251  # seeded, and the id tells the seed
+from random import Random  # noqa: TID251  # seeded, and the id contains the seed
 
 from gridchaos.harness.deployment import still_house
 from gridchaos.harness.grid_driver import BUYS, DEADLINE_SECONDS, Grid
@@ -21,25 +21,25 @@ from gridservice.crash_point import ANY, CRASH
 from gridwright.v1 import models_pb2, simex_pb2
 
 KIND = "restarts"
-_START_POINTS = 12  # a start passes more crash points than that, whatever it finds, on either database
-_BY_HAND = Decimal(30)  # what a foreign order of `Grid.place_by_hand` binds, in quote
+_START_POINTS = 12  # every startup passes more crash points than this, on either database
+_BY_HAND = Decimal(30)  # quote that a foreign order of `Grid.place_by_hand` binds
 
 
 @dataclass(frozen=True, slots=True)
 class Restarts:
-    """How many, and the seed of where they happen."""
+    """Number of restarts, and the seed for their places."""
 
     count: int
     seed: int
 
     @property
     def id(self) -> str:
-        """By which they are played again: `restarts/100/7`."""
+        """Id by which they are played again: `restarts/100/7`."""
         return f"{KIND}/{self.count}/{self.seed}"
 
     @classmethod
     def parse(cls, text: str) -> "Restarts":
-        """The restarts of an id. Raises ValueError, with a sentence, for what is none."""
+        """Returns the case of an id. Raises ValueError, with a sentence, for an invalid id."""
         kind, *numbers = text.split("/")
         if kind != KIND or len(numbers) != 2 or not all(number.isdecimal() for number in numbers):
             raise ValueError(f"{text!r} are no restarts: give restarts/count/seed, such as restarts/100/7")
@@ -48,14 +48,14 @@ class Restarts:
 
 @dataclass(frozen=True, slots=True)
 class Restarted:
-    """What came of it."""
+    """Result of the restarts."""
 
     problems: tuple[str, ...]
     verdict: Verdict
 
 
 async def play_restarts(restarts: Restarts, folder: Path) -> Restarted:
-    """On Postgres where DATABASE_URL names one, else in files. Raises AssertionError for a hang."""
+    """Plays them on Postgres if DATABASE_URL names one, otherwise in files. Raises AssertionError for a hang."""
     chance = Random(restarts.seed)  # noqa: S311  # no secret
     async with staged(_house_with_a_budget(folder), folder / "logs") as grid:
         stack = grid.stack
@@ -82,7 +82,7 @@ async def play_restarts(restarts: Restarts, folder: Path) -> Restarted:
 
 
 async def result_of_restarts(restarts: Restarts, folder: Path, database: str) -> Result:
-    """As a line of results, a case among the others. What hangs is a problem and no exception."""
+    """Plays the case; returns its result. A hang is reported as a problem, not as an exception."""
     began = time.monotonic()
     try:
         restarted = await play_restarts(restarts, folder)
@@ -108,7 +108,7 @@ async def _live_and_die(grid: Grid, chance: Random) -> None:
 
 
 async def _trade(grid: Grid) -> None:
-    """Others sell to the grid, or buy from it where its budget is nearly bound."""
+    """Others sell to the grid, or buy from it if its budget is nearly bound."""
     if len(await grid.buys()) > 1:
         return await grid.sell_down()
     sells = [order for order in (await grid.truth()).orders if order.side == models_pb2.SIDE_SELL]
@@ -127,24 +127,24 @@ async def _shown(grid: Grid) -> bool:
 
 
 async def _wrong(grid: Grid) -> list[str]:
-    """What the state shows of the foreign orders, and whether grid and hand together keep to the budget."""
+    """Returns errors of the foreign orders in the state, and of the budget that grid and foreign orders share."""
     state = await grid.state()
     told, bound = Decimal(state.foreign.buying or 0), grid.by_hand * _BY_HAND
     found: list[str] = []
     if (state.foreign.orders, told) != (grid.by_hand, bound):
-        found.append(f"{grid.by_hand} orders by hand bind {bound}, and the state shows {state.foreign}")
+        found.append(f"{grid.by_hand} foreign orders bind {bound}, and the state shows {state.foreign}")
     openings = [order.price * order.left for order in await grid.buys()]
     held = sum((abs(Decimal(slot.cost)) for slot in state.slots.values()), Decimal(0))
     budget = _budget(_quote_per_slot(grid.stack.deployment))
     if sum(openings, held) + bound > budget:
-        found.append(f"{openings} opening, {held} held and {bound} by hand are more than the budget of {budget}")
+        found.append(f"{openings} opening, {held} held and {bound} foreign are more than the budget of {budget}")
     if not held and len(openings) != BUYS - 1:
         found.append(f"{len(openings)} opening orders where the budget leaves room for {BUYS - 1}")
     return found
 
 
 def _house_with_a_budget(folder: Path) -> Deployment:
-    """All slots fit into the budget, and one less with an order by hand; with three of them still so many."""
+    """Returns a deployment whose budget holds all slots, and one less with one to three foreign orders."""
     deployment = still_house(folder)
     values = tomllib.loads(deployment.config.read_text(encoding="utf-8"))
     values["grids"][0]["budget"] = str(_budget(_quote_per_slot(deployment)))

@@ -1,9 +1,9 @@
-"""Which cases the matrix has: surveyed points × phases × faults, by a rule that can be read. Pure.
+"""Selects the cases of the matrix from surveyed points × phases × faults. Pure.
 
-A case whose point is not passed in its phase is no case, and a fault that can strike nothing in a phase has none there.
-Every point of every phase is one without a fault. With a fault there are those points where what is known of an order
-changes: around the request that it strikes, its answer, and what is made of them. Recovery has its own: the process
-dies in mid-step, and again at each point of the start that follows.
+A point has no case in a phase that does not pass it, and a fault has none in a phase in which it can strike nothing.
+Every point of every phase is a case without a fault. With a fault, the cases are the points where the knowledge of an
+order changes: around the request that the fault strikes, its answer, and their processing. Recovery has cases of its
+own: the process dies in mid-step, and again at each point of the startup that follows.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,51 +15,51 @@ from gridchaos.matrix.case import Case, Phase
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR
 
 Passes = Mapping[Phase, Mapping[str, int]]
-"""How often each point is passed in each phase."""
+"""Number of passes of each point in each phase."""
 
 
 class Select(Enum):
-    """How much of the matrix."""
+    """Part of the matrix."""
 
     ALL = "all"  # every case
-    PAIRWISE = "pairwise"  # every point × phase, point × fault and phase × fault that there is, once
+    PAIRWISE = "pairwise"  # every existing point × phase, point × fault and phase × fault, once
     COVERING = "covering"  # every service in every phase, every kind of fault, and a death while it recovers, once
 
 
 @dataclass(frozen=True, slots=True)
 class Surveyed:
-    """What a survey has found: passes in each phase, and in the start after a death in mid-step."""
+    """Result of a survey: passes in each phase, and in the startup after a death in mid-step."""
 
     phases: Passes
     starts: Passes
 
     @property
     def points(self) -> frozenset[str]:
-        """Every point that was passed anywhere."""
+        """All points that were passed anywhere."""
         return frozenset(point for passes in (self.phases, self.starts) for phase in passes.values() for point in phase)
 
 
 MID_STEP: Mapping[str, str] = {EXECUTOR: "executor.answer.before", ORCHESTRATOR: "orchestrator.heard"}
-"""Where each service dies the first time when its recovery is surveyed: an action is done and not recorded."""
+"""Point of each service's first death when its recovery is surveyed: an action is done and not recorded."""
 
 STRIKES: Mapping[Phase, frozenset[Strikes]] = {
     Phase.PLACING: frozenset({Strikes.PLACE}),
-    Phase.DOUBT: frozenset({Strikes.FILL}),  # its place is struck already
+    Phase.DOUBT: frozenset({Strikes.FILL}),  # its place is already struck by the phase's own fault
     Phase.FILL: frozenset({Strikes.PLACE, Strikes.FILL}),
     Phase.PARTIAL: frozenset({Strikes.PLACE, Strikes.FILL}),
-    Phase.PRUNING: frozenset(),  # what is struck there is struck in FILL
+    Phase.PRUNING: frozenset(),  # FILL covers the same faults
     Phase.TRAILING: frozenset({Strikes.PLACE, Strikes.CANCEL}),
     Phase.CROSSING: frozenset({Strikes.PLACE, Strikes.CANCEL, Strikes.FILL}),
     Phase.HALT: frozenset({Strikes.CANCEL}),
     Phase.LIFT: frozenset({Strikes.PLACE}),
 }
-"""What there is in each phase for a fault to strike."""
+"""Events of each phase that a fault can strike."""
 
 STANDING: Mapping[Phase, VenueFault] = {
     Phase.DOUBT: VenueFault.HIDDEN,
     Phase.CROSSING: VenueFault.CANCEL_CROSSES,
 }
-"""The faults that phases are made of. Another one comes on top."""
+"""Faults that are part of a phase. The case's own fault is added to them."""
 
 _KNOWN_LATER = frozenset({VenueFault.HIDDEN, VenueFault.LATE})
 _NEVER_THERE = frozenset(
@@ -101,11 +101,11 @@ _SECOND_PASS = frozenset(
         "orchestrator.heard", "orchestrator.commit.written", "orchestrator.commit.after",
     }
 )  # fmt: skip
-_FEWEST_FOR_SECOND = 3  # so that one pass more or less does not matter
+_FEWEST_FOR_SECOND = 3  # so that one pass more or less makes no difference
 
 
 def matrix(surveyed: Surveyed) -> list[Case]:
-    """Every case, in an order of its own: the same survey gives the same list."""
+    """Returns every case, sorted: the same survey gives the same list."""
     found = [
         *_without_faults(surveyed.phases),
         *_while_recovering(surveyed.starts),
@@ -130,7 +130,7 @@ _NEW_WORK = frozenset(
         "orchestrator.run", "orchestrator.trading_step", "orchestrator.on_order_update",
     }
 )  # fmt: skip
-"""What follows a recovery where it leaves something to do, which is not the same each time."""
+"""Points that follow a recovery with work left to do; they vary from run to run."""
 
 
 def _while_recovering(starts: Passes) -> Iterator[Case]:
@@ -147,33 +147,33 @@ def _with_faults(phases: Passes) -> Iterator[Case]:
 
 
 def points_under(fault: VenueFault, phase: Phase, passes: Mapping[str, int]) -> Iterator[str]:
-    """The points of a phase where a fault matters: those it passes anyway, and those that it leads to."""
+    """Yields the points of a phase where a fault matters: those passed anyway, and those that the fault leads to."""
     for point in _AROUND[fault.strikes]:
         if point.rpartition(".")[0] in _ONLY_IN_DOUBT:
             if _leads_to_a_look(fault):
                 yield point
         elif point in passes:
             yield point
-    if fault in _KNOWN_LATER and phase is not Phase.CROSSING:  # there the market has come back, and it is filled first
+    if fault in _KNOWN_LATER and phase is not Phase.CROSSING:  # there the market has come back: it is filled first
         yield from ("executor.found.before", "executor.found.after")
     if fault in _NEVER_THERE:
         yield from ("executor.absent.before", "executor.absent.after")
 
 
 def _leads_to_a_look(fault: VenueFault) -> bool:
-    # The one cancel is answered well, for what is left; the other is sent again by the HTTP client, being idempotent.
+    # The first cancel succeeds for the remaining quantity; the HTTP client repeats the second, which is idempotent.
     return fault not in {VenueFault.CANCEL_CROSSES_HALF, VenueFault.CANCEL_LOST_REQUEST}
 
 
 def _traded_away(phases: Passes) -> Iterator[Case]:
     for phase, passes in phases.items():
-        if phase is not Phase.HALT:  # nothing is sure to rest there
+        if phase is not Phase.HALT:  # no order is sure to rest there
             points = dict.fromkeys((*_AROUND[Strikes.PLACE], *_AROUND[Strikes.FILL]))
             yield from (Case(point, phase, VenueFault.TRADED_AWAY) for point in points if point in passes)
 
 
 def _banned(phases: Passes) -> Iterator[Case]:
-    """Cancels come before places, so a ban that a cancel earns holds the places back; it lasts beyond any case."""
+    """Cancels come before places, so a ban caused by a cancel delays the places; it lasts longer than any case."""
     for phase in phases:
         if STRIKES[phase] >= {Strikes.CANCEL, Strikes.PLACE}:
             for point in ("executor.withdraw.before", "executor.withdraw.after"):
@@ -181,7 +181,7 @@ def _banned(phases: Passes) -> Iterator[Case]:
 
 
 def selected(cases: Sequence[Case], select: Select) -> list[Case]:
-    """As many of them as are asked for."""
+    """Returns the selected part of the cases."""
     match select:
         case Select.ALL:
             return list(cases)
@@ -192,19 +192,19 @@ def selected(cases: Sequence[Case], select: Select) -> list[Case]:
 
 
 def pairs(case: Case) -> frozenset[object]:
-    """What a pairwise selection has to cover of a case; the deaths of a recovery are a factor of their own."""
+    """Returns the traits of a case that a pairwise selection covers; deaths in recovery are a factor of their own."""
     if len(case.deaths) > 1:
         return frozenset({(case.point,), (case.service, "recovering", case.phase)})
     return frozenset({(case.point, case.phase), (case.point, case.fault), (case.phase, case.fault)})
 
 
 def essentials(case: Case) -> frozenset[object]:
-    """What the selection of CI has to cover of a case."""
+    """Returns the traits of a case that the selection for CI covers."""
     return frozenset({(case.service, case.phase), (case.service, len(case.deaths)), kin(case.fault)})
 
 
 def kin(fault: VenueFault) -> str:
-    """The kind of a fault: those of one kind leave the same to be found out, in other words of the venue's."""
+    """Returns the kind of a fault: faults of one kind leave the same uncertainty, by different venue responses."""
     for kind, faults in _KINDS.items():
         if fault in faults:
             return kind
@@ -233,7 +233,7 @@ _KINDS: Mapping[str, frozenset[VenueFault]] = {
 
 
 def _cover(cases: Sequence[Case], traits: Callable[[Case], frozenset[object]]) -> list[Case]:
-    """Greedily few cases that together have every trait that some case has."""
+    """Selects, greedily, few cases that together have every trait of any case."""
     of = {case: traits(case) for case in cases}
     missing = {trait for each in of.values() for trait in each}
     found: list[Case] = []

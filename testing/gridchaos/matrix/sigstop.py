@@ -1,4 +1,4 @@
-"""A process that somebody has stopped: seen to stand still, and cut off from its database as a silent host would be."""
+"""Stopped processes: waits until one has stopped, and ends its database sessions as for a silent host."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ _SOCKET = re.compile(r"socket:\[(\d+)\]")
 
 
 async def until_stopped(pid: int, deadline_seconds: float) -> None:
-    """Returns once the process stands still. Raises AssertionError where it does not in time, or ends."""
+    """Returns once the process is stopped. Raises AssertionError if it does not stop in time, or ends."""
     try:
         async with asyncio.timeout(deadline_seconds):
             while _status(pid) != "T":
@@ -23,7 +23,7 @@ async def until_stopped(pid: int, deadline_seconds: float) -> None:
 
 
 def cut_off(pid: int, database_url: str) -> int:
-    """Has the server end the sessions of a process, as it does with a host that is silent for too long. How many."""
+    """Ends the server's sessions of a process, as for a host that is silent for too long; returns how many."""
     end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE client_port = ANY(%s)"
     with psycopg.connect(database_url, autocommit=True) as server:
         row = server.execute(end, [_ports(pid)]).fetchone()
@@ -39,7 +39,7 @@ def _status(pid: int) -> str:
 
 
 def _ports(pid: int) -> list[int]:
-    """The local ports of its TCP connections."""
+    """Returns the local ports of its TCP connections."""
     inodes: set[str] = set()
     for link in Path(f"/proc/{pid}/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):

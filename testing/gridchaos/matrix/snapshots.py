@@ -1,4 +1,4 @@
-"""Houses that are brought to rest once and copied, case by case: to start one anew would take half of a case."""
+"""Snapshots of deployments at rest, copied for each case: a new startup would take half of a case's time."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ from gridtesting.live.processes import Stack
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where cases keep their data: a folder for what they share and, for Postgres, its URL and an empty database."""
+    """Data of the cases: a folder for what they share and, for Postgres, its URL and an empty database."""
 
     shared: Path
     server: str = ""
@@ -30,14 +30,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """A house at rest, to be copied: the services' folders and, on Postgres, the database."""
+    """Deployment at rest, to be copied: the services' folders and, on Postgres, the database."""
 
     folder: Path
     database: str
 
 
 def rest_for(phase: Phase, place: Place) -> Rest | None:
-    """Where a phase begins; made when it is asked for the first time in this process. None: at the very beginning."""
+    """Returns the snapshot at which a phase begins, made on first use in this process. None: the phase starts empty."""
     if phase in BEGINNINGS:
         return None
     kind = "safe" if phase is Phase.LIFT else "running"
@@ -69,7 +69,7 @@ def _made(folder: Path) -> Path:
 
 @contextlib.contextmanager
 def at_place(place: Place, rest: Rest | None, folder: Path, name: str) -> Iterator[None]:
-    """The block with a case's own copy of the house at rest, and with a database of that name that goes with it."""
+    """Copies the deployment at rest for a case, with a database of that name, for the block."""
     if rest is not None:
         for service in (SIMEX, EXECUTOR, ORCHESTRATOR):
             if (rest.folder / service).exists():
@@ -85,7 +85,7 @@ def at_place(place: Place, rest: Rest | None, folder: Path, name: str) -> Iterat
 
 @contextlib.contextmanager
 def _database(place: Place, name: str, template: str) -> Iterator[None]:
-    """The block with a new copy of a database, which the services find in their environment."""
+    """Creates a copy of a database for the block, and sets it in the services' environment."""
     if not name:
         yield
         return

@@ -1,4 +1,4 @@
-"""Surveys: each phase is played without a death, and each start after one, to learn which crash points are passed."""
+"""Surveys which crash points are passed, in each phase without a death, and in each startup after one."""
 
 import asyncio
 import json
@@ -16,41 +16,41 @@ ELSEWHERE: Mapping[str, str] = {
     "executor.absent": "under the faults that lose a place",
     "executor.found": "under the faults that hide a place",
     "executor.look_cancelled": "under the faults of a cancel",
-    "executor.withdraw": "under a ban that a cancel earned",
+    "executor.withdraw": "under a ban that a cancel caused",
     "orchestrator.hand_over": "tests/orchestrator/test_upgrade.py: a workflow of an earlier contract",
-    "executor.word": "tests/system/test_unknown.py: an operator's word, on a venue whose requests never expire",
+    "executor.word": "tests/system/test_unknown.py: an operator statement, on a venue whose requests never expire",
     "executor.adopt": "tests/system/test_rebuild.py: the rebuild of a lost ledger",
-    "executor.acknowledge": "tests/executor/test_pruning.py: the orchestrator asks for it each ten minutes",
+    "executor.acknowledge": "tests/executor/test_pruning.py: the orchestrator requests it every ten minutes",
     "orchestrator.cut": "tests/orchestrator/test_rebuild.py: the rebuild of a lost state",
     "orchestrator.tie": "tests/orchestrator/test_rebuild.py: the same",
 }
-"""Points that no phase passes by itself, and where they are died at."""
+"""Points that no phase passes by itself, and the cases or tests that die there."""
 BY_CHANCE_IN_A_START = frozenset(
     {
-        "executor.resolve.before", "executor.resolve.after",  # whether the start or the resolver finds the order
-        # whether the halt's step was on record when the process died of the answer to the cancels that it asked for
+        "executor.resolve.before", "executor.resolve.after",  # either the startup or the resolver finds the order
+        # depends on whether the halt's step was recorded when the process died at the answer to its cancels
         "orchestrator.cancel_opening_orders.before", "orchestrator.cancel_opening_orders.after",
     }
 )  # fmt: skip
-"""Points that a start after a death in mid-step passes or not, as a race had it; phases die at each of them."""
+"""Points that a startup after a death in mid-step passes or not, because of a race; phases die at each of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One survey: of a phase, or of a service's start after a death in mid-step of the phase."""
+    """One survey: of a phase, or of a service's startup after a death in mid-step of the phase."""
 
     phase: Phase
-    dies: str = ""  # which service
+    dies: str = ""  # service that dies; empty: none
 
 
 def tasks() -> Iterator[Task]:
-    """All surveys."""
+    """Returns all surveys."""
     for phase in Phase:
         yield from (Task(phase), *(Task(phase, service) for service in MID_STEP))
 
 
 def carry_out(task: Task) -> dict[str, int]:
-    """How often each point was passed; after a death those of the service that died."""
+    """Returns how often each point was passed; after a death, those of the service that died."""
     deaths = {task.dies: MID_STEP[task.dies]} if task.dies else {}
     with tempfile.TemporaryDirectory(prefix="gridwright-survey-") as folder:
         found = asyncio.run(survey(task.phase, Path(folder), deaths=deaths))
@@ -65,7 +65,7 @@ def carry_out(task: Task) -> dict[str, int]:
 
 
 def put_together(found: Iterable[tuple[Task, Mapping[str, int]]]) -> Surveyed:
-    """What all surveys have found."""
+    """Merges the results of all surveys."""
     phases: dict[Phase, dict[str, int]] = {}
     starts: dict[Phase, dict[str, int]] = {}
     for task, passes in found:
@@ -74,13 +74,13 @@ def put_together(found: Iterable[tuple[Task, Mapping[str, int]]]) -> Surveyed:
 
 
 def unpassed(surveyed: Surveyed) -> list[str]:
-    """The points that nothing passes and of which nothing is said: a phase is missing."""
+    """Returns the points that nothing passes and that are not listed above: a phase is missing."""
     known = {f"{name}.{side}" for name in ELSEWHERE for side in ("before", "after")}
     return sorted(CRASH_POINTS.keys() - surveyed.points - known)
 
 
 def to_json(surveyed: Surveyed) -> str:
-    """For a file, so that a run that goes on later has the same cases."""
+    """Serialises a survey, so that a run that is resumed later has the same cases."""
     return json.dumps(
         {
             kind: {phase.value: dict(passes) for phase, passes in found.items()}
@@ -91,7 +91,7 @@ def to_json(surveyed: Surveyed) -> str:
 
 
 def from_json(text: str) -> Surveyed:
-    """What `to_json` has written."""
+    """Parses what `to_json` has written."""
     values = json.loads(text)
     phases, starts = ({Phase(phase): passes for phase, passes in values[kind].items()} for kind in ("phases", "starts"))
     return Surveyed(phases, starts)

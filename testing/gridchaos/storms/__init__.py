@@ -1,1 +1,1 @@
-"""Random kills, stops, cuts and operators, reproducible from a seed and shrunk when they fail."""
+"""Storms of random kills, stops, cuts and operator commands, reproducible from a seed and shrunk when they fail."""

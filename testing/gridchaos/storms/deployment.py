@@ -1,4 +1,4 @@
-"""The house of a storm: the demo's, with a proxy on each wire, and a market that moves by the storm's beats alone."""
+"""Deployment of a storm: the demo's, with a proxy on each connection, and a market moved only by the storm's beats."""
 
 import contextlib
 import tomllib
@@ -20,24 +20,24 @@ STATE, LEDGER = "orchestrator-database", "executor-database"
 WIRES = (TO_EXECUTOR, TO_PRICEMON, TO_VENUE, FEED)
 DATABASE_WIRES = (STATE, LEDGER)
 
-WINDOW_MS, LAG_MS = 2_000, 300  # how long an order in doubt stays so
+WINDOW_MS, LAG_MS = 2_000, 300  # how long an order stays UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
 class StormHouse:
-    """A house, the config of each service that goes through proxies, and the proxies by the wire that they are on."""
+    """Deployment, the config of each service that uses proxies, and the proxies by their connection."""
 
     deployment: Deployment
     configs: Mapping[str, Path]
     proxies: Mapping[str, Proxy]
-    venue_url: str  # past the proxies
+    venue_url: str  # bypasses the proxies
     anchor: int
     interval: int
 
 
 @contextlib.asynccontextmanager
 async def storm_house(folder: Path, database_url: str) -> AsyncIterator[StormHouse]:
-    """Its proxies listen for the block. Without a database URL everything is in files."""
+    """Runs its proxies for the block. Without a database URL everything is in files."""
     deployment = prepare_demo(DemoConfig(), folder)
     values = _calmed(tomllib.loads(deployment.config.read_text(encoding="utf-8")))
     deployment.config.write_text(to_toml(values), encoding="utf-8")
@@ -71,7 +71,7 @@ async def storm_house(folder: Path, database_url: str) -> AsyncIterator[StormHou
 
 
 def _calmed(values: dict[str, Any]) -> dict[str, Any]:
-    """A market that stands still, where whoever comes first is first in the queue; doubts that end soon."""
+    """Returns a config with a still market, our orders first in the queue, and UNKNOWN orders that resolve soon."""
     for market in values[SIMEX]["markets"]:
         market |= {"running": False, "queue": "front"}
     values[SIMEX] |= {"limits": {"enabled": False}, "balances": {"USDT": "100000", "BTC": "1"}}
@@ -80,7 +80,7 @@ def _calmed(values: dict[str, Any]) -> dict[str, Any]:
     values[ORCHESTRATOR] |= {"tick_interval_ms": 500}
     values[PRICEMON] |= {"reconnect_first_ms": 100, "reconnect_most_ms": 1_000}
     grid = values["grids"][0]
-    grid |= {"sell_window": 60, "retry_after_ms": 300}  # every exit is in its window
+    grid |= {"sell_window": 60, "retry_after_ms": 300}  # every exit order is in its window
     grid["risk"] |= {"stale_price_ms": 5_000, "calm_ms": 500}
     return values
 

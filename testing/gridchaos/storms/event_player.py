@@ -1,4 +1,4 @@
-"""Makes the events of a storm happen. When they are due, and what comes of them, is left to `storm`."""
+"""Plays the events of a storm. `storm` decides when they are due, and checks the consequences."""
 
 import asyncio
 import contextlib
@@ -39,7 +39,7 @@ _CALL_SECONDS = 2.0
 
 
 class Trouble:
-    """Everything that can go wrong in a house, on demand."""
+    """Failures of a deployment, on demand."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class Trouble:
         self._spans: set[asyncio.Task[None]] = set()
 
     async def make(self, event: Event) -> None:
-        """Returns once it has happened, or has begun where it lasts for some beats."""
+        """Plays an event; returns once it has happened, or has begun if it lasts for some beats."""
         match event:
             case Kill():
                 await self._kill(event.service)
@@ -93,14 +93,14 @@ class Trouble:
                 await self._change(event)
 
     async def clear(self) -> None:
-        """Returns once nothing is out of order any more."""
+        """Returns once every failure has ended."""
         await asyncio.gather(*self._spans)
         simex = self._channels.simex
         await answered(lambda: simex.ClearFaults(simex_pb2.ClearFaultsRequest()))
         await answered(lambda: simex.SetClock(simex_pb2.SetClockRequest(offset_ms=0)))
 
     async def end(self) -> None:
-        """Leaves everything as it is."""
+        """Cancels the events in progress and leaves everything as it is."""
         spans = list(self._spans)
         for span in spans:
             span.cancel()
@@ -122,7 +122,7 @@ class Trouble:
             too_late = asyncio.create_task(self._market.passed(_DEATH_BEATS))
             await asyncio.wait([ended, too_late], return_when=asyncio.FIRST_COMPLETED)
             too_late.cancel()
-            if not ended.done():  # it does not pass so many points: then here
+            if not ended.done():  # it does not pass that many points: it dies here
                 await kept.kill()
             await ended
 
@@ -140,7 +140,7 @@ class Trouble:
         for task in waiting:
             task.cancel()
         proxy.set_trap(None)
-        if not sprung.is_set():  # nobody places an order: then now
+        if not sprung.is_set():  # no order is placed: it dies now
             await kept.kill()
 
     async def _change(self, event: VenueChange) -> None:
@@ -165,7 +165,7 @@ class Trouble:
 
     async def _add(self, event: Fault) -> None:
         request = simex_pb2.AddFaultRequest(fault=json_format.ParseDict(dict(event.fault), simex_pb2.Fault()))
-        with contextlib.suppress(grpc.aio.AioRpcError):  # a venue that is down fails anyhow
+        with contextlib.suppress(grpc.aio.AioRpcError):  # a venue that is down fails anyway
             await self._channels.simex.AddFault(request, timeout=_CALL_SECONDS)
 
     async def _set_clock(self, offset_ms: int) -> None:
@@ -180,4 +180,4 @@ class Trouble:
 
     def _ended(self, span: asyncio.Task[None]) -> None:
         if span.cancelled() or span.exception() is None:
-            self._spans.discard(span)  # any other is left for `clear`, which raises what it raised
+            self._spans.discard(span)  # any other exception is raised by `clear`

@@ -1,4 +1,4 @@
-"""The market of a storm: it moves by one trade a beat, along a walk that follows from the seed."""
+"""Market of a storm: moves by one trade per beat, along a walk derived from the seed."""
 
 import asyncio
 import contextlib
@@ -12,11 +12,11 @@ from gridwright.v1 import models_pb2, simex_pb2
 
 BEAT_SECONDS = 0.1
 _CALL_SECONDS = 0.5
-_QUANTITY = "5"  # takes whatever of ours it comes across
+_QUANTITY = "5"  # fills every order of ours that it reaches
 
 
 class Market:
-    """Beats for ever; a beat that a dead venue does not hear is a beat all the same."""
+    """Beats without end; a beat counts even if the venue is down and does not receive it."""
 
     def __init__(self, channels: Channels, place: StormHouse, seed: int, beat_seconds: float = BEAT_SECONDS) -> None:
         self.beat = 0
@@ -30,29 +30,29 @@ class Market:
 
     @property
     def still(self) -> bool:
-        """Whether it stands still, and with it all time."""
+        """Whether it stands still, and with it the storm's time."""
         return not self._moves.is_set()
 
     def hold(self) -> None:
-        """Stands still from now on."""
+        """Stops the market."""
         self._moves.clear()
 
     def go_on(self) -> None:
-        """Moves again."""
+        """Lets the market move again."""
         self._moves.set()
 
     async def passed(self, beats: int) -> None:
-        """Returns so many beats later."""
+        """Returns after the given number of beats."""
         until = self.beat + beats
         async with self._beaten:
             await self._beaten.wait_for(lambda: self.beat >= until)
 
     def price(self, intervals: float) -> str:
-        """So many intervals from the grid's anchor."""
+        """Returns the price at the given number of intervals from the grid's anchor."""
         return f"{self._place.anchor + self._place.interval * intervals:.2f}"
 
     async def run(self) -> None:
-        """For ever."""
+        """Moves the market until it is cancelled."""
         before = 0.0
         for place in walk(self._seed):
             await self._moves.wait()

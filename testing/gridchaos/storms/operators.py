@@ -1,4 +1,4 @@
-"""The people around a grid in a storm: one halts it and lets it go on, one trades by hand on the same account."""
+"""People in a storm: one enters and exits safe mode, another places manual orders on the same account."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -21,7 +21,7 @@ _CALL_SECONDS = 5.0
 
 
 class Operator:
-    """Says a word again and again until it is answered."""
+    """Sends each operator command until it is answered."""
 
     def __init__(self, channels: Channels, place: StormHouse, market: Market, watcher: Watcher) -> None:
         self._channels = channels
@@ -32,7 +32,7 @@ class Operator:
         self._words = 0
 
     async def halt(self, beats: int) -> None:
-        """Safe mode for so many beats."""
+        """Enters safe mode for the given number of beats."""
         async with self._alone:
             await self._say("EnterSafeMode")
             self._watcher.watch.expect_halt()
@@ -43,14 +43,14 @@ class Operator:
             await self._until(self._lifted, "no end of safe mode")
 
     async def _until(self, true: Callable[[], Awaitable[bool]], otherwise: str) -> None:
-        """While something is out of order on purpose, such as keys that are refused, no time passes."""
+        """Waits for the condition. Time during a deliberate failure, such as refused keys, does not count."""
         clock, waited = asyncio.get_running_loop().time, 0.0
         while not await true():
             began = clock()
             await asyncio.sleep(_PAUSE_SECONDS)
             waited += 0.0 if self._watcher.disordered else clock() - began
             if waited > _SAFE_SECONDS:
-                self._watcher.watch.problems.append(f"P5: {otherwise} {_SAFE_SECONDS:g} s after an operator's word")
+                self._watcher.watch.problems.append(f"P5: {otherwise} {_SAFE_SECONDS:g} s after an operator's command")
                 return
 
     async def _say(self, rpc: str) -> None:
@@ -77,7 +77,7 @@ class Operator:
         return self._watcher.watch.halt_seen and (await self._risk()).mode == models_pb2.MODE_SAFE
 
     async def _lifted(self) -> bool:
-        """A word is on record when it is answered, and carried out later. A rule may halt the grid again at once."""
+        """A command is recorded when it is answered, and executed later. A rule may halt the grid again at once."""
         risk = await self._risk()
         return risk.mode != models_pb2.MODE_UNSPECIFIED and (risk.mode, risk.by) != (models_pb2.MODE_SAFE, "operator")
 
@@ -91,7 +91,7 @@ class Operator:
 
 
 async def by_hand(place: StormHouse, market: Market, event: ByHand) -> None:
-    """Places it; a venue that fails or is down takes none, or takes it without saying so."""
+    """Places a manual order. A venue that fails or is down accepts none, or accepts it without an answer."""
     price = market.price(-event.intervals if event.side == "buy" else event.intervals)
     hand = ManualTrader(place.venue_url)
     try:

@@ -1,7 +1,7 @@
-"""A wire between two services that a storm can put out of order, and on which it sees orders go by.
+"""Proxy between two services that a storm can disturb, and on which it detects orders.
 
-It passes bytes on and knows of HTTP only how the request of an order begins. What a partition leaves behind is as with
-real ones: what was on its way when a HOLE began arrives late, whether or not its sender still lives.
+It forwards bytes and knows of HTTP only how the request of an order begins. A partition has the consequences of a real
+one: what was in flight when a HOLE began arrives late, whether or not its sender still lives.
 """
 
 import asyncio
@@ -18,17 +18,17 @@ _CHUNK = 65_536
 
 
 class Weather(enum.Enum):
-    """What a wire does now."""
+    """Current state of a connection."""
 
     FAIR = "fair"
-    CUT = "cut"  # what is connected is reset, and so is whoever connects
-    HOLE = "hole"  # nothing gets through, and all of it later
-    DEAF = "deaf"  # requests get through, answers never do
+    CUT = "cut"  # existing and new connections are reset
+    HOLE = "hole"  # nothing gets through until it ends, then everything does
+    DEAF = "deaf"  # requests get through, answers do not
 
 
 @dataclass(frozen=True, slots=True)
 class Trap:
-    """Springs at the n-th order from now, either when it has gone on to the venue or in its place."""
+    """Trap that springs at the n-th order from now: after the order was forwarded to the venue, or instead of that."""
 
     order: int
     arrives: bool
@@ -36,7 +36,7 @@ class Trap:
 
 
 class Proxy:
-    """Listens on a port of 127.0.0.1 for as long as it is entered, and connects whoever comes to `target`."""
+    """Listens on a port of 127.0.0.1 while it is entered, and connects each client to `target`."""
 
     def __init__(self, target: str) -> None:
         host, _, port = target.rpartition(":")
@@ -62,12 +62,12 @@ class Proxy:
 
     @property
     def address(self) -> str:
-        """host:port where the caller connects."""
+        """host:port to which the caller connects."""
         assert self._server is not None
         return f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     def change(self, weather: Weather) -> None:
-        """From now on it is so."""
+        """Changes the state of the connection."""
         before, self._weather = self._weather, weather
         if weather is Weather.CUT or before is Weather.DEAF:
             self._reset()
@@ -77,7 +77,7 @@ class Proxy:
             self._fair.set()
 
     def set_trap(self, trap: Trap | None) -> None:
-        """The next one replaces it; it springs once."""
+        """Sets the trap, which replaces the previous one; it springs once."""
         self._trap = trap
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -148,7 +148,7 @@ class Proxy:
 
 @dataclass(frozen=True, eq=False)
 class _Pair:
-    """One connection: the caller's end and the one to the target."""
+    """One connection: the caller's end and the end to the target."""
 
     here: asyncio.StreamWriter
     there: asyncio.StreamWriter
@@ -159,8 +159,8 @@ class _Pair:
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    """Ends a connection by RST, and not in peace."""
+    """Ends a connection by RST instead of FIN."""
     connection = writer.get_extra_info("socket")
-    with contextlib.suppress(OSError):  # closed already
+    with contextlib.suppress(OSError):  # already closed
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()

@@ -1,4 +1,4 @@
-"""Keeps what a storm kills: whatever dies is started again at once, as a supervisor would, unless it gave up."""
+"""Restarts the services that a storm kills: at once, as a supervisor would, unless a service gave up."""
 
 import asyncio
 import contextlib
@@ -15,23 +15,23 @@ from gridtesting.live.postgres import PostgresServer
 from gridtesting.live.processes import Process
 
 _FOR_EVER = 1e9
-# Port, lease and database may be held or away for a moment; a supervisor starts those again after a pause. Every other
-# end that is no kill is a service that gave up.
+# Port, lease or database may be held or unavailable for a moment; a supervisor starts those again after a pause. Every
+# other exit that is no kill means that the service gave up.
 _PASSING = frozenset({3, 4, 6})
 _PAUSE_SECONDS = 0.3
 
 
 class GaveUpError(Exception):
-    """A service ended in a way that starting it again does not mend; the sentence has its last word."""
+    """A service ended in a way that a restart does not repair; the message has its last output line."""
 
 
 class Kept:
-    """One service. `restarted` is called whenever it has been started again."""
+    """Keeps one service running. `restarted` is called whenever it has been started again."""
 
     def __init__(self, process: Process, restarted: Callable[[], None]) -> None:
         self.kills = 0
         self.runs = 0
-        self.exits: list[int] = []  # codes of the ends that were no kills
+        self.exits: list[int] = []  # exit codes other than kills
         self._process = process
         self._restarted = restarted
         self._passes: deque[int] = deque()
@@ -39,7 +39,7 @@ class Kept:
         self._up = asyncio.Event()
 
     async def keep(self) -> None:
-        """Runs it, again and again, until it is cancelled. Raises GaveUpError."""
+        """Runs the service repeatedly until cancelled. Raises GaveUpError."""
         while True:
             environment = {CRASH: f"{ANY}:{self._passes.popleft()}"} if self._passes else {}
             await self._process.start(environment)
@@ -54,36 +54,36 @@ class Kept:
                 self._ended.notify_all()
 
     async def kill(self, passes: Iterable[int] = ()) -> None:
-        """SIGKILL, as soon as it runs; each of the next runs dies at its n-th pass of any crash point."""
+        """Sends SIGKILL as soon as it runs; each of the next runs dies at its n-th pass of any crash point."""
         await self._up.wait()
         self._passes.extend(passes)
         self.shoot()
 
     def shoot(self) -> None:
-        """SIGKILL now, if it runs."""
+        """Sends SIGKILL now, if it runs."""
         if self._up.is_set():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._process.pid, signal.SIGKILL)
 
     def tell(self) -> None:
-        """Has it write to its log what it is about, if it runs."""
+        """Makes it log its current activity, if it runs."""
         if self._up.is_set():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._process.pid, TELL)
 
     def freeze(self) -> None:
-        """SIGSTOP, if it runs."""
+        """Sends SIGSTOP, if it runs."""
         if self._up.is_set():
             with contextlib.suppress(ProcessLookupError, FileNotFoundError):
                 self._process.freeze()
 
     def thaw(self) -> None:
-        """SIGCONT, if it runs."""
+        """Sends SIGCONT, if it runs."""
         if self._up.is_set():
             self._process.thaw()
 
     async def ended(self, run: int) -> None:
-        """Returns once the run of that number is over."""
+        """Returns once the run of that number has ended."""
         async with self._ended:
             await self._ended.wait_for(lambda: self.runs > run or (self.runs == run and not self._up.is_set()))
 
@@ -99,7 +99,7 @@ class Kept:
 
 
 class KeptPostgres:
-    """The database's server; `database` is ours on it."""
+    """Keeps the database server running; `database` is ours on it."""
 
     def __init__(self, server: PostgresServer, database: str, restarted: Callable[[], None]) -> None:
         self.kills = 0
@@ -108,22 +108,22 @@ class KeptPostgres:
         self._restarted = restarted
 
     def freeze(self) -> None:
-        """SIGSTOP to all of it: it takes connections and answers nobody."""
+        """Sends SIGSTOP to all of its processes: it accepts connections and does not answer."""
         self._server.freeze()
 
     def thaw(self) -> None:
-        """SIGCONT."""
+        """Sends SIGCONT to all of its processes."""
         self._server.thaw()
 
     async def kill(self) -> None:
-        """SIGKILL to all of it, and a start."""
+        """Sends SIGKILL to all of its processes, and starts it again."""
         self.kills += 1
         await asyncio.to_thread(self._server.kill)
         await asyncio.to_thread(self._server.start)
         self._restarted()
 
     async def kill_backend(self) -> None:
-        """SIGKILL to one that serves a session of ours: Postgres then cuts all sessions, and recovers."""
+        """Sends SIGKILL to a backend of one of our sessions: Postgres then cuts all sessions, and recovers."""
         self.kills += 1
         await asyncio.to_thread(_kill_backend, self._server.url(self._database))
         self._restarted()

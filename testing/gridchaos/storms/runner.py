@@ -1,4 +1,4 @@
-"""Plays storm after storm, several beside each other, and looks into those that broke a promise."""
+"""Plays storms one after another, several in parallel, and analyses those that broke a promise."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ from gridtesting.live.postgres import running_postgres
 
 KIND = "storm"
 KILLS = 40
-"""Of one storm: a minute or two, so that little is lost where a run is broken off."""
+"""Kills of one storm: a minute or two, so that an interrupted run loses little."""
 _SHRINKING_PLAYS = 40
 
 Say = Callable[[str], None]
@@ -30,10 +30,10 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Which storms: from a seed on, until time or kills are enough.
+    """Options of a run: storms from a seed on, until the time or the kills are reached.
 
-    With `kills` the results are kept in the file, and storms that it holds are not played again; with `minutes` each
-    run is for itself. What a failed storm leaves for people to look at lies beside the file.
+    With `kills` the results are kept in the file, and storms that it contains are not played again; with `minutes` each
+    run is independent. The output of a failed storm is stored beside the file.
     """
 
     results: Path
@@ -45,7 +45,7 @@ class Options:
 
 
 def run_storms(options: Options, say: Say) -> bool:
-    """Whether every promise held in all of them."""
+    """Plays storms; returns whether every promise held in all of them."""
     say(f"storms of {KILLS} kills each on {options.database}, from seed {options.seed} on")
     with working(options.jobs) as workers:
         results = list(_played(options, workers, say))
@@ -57,7 +57,7 @@ def run_storms(options: Options, say: Say) -> bool:
 
 
 def run_storm(schedule: Schedule, results: Path, say: Say) -> bool:
-    """Plays one storm; whether every promise held."""
+    """Plays one storm; returns whether every promise held."""
     with working(1) as workers:
         played = workers.submit(play_in, schedule.to_json()).result()
     _tell(played, results, say)
@@ -65,7 +65,7 @@ def run_storm(schedule: Schedule, results: Path, say: Say) -> bool:
 
 
 def storm_of(name: str, database: str) -> Schedule:
-    """The storm of a seed, or of a file that holds one. Raises ValueError for what is neither."""
+    """Returns the storm of a seed, or of a file that contains one. Raises ValueError for anything else."""
     if name.isdecimal():
         return draw(int(name), database, WIRES + DATABASE_WIRES * (database == POSTGRES), kills=KILLS)
     try:
@@ -75,18 +75,18 @@ def storm_of(name: str, database: str) -> Schedule:
 
 
 def play_in(schedule_json: str) -> Played:
-    """Plays one in a folder, and on a server, of its own. For a process that does nothing else."""
+    """Plays one storm in a folder, and on a server, of its own. For a process that does nothing else."""
     schedule = Schedule.from_json(schedule_json)
     with tempfile.TemporaryDirectory(prefix="gridwright-storm-") as folder, _database(schedule.database) as database:
         try:
             return asyncio.run(play(schedule, Path(folder), database))
         finally:
-            for left in multiprocessing.active_children():  # one that was being started as the storm ended: this
-                left.kill()  # process could not end before it does
+            for left in multiprocessing.active_children():  # one that was being started as the storm ended:
+                left.kill()  # this process could not end before it
 
 
 def _played(options: Options, workers: Executor, say: Say) -> Iterator[Result]:
-    """Their results as they come; with `kills` those on file first."""
+    """Yields their results as they come; with `kills` those in the file first."""
     ends = None if options.minutes is None else time.monotonic() + 60 * options.minutes
     done = {} if options.kills is None else _on_file(options)
     seeds = iter(_seeds(options, done))
@@ -110,7 +110,7 @@ def _played(options: Options, workers: Executor, say: Say) -> Iterator[Result]:
 
 
 def _seeds(options: Options, done: dict[str, Result]) -> Iterator[int]:
-    """Those to play, one after another."""
+    """Yields the seeds to play."""
     if options.kills is None:
         yield from count(options.seed)
         return
@@ -120,7 +120,7 @@ def _seeds(options: Options, done: dict[str, Result]) -> Iterator[int]:
 
 
 def _on_file(options: Options) -> dict[str, Result]:
-    """The storms of this run that were played before, and in which every promise held, by seed."""
+    """Returns, by seed, the storms of this run that were played before and in which every promise held."""
     wanted = {str(seed) for seed in _seeds(options, {})}
     return {
         result.id: result
@@ -142,11 +142,11 @@ def _tell(played: Played, results: Path, say: Say) -> None:
     if not result.clean:
         log = _beside(results, result, "log")
         log.write_text(played.said, encoding="utf-8")
-        say(f"  what the services said: {log}")
+        say(f"  output of the services: {log}")
 
 
 def _look_into(schedule: Schedule, result: Result, options: Options, workers: Executor, say: Say) -> None:
-    """Says how often it fails again, and by which few events."""
+    """Reports how often it fails again, and which few events suffice."""
     broken = promises(result)
 
     def again(storm: Schedule) -> frozenset[str]:
@@ -167,7 +167,7 @@ def _look_into(schedule: Schedule, result: Result, options: Options, workers: Ex
 
 
 def promises(result: Result) -> frozenset[str]:
-    """Those that it broke, by their numbers."""
+    """Returns the numbers of the promises that it broke."""
     return frozenset(problem.partition(":")[0] for problem in result.problems)
 
 
@@ -184,7 +184,7 @@ def _beside(results: Path, result: Result, suffix: str) -> Path:
 
 @contextlib.contextmanager
 def _database(kind: str) -> Iterator[Database]:
-    """A server of the storm's own, since it is killed with everybody on it."""
+    """Runs a server of the storm's own, since it is killed with all of its sessions."""
     if kind != POSTGRES:
         yield Database(SQLITE)
         return

@@ -1,12 +1,12 @@
-"""What a storm does, and when: events that follow from a seed. Pure; how they are played is left to `storm`.
+"""Schedule of a storm: events derived from a seed. Pure; `storm` plays them.
 
-Time is counted in beats, the trades by which the storm moves the market, and in what passes on a wire or a crash
-point: nothing depends on how fast the machine is. An event comes so many beats after the one before it, and stands
-alone, so that any of them can be left out.
+Time is counted in beats (the trades by which the storm moves the market), in messages on a connection and in passes of
+a crash point: nothing depends on the speed of the machine. An event comes a number of beats after the previous one, and
+is independent of it, so that any of them can be left out.
 """
 
 import json
-import random  # noqa: TID251  # seeded, and the seed is told: it is the name of the storm
+import random  # noqa: TID251  # seeded, and the seed is reported: it is the name of the storm
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeAlias
@@ -23,9 +23,9 @@ CUT, HOLE, DEAF = "cut", "hole", "deaf"
 class Kill:
     """SIGKILL, to a service, to Postgres with all of its processes, or to one of its backends."""
 
-    after: int  # so many beats
+    after: int  # beats after the previous event
     service: str
-    at_once: bool = False  # whether the grid has not recovered from the kill before
+    at_once: bool = False  # true: at once, although the grid has not recovered from the previous kill
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Die:
 
 @dataclass(frozen=True, slots=True)
 class Snap:
-    """SIGKILL when the n-th order since goes over the wire to the venue, just before it arrives or just after."""
+    """SIGKILL when the n-th order from now is sent to the venue, just before it arrives or just after."""
 
     after: int
     service: str  # the executor or simex
@@ -60,7 +60,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """A wire is out of order for some beats: CUT, reset; HOLE, all is late; DEAF, answers never come."""
+    """A connection fails for some beats. CUT: reset; HOLE: everything is late; DEAF: answers never come."""
 
     after: int
     wire: str
@@ -78,7 +78,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The venue's clock jumps to so far ahead of this machine's."""
+    """The venue's clock jumps ahead of this machine's."""
 
     after: int
     offset_ms: int
@@ -86,7 +86,7 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Halt:
-    """An operator says safe mode, and lifts it some beats later."""
+    """An operator enters safe mode, and exits it some beats later."""
 
     after: int
     beats: int
@@ -94,7 +94,7 @@ class Halt:
 
 @dataclass(frozen=True, slots=True)
 class ByHand:
-    """Somebody places an order of their own on our account, so many intervals from the market that it rests."""
+    """A person places a manual order on our account, so many intervals from the market that it rests."""
 
     after: int
     side: str
@@ -109,7 +109,7 @@ _KINDS: Mapping[str, Callable[..., Event]] = {
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A storm: the seed of its market's walk, the database that it is about, and its events one after another."""
+    """Schedule of a storm: the seed of its market's walk, its database, and its events in sequence."""
 
     seed: int
     database: str
@@ -117,28 +117,28 @@ class Schedule:
 
     @property
     def kills(self) -> int:
-        """How many processes it kills."""
+        """Number of processes that it kills."""
         return sum(kills_of(event) for event in self.events)
 
     def without(self, events: Sequence[Event]) -> "Schedule":
-        """The same storm, with these left out."""
+        """Returns the same storm without the given events."""
         left_out = {id(event) for event in events}
         return replace(self, events=tuple(event for event in self.events if id(event) not in left_out))
 
     def to_json(self) -> str:
-        """One line, by which it is played again."""
+        """Returns one line of JSON, by which it is played again."""
         events = [{"kind": type(event).__name__, **asdict(event)} for event in self.events]
         return json.dumps({"seed": self.seed, "database": self.database, "events": events})
 
     @classmethod
     def from_json(cls, text: str) -> "Schedule":
-        """Raises ValueError, KeyError or TypeError for what is none."""
+        """Parses a schedule. Raises ValueError, KeyError or TypeError for invalid text."""
         values = json.loads(text)
         return cls(int(values["seed"]), str(values["database"]), tuple(_event(each) for each in values["events"]))
 
 
 def kills_of(event: Event) -> int:
-    """How many processes an event kills."""
+    """Returns how many processes an event kills."""
     match event:
         case Kill() | Snap():
             return 1
@@ -149,15 +149,15 @@ def kills_of(event: Event) -> int:
 
 
 def draw(seed: int, database: str, channels: Sequence[str], *, kills: int) -> Schedule:
-    """The storm of a seed: so many kills, and about as much else between them.
+    """Draws the storm of a seed: the given number of kills, and about as many other events between them.
 
-    Storms differ in what they are rich in and in what they lack: mixed evenly, everything would hide everything.
+    Storms differ in which events are frequent and which are missing: in an even mixture, each event would hide others.
     """
     chance = random.Random(f"{seed} {database}")  # noqa: S311  # a schedule of kills is no secret
     makers = _makers(chance, database, channels, at_once=chance.choice(_AT_ONCE))
     kinds, weights = [maker for maker, _ in makers], [weight * chance.choice(_TASTES) for _, weight in makers]
     if not any(weights[:_KILLING]):
-        weights[0] = makers[0][1]  # without a kill it would never end, and with few of them not for long
+        weights[0] = makers[0][1]  # without a kill it would never end, and with few of them only after a long time
     events: list[Event] = []
     killed = 0
     while killed < kills:
@@ -169,7 +169,7 @@ def draw(seed: int, database: str, channels: Sequence[str], *, kills: int) -> Sc
 
 
 def draw_soak(seed: int, database: str, beats: int) -> Schedule:
-    """A storm without kills: the exchange changes all the time, and now and then a person does something."""
+    """Draws a storm without kills: the exchange changes all the time, and occasionally a person acts."""
     chance = random.Random(f"soak {seed} {database}")  # noqa: S311  # likewise
     events: list[Event] = []
     for change in changes_for(chance, beats):
@@ -184,16 +184,16 @@ def draw_soak(seed: int, database: str, beats: int) -> Schedule:
 
 
 _PEOPLE = 0.1
-_KILLING = 3  # so many of the makers, the first ones, make kills
+_KILLING = 3  # number of makers, the first ones, that make kills
 _GAP_BEATS = (0, 8)
 _TASTES = (0, 1, 1, 3)
-_AT_ONCE = (0.1, 0.25, 0.6)  # of the kills, this fraction finds the grid not recovered from the one before
+_AT_ONCE = (0.1, 0.25, 0.6)  # fraction of the kills that come before the grid has recovered from the previous one
 
 
 def _makers(
     chance: random.Random, database: str, channels: Sequence[str], *, at_once: float
 ) -> list[tuple[Callable[[int], Event], int]]:
-    """Each kind of event, with how often it comes."""
+    """Returns each kind of event, with its frequency."""
     server = database == POSTGRES
     victims = [ORCHESTRATOR] * 4 + [EXECUTOR] * 4 + [SIMEX, PRICEMON] + [POSTGRES, BACKEND] * server
     stopped = [*SERVICES, *[POSTGRES] * server]
@@ -212,7 +212,7 @@ def _makers(
 
 
 def _die(chance: random.Random, after: int, at_once: float) -> Die:
-    # Short runs die while they recover, long ones while they trade; log-uniform, so that there are many of both.
+    # Short runs die during recovery, long ones while trading; log-uniform, so that there are many of both.
     passes = tuple(int(10 ** chance.uniform(0, 2.3)) for _ in range(chance.choice((1, 1, 1, 2, 3))))
     return Die(after, chance.choice((ORCHESTRATOR, EXECUTOR)), passes, chance.random() < at_once)
 
@@ -260,7 +260,7 @@ def _fault(chance: random.Random) -> Mapping[str, Any]:
 
 
 def walk(seed: int) -> Iterator[float]:
-    """Where the market is at each beat, in intervals from its anchor: a walk that comes back, for ever."""
+    """Yields the market's position at each beat, in intervals from its anchor: a mean-reverting walk without end."""
     chance = random.Random(f"walk {seed}")  # noqa: S311  # a market of chance is no secret
     place = 0.0
     while True:

@@ -1,7 +1,7 @@
-"""What to make of a storm that broke a promise: how often it does so again, and how little of it is needed.
+"""Analyses a storm that broke a promise: how often it fails again, and which events suffice.
 
-A storm is real processes on a real machine, so it may fail today and not tomorrow; what is left after shrinking has
-failed in the same way as often as it was asked to. How a storm is played is the caller's.
+Storms run real processes and are not deterministic: a shrunk storm is accepted only after it has failed in the same way
+in one of the given number of tries. The caller plays the storms.
 """
 
 from collections.abc import Callable
@@ -11,28 +11,28 @@ from typing import TypeAlias
 from gridchaos.storms.schedule import Event, Schedule
 
 Player: TypeAlias = Callable[[Schedule], frozenset[str]]
-"""Plays it, and gives the promises that it broke ("P1"); none where every one held."""
+"""Plays it, and returns the promises that it broke ("P1"); empty if every one held."""
 
 RERUNS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Shrunk:
-    """The shortest storm that was found to fail, after so many plays."""
+    """Shortest storm found that fails, and the number of plays needed."""
 
     schedule: Schedule
     plays: int
 
 
 def reruns(play: Player, schedule: Schedule, broken: frozenset[str], times: int = RERUNS) -> int:
-    """In how many of so many plays it breaks one of those promises again."""
+    """Returns in how many of the given plays it breaks one of those promises again."""
     return sum(bool(play(schedule) & broken) for _ in range(times))
 
 
 def shrink(play: Player, schedule: Schedule, broken: frozenset[str], *, tries: int, plays: int) -> Shrunk:
-    """Drops events while it breaks one of those promises in one of so many tries; gives up after so many plays.
+    """Drops events while the storm breaks one of those promises in one of `tries` tries; gives up after `plays` plays.
 
-    The later half goes first: what comes after the failure has no part in it. Then smaller and smaller parts.
+    The later half is tried first: events after the failure have no part in it. Then ever smaller parts.
     """
     allocation = _Purse(play, broken, tries, plays)
     size = len(schedule.events)
@@ -47,7 +47,7 @@ def shrink(play: Player, schedule: Schedule, broken: frozenset[str], *, tries: i
 
 
 def _without_a_part(allocation: "_Purse", schedule: Schedule, size: int) -> Schedule | None:
-    """The storm without some part of that size, the last first; None where each part is needed."""
+    """Returns the storm without some part of that size, the last first; None if each part is needed."""
     events = schedule.events
     parts: list[tuple[Event, ...]] = [events[max(0, end - size) : end] for end in range(len(events), 0, -size)]
     for part in parts:
@@ -58,7 +58,7 @@ def _without_a_part(allocation: "_Purse", schedule: Schedule, size: int) -> Sche
 
 
 class _Purse:
-    """Plays as long as there is something left to spend."""
+    """Plays storms while the allowance of plays lasts."""
 
     def __init__(self, play: Player, broken: frozenset[str], tries: int, plays: int) -> None:
         self.left = plays

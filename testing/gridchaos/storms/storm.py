@@ -1,7 +1,7 @@
-"""Plays a storm: real processes over a market that moves, killed, stopped, cut off and lied to as its schedule says.
+"""Plays a storm: real processes over a moving market, with the kills, stops, cuts and venue faults of its schedule.
 
-Each event waits for its beats; one that kills waits besides, unless it is to come at once, until the grid has recovered
-from the kill before and has traded. Which storms are played is left to `storms`.
+Each event waits for its beats. A kill also waits, unless it is to come at once, until the grid has recovered from the
+previous kill and has traded. `runner` decides which storms are played.
 """
 
 import asyncio
@@ -31,22 +31,22 @@ from gridtesting.live.processes import Stack
 
 RECOVERY_SECONDS = 45.0
 _SETTLE_SECONDS = 60.0
-_TROUBLE_SECONDS = 120.0  # one event, or all that are under way: counted in beats they take seconds
-_KILLS_TO_REST = 15  # at rest more can be said than while everything moves
+_TROUBLE_SECONDS = 120.0  # one event, or all that are in progress: counted in beats they take seconds
+_KILLS_TO_REST = 15  # at rest more can be checked than while everything moves
 _FIRST_FILLS = 3
 _TELL_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What came of a storm: its line for the table, and what every service has said, for who wants to know why."""
+    """Result of a storm: its line for the table, and the output of every service for analysis."""
 
     result: Result
     said: str = field(repr=False)
 
 
 async def play(schedule: Schedule, folder: Path, database: Database) -> Played:
-    """Plays it on a database of its own. A grid that does not come back ends it early, with that as a problem."""
+    """Plays it on a database of its own. A grid that does not recover ends it early, and is reported as a problem."""
     began = time.monotonic()
     async with storm_house(folder, database.url) as place:
         stack = Stack(place.deployment, folder / "logs", place.configs, forked=True)
@@ -60,11 +60,11 @@ async def play(schedule: Schedule, folder: Path, database: Database) -> Played:
 
 
 class StuckError(Exception):
-    """The grid did not come back in time."""
+    """The grid did not recover in time."""
 
 
 class Storm:
-    """One storm at play."""
+    """One storm being played."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class Storm:
         self._guessed: list[str] = []
 
     async def play(self) -> None:
-        """From the first start to the audit."""
+        """Plays the storm from the first startup to the audit."""
         going_on = [*(kept.keep() for kept in self._kept.values()), self._market.run(), self._watcher.look_on()]
         tasks = [asyncio.create_task(each) for each in going_on]
         playing = asyncio.create_task(self._play())
@@ -100,7 +100,7 @@ class Storm:
             await asyncio.wait([playing, *tasks], return_when=asyncio.FIRST_COMPLETED)
             for task in tasks:
                 if task.done():
-                    task.result()  # raises: none of them comes to an end
+                    task.result()  # raises: none of them ends by itself
             await playing
         except (StuckError, GaveUpError, TimeoutError, grpc.aio.AioRpcError) as error:
             self._problems += [f"P8: {error}", *self._watcher.sent_twice()]
@@ -114,7 +114,7 @@ class Storm:
             await asyncio.gather(playing, *tasks, return_exceptions=True)
 
     def result(self, seconds: float) -> Result:
-        """The line for the table."""
+        """Returns the line for the table."""
         watcher, report = self._watcher, self._report
         doubled = [each for each in self._problems if each.startswith("P1")]
         found = () if report is None else tuple(_found(report))
@@ -151,7 +151,7 @@ class Storm:
     async def _play(self) -> None:
         rested, fills = 0, _FIRST_FILLS
         await self._recovered(fills)
-        await self._trouble.make(ByHand(0, "buy", 50))  # there before, and during all of it
+        await self._trouble.make(ByHand(0, "buy", 50))  # exists before and during the whole storm
         for event in self._schedule.events:
             if isinstance(event, (Kill, Die, Snap)) and not event.at_once:
                 await self._recovered(fills)
@@ -177,7 +177,7 @@ class Storm:
         self._watcher.recover(restart=True)
 
     async def _rest(self) -> AuditInput:
-        """Lets everything come to its end, and looks at it while nothing moves."""
+        """Waits until everything has ended, and checks the grid while nothing moves."""
         async with _bounded("what was under way"):
             await self._trouble.clear()
         await self._recovered(0)
@@ -192,7 +192,7 @@ class Storm:
         return evidence
 
     async def _judge(self, evidence: AuditInput) -> None:
-        """All of the books against the venue's. At rest."""
+        """Compares all of our records with the venue's book. At rest."""
         truth, (book,) = evidence.truth, evidence.books
         self._report = audit(self._deployment.bot, truth, [book])
         sent = self._watcher.sent
@@ -204,7 +204,7 @@ class Storm:
 
 @contextlib.asynccontextmanager
 async def _bounded(what: str) -> AsyncIterator[None]:
-    """The block, which must come to its end. Raises StuckError where it does not."""
+    """Limits the time of the block. Raises StuckError if it does not end."""
     try:
         async with asyncio.timeout(_TROUBLE_SECONDS):
             yield

@@ -1,4 +1,4 @@
-"""Watches a storm through the venue's oracle: looks at state and truth all along, and times what comes back."""
+"""Watches a storm: compares state and oracle continuously, and measures how long recoveries take."""
 
 import asyncio
 import contextlib
@@ -23,16 +23,16 @@ _ORDER = "POST order"
 
 
 class Watcher:
-    """Looks at one grid until it is cancelled."""
+    """Observes one grid until it is cancelled."""
 
     def __init__(self, channels: Channels, deployment: Deployment) -> None:
         self.watch = Watch(deployment.bot, deployment.symbols[0])
         self.protected_ms: list[int] = []
         self.unknown_ms: list[int] = []
-        self.calm_unknown_ms: list[int] = []  # of each of them, the longest time without a death, a stop or a cut
-        self.fills = 0  # of our orders on the venue
-        self.struck = 0  # requests that a fault of the venue spoilt
-        self.unprotected: list[str] = []  # as it was last seen
+        self.calm_unknown_ms: list[int] = []  # for each of them, the longest time without a death, a stop or a cut
+        self.fills = 0  # fills of our orders on the venue
+        self.struck = 0  # requests that a venue fault struck
+        self.unprotected: list[str] = []  # as last seen
         self.sent: list[str] = []  # client ids of the orders that reached the venue, in the order of arrival
         self._channels = channels
         self._symbol = deployment.symbols[0]
@@ -42,25 +42,25 @@ class Watcher:
         self._since: float | None = None
         self._last_trouble = 0.0
         self._after_restart = False
-        self._heard_of: int | None = None  # how many fills there were then
+        self._heard_of: int | None = None  # number of fills at that time
         self._unknown: dict[str, float] = {}  # since when
-        self._calm: dict[str, float] = {}  # for how long at most, undisturbed
+        self._calm: dict[str, float] = {}  # longest undisturbed time
         self._looked = asyncio.Condition()
 
     def recover(self, *, restart: bool) -> None:
-        """Something came back just now: from here on it is timed until the grid is protected."""
+        """Records that something has come back: the time from now until the grid is protected is measured."""
         self._since = self._last_trouble = time.monotonic()
         self._after_restart = restart or self._after_restart
         self._heard_of = None
 
     @property
     def disordered(self) -> bool:
-        """Whether something is out of order on purpose."""
+        """Whether a deliberate failure is in progress."""
         return self._disorders > 0
 
     @contextlib.contextmanager
     def disorder(self) -> Iterator[None]:
-        """Something is out of order on purpose for the block: nothing is timed before it is over."""
+        """Marks a deliberate failure for the block: nothing is measured before it ends."""
         self._disorders += 1
         try:
             yield
@@ -69,12 +69,12 @@ class Watcher:
             self.recover(restart=False)
 
     async def recovered(self, fills: int) -> None:
-        """Returns once the grid is protected, and there are so many fills."""
+        """Returns once the grid is protected and has at least `fills` fills."""
         async with self._looked:
             await self._looked.wait_for(lambda: self._since is None and self.fills >= fills)
 
     async def look_on(self) -> None:
-        """For ever."""
+        """Observes until cancelled."""
         while True:
             try:
                 await self._look()
@@ -127,7 +127,7 @@ class Watcher:
         while True:
             request = simex_pb2.ListReceivedRequest(after_seq=self._received)
             page = await self._channels.simex.ListReceived(request, timeout=_CALL_SECONDS)
-            if page.last_seq < self._received:  # it died, and with it what it remembered
+            if page.last_seq < self._received:  # simex has restarted, and its record of requests is gone
                 self._received = 0
                 continue
             for each in page.requests:
@@ -139,5 +139,5 @@ class Watcher:
                 return
 
     def sent_twice(self) -> list[str]:
-        """P1: what reached the venue more than once, whatever it made of it."""
+        """P1: orders that reached the venue more than once, accepted or not."""
         return [f"P1: {name} was sent {count} times" for name, count in Counter(self.sent).items() if count > 1]

@@ -1,1 +1,1 @@
-"""What an exchange changes while it is traded on: rules, fees, keys, limits, funds."""
+"""Changes of an exchange during trading: rules, fees, keys, limits, funds."""

@@ -1,6 +1,6 @@
-"""What an exchange changes in a storm while its clients trade, and what each change does to the grid. Pure.
+"""Changes of an exchange in a storm while its clients trade, and the effect of each on the grid. Pure.
 
-A change begins, lasts some beats and is taken back. How it is made is left to `venue_player`.
+A change begins, lasts some beats and is reverted. `player` makes it.
 """
 
 from collections.abc import Iterator
@@ -18,18 +18,18 @@ COINS, QUOTE, FOREIGN_STOP = "coins", "quote", "foreign-stop"
 class VenueChange:
     """The exchange changes something for some beats."""
 
-    after: int  # so many beats
+    after: int  # beats after the previous event
     change: str
     beats: int
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a change does to the grid.
+    """Effect of a change on the grid.
 
-    `certain` is a trouble that must be shown while it lasts, whatever the grid does; `possible` are those that it may
-    cause, which must be gone after it. `closings_wait`: the venue does not take every closing order meanwhile.
-    `blinds`: the venue does not let the grid see what else has changed; it can be shown once this is over.
+    `certain` is a trouble that must be shown while the change lasts, independent of the grid's actions. `possible` are
+    those that it may cause, which must be gone after it. `closings_wait`: the venue does not accept every closing order
+    meanwhile. `blinds`: the venue hides other changes from the grid; they can be shown once this change has ended.
     """
 
     closings_wait: bool = False
@@ -39,7 +39,7 @@ class Effect:
 
     @property
     def kinds(self) -> frozenset[Kind]:
-        """All that it may cause."""
+        """Troubles that it may cause."""
         return self.possible if self.certain is None else self.possible | {self.certain}
 
 
@@ -65,18 +65,18 @@ EFFECTS = {
     QUOTE: Effect(possible=frozenset({Kind.INSUFFICIENT_FUNDS})),
     FOREIGN_STOP: Effect(),
 }
-"""Every change by its name."""
+"""Effects by the name of the change."""
 
 _BEATS = (30, 150)
 
 
 def draw_change(chance: Random, after: int) -> VenueChange:
-    """One of them."""
+    """Draws one change."""
     return VenueChange(after, chance.choice(sorted(EFFECTS)), chance.randint(*_BEATS))
 
 
 def changes_for(chance: Random, beats: int) -> Iterator[VenueChange]:
-    """One after another, each kind about as often as any other, for so many beats in all."""
+    """Draws a sequence of changes, each kind about equally often, for the given number of beats in all."""
     passed = 0
     while passed < beats:
         kinds = sorted(EFFECTS)

@@ -1,4 +1,4 @@
-"""Makes the changes of an exchange happen through simex's control, and takes them back."""
+"""Makes the changes of an exchange through simex's control, and reverts them."""
 
 import asyncio
 import contextlib
@@ -44,31 +44,31 @@ _OPEN = simex_pb2.VenueLimits(enabled=False, orders_10s=_MANY)
 _REFUSED = -2015
 _SWEEP_SECONDS = 0.2
 _CALL_SECONDS = 5.0
-_STOP_INTERVALS = 80  # from the market: it is never triggered
+_STOP_INTERVALS = 80  # intervals from the market: it is never triggered
 
 
 class Log(Protocol):
-    """Whoever has to know what is in force."""
+    """Receives the changes that are in force."""
 
     def begun(self, change: VenueChange) -> None:
-        """It is in force."""
+        """Records that a change is in force."""
 
     def ended(self, change: VenueChange) -> None:
-        """It is taken back."""
+        """Records that a change is reverted."""
 
 
 class NoLog:
-    """Nobody has to know."""
+    """Ignores the changes."""
 
     def begun(self, change: VenueChange) -> None:
-        """Passes."""
+        """Does nothing."""
 
     def ended(self, change: VenueChange) -> None:
-        """Passes."""
+        """Does nothing."""
 
 
 class VenuePlayer:
-    """Plays changes on one house. Of two of one kind, the second waits for the end of the first."""
+    """Plays changes on one deployment. A change waits for the end of another change of the same kind."""
 
     def __init__(
         self, channels: Channels, place: StormHouse, market: Market, log: Log, release: Callable[[str], None]
@@ -78,7 +78,7 @@ class VenuePlayer:
         self._symbol = place.deployment.symbols[0]
         self._market = market
         self._log = log
-        self._release = release  # told of a foreign order that its owner is about to cancel
+        self._release = release  # called for a foreign order that its owner is about to cancel
         self._alone: dict[str, asyncio.Lock] = {}
         self._plays: dict[str, Callable[[str], contextlib.AbstractAsyncContextManager[None]]] = {
             **dict.fromkeys(_RULES, self._rules),
@@ -90,7 +90,7 @@ class VenuePlayer:
         }
 
     async def play(self, change: VenueChange) -> None:
-        """Returns once it is taken back."""
+        """Plays a change; returns once it is reverted."""
         async with self._alone.setdefault(change.change, asyncio.Lock()):
             async with self._plays[change.change](change.change):
                 self._log.begun(change)
@@ -130,7 +130,7 @@ class VenuePlayer:
 
     @contextlib.asynccontextmanager
     async def _without(self, change: str) -> AsyncIterator[None]:
-        """All that becomes free of an asset is withdrawn meanwhile, and given back in the end."""
+        """Withdraws everything that becomes free of an asset meanwhile, and returns it at the end."""
         base, _, quote = self._symbol.partition("/")
         asset = base if change == COINS else quote
         taken: list[Decimal] = []
@@ -140,14 +140,14 @@ class VenuePlayer:
         finally:
             sweeping.cancel()
             await asyncio.gather(sweeping, return_exceptions=True)
-            if taken:  # nothing may have become free meanwhile
+            if taken:  # nothing may have been free to withdraw
                 await answered(lambda: self._deposit(asset, sum(taken, Decimal(0))))
 
     async def _sweep(self, asset: str, taken: list[Decimal]) -> None:
         while True:
             with contextlib.suppress(grpc.aio.AioRpcError):
-                # A withdrawal that got through and was not answered would not be given back: it is asked for what
-                # there is, and shielded from being cancelled in between.
+                # A withdrawal that succeeded without an answer would not be returned: it is asked for what
+                # there is, and shielded from cancellation in between.
                 await asyncio.shield(self._take(asset, taken))
             await asyncio.sleep(_SWEEP_SECONDS)
 
@@ -164,7 +164,7 @@ class VenuePlayer:
 
     @contextlib.asynccontextmanager
     async def _foreign_stop(self, _change: str) -> AsyncIterator[None]:
-        """An order of the user's that ccxt cannot read as others: a stop order, which has no price."""
+        """Places a user's order that ccxt does not parse like others: a stop order, which has no price."""
         hand = ManualTrader(self._place.venue_url)
         stop = self._market.price(-_STOP_INTERVALS)
         placed = ""

@@ -1,7 +1,7 @@
-"""Watches what a grid says and does while its exchange changes: troubles shown and gone in time, nothing hammered,
-closings never starved.
+"""Watches a grid while its exchange changes: troubles are shown and gone in time, refusals are not repeated too fast,
+closing orders are never starved.
 
-What is in force is told by the player of the changes; what the grid was refused, by simex's oracle.
+The player of the changes reports what is in force; simex's oracle shows what the grid was refused.
 """
 
 import asyncio
@@ -23,11 +23,11 @@ from gridservice.troubles import Kind
 from gridwright.v1 import models_pb2, orchestrator_pb2, simex_pb2
 
 SHOWN_SECONDS = 10.0
-"""A trouble is shown this soon after its beginning, and gone this soon after its end."""
+"""Time limit for a trouble to be shown after its beginning, and to be gone after its end, in seconds."""
 STARVED_SECONDS = 10.0
-"""A position waits no longer for its closing order, while the exchange would take that."""
+"""Longest wait of a position for its closing order while the exchange would accept it, in seconds."""
 FASTEST_MS = 200
-"""Two refusals of one slot for one reason arrive no nearer: a first pause of 300 ms, less what one may be late."""
+"""Shortest time between two refusals of one slot for one reason: a first pause of 300 ms, less the jitter."""
 _LOOK_SECONDS = 0.5
 _CALL_SECONDS = 3.0
 _ORDER = "POST order"
@@ -38,15 +38,15 @@ _LONG_MS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A place of ours that the exchange refused."""
+    """Order of ours that the exchange refused."""
 
     at_ms: int  # by the exchange's clock
-    level: int  # of its slot
+    level: int  # level of its slot
     code: int
 
 
 class Repetitions:
-    """Places that were refused, by slot and code: how near to each other they come. Pure."""
+    """Refused orders by slot and code, and the time between them. Pure."""
 
     def __init__(self) -> None:
         self.refused = 0
@@ -55,17 +55,17 @@ class Repetitions:
         self._row: dict[tuple[int, int], int] = {}
 
     def taken(self, level: int) -> None:
-        """An order of the slot was taken: what it was refused for is over."""
+        """Records that an order of the slot was accepted: earlier refusals no longer count."""
         for key in [key for key in self._last if key[0] == level]:
             del self._last[key], self._row[key]
 
     def changed(self) -> None:
-        """The exchange changed something: each slot may be tried at once, and begins anew."""
+        """Records a change of the exchange: each slot may be tried at once, and its count starts again."""
         self._row.clear()
         self._last.clear()
 
     def add(self, refused: Refused) -> int:
-        """One more; how many there are in a row now."""
+        """Adds a refusal; returns how many there are in a row."""
         self.refused += 1
         key = (refused.level, refused.code)
         before = self._last.get(key)
@@ -84,7 +84,7 @@ class Repetitions:
 
 
 class Shown:
-    """Whether troubles are shown while they last, and gone when they are over. Pure: times are given, in seconds."""
+    """Checks that troubles are shown while they last, and gone afterwards. Pure: times are arguments, in seconds."""
 
     def __init__(self) -> None:
         self.problems: list[str] = []
@@ -97,7 +97,7 @@ class Shown:
         self._blind_until: list[tuple[VenueChange, float]] = []  # blinding changes; infinite while in force
 
     def begun(self, change: VenueChange, now: float) -> None:
-        """It is in force."""
+        """Records that a change is in force."""
         self._active.append((change, now))
         if EFFECTS[change.change].blinds:
             self._blind_until.append((change, math.inf))
@@ -105,14 +105,14 @@ class Shown:
             self._awaited.append((change, now))
 
     def ended(self, change: VenueChange, now: float) -> None:
-        """It is taken back."""
+        """Records that a change is reverted."""
         self._active = [each for each in self._active if each[0] is not change]
         self._awaited = [each for each in self._awaited if each[0] is not change]
         self._blind_until = [(each, now if each is change else until) for each, until in self._blind_until]
         self._caused_until |= dict.fromkeys(EFFECTS[change.change].kinds - self._causes(), now)
 
     def look(self, present: frozenset[str], now: float) -> None:
-        """These kinds are shown now."""
+        """Checks the kinds that are shown now."""
         for change, since in list(self._awaited):
             certain = EFFECTS[change.change].certain
             if certain is not None and certain.value in present:
@@ -135,11 +135,11 @@ class Shown:
         self.uncaused |= present - {kind.value for kind in causes | self._caused_until.keys()}
 
     def _sees_from(self, change: VenueChange | None) -> float:
-        """Since when no change but this one hides the others; in the future while one does."""
+        """Returns since when no change but this one hides the others; infinite while one does."""
         return max((until for each, until in self._blind_until if each is not change), default=-math.inf)
 
     def _causes(self) -> frozenset[Kind]:
-        """The kinds that what is in force may cause."""
+        """Returns the kinds that the changes in force may cause."""
         return frozenset().union(*(EFFECTS[change.change].kinds for change, _ in self._active))
 
 
@@ -148,28 +148,28 @@ def _passed_ms(now: float, since: float) -> int:
 
 
 class Starving:
-    """How long positions wait for their closing orders while the exchange would take those. Pure."""
+    """Measures how long positions wait for closing orders that the exchange would accept. Pure."""
 
     def __init__(self) -> None:
         self.problems: list[str] = []
         self.longest_seconds = 0.0
         self._blocks: list[VenueChange] = []
         self._free_since = 0.0
-        self._waits: dict[str, float] = {}  # by what is missing: since when
+        self._waits: dict[str, float] = {}  # time since when, by what is missing
 
     def begun(self, change: VenueChange) -> None:
-        """It is in force."""
+        """Records that a change is in force."""
         if EFFECTS[change.change].closings_wait:
             self._blocks.append(change)
 
     def ended(self, change: VenueChange, now: float) -> None:
-        """It is taken back."""
+        """Records that a change is reverted."""
         if EFFECTS[change.change].closings_wait:
             self._blocks = [each for each in self._blocks if each is not change]
             self._free_since = now
 
     def look(self, missing: Iterable[str], now: float) -> None:
-        """These sentences say what is missing now."""
+        """Checks the sentences that say what is missing now."""
         present = set(missing)
         self._waits = {each: self._waits.get(each, now) for each in present}
         if self._blocks:
@@ -177,12 +177,12 @@ class Starving:
         for each, since in self._waits.items():
             waited = now - max(since, self._free_since)
             if self.longest_seconds <= STARVED_SECONDS < waited:
-                self.problems.append(f"P8: for {waited:.1f} s {each}, and the exchange would have taken it")
+                self.problems.append(f"P8: for {waited:.1f} s {each}, and the exchange would have accepted it")
             self.longest_seconds = max(self.longest_seconds, waited)
 
 
 class VenueWatch:
-    """Looks at one grid until it is cancelled; a `venue_player.Log`."""
+    """Observes one grid until it is cancelled; a `player.Log`."""
 
     def __init__(self, channels: Channels, deployment: Deployment) -> None:
         self.shown, self.starving, self.repetitions = Shown(), Starving(), Repetitions()
@@ -190,29 +190,29 @@ class VenueWatch:
         self._symbol = deployment.symbols[0]
         self._prefix = id_prefix(deployment.bot, self._symbol)
         self._received = 0
-        self._silent: deque[float] = deque()  # when places were refused again and again with no trouble shown
+        self._silent: deque[float] = deque()  # when orders were refused repeatedly with no trouble shown
 
     @property
     def problems(self) -> list[str]:
-        """What broke a rule, a sentence each."""
+        """Violations of the rules, a sentence each."""
         return [*self.shown.problems, *self.starving.problems, *self.repetitions.problems]
 
     def begun(self, change: VenueChange) -> None:
-        """It is in force."""
+        """Records that a change is in force."""
         now = time.monotonic()
         self.shown.begun(change, now)
         self.starving.begun(change)
         self.repetitions.changed()
 
     def ended(self, change: VenueChange) -> None:
-        """It is taken back."""
+        """Records that a change is reverted."""
         now = time.monotonic()
         self.shown.ended(change, now)
         self.starving.ended(change, now)
         self.repetitions.changed()
 
     async def look_on(self) -> None:
-        """Looks again and again. What does not answer is looked at later."""
+        """Observes repeatedly. A service that does not answer is read later."""
         while True:
             with contextlib.suppress(grpc.aio.AioRpcError):
                 await self._look()
@@ -247,5 +247,5 @@ class VenueWatch:
         if any_trouble:
             self._silent.clear()
         elif self._silent and now - self._silent[0] > SHOWN_SECONDS:
-            self.shown.problems.append("P8: places are refused again and again, and no trouble is shown")
+            self.shown.problems.append("P8: orders are refused repeatedly, and no trouble is shown")
             self._silent.clear()
