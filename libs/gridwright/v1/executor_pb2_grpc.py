@@ -121,10 +121,11 @@ class ExecutorServicer:
     """Missing associated documentation comment in .proto file."""
 
     def BatchExecute(self, request, context):
-        """Executes the actions at most once each, and streams each result once it is recorded. Idempotent by request_id: the
-        same id replays the recorded results and goes on with what was not sent yet; with other contents it is
-        ALREADY_EXISTS. Under a fence above its epoch, what was sent is answered as it is and the rest is NOT_SENT. Must be
-        repeated, with the same id, until it has answered for each action: a broken call says nothing about the venue.
+        """Executes each action at most once, and streams each result once it is recorded. Idempotent by request_id: the same
+        id replays the recorded results and continues with what was not sent yet; other contents under the same id are
+        ALREADY_EXISTS. Under a fence above its epoch, results of what was sent are returned and the rest is NOT_SENT. Must
+        be repeated, with the same id, until it has returned a result for each action: a failed call proves nothing about
+        the venue.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -132,122 +133,124 @@ class ExecutorServicer:
 
     def Fence(self, request, context):
         """Raises the symbol's fence: unsent intents of older epochs end NOT_SENT. Returns once nothing of an older epoch is
-        being sent any more. May be repeated; FAILED_PRECONDITION if the fence is already higher, or if it is to be raised
-        for a rebuild while an orchestrator follows the log.
+        in flight. May be repeated. FAILED_PRECONDITION if the fence is already higher, or if it is raised for a rebuild
+        while an orchestrator reads the log.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetLedger(self, request, context):
-        """What the ledger is and whose, with its orders that have not ended, all of one moment: what a state is held against
-        at a start, and made from where it was lost. Asks the venue nothing. May be repeated.
+        """Returns a consistent snapshot of the ledger: identity, fence and live orders. Used at startup to check the state,
+        or to rebuild a lost one. Sends nothing to the venue. May be repeated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Adopt(self, request, context):
-        """After the loss of the ledger, or with one from a backup: takes over from the venue what it does not know of the orders
-        whose client ids begin with the prefix, with their trades, into orders and update log. First it waits until nothing
-        that was under way can arrive any more; where the venue shows no such order it does not. Sends nothing. May be
-        repeated, and then finds nothing new. FAILED_PRECONDITION while an orchestrator follows the log, or where such orders
-        are still being placed by somebody.
+        """Imports from the venue, after the loss of the ledger or with one from a backup, the orders whose client ids begin
+        with the prefix and that the ledger does not know, with their trades, into orders and update log. First waits until
+        nothing in flight can arrive any more, unless the venue shows no such order. Sends nothing. May be repeated, and
+        then finds nothing new. FAILED_PRECONDITION while an orchestrator reads the log, or while somebody still places
+        such orders.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListRequests(self, request, context):
-        """Accepted requests in the order of acceptance, for recovery. May be repeated.
+        """Returns accepted requests in the sequence of acceptance, for recovery. May be repeated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StreamOrderUpdates(self, request, context):
-        """The symbol's log of order updates after an offset, then each new one as it is recorded. May be repeated from any
-        offset from the floor on. OUT_OF_RANGE if the offset lies beyond the end (BEYOND_END: the reader belongs to another
-        ledger) or below the floor (BELOW_FLOOR: what it wants has been pruned, it goes on from the checkpoint).
+        """Streams the symbol's update log after an offset, then each new update as it is recorded. May be repeated from any
+        offset at or above the floor. OUT_OF_RANGE if the offset lies beyond the end (BEYOND_END: the reader belongs to
+        another ledger) or below the floor (BELOW_FLOOR: those updates have been pruned; continue from the checkpoint).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AckUpdates(self, request, context):
-        """The orchestrator acknowledges the log: this committed state has applied it up to its event_offset. The ledger keeps
-        it as the symbol's checkpoint, which a lost state is rebuilt from, and prunes what lies before it once that is old
-        (executor.keep_finished_hours). May be repeated; an older state than the one that is kept changes nothing.
-        FAILED_PRECONDITION for an epoch below the fence, or a state that the ledger does not belong to.
+        """Acknowledges the update log: this committed state has applied it up to its event_offset. The ledger keeps the state
+        as the symbol's checkpoint, from which a lost state is rebuilt, and prunes the updates before it once they are old
+        (executor.keep_finished_hours). May be repeated; a state older than the checkpoint changes nothing.
+        FAILED_PRECONDITION for an epoch below the fence, or for a state to which the ledger does not belong.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetBatch(self, request, context):
-        """A request as the ledger knows it. Sends nothing. May be repeated.
+        """Returns a request from the ledger. Sends nothing. May be repeated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetOrder(self, request, context):
-        """An order of ours as the ledger knows it. May be repeated.
+        """Returns one of our orders from the ledger. May be repeated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ResolveOrder(self, request, context):
-        """An operator's word on an order that is UNKNOWN now: the last resort. PLACED is taken if the venue shows the order of
-        that id and it fits; NEVER_PLACED only after its request window and the visibility lag, and while no look-up shows it.
-        GONE is about an order that is OPEN: once the venue has denied it for executor.order_gone_after_ms and denies it now.
-        Neither is taken while the venue does not answer (UNAVAILABLE). FAILED_PRECONDITION for an order that is not
-        UNKNOWN, or that the evidence does not fit. Idempotent by request_id: the same id tells again what came of it; with
-        other contents it is ALREADY_EXISTS. Sends nothing to the venue's book.
+        """Resolves an UNKNOWN order by an operator statement, for manual recovery. PLACED is accepted if the venue shows the
+        order of that id and it fits; NEVER_PLACED only after its request window and the visibility lag, and while no
+        look-up shows it. GONE is for an order that is OPEN: accepted once the venue has denied it for
+        executor.order_gone_after_ms and denies it now. None is accepted while the venue does not answer (UNAVAILABLE).
+        FAILED_PRECONDITION for an order that is not UNKNOWN, or that the statement does not fit. Idempotent by request_id:
+        the same id returns the recorded result; other contents under the same id are ALREADY_EXISTS. Sends nothing to the
+        venue's book.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListOpenOrders(self, request, context):
-        """What rests on the venue now, ours and foreign told apart, with what is in flight. Asks the venue. May be repeated.
+        """Returns the open orders on the venue, ours and foreign separately, and what is in flight. Reads from the venue. May
+        be repeated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetBalances(self, request, context):
-        """The account's balances. Asks the venue. May be repeated.
+        """Returns the account's balances. Reads from the venue. May be repeated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListFills(self, request, context):
-        """Recorded fills of our orders, by offset. May be repeated. OUT_OF_RANGE below the log's floor.
+        """Returns recorded fills of our orders, by offset. May be repeated. OUT_OF_RANGE below the log's floor.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetMarketRules(self, request, context):
-        """The venue's rules for a symbol: steps, minimum, fees. May be repeated.
+        """Returns the venue's rules for a symbol: steps, minimum, fees. May be repeated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetConditions(self, request, context):
-        """What the venue sets for a symbol at present, as far as the executor has read it a moment ago: rules, the orders of
-        others, what the account could give to the grid. May be repeated, often.
+        """Returns the conditions of a symbol as the executor last read them: market rules, foreign orders, the funds
+        available to the grid. May be repeated often.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListTroubles(self, request, context):
-        """What the venue withholds at present. Asks the venue nothing. May be repeated.
+        """Returns the present troubles of the executor. Sends nothing to the venue. May be repeated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -96,35 +96,35 @@ class OrchestratorServicer:
     """Missing associated documentation comment in .proto file."""
 
     def GetState(self, request, context):
-        """The committed state of a symbol, and what is known of the present. May be repeated.
+        """Returns the committed state of a symbol, and current information about it. May be repeated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchState(self, request, context):
-        """The same, now and after each commit or change of price; the newest wins for a slow reader. May be repeated.
+        """Streams the same, now and after each commit or price change; a slow reader gets only the newest. May be repeated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListSlots(self, request, context):
-        """The slots by price. May be repeated.
+        """Returns the slots by price. May be repeated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Pause(self, request, context):
-        """Places nothing new until Resume. Durable, audited, idempotent by request_id.
+        """Pauses: nothing new is placed until Resume. Durable, audited, idempotent by request_id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Resume(self, request, context):
-        """Back to RUNNING from PAUSED. Durable, audited, idempotent by request_id. FAILED_PRECONDITION in safe mode.
+        """Returns from PAUSED to RUNNING. Durable, audited, idempotent by request_id. FAILED_PRECONDITION in safe mode.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -139,35 +139,35 @@ class OrchestratorServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ExitSafeMode(self, request, context):
-        """Back to RUNNING from SAFE. Durable, audited, idempotent by request_id. FAILED_PRECONDITION while ENTERING.
+        """Returns from SAFE to RUNNING. Durable, audited, idempotent by request_id. FAILED_PRECONDITION while ENTERING.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListWorkflows(self, request, context):
-        """Workflows, newest first. May be repeated.
+        """Returns workflows, newest first. May be repeated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetWorkflow(self, request, context):
-        """One workflow with each of its steps and the phases that its journal row tells. May be repeated.
+        """Returns one workflow with each of its steps and the phases in its row of the journal. May be repeated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Explain(self, request, context):
-        """What one step saw, decided, sent and got back, from the journal. May be repeated.
+        """Returns from the journal what one step saw, decided, sent and received. May be repeated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListTroubles(self, request, context):
-        """What keeps the grids from trading as they should at present. May be repeated.
+        """Returns the present troubles, which keep the grids from trading normally. May be repeated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -56,23 +56,24 @@ class PriceMonitorServicer:
     """Missing associated documentation comment in .proto file."""
 
     def StreamPrices(self, request, context):
-        """The current price of each symbol, then each change. The newest wins for a slow reader, and `skipped` counts what it
-        was passed over. Heartbeats come when nothing changes. May be repeated: a new call starts from the current prices.
+        """Streams the current price of each symbol, then each change. A slow reader gets only the newest, and `skipped`
+        counts the changes left out. Heartbeats come when nothing changes. May be repeated: a new call starts from the
+        current prices.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetPrice(self, request, context):
-        """The last price with its age. May be repeated. NOT_FOUND for a symbol that is not monitored, UNAVAILABLE before the
-        first price.
+        """Returns the last price with its age. May be repeated. NOT_FOUND for a symbol that is not monitored, UNAVAILABLE
+        before the first price.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListTroubles(self, request, context):
-        """What the venue withholds at present. May be repeated.
+        """Returns the present troubles of pricemon. May be repeated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

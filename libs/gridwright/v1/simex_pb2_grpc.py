@@ -140,102 +140,102 @@ class SimexServicer:
     """Missing associated documentation comment in .proto file."""
 
     def Advance(self, request, context):
-        """Moves the market on by a number of its events, whatever its speed, and returns once every consequence is on disk and
-        published. Not idempotent: a repeated call moves it further.
+        """Advances the market by a number of its events, independent of its speed, and returns once every consequence is on
+        disk and published. Not idempotent: a repeated call advances it further.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SetRunning(self, request, context):
-        """Stops or starts the market's own clock; orders are taken either way. May be repeated.
+        """Stops or starts the market's own clock; orders are accepted either way. May be repeated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetMarket(self, request, context):
-        """Where the market is. May be repeated.
+        """Returns the position of the market. May be repeated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def InjectTrade(self, request, context):
-        """Trades at a price as if the market had gone there. A simulation stays around that price from then on, a tape goes on
-        with its own next trade. Not idempotent.
+        """Trades at a price as if the market had moved there. A simulation stays around that price from then on, a tape
+        continues with its own next trade. Not idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Deposit(self, request, context):
-        """Gives an account money from outside, or takes some away. Not idempotent.
+        """Deposits an amount into an account from outside, or withdraws it. Not idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetTruth(self, request, context):
-        """Every order with every transition, every trade, every balance. May be repeated.
+        """Returns every order with every transition, every trade, every balance. May be repeated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def StreamTruth(self, request, context):
-        """The same in parts: merged one after the other they are what GetTruth would have answered, of one moment. For books
-        that have outgrown one message.
+        """Streams the same in parts: merged in sequence they are what GetTruth would have returned, a consistent snapshot.
+        For books too large for one message.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListReceived(self, request, context):
-        """Every request that was received, in the sequence in which it was. May be repeated.
+        """Returns every request received, in sequence. May be repeated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AddFault(self, request, context):
-        """Puts a fault in force, behind those that are. Not idempotent: a repeated call adds it twice.
+        """Puts a fault in force, after those already in force. Not idempotent: a repeated call adds it twice.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListFaults(self, request, context):
-        """The faults in force and those that are spent, with how often each has struck. May be repeated.
+        """Returns the faults in force and those used up, with how often each has struck. May be repeated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ClearFaults(self, request, context):
-        """Takes faults out of force. What they have done already, such as hiding an order, runs its course. May be repeated.
+        """Removes faults. Effects that have begun, such as a hidden order, last until their end. May be repeated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DropSockets(self, request, context):
-        """Cuts the websockets that are open, without a word. May be repeated.
+        """Cuts the open websockets silently. May be repeated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SetClock(self, request, context):
-        """Sets the venue's clock: it jumps there now, and goes on as this machine's does. May be repeated.
+        """Sets the venue's clock: it jumps there now, and continues at the speed of this machine's. May be repeated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SetMarketRules(self, request, context):
-        """Changes the rules of a symbol at run time: the fields that are given. Orders that rest stay valid. The change survives
-        a restart of simex. May be repeated.
+        """Changes the given fields of a symbol's rules at run time. Resting orders stay valid. The change survives a restart
+        of simex. May be repeated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -263,8 +263,7 @@ class SimexServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SetLimits(self, request, context):
-        """Changes the limits of requests and orders: the fields that are given. Returns all of them. Survives a restart. May be
-        repeated.
+        """Changes the given limits of requests and orders. Returns all of them. Survives a restart. May be repeated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -279,9 +278,9 @@ class SimexServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Wipe(self, request, context):
-        """Resets the exchange as Binance resets its test network every month: orders, trades and order lists are gone, balances
-        are those of the beginning, order ids and trade ids begin with 1 again, every websocket is cut. The market goes on.
-        Changed rules, commissions, keys and limits stay. May be repeated.
+        """Resets the exchange as Binance resets its test network every month: orders, trades and order lists are gone,
+        balances are those of the beginning, order ids and trade ids begin with 1 again, every websocket is cut. The market
+        goes on. Changed rules, commissions, keys and limits stay. May be repeated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
