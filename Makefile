@@ -1,4 +1,4 @@
-# Gridwright. `make` lists what there is to make.
+# Gridwright. `make` lists the targets.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +8,7 @@ PROTOS := $(wildcard proto/gridwright/v1/*.proto)
 .DEFAULT_GOAL := help
 .PHONY: help install demo bench limits test test-pythons fuzz chaos soak chaos-all tapes lockstep compose-test lint format types proto proto-check clean
 
-help: ## What there is to make
+help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(SENTINEL): pyproject.toml constraints.txt
@@ -17,9 +17,9 @@ $(SENTINEL): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-install: $(SENTINEL) ## Sets up .venv with everything, pinned by constraints.txt
+install: $(SENTINEL) ## Creates .venv with all dependencies, pinned by constraints.txt
 
-demo: $(SENTINEL) ## Trades a simulated exchange: DURATION=60 KILL=1 REPLAY=tape SPEED=60 CONFIG=grid.toml SEED=7 DATABASE_URL=postgresql://…
+demo: $(SENTINEL) ## Trades on a simulated exchange: DURATION=60 KILL=1 REPLAY=tape SPEED=60 CONFIG=grid.toml SEED=7 DATABASE_URL=postgresql://…
 	@$(BIN)/gridwright demo $(if $(DURATION),--duration $(DURATION)) $(if $(SPEED),--speed $(SPEED)) $(if $(KILL),--kill) \
 	  $(if $(REPLAY),--replay $(REPLAY)) $(if $(CONFIG),--config $(CONFIG)) $(if $(SEED),--seed $(SEED))
 
@@ -27,45 +27,45 @@ bench: $(SENTINEL) ## Measures steps, decisions, latency, restarts and memory: R
 	@$(BIN)/python -m gridbench $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(STRICT),--strict) \
 	  $(if $(WRITE_DOCS),--write-docs docs/performance.md)
 
-# The slowest test takes a minute on a busy machine. One that hangs tells where its threads are, and its worker goes with it.
+# The slowest test takes a minute on a busy machine. A test that hangs prints its threads' stacks, and its worker is ended.
 TIMED := --timeout 300 --timeout-method thread -o faulthandler_timeout=240
-test: $(SENTINEL) ## Every test
+test: $(SENTINEL) ## Runs every test
 	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 4 --dist loadgroup $(TIMED)
 
-limits: $(SENTINEL) ## Binance's limits on: start, request weight and refusals with SYMBOLS="1 5 20 50"
+limits: $(SENTINEL) ## Measures startup, request weight and refusals under Binance's limits: SYMBOLS="1 5 20 50"
 	@$(BIN)/python -m gridbench.venue_limits $(SYMBOLS)
 
-test-pythons: $(SENTINEL) ## A short demo and the orchestrator's tests under every other Python that is found
+test-pythons: $(SENTINEL) ## Runs a short demo and the orchestrator's tests under every other Python that is found
 	@.ci/pythons
 
-fuzz: $(SENTINEL) ## Sends a real simex all kinds of nonsense: MINUTES=10 SEED=1
+fuzz: $(SENTINEL) ## Sends random invalid requests to a real simex: MINUTES=10 SEED=1
 	FUZZ_MINUTES=$(or $(MINUTES),10) FUZZ_SEED=$(or $(SEED),$(shell date +%s)) $(BIN)/pytest tests/simex/test_fuzz.py -s
 
-chaos: $(SENTINEL) ## Kills, stops, cuts off and lies at random, for MINUTES=10, from SEED=1 on, on DATABASE=sqlite or postgres
+chaos: $(SENTINEL) ## Plays storms of random kills, stops, cuts and venue faults: MINUTES=10 SEED=1 DATABASE=sqlite or postgres
 	@$(BIN)/python -m gridchaos --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED)) $(if $(DATABASE),--database $(DATABASE))
 
-soak: $(SENTINEL) ## The exchange changes rules, fees, keys, limits and funds all the time, nobody kills: MINUTES=30 SEED=1
+soak: $(SENTINEL) ## Trades without kills while the exchange changes rules, fees, keys, limits and funds: MINUTES=30 SEED=1
 	@$(BIN)/python -m gridchaos --soak $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED))
 
 CHAOS := $(BIN)/python -m gridchaos --resume $(or $(RESULTS),.gridwright/chaos-all.jsonl)
-chaos-all: $(SENTINEL) ## The whole matrix, 1,000 random kills, broken databases; goes on where it was: RESULTS=file WRITE_DOCS=1
+chaos-all: $(SENTINEL) ## Plays the whole matrix, 1,000 random kills and broken databases; resumes: RESULTS=file WRITE_DOCS=1
 	-@DEATHS=whole MACHINE_EXAMPLES=100 $(BIN)/pytest tests/executor/test_machine.py tests/executor/test_crash.py tests/chaos/test_step_machine.py -q -n 2
-	-@printf '%s\n' --databases --matrix | xargs -n 1 -P 2 $(CHAOS)  # at once: broken databases are mostly waited for
+	-@printf '%s\n' --databases --matrix | xargs -n 1 -P 2 $(CHAOS)  # in parallel: broken databases are mostly waiting
 	-@$(CHAOS) --matrix --database postgres --select pairwise
-	-@$(CHAOS) --kills 500 --jobs 6  # storms, too, are mostly waited for
+	-@$(CHAOS) --kills 500 --jobs 6  # storms, too, are mostly waiting
 	-@$(CHAOS) --kills 500 --jobs 6 --database postgres
 	@$(CHAOS) --report $(if $(WRITE_DOCS),--write-docs docs/reliability.md)
 
-tapes: $(SENTINEL) ## Every recorded tape from end to end, on SQLite and on Postgres, each audited: 20 minutes
+tapes: $(SENTINEL) ## Plays every recorded tape completely, on SQLite and on Postgres, each audited: 20 minutes
 	TAPES=whole $(BIN)/pytest tests/system/test_tapes.py -k stretch -s
 
-lockstep: $(SENTINEL) ## Two whole tapes, the services step by step beside the core in one process: 15 minutes
+lockstep: $(SENTINEL) ## Compares the services step by step with the core in one process, over two whole tapes: 15 minutes
 	LOCKSTEP=whole $(BIN)/pytest tests/system/test_lockstep.py -k one_process -s
 
-compose-test: $(SENTINEL) ## docker-compose.yml, really run: kills, down and up, the audit; needs a Docker engine
+compose-test: $(SENTINEL) ## Runs docker-compose.yml: kills, down and up, the audit; needs a Docker engine
 	$(BIN)/pytest tests/compose -m compose -q
 
-lint: $(SENTINEL) ## ruff: style, imports, and what may be imported where
+lint: $(SENTINEL) ## Checks style, imports, and the layers between packages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
@@ -74,7 +74,7 @@ format: $(SENTINEL) ## Formats the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-types: $(SENTINEL) ## mypy strict and basedpyright
+types: $(SENTINEL) ## Checks types with mypy strict and basedpyright
 	$(BIN)/mypy
 	$(BIN)/basedpyright
 
@@ -87,5 +87,5 @@ proto-check: proto ## Fails if libs/gridwright is not what proto/ generates
 	@test -z "$$(git status --porcelain -- libs/gridwright)" || \
 	  { git --no-pager diff --stat -- libs/gridwright; echo 'libs/gridwright differs from proto/: run "make proto" and commit'; exit 1; }
 
-clean: ## Removes what was made, the environment and the demo's data
+clean: ## Removes build output, the environment and the demo's data
 	rm -rf $(VENV) .venv-3.* .gridwright .pytest_cache .mypy_cache .ruff_cache .hypothesis

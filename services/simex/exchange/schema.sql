@@ -1,5 +1,5 @@
--- The book on disk. Money is text, times are the venue's Unix milliseconds, symbols as ccxt writes them.
--- user_version names this layout: another one is never read as if it were this.
+-- Book on disk. Money is text, times are the venue's Unix milliseconds, symbols as ccxt writes them.
+-- user_version identifies this layout: a file with another version is rejected.
 PRAGMA user_version = 4;
 
 CREATE TABLE balances (
@@ -8,13 +8,13 @@ CREATE TABLE balances (
     free      TEXT NOT NULL,
     locked    TEXT NOT NULL,
     at_start  TEXT NOT NULL,
-    deposited TEXT NOT NULL DEFAULT '0',  -- since the start, less what was withdrawn
+    deposited TEXT NOT NULL DEFAULT '0',  -- since the first start, less withdrawals
     PRIMARY KEY (account, asset)
 ) WITHOUT ROWID;
 
 CREATE TABLE markets (
     symbol         TEXT PRIMARY KEY,
-    identity       TEXT NOT NULL,     -- of the source that the position belongs to
+    identity       TEXT NOT NULL,     -- of the source to which the position belongs
     events_done    INTEGER NOT NULL,
     market_time_ms INTEGER NOT NULL,
     price          TEXT NOT NULL,
@@ -49,11 +49,11 @@ CREATE TABLE orders (
     working_ms      INTEGER NOT NULL, -- 0: on the book from the beginning, or never
     list_id         INTEGER NOT NULL, -- -1: none
     list_kind       TEXT NOT NULL,
-    reserved        TEXT NOT NULL,    -- empty: it holds what it needs
+    reserved        TEXT NOT NULL,    -- empty: it holds what it needs itself
     created_ms      INTEGER NOT NULL,
     is_open         INTEGER NOT NULL,
-    ahead           TEXT NOT NULL DEFAULT '0',  -- what of the others at its price trades before it
-    forgotten       INTEGER NOT NULL DEFAULT 0, -- ended without a word: look-ups deny that it ever was
+    ahead           TEXT NOT NULL DEFAULT '0',  -- the others' quantity at its price that trades before it
+    forgotten       INTEGER NOT NULL DEFAULT 0, -- ended silently: look-ups answer that it never existed
     PRIMARY KEY (symbol, order_id)
 ) WITHOUT ROWID;
 CREATE INDEX orders_by_account ON orders (account, symbol, order_id);
@@ -76,11 +76,11 @@ CREATE INDEX order_lists_by_account ON order_lists (account, list_id);
 CREATE TABLE transitions (
     symbol   TEXT NOT NULL,
     order_id INTEGER NOT NULL,
-    number   INTEGER NOT NULL,        -- from 1, in the order in which they happened
+    number   INTEGER NOT NULL,        -- from 1, in sequence
     time_ms  INTEGER NOT NULL,
     status   TEXT NOT NULL,
     cause    TEXT NOT NULL,
-    against  INTEGER NOT NULL,        -- the order of its account that it would have traded with, 0: none
+    against  INTEGER NOT NULL,        -- order of its account that it would have traded with, 0: none
     PRIMARY KEY (symbol, order_id, number)
 ) WITHOUT ROWID;
 CREATE INDEX transitions_prevented ON transitions (symbol, order_id, against) WHERE against > 0;
@@ -104,7 +104,7 @@ CREATE INDEX trades_by_account ON trades (account, symbol, trade_id, order_id);
 CREATE INDEX trades_by_order ON trades (symbol, order_id, trade_id);
 CREATE INDEX trades_by_time ON trades (account, symbol, time_ms, trade_id);
 
--- What was changed at run time and stays so over a restart: the market rules of a symbol, commissions, keys, limits.
+-- Run-time changes that survive a restart: the market rules of a symbol, commissions, keys, limits.
 CREATE TABLE changes (
     kind  TEXT NOT NULL,
     name  TEXT NOT NULL,
