@@ -9,7 +9,7 @@ FROM base AS requirements
 COPY pyproject.toml deploy/requirements.py ./
 RUN python requirements.py all > requirements.txt
 
-# What others wrote: large, and made anew only when its list changes. Compiled here, since no container may write.
+# Third-party packages: large, and rebuilt only when their list changes. Compiled here, since no container may write.
 FROM base AS dependencies
 COPY constraints.txt ./
 COPY --from=requirements /build/requirements.txt ./

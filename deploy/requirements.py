@@ -1,6 +1,6 @@
 """Prints what pyproject.toml's extras need, one requirement a line: the image installs these in a layer of their own.
 
-So a change of code does not install ccxt and gRPC anew. `python deploy/requirements.py EXTRA…`
+So a change of code does not reinstall ccxt and gRPC. `python deploy/requirements.py EXTRA…`
 """
 
 import re

@@ -9,7 +9,7 @@ from executor.venue.profile import Delay, Repeat, VenueProfile, packaged_profile
 _PAGE = """\
 # Venues
 
-Exchanges differ in what a bot that must never send twice has to know. A venue's row says what it does; the rows below
+Exchanges differ in what a bot that must never send twice has to know. A venue profile says what a venue does; the profiles below
 come with Gridwright, in `services/executor/venues`. This page is generated from them by
 `python -m executor.venue.profile_page`; a test compares the two. **measured** means that `gridwright conformance`
 traded there and saw it, **documented** that only the venue's own documents say so. – is not known.
@@ -36,9 +36,9 @@ venue whose plain refusals read `UNKNOWN` every mistake costs a slot some second
 
 {refusals}
 
-## What the executor takes from a row
+## What the executor takes from a profile
 
-Which row counts: the one that `venue_row` in `[executor]` names, by the path of its file or by its name here; else
+Which profile counts: the one that `venue_row` in `[executor]` names, by the path of its file or by its name here; else
 the one of the config's `exchange`; with `sandbox = true` the one called `<exchange>-sandbox`; with a `base_url` on
 this machine and `exchange = "binance"`, `simex`; with any other `base_url` none.
 
@@ -49,7 +49,7 @@ this machine and `exchange = "binance"`, `simex`; with any other `base_url` none
 - All else is for you to read: the executor never repeats a place, so what a venue does with a repeated id decides
   nothing.
 
-A venue without a row has cautious defaults, and the executor logs that at startup: requests expire only on Binance,
+A venue without a profile has cautious defaults, and the executor logs that at startup: requests expire only on Binance,
 the lag is 10 seconds, or 2 where `base_url` is this machine.
 
 ## Measuring a venue
@@ -60,7 +60,7 @@ gridwright conformance --exchange binance --sandbox --yes        # with keys of 
 ```
 
 Keys come from `GRIDWRIGHT_API_KEY` and `GRIDWRIGHT_API_SECRET`, or the files that their `_FILE` twins name; a simex is
-asked with its own default pair. It takes a minute, prints what it found and writes the row to
+asked with its own default pair. It takes a minute, prints what it found and writes the profile to
 `.gridwright/venues/NAME.toml`, or where `--out` says.
 
 It trades. Before anything is sent it shows the worst-case cost, and stops there without `--yes`, and
