@@ -1,4 +1,4 @@
-"""The step that the benchmark measures can be repeated for ever and is the same for everyone who carries it out."""
+"""The step that the benchmark measures can be repeated indefinitely and is the same for every subject."""
 
 import pytest
 

@@ -67,7 +67,7 @@ async def test_a_transaction_that_dies_on_postgres_is_rolled_back(
 
 @pytest.mark.xdist_group("teeth")
 async def test_a_start_that_has_no_occasion_to_die_again_is_no_death_and_no_hang(tmp_path: Path) -> None:
-    """The matrix plays such a case anew, as it does where the first run has none."""
+    """The matrix plays such a case again, as it does if the first run has none."""
     case = Case.parse("executor.answer.before+executor.adopt.before/placing/none")
     with pytest.raises(NotPassedError, match="executor still runs"):
         await play(case, tmp_path, dies_within_seconds=6)

@@ -68,7 +68,7 @@ def ended_at_last(*pids: int) -> Iterator[None]:
 
 
 def runs(pid: int) -> bool:
-    """Whether it is there, and no zombie that nobody has waited for."""
+    """Whether the process exists and is no zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(") ")[2][0] != "Z"
     except (FileNotFoundError, ProcessLookupError):

@@ -1,4 +1,4 @@
-"""The explorer on models small enough to count by hand."""
+"""The explorer on models small enough to count manually."""
 
 from collections.abc import Iterator
 

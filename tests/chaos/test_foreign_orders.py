@@ -1,4 +1,4 @@
-"""Orders placed by hand before, during and after many restarts: untouched, shown, counted against the budget (P6)."""
+"""Manual orders before, during and after many restarts: untouched, shown, counted against the budget (P6)."""
 
 from pathlib import Path
 

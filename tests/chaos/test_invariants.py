@@ -1,4 +1,4 @@
-"""What a storm watches for: each broken promise is told by its number, and a healthy grid gives nothing to tell."""
+"""Invariants of a storm: each broken promise is reported by its number, and a healthy grid reports nothing."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -135,7 +135,7 @@ def test_an_order_that_was_sent_and_lost_is_no_order_that_was_not_sent() -> None
 def test_a_halt_that_ends_by_itself_is_told_and_one_that_is_lifted_is_not() -> None:
     watch = Watch(BOT, SYMBOL)
     watch.expect_halt()
-    for mode in (RUNNING, ENTERING, SAFE):  # the word is on record before it is carried out
+    for mode in (RUNNING, ENTERING, SAFE):  # the command is recorded before it is executed
         watch.look(answer(mode=mode), truth())
     assert watch.problems == []
     assert watch.halt_seen

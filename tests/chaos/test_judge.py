@@ -1,4 +1,4 @@
-"""The judge: guesses, foreign orders and how long exits took, on books made by hand."""
+"""The judge: guesses, foreign orders and how long exits took, on constructed books."""
 
 import pytest
 
@@ -83,7 +83,7 @@ def test_news_that_the_book_contradicts_or_that_came_too_early_is_a_guess(
 
 
 def test_a_foreign_order_is_untouched_while_it_rests_and_is_missed_when_it_is_gone() -> None:
-    resting, gone = order("by hand", (1, "NEW")), order("by hand", (1, "NEW"), (2, "CANCELED"))
+    resting, gone = order("manual order", (1, "NEW")), order("manual order", (1, "NEW"), (2, "CANCELED"))
     assert not touched(simex_pb2.Truth(orders=[resting, order(BUY, (1, "FILLED"))]), PREFIX, 1)
     assert touched(simex_pb2.Truth(orders=[gone]), PREFIX, 1)
     assert touched(simex_pb2.Truth(orders=[resting]), PREFIX, 2)
@@ -92,7 +92,7 @@ def test_a_foreign_order_is_untouched_while_it_rests_and_is_missed_when_it_is_go
 @pytest.mark.parametrize(("counted", "beyond"), [(1, 0), (3, 2), (0, 0)])
 def test_what_the_state_counts_beyond_the_venues_fills_was_applied_twice(counted: int, beyond: int) -> None:
     state = models_pb2.State(symbol=SYMBOL, totals=models_pb2.Totals(fills=counted))
-    truth = simex_pb2.Truth(trades=[trade(BUY, 1), trade("by hand", 2, "2")])
+    truth = simex_pb2.Truth(trades=[trade(BUY, 1), trade("manual order", 2, "2")])
     assert len(applied_beyond(truth, Books(state, [], []), PREFIX)) == beyond
 
 

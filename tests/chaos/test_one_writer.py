@@ -31,7 +31,7 @@ async def test_in_files_a_stopped_process_keeps_its_lease_and_a_second_one_is_re
 @pytest.mark.parametrize(
     "stop_id",
     [
-        "stop/orchestrator.start.agreed/placing",  # goes on by reading news of orders that the second one has placed
+        "stop/orchestrator.start.agreed/placing",  # resumes by reading updates of orders that the second one has placed
         "stop/orchestrator.batch_execute.after/fill",  # by committing what the second one has committed
         "stop/executor.place.before/fill",  # by placing what the second one has found not to be placed
     ],

@@ -64,6 +64,6 @@ def test_every_rule_of_the_model_can_be_taken_out_here() -> None:
 def test_a_request_in_doubt_may_outlive_the_fence_until_its_window_ends() -> None:
     """The limit of P7: what was sent and answered UNKNOWN before the fence returned; its slot is kept for it."""
     with pytest.raises(BrokenPromiseError) as broken:
-        explore([World()], protocol(Rules(), KILLED), {"nothing older is under way": nothing_older_under_way})
+        explore([World()], protocol(Rules(), KILLED), {"nothing older is in flight": nothing_older_under_way})
 
     assert any("with UNKNOWN" in move for move in broken.value.trace)

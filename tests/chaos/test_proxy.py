@@ -118,7 +118,7 @@ async def test_a_deaf_caller_is_heard_and_hears_nothing() -> None:
             await caller.ask(b"one", SHORT)
         await line.until_got(b"one")
         line.proxy.change(Weather.FAIR)
-        with pytest.raises(ConnectionError):  # what was not heard is lost, and so is the connection
+        with pytest.raises(ConnectionError):  # what was not received is lost, and so is the connection
             await caller.hear()
 
 

@@ -85,7 +85,7 @@ def test_storms_differ_in_what_they_lack() -> None:
 def test_every_fault_of_a_storm_is_one_of_simex() -> None:
     faults = [event.fault for event in events("sqlite", WIRES) if isinstance(event, Fault)]
     assert {fault["kind"] for fault in faults} <= set(simex_pb2.FaultKind.keys())
-    assert all(fault["count"] > 0 for fault in faults)  # none lasts for ever
+    assert all(fault["count"] > 0 for fault in faults)  # none lasts indefinitely
 
 
 def test_no_storm_is_nearly_without_kills() -> None:

@@ -1,4 +1,4 @@
-"""Which cases the matrix has, by a survey small enough to count by hand."""
+"""Cases of the matrix, by a survey small enough to count manually."""
 
 from itertools import product
 

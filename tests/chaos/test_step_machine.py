@@ -92,7 +92,7 @@ class StepMachine(RuleBasedStateMachine):
         plan = plan_from_json(self.world.records[pick % len(self.world.records)])
         before = self.world.present.state
         if plan.seq > before.seq:
-            return  # that one is under way
+            return  # that one is in progress
         trading_step, step = self.world.present.worker.trading_step, RunningStep(plan)
         with contextlib.suppress(RequestBelowFloorError):  # a sleeper's, recorded late for a step that another had made
             self.world.run(asyncio.to_thread(trading_step.execute, step))
@@ -154,7 +154,7 @@ class StepMachine(RuleBasedStateMachine):
         self.promises.hold()
 
     def teardown(self) -> None:
-        """In the end everything is told, applied and agreed upon."""
+        """In the end everything is recorded, applied and reconciled."""
         try:
             self.come_to_rest()
         finally:
@@ -203,7 +203,7 @@ class Unsettled(StepWorld):
 
 class AnyEpochStore(SqliteStore):
     def _refuse_other_epoch(self, stored: int) -> None:
-        """Whoever comes may write."""
+        """Any process may write."""
 
 
 class WithoutEpochs(StepWorld):
@@ -235,7 +235,7 @@ class Forgetful(TradingStep):
 
 
 class Repeating(CommittedState):
-    """Settles again whatever it is given, as the next step."""
+    """Settles again any plan that it is given, as the next step."""
 
     def commit(self, step: RunningStep, market: MarketRules) -> JournalRow:
         if (plan := step.plan).seq <= self.state.seq:
@@ -324,14 +324,14 @@ def test_each_rule_is_missed_where_it_is_taken_out(
         story(machine)
 
 
-# -- what the machine has found, told again
+# -- what the machine has found, as regression tests
 
 
 def two_sleepers_record_the_step_that_a_third_has_settled(machine: StepMachine) -> None:
     machine.price_moves(0, 6_040_000, 1, [])
     machine.another_takes_over_while_it_sleeps()
     machine.tick(0, 0, 1, [])
-    machine.a_step_goes_on(2, 1)  # the first sleeper's plan goes on record, and the next start settles it
+    machine.a_step_goes_on(2, 1)  # the plan of the first paused process is recorded, and the next startup settles it
     machine.another_takes_over_while_it_sleeps()
     machine.a_step_goes_on(3, 1)  # and then the second sleeper's, for the same step under a newer epoch
     late = [plan_from_json(text) for text in machine.world.records[-2:]]

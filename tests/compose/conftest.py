@@ -76,12 +76,12 @@ class Project:
         return int(self.state()["totals"].get("fills", 0))
 
     def set_running(self, *, running: bool) -> None:
-        """Stops the market, or lets it go on."""
+        """Stops the market, or starts it again."""
         request = {"symbol": SYMBOL, "running": running}
         self.grpcurl.ask(SIMEX, "gridwright.v1.Simex/SetRunning", request)
 
     def state_at_rest(self) -> dict[str, Any]:
-        """The state once nothing is under way any more. The market must stand still."""
+        """Returns the state once nothing is in progress. The market must be stopped."""
         answers: list[dict[str, Any]] = []
 
         def at_rest() -> bool:

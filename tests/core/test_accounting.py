@@ -1,4 +1,4 @@
-"""What fills and ends do to slots and totals, with the numbers worked out by hand."""
+"""Effects of fills and ends on slots and totals, with numbers computed manually."""
 
 from dataclasses import replace
 from decimal import Decimal

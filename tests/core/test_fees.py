@@ -1,4 +1,4 @@
-"""Fees: the settings stand above the venue's word, and what fills carry is held against what was assumed."""
+"""Fees: the settings override the venue's rates, and the fees of fills are compared with the assumed ones."""
 
 from dataclasses import replace
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Every limit that a venue sets is held against the grid at its start, with the numbers; and units are named."""
+"""The grid is checked against every limit of the venue at startup; messages have the numbers and name units."""
 
 from dataclasses import replace
 from decimal import Decimal

@@ -18,7 +18,7 @@ D = Decimal
 
 
 class Walk:
-    """A grid walked by hand: prices, fills, and what the core plans."""
+    """A grid driven step by step: prices, fills, and what the core plans."""
 
     def __init__(self, mode: GridMode) -> None:
         self.config = grid(mode)

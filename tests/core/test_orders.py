@@ -14,7 +14,7 @@ _ENDINGS = {
     E.ENDED_REJECTED: S.REJECTED,
 }
 
-# Written a second time, by hand and on purpose: a changed row must be changed here as well.
+# Duplicated on purpose: a change of the table must be made here as well.
 ALLOWED: dict[tuple[OrderStatus, OrderEvent], OrderStatus] = {
     **{(status, event): end for status in (S.OPEN, S.UNKNOWN, S.CANCELING) for event, end in _ENDINGS.items()},
     (S.OPEN, E.FOUND_OPEN): S.OPEN,

@@ -1,4 +1,4 @@
-"""Which orders have drifted too far is told by one comparison each, and that is the rank's own answer."""
+"""Orders that have drifted too far are found by one comparison each, which agrees with the rank."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""rebuild: whatever was lost, the state that comes back is the one of the undisturbed run."""
+"""rebuild: the rebuilt state equals the state of the undisturbed run, for every kind of loss."""
 
 import time
 from collections.abc import Iterator
@@ -57,7 +57,7 @@ def live(state: State) -> list[SlotOrder]:
 
 
 def substance(state: State) -> object:
-    """All that a rebuilt state must have in common with the one that was lost. Rungs that hold nothing come and go."""
+    """What a rebuilt state must have in common with the lost one. Slots that hold nothing come and go."""
     slots = {
         key: (slot.position, slot.cost, slot.position_status, slot.opening_side, slot.closing_price, slot.order)
         for key, slot in state.slots.items()

@@ -23,7 +23,7 @@ def run_of_two() -> tuple[GridDriver, str, str]:
         pytest.param("ab", "", Discrepancies(), id="all there"),
         pytest.param("a", "", Discrepancies(missing=("b",)), id="one is gone"),
         pytest.param("a", "b", Discrepancies(), id="one is in flight"),
-        pytest.param("abc", "", Discrepancies(orphans=("c",)), id="one of ours that nobody asked for"),
+        pytest.param("abc", "", Discrepancies(orphans=("c",)), id="one of ours that no step asked for"),
         pytest.param("abc", "c", Discrepancies(), id="one in flight that the book shows already"),
         pytest.param("dc", "", Discrepancies(orphans=("c", "d"), missing=("a", "b")), id="another book altogether"),
     ],

@@ -243,7 +243,7 @@ def test_what_frees_a_place_again_and_again_makes_nobody_hammer_the_venue() -> N
 
 
 def refuse_closing(run: GridDriver, reason: str) -> None:
-    """Hears the fill, and is refused the closing order that it asks for."""
+    """Applies the fill, and is refused the closing order that it asks for."""
     updates = tuple(run.venue.log[run.state.event_offset :])
     plan = run.plan(OrdersUpdated(run.now_ms, run.price, run.now_ms, updates))
     refuse(run, plan, reason)

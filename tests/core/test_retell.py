@@ -1,9 +1,9 @@
-"""A step told again from the ledger leaves the same orders, positions and money as the plan itself."""
+"""A plan reconstructed from the ledger leaves the same orders, positions and money as the original plan."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
-from random import Random  # noqa: TID251  # seeded, and told
+from random import Random  # noqa: TID251  # seeded, and the seed is reported
 
 import pytest
 

@@ -202,7 +202,7 @@ def test_a_tick_sees_a_jump_too() -> None:
 
 @pytest.mark.parametrize(
     ("mode", "clears_itself"),
-    [pytest.param(Mode.RUNNING, True, id="running"), pytest.param(Mode.PAUSED, False, id="paused by hand")],
+    [pytest.param(Mode.RUNNING, True, id="running"), pytest.param(Mode.PAUSED, False, id="paused by an operator")],
 )
 def test_a_stale_price_stops_the_grid_and_only_a_running_one_comes_back_by_itself(
     mode: Mode, *, clears_itself: bool

@@ -25,7 +25,7 @@ FEW = replace(MARKET, max_orders=6)
 
 
 def settled(run: GridDriver, rounds: int = 10) -> None:
-    """Ticks and hears the log until nothing is asked for."""
+    """Ticks and applies the log until nothing is asked for."""
     for _ in range(rounds):
         plan = run.tick()
         updates = len(run.venue.log) - run.state.event_offset
@@ -152,7 +152,7 @@ def test_a_closing_whose_coins_are_gone_waits_and_is_placed_when_they_are_back()
     run.price_to("60100")
     (order,) = run.venue.live()
     run.venue.fill(order.place.client_order_id, order.remaining)
-    see(run, "-0.0016", "1000000")  # before the fill is heard: afterwards there is nothing
+    see(run, "-0.0016", "1000000")  # before the fill is applied: afterwards there is nothing
     run.price = D("59990")
     assert "CLOSING SELL 60300" not in told(run.hear())
     assert not any("CLOSING" in order for minute in range(10) for order in told(run.tick(60_000)))

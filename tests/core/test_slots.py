@@ -69,7 +69,7 @@ def test_the_position_status_says_what_can_be_closed(
     assert held.position_status is PositionStatus(status)
 
 
-# Written a second time, by hand and on purpose: a changed row must be changed here as well.
+# Duplicated on purpose: a change of the table must be made here as well.
 WORKING = {SlotStatus.LOCKED, SlotStatus.PENDING}
 STATUSES: dict[tuple[SlotStatus, SlotEvent], set[SlotStatus]] = {
     (SlotStatus.FREE, SlotEvent.OPENING_SENT): WORKING,

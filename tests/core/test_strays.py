@@ -122,7 +122,7 @@ def test_a_closing_order_for_what_a_stray_fill_has_sold_is_cancelled() -> None:
 
 def test_what_is_sold_beyond_the_position_is_owed() -> None:
     run = sold_twice()
-    run.venue.fill(run.venue.live()[0].place.client_order_id, D(1))  # both fill before the grid hears of either
+    run.venue.fill(run.venue.live()[0].place.client_order_id, D(1))  # both fill before the grid applies either
 
     run.hear()
 

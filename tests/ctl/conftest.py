@@ -32,7 +32,7 @@ async def serve(address):
 
 address, *code = Path(sys.argv[2]).read_text().split()
 if code:
-    print("toy cannot go on: mend this", flush=True)
+    print("toy cannot continue: repair this", flush=True)
     sys.exit(int(code[0]))
 asyncio.run(serve(address))
 '''
@@ -79,13 +79,13 @@ class Script:
 
 
 def _in_background(function: Callable[[], Any]) -> "Future[Any]":
-    """On a daemon thread: a call that nobody answers must not keep the tests from ending."""
+    """Runs on a daemon thread: an unanswered call must not keep the tests from ending."""
     future: Future[Any] = Future()
 
     def work() -> None:
         try:
             future.set_result(function())
-        except BaseException as error:  # noqa: BLE001  # handed on to whoever asks for the result
+        except BaseException as error:  # noqa: BLE001  # passed on to the caller that asks for the result
             future.set_exception(error)
 
     threading.Thread(target=work, daemon=True).start()

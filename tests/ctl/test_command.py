@@ -1,4 +1,4 @@
-"""The `gridwright` command itself: its words and its exit codes, without any service."""
+"""The `gridwright` command itself: its arguments and its exit codes, without any service."""
 
 import io
 from pathlib import Path

@@ -51,7 +51,7 @@ async def simex(tmp_path: Path) -> AsyncIterator[SimexHandle]:
 
 @pytest.fixture(autouse=True)
 def keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """simex's own, whatever the developer's are."""
+    """simex's own, independent of the developer's."""
     for name in ("GRIDWRIGHT_API_KEY", "GRIDWRIGHT_API_SECRET"):
         monkeypatch.setenv(name, "simex")
 
@@ -74,7 +74,7 @@ async def place_by_hand(simex: SimexHandle) -> None:
 
 
 def lasting(row: VenueProfile) -> VenueProfile:
-    """A row without what differs from one measurement to the next."""
+    """A profile without what differs from one measurement to the next."""
     return replace(row, as_of="", ccxt="", delays=(), visibility_lag_ms=None)
 
 

@@ -1,6 +1,6 @@
 """The documents describe the settings that the services read: all of them, and no others.
 
-What a section knows is told by the services themselves: asked for a setting that nobody has, they answer with a list.
+The services themselves list the settings of a section: asked for an unknown setting, they answer with the list.
 """
 
 import re

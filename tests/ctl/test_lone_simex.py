@@ -46,7 +46,7 @@ class Running:
 
 @pytest.fixture
 async def simex(tmp_path: Path) -> AsyncIterator[Start]:
-    """Starts `gridwright simex` with its words, in the test's folder; what runs at the end is stopped."""
+    """Starts `gridwright simex` with its arguments, in the test's folder; what runs at the end is stopped."""
     started: list[Running] = []
 
     async def start(*words: str) -> Running:

@@ -77,10 +77,10 @@ def test_a_paused_grid_is_in_order_a_halted_one_is_not(script, mode: str, *, in_
 
 def test_a_refused_grid_is_not_in_order_and_its_sentence_is_shown(script) -> None:
     answer = grid_answer()
-    answer.refused, answer.trading = "BTC/USDT is not listed any more", False
+    answer.refused, answer.trading = "BTC/USDT is no longer listed", False
     status = asked(script, [*HEALTHY, (answer, OK)])
     assert not status.in_order
-    assert reasons(status) == ["BTC/USDT: refused: BTC/USDT is not listed any more"]
+    assert reasons(status) == ["BTC/USDT: refused: BTC/USDT is no longer listed"]
     assert "REFUSED" in shown(status)
 
 

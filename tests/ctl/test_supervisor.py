@@ -1,4 +1,4 @@
-"""The supervisor keeps real processes running: it starts again what dies, and gives up what cannot be mended."""
+"""The supervisor keeps real processes running: it restarts what dies, and gives up what a restart does not repair."""
 
 import asyncio
 import os
@@ -61,24 +61,24 @@ async def test_a_service_that_cannot_start_is_given_up_with_its_last_word(toy: T
     incidents: list[Incident] = []
     async with Supervisor([toy(code=code)], tmp_path, incidents.append) as supervisor:
         supervisor.start()
-        with pytest.raises(ServiceGaveUpError, match="toy gave up: toy cannot go on: mend this"):
+        with pytest.raises(ServiceGaveUpError, match="toy gave up: toy cannot continue: repair this"):
             await supervisor.until_serving(SECONDS)
     (incident,) = incidents
     assert isinstance(incident, GaveUp)
-    assert (incident.returncode, incident.sentence) == (code, "toy cannot go on: mend this")
+    assert (incident.returncode, incident.sentence) == (code, "toy cannot continue: repair this")
 
 
 async def test_a_service_that_crashes_twice_in_the_same_way_is_given_up_at_once(toy: Toy, tmp_path: Path) -> None:
     incidents: list[Incident] = []
     async with Supervisor([toy(code=1)], tmp_path, incidents.append) as supervisor:
         supervisor.start()
-        with pytest.raises(ServiceGaveUpError, match="toy gave up: toy cannot go on: mend this"):
+        with pytest.raises(ServiceGaveUpError, match="toy gave up: toy cannot continue: repair this"):
             await supervisor.until_serving(SECONDS)
     assert [type(incident) for incident in incidents] == [Died, GaveUp]
 
 
 async def test_one_that_gives_up_is_told_while_another_is_still_starting(toy: Toy, tmp_path: Path) -> None:
-    mute = Service("mute", "mute_service", toy("mute").config, "127.0.0.1:9")  # nobody serves there
+    mute = Service("mute", "mute_service", toy("mute").config, "127.0.0.1:9")  # nothing serves there
     (tmp_path / "mute_service.py").write_text("import time\nwhile True: time.sleep(1)\n", encoding="utf-8")
     async with Supervisor([mute, toy(code=5)], tmp_path, lambda _: None) as supervisor:
         supervisor.start()

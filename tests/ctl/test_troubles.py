@@ -41,7 +41,7 @@ def troubles() -> Troubles:
 
 @pytest.fixture
 async def deployment(troubles: Troubles) -> AsyncIterator[Deployment]:
-    """A house whose executor answers, and whose other services are not there."""
+    """A deployment whose executor answers, and whose other services are not there."""
     pricemon, orchestrator = free_ports(2)
     door = (DESCRIPTOR, executor_pb2_grpc.add_ExecutorServicer_to_server, Troubled(troubles))
     server = await start_server("127.0.0.1:0", [door])

@@ -1,4 +1,4 @@
-"""What health tells of a database, and that a refusal which comes late ends the process all the same."""
+"""Health of a database; a refusal that comes late still ends the process."""
 
 import asyncio
 import threading
@@ -10,7 +10,7 @@ from gridrpc import database_health
 
 
 class SlowToRefuse:
-    """The first look takes until it is told to go on, and then raises, as one at a lease that another has taken."""
+    """The first check blocks until it is released, and then raises, as for a lease that another process has taken."""
 
     away = ""
 
@@ -26,7 +26,7 @@ class SlowToRefuse:
 
 
 class Told:
-    """A server that is told something while the look is under way, and takes until the look has ended."""
+    """A server whose status is set during the check; the call lasts until the check has ended."""
 
     def __init__(self, database: SlowToRefuse) -> None:
         self._database = database

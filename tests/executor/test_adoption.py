@@ -1,4 +1,4 @@
-"""The ledger lost, or one from a backup: what the venue tells of our orders is taken over, once and in its order."""
+"""A lost ledger, or one from a backup: our orders are imported from the venue, once and in its sequence."""
 
 import asyncio
 import shutil

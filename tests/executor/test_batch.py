@@ -1,4 +1,4 @@
-"""BatchExecute: every action at most once, and the same answer for the same request for ever."""
+"""BatchExecute: every action at most once, and permanently the same answer for the same request."""
 
 import asyncio
 from collections.abc import Callable

@@ -155,7 +155,7 @@ class Binance(Exchange):
     [
         pytest.param(Binance(), Fees(D("0.0021"), D("0.0033")), id="account/commission"),
         pytest.param(Binance(bnb="0.5"), Fees(D("0.00185"), D("0.0028")), id="with the discount, where it is paid for"),
-        pytest.param(Exchange(fetchTradingFee=True), Fees(D(0), D("0.001")), id="a trading fee of zero that is told"),
+        pytest.param(Exchange(fetchTradingFee=True), Fees(D(0), D("0.001")), id="a trading fee of zero, reported"),
         pytest.param(Exchange(), Fees(D("0.003"), D("0.004")), id="the market's public tier, for want of another"),
     ],
 )
@@ -188,7 +188,7 @@ async def test_a_network_that_fails_makes_no_other_fee_count() -> None:
     exchange.error = None
     fees = await reader.read("BTC/USDT", 0)
     exchange.error = ccxt.NetworkError("reset")
-    assert await reader.read("BTC/USDT", FRESH_MS + 1) == fees, "what was told last counts"
+    assert await reader.read("BTC/USDT", FRESH_MS + 1) == fees, "what was reported last counts"
 
 
 async def test_fees_are_asked_for_once_in_a_while() -> None:

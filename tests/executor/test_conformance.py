@@ -138,7 +138,7 @@ async def test_the_ids_that_a_venue_takes_are_found(
 
 
 def signing(venue: FakeVenue, rule: Callable[[int], bool], reason: Refusal = Refusal.CLOCK_SKEW) -> Send:
-    """Sends to a venue that refuses timestamps of which the rule, told their age, does not approve."""
+    """Sends to a venue that refuses timestamps whose age the rule does not accept."""
 
     async def send(symbol: str, order: PlaceOrder, timestamp_ms: int) -> VenueOrder:
         if not rule(venue.now_ms - timestamp_ms):

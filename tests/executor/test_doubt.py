@@ -1,4 +1,4 @@
-"""UNKNOWN: left on evidence only, told by the update log, and never by sending again."""
+"""UNKNOWN: ends on evidence only, is reported by the update log, and is never resolved by sending again."""
 
 import time
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def news(log: list[OrderUpdate]) -> list[object]:
 
 
 def unknown_orders(live: LiveExecutor) -> float:
-    """As the metrics tell it."""
+    """As the metrics report it."""
     (figure,) = (one for one in metrics(live.executor) if one.name == "unknown_orders")
     assert figure.labels == {"symbol": SYMBOL}
     return figure.value

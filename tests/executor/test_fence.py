@@ -22,7 +22,7 @@ async def test_a_fence_tells_what_the_ledger_remembers(tmp_path: Path, venue: Fa
         first = await live.fence(1, state_birth_id="first")
         second = await live.fence(2, state_birth_id="second")
         same = await live.fence(3, state_birth_id="first")
-    assert second.state_birth_id == "first"  # a state that was made anew is told so
+    assert second.state_birth_id == "first"  # a rebuilt state receives this
     assert (first.epoch, second.epoch, same.epoch) == (1, 1, 3)  # and raises nothing
     assert first.ledger_birth_id == second.ledger_birth_id != ""
     assert second.end_offset == 0

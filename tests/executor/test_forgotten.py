@@ -34,7 +34,7 @@ async def poll_past(live: LiveExecutor, clock: ManualClock, ms: int) -> None:
 
 
 def forget(venue: FakeVenue, place: PlaceOrder) -> str:
-    """Its exchange id, which the venue does not know any more."""
+    """Its exchange id, which the venue no longer knows."""
     (order,) = venue.named(place.client_order_id)
     del venue.orders[order.exchange_order_id]
     return order.exchange_order_id

@@ -72,7 +72,7 @@ async def test_keys_that_stop_working_are_a_trouble_and_not_serving_until_they_w
         await seen.executor.GetMarketRules(executor_pb2.GetMarketRulesRequest(symbol="BTC/USDT"))
         await simex.fault("ERROR_CODE", code=-2015, account="main")
         await eventually(lambda: seen.says(["KEY_REFUSED"], NOT_SERVING), "the keys are refused", 10)
-        for _ in range(3):  # it goes on while others ask, also for what is public or remembered
+        for _ in range(3):  # it continues while others ask, also for what is public or cached
             with contextlib.suppress(grpc.aio.AioRpcError):
                 await seen.executor.GetMarketRules(executor_pb2.GetMarketRulesRequest(symbol="BTC/USDT"))
             with pytest.raises(grpc.aio.AioRpcError):

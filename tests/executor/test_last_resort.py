@@ -1,4 +1,4 @@
-"""ResolveOrder: an operator's word on an order that is UNKNOWN, where the venue does not speak against it."""
+"""ResolveOrder: an operator statement on an UNKNOWN order, accepted if the venue does not contradict it."""
 
 import asyncio
 import itertools
@@ -24,7 +24,7 @@ from gridwright.v1 import executor_pb2, models_pb2
 MakePlace = Callable[..., PlaceOrder]
 
 LAG_MS, WINDOW_MS, DAY_MS = 2_000, 5_000, 86_400_000
-BY_HAND = replace(STEPWISE, resolve_pause_ms=3_600_000)  # after its first look, nobody looks but the test
+BY_HAND = replace(STEPWISE, resolve_pause_ms=3_600_000)  # after its first look-up, only the test looks
 PLACED, NEVER_PLACED = executor_pb2.EVIDENCE_PLACED, executor_pb2.EVIDENCE_NEVER_PLACED
 
 

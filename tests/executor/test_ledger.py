@@ -1,4 +1,4 @@
-"""The ledger on disk: the same tables and the same words on SQLite and on a real Postgres."""
+"""The ledger on disk: the same tables and the same values on SQLite and on a real Postgres."""
 
 import asyncio
 from collections.abc import Callable

@@ -82,7 +82,7 @@ async def test_a_symbol_that_was_traded_here_is_not_listed_any_more(
 
     assert "is no longer listed" in sentence
     assert "did you mean" not in sentence
-    assert ledger.epoch == 1, "what the ledger knows of it is told all the same"
+    assert ledger.epoch == 1, "what the ledger knows of it is returned all the same"
 
 
 async def test_one_that_goes_while_it_runs_is_refused_and_one_that_comes_back_begins_by_itself(

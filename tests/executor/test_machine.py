@@ -1,5 +1,5 @@
-"""Any mixture of faults, crashes, fences, repetitions and operators' words, on venues whose requests expire and on ones
-whose do not: at most one effect per action, one answer per request, and everything told true in the end.
+"""Any mixture of faults, crashes, fences, repetitions and operator statements, on venues whose requests expire and on
+ones whose do not: at most one effect per action, one answer per request, and everything recorded correctly in the end.
 """
 
 import asyncio
@@ -181,12 +181,12 @@ class ExecutorMachine(RuleBasedStateMachine):
             self.say(unknown[pick % len(unknown)])
 
     def unknown(self) -> list[str]:
-        """Places that were answered UNKNOWN and whose fate the log has not told."""
+        """Places that were answered UNKNOWN and whose fate the log has not recorded."""
         told = {one.client_order_id for one in self.seen_log if isinstance(one.news, OrderStatus)}
         return sorted(self.doubted() - told)
 
     def say(self, name: str) -> None:
-        """As one would who sees the venue's own page; a request that is still under way is waited for."""
+        """States what an operator would see on the venue's own page; waits for a request that is still in flight."""
         shown = self.venue.named(name)
         self.venue.deliver()
         placed = StatementKind.PLACED if shown else StatementKind.NEVER_PLACED
@@ -268,7 +268,7 @@ class ExecutorMachine(RuleBasedStateMachine):
         self.seen_log = log
 
     def teardown(self) -> None:
-        """In the end everything is told, and told true."""
+        """In the end everything is recorded, and recorded correctly."""
         try:
             self.venue.bend_hints = lambda hints: hints
             self.venue.hidden_trades = set()
@@ -301,7 +301,7 @@ class ExecutorMachine(RuleBasedStateMachine):
             ended = {order.client_order_id for order in self.venue.orders.values() if order.status.ended}
             if settled >= doubted | ended:
                 return
-            assert time.monotonic() < deadline, f"not told: {(doubted | ended) - settled}"
+            assert time.monotonic() < deadline, f"not recorded: {(doubted | ended) - settled}"
 
     def doubted(self) -> set[str]:
         """Places that were answered UNKNOWN."""

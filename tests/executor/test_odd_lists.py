@@ -102,7 +102,7 @@ async def binance(settings: VenueSettings) -> AsyncIterator[CcxtVenue]:
     [
         pytest.param(STOP | {"stopPrice": "90.00"}, "90", id="a stop order by its stop price"),
         pytest.param(OURS | {"orderId": 29, "status": "PENDING_NEW"}, "100", id="a status that ccxt does not know"),
-        pytest.param(OURS | {"orderId": 29, "status": "BRAND_NEW"}, "100", id="a status that nobody knows"),
+        pytest.param(OURS | {"orderId": 29, "status": "BRAND_NEW"}, "100", id="an unknown status"),
     ],
 )
 async def test_an_order_of_another_kind_is_read(

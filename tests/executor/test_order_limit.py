@@ -1,4 +1,4 @@
-"""An account whose orders are used up: places alone wait, cancels and reads go on, and a person can see it."""
+"""An account whose order count is used up: only places wait, cancels and reads continue, and a person can see it."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ TEN_SECONDS_MS, DAY_MS = 10_000, 86_400_000
 
 
 class FullVenue(FakeVenue):
-    """Refuses places with -1015, for the count of a window, while told so."""
+    """Refuses places with -1015, for the count of a window, while the test asks for it."""
 
     full_window_ms: int | None = None
     refusals = 0

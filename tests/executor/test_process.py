@@ -82,7 +82,7 @@ class Running:
 
 @pytest.fixture(autouse=True)
 def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever runs the tests may have a venue's keys in the environment."""
+    """Removes a venue's keys, which the developer's environment may have."""
     for name in ("GRIDWRIGHT_API_KEY", "GRIDWRIGHT_API_SECRET"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(f"{name}_FILE", raising=False)
@@ -173,7 +173,7 @@ async def test_orders_fills_and_cancels_go_the_whole_way(tmp_path: Path, databas
     filled, cancelled = place(1), place(2, price="49000")
     async with contextlib.AsyncExitStack() as stack:
         simex = await stack.enter_async_context(running_simex(tmp_path))
-        # Nothing is found by asking: what is told came over the venue's stream.
+        # Nothing is found by reading: what is reported came over the venue's stream.
         config = write_config(tmp_path, simex.http_url, database, poll_interval_ms=3_600_000)
         live = await stack.enter_async_context(running(config))
         results = await until_answered(live, request_of("bot/BTC/USDT/1/1", [filled, cancelled]))

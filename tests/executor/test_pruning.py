@@ -41,7 +41,7 @@ async def test_finished_requests_go_and_unfinished_ones_stay(
         await live.batch("bot/BTC/USDT/1/4", [newest])
         assert await live.executor.ledger.writer.run(pruning.prune, clock()) == 2
         listed = await live.stub.ListRequests(executor_pb2.ListRequestsRequest(symbol=SYMBOL))
-        assert await live.log(2) == log  # the log forgets nothing that nobody has acknowledged
+        assert await live.log(2) == log  # the log prunes nothing that is not acknowledged
     assert [batch.request_id for batch in listed.batches] == ["bot/BTC/USDT/1/2", "bot/BTC/USDT/1/4"]
 
 

@@ -27,7 +27,7 @@ def budget_of(*limits: RateLimit, share_percent: int = DEFAULT_SHARE) -> Budget:
 
 
 def fill(budget: Budget, need: Need, now_ms: int = 0) -> int:
-    """Grants until there is no room any more; how many."""
+    """Grants until there is no room left; returns how many."""
     count = 0
     while budget.wait_for(need, now_ms, now_ms) is None:
         budget.grant(need, now_ms, now_ms)

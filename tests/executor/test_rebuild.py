@@ -1,4 +1,4 @@
-"""A ledger whose state was lost: another one may have it, if nobody follows the log any more."""
+"""A ledger whose state was lost: another state may take it, if no orchestrator reads the log."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the venue lists and nobody can read: of others it is foreign, of ours that order alone is in doubt."""
+"""Unreadable entries of the venue's lists: others' are foreign, and of ours only that order is in doubt."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The update log: every fill once and in it for ever, every end after all of its fills, offsets without gaps."""
+"""The update log: every fill once and permanently, every end after all of its fills, offsets without gaps."""
 
 import asyncio
 import random  # noqa: TID251  # seeded, and each seed is a test of its own
@@ -22,7 +22,7 @@ Bend = Callable[[list[Hint]], list[Hint]]
 
 
 def check(log: list[OrderUpdate], venue: FakeVenue) -> None:
-    """What holds for every log, whatever the venue told and how often."""
+    """What holds for every log, regardless of what the venue reported and how often."""
     assert [entry.offset for entry in log] == list(range(1, len(log) + 1))
     fills = [entry.news.trade_id for entry in log if isinstance(entry.news, Fill)]
     assert sorted(fills, key=int) == [trade.fill.trade_id for trade in venue.trades]

@@ -160,7 +160,7 @@ def test_a_limit_says_when_it_ends_and_lasts_until_then(
     health.read_failed(ReadFailedError(sentence, blocked_until_ms=until_ms), clock())
     assert [(each.kind, each.retry_at_ms) for each in troubles.present()] == [(kind, until_ms)]
     assert not health.doubtful  # nothing may be asked
-    health.read_succeeded(clock())  # an answer that was under way
+    health.read_succeeded(clock())  # an answer that was in flight
     assert kinds(troubles) == [(kind, "")]
     clock.advance(60_000)
     health.read_succeeded(clock())

@@ -1,4 +1,4 @@
-"""Venues' rows: read and written, drawn in the docs, and what the executor makes of them at its start."""
+"""Venue profiles: read and written, shown in the docs, and their effect on the executor at startup."""
 
 import re
 from dataclasses import replace
@@ -69,21 +69,21 @@ def test_what_nobody_has_measured_is_said_to_be_documented() -> None:
 def test_a_venue_without_a_row_has_cautious_defaults_and_a_sentence(tmp_path: Path) -> None:
     venue = started(tmp_path).venue
     assert (venue.request_window_ms, venue.visibility_lag_ms) == (None, 10_000)
-    assert "no row for okx" in venue.known_from
+    assert "no profile for okx" in venue.known_from
 
 
 def test_a_venue_with_a_row_says_where_it_is_from(tmp_path: Path) -> None:
     venue = started(tmp_path, exchange="binance").venue
     assert (venue.request_window_ms, venue.visibility_lag_ms) == (5_000, 10_000)
-    assert venue.known_from.startswith("row binance, documented")
+    assert venue.known_from.startswith("profile binance, documented")
 
 
 @pytest.mark.parametrize(
     ("venue", "sentence"),
     [
-        pytest.param({"sandbox": True}, "no row for binance", id="a test network is another venue"),
-        pytest.param({"base_url": "http://127.0.0.1:8080"}, "row simex", id="simex is on this machine"),
-        pytest.param({"base_url": "http://elsewhere:8080"}, "no row for binance", id="a server that may be anything"),
+        pytest.param({"sandbox": True}, "no profile for binance", id="a test network is another venue"),
+        pytest.param({"base_url": "http://127.0.0.1:8080"}, "profile simex", id="simex is on this machine"),
+        pytest.param({"base_url": "http://elsewhere:8080"}, "no profile for binance", id="an unknown server"),
     ],
 )
 def test_what_stands_in_binances_place_does_not_have_binances_row(
@@ -110,7 +110,7 @@ def test_a_measured_lag_makes_an_order_stay_in_doubt_for_longer_but_never_for_le
 ) -> None:
     row = replace(OKX, visibility_lag_ms=measured_ms)
     assert started(tmp_path, row).venue.visibility_lag_ms == lag_ms
-    assert started(tmp_path, row, visibility_lag_ms=700).venue.visibility_lag_ms == 700, "the config has the last word"
+    assert started(tmp_path, row, visibility_lag_ms=700).venue.visibility_lag_ms == 700, "the config decides"
 
 
 @pytest.mark.parametrize(
@@ -136,8 +136,8 @@ def test_our_ids_are_of_the_characters_that_venues_are_asked_for() -> None:
 @pytest.mark.parametrize(
     ("chosen", "sentence"),
     [
-        pytest.param("krakn", "executor.venue_row = 'krakn': no such row", id="a name that is not there"),
-        pytest.param("binance", "that row is of binance, and venue.exchange is okx", id="another exchange's"),
+        pytest.param("krakn", "executor.venue_row = 'krakn': no such profile", id="a name that is not there"),
+        pytest.param("binance", "that profile is of binance, and venue.exchange is okx", id="another exchange's"),
         pytest.param("/no/such.toml", "the file cannot be read", id="a file that is not there"),
     ],
 )

@@ -48,7 +48,7 @@ async def test_what_they_give_back_is_opened_with_and_a_restart_remembers_them(w
         async def forgotten() -> bool:
             return not (await orchestrator.client.state()).state.HasField("foreign")
 
-        await eventually(forgotten, "nobody is left")
+        await eventually(forgotten, "no foreign order is left")
 
 
 async def test_without_others_no_step_is_made_of_them(world: World) -> None:
@@ -92,7 +92,7 @@ async def test_rules_that_the_grid_cannot_live_under_halt_it_for_as_long_as_they
         market.market = usual
         await orchestrator.client.until_mode(models_pb2.MODE_RUNNING)
         await until(lambda: len(world.opening()) == 3, "the grid again")
-        await eventually(lambda: has_none(orchestrator), "and nothing is withheld any more")
+        await eventually(lambda: has_none(orchestrator), "and nothing is withheld now")
 
 
 async def test_a_grid_that_finds_such_rules_at_a_start_and_has_something_open_begins_and_takes_its_openings_back(

@@ -1,4 +1,4 @@
-"""Postgres goes away under a running orchestrator: it waits, says so, and goes on as if nothing had happened."""
+"""Postgres becomes unavailable under a running orchestrator: it waits, reports it, and then continues normally."""
 
 import asyncio
 import time
@@ -42,14 +42,14 @@ async def test_a_killed_database_costs_a_running_orchestrator_nothing_but_time(w
         await trading(child.client)
         await eventually(lambda: at_step(child.client, 1), "the first step")
         server_of(world).kill()
-        await eventually(lambda: not_serving(child.address), "health to tell")
-        assert (await child.client.state()).state.seq == 1, "the state is told from memory"
+        await eventually(lambda: not_serving(child.address), "health to report")
+        assert (await child.client.state()).state.seq == 1, "the state is served from memory"
         away = await scrape(metrics_port)
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await child.client.explain(1)
         await world.prices.set_price(BTC, Decimal(61050))
         server_of(world).start()
-        await eventually(lambda: serves(child.address), "health to tell again")
+        await eventually(lambda: serves(child.address), "health to report again")
         await eventually(lambda: at_step(child.client, 2), "the step to be made")
         state = (await child.client.state()).state
         back = await scrape(metrics_port)
@@ -71,7 +71,7 @@ async def test_a_database_killed_in_mid_step_sees_the_step_committed_once(world:
         await until(lambda: len(world.opening()) == 3, "the orders to reach the venue", 60)
         server_of(world).kill()
         world.executor.answering.set()
-        await eventually(lambda: not_serving(child.address), "health to tell")
+        await eventually(lambda: not_serving(child.address), "health to report")
         server_of(world).start()
         await eventually(lambda: at_step(child.client, 1), "the step to be committed")
         await trading(child.client)
@@ -89,7 +89,7 @@ async def test_a_signal_ends_it_while_the_database_is_away_and_the_next_start_go
         await until(lambda: len(world.opening()) == 3, "the orders to reach the venue", 60)
         server_of(world).kill()
         world.executor.answering.set()
-        await eventually(lambda: not_serving(child.address), "health to tell")
+        await eventually(lambda: not_serving(child.address), "health to report")
         assert await child.stop() == 0
     server_of(world).start()
     async with spawn(world) as child:
@@ -115,7 +115,7 @@ async def test_connections_that_are_cut_are_opened_again(world: World) -> None:
 
 
 _STEPS = 5
-_STEPS_SECONDS = 12.0  # by itself DBOS pauses for one second, two, four after each commit that it hears nothing of
+_STEPS_SECONDS = 12.0  # by itself DBOS pauses for one second, two, four after each commit without an answer
 
 
 async def test_a_step_takes_a_second_or_two_while_every_second_commit_loses_its_connection(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""DBOS tries again as soon as we do, whatever has to be tried."""
+"""DBOS retries as soon as we do, in every case."""
 
 import time
 

@@ -94,7 +94,7 @@ def test_openings_that_cannot_be_paid_are_shown_with_the_numbers() -> None:
 
 
 def test_an_order_whose_outcome_is_unknown_makes_no_funds_look_lacking() -> None:
-    """The venue has filled it, as the balance shows, and we have not heard: its coins must not count twice."""
+    """The venue has filled it, as the balance shows, and we do not know yet: its amount must not count twice."""
     run = GridDriver(grid(buy_window=2))
     run.price_to("60100")
     buy(run, "60000", Outcome.UNKNOWN)

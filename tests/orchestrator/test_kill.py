@@ -108,7 +108,7 @@ async def test_the_executor_killed_and_back_in_the_middle_of_a_step_costs_nothin
         await world.prices.set_price(BTC, Decimal(60450))
         await eventually(lambda: _unreachable(child.client), "the loss to be noticed")
         await world.start_executor()
-        await eventually(lambda: _at_least(child.client, 2), "the step to go on")
+        await eventually(lambda: _at_least(child.client, 2), "the step to continue")
         state = (await child.client.state()).state
 
     assert len(world.opening()) == len({order.place.slot for order in world.executor.orders(BTC)})

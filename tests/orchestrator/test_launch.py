@@ -27,7 +27,7 @@ def where(database: Database, folder: Path) -> Path | sa.URL:
 
 @contextmanager
 def empty(place: Path | sa.URL) -> Iterator[WorkflowDatabase]:
-    """Nobody has launched on it yet."""
+    """A database on which DBOS has not been launched yet."""
     with open_workflow_database(place) as database:
         if not isinstance(place, Path):
             with database.engine.begin() as connection:

@@ -1,4 +1,4 @@
-"""Two grids of which one is sick: what is wrong with a symbol stays with it, and what heals goes on by itself."""
+"""Two grids of which one fails: its failure does not affect the other, and after recovery it continues by itself."""
 
 import asyncio
 from dataclasses import replace
@@ -18,7 +18,7 @@ from gridtesting.waiting import until
 from gridwright.v1 import orchestrator_pb2
 from orchestrator.errors import StopError
 
-GONE = "ETH/USDT is not listed any more"
+GONE = "ETH/USDT is no longer listed"
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""A request that the executor can never take: it is settled as not sent, with the sentence, and the grid goes on."""
+"""A request that the executor can never accept: it is settled as not sent, with the sentence; the grid continues."""
 
 from decimal import Decimal
 
@@ -36,7 +36,7 @@ async def test_such_a_plan_on_record_from_before_is_settled_at_the_start(world: 
         row = await orchestrator.client.explain(1)
         world.executor.most_actions = 1_000
         await world.prices.set_price(BTC, START + Decimal(900))
-        await until(lambda: len(world.opening()) == 3, "the grid to go on")
+        await until(lambda: len(world.opening()) == 3, "the grid to continue")
 
     assert row.request_id == "test/BTC/USDT/1/1"
     assert {result.reason for result in row.results} == {"MALFORMED"}

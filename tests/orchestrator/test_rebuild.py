@@ -143,7 +143,7 @@ async def test_a_running_orchestrator_acknowledges_the_log(world: World, monkeyp
         await until(lambda: market.checkpoint is not None and market.checkpoint.seq == state.seq, "the acknowledgement")
         assert market.checkpoint is not None
         assert state_from_proto(market.checkpoint) == orchestrator.context().state
-    market.floor_offset = state.event_offset  # news that its journal tells last are pruned too
+    market.floor_offset = state.event_offset  # the updates that its journal has last are pruned too
     async with run_inside(world) as orchestrator:
         assert orchestrator.context().state.rebuilt is None
 
@@ -309,7 +309,7 @@ async def test_while_another_orchestrator_lives_its_state_is_not_lost(world: Wor
 
     assert code == 4
     assert "is not rebuilt" in sentence
-    assert world.executor.markets[BTC].state_birth_id != ""  # the bond is as it was
+    assert world.executor.markets[BTC].state_birth_id != ""  # the link to the state is as it was
 
 
 async def test_orders_of_another_grid_stop_the_start(world: World) -> None:

@@ -1,4 +1,4 @@
-"""What the RPCs tell: the present, the journal, the workflows; and how they refuse."""
+"""What the RPCs return: the present, the journal, the workflows; and how they refuse."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -73,7 +73,7 @@ async def test_a_jump_during_a_step_stops_the_grid_after_it(jumpy: World) -> Non
         await until(lambda: orchestrator.context().busy, "a step that waits for the executor")
         for price in (JUMPED, BACK):
             await jumpy.prices.set_price(BTC, price)
-            await until(lambda price=price: orchestrator.context().price == price, "the price to be heard")
+            await until(lambda price=price: orchestrator.context().price == price, "the price to be received")
         assert orchestrator.context().busy
         jumpy.executor.answering.set()
         await orchestrator.client.until_mode(SAFE)
@@ -229,7 +229,7 @@ async def test_a_pause_sends_nothing_new_and_a_resume_goes_on(world: World) -> N
         assert (await client.stub.Pause(order)).mode == models_pb2.MODE_PAUSED
         requests = len(world.executor.requests)
         await world.prices.set_price(BTC, Decimal(61050))
-        await until(lambda: orchestrator.context().price == Decimal(61050), "the price to be heard")
+        await until(lambda: orchestrator.context().price == Decimal(61050), "the price to be received")
         assert len(world.executor.requests) == requests
         assert (await client.stub.Resume(client.order())).mode == RUNNING
         await until(lambda: len(world.executor.requests) > requests, "the grid to follow the price")

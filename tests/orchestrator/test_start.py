@@ -1,4 +1,4 @@
-"""Start, restart and takeover: what belongs together goes on, what does not stops with a sentence and an exit code."""
+"""Start, restart and takeover: databases that belong together continue; others stop with a sentence and exit code."""
 
 import asyncio
 import json
@@ -236,7 +236,7 @@ async def test_what_a_grid_still_has_that_left_the_config_is_told_and_stops_nobo
     world.symbols = (BTC,)
     async with run_inside(world) as orchestrator:
         await orchestrator.until_seq(1)
-        await until(lambda: len(world.opening()) == 3, "the grid that is back to go on")
+        await until(lambda: len(world.opening()) == 3, "the grid that is back to continue")
 
 
 async def test_orders_of_a_grid_that_left_the_config_are_told(world: World) -> None:

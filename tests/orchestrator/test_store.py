@@ -30,7 +30,7 @@ FIRST = State(BTC, "birth", "grid", last_update_time=5)
 
 @pytest.fixture
 def open_store(database: Database, tmp_path: Path) -> Iterator[Open]:
-    """Opens the same symbol's store, again and again."""
+    """Opens the same symbol's store repeatedly."""
     opened: list[Store] = []
 
     def open_once() -> Store:

@@ -13,7 +13,7 @@ async def test_a_stray_fill_is_closed_and_halts_the_grid_until_an_operator_relea
     async with run_inside(world) as orchestrator:
         await orchestrator.until_seq(1)
         (name,) = venue.lost
-        await world.executor.resolve(BTC, name)  # as a word of NEVER_PLACED does
+        await world.executor.resolve(BTC, name)  # as a statement of NEVER_PLACED does
         await world.executor.fill(BTC, name)
         await orchestrator.client.until_mode(models_pb2.MODE_SAFE)
         halted = orchestrator.context().state

@@ -60,7 +60,7 @@ async def test_a_price_in_the_quiet_band_costs_no_step_and_no_row(world: World) 
         loop = orchestrator.service.engine.workers[BTC].loop
         await until(lambda: loop.quiet_band is not None, "a tick to find the band")
         await world.prices.set_price(BTC, Decimal(60155))  # the same cell as the start's
-        await until(lambda: orchestrator.context().price == Decimal(60155), "the price to be heard")
+        await until(lambda: orchestrator.context().price == Decimal(60155), "the price to be received")
         band = loop.quiet_band
         workflows = await orchestrator.client.workflows()
         explained = (await orchestrator.client.state()).last_steps
@@ -79,7 +79,7 @@ async def test_the_newest_price_replaces_those_that_came_during_a_step(world: Wo
         await until(lambda: orchestrator.context().busy and len(world.executor.requests) == 2, "a step that waits")
         for price in (Decimal(61050), Decimal(61650), Decimal(62250)):
             await world.prices.set_price(BTC, price)
-        await until(lambda: orchestrator.context().price == Decimal(62250), "the last price to be heard")
+        await until(lambda: orchestrator.context().price == Decimal(62250), "the last price to be received")
         world.executor.answering.set()
         await until(lambda: orchestrator.context().state.last_price == Decimal(62250), "the last price's step")
         explained = (await orchestrator.client.state()).last_steps

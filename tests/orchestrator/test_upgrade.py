@@ -34,7 +34,7 @@ in_files = pytest.mark.parametrize("database", [SQLITE], indirect=True)  # the o
 
 @contextlib.asynccontextmanager
 async def forked(world: World, contract: str = "", crash: str = "") -> AsyncIterator[tuple[Child, Client]]:
-    """An orchestrator of a contract (of ours by default) that may be told to die, and a client; gone afterwards."""
+    """Runs an orchestrator of a contract (ours by default) that may die at a crash point, and a client."""
     (port,) = free_ports(1)
     world.options["address"] = f'"127.0.0.1:{port}"'
     module = "gridtesting.live.other_contract" if contract else "orchestrator"
@@ -58,7 +58,7 @@ async def dies(world: World, contract: str, crash: str) -> None:
 
 
 async def died(child: Child) -> None:
-    """Returns once it has died where it was told to."""
+    """Returns once it has died at its crash point."""
     code = None  # that of one that still lives
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_DIES_SECONDS):
@@ -106,7 +106,7 @@ async def test_the_next_contract_finishes_a_step_in_whose_midst_the_last_one_die
     assert sent <= names(world)
     assert len(world.executor.all_orders(BTC)) == 3
     assert status_of(world, STEP) == "CANCELLED"
-    if not sent:  # the next contract has decided anew, by steps of its own
+    if not sent:  # the next contract has decided again, by steps of its own
         assert (newest.application_version, newest.workflow_id) == ("gridwright-2", "test/BTC/USDT/2/2")
 
 

@@ -260,7 +260,7 @@ async def test_a_list_without_any_market_replaces_none(venue: TapeServer, exchan
     ("lacking", "pushes"),
     [
         pytest.param(["watchBidsAsks"], {Part.PRICE}, id="no quotes: tickers beside the trades"),
-        pytest.param(["watchTrades"], set(Part), id="no trades: tickers tell the last"),
+        pytest.param(["watchTrades"], set(Part), id="no trades: tickers have the last"),
         pytest.param(["watchTrades", "watchBidsAsks", "watchTickers"], {Part.PRICE}, id="tickers one by one"),
     ],
 )
@@ -304,7 +304,7 @@ async def test_the_whole_service_follows_a_tape_through_a_reset_and_an_outage(
         await follows(trades[0])
 
         await venue.drop_sockets()
-        await venue.send(TRADES, trades[50])  # nobody listens: only REST can tell
+        await venue.send(TRADES, trades[50])  # nothing listens: only REST gives prices
         await follows(trades[50])
 
         await venue.stop()

@@ -1,4 +1,4 @@
-"""Prices that are not current any more are troubles: per symbol, or once where the venue answers nothing."""
+"""Prices that are no longer current are troubles: per symbol, or one if the venue answers nothing."""
 
 from decimal import Decimal
 

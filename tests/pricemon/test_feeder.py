@@ -125,7 +125,7 @@ async def test_a_connection_that_lasted_starts_the_back_off_anew(settings: Setti
     async with running(replace(settings, patience=patience), feed, clock):
         await until(lambda: feed.refusals >= 6, "six refusals")
         feed.socket_up = True
-        for connection in range(1, 9):  # were the pauses to go on doubling, the last would be of up to a minute
+        for connection in range(1, 9):  # if the pauses continued doubling, the last would be up to a minute
             await watching(feed, connection)
             passed_ms += patience.reconnect_most_ms
             feed.cut_socket()

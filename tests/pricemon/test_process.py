@@ -77,7 +77,7 @@ async def test_it_tells_a_price_by_rest_and_by_websocket_and_ends_with_0_on_sigt
 
     assert (first.price, change.ask, price.price) == ("100.1", "101", "100.1")
     fault = rpc_error_of(told.value)
-    assert fault is not None, "a reader is told of the end, and not cut off when the server's patience is at its own"
+    assert fault is not None, "a reader receives the end of the stream, and is not cut off at the server's time limit"
     assert fault.reason == "STOPPING"
     assert code == 0
 

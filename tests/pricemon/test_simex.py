@@ -22,7 +22,7 @@ BTC = "BTC/USDT"
 
 @dataclass
 class House:
-    """simex with a market that only moves when told, and what is needed to start it again where it was."""
+    """simex with a market that moves on request only, and what is needed to start it again where it was."""
 
     folder: Path
     process: Process

@@ -1,4 +1,4 @@
-"""A venue's silences are shared by all who call it from one machine, and survive whoever wrote them."""
+"""A venue's silences are shared by all processes of one machine, and survive the process that wrote them."""
 
 from pathlib import Path
 

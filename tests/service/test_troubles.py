@@ -1,4 +1,4 @@
-"""Troubles: each begins once, counts on, ends once, and is to be seen by whoever asks, health included."""
+"""Troubles: each begins once, is counted, ends once, and is visible to all clients, health included."""
 
 import asyncio
 import logging

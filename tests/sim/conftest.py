@@ -26,7 +26,7 @@ def rules() -> SymbolRules:
 def make_exchange() -> Callable[..., Exchange]:
     """Bid 100.0, ask 100.1, one level of 10 and then the next a tick away; 1000 USDT and 10 BTC each account.
 
-    An order at the others' price stands before them, unless told otherwise.
+    An order at the others' price is placed before them, unless set otherwise.
     """
 
     def make(

@@ -1,4 +1,4 @@
-"""Recorded markets: how lines become trades, and what a bad line is told."""
+"""Recorded markets: how lines become trades, and how a bad line is reported."""
 
 import gzip
 from decimal import Decimal

@@ -96,7 +96,7 @@ async def test_ccxt_takes_a_key_that_may_only_read_for_what_it_is(client: Callab
     bob.apiKey = "bob-reads"
 
     assert (await bob.fetch_balance())["USDT"]["free"] == 5000
-    with pytest.raises(ccxt.async_support.DDoSProtection, match="-2015"):  # its word for it once a call has succeeded
+    with pytest.raises(ccxt.async_support.DDoSProtection, match="-2015"):  # its status once a call has succeeded
         await bob.create_order("BTC/USDT", "limit", "buy", 0.001, 59_000)
     assert await bob.fetch_open_orders("BTC/USDT") == []
 

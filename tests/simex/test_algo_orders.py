@@ -293,7 +293,7 @@ async def test_ccxt_watches_a_stop_and_places_it(simex: SimexHandle, point_at: C
         )
         watching = asyncio.create_task(client.watch_orders(BTC))
         async with asyncio.timeout(60):
-            while not watching.done():  # what comes before the subscription is not told
+            while not watching.done():  # what comes before the subscription is not sent
                 await client.create_order(BTC, "limit", "sell", 0.01, 58_900, {"stopLossPrice": 59_000})
                 (last, *_) = (await client.fetch_open_orders(BTC))[-1:]
                 await client.cancel_order(last["id"], BTC)

@@ -1,6 +1,6 @@
 """binance-sdk-spot, Binance's own typed client, as it is installed: every reply and event is an instance of its models.
 
-It only logs when a reply does not fit its model, and goes on with less strict types or with the raw JSON. So no test
+It only logs when a reply does not fit its model, and continues with less strict types or the raw JSON. So no test
 may leave a warning in the log, and no reply may hold a field that its model does not know.
 """
 
@@ -40,12 +40,12 @@ OTO = BTC | {
 MINUTES = BTC | {"interval": "1m"}
 LIMIT = BTC | {"side": "BUY", "type": "LIMIT", "time_in_force": "GTC", "quantity": 0.01, "price": 58_000.5}
 MARKET = BTC | {"side": "BUY", "type": "MARKET", "quantity": 0.01}
-HARMLESS = {each.name for each in every_endpoint() if each.method == "GET"} | {"POST order/test"}  # all that only tell
+HARMLESS = {each.name for each in every_endpoint() if each.method == "GET"} | {"POST order/test"}  # all that only read
 
 
 @pytest.fixture
 async def spot(simex: SimexHandle) -> AsyncIterator[Spot]:
-    """Keys and addresses are all it is told."""
+    """It is given only keys and addresses."""
     ws_url = simex.http_url.replace("http", "ws", 1)
     keys = {"api_key": simex.api_key, "api_secret": simex.api_secret}
     client = Spot(

@@ -1,5 +1,5 @@
-"""Whatever several accounts, the market and restarts do in whatever order: coins are conserved, account by account,
-nothing is negative, locked is what open orders hold, and who is refused has changed nothing.
+"""Any sequence of commands of several accounts, market events and restarts: coins are conserved, account by account,
+nothing is negative, locked is what open orders hold, and a refused command has changed nothing.
 """
 
 import shutil
@@ -49,7 +49,7 @@ lots = st.integers(20, 600)
 
 
 class Noise:
-    """A market around one price. Each event is a function of its number: it goes on after a restart."""
+    """A market around one price. Each event is a function of its number: it continues after a restart."""
 
     def __init__(self, rules: SymbolRules, seed: int) -> None:
         self.rules = rules

@@ -1,5 +1,5 @@
-"""Whatever faults, orders, cancels and market events come in whatever order, through the gateway as clients send them:
-coins are conserved, and a request that was refused or never got there has changed nothing.
+"""Any sequence of faults, orders, cancels and market events, through the gateway as clients send them: coins are
+conserved, and a request that was refused or never arrived has changed nothing.
 """
 
 import asyncio

@@ -7,7 +7,7 @@ from typing import Any
 from gridtesting.live.simex import SimexHandle
 
 Local = dict[str, dict[str, str]]
-DEADLINE = 10  # below the 20 s between pings, each of which would begin it anew
+DEADLINE = 10  # below the 20 s between pings, each of which would restart it
 
 
 class LocalBook:

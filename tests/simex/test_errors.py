@@ -1,4 +1,4 @@
-"""Every refusal with the code, the words and the HTTP status that Binance answers."""
+"""Every refusal with the code, the text and the HTTP status that Binance answers."""
 
 import hashlib
 import hmac

@@ -240,7 +240,7 @@ async def test_a_storm_of_faults_costs_no_order_and_no_fill(
 
 
 async def until_told(simex: SimexHandle, live: LiveExecutor) -> list[tuple[str, str]]:
-    """Every fill that the executor's log tells, once nothing is in flight and it tells as many as there are."""
+    """Every fill in the executor's log, once nothing is in flight and the log has as many as there are."""
     async with asyncio.timeout(20):
         while True:
             trades = len((await simex.truth()).trades)

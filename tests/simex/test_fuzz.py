@@ -1,5 +1,5 @@
-"""Whatever is sent to a real simex, over HTTP or a websocket, it answers, refuses in Binance's shape, and a refusal
-changes nothing. `make fuzz MINUTES=… SEED=…` goes on for longer; the seeds it prints play a failure again.
+"""A real simex answers any input over HTTP or a websocket, refuses in Binance's format, and a refusal changes nothing.
+`make fuzz MINUTES=… SEED=…` runs for longer; the seeds that it prints reproduce a failure.
 """
 
 import asyncio
@@ -81,7 +81,7 @@ JSON_VALUES = st.recursive(
 
 
 class House:
-    """A simex on a thread of its own, and all that a test asks it."""
+    """A simex on its own thread, and the requests of the tests."""
 
     def __init__(self, folder: Path) -> None:
         self._loop = asyncio.new_event_loop()

@@ -1,4 +1,4 @@
-"""Klines by the venue's clock: each interval's own, and the word that one has closed."""
+"""Klines by the venue's clock: each interval's own, and the flag that one has closed."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ class Clock:
 
 
 async def klines_to(socket: aiohttp.ClientWebSocketResponse, last: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-    """Those told, each once, up to the one given: second, closed, prices, number of trades and the first one's id."""
+    """Those sent, each once, up to the one given: second, closed, prices, number of trades and the first one's id."""
     told: dict[tuple[Any, ...], None] = {}
     while last not in told:
         it = (await socket.receive_json(timeout=DEADLINE))["k"]

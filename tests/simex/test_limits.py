@@ -1,4 +1,4 @@
-"""Limits as Binance counts them: by address and by account, in windows of the clock, with bans for who goes on."""
+"""Limits as Binance counts them: by address and by account, in windows of the clock, with bans for who continues."""
 
 from collections.abc import Callable
 from typing import Any

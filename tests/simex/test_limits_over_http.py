@@ -19,7 +19,7 @@ T0 = 20_000 * 86_400_000  # a day begins
 
 @dataclass
 class Clock:
-    """The venue's, moved by hand."""
+    """The venue's clock, set by the test."""
 
     now_ms: int = T0
 
@@ -51,7 +51,7 @@ class House:
 
 @pytest.fixture
 async def open_house(tmp_path: Path, sign: Callable[..., str]) -> AsyncIterator[Callable[..., Any]]:
-    """Opens a house with such limits."""
+    """Opens an exchange with such limits."""
     async with AsyncExitStack() as stack:
 
         async def enter(**limits: int) -> House:

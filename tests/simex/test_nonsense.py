@@ -1,4 +1,4 @@
-"""Whatever is sent, the answer is a refusal in Binance's words, never a failure."""
+"""Any invalid input is answered by a refusal in Binance's terms, never by a failure."""
 
 import contextlib
 import itertools

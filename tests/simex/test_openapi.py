@@ -169,7 +169,7 @@ ASKS = (
 
 
 async def prepare(signed: Any, simex: SimexHandle) -> None:
-    """Something to tell of every kind: fills, an order that expired by self-trade prevention, orders that rest."""
+    """Data of every kind to return: fills, an order that expired by self-trade prevention, orders that rest."""
     await signed.place(quantity="0.02")
     await simex.inject("59000", "0.005")
     await signed.place(side="SELL", price="61000", type="LIMIT_MAKER", timeInForce=None)
@@ -205,12 +205,12 @@ DEVIATIONS: dict[str, str] = {
     "GET account/commission 200 .specialCommission: unknown": SINCE,
     "POST order 200 .origQuoteOrderQty: unknown": SINCE,
     "POST order 200 .fills[].tradeId: unknown": "Binance has always sent it",
-    "POST order 200 .stopPrice: unknown": "told of algo orders alone, as rest-api.md says",
+    "POST order 200 .stopPrice: unknown": "only in algo orders, as rest-api.md says",
     "POST orderList/oco 200 .orderReports[].origQuoteOrderQty: unknown": SINCE,
-    "POST orderList/oco 200 .orderReports[].stopPrice: missing": "told of algo orders alone, as rest-api.md says",
+    "POST orderList/oco 200 .orderReports[].stopPrice: missing": "only in algo orders, as rest-api.md says",
     "POST orderList/oto 200 .orderReports[].origQuoteOrderQty: unknown": SINCE,
     "DELETE orderList 200 .orderReports[].origQuoteOrderQty: unknown": SINCE,
-    "DELETE orderList 200 .orderReports[].stopPrice: missing": "told of algo orders alone, as rest-api.md says",
+    "DELETE orderList 200 .orderReports[].stopPrice: missing": "only in algo orders, as rest-api.md says",
     "GET allOrderList 200 [].isIsolated: missing": "margin's; rest-api.md does not have it",
     "POST order/cancelReplace 200 .cancelResponse.origQuoteOrderQty: unknown": SINCE,
     "POST order/cancelReplace 200 .newOrderResponse.origQuoteOrderQty: unknown": SINCE,
@@ -220,9 +220,9 @@ DEVIATIONS: dict[str, str] = {
     "POST order/cancelReplace 409 .data: unknown": "what became of either half; the document has the code alone",
     "DELETE order 200 .origQuoteOrderQty: unknown": SINCE,
     "DELETE openOrders 200 [].origQuoteOrderQty: unknown": SINCE,
-    "DELETE openOrders 200 [].stopPrice: unknown": "told of algo orders alone, as rest-api.md says",
-    "DELETE openOrders 200 [].strategyId: unknown": "told of orders that were placed with one",
-    "DELETE openOrders 200 [].strategyType: unknown": "told of orders that were placed with one",
+    "DELETE openOrders 200 [].stopPrice: unknown": "only in algo orders, as rest-api.md says",
+    "DELETE openOrders 200 [].strategyId: unknown": "only in orders that were placed with one",
+    "DELETE openOrders 200 [].strategyType: unknown": "only in orders that were placed with one",
 }
 
 

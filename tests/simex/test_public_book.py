@@ -1,4 +1,4 @@
-"""Update ids of the public book: whoever follows Binance's procedure has the book that GET depth shows."""
+"""Update ids of the public book: a client that follows Binance's procedure has the book that GET depth shows."""
 
 import itertools
 import random  # noqa: TID251  seeded, and a failure names the seed

@@ -151,7 +151,7 @@ TWINS: list[tuple[str, str, dict[str, Any]]] = [
     ("get_prevented_matches", "ws_get_prevented_matches", BTC | {"orderId": 2}),
     ("create_test_order", "ws_create_test_order", LIMIT),
 ]
-HARMLESS = {each.name for each in every_endpoint() if each.method == "GET"} | {"POST order/test"}  # all that only tell
+HARMLESS = {each.name for each in every_endpoint() if each.method == "GET"} | {"POST order/test"}  # all that only read
 HARMLESS -= {"GET allOrderList"}  # it cannot ask the websocket API for it
 OTO = BTC | {
     "workingType": "LIMIT", "workingSide": "BUY", "workingPrice": "57000", "workingQuantity": "0.001",
@@ -251,7 +251,7 @@ async def test_its_copy_of_the_book_stays_the_book(client: AsyncClient, simex: S
                 held = await copy.recv()
 
     assert len(held.get_bids()) >= 20
-    assert len(await simex.requests("GET depth")) <= 3  # ours and its first; it asks anew wherever updates do not link
+    assert len(await simex.requests("GET depth")) <= 3  # ours and its first; it asks again wherever updates do not link
 
 
 async def test_the_threaded_manager_calls_back(simex: SimexHandle) -> None:

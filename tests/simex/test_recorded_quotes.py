@@ -1,4 +1,4 @@
-"""Markets replayed from quotes: what clients hear of them, and what a restart leaves."""
+"""Markets replayed from quotes: what clients receive of them, and what a restart leaves."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The proxy that tests put between services and simex: it passes everything on, and changes what it is told to."""
+"""The proxy that tests put between services and simex: it forwards everything, and changes what the test asks for."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -113,7 +113,7 @@ async def test_ccxt_watches_its_orders_through_it(
     try:
         watching = asyncio.create_task(client.watch_orders(BTC))
         async with asyncio.timeout(60):
-            while not watching.done():  # an order that comes before the subscription is none that is told
+            while not watching.done():  # an order before the subscription is not sent
                 await signed.place(quantity="0.001")
                 await asyncio.wait({watching}, timeout=0.2)
         assert watching.result()[0]["status"] == "open"

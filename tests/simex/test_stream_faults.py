@@ -20,7 +20,7 @@ Socket = aiohttp.ClientWebSocketResponse
 
 @pytest.fixture
 async def trades(simex: SimexHandle) -> AsyncIterator[Socket]:
-    """A socket that hears every trade."""
+    """A socket that receives every trade."""
     async with aiohttp.ClientSession() as http, http.ws_connect(f"{simex.http_url}/ws/btcusdt@trade") as socket:
         yield socket
 
@@ -82,7 +82,7 @@ async def test_a_silent_socket_is_open_and_then_tells_what_it_kept_unless_that_i
     answered = await answer  # it carries answers, and no events
     heard = 0.0
     while not heard:
-        await simex.advance(1)  # until one is heard
+        await simex.advance(1)  # until one is received
         with_next = asyncio.create_task(ids(trades, 1))
         done, _ = await asyncio.wait({with_next}, timeout=0.02)
         heard = time.monotonic() - began if done else 0.0
@@ -146,7 +146,7 @@ async def test_a_client_that_watches_finds_its_dropped_stream_again(simex: Simex
     await asyncio.sleep(0)
     await simex.control.DropSockets(simex_pb2.DropSocketsRequest())
     lost: BaseException | None = None
-    while lost is None:  # what had come before the cut is still told
+    while lost is None:  # what had come before the cut is still sent
         await asyncio.wait({watching})
         lost, watching = watching.exception(), asyncio.create_task(binance_pro.watch_trades(BTC))
     watching.cancel()

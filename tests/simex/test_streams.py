@@ -17,7 +17,7 @@ BTC = "BTC/USDT"
 
 
 async def watched(simex: SimexHandle, watching: Any, symbol: str = BTC) -> Any:
-    """What a watch gives: the market moves until it has been heard."""
+    """Returns what a watch gives: the market moves until something has been received."""
     task = asyncio.ensure_future(watching)
     while not task.done():
         await simex.advance(1, symbol)

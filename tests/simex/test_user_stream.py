@@ -1,4 +1,4 @@
-"""What an account hears of its own over the websocket API: orders, balances, deposits, the end of a subscription."""
+"""What an account receives over the websocket API: orders, balances, deposits, the end of a subscription."""
 
 import hashlib
 import hmac
@@ -131,7 +131,7 @@ async def test_every_report_has_binances_keys_and_types(hear: Any, signed: Any, 
 
 
 async def test_a_market_order_is_told_trade_by_trade_and_its_balances_once(hear: Any, signed: Any) -> None:
-    await signed.place(**MARKET, quantity="1.7", side="SELL")  # refused: nothing is heard of it
+    await signed.place(**MARKET, quantity="1.7", side="SELL")  # refused: nothing is sent of it
     await signed.place(**MARKET, quantity=None, quoteOrderQty="99900")
     await signed.place(**MARKET, quantity="0.001")
 

@@ -1,4 +1,4 @@
-"""Frames as they are put on the wire by hand: a client's reader takes them for what they are, whatever their size."""
+"""Frames encoded by our own code: a client's reader decodes them, at any size."""
 
 from typing import Any
 

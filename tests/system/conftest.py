@@ -1,4 +1,4 @@
-"""What the system tests share: the `gridwright` command as a process, and a house that it keeps up."""
+"""Shared by the system tests: the `gridwright` command as a process, and a deployment that it keeps running."""
 
 import asyncio
 import contextlib
@@ -33,7 +33,7 @@ SERVICES = {
 
 @pytest.fixture
 def gridwright() -> Callable[..., subprocess.Popen[str]]:
-    """Starts `gridwright WORDS` with its output in a pipe."""
+    """Starts `gridwright ARGUMENTS` with its output in a pipe."""
 
     def start(*words: str | Path) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "gridctl", *map(str, words)]
@@ -53,7 +53,7 @@ def tapes() -> Path:
 
 @dataclass(frozen=True)
 class Up:
-    """A house at work, asked by grpcurl and by the command line."""
+    """A running deployment, queried by grpcurl and by the command line."""
 
     starter: int  # the process that has started it
     deployment: Deployment
@@ -69,7 +69,7 @@ class Up:
         return self.deployment.addresses[service], f"{SERVICES[service].full_name}/{method}"
 
     def command(self, name: str, *words: str) -> subprocess.CompletedProcess[str]:
-        """`gridwright NAME WORDS` about this house."""
+        """Runs `gridwright NAME ARGUMENTS` for this deployment."""
         line = [sys.executable, "-m", "gridctl", name, "--config", str(self.deployment.config), *words]
         return subprocess.run(line, check=False, capture_output=True, text=True, timeout=DEADLINE_SECONDS)
 
@@ -103,7 +103,7 @@ class Up:
         return self.state()["risk"]["mode"]
 
     def back_to_running(self) -> None:
-        """Takes whatever way out there is."""
+        """Exits safe mode by the command that applies."""
         mode = self.until_mode("MODE_RUNNING", "MODE_PAUSED", "MODE_SAFE")
         if mode != "MODE_RUNNING":
             self.operate("Resume" if mode == "MODE_PAUSED" else "ExitSafeMode")
@@ -112,7 +112,7 @@ class Up:
 
 @pytest.fixture(scope="module")
 def house_up(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    """All up and trading: by `gridwright up` for a module that says BY_COMMAND, else forked, and kept up by nobody."""
+    """Everything up and trading: by `gridwright up` for a module with BY_COMMAND, otherwise forked and unsupervised."""
     folder = tmp_path_factory.mktemp("up")
     deployment = prepare_demo(DemoConfig(seed=7), folder)
     with (_kept_up if getattr(request.module, "BY_COMMAND", False) else _forked)(deployment, folder) as starter:
@@ -148,6 +148,6 @@ def _forked(deployment: Deployment, folder: Path) -> Iterator[int]:
 
 @pytest.fixture
 def up(house_up: Up) -> Iterator[Up]:
-    """The house with its grid running, and running again afterwards."""
+    """The deployment with its grid running, and running again afterwards."""
     yield house_up
     house_up.back_to_running()

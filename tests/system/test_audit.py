@@ -1,4 +1,4 @@
-"""`gridwright audit` against services that run: what it finds, and that the market goes on after it."""
+"""`gridwright audit` against services that run: what it finds, and that the market continues after it."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 
 from griddeploy.demo.config import DemoConfig, example, prepare_demo
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("audit")]  # one house for all
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("audit")]  # one deployment for all
 
 MAX_SECONDS = 60
 

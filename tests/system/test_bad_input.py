@@ -1,7 +1,8 @@
-"""What cannot be used is refused in one sentence with field, value and remedy and by an exit code that stays.
+"""Bad input is refused in one sentence with field, value and remedy, and by a stable exit code.
 
-Real services on a house that has traded. Each case stops its services, starts them with the bad input, finds what they
-have on record untouched, mends the input and sees the same grid go on. In the end venue and records agree.
+Real services on a deployment that has traded. Each case stops its services, starts them with the bad input, checks that
+their records are unchanged, corrects the input and checks that the same grid continues. In the end venue and records
+agree.
 """
 
 import contextlib
@@ -40,12 +41,12 @@ from gridtesting.live.orchestrator import eventually
 from gridtesting.live.processes import Stack, running_stack
 from gridwright.v1 import orchestrator_pb2, simex_pb2, simex_pb2_grpc
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("bad_input")]  # one house for all
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("bad_input")]  # one deployment for all
 
 
 @pytest.fixture(scope="module")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
-    """A house that trades."""
+    """A deployment that trades."""
     folder = tmp_path_factory.mktemp("bad-input")
     values = tomllib.loads(example("demo.toml"))
     values["grids"][0]["risk"]["stale_price_ms"] = 600_000  # no safe mode while pricemon is out
@@ -101,7 +102,7 @@ def interval_under_the_tick(services: Services) -> Iterator[Start]:
 
 @contextlib.contextmanager
 def unwritable_folder(services: Services) -> Iterator[Start]:
-    """Under a regular file nobody can write, not even root."""
+    """Under a regular file no user can write, not even root."""
     (services.folder / "file").touch()
 
     def move(values: Values) -> None:
@@ -150,7 +151,7 @@ def newer_schema(services: Services) -> Iterator[Start]:
 @contextlib.contextmanager
 def database_unreachable(services: Services) -> Iterator[Start]:
     with socket.create_server(("127.0.0.1", 0)) as owner:
-        port = owner.getsockname()[1]  # nobody listens there once it is given back
+        port = owner.getsockname()[1]  # nothing listens there once it is released
 
     def be_quick(values: Values) -> None:
         values["database"] = {"wait_seconds": 0}
@@ -165,7 +166,7 @@ ALL = (PRICEMON, EXECUTOR, ORCHESTRATOR, SIMEX)
 
 @dataclass(frozen=True)
 class Case:
-    """Bad input, who is told of it, and what they answer. `parts` are the field, the value and the remedy."""
+    """Bad input, the services that get it, and what they answer. `parts` are the field, the value and the remedy."""
 
     wrong: Callable[[Services], AbstractContextManager[Start]]
     names: tuple[str, ...]
@@ -178,11 +179,11 @@ CASES = {
         unknown_symbol, (PRICEMON, EXECUTOR), 2, ("grids.symbol = 'BTC/USDX'", "does not trade it", "BTC/USDT?")
     ),
     "unknown symbol, the executor has the right one": Case(
-        unknown_symbol, (ORCHESTRATOR,), 2, ("grids.symbol = 'BTC/USDX'", "did you mean BTC/USDT?", "mend it")
+        unknown_symbol, (ORCHESTRATOR,), 2, ("grids.symbol = 'BTC/USDX'", "did you mean BTC/USDT?", "correct it")
     ),
     "wrong key": Case(wrong_key, (EXECUTOR,), 2, ("GRIDWRIGHT_API_KEY", "= ***", "-2015", "give the pair")),
     "wrong secret": Case(wrong_secret, (EXECUTOR,), 2, ("GRIDWRIGHT_API_SECRET", "= ***", "-1022", "give the pair")),
-    "malformed TOML": Case(malformed_toml, ALL, 2, ("config = ", "malformed.toml'", "line ", "mend that line")),
+    "malformed TOML": Case(malformed_toml, ALL, 2, ("config = ", "malformed.toml'", "line ", "fix that line")),
     "interval under the tick": Case(
         interval_under_the_tick, (ORCHESTRATOR,), 2, ("interval = 0.001", "tick_size of 0.01", "widen it")
     ),
@@ -204,7 +205,7 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_bad_input_is_one_sentence_and_an_exit_code_and_loses_nothing(services: Services, case: Case) -> None:
-    stopped = [name for name in case.names if name != SIMEX]  # the bad simex is another one, beside that of the house
+    stopped = [name for name in case.names if name != SIMEX]  # the bad simex is another one, beside the deployment's
     services.stop(*stopped)
     with services.started_after(*stopped), case.wrong(services) as start:
         before = {name: rows(services.folder / name) for name in stopped}

@@ -1,4 +1,4 @@
-"""`gridwright demo` as a user runs it: simulated, killed, over a tape, broken off; always with a clean audit."""
+"""`gridwright demo` as a user runs it: simulated, killed, over a tape, interrupted; always with a clean audit."""
 
 import gzip
 import re

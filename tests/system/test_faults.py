@@ -1,4 +1,4 @@
-"""The whole house on an exchange that loses, spoils and delays what it says: it trades, and its books agree with the
+"""A whole deployment on an exchange that loses, spoils and delays its answers: it trades, and its books agree with the
 venue's to the last digit.
 """
 

@@ -11,7 +11,7 @@ from gridcore.model.ids import parse_client_order_id
 from gridcore.model.orders import Role
 from gridwright.v1 import executor_pb2, orchestrator_pb2, pricemon_pb2, simex_pb2
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("grpcurl")]  # one house for all
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("grpcurl")]  # one deployment for all
 
 SYMBOL = "BTC/USDT"
 SERVICES = {
@@ -20,7 +20,7 @@ SERVICES = {
     "orchestrator": orchestrator_pb2.DESCRIPTOR.services_by_name["Orchestrator"],
     "simex": simex_pb2.DESCRIPTOR.services_by_name["Simex"],
 }
-LEFT_OUT = {"simex.Wipe"}  # the house would stop acting for good, as it should: test_outside_orders shows that
+LEFT_OUT = {"simex.Wipe"}  # the executor would stop permanently, as it should: test_outside_orders shows that
 METHODS = [
     rpc
     for name, service in SERVICES.items()
@@ -61,7 +61,7 @@ def an_order(up: Any) -> str:
 
 
 def word_on_an_order(up: Any) -> Request:
-    """About an order whose outcome is known: test_unknown gives a word that is taken."""
+    """On an order whose outcome is known: test_unknown has a statement that is accepted."""
     return by_hand(up) | {"client_order_id": an_order(up), "evidence": "EVIDENCE_NEVER_PLACED"}
 
 
@@ -80,7 +80,7 @@ def after(method: str, mode: str) -> Callable[[Any], Request]:
     return request
 
 
-_FAULT = {"kind": "FAULT_KIND_CUT_BODY", "endpoint": "GET depth", "skip": "1000000"}  # nobody here will meet it
+_FAULT = {"kind": "FAULT_KIND_CUT_BODY", "endpoint": "GET depth", "skip": "1000000"}  # no request will match it
 
 
 def acknowledged(up: Any) -> Request:
@@ -95,7 +95,7 @@ def after_a_fault(up: Any) -> Request:
 
 @dataclass(frozen=True)
 class Call:
-    """What is sent, and a word that the answer must have in it."""
+    """What is sent, and a text that the answer must contain."""
 
     request: Request | Callable[[Any], Request]
     wanted: str

@@ -1,4 +1,4 @@
-"""A user trades by hand on the bot's own account: the bot leaves those orders alone, across kills too."""
+"""A user places manual orders on the bot's own account: the bot does not touch them, across kills too."""
 
 import asyncio
 import subprocess
@@ -29,7 +29,7 @@ def seed() -> int:
 
 
 async def command(*words: str) -> str:
-    """`gridwright WORDS`; what it says."""
+    """Runs `gridwright ARGUMENTS`; returns its output."""
     done = await asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-m", "gridctl", *words],

@@ -1,4 +1,4 @@
-"""What the exchange withholds from the account: its orders of ten seconds, its keys. Everything else goes on."""
+"""What the exchange withholds from the account: its orders of ten seconds, its keys. Everything else continues."""
 
 import time
 from collections import Counter
@@ -20,7 +20,7 @@ MOST_A_SECOND = 4  # requests with keys that are known to be refused, of polls, 
 
 @pytest.fixture
 async def deployment(tmp_path: Path) -> AsyncIterator[Outside]:
-    folder = tmp_path / "100%E5 of?a b#c 币"  # whatever a user's folder is called
+    folder = tmp_path / "100%E5 of?a b#c 币"  # independent of the name of a user's folder
     folder.mkdir()
     async with outside(folder, Plan({SYMBOL: {"buy_window": 5, "sell_window": 5}})) as deployment:
         await deployment.open()

@@ -162,7 +162,7 @@ def with_odd_elements(field: str) -> Callable[[Answered], Answered]:
 
 
 def odd_events_of_others(event: dict[str, Any]) -> dict[str, Any]:
-    """What the stream tells of the user's orders, without a price."""
+    """What the stream sends of the user's orders, without a price."""
     if event.get("e") == "executionReport" and event.get("o") != "LIMIT":
         return {**event, "p": None, "P": None, "S": None, "X": "ODD"}
     return event

@@ -1,4 +1,4 @@
-"""The whole house on a real Postgres: a demo under kills, and a database that dies under it."""
+"""A whole deployment on a real Postgres: a demo under kills, and a database that dies."""
 
 import asyncio
 import contextlib

@@ -65,7 +65,7 @@ async def at_rest(stack: Stack) -> tuple[models_pb2.State, dict[str, str]]:
 
 
 def waits_to_place(found: models_pb2.State) -> bool:
-    """After a refusal a rung rests for a while before it places again: that looks like rest and is none."""
+    """After a refusal a slot pauses before it places again: that looks like rest but is not."""
     lately_ms = time.time_ns() // 1_000_000 - 1_000  # the tick that notices may be late
     return any(not slot.HasField("order") and slot.retry_after_ms > lately_ms for slot in found.slots.values())
 
@@ -87,7 +87,7 @@ async def start(stack: Stack, point: str = "") -> None:
 
 
 def substance(found: models_pb2.State) -> object:
-    """All that must come back. A rung that holds nothing comes and goes with the price."""
+    """Everything that must come back. A slot that holds nothing comes and goes with the price."""
     slots = {
         key: (slot.position, slot.cost, slot.order.client_order_id, slot.order.executed)
         for key, slot in found.slots.items()

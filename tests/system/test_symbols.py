@@ -1,4 +1,4 @@
-"""Two grids on the whole house, one symbol sick: it is shown as refused with its sentence, and the other trades."""
+"""Two grids on a whole deployment, one symbol fails: it is shown as refused with its sentence, and the other trades."""
 
 import asyncio
 import time
@@ -38,7 +38,7 @@ async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
 
 async def test_a_symbol_that_leaves_the_list_and_comes_back_concerns_nobody_else(stack: Stack) -> None:
     await list_it(stack, listed=False)
-    await until(stack, "the symbol is refused", lambda: refused(stack, "is not listed any more"))
+    await until(stack, "the symbol is refused", lambda: refused(stack, "is no longer listed"))
     await well_goes_on(stack)
     assert await status(stack) == 1
 
@@ -47,7 +47,7 @@ async def test_a_symbol_that_leaves_the_list_and_comes_back_concerns_nobody_else
         await stack[name].start()
     for name in SERVICES:
         await stack[name].serving()
-    await until(stack, "it is refused after a restart too", lambda: refused(stack, "is not listed any more"))
+    await until(stack, "it is refused after a restart too", lambda: refused(stack, "is no longer listed"))
     await well_goes_on(stack)
 
     await list_it(stack, listed=True)
@@ -98,7 +98,7 @@ async def goes_on(stack: Stack, symbol: str, seq: int) -> bool:
 
 async def well_goes_on(stack: Stack) -> None:
     before = (await state(stack, WELL)).state.seq
-    await until(stack, f"{WELL} goes on", lambda: goes_on(stack, WELL, before + 2))
+    await until(stack, f"{WELL} continues", lambda: goes_on(stack, WELL, before + 2))
 
 
 async def status(stack: Stack) -> int:

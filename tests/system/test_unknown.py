@@ -1,5 +1,5 @@
-"""A venue whose requests never expire swallows one: the order stays UNKNOWN across kills, the grid trades on around it,
-and an operator ends it from the command line, though the executor dies while it takes the word.
+"""A venue whose requests never expire swallows one: the order stays UNKNOWN across kills, the grid continues to trade,
+and an operator resolves it from the command line, though the executor dies while it records the statement.
 """
 
 import asyncio
@@ -88,7 +88,7 @@ async def test_an_order_that_the_venue_swallowed_stays_unknown_until_an_operator
     async with running_stack(tmp_path, DemoConfig(config=config(tmp_path), seed=seed), forked=True) as stack:
         await until_unknown(stack, 1)
         await stack.channels.simex.SetRunning(simex_pb2.SetRunningRequest(running=False))
-        answer = await until_at_rest(stack)  # or a kill would leave further orders in doubt, and for ever on this venue
+        answer = await until_at_rest(stack)  # else a kill would leave further orders UNKNOWN, here permanently
         (slot,) = [one for one in answer.state.slots.values() if one.order.status == models_pb2.ORDER_STATUS_UNKNOWN]
         for name, environment in (("executor", {"GRIDWRIGHT_CRASH": death}), ("orchestrator", {})):
             await stack[name].kill()

@@ -12,10 +12,10 @@ import pytest
 
 from griddeploy.demo.config import DemoConfig, example, prepare_demo
 
-pytestmark = [pytest.mark.system, pytest.mark.xdist_group("up")]  # one house for all
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("up")]  # one deployment for all
 
 MAX_SECONDS = 60
-BY_COMMAND = True  # the house is kept by `gridwright up`
+BY_COMMAND = True  # `gridwright up` keeps the deployment running
 
 
 def test_the_operators_commands_say_what_the_mode_is(up) -> None:

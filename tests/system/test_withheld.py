@@ -27,7 +27,7 @@ DEADLINE_SECONDS = 40.0  # for what has no such promise
 
 @dataclass
 class Trial:
-    """A house on a market that only moves when it is told to."""
+    """A deployment on a market that moves on request only."""
 
     stack: Stack
 
@@ -117,7 +117,7 @@ class Trial:
 async def trial(
     folder: Path, balances: dict[str, str] | None = None, max_orders: int = 200, **grid: Any
 ) -> AsyncIterator[Trial]:
-    """The demo's house at 60000, standing still, with changes of its grid and of the account."""
+    """The demo's deployment at 60000 with a still market, and changes of its grid and of the account."""
     values = tomllib.loads(example("demo.toml"))
     values["simex"]["markets"][0] |= {"running": False, "queue": "front", "max_orders": max_orders}
     values["simex"]["limits"] = {"enabled": False}
@@ -186,7 +186,7 @@ async def test_a_coarser_tick_and_a_halt_are_followed(tmp_path: Path) -> None:
     async with trial(tmp_path, interval="180.05") as run:
         await run.until_sides(5, 0)
         await run.rules(tick_size="0.1")
-        await run.trade("59500")  # bought: the closings must lie on the new tick, or be refused for ever
+        await run.trade("59500")  # bought: the closings must lie on the new tick, or be refused permanently
 
         async def closed() -> bool:
             return (await run.sides())[1] >= 2

@@ -9,8 +9,8 @@ from executor.venue.profile import Delay, Repeat, VenueProfile, packaged_profile
 _PAGE = """\
 # Venues
 
-Exchanges differ in what a bot that must never send twice has to know. A venue profile says what a venue does; the profiles below
-come with Gridwright, in `services/executor/venues`. This page is generated from them by
+Exchanges differ in what a bot that must never send twice has to know. A venue profile says what a venue does; these
+profiles come with Gridwright, in `services/executor/venues`. This page is generated from them by
 `python -m executor.venue.profile_page`; a test compares the two. **measured** means that `gridwright conformance`
 traded there and saw it, **documented** that only the venue's own documents say so. – is not known.
 

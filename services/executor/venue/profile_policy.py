@@ -52,9 +52,9 @@ def find_profile(chosen: str, name: str, exchange: str) -> VenueProfile | None:
     row = read_profile(Path(chosen)) if chosen.endswith(".toml") else packaged_profile(chosen)
     if row is None:
         known = ", ".join(each.venue for each in packaged_profiles())
-        raise ConfigError(ROW_FIELD, chosen, f"no such row; give the path of a .toml file, or one of {known}")
+        raise ConfigError(ROW_FIELD, chosen, f"no such profile; give the path of a .toml file, or one of {known}")
     if row.exchange != exchange:
-        raise ConfigError(ROW_FIELD, chosen, f"that row is of {row.exchange}, and venue.exchange is {exchange}")
+        raise ConfigError(ROW_FIELD, chosen, f"that profile is of {row.exchange}, and venue.exchange is {exchange}")
     return row
 
 
@@ -63,12 +63,12 @@ def policy(row: VenueProfile | None, exchange: str) -> VenuePolicy:
     binance = exchange.startswith("binance")
     if row is None:
         how = "to expire as Binance's do" if binance else "never to expire, so UNKNOWN orders end only by being found"
-        sentence = f"no row for {exchange} here: cautious defaults, and requests are taken {how}"
+        sentence = f"no profile for {exchange} here: cautious defaults, and requests are taken {how}"
         sentence += "; `gridwright conformance` measures one"
         return VenuePolicy(binance, 0, sentence, *_limits(row, exchange))
     _refuse_ids(row)
     expire = binance if row.requests_expire is None else row.requests_expire
-    sentence = f"row {row.venue}, {row.source.value}, as of {row.as_of}"
+    sentence = f"profile {row.venue}, {row.source.value}, as of {row.as_of}"
     return VenuePolicy(expire, row.visibility_lag_ms or 0, sentence, *_limits(row, exchange))
 
 

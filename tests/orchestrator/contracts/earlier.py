@@ -1,4 +1,4 @@
-"""A contract before `gridwright-1`: one step did it all, and inputs lay in an envelope that nobody reads now."""
+"""A contract before `gridwright-1`: one step did it all, and inputs were in an envelope that is not read now."""
 
 import json
 from typing import Any
