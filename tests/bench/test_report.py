@@ -46,7 +46,7 @@ def figures(inside_per_second: float = 2_000_000) -> Figures:
     )
 
 
-def test_every_target_is_told_with_its_figure_and_its_limit() -> None:
+def test_every_target_is_shown_with_its_figure_and_its_limit() -> None:
     text = as_markdown(figures())
 
     assert "MISSED" not in text

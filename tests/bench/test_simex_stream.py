@@ -7,7 +7,7 @@ from gridbench.simex_stream import EVERYTHING, measure_stream
 EVENTS = 3_000
 
 
-async def test_every_trade_is_counted_and_nothing_else_where_only_trades_are_heard(tmp_path: Path) -> None:
+async def test_every_trade_is_counted_and_nothing_else_with_a_subscription_to_trades_only(tmp_path: Path) -> None:
     load = await measure_stream(tmp_path, market_events=EVENTS)
 
     assert load.frames == EVENTS

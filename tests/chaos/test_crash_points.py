@@ -156,7 +156,7 @@ def test_a_service_says_in_a_sentence_that_there_is_no_such_point(service: str, 
         pytest.param("", ROUND * 3, id="never"),
     ],
 )
-def test_a_process_dies_at_the_pass_that_it_was_told(wanted: str, passed: list[str], tmp_path: Path) -> None:
+def test_a_process_dies_at_the_given_pass(wanted: str, passed: list[str], tmp_path: Path) -> None:
     body = (
         "import os\n"
         "from gridservice.crash_point import arm, around, crash_point\n"
@@ -174,7 +174,7 @@ def test_a_process_dies_at_the_pass_that_it_was_told(wanted: str, passed: list[s
     assert told == passed
 
 
-def test_a_process_stops_at_the_point_that_it_was_told_and_goes_on_when_it_may(tmp_path: Path) -> None:
+def test_a_process_stops_at_the_given_point_and_resumes_on_sigcont(tmp_path: Path) -> None:
     body = (
         "import os\n"
         "from gridservice.crash_point import arm, crash_point\n"

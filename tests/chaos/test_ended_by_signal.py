@@ -76,7 +76,7 @@ def runs(pid: int) -> bool:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
-async def test_a_stopped_process_ends_with_whoever_stopped_it(tmp_path: Path, number: signal.Signals) -> None:
+async def test_a_stopped_process_ends_with_the_process_that_stopped_it(tmp_path: Path, number: signal.Signals) -> None:
     async with running(tmp_path, FREEZE) as (process, pid):
         assert runs(pid)
         process.send_signal(number)
@@ -84,7 +84,7 @@ async def test_a_stopped_process_ends_with_whoever_stopped_it(tmp_path: Path, nu
         await until(lambda: not runs(pid), "the stopped process ends", 20)
 
 
-async def test_the_workers_end_with_whoever_has_them_play(tmp_path: Path) -> None:
+async def test_the_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
     async with running(tmp_path, WORK) as (process, pid):
         process.send_signal(signal.SIGTERM)
         await asyncio.wait_for(process.wait(), 20)

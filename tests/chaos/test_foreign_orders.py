@@ -10,7 +10,7 @@ from gridchaos.matrix.restart_cases import Restarts, play_restarts
 pytestmark = pytest.mark.system
 
 
-async def test_orders_by_hand_outlive_a_dozen_restarts_and_bind_the_budget(tmp_path: Path) -> None:
+async def test_manual_orders_outlive_a_dozen_restarts_and_bind_the_budget(tmp_path: Path) -> None:
     restarted = await play_restarts(Restarts(12, seed=7), tmp_path)  # `python -m gridchaos --case restarts/100/7`
     assert (restarted.problems, restarted.verdict.problems) == ((), ())
     assert restarted.verdict.audit.fills > 0

@@ -78,7 +78,7 @@ def told(found: Iterable[str]) -> list[str]:
     return [sentence.partition(":")[0] for sentence in found]
 
 
-def test_a_healthy_grid_gives_nothing_to_tell() -> None:
+def test_a_healthy_grid_has_no_findings() -> None:
     watch, placed = Watch(BOT, SYMBOL), name(1)
     book = truth(order(placed), order("theirs", number="2"), trades=2)
     for seq in (1, 2, 2):
@@ -88,20 +88,20 @@ def test_a_healthy_grid_gives_nothing_to_tell() -> None:
     assert not [*guesses(journal, book, [placed]), *unasked(journal, book, PREFIX), *late(journal, [placed])]
 
 
-def test_two_orders_of_one_name_or_of_one_slot_are_told() -> None:
+def test_two_orders_of_one_name_or_of_one_slot_are_reported() -> None:
     assert told(doubles(PREFIX, truth(order(name(1), "FILLED"), order(name(1), "FILLED", "2")))) == ["P1"]
     assert told(doubles(PREFIX, truth(order(name(1)), order(name(1, seq=2), number="2")))) == ["P1"]
     assert told(doubles(PREFIX, truth(order(name(1), "CANCELED"), order(name(1, seq=2), number="2")))) == []
 
 
-def test_an_order_that_nobody_asked_for_is_told() -> None:
+def test_an_order_that_no_step_asked_for_is_reported() -> None:
     assert told(unasked(Journal().place(name(1), ACCEPTED).books, truth(order(name(2))), PREFIX)) == ["P1"]
 
 
 @pytest.mark.parametrize(
     "later", [answer(seq=1, fills=1), answer(seq=2, fills=0), answer(seq=2, fills=1, epoch=0), answer(seq=2, fills=2)]
 )
-def test_a_state_that_goes_back_or_knows_more_than_the_venue_is_told(
+def test_a_state_that_goes_back_or_knows_more_than_the_venue_is_reported(
     later: orchestrator_pb2.GetStateResponse,
 ) -> None:
     watch = Watch(BOT, SYMBOL)
@@ -122,7 +122,7 @@ def test_a_state_that_goes_back_or_knows_more_than_the_venue_is_told(
         Journal().says(name(1), models_pb2.ORDER_STATUS_NOT_PLACED),
     ],
 )
-def test_an_outcome_that_the_book_contradicts_is_told(journal: Journal) -> None:
+def test_an_outcome_that_the_book_contradicts_is_reported(journal: Journal) -> None:
     assert told(guesses(journal.books, truth(order(name(1))), [])) == ["P4"]
 
 
@@ -132,7 +132,7 @@ def test_an_order_that_was_sent_and_lost_is_no_order_that_was_not_sent() -> None
     assert told(guesses(journal, truth(), [])) == []
 
 
-def test_a_halt_that_ends_by_itself_is_told_and_one_that_is_lifted_is_not() -> None:
+def test_a_halt_that_ends_by_itself_is_reported_and_one_that_an_operator_ends_is_not() -> None:
     watch = Watch(BOT, SYMBOL)
     watch.expect_halt()
     for mode in (RUNNING, ENTERING, SAFE):  # the command is recorded before it is executed
@@ -146,7 +146,7 @@ def test_a_halt_that_ends_by_itself_is_told_and_one_that_is_lifted_is_not() -> N
     assert len(watch.problems) == 1
 
 
-def test_a_state_that_was_read_before_the_word_says_nothing_of_its_halt() -> None:
+def test_a_state_read_before_the_command_proves_nothing_of_its_halt() -> None:
     watch = Watch(BOT, SYMBOL)
     words = watch.words
     watch.expect_halt()
@@ -156,7 +156,7 @@ def test_a_state_that_was_read_before_the_word_says_nothing_of_its_halt() -> Non
     assert not watch.halt_seen
 
 
-def test_an_opening_order_in_safe_mode_is_told_and_a_closing_one_is_not() -> None:
+def test_an_opening_order_in_safe_mode_is_reported_and_a_closing_one_is_not() -> None:
     watch = Watch(BOT, SYMBOL)
     watch.expect_halt()
     watch.look(answer(mode=SAFE), truth())
@@ -167,7 +167,7 @@ def test_an_opening_order_in_safe_mode_is_told_and_a_closing_one_is_not() -> Non
 
 
 @pytest.mark.parametrize("after", [[], [order("theirs", "CANCELED")], [order("theirs", "FILLED")]])
-def test_a_foreign_order_that_somebody_touched_is_told(after: list[simex_pb2.TrueOrder]) -> None:
+def test_a_foreign_order_that_was_touched_is_reported(after: list[simex_pb2.TrueOrder]) -> None:
     watch = Watch(BOT, SYMBOL)
     watch.look(answer(), truth(order("theirs")))
     watch.look(answer(), truth(*after))
@@ -175,14 +175,14 @@ def test_a_foreign_order_that_somebody_touched_is_told(after: list[simex_pb2.Tru
     assert watch.foreign_touched == {"1"}
 
 
-def test_an_order_behind_one_of_a_newer_epoch_is_told_unless_it_was_on_its_way() -> None:
+def test_an_order_behind_one_of_a_newer_epoch_is_reported_unless_it_was_in_flight() -> None:
     old, new = name(1, epoch=3), name(2, epoch=4)
     assert told(late(Journal().books, [old, new])) == []
     assert told(late(Journal().place(old, ACCEPTED).books, [new, old])) == ["P7"]
     assert told(late(Journal().place(old, models_pb2.OUTCOME_UNKNOWN).books, [new, old])) == []
 
 
-def test_a_stray_order_is_told_and_so_is_one_that_a_slot_waits_for_in_vain() -> None:
+def test_an_orphan_is_reported_and_so_is_an_order_of_a_slot_that_does_not_rest() -> None:
     waiting = models_pb2.InventorySlot(order=models_pb2.SlotOrder(client_order_id=name(1)))
     state = models_pb2.State(slots={"100": waiting})
     assert told(strays(PREFIX, state, truth(order(name(1))))) == []
@@ -224,7 +224,7 @@ def test_a_filled_slot_is_protected_by_an_order_on_the_venue(slot: models_pb2.In
     assert len(list(unprotected(state, truth(order(name(2)))))) == missing
 
 
-def test_a_fill_that_was_not_heard_of_is_not_protected() -> None:
+def test_a_fill_that_the_state_has_not_applied_is_not_protected() -> None:
     state = models_pb2.State(totals=models_pb2.Totals(fills=1))
     assert len(list(unprotected(state, truth(), 2))) == 1
     assert not list(unprotected(state, truth(), 1))

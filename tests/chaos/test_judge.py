@@ -96,7 +96,7 @@ def test_what_the_state_counts_beyond_the_venues_fills_was_applied_twice(counted
     assert len(applied_beyond(truth, Books(state, [], []), PREFIX)) == beyond
 
 
-def test_an_order_was_unknown_from_its_answer_to_what_the_log_tells_first() -> None:
+def test_an_order_was_unknown_from_its_answer_to_its_first_update() -> None:
     log = [news(models_pb2.ORDER_STATUS_OPEN, 1_900), news(models_pb2.ORDER_STATUS_CANCELED, 9_000)]
     assert unknown_ms(answered(models_pb2.OUTCOME_UNKNOWN), log) == {BUY: 900}
     assert unknown_ms(answered(models_pb2.OUTCOME_ACCEPTED), log) == {}

@@ -36,7 +36,7 @@ async def test_in_files_a_stopped_process_keeps_its_lease_and_a_second_one_is_re
         "stop/executor.place.before/fill",  # by placing what the second one has found not to be placed
     ],
 )
-async def test_on_postgres_the_second_takes_over_and_the_first_changes_nothing_when_it_goes_on(
+async def test_on_postgres_the_second_takes_over_and_the_first_changes_nothing_when_it_resumes(
     stop_id: str, postgres_database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", postgres_database.url)

@@ -110,7 +110,7 @@ async def test_what_falls_into_a_hole_arrives_late_though_its_sender_is_gone() -
         await line.until_got(b"one", b"two")
 
 
-async def test_a_deaf_caller_is_heard_and_hears_nothing() -> None:
+async def test_requests_get_through_and_answers_are_dropped() -> None:
     async with wire() as line:
         caller = await line.connect()
         line.proxy.change(Weather.DEAF)

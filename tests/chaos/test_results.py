@@ -44,7 +44,7 @@ def test_a_result_is_clean_where_every_promise_held_and_nothing_else_went_wrong(
     assert not any(replace(PLAYED, **{name: 1}).clean for name in ZEROS)  # type: ignore[arg-type]  # counts, all of them
 
 
-def test_a_line_tells_the_engine_and_without_one_it_is_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_names_the_engine_and_without_one_it_is_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ENGINE, "another")
     result = Result("case", "executor.told/fill/none", "sqlite", 1, 0, 0, 1.5)
     values = json.loads(result.line())

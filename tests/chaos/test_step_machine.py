@@ -352,6 +352,6 @@ def the_executor_dies_while_the_next_orchestrator_asks(machine: StepMachine) -> 
     "story",
     [two_sleepers_record_the_step_that_a_third_has_settled, the_executor_dies_while_the_next_orchestrator_asks],
 )
-def test_what_was_found_is_mended(story: Callable[[StepMachine], None]) -> None:
+def test_what_was_found_is_fixed(story: Callable[[StepMachine], None]) -> None:
     with told(StepWorld) as machine:
         story(machine)

@@ -142,7 +142,7 @@ def test_what_is_hammered_at_once_or_at_one_pace_is_found(times_ms: list[int]) -
     assert refusals(times_ms).problems
 
 
-def test_after_a_change_or_an_order_that_was_taken_a_slot_begins_anew() -> None:
+def test_after_a_change_or_an_accepted_order_the_count_of_a_slot_starts_again() -> None:
     repetitions = refusals([0])
     repetitions.taken(3)
     repetitions.add(Refused(1, 3, -2010))

@@ -40,7 +40,7 @@ def test_the_database_is_not_published_at_all() -> None:
 
 
 @pytest.mark.parametrize("service", LASTING)
-def test_what_lasts_comes_back_by_itself_tells_its_health_and_waits_for_that_of_others(service: str) -> None:
+def test_services_restart_by_themselves_report_their_health_and_wait_for_that_of_others(service: str) -> None:
     assert SERVICES[service]["restart"] == "unless-stopped"
     assert SERVICES[service]["healthcheck"]["test"][0] == "CMD"
     waits = SERVICES[service].get("depends_on", {})

@@ -114,7 +114,7 @@ def test_a_coarser_tick_moves_the_openings_and_leaves_the_closings_that_rest() -
     assert all(order.place.price % D("0.1") == 0 for order in run.venue.live() if order.place.role is Role.OPENING)
 
 
-def test_a_closing_that_is_placed_anew_lies_on_the_new_tick_in_the_makers_favour() -> None:
+def test_a_closing_that_is_placed_again_lies_on_the_new_tick_in_the_makers_favour() -> None:
     run = GridDriver(grid(interval=D("300.05"), buy_window=1))
     run.price_to("60100")
     (order,) = run.venue.live()

@@ -350,7 +350,7 @@ def test_a_failed_cancel_rests_too() -> None:
     assert len(cancels(run.tick(5_000))) == 1
 
 
-def test_an_order_taken_down_by_hand_comes_back_after_a_rest() -> None:
+def test_an_order_cancelled_manually_comes_back_after_a_pause() -> None:
     run = driver(retry_after_ms=5_000)
     run.price_to("60100")
     run.venue.end(run.venue.live()[0].place.client_order_id, OrderStatus.CANCELED)

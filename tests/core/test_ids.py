@@ -28,7 +28,7 @@ def written(name: OrderName) -> str:
 
 
 @given(name=names)
-def test_an_id_tells_what_it_was_made_of(name: OrderName) -> None:
+def test_an_id_contains_what_it_was_made_of(name: OrderName) -> None:
     text = written(name)
 
     assert parse_client_order_id(text) == name

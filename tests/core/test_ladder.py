@@ -102,7 +102,7 @@ def test_a_range_includes_its_ends_and_nothing_beyond(level: int, *, there: bool
 
 
 @pytest.mark.parametrize("mode", GridMode)
-def test_levels_that_the_tick_cannot_tell_apart_make_one_slot(mode: GridMode) -> None:
+def test_levels_that_the_tick_cannot_distinguish_make_one_slot(mode: GridMode) -> None:
     # Half a per cent of 1.00 is half a tick: below it, neighbouring levels share a price.
     ladder = Ladder(grid(mode, anchor=D(100), interval=D("0.005"), spacing=Spacing.GEOMETRIC), MARKET)
     levels = range(ladder.highest_below(D("0.5")), ladder.lowest_above(D("1.5")))

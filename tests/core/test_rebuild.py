@@ -96,7 +96,7 @@ def test_a_lost_state_comes_back_from_the_log_and_the_live_orders(mode: GridMode
 
 
 @pytest.mark.parametrize("mode", GridMode)
-def test_a_state_of_any_age_catches_up_with_a_log_that_was_kept_or_written_anew(mode: GridMode, seed: int) -> None:
+def test_a_state_of_any_age_catches_up_with_a_log_that_was_kept_or_rewritten(mode: GridMode, seed: int) -> None:
     config = replace(GRID, mode=mode)
     steps = ran(mode, seed, 1_500)
     run = next(steps)
@@ -220,7 +220,7 @@ def test_two_live_orders_in_one_slot_are_refused() -> None:
         rebuild(empty(run.state), RebuildInput([], [order, twin]), grid(), MARKET)
 
 
-def test_a_rung_that_the_config_no_longer_wants_is_retiring() -> None:
+def test_a_slot_that_the_config_no_longer_wants_is_retiring() -> None:
     run = GridDriver()
     run.price_to("60100")
     run.trade_to("59650")

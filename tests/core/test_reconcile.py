@@ -59,7 +59,7 @@ def test_an_order_in_doubt_or_being_cancelled_is_not_missed() -> None:
     assert reconcile(run.state, VenueSnapshot(frozenset())).none
 
 
-def test_a_second_look_after_the_log_was_heard_finds_nothing() -> None:
+def test_a_second_reconciliation_after_the_log_was_applied_finds_nothing() -> None:
     run, first, _ = run_of_two()
     run.venue.fill(first, Decimal(1))
     book = VenueSnapshot(frozenset(order.place.client_order_id for order in run.venue.live()))

@@ -101,7 +101,7 @@ def test_a_pause_of_nothing_grows_all_the_same() -> None:
     assert [pause_ms("INVALID_ORDER", Role.OPENING, count, 0) for count in (1, 2, 3, 12)] == [0, 2, 4, 2048]
 
 
-def test_an_opening_that_is_refused_for_ever_is_tried_ever_more_rarely() -> None:
+def test_an_opening_that_is_always_refused_is_tried_ever_more_rarely() -> None:
     run = GridDriver(grid(buy_window=1, risk=replace(grid().risk, max_rejects=0)))
     start = run.now_ms
 

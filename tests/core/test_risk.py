@@ -261,7 +261,7 @@ def test_it_waits_for_the_calm_and_then_leaves() -> None:
     assert isinstance(late.procedure, ExitSafeMode)
 
 
-def test_a_feed_that_dies_again_starts_the_wait_anew() -> None:
+def test_a_feed_that_dies_again_restarts_the_wait() -> None:
     calm = check(STALE, D(0), Ticked(100_000, D(1), 100_000), CALM)
     dead = check(calm.risk, D(0), Ticked(120_000, D(1), 100_000), CALM)
     back = check(dead.risk, D(0), Ticked(121_000, D(1), 121_000), CALM)
@@ -271,7 +271,7 @@ def test_a_feed_that_dies_again_starts_the_wait_anew() -> None:
 
 
 @pytest.mark.parametrize("rule", [Rule.PRICE_JUMP, Rule.MAX_POSITION, Rule.OPERATOR])
-def test_what_is_left_by_hand_only_stays(rule: Rule) -> None:
+def test_a_halt_with_manual_recovery_stays(rule: Rule) -> None:
     risk = RiskFlags(mode=Mode.SAFE, rule=rule, calm_since_ms=1)
 
     assert check(risk, D(0), Ticked(100_000, D(1), 100_000), CALM).procedure is None
@@ -316,7 +316,7 @@ def test_an_order_that_is_unknown_for_too_long_stops_the_grid(orders: list[SlotO
         assert oldest.client_order_id in procedure.reason
 
 
-def test_with_the_limit_off_an_order_may_be_unknown_for_ever() -> None:
+def test_with_the_limit_off_an_order_may_stay_unknown() -> None:
     config = RiskConfig(unknown_too_old_ms=0)
     halted = RiskFlags(mode=Mode.SAFE, rule=Rule.STALE_PRICE, clears_itself=True, calm_since_ms=1)
 
@@ -369,7 +369,7 @@ STRAY = RiskFlags(stray_order="o1")
 @pytest.mark.parametrize(
     "trigger", [PriceChanged(90_000, D(100)), Ticked(90_000, D(100), 0)], ids=["price", "a tick that sees it stale"]
 )
-def test_a_stray_fill_stops_the_grid_before_anything_that_clears_itself(
+def test_a_stray_fill_halts_the_grid_before_any_rule_with_automatic_recovery(
     trigger: PriceChanged | Ticked, mode: Mode
 ) -> None:
     procedure = check(replace(STRAY, mode=mode), D(0), trigger, RiskConfig()).procedure

@@ -200,7 +200,7 @@ def test_two_grids_that_share_a_coin_are_added_up() -> None:
     assert report.clean
 
 
-def test_a_pruned_log_is_told_and_finds_nothing_wrongly() -> None:
+def test_a_pruned_log_is_reported_and_causes_no_false_findings() -> None:
     case = Case()
     report = audit(BOT, case.truth, [Books(case.state, case.steps, case.log[2:], floor=2)])
     assert report.clean
@@ -208,7 +208,7 @@ def test_a_pruned_log_is_told_and_finds_nothing_wrongly() -> None:
     assert "pruned up to 2" in report.unchecked[0]
 
 
-def test_what_a_rebuilt_state_counts_and_nothing_tells_any_more_is_counted_and_no_more_than_that() -> None:
+def test_what_only_a_rebuilt_state_still_counts_is_counted_and_no_more_than_that() -> None:
     case = Case()
     case.state.rebuilt.end_offset = 3
     books = [Books(case.state, [], case.log[1:], floor=1)]

@@ -166,7 +166,7 @@ async def test_ctrl_c_takes_everything_down(simex: SimexHandle, terminal: Termin
         pytest.param({"yes": True}, "--mainnet", id="real money"),
     ],
 )
-async def test_a_venue_that_is_not_simex_is_traded_on_only_when_told_so(
+async def test_a_venue_that_is_not_simex_is_traded_on_only_with_confirmation(
     changes: dict[str, bool], field: str, simex: SimexHandle, terminal: Terminal
 ) -> None:
     options = replace(Options("binance", simex.http_url), **changes)  # type: ignore[arg-type]  # each is a flag
@@ -194,7 +194,7 @@ async def test_a_test_network_that_ccxt_does_not_know_is_refused(terminal: Termi
         await run_conformance(Options("kraken", sandbox=True, yes=True), terminal.screen)
 
 
-async def test_an_account_that_cannot_pay_is_told_so_before_anything_is_sent(
+async def test_an_account_that_cannot_pay_is_reported_before_anything_is_sent(
     terminal: Terminal, tmp_path: Path
 ) -> None:
     async with running_simex(tmp_path, balances={"BTC": Decimal(1), "USDT": Decimal(10)}) as simex:

@@ -25,7 +25,7 @@ SECONDS = 20.0
 Toy = Callable[..., Service]
 
 
-async def test_a_killed_service_comes_back_and_both_are_told(toy: Toy, tmp_path: Path) -> None:
+async def test_a_killed_service_comes_back_and_both_are_reported(toy: Toy, tmp_path: Path) -> None:
     incidents: list[Incident] = []
     async with Supervisor([toy()], tmp_path, incidents.append) as supervisor:
         supervisor.start()
@@ -57,7 +57,7 @@ async def test_a_service_that_dies_by_itself_is_started_again(toy: Toy, tmp_path
 
 
 @pytest.mark.parametrize("code", [2, 3, 4, 5])
-async def test_a_service_that_cannot_start_is_given_up_with_its_last_word(toy: Toy, tmp_path: Path, code: int) -> None:
+async def test_a_service_that_cannot_start_is_given_up_with_its_last_line(toy: Toy, tmp_path: Path, code: int) -> None:
     incidents: list[Incident] = []
     async with Supervisor([toy(code=code)], tmp_path, incidents.append) as supervisor:
         supervisor.start()
@@ -77,7 +77,7 @@ async def test_a_service_that_crashes_twice_in_the_same_way_is_given_up_at_once(
     assert [type(incident) for incident in incidents] == [Died, GaveUp]
 
 
-async def test_one_that_gives_up_is_told_while_another_is_still_starting(toy: Toy, tmp_path: Path) -> None:
+async def test_a_service_that_gives_up_is_reported_while_another_is_still_starting(toy: Toy, tmp_path: Path) -> None:
     mute = Service("mute", "mute_service", toy("mute").config, "127.0.0.1:9")  # nothing serves there
     (tmp_path / "mute_service.py").write_text("import time\nwhile True: time.sleep(1)\n", encoding="utf-8")
     async with Supervisor([mute, toy(code=5)], tmp_path, lambda _: None) as supervisor:
@@ -101,7 +101,7 @@ async def test_a_service_that_crashes_at_its_start_in_different_ways_is_tried_ag
     assert all(isinstance(incident, Died) for incident in incidents)
 
 
-async def test_stop_ends_all_cleanly_and_tells_the_codes(toy: Toy, tmp_path: Path) -> None:
+async def test_stop_ends_all_cleanly_and_returns_the_codes(toy: Toy, tmp_path: Path) -> None:
     supervisor = Supervisor([toy("first"), toy("second")], tmp_path, lambda _: None)
     supervisor.start()
     await supervisor.until_serving(SECONDS)

@@ -35,7 +35,7 @@ def test_the_view_never_outgrows_the_terminal(width: int, height: int, slots: in
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
-def test_the_view_tells_all_that_a_trader_asks(width: int, height: int) -> None:
+def test_the_view_shows_everything_that_a_trader_asks(width: int, height: int) -> None:
     text = "\n".join(screen(grid_picture(killed=True), width, height))
     for wanted in (
         "BTC/USDT", "RUNNING", "60013.4", "age 0.1 s", "0.00832167 BTC", "+12.4421", "-1.2034", "fills 68", "rounds 31",
@@ -97,7 +97,7 @@ def test_a_grid_that_does_not_run_says_why(mode: str) -> None:
     assert reason in text
 
 
-def test_an_order_whose_outcome_is_not_known_marks_its_slot_and_is_told_with_its_age() -> None:
+def test_an_order_whose_outcome_is_not_known_marks_its_slot_and_is_shown_with_its_age() -> None:
     answer = grid_answer()
     answer.unknown_orders, answer.oldest_unknown_age_ms = 2, 35_000
     for slot in list(answer.state.slots.values())[:2]:
@@ -140,13 +140,13 @@ def test_before_the_first_answer_the_view_waits() -> None:
     assert "waiting for the orchestrator" in "\n".join(lines)
 
 
-def test_a_service_that_gave_up_has_its_last_word_on_the_screen() -> None:
+def test_a_service_that_gave_up_has_its_last_line_on_the_screen() -> None:
     incident = GaveUp("executor", 3.0, 2, "executor: venue.exchange = 'x': no such exchange")
     text = "\n".join(screen(replace(grid_picture(), incidents=[incident]), 80, 24))
     assert "GAVE UP executor: executor: venue.exchange = 'x'" in text
 
 
-def test_a_plain_line_tells_price_position_profit_mode_and_last_step() -> None:
+def test_a_plain_line_shows_price_position_profit_mode_and_last_step() -> None:
     line = plain_line(grid_picture())
     for wanted in ("BTC/USDT", "RUNNING", "price 60013.4 age 0.1 s", "position 0.00832167", "realised +12.4421",
                    "fills 68", "step 128 by price decide 0.4 record 3.1 execute 12.0 commit 2.2 ms"):  # fmt: skip

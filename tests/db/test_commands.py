@@ -251,7 +251,7 @@ def test_a_database_that_does_not_answer_exits_with_6(tmp_path: Path) -> None:
     assert "secret-word" not in ended.stderr + ended.stdout
 
 
-def test_beginning_anew_puts_everything_aside_and_deletes_nothing(
+def test_begin_anew_puts_everything_aside_and_deletes_nothing(
     config: Path, tmp_path: Path, database: Database, ledger_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with open_ledger(ledger_url, 1) as ledger, open_stores(tmp_path, database.sa_url, (BTC,), open_dbos_engine):

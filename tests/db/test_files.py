@@ -114,7 +114,7 @@ async def test_a_file_that_may_not_be_written_is_waited_for(path: Path, open_fil
     assert added(path) == 10
 
 
-async def test_whoever_stops_waiting_is_told_that_nothing_was_done(path: Path, open_file: OpenFile) -> None:
+async def test_a_caller_that_stops_waiting_learns_that_nothing_was_done(path: Path, open_file: OpenFile) -> None:
     file = open_file(path)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

@@ -30,7 +30,7 @@ async def test_after_a_lost_connection_the_ledger_goes_on(postgres_database: Dat
             pass
 
 
-async def test_whoever_finds_that_another_has_had_the_ledger_writes_nothing_and_says_so(
+async def test_an_executor_that_finds_another_opener_of_the_ledger_writes_nothing_and_reports_it(
     postgres_database: Database,
 ) -> None:
     with open_ledger(postgres_database.sa_url_text, 1) as ledger:

@@ -196,7 +196,7 @@ async def test_a_standby_is_not_asked_what_became_of_a_commit(
     assert count(session) == 1
 
 
-async def test_after_a_commit_of_which_nothing_could_be_found_out_the_next_one_is_told_from_it(
+async def test_after_a_commit_of_unknown_outcome_the_next_one_is_distinguished_from_it(
     mortal: PostgresServer, open_session: Callable[[str], Session]
 ) -> None:
     session = open_session(mortal.url())
@@ -244,7 +244,7 @@ async def test_a_lock_is_held_again_on_a_new_connection(
         await asyncio.to_thread(other.hold, KEY, RefusedError)
 
 
-async def test_whoever_finds_its_lock_taken_while_it_was_away_is_told_so(
+async def test_a_session_whose_lock_was_taken_while_it_was_away_gets_an_error(
     postgres_database: Database, open_session: Callable[[str], Session]
 ) -> None:
     session, other = open_session(postgres_database.url), open_session(postgres_database.url)

@@ -209,7 +209,7 @@ def _intend(connection: sa.Connection, order: PlaceOrder) -> None:
     acceptance.accept(connection, NewRequest("bot/1/1", SYMBOL, 1, (order,)), 0)
 
 
-async def test_trades_that_the_venue_tells_no_more_are_listed_and_their_order_is_left_out(
+async def test_trades_that_the_venue_no_longer_shows_are_listed_and_their_order_is_left_out(
     tmp_path: Path, venue: FakeVenue, clock: ManualClock, place: MakePlace
 ) -> None:
     await lived(tmp_path, venue, clock, [place(number) for number in range(1, 6)])

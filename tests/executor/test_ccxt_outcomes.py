@@ -270,7 +270,7 @@ async def test_a_key_revoked_after_a_success_is_no_rate_limit(scripted: Scripted
     assert (error.value.reason, error.value.blocked_until_ms) == (Refusal.KEY_REFUSED, 0)
 
 
-async def test_the_venues_wish_for_silence_is_heard(scripted: ScriptedVenue, venue: CcxtVenue) -> None:
+async def test_the_venues_wish_for_silence_is_observed(scripted: ScriptedVenue, venue: CcxtVenue) -> None:
     until_ms = 9_999_999_999_999
     scripted.answer = Answer(418, {"code": -1003, "msg": f"IP banned until {until_ms}."})
     with pytest.raises(RefusedError) as banned:
@@ -342,7 +342,7 @@ READS: dict[str, Callable[[CcxtVenue], Awaitable[object]]] = {
 
 @pytest.mark.parametrize("read", READS.values(), ids=READS)
 @pytest.mark.parametrize("body", ["<html></html>", "", "null", "maintenance"])
-async def test_whatever_was_asked_a_reply_that_is_none_has_told_nothing(
+async def test_a_malformed_reply_to_any_request_proves_nothing(
     scripted: ScriptedVenue, venue: CcxtVenue, read: Callable[[CcxtVenue], Awaitable[object]], body: str
 ) -> None:
     scripted.answer = Answer(body=body)
@@ -350,7 +350,7 @@ async def test_whatever_was_asked_a_reply_that_is_none_has_told_nothing(
         await read(venue)
 
 
-async def test_markets_that_were_not_told_are_asked_for_again(scripted: ScriptedVenue) -> None:
+async def test_markets_that_were_not_returned_are_requested_again(scripted: ScriptedVenue) -> None:
     scripted.knows_its_markets, scripted.answer = False, Answer(body="<html></html>")
     venue = CcxtVenue(make_client(settings(scripted.url)), 5_000)
     with pytest.raises(ReadFailedError):
@@ -420,7 +420,7 @@ async def test_nothing_is_rounded_on_the_way(
     assert scripted.requests == []
 
 
-async def test_no_error_tells_the_signature_or_the_secret(scripted: ScriptedVenue, venue: CcxtVenue) -> None:
+async def test_no_error_contains_the_signature_or_the_secret(scripted: ScriptedVenue, venue: CcxtVenue) -> None:
     said: list[str] = []
     asks: list[Callable[[], object]] = [
         lambda: venue.place("BTC/USDT", PLACE, NOW_MS),

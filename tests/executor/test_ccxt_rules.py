@@ -163,7 +163,7 @@ async def test_fees_are_those_of_account_and_symbol(exchange: Exchange, fees: Fe
     assert await FeeReader(exchange).read("BTC/USDT", 0) == fees
 
 
-async def test_a_fee_that_nobody_tells_is_no_zero() -> None:
+async def test_an_unknown_fee_is_no_zero() -> None:
     silent = Exchange()
     silent.fee = {"maker": None, "taker": None}
 

@@ -223,14 +223,14 @@ async def test_cleaning_up_touches_no_order_of_others(venue: FakeVenue, hand: Pr
     assert resting(venue) == ["byhand"]
 
 
-async def test_nothing_is_sent_once_it_was_broken_off(venue: FakeVenue, clock: ManualClock) -> None:
+async def test_nothing_is_sent_once_it_was_interrupted(venue: FakeVenue, clock: ManualClock) -> None:
     hand = hand_on(venue, clock, stopping=lambda: True)
     with pytest.raises(BrokenOffError):
         await hand.place(hand.far())
     assert venue.places_received == 0
 
 
-async def test_a_long_wait_is_broken_off_as_well(venue: FakeVenue, clock: ManualClock) -> None:
+async def test_a_long_wait_is_interrupted_as_well(venue: FakeVenue, clock: ManualClock) -> None:
     began_ms = clock()
     hand = hand_on(venue, clock, stopping=lambda: clock() - began_ms > 1_000)
     venue.hide_new_orders_ms = 20_000

@@ -116,7 +116,7 @@ async def test_an_order_that_the_venue_does_not_show_at_first_stays_unknown(
     assert news(log) == [OrderStatus.OPEN]
 
 
-async def test_an_unknown_order_that_traded_and_ended_is_told_with_its_fills(
+async def test_an_unknown_order_that_traded_and_ended_is_reported_with_its_fills(
     tmp_path: Path, venue: FakeVenue, clock: ManualClock, make_place: MakePlace
 ) -> None:
     place = make_place()
@@ -196,7 +196,7 @@ async def test_a_request_signed_with_a_longer_window_than_the_config_has_now_is_
 
 
 @pytest.mark.parametrize("skew_ms", [-600_000, 600_000])
-async def test_evidence_is_told_by_the_venues_clock(
+async def test_evidence_is_timed_by_the_venues_clock(
     tmp_path: Path, clock: ManualClock, make_place: MakePlace, skew_ms: int
 ) -> None:
     venue = FakeVenue(clock, skew_ms=skew_ms)

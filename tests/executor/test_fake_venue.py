@@ -48,7 +48,7 @@ async def test_a_request_is_taken_within_its_window_only(
 
 
 @pytest.mark.parametrize("fault", [Fault.TIMEOUT_BEFORE, Fault.TIMEOUT_AFTER, Fault.LATE])
-async def test_a_time_out_does_not_tell_whether_the_order_was_placed(
+async def test_a_timeout_does_not_reveal_whether_the_order_was_placed(
     venue: FakeVenue, clock: ManualClock, make_place: MakePlace, fault: Fault
 ) -> None:
     venue.faults.append(fault)

@@ -17,7 +17,7 @@ from gridwright.v1 import executor_pb2
 MakePlace = Callable[..., PlaceOrder]
 
 
-async def test_a_fence_tells_what_the_ledger_remembers(tmp_path: Path, venue: FakeVenue, clock: ManualClock) -> None:
+async def test_a_fence_returns_what_the_ledger_remembers(tmp_path: Path, venue: FakeVenue, clock: ManualClock) -> None:
     async with running_executor(tmp_path, venue, clock) as live:
         first = await live.fence(1, state_birth_id="first")
         second = await live.fence(2, state_birth_id="second")

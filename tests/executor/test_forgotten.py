@@ -97,7 +97,7 @@ async def test_an_order_that_is_nowhere_on_the_venue_is_shown_and_after_the_stat
     assert news(log) == ["1", OrderStatus.CANCELED]
 
 
-async def test_a_word_that_an_order_is_gone_is_refused_when_the_venue_shows_it_again(
+async def test_a_statement_of_gone_is_refused_when_the_venue_shows_the_order_again(
     tmp_path: Path, venue: FakeVenue, clock: ManualClock, make_place: MakePlace
 ) -> None:
     lost, other = make_place(), make_place()

@@ -103,7 +103,7 @@ async def test_one_that_goes_while_it_runs_is_refused_and_one_that_comes_back_be
         assert await troubled(live) == []
 
 
-async def test_a_symbol_of_which_alone_the_venue_tells_nothing_does_not_hold_up_the_start(
+async def test_a_symbol_for_which_alone_the_venue_does_not_answer_does_not_delay_startup(
     tmp_path: Path, venue: FakeVenue, clock: ManualClock, make_place: MakePlace
 ) -> None:
     venue.mute = {OTHER}

@@ -166,7 +166,7 @@ async def test_death_while_it_prunes_loses_nothing_that_is_not_acknowledged(
 
 
 @pytest.mark.parametrize("after_commit", [False, True], ids=["before-commit", "after-commit"])
-async def test_death_while_it_is_told_leaves_the_acknowledgement_or_nothing(
+async def test_death_during_the_acknowledgement_leaves_it_or_nothing(
     tmp_path: Path, venue: FakeVenue, clock: ManualClock, make_place: MakePlace, after_commit: bool
 ) -> None:
     crash = CrashPoint(after_commit=after_commit)
@@ -186,7 +186,7 @@ async def test_death_while_it_is_told_leaves_the_acknowledgement_or_nothing(
         assert (await live.acknowledge(2)).offset == 2  # as after a broken call
 
 
-async def test_a_reader_below_the_floor_is_told(
+async def test_a_reader_below_the_floor_gets_an_error(
     tmp_path: Path, venue: FakeVenue, clock: ManualClock, make_place: MakePlace
 ) -> None:
     async with running_executor(tmp_path, venue, clock) as live:

@@ -16,7 +16,7 @@ from gridwright.v1 import executor_pb2, models_pb2
 MakePlace = Callable[..., PlaceOrder]
 
 
-async def test_the_ledger_tells_whose_it_is_and_what_lives(
+async def test_the_ledger_returns_its_owner_and_its_live_orders(
     tmp_path: Path, venue: FakeVenue, clock: ManualClock, make_place: MakePlace
 ) -> None:
     rests, filled, doubted, refused = (make_place() for _ in range(4))
@@ -38,7 +38,7 @@ async def test_the_ledger_tells_whose_it_is_and_what_lives(
     }
 
 
-async def test_a_fence_for_a_rebuild_cuts_the_bond_and_the_next_one_ties_it(
+async def test_a_fence_for_a_rebuild_clears_the_link_to_the_state_and_the_next_one_sets_it(
     tmp_path: Path, venue: FakeVenue, clock: ManualClock, make_place: MakePlace
 ) -> None:
     async with running_executor(tmp_path, venue, clock) as live:

@@ -98,7 +98,7 @@ async def test_places_alone_wait_when_the_venue_takes_no_more_orders() -> None:
     await throttle.acquire(place(Priority.OPENING))
 
 
-async def test_who_cannot_wait_out_the_silence_is_told_its_end() -> None:
+async def test_a_call_that_cannot_wait_out_the_silence_gets_its_end() -> None:
     clock = ManualClock(0)
     throttle = throttle_of(clock, per_second=10)
     throttle.be_silent(Reason.BANNED, 60_000)

@@ -221,7 +221,7 @@ async def test_foreign_trades_are_not_ours(
     assert list(listed.orders) == []
 
 
-async def test_our_own_and_foreign_orders_are_told_apart(
+async def test_our_own_and_foreign_orders_are_distinguished(
     tmp_path: Path, venue: FakeVenue, clock: ManualClock, make_place: MakePlace
 ) -> None:
     venue.add_foreign(SYMBOL, make_place(name="gtest0before"))  # of a ledger that was lost

@@ -102,7 +102,7 @@ def test_refused_trading_is_forgotten_where_nobody_trades_any_more(
     [(ReadFailedError("no answer"), Kind.VENUE_UNREACHABLE), (ClockRefusedError("-1021"), Kind.CLOCK_SKEW)],
     ids=["silence", "clock"],
 )
-def test_silence_is_a_trouble_once_it_lasts_and_tells_since_when(
+def test_silence_is_a_trouble_once_it_lasts_and_shows_since_when(
     health: VenueHealth, troubles: Troubles, clock: ManualClock, error: Exception, kind: Kind
 ) -> None:
     began_ms = clock()
@@ -167,7 +167,7 @@ def test_a_limit_says_when_it_ends_and_lasts_until_then(
     assert kinds(troubles) == []
 
 
-def test_a_long_silence_that_the_venue_wants_is_told_by_health(health: VenueHealth, clock: ManualClock) -> None:
+def test_a_long_silence_that_the_venue_wants_is_reported_by_health(health: VenueHealth, clock: ManualClock) -> None:
     health.read_failed(ReadFailedError("418 banned", blocked_until_ms=clock() + 60_000), clock())
     assert not health.away
     clock.advance(GRACE_MS)
@@ -193,7 +193,7 @@ def test_a_refusal_by_the_book_proves_that_the_keys_are_good(
     assert kinds(troubles) == []
 
 
-def test_a_refusal_before_the_wire_proves_nothing(health: VenueHealth, troubles: Troubles, clock: ManualClock) -> None:
+def test_a_refusal_before_sending_proves_nothing(health: VenueHealth, troubles: Troubles, clock: ManualClock) -> None:
     health.read_failed(KeysRefusedError("-2015"), clock())
     health.write_failed("BTC/USDT", RefusedError(Refusal.INVALID_ORDER, "rounded"), clock(), place=True)
     assert kinds(troubles) == [(Kind.KEY_REFUSED, "")]

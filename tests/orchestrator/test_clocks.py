@@ -14,7 +14,9 @@ HOUR_MS = 3_600_000
 
 
 @pytest.mark.parametrize("skew_ms", [-HOUR_MS, -31_000, 31_000, HOUR_MS])
-async def test_an_executor_whose_clock_differs_places_all_the_same_and_it_is_told(world: World, skew_ms: int) -> None:
+async def test_an_executor_whose_clock_differs_places_all_the_same_and_it_is_reported(
+    world: World, skew_ms: int
+) -> None:
     world.options["conditions_interval_ms"] = "100"
     world.executor.skew_ms = skew_ms
     async with run_inside(world) as orchestrator:

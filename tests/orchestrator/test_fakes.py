@@ -82,7 +82,7 @@ async def test_the_log_can_be_read_again_from_any_offset_and_not_beyond_its_end(
     assert refused.value.code() is grpc.StatusCode.OUT_OF_RANGE
 
 
-async def test_an_unknown_order_is_in_flight_until_its_fate_is_told(world: World) -> None:
+async def test_an_unknown_order_is_in_flight_until_its_fate_is_recorded(world: World) -> None:
     world.executor.outcomes = [Outcome.UNKNOWN]
     async with open_channel(world.executor_address) as channel:
         stub = executor_pb2_grpc.ExecutorStub(channel)

@@ -15,7 +15,7 @@ from gridwright.v1 import executor_pb2, executor_pb2_grpc, pricemon_pb2, pricemo
 from orchestrator.api.views import state_view
 
 
-async def test_a_price_gate_tells_what_was_let_through_whatever_it_has_heard(world: World) -> None:
+async def test_a_price_gate_returns_what_was_let_through_regardless_of_what_it_received(world: World) -> None:
     async with gates_before(BTC, world.pricemon_address, world.executor_address) as gates:
         await until(lambda: gates.prices.heard == START, "the first price")
         await gates.prices.let_through(START)

@@ -50,7 +50,7 @@ async def test_killed_before_anything_was_sent_nothing_of_the_old_epoch_is_sent_
     assert {slot.order.client_order_id for slot in state.slots.values()} == set(world.opening())
 
 
-async def test_killed_again_and_again_no_order_is_doubled_or_forgotten(world: World) -> None:
+async def test_killed_repeatedly_no_order_is_doubled_or_forgotten(world: World) -> None:
     for price in (60150, 60450, 60750, 61050):
         await world.prices.set_price(BTC, Decimal(price))
         async with spawn(world) as child:

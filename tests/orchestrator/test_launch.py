@@ -46,7 +46,7 @@ def launch(database: WorkflowDatabase) -> None:
 
 
 @pytest.mark.parametrize("statement", ["shard_key", 'UPDATE "dbos".dbos_migrations', "INTO dbos.application_versions"])
-def test_one_in_which_the_connection_breaks_begins_anew(
+def test_a_launch_in_which_the_connection_breaks_is_repeated(
     postgres_database: Database, statement: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Before DBOS looks at its tables, while it makes them, and after."""

@@ -144,7 +144,7 @@ async def test_what_cannot_be_understood_of_one_symbol_ends_that_symbol_alone(wo
         await goes_on(world, orchestrator, BTC)
 
 
-async def test_an_operator_is_told_why_nothing_can_be_asked_of_a_refused_symbol(world: World) -> None:
+async def test_an_operator_learns_why_nothing_can_be_requested_of_a_refused_symbol(world: World) -> None:
     world.executor.refused = {ETH: GONE}
     async with run_inside(world) as orchestrator:
         await refused(orchestrator, ETH, GONE)

@@ -241,7 +241,7 @@ async def test_where_both_were_lost_the_grid_comes_back_from_the_venue(world: Wo
 
 
 @pytest.mark.parametrize("what", ["a request", "news"])
-async def test_a_ledger_from_a_backup_is_told_by_what_it_does_not_know(world: World, what: str) -> None:
+async def test_a_ledger_from_a_backup_is_recognised_by_what_it_does_not_know(world: World, what: str) -> None:
     async with run_inside(world) as orchestrator:
         before = await trade(world, orchestrator)
     placed = names(world)

@@ -19,7 +19,7 @@ from gridwright.v1 import orchestrator_pb2
 from orchestrator import retention
 
 
-async def test_explain_tells_what_a_step_saw_decided_sent_and_got_back(world: World) -> None:
+async def test_explain_returns_what_a_step_saw_decided_sent_and_received(world: World) -> None:
     async with run_inside(world) as orchestrator:
         await orchestrator.until_seq(1)
         step = await orchestrator.client.explain(1)
@@ -58,7 +58,7 @@ async def test_the_journal_replays_to_the_very_state(world: World) -> None:
     assert state == after
 
 
-async def test_get_workflow_tells_each_step_and_each_phase_with_its_time(world: World) -> None:
+async def test_get_workflow_returns_each_step_and_each_phase_with_its_time(world: World) -> None:
     async with run_inside(world) as orchestrator:
         await orchestrator.until_seq(1)
         listed = await orchestrator.client.workflows()
@@ -90,7 +90,7 @@ async def test_workflows_are_listed_newest_first_by_symbol_and_status_up_to_a_li
     assert list(pending.workflows) == []
 
 
-async def test_watch_state_tells_the_present_and_then_each_change(world: World) -> None:
+async def test_watch_state_sends_the_present_and_then_each_change(world: World) -> None:
     async with run_inside(world) as orchestrator:
         await orchestrator.until_seq(1)
         stream = orchestrator.client.stub.WatchState(orchestrator_pb2.WatchStateRequest(symbol=BTC, steps=1))
@@ -118,7 +118,7 @@ async def test_a_slow_watcher_misses_what_lies_between_and_sees_the_newest(world
     assert count >= seen + 10
 
 
-async def test_get_state_tells_age_reachability_and_profit(world: World) -> None:
+async def test_get_state_returns_age_reachability_and_profit(world: World) -> None:
     async with run_inside(world) as orchestrator:
         await orchestrator.until_seq(1)
         await world.executor.fill(BTC, max(world.opening(), key=lambda name: name[7:12]))

@@ -297,7 +297,7 @@ async def test_killed_between_the_halts_record_and_its_first_step_it_halts_all_t
     assert halt.attempts > 1
 
 
-async def test_a_halt_whose_workflow_was_cancelled_by_hand_is_taken_up_again_by_the_next_start(world: World) -> None:
+async def test_a_halt_whose_workflow_was_cancelled_manually_is_resumed_by_the_next_start(world: World) -> None:
     world.executor.outcomes = [Outcome.UNKNOWN]
     async with run_inside(world) as orchestrator:
         await orchestrator.until_seq(1)

@@ -215,7 +215,7 @@ async def test_a_workflow_that_nobody_would_finish_stops_the_start_by_name(
     assert sentence in said
 
 
-async def test_what_a_grid_still_has_that_left_the_config_is_told_and_stops_nobody(world: World) -> None:
+async def test_what_a_grid_still_has_that_left_the_config_is_reported_and_stops_no_other(world: World) -> None:
     world.executor.sending.clear()
     async with spawn(world) as child:
         await until(lambda: bool(world.executor.requests), "the first step to be on its way", 20)
@@ -239,7 +239,7 @@ async def test_what_a_grid_still_has_that_left_the_config_is_told_and_stops_nobo
         await until(lambda: len(world.opening()) == 3, "the grid that is back to continue")
 
 
-async def test_orders_of_a_grid_that_left_the_config_are_told(world: World) -> None:
+async def test_orders_of_a_grid_that_left_the_config_are_reported(world: World) -> None:
     async with run_inside(world) as orchestrator:
         await orchestrator.until_seq(1)
     world.symbols = (ETH,)

@@ -119,7 +119,7 @@ def test_a_step_out_of_turn_is_a_conflict_and_writes_nothing(store: Store) -> No
     assert store.last_steps(10) == []
 
 
-def test_whoever_lost_the_lease_writes_nothing(store: Store, database: Database, tmp_path: Path) -> None:
+def test_a_process_that_lost_the_lease_writes_nothing(store: Store, database: Database, tmp_path: Path) -> None:
     raised = {
         SQLITE: "UPDATE meta SET value = 9 WHERE key = 'epoch'",
         POSTGRES: "UPDATE leases SET epoch = 9, holder = 'another'",

@@ -110,7 +110,7 @@ def test_an_unreadable_state_stops_the_start_with_a_sentence(
     store.close()
 
 
-def test_whoever_finds_its_symbol_taken_meanwhile_gives_way_also_where_it_is_free_again(
+def test_a_process_whose_symbol_was_taken_meanwhile_ends_even_if_it_is_free_again(
     postgres_database: Database,
 ) -> None:
     url = postgres_database.sa_url or pytest.fail("no url")

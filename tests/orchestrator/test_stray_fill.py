@@ -7,7 +7,7 @@ from gridtesting.waiting import until
 from gridwright.v1 import models_pb2
 
 
-async def test_a_stray_fill_is_closed_and_halts_the_grid_until_an_operator_releases_it(world: World) -> None:
+async def test_a_stray_fill_is_closed_and_halts_the_grid_until_an_operator_ends_the_halt(world: World) -> None:
     world.executor.outcomes = [Outcome.UNKNOWN]
     venue = world.executor.markets[BTC].venue
     async with run_inside(world) as orchestrator:

@@ -117,7 +117,7 @@ async def test_with_ticks_off_prices_alone_trade(world: World) -> None:
     assert all(step.plan.trigger.HasField("price_change") for step in explained)
 
 
-async def test_an_unknown_order_keeps_its_slot_until_the_log_tells(world: World) -> None:
+async def test_an_unknown_order_keeps_its_slot_until_the_log_has_its_fate(world: World) -> None:
     world.executor.outcomes = [Outcome.UNKNOWN]
     async with run_inside(world) as orchestrator:
         state = await orchestrator.until_seq(1)

@@ -183,7 +183,7 @@ async def test_a_halt_of_another_contract_halts_the_grid_all_the_same(world: Wor
 
 
 @in_files
-async def test_a_halt_that_was_resumed_too_often_is_put_on_record_anew(world: World) -> None:
+async def test_a_halt_that_was_resumed_too_often_is_recorded_again(world: World) -> None:
     await _dies_before_it_halts(world)
     world.query_workflows(
         "UPDATE workflow_status SET status = 'MAX_RECOVERY_ATTEMPTS_EXCEEDED' WHERE name = 'enter_safe_mode'"

@@ -26,7 +26,7 @@ def told(outgoing: Outgoing | None) -> tuple[str, Decimal | None, int, bool] | N
     return outgoing and (outgoing.price.symbol, outgoing.price.price, outgoing.skipped, outgoing.heartbeat)
 
 
-def test_a_new_reader_is_told_each_current_price_and_nothing_skipped() -> None:
+def test_a_new_reader_gets_each_current_price_and_nothing_skipped() -> None:
     board = PriceBoard([BTC, ETH])
     for price in (1, 2, 3):
         trade(board, BTC, price)
@@ -66,7 +66,7 @@ def test_a_slow_reader_is_given_the_extremes_of_what_it_was_passed_over_and_sinc
     assert (following.extremes, following.skipped) == ((), 0)
 
 
-def test_a_symbol_without_a_price_is_neither_told_nor_has_a_heartbeat() -> None:
+def test_a_symbol_without_a_price_is_neither_sent_nor_has_a_heartbeat() -> None:
     board = PriceBoard([BTC])
     with board.reading([BTC], 10) as reader:
         assert reader.take(at(1_000_000)) is None
@@ -103,7 +103,7 @@ def test_a_busy_symbol_does_not_starve_a_quiet_one() -> None:
 
 
 @given(st.lists(st.sampled_from(["BTC", "ETH", "read"])))
-def test_what_is_told_and_what_is_skipped_add_up_to_every_change(moves: list[str]) -> None:
+def test_what_is_sent_and_what_is_skipped_add_up_to_every_change(moves: list[str]) -> None:
     board = PriceBoard(["BTC", "ETH"])
     trade(board, "BTC", 1)
     trade(board, "ETH", 1)

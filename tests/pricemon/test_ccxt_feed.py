@@ -55,7 +55,7 @@ def quote_frame(symbol: str, bid: str, ask: str) -> Frame:
     return {"u": 1, "s": symbol, "b": bid, "B": "1", "a": ask, "A": "1"}
 
 
-async def test_markets_that_were_not_told_are_asked_for_again(venue: TapeServer, exchange: Any) -> None:
+async def test_markets_that_were_not_returned_are_requested_again(venue: TapeServer, exchange: Any) -> None:
     feed, told = CcxtFeed(exchange), venue.exchange_info
     venue.exchange_info = "maintenance"
     with pytest.raises(FeedLost):
@@ -64,7 +64,7 @@ async def test_markets_that_were_not_told_are_asked_for_again(venue: TapeServer,
     await feed.open([BTC])
 
 
-async def test_every_recorded_trade_is_told_in_order_and_to_the_digit(
+async def test_every_recorded_trade_is_sent_in_order_and_to_the_digit(
     venue: TapeServer, exchange: Any, frames: list[tuple[str, Frame]]
 ) -> None:
     feed = CcxtFeed(exchange)
@@ -88,7 +88,7 @@ async def test_every_recorded_trade_is_told_in_order_and_to_the_digit(
     assert [each for each in heard if isinstance(each, Quote)][-1] == newest
 
 
-async def test_symbols_that_trade_in_one_burst_are_all_told(venue: TapeServer, exchange: Any) -> None:
+async def test_symbols_that_trade_in_one_burst_are_all_sent(venue: TapeServer, exchange: Any) -> None:
     feed = CcxtFeed(exchange)
     heard: list[Observation] = []
     await feed.open([BTC, ETH])
@@ -113,7 +113,7 @@ async def test_symbols_that_trade_in_one_burst_are_all_told(venue: TapeServer, e
     assert len(heard) == len(set(heard))  # and none of it twice
 
 
-async def test_a_reset_socket_is_a_lost_feed_and_the_next_watch_subscribes_anew(
+async def test_a_reset_socket_is_a_lost_feed_and_the_next_watch_subscribes_again(
     venue: TapeServer, exchange: Any
 ) -> None:
     feed = CcxtFeed(exchange)

@@ -38,7 +38,7 @@ def test_one_movement_may_have_overtaken_the_websocket_and_two_convict_it() -> N
         pytest.param(Trade(ETH, Decimal(9)), True, id="another symbol does not"),
     ],
 )
-def test_only_what_tells_the_same_part_pays_for_a_movement(observation: Observation, *, convicted: bool) -> None:
+def test_only_a_message_of_the_same_part_accounts_for_a_movement(observation: Observation, *, convicted: bool) -> None:
     doubt = connected()
     doubt.moved(BTC, Part.PRICE, 4_000)
     doubt.told(observation, 4_010)
@@ -69,14 +69,14 @@ def test_a_new_connection_owes_nothing() -> None:
     assert not doubt.moved(BTC, Part.PRICE, 60_000)
 
 
-def test_what_the_websocket_never_tells_it_does_not_owe() -> None:
+def test_what_the_websocket_never_sends_is_not_expected_of_it() -> None:
     doubt = connected(pushes=frozenset({Part.PRICE}))
     doubt.moved(BTC, Part.BOOK, 4_000)
 
     assert not doubt.moved(BTC, Part.BOOK, 9_000)
 
 
-def test_an_answer_loses_to_what_the_websocket_told_after_the_question() -> None:
+def test_an_answer_loses_to_what_the_websocket_sent_after_the_request() -> None:
     doubt = connected()
     answer = Ticker(BTC, Decimal(1), Decimal(2), Decimal(3))
     doubt.told(TRADE, 5_000)

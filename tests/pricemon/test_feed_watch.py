@@ -79,7 +79,7 @@ def test_a_trouble_that_goes_on_is_begun_once(scene: Scene) -> None:
     assert [each.count for each in scene.troubles.present()] == [1, 1]
 
 
-def test_a_silence_that_the_venue_wants_is_the_trouble_and_tells_its_end(scene: Scene) -> None:
+def test_a_silence_that_the_venue_wants_is_the_trouble_and_shows_its_end(scene: Scene) -> None:
     scene.hear(BTC, ETH)
     scene.broken = "REST does not answer: banned"
     scene.silence = ("BANNED", 20_000)

@@ -113,7 +113,7 @@ async def test_once_the_websocket_is_lost_rest_is_asked_at_every_poll(settings: 
         await heard(service, "101")
 
 
-async def test_a_connection_that_lasted_starts_the_back_off_anew(settings: Settings, feed: ScriptedFeed) -> None:
+async def test_a_connection_that_lasted_resets_the_back_off(settings: Settings, feed: ScriptedFeed) -> None:
     patience = replace(settings.patience, reconnect_first_ms=10, reconnect_most_ms=60_000, stale_after_ms=10**9)
     passed_ms = 0
 
@@ -162,7 +162,7 @@ async def test_trades_that_are_dead_beside_living_quotes_are_found_out(service: 
     await until(lambda: feed.connections >= 2, "the reconnection")
 
 
-async def test_a_lost_websocket_is_connected_again_and_rest_tells_prices_meanwhile(
+async def test_a_lost_websocket_is_connected_again_and_rest_gives_prices_meanwhile(
     service: Pricemon, feed: ScriptedFeed
 ) -> None:
     await watching(feed)

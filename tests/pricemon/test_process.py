@@ -55,7 +55,7 @@ async def process(path: Path, *, forked: bool = True) -> AsyncIterator[tuple[Chi
         await running.stop(0)
 
 
-async def test_it_tells_a_price_by_rest_and_by_websocket_and_ends_with_0_on_sigterm(
+async def test_it_sends_a_price_by_rest_and_by_websocket_and_ends_with_0_on_sigterm(
     venue: TapeServer, tmp_path: Path
 ) -> None:
     await venue.send("", {"e": "trade", "s": "BTCUSDT", "p": "100.10", "T": 5})

@@ -19,7 +19,7 @@ async def watched(feed: ScriptedFeed, heard: list[Observation]) -> "asyncio.Task
     return watching
 
 
-async def test_websocket_and_rest_tell_the_same_market() -> None:
+async def test_websocket_and_rest_show_the_same_market() -> None:
     feed = ScriptedFeed(BTC)
     heard: list[Observation] = []
     port: PriceFeed = feed
@@ -52,7 +52,7 @@ async def test_a_silent_websocket_stays_connected_and_rest_goes_on() -> None:
     watching.cancel()
 
 
-async def test_a_part_that_is_not_pushed_is_told_by_rest_alone() -> None:
+async def test_a_part_that_is_not_pushed_is_returned_by_rest_alone() -> None:
     feed = ScriptedFeed(BTC, pushes=frozenset({Part.PRICE}))
     heard: list[Observation] = []
     watching = await watched(feed, heard)
@@ -92,7 +92,7 @@ async def test_a_cancelled_watch_has_hung_up() -> None:
     assert not feed.is_watched
 
 
-async def test_a_venue_that_is_down_loses_every_call_and_an_unknown_symbol_is_told() -> None:
+async def test_a_venue_that_is_down_loses_every_call_and_an_unknown_symbol_is_reported() -> None:
     feed = ScriptedFeed(BTC)
     assert "does not trade it" in (await feed.open(["ETH/USDT"]))["ETH/USDT"]
     feed.venue_up = False

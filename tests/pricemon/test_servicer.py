@@ -123,7 +123,7 @@ async def test_a_quiet_market_has_heartbeats_that_repeat_the_price(
     assert [(beat.heartbeat, beat.seq, beat.price, beat.skipped) for beat in beats] == [(True, change.seq, "1", 0)] * 3
 
 
-async def test_when_the_venue_is_gone_heartbeats_go_on_and_tell_a_growing_age(
+async def test_when_the_venue_is_gone_heartbeats_continue_with_a_growing_age(
     service: Pricemon, feed: ScriptedFeed, prices: "pricemon_pb2_grpc.PriceMonitorAsyncStub"
 ) -> None:
     await until(lambda: feed.is_watched, "watching")
@@ -178,7 +178,7 @@ async def test_a_stream_that_cannot_be_is_refused_with_field_value_and_remedy(
     assert fault.message == sentence
 
 
-async def test_get_price_tells_the_last_price_and_its_age(
+async def test_get_price_returns_the_last_price_and_its_age(
     service: Pricemon, feed: ScriptedFeed, prices: "pricemon_pb2_grpc.PriceMonitorAsyncStub"
 ) -> None:
     await until(lambda: feed.is_watched, "watching")
@@ -244,9 +244,7 @@ async def test_a_stop_ends_open_streams_at_once_with_a_sentence(settings: Settin
     assert feed.closed
 
 
-async def test_the_figures_tell_age_and_changes_of_each_price_that_there_is(
-    settings: Settings, feed: ScriptedFeed
-) -> None:
+async def test_the_metrics_show_age_and_changes_of_each_known_price(settings: Settings, feed: ScriptedFeed) -> None:
     async with running(replace(settings, metrics="127.0.0.1:0"), feed) as service:
         await until(lambda: feed.is_watched, "watching")
         feed.quote(BTC, "99.5", "100.5")

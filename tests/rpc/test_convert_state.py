@@ -229,7 +229,7 @@ def test_equal_states_have_one_text_whatever_the_order_of_their_slots(state: Sta
     assert digest(shuffled) == digest(state)
 
 
-def test_a_digest_tells_states_apart() -> None:
+def test_a_digest_distinguishes_states() -> None:
     state = State("BTC/USDT", "b", "g")
 
     assert digest(state) != digest(replace(state, seq=1))

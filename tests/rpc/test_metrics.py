@@ -11,7 +11,7 @@ from gridtesting.metrics import scrape
 ANY = "127.0.0.1:0"
 
 
-async def test_each_scrape_reads_the_figures_anew() -> None:
+async def test_each_scrape_reads_the_metrics_again() -> None:
     levels = iter([1.0, 2.5])
 
     def read() -> list[Metric]:

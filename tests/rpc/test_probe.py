@@ -21,7 +21,7 @@ DOOR = (
 
 @pytest.mark.parametrize(("serving", "code", "word"), [(True, 0, "SERVING"), (False, 1, "NOT_SERVING")])
 @pytest.mark.parametrize("service", ["", NAME])
-async def test_it_tells_whether_a_server_serves(
+async def test_it_reports_whether_a_server_serves(
     service: str, word: str, code: int, capsys: pytest.CaptureFixture[str], *, serving: bool
 ) -> None:
     server = await start_server("127.0.0.1:0", [DOOR], serving=serving)

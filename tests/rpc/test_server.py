@@ -126,7 +126,7 @@ async def test_the_transports_own_unavailable_is_no_fault() -> None:
 
 
 @pytest.mark.parametrize("service", ["", NAME])
-async def test_health_tells_what_was_set_to_those_who_ask_and_those_who_watch(service: str) -> None:
+async def test_health_reports_what_was_set_to_check_and_to_watch(service: str) -> None:
     statuses = health_pb2.HealthCheckResponse
     async with serving(Refusing(), serving=False) as (server, channel):
         stub = health_pb2_grpc.HealthStub(channel)

@@ -13,7 +13,7 @@ def shared(folder: Path, writer: str = "executor", venue: str = VENUE) -> Shared
     return SharedSilence(venue, writer, folder)
 
 
-def test_what_one_process_is_told_the_others_keep(tmp_path: Path) -> None:
+def test_a_silence_wanted_of_one_process_is_kept_by_the_others(tmp_path: Path) -> None:
     pricemon, executor = shared(tmp_path, "pricemon"), shared(tmp_path)
     assert executor.read(NOW_MS) == ("RATE_LIMITED", 0)
     pricemon.extend("BANNED", NOW_MS + 120_000, NOW_MS)
@@ -72,7 +72,7 @@ def test_what_a_reply_says_of_silence(
     assert silence_in(code, headers, body, NOW_MS) == expected
 
 
-def test_a_bans_end_is_told_by_the_venues_clock() -> None:
+def test_the_end_of_a_ban_is_by_the_venues_clock() -> None:
     assert silence_in(418, {}, f"until {NOW_MS + 60_000}", NOW_MS, ahead_ms=50_000) == ("BANNED", NOW_MS + 10_000)
 
 

@@ -32,7 +32,7 @@ def test_what_comes_up_again_counts_on_with_the_newer_sentence_and_its_first_tim
     assert (found.message, found.count, found.since_ms, found.retry_at_ms) == ("second", 2, 5, 9)
 
 
-def test_kind_symbol_and_subject_tell_two_troubles_apart(troubles: Troubles) -> None:
+def test_kind_symbol_and_subject_distinguish_two_troubles(troubles: Troubles) -> None:
     for subject in ("a", "b"):
         troubles.begin(Kind.ORDER_NOT_SHOWN, "gone", symbol="BTC/USDT", subject=subject)
     troubles.begin(Kind.ORDER_NOT_SHOWN, "gone", symbol="ETH/USDT", subject="a")

@@ -35,7 +35,7 @@ def test_longer_intervals_are_whole_minutes_put_together() -> None:
     assert [(each.opened_ms, each.close) for each in fives] == [(0, D(101)), (5 * MINUTE_MS, D(102))]
 
 
-def test_seconds_are_told_apart() -> None:
+def test_seconds_are_distinguished() -> None:
     seconds = filled().every(lambda time_ms: time_ms, by_second=True)
 
     assert [(each.opened_ms, each.close) for each in seconds][:3] == [(0, D(100)), (30_000, D(103)), (59_000, D(99))]

@@ -52,7 +52,7 @@ def test_after_a_gap_nothing_is_known_until_the_next_snapshot() -> None:
     assert book.snapshot(5, 10, quantities(p90=9), {}) is None  # older than what is known
 
 
-def test_only_the_levels_around_the_price_are_told() -> None:
+def test_only_the_levels_around_the_price_are_returned() -> None:
     bids = {D(price): D(1) for price in range(1, 201)}
     asks = {D(price): D(1) for price in range(201, 401)}
     depth = RecordedBook().snapshot(1, 1, bids, asks)

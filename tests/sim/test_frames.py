@@ -81,7 +81,7 @@ def test_the_taker_is_the_one_who_is_not_the_maker() -> None:
         pytest.param("1723161250000000000" + TRADE[19:], "goes back", id="order"),
     ],
 )
-def test_a_bad_frame_is_told_by_number_and_remedy(line: str, sentence: str) -> None:
+def test_a_bad_frame_is_reported_with_number_and_remedy(line: str, sentence: str) -> None:
     with pytest.raises(TapeError, match=f"line 2 .*{sentence}"):
         played((TRADE, line))
 

@@ -126,7 +126,7 @@ def test_a_tape_of_quotes_trades_one_lot_wherever_it_leaves_the_last_price_behin
         pytest.param("1,much,1,100.1,1", "must be decimals", id="price"),
     ],
 )
-def test_a_bad_line_of_quotes_is_told_by_number_and_remedy(rules: SymbolRules, line: str, sentence: str) -> None:
+def test_a_bad_line_of_quotes_is_reported_with_number_and_remedy(rules: SymbolRules, line: str, sentence: str) -> None:
     with pytest.raises(TapeError, match=f"line 3 .*{sentence}"):
         tape(rules, "0,100,1,100.1,1", line)
 

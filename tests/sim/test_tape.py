@@ -83,7 +83,7 @@ def test_a_tape_goes_on_after_the_events_that_were_seen() -> None:
         pytest.param([CANDLES, "1,100,100,100,100,-1"], "line 2 .* volume must be 0 to", id="volume"),
     ],
 )
-def test_a_bad_line_is_told_by_number_and_remedy(lines: list[str], sentence: str) -> None:
+def test_a_bad_line_is_reported_with_number_and_remedy(lines: list[str], sentence: str) -> None:
     with pytest.raises(TapeError, match=sentence):
         walked(tape(*lines))
 

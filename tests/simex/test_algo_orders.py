@@ -251,7 +251,7 @@ async def test_waiting_orders_and_lists_outlive_a_restart(tmp_path: Path, signed
         ]  # fmt: skip
 
 
-async def test_the_user_stream_tells_of_waiting_working_and_lists(
+async def test_the_user_stream_reports_waiting_working_and_lists(
     simex: SimexHandle, signed: Any, sign: Callable[..., str]
 ) -> None:
     _, time = await signed.public("time")

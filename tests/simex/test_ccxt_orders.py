@@ -78,7 +78,7 @@ async def test_all_orders_of_a_symbol_are_cancelled_at_once(binance: Any) -> Non
     assert {order["status"] for order in await binance.fetch_orders(BTC)} == {"canceled"}
 
 
-async def test_prices_are_told_in_every_form_ccxt_asks_for(binance: Any, simex: SimexHandle) -> None:
+async def test_prices_are_returned_in_every_form_ccxt_asks_for(binance: Any, simex: SimexHandle) -> None:
     await simex.advance(200)
     price = float((await simex.truth()).markets[0].price)
 

@@ -53,7 +53,7 @@ async def test_a_still_market_stands_until_it_is_advanced(simex: SimexHandle) ->
     assert after.market_time_ms - before.market_time_ms == 250 * 50
 
 
-async def test_a_market_runs_when_told_and_stands_when_told(simex: SimexHandle) -> None:
+async def test_a_market_runs_and_stops_on_request(simex: SimexHandle) -> None:
     async def done() -> int:
         return (await simex.control.GetMarket(simex_pb2.GetMarketRequest(symbol="BTC/USDT"))).events_done
 
@@ -82,7 +82,7 @@ async def test_an_injected_trade_moves_the_price_and_the_market_goes_on_around_i
     assert abs(Decimal(later.price) - 54_000) < 1000
 
 
-async def test_the_truth_is_what_the_api_tells(simex: SimexHandle, signed: Any) -> None:
+async def test_the_oracle_agrees_with_the_api(simex: SimexHandle, signed: Any) -> None:
     await signed.place(newClientOrderId="one", price="59990", quantity="0.01")
     await signed.place(newClientOrderId="two", price="58000", quantity="0.02")
     await signed.place(newClientOrderId="three", price="60010", quantity="0.03", side="SELL")
@@ -208,7 +208,7 @@ def injection(price: str = "1", quantity: str = "1", side: Any = models_pb2.SIDE
         pytest.param("InjectTrade", injection(side=None), InvalidArgument, "side = 0", id="side"),
     ],
 )
-async def test_a_command_that_makes_no_sense_is_told_what_to_give(
+async def test_an_invalid_command_is_refused_with_the_remedy(
     simex: SimexHandle, call: str, request_: Any, fault: type[Exception], sentence: str
 ) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as raised:

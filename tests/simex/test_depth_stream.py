@@ -106,7 +106,7 @@ async def test_best_quotes_carry_the_books_update_id_and_come_only_when_they_cha
     assert second["b"] == "60400.00000000"
 
 
-async def test_an_order_of_ours_at_the_best_price_is_heard_at_once(signed: Any, simex: SimexHandle) -> None:
+async def test_an_order_of_ours_at_the_best_price_is_published_at_once(signed: Any, simex: SimexHandle) -> None:
     async with signed.http.ws_connect(f"{simex.http_url}/ws/btcusdt@bookTicker") as socket:
         await simex.inject("60500", "1")
         quotes = await socket.receive_json(timeout=DEADLINE)

@@ -103,7 +103,7 @@ def invalid(name: str) -> str:
         pytest.param({"timestamp": NOW + 86_400_000}, -1021, EARLY, id="early"),
     ],
 )
-async def test_a_bad_order_is_refused_in_binances_words(
+async def test_a_bad_order_is_refused_in_binances_terms(
     signed: Any, changes: dict[str, object], code: int, message: str
 ) -> None:
     await signed.place(newClientOrderId="taken")

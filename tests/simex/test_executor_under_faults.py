@@ -130,7 +130,7 @@ async def test_an_order_that_reaches_the_venue_after_its_window_was_never_placed
     assert len((await simex.truth()).orders) == 0
 
 
-async def test_an_order_that_the_stream_told_of_is_not_given_up_however_long_look_ups_hide_it(
+async def test_an_order_that_the_stream_reported_is_not_given_up_however_long_look_ups_hide_it(
     simex: SimexHandle, live: LiveExecutor, clock: VenueClock
 ) -> None:
     hidden_ms = 10 * (WINDOW_MS + LAG_MS)

@@ -113,7 +113,7 @@ def test_a_fault_is_taken_out_of_force_by_its_id_or_with_all_others() -> None:
         pytest.param(Fault(Kind.ERROR_CODE, code=5), "code", "-1006", id="code"),
     ],
 )
-def test_a_fault_that_cannot_be_meant_is_told_by_field_value_and_remedy(fault: Fault, field: str, words: str) -> None:
+def test_an_invalid_fault_is_refused_with_field_value_and_remedy(fault: Fault, field: str, words: str) -> None:
     with pytest.raises(BadFault) as refused:
         check(fault, PLACES)
 

@@ -218,7 +218,7 @@ async def test_a_hidden_order_whose_answer_is_lost_as_well(trader: Any, simex: S
     assert len((await simex.truth()).orders) == 1
 
 
-async def test_late_trades_are_not_told_until_their_time(trader: Any, simex: SimexHandle) -> None:
+async def test_late_trades_are_not_shown_until_their_time(trader: Any, simex: SimexHandle) -> None:
     await simex.fault("LATE_TRADES", delay_ms=30_000, count=1)
     order = await place(trader)
     await simex.inject("58999", "1")
@@ -340,7 +340,7 @@ async def test_every_request_is_noted_with_what_came_of_it_and_no_secret(
     assert "signature" not in str(requests)
 
 
-async def test_requests_are_told_page_by_page(simex: SimexHandle, signed: Any) -> None:
+async def test_requests_are_returned_page_by_page(simex: SimexHandle, signed: Any) -> None:
     for _ in range(5):
         await signed.public("ping")
 
@@ -377,7 +377,7 @@ async def test_faults_are_listed_with_how_often_they_struck(simex: SimexHandle, 
         pytest.param(simex_pb2.Fault(kind=simex_pb2.FAULT_KIND_STATUS), "STATUS needs one", id="needed"),
     ],
 )
-async def test_a_fault_that_makes_no_sense_is_told_what_to_give(
+async def test_an_invalid_fault_is_refused_with_the_remedy(
     simex: SimexHandle, fault: simex_pb2.Fault, sentence: str
 ) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as raised:
@@ -401,7 +401,7 @@ async def test_faults_of_the_settings_are_in_force_with_every_start_and_others_a
             assert answers == [500, 200]
 
 
-async def test_a_fault_of_the_settings_that_cannot_be_meant_is_told_before_anything_is_served(tmp_path: Path) -> None:
+async def test_an_invalid_fault_of_the_settings_is_refused_before_anything_is_served(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as refused:
         async with running_simex(tmp_path / "bad", faults=[Fault(Kind.DROP), Fault(Kind.DROP, account="me")]):
             pass

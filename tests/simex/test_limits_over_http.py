@@ -64,7 +64,7 @@ async def open_house(tmp_path: Path, sign: Callable[..., str]) -> AsyncIterator[
         yield enter
 
 
-async def test_every_answer_tells_the_weight_and_those_of_orders_their_count(open_house: Callable[..., Any]) -> None:
+async def test_every_answer_has_the_weight_and_those_of_orders_their_count(open_house: Callable[..., Any]) -> None:
     deployment = await open_house()
     await deployment.get("exchangeInfo")
     reply = await deployment.get("depth?symbol=BTCUSDT&limit=500")
@@ -80,7 +80,9 @@ async def test_every_answer_tells_the_weight_and_those_of_orders_their_count(ope
     }  # fmt: skip
 
 
-async def test_who_asks_too_much_is_told_to_wait_then_banned_then_let_in_again(open_house: Callable[..., Any]) -> None:
+async def test_a_client_that_asks_too_much_has_to_wait_then_is_banned_then_admitted_again(
+    open_house: Callable[..., Any],
+) -> None:
     deployment = await open_house(request_weight=20, ban_after=1)
     deployment.clock.now_ms += 45_500
     assert (await deployment.get("exchangeInfo")).status == 200
@@ -150,7 +152,7 @@ async def test_a_restart_has_counted_nothing(tmp_path: Path) -> None:
             assert statuses == [200, 429]
 
 
-async def test_the_websocket_api_is_of_the_same_limits_and_tells_until_when(open_house: Callable[..., Any]) -> None:
+async def test_the_websocket_api_has_the_same_limits_and_returns_until_when(open_house: Callable[..., Any]) -> None:
     deployment = await open_house(request_weight=23, ban_after=1)
     async with deployment.http.ws_connect(f"{deployment.simex.http_url}/ws-api/v3") as socket:
         answers = []

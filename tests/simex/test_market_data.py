@@ -135,7 +135,7 @@ async def test_a_rolling_window_begins_on_a_minute_and_counts_what_is_in_it(trad
     assert day["count"] == 6
 
 
-async def test_a_window_without_a_trade_tells_the_last_price(traded: Hours) -> None:
+async def test_a_window_without_a_trade_has_the_last_price(traded: Hours) -> None:
     traded.clock.now_ms += HOUR_MS
     empty = await traded.get("ticker", windowSize="30m")
 
@@ -194,7 +194,7 @@ async def test_after_a_restart_update_ids_go_on_rising(tmp_path: Path) -> None:
     assert ids[0] < ids[1]
 
 
-async def test_a_ticker_is_told_of_one_symbol_some_or_all(traded: Hours) -> None:
+async def test_a_ticker_is_returned_for_one_symbol_some_or_all(traded: Hours) -> None:
     one = await traded.get("ticker/24hr")
     some = await traded.get("ticker/24hr", symbol=None, symbols='["ETHUSDT"]', type="MINI")
     all_of_them = await traded.get("ticker/price", symbol=None)
@@ -207,7 +207,7 @@ async def test_a_ticker_is_told_of_one_symbol_some_or_all(traded: Hours) -> None
     assert halted == []
 
 
-async def test_a_day_tells_the_price_before_it(traded: Hours) -> None:
+async def test_a_day_has_the_price_before_it(traded: Hours) -> None:
     await traded.trade(DAY_MS + MINUTE_MS, "61000")
     day = await traded.get("ticker/24hr")
 
@@ -215,7 +215,7 @@ async def test_a_day_tells_the_price_before_it(traded: Hours) -> None:
     assert (day["count"], day["lastPrice"], day["lastQty"]) == (4, "61000.00000000", "1.00000000")
 
 
-async def test_exchange_info_is_told_of_what_is_asked_for(hours: Hours) -> None:
+async def test_exchange_info_is_returned_for_what_is_asked_for(hours: Hours) -> None:
     whole = await hours.get("exchangeInfo", symbol=None)
     one = await hours.get("exchangeInfo", showPermissionSets="false")
     spot = await hours.get("exchangeInfo", symbol=None, permissions='["SPOT","MARGIN"]')

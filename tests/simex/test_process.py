@@ -34,7 +34,7 @@ async def ended(process: Any) -> tuple[int, str]:
     return process.returncode, stderr.decode()
 
 
-async def test_it_tells_where_it_listens_serves_there_and_stops_when_asked(
+async def test_it_prints_where_it_listens_serves_there_and_stops_when_asked(
     tmp_path: Path, launch_listening: Callable[..., Awaitable[Any]]
 ) -> None:
     ports = tmp_path / "ports.json"
@@ -114,7 +114,7 @@ async def test_a_setting_that_cannot_be_used_is_one_sentence_and_exit_code_2(
     assert stderr.count("\n") == 1
 
 
-async def test_a_tape_with_a_bad_line_is_told_at_the_start(
+async def test_a_tape_with_a_bad_line_is_refused_at_startup(
     tmp_path: Path, launch: Callable[..., Awaitable[Any]]
 ) -> None:
     tape = tmp_path / "tape.csv"

@@ -85,7 +85,7 @@ def test_each_level_that_changes_takes_one_id_and_none_is_given_for_nothing() ->
     assert public.take_update(SPEED_MS) is None
 
 
-def test_the_two_speeds_are_told_apart() -> None:
+def test_the_two_speeds_are_distinguished() -> None:
     book = Book(SymbolRules("BTC/USDT"), Liquidity(levels=2), price=Decimal(60_000))
     public = PublicBook(FIRST_ID)
     public.look(book)

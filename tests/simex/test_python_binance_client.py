@@ -186,9 +186,7 @@ def lasting(answer: object) -> object:
     )
 
 
-async def test_orders_over_the_websocket_api_are_heard_of_by_the_user_socket(
-    client: AsyncClient, simex: SimexHandle
-) -> None:
+async def test_orders_over_the_websocket_api_reach_the_user_socket(client: AsyncClient, simex: SimexHandle) -> None:
     async with BinanceSocketManager(client).user_socket() as user:
         placed = await client.ws_create_order(**LIMIT, newClientOrderId="slot1")
         await simex.inject("59000", "0.004")
@@ -213,7 +211,7 @@ async def test_orders_over_the_websocket_api_are_heard_of_by_the_user_socket(
     assert refused.value.code == -2011
 
 
-async def test_sockets_hear_the_market(client: AsyncClient, simex: SimexHandle) -> None:
+async def test_sockets_receive_the_market(client: AsyncClient, simex: SimexHandle) -> None:
     manager = BinanceSocketManager(client)
     sockets = {
         "trade": manager.trade_socket("BTCUSDT"),

@@ -24,7 +24,7 @@ def market(tmp_path: Path) -> MarketSettings:
     return MarketSettings(SymbolRules("BTC/USDT"), kind=SourceKind.REPLAY, file=tape, running=False)
 
 
-async def test_each_recorded_quote_is_heard_though_nothing_trades(market: MarketSettings, tmp_path: Path) -> None:
+async def test_each_recorded_quote_is_published_though_nothing_trades(market: MarketSettings, tmp_path: Path) -> None:
     async with (
         running_simex(tmp_path, [market]) as simex,
         aiohttp.ClientSession() as http,

@@ -70,7 +70,7 @@ async def test_events_are_doubled_missing_or_reordered(
 
 
 @pytest.mark.parametrize("lost", [False, True])
-async def test_a_silent_socket_is_open_and_then_tells_what_it_kept_unless_that_is_lost(
+async def test_a_silent_socket_stays_open_and_then_sends_what_it_kept_unless_that_is_lost(
     simex: SimexHandle, trades: Socket, lost: bool
 ) -> None:
     await simex.fault("SILENCE", skip=1, count=1, delay_ms=150, lost=lost)
@@ -96,7 +96,7 @@ async def test_a_silent_socket_is_open_and_then_tells_what_it_kept_unless_that_i
     assert (with_next.result() == [2]) is not lost
 
 
-async def test_a_dropped_socket_ends_without_a_word_at_the_event_that_its_fault_strikes(
+async def test_a_dropped_socket_ends_silently_at_the_event_that_its_fault_strikes(
     simex: SimexHandle, trades: Socket
 ) -> None:
     await simex.fault("DROP", stream="public", skip=2, count=1)
@@ -168,7 +168,7 @@ async def reports(user: Socket, count: int) -> list[tuple[str, str]]:
     return found
 
 
-async def test_the_user_stream_tells_a_late_trade_late_and_what_follows_before_it(
+async def test_the_user_stream_reports_a_late_trade_late_and_what_follows_before_it(
     simex: SimexHandle, user: Socket, signed: Any
 ) -> None:
     await simex.fault("LATE_TRADES", count=1, delay_ms=100)
@@ -179,7 +179,7 @@ async def test_the_user_stream_tells_a_late_trade_late_and_what_follows_before_i
     assert await reports(user, 3) == [("one", "NEW"), ("two", "NEW"), ("one", "FILLED")]
 
 
-async def test_the_user_stream_tells_of_a_hidden_order_late_where_its_events_are_late(
+async def test_the_user_stream_reports_a_hidden_order_late_if_its_events_are_late(
     simex: SimexHandle, user: Socket, signed: Any
 ) -> None:
     await simex.fault("HIDDEN_ORDER", count=1, delay_ms=100, late_events=True)

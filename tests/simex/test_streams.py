@@ -57,7 +57,7 @@ async def test_ccxt_pro_watches_the_accounts_orders_trades_and_balances(binance_
     assert (await balances)["BTC"]["total"] == 1.00999
 
 
-async def test_ccxt_pro_hears_of_a_cancel_under_the_orders_own_id(binance_pro: Any) -> None:
+async def test_ccxt_pro_receives_a_cancel_under_the_orders_own_id(binance_pro: Any) -> None:
     await binance_pro.load_markets()
     await binance_pro.authenticate()
     order = await binance_pro.create_order(BTC, "limit", "buy", 0.01, 59_000, {"clientOrderId": "slot1"})

@@ -59,7 +59,7 @@ async def test_a_test_order_is_checked_and_not_placed(signed: Any, simex: SimexH
     assert list((await simex.truth()).orders) == []
 
 
-async def test_fees_are_told_by_symbol(signed: Any) -> None:
+async def test_fees_are_returned_by_symbol(signed: Any) -> None:
     status, told = await signed.call("GET", "account/commission", symbol="BTCUSDT")
 
     assert status == 200
@@ -126,7 +126,7 @@ async def test_an_order_is_cancelled_and_replaced(signed: Any) -> None:
         ),
     ],
 )  # fmt: skip
-async def test_what_fails_of_a_cancel_replace_is_told_half_by_half(
+async def test_what_fails_of_a_cancel_replace_is_reported_half_by_half(
     signed: Any,
     mode: str,
     old: dict[str, object],

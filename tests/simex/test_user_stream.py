@@ -86,7 +86,7 @@ async def test_an_unsigned_subscription_is_refused(ask: Any) -> None:
     assert (await ask(SUBSCRIBE, apiKey="simex"))["error"]["code"] == -1102
 
 
-async def test_an_orders_life_is_told_with_the_balances_after_each_step(
+async def test_an_orders_life_is_reported_with_the_balances_after_each_step(
     hear: Any, signed: Any, simex: SimexHandle
 ) -> None:
     await signed.place(newClientOrderId="slot1", strategyId=7, strategyType=1_000_000)
@@ -130,7 +130,7 @@ async def test_every_report_has_binances_keys_and_types(hear: Any, signed: Any, 
         assert report.keys() - REPORT.keys() == ({"eR"} if report["x"] == "EXPIRED" else set())
 
 
-async def test_a_market_order_is_told_trade_by_trade_and_its_balances_once(hear: Any, signed: Any) -> None:
+async def test_a_market_order_is_reported_trade_by_trade_and_its_balances_once(hear: Any, signed: Any) -> None:
     await signed.place(**MARKET, quantity="1.7", side="SELL")  # refused: nothing is sent of it
     await signed.place(**MARKET, quantity=None, quoteOrderQty="99900")
     await signed.place(**MARKET, quantity="0.001")
@@ -180,7 +180,7 @@ async def test_a_prevented_self_trade_says_what_did_not_happen(hear: Any, signed
     assert [each["e"] for each in events].count("outboundAccountPosition") == 1
 
 
-async def test_a_deposit_is_told_and_can_be_spent(hear: Any, signed: Any, simex: SimexHandle) -> None:
+async def test_a_deposit_is_reported_and_can_be_spent(hear: Any, signed: Any, simex: SimexHandle) -> None:
     in_ = await simex.deposit("USDT", "1000.5")
     out = await simex.deposit("BTC", "-0.25")
     new = await simex.deposit("ETH", "2")

@@ -15,7 +15,7 @@ from simex.streams.connection import framed
         (65_536, "817f0000000000010000"),
     ],
 )  # fmt: skip
-def test_a_frames_head_tells_its_length_as_rfc_6455_has_it(length: int, head: str) -> None:
+def test_a_frames_head_encodes_its_length_as_rfc_6455_has_it(length: int, head: str) -> None:
     assert framed("x" * length) == bytes.fromhex(head) + b"x" * length
 
 

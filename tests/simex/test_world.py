@@ -179,7 +179,7 @@ async def test_changes_survive_a_restart(tmp_path: Path, signed: Any) -> None:
         assert paid["standardCommission"]["maker"] == "0.00020000"
 
 
-async def test_fees_of_a_symbol_and_of_an_account_are_told_and_paid(simex: SimexHandle, signed: Any) -> None:
+async def test_fees_of_a_symbol_and_of_an_account_are_returned_and_paid(simex: SimexHandle, signed: Any) -> None:
     await simex.set_commission(standard={"maker": "0.0005", "taker": "0.0006"})
     await simex.set_commission(
         symbol="BTC/USDT",
@@ -287,7 +287,7 @@ async def test_a_forgotten_order_is_denied_by_every_look_up_and_known_to_the_ora
     assert isinstance(rpc_error_of(unknown.value), NotFound)
 
 
-async def test_a_wipe_ends_all_history_and_ids_begin_anew(simex: SimexHandle, signed: Any) -> None:
+async def test_a_wipe_ends_all_history_and_ids_begin_again(simex: SimexHandle, signed: Any) -> None:
     await signed.place(newClientOrderId="before")
     await simex.inject("59000", "0.004")
     await signed.place()

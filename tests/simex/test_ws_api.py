@@ -93,7 +93,7 @@ async def test_an_order_is_replaced_and_half_a_failure_is_a_409(ask: Ask) -> Non
         ("order.status", "order", {"symbol": "BTCUSDT", "orderId": 9}),
     ],
 )
-async def test_an_account_is_told_the_same_over_both_transports(
+async def test_an_account_gets_the_same_over_both_transports(
     ask: Ask, simex: SimexHandle, point_at: Any, method: str, path: str, params: dict[str, Any]
 ) -> None:
     await ask("order.place", ORDER | {"quantity": "0.001", "price": "60010"})
@@ -135,7 +135,7 @@ async def test_the_public_ones_need_no_key(ask: Ask, method: str, params: dict[s
     assert answer["result"] == {} if key is None else key in answer["result"]
 
 
-async def test_every_answer_tells_what_is_used_of_the_limits_unless_asked_not_to(ask: Ask, simex: SimexHandle) -> None:
+async def test_every_answer_shows_what_is_used_of_the_limits_unless_asked_not_to(ask: Ask, simex: SimexHandle) -> None:
     placed = await ask("order.place", ORDER)
     refused = await ask("order.place", ORDER | {"quantity": "5"})
     pinged = await ask("ping", sign=False)

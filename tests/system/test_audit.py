@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.system, pytest.mark.xdist_group("audit")]  # one deplo
 MAX_SECONDS = 60
 
 
-def test_an_audit_of_a_house_that_keeps_its_promises_finds_nothing_and_lets_the_market_go_on(up) -> None:
+def test_an_audit_of_a_deployment_that_keeps_its_promises_finds_nothing_and_the_market_continues(up) -> None:
     audit = up.command("audit")
     assert audit.returncode == 0, audit.stdout + audit.stderr
     *_, line = audit.stdout.splitlines()
@@ -33,7 +33,7 @@ def test_a_market_that_stood_still_before_the_audit_stands_still_after_it(up) ->
     assert not still.get("running")
 
 
-def test_an_audit_of_a_house_that_is_down_says_so(gridwright, tmp_path: Path) -> None:
+def test_an_audit_of_a_deployment_that_is_down_says_so(gridwright, tmp_path: Path) -> None:
     deployment = prepare_demo(DemoConfig(), tmp_path)
     process = gridwright("audit", "--config", deployment.config)
     output, _ = process.communicate(timeout=MAX_SECONDS)

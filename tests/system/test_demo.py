@@ -68,7 +68,7 @@ def test_a_recorded_tape_is_traded_to_its_end_with_a_profit(gridwright, tapes: P
     assert int(match[1]) >= 5, output  # how many more depends on how quick the machine is
 
 
-def test_a_demo_that_is_broken_off_still_audits(gridwright, tmp_path: Path) -> None:
+def test_a_demo_that_is_interrupted_still_audits(gridwright, tmp_path: Path) -> None:
     demo = gridwright("demo", "--duration", "600", "--data-dir", tmp_path)
     assert demo.stdout is not None
     lines = []

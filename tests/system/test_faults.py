@@ -40,7 +40,7 @@ FAULTS: list[dict[str, Any]] = [
 ]
 
 
-async def test_a_house_on_a_faulty_exchange_trades_and_its_books_agree(tmp_path: Path) -> None:
+async def test_a_deployment_on_a_faulty_exchange_trades_and_its_books_agree(tmp_path: Path) -> None:
     seed = time.time_ns() % 1_000_000
     print(f"market and fault seed {seed}")  # noqa: T201  # shown by pytest where the test fails
     values = tomllib.loads(example("demo.toml"))

@@ -168,7 +168,7 @@ def test_grpcurl_calls_each_rpc(up, rpc: str) -> None:
     assert call.wanted in answer
 
 
-def test_safe_mode_by_hand_takes_the_opening_orders_off_the_venue(up) -> None:
+def test_safe_mode_by_an_operator_takes_the_opening_orders_off_the_venue(up) -> None:
     up.operate("EnterSafeMode")
     up.until_mode("MODE_SAFE")
     resting = up.ask("executor.ListOpenOrders", _OF_SYMBOL).get("orders", [])

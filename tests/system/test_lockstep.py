@@ -79,7 +79,7 @@ def backtest(**changes: object) -> Backtest:
     return run
 
 
-def test_equal_runs_are_equal_and_the_smallest_difference_is_told() -> None:
+def test_equal_runs_are_equal_and_the_smallest_difference_is_reported() -> None:
     one, same, other = backtest(), backtest(), backtest(quote_per_slot=Decimal(101))
     fills = backtest_fills(one)
 

@@ -104,7 +104,9 @@ async def test_an_order_that_the_exchange_forgets_is_shown_and_ended_by_an_opera
     assert report.clean, report
 
 
-async def test_an_exchange_that_was_reset_is_told_from_ours_until_a_person_begins_anew(deployment: Outside) -> None:
+async def test_an_exchange_that_was_reset_is_distinguished_from_ours_until_an_operator_begins_anew(
+    deployment: Outside,
+) -> None:
     await deployment.open()
     await deployment.trade("59640")
     await deployment.booked(2)

@@ -62,7 +62,7 @@ def test_a_demo_takes_no_database_that_it_did_not_make(
 
 
 @pytest.mark.parametrize("how", ["killed", "frozen"])
-async def test_a_database_that_goes_away_under_the_house_costs_nothing_but_time(
+async def test_a_database_that_goes_away_under_the_deployment_costs_nothing_but_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     with running_postgres(durable=True) as server:

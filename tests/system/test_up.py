@@ -59,7 +59,7 @@ def test_watch_shows_the_grid_until_it_is_interrupted(up, gridwright) -> None:
     assert watch.returncode == 0
 
 
-def test_a_service_killed_by_hand_is_started_again(up) -> None:
+def test_a_service_killed_manually_is_started_again(up) -> None:
     victim = _child(up.starter, "executor")
     assert victim is not None
     os.kill(victim, signal.SIGKILL)
@@ -107,7 +107,7 @@ def test_up_gives_up_with_the_sentence_of_the_service_that_cannot_start(gridwrig
     assert "BTC/USDT" in output
 
 
-def test_status_of_a_house_that_is_down_is_not_in_order(gridwright, tmp_path: Path) -> None:
+def test_status_of_a_deployment_that_is_down_is_not_in_order(gridwright, tmp_path: Path) -> None:
     deployment = prepare_demo(DemoConfig(), tmp_path)
     process: subprocess.Popen[str] = gridwright("status", "--config", deployment.config)
     output, _ = process.communicate(timeout=MAX_SECONDS)

@@ -97,7 +97,7 @@ def tape(folder: Path, name: str, price: str = "0.2312") -> Path:
         ("trades_coinbase_BTCUSD_20230905T1600.csv.gz", "BTC/USD"),
     ],
 )
-def test_a_tapes_name_tells_its_symbol(tmp_path: Path, name: str, symbol: str) -> None:
+def test_the_symbol_follows_from_the_name_of_a_tape(tmp_path: Path, name: str, symbol: str) -> None:
     info = tape_info(tape(tmp_path, name, price="23"))
     assert (info.symbol, info.first_price) == (symbol, Decimal(23))
     deployment = prepare_demo(DemoConfig(tape=info, speed="60"), tmp_path)
@@ -107,7 +107,7 @@ def test_a_tapes_name_tells_its_symbol(tmp_path: Path, name: str, symbol: str) -
     assert Path(values["simex"]["markets"][0]["file"]) == info.path
 
 
-def test_a_tape_whose_name_tells_no_symbol_is_refused_with_the_remedy(tmp_path: Path) -> None:
+def test_a_tape_without_a_symbol_in_its_name_is_refused_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="add --symbol, such as ETH/USDT"):
         tape_info(tape(tmp_path, "mytape.csv.gz"))
     with pytest.raises(ConfigError, match="write it as ccxt does"):
@@ -167,7 +167,7 @@ def frame(text: str) -> str:
     return f'1723161254087000000 {{"stream":"ethusdt@trade","data":{text}}}'
 
 
-def test_the_steps_of_recorded_frames_are_told_by_their_numbers() -> None:
+def test_the_steps_of_recorded_frames_follow_from_their_numbers() -> None:
     frames = [
         frame('{"p":"3012.10000000","q":"0.00500000"}'),
         frame('{"b":[["3012.01000000","1.00000000"]],"a":[["3012.5","0.00010000"]]}'),

@@ -21,7 +21,7 @@ from gridtesting.grids import MARKET, grid
 
 @pytest.mark.parametrize("mode", list(GridMode))
 @pytest.mark.parametrize("seed", range(8))
-def test_a_step_told_again_settles_as_the_step_itself(seed: int, mode: GridMode) -> None:
+def test_a_reconstructed_step_settles_as_the_original(seed: int, mode: GridMode) -> None:
     chance, run, retold = Random(seed), GridDriver(grid(mode)), 0
     outcomes = [Outcome.ACCEPTED] * 5 + [Outcome.REJECTED, Outcome.UNKNOWN]
     run.price = Decimal(60150)

@@ -57,7 +57,7 @@ def test_the_page_is_what_the_rows_give() -> None:
 
 
 @pytest.mark.parametrize("row", packaged_profiles(), ids=lambda row: row.venue)
-def test_a_row_is_read_as_it_was_written(row: VenueProfile, tmp_path: Path) -> None:
+def test_a_profile_is_read_as_it_was_written(row: VenueProfile, tmp_path: Path) -> None:
     assert read_profile(written(row, tmp_path)) == row
 
 
@@ -66,13 +66,13 @@ def test_what_nobody_has_measured_is_said_to_be_documented() -> None:
     assert sources == {"binance": Source.DOCUMENTED, "simex": Source.MEASURED}
 
 
-def test_a_venue_without_a_row_has_cautious_defaults_and_a_sentence(tmp_path: Path) -> None:
+def test_a_venue_without_a_profile_has_cautious_defaults_and_a_sentence(tmp_path: Path) -> None:
     venue = started(tmp_path).venue
     assert (venue.request_window_ms, venue.visibility_lag_ms) == (None, 10_000)
     assert "no profile for okx" in venue.known_from
 
 
-def test_a_venue_with_a_row_says_where_it_is_from(tmp_path: Path) -> None:
+def test_a_venue_with_a_profile_says_where_it_is_from(tmp_path: Path) -> None:
     venue = started(tmp_path, exchange="binance").venue
     assert (venue.request_window_ms, venue.visibility_lag_ms) == (5_000, 10_000)
     assert venue.known_from.startswith("profile binance, documented")
@@ -86,19 +86,19 @@ def test_a_venue_with_a_row_says_where_it_is_from(tmp_path: Path) -> None:
         pytest.param({"base_url": "http://elsewhere:8080"}, "no profile for binance", id="an unknown server"),
     ],
 )
-def test_what_stands_in_binances_place_does_not_have_binances_row(
+def test_what_stands_in_binances_place_does_not_have_binances_profile(
     venue: dict[str, Any], sentence: str, tmp_path: Path
 ) -> None:
     assert started(tmp_path, exchange="binance", **venue).venue.known_from.startswith(sentence)
 
 
 @pytest.mark.parametrize("expire", [True, False])
-def test_whether_requests_expire_is_the_rows_word(expire: bool, tmp_path: Path) -> None:
+def test_the_profile_decides_whether_requests_expire(expire: bool, tmp_path: Path) -> None:
     venue = started(tmp_path, replace(OKX, requests_expire=expire)).venue
     assert venue.request_window_ms == (5_000 if expire else None)
 
 
-def test_a_row_that_does_not_know_whether_requests_expire_changes_nothing(tmp_path: Path) -> None:
+def test_a_profile_that_does_not_know_whether_requests_expire_changes_nothing(tmp_path: Path) -> None:
     assert started(tmp_path, OKX).venue.request_window_ms is None
     unsure = replace(OKX, venue="b", exchange="binance")
     assert started(tmp_path, unsure, exchange="binance").venue.request_window_ms == 5_000

@@ -52,7 +52,7 @@ def test_a_stray_fill_is_booked_on_its_slot_and_closed(mode: GridMode) -> None:
     books_balance(run)
 
 
-def test_a_slot_that_has_left_the_map_comes_back_for_its_stray_fill() -> None:
+def test_a_slot_that_was_removed_is_restored_for_its_stray_fill() -> None:
     run, name = let_go()
     run.price_to("66000")
     assert "60000" not in run.state.slots
@@ -133,7 +133,7 @@ def test_what_is_sold_beyond_the_position_is_owed() -> None:
     books_balance(run)
 
 
-def test_a_stray_fill_halts_the_grid_once_it_is_booked_until_a_person_releases_it() -> None:
+def test_a_stray_fill_halts_the_grid_once_it_is_booked_until_an_operator_ends_the_halt() -> None:
     run, name = let_go()
     run.venue.fill(name, D(1))
     run.hear()
@@ -153,7 +153,7 @@ def test_a_stray_fill_halts_the_grid_once_it_is_booked_until_a_person_releases_i
     assert released is None
 
 
-def test_a_stray_fill_that_comes_just_before_the_release_of_another_halt_halts_again() -> None:
+def test_a_stray_fill_that_comes_just_before_the_end_of_another_halt_halts_again() -> None:
     run, name = let_go()
     run.mode(Mode.SAFE)
     run.venue.fill(name, D(1))
@@ -167,7 +167,7 @@ def test_a_stray_fill_that_comes_just_before_the_release_of_another_halt_halts_a
 
 
 @pytest.mark.parametrize("ahead", [1, 1_000])
-def test_a_fill_of_an_order_that_the_state_never_sent_is_no_stray(ahead: int) -> None:
+def test_a_fill_of_an_order_that_the_state_never_sent_is_no_stray_fill(ahead: int) -> None:
     run, name = let_go()
     parsed = parse_client_order_id(name)
     assert parsed is not None

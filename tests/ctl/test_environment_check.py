@@ -43,7 +43,7 @@ def test_a_sqlite_that_is_too_old_is_named_with_the_remedy(version: tuple[int, .
         ("gridwright[executor]; extra == 'all'", None, True),
     ],
 )
-def test_a_package_of_another_version_is_named_with_the_command_that_mends_it(
+def test_a_package_of_another_version_is_named_with_the_command_that_repairs_it(
     requirement: str, found: str | None, good: bool
 ) -> None:
     sentence = package_unmet(requirement, lambda _name: found)

@@ -138,7 +138,7 @@ async def test_a_config_is_passed_through(simex: Start, tmp_path: Path) -> None:
         ),
     ],
 )
-async def test_words_that_cannot_be_used_are_one_sentence(
+async def test_invalid_arguments_are_one_sentence(
     simex: Start, tmp_path: Path, words: list[str], sentence: str
 ) -> None:
     (tmp_path / "mine.csv").write_text("\n".join([*TRADES, ""]))

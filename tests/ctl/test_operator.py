@@ -57,7 +57,7 @@ def test_a_call_that_is_never_answered_ends_by_its_deadline() -> None:
             operate(channel, PAUSE, call_seconds=0.2, pause=lambda _: None, clock=lambda: next(times))
 
 
-def test_a_refusal_is_told_in_the_servicers_words_and_not_repeated(script) -> None:
+def test_a_refusal_is_shown_in_the_servicers_words_and_not_retried(script) -> None:
     call = script.call(operate, script.channel, OperatorCommand(Verb.SAFE_MODE_OFF, "BTC/USDT", "ann", "why", "r-2"))
     refusal = rpc_status.to_status(status_of(FailedPrecondition("the mode is ENTERING: wait until it is SAFE")))
     script.answer("ExitSafeMode", None, refusal.code, refusal.details, tuple(refusal.trailing_metadata))
@@ -73,7 +73,7 @@ def test_a_refusal_is_told_in_the_servicers_words_and_not_repeated(script) -> No
         ("", True, executor_pb2.EVIDENCE_GONE),
     ],
 )
-def test_a_word_on_an_unknown_order_goes_to_the_executor_until_it_is_answered(
+def test_an_operator_statement_goes_to_the_executor_until_it_is_answered(
     script, placed_as: str, gone: bool, evidence: executor_pb2.Evidence.ValueType
 ) -> None:
     word = OrderStatement("BTC/USDT", "g1", placed_as, gone, "ann", "looked it up", "r-3")
@@ -88,7 +88,7 @@ def test_a_word_on_an_unknown_order_goes_to_the_executor_until_it_is_answered(
     assert call.result(5) == "order g1 is NOT_PLACED (request r-3)"
 
 
-def test_a_word_that_is_refused_says_why(script) -> None:
+def test_a_refused_operator_statement_says_why(script) -> None:
     call = script.call(
         resolve_order,
         script.channel,

@@ -80,7 +80,7 @@ async def no_buy_of_the_bot_is_open(stack: Stack) -> None:
         await asyncio.sleep(0.05)
 
 
-async def test_orders_by_hand_are_left_alone_by_a_grid_that_is_killed_and_made_safe(tmp_path: Path, seed: int) -> None:
+async def test_manual_orders_are_not_touched_by_a_grid_that_is_killed_and_halted(tmp_path: Path, seed: int) -> None:
     async with running_stack(tmp_path, DemoConfig(seed=seed), forked=True) as stack:
         await traded(stack, 3)
         await by_hand(stack, "buy", SYMBOL, "0.001", "55000")

@@ -133,7 +133,7 @@ async def test_without_expiry_an_order_stays_unknown_until_an_operator_says_that
     assert news(log) == [OrderStatus.NOT_PLACED]
 
 
-async def test_a_word_for_absence_is_refused_until_the_lag_has_passed(
+async def test_never_placed_is_refused_until_the_lag_has_passed(
     tmp_path: Path, endless: FakeVenue, clock: ManualClock, make_place: MakePlace
 ) -> None:
     place = make_place()
@@ -148,7 +148,7 @@ async def test_a_word_for_absence_is_refused_until_the_lag_has_passed(
     assert answer.status == models_pb2.ORDER_STATUS_NOT_PLACED
 
 
-async def test_where_requests_expire_a_word_for_absence_waits_for_the_window_and_the_resolver_needs_none(
+async def test_where_requests_expire_never_placed_waits_for_the_window_and_the_resolver_needs_no_statement(
     tmp_path: Path, venue: FakeVenue, clock: ManualClock, make_place: MakePlace
 ) -> None:
     place = make_place()
@@ -168,7 +168,7 @@ async def test_where_requests_expire_a_word_for_absence_waits_for_the_window_and
 
 
 @pytest.mark.parametrize("filled", [False, True])
-async def test_a_word_for_absence_is_refused_while_the_venue_shows_the_order_which_is_recorded_instead(
+async def test_never_placed_is_refused_while_the_venue_shows_the_order_which_is_recorded_instead(
     tmp_path: Path, forgetful: ForgetfulVenue, clock: ManualClock, make_place: MakePlace, filled: bool
 ) -> None:
     place = make_place()
@@ -190,7 +190,7 @@ async def test_a_word_for_absence_is_refused_while_the_venue_shows_the_order_whi
 
 
 @pytest.mark.parametrize("request_of", [word, lambda place: word(place, PLACED, exchange_order_id="1")])
-async def test_no_word_stands_in_for_a_venue_that_does_not_answer(
+async def test_no_statement_is_accepted_while_the_venue_does_not_answer(
     tmp_path: Path,
     endless: FakeVenue,
     clock: ManualClock,
@@ -291,7 +291,7 @@ async def test_only_an_order_that_is_unknown_can_be_resolved(
     assert stranger.code is grpc.StatusCode.NOT_FOUND
 
 
-async def test_the_same_word_again_tells_the_same_and_another_under_its_id_is_refused(
+async def test_a_repeated_statement_returns_the_same_and_another_under_its_id_is_refused(
     tmp_path: Path, endless: FakeVenue, clock: ManualClock, make_place: MakePlace
 ) -> None:
     place = make_place()
@@ -314,7 +314,7 @@ async def test_the_same_word_again_tells_the_same_and_another_under_its_id_is_re
     assert [field in fault.message for field, fault in zip(("evidence", "who", "client_order_id"), other, strict=True)]
 
 
-async def test_of_two_operators_at_once_one_is_heard_and_the_other_is_told_so(
+async def test_of_two_operators_at_once_one_is_accepted_and_the_other_gets_an_error(
     tmp_path: Path, endless: FakeVenue, clock: ManualClock, make_place: MakePlace
 ) -> None:
     place = make_place()
@@ -383,7 +383,7 @@ async def test_an_order_that_comes_after_it_was_said_never_to_have_been_placed_s
     assert news(log) == [OrderStatus.NOT_PLACED, *(["1"] if filled else [])]
 
 
-async def test_a_look_that_finds_the_order_just_after_the_word_stops_the_executor(
+async def test_a_look_up_that_finds_the_order_just_after_the_statement_stops_the_executor(
     tmp_path: Path, forgetful: ForgetfulVenue, clock: ManualClock, make_place: MakePlace
 ) -> None:
     place = make_place()
@@ -408,7 +408,7 @@ async def test_a_look_that_finds_the_order_just_after_the_word_stops_the_executo
     assert news(log) == [OrderStatus.NOT_PLACED]
 
 
-async def test_after_it_was_cancelled_by_hand_the_executor_takes_requests_again(
+async def test_after_it_was_cancelled_manually_the_executor_accepts_requests_again(
     tmp_path: Path, endless: FakeVenue, clock: ManualClock, make_place: MakePlace
 ) -> None:
     place = make_place()
@@ -429,7 +429,7 @@ async def test_after_it_was_cancelled_by_hand_the_executor_takes_requests_again(
 
 @pytest.mark.parametrize("after_commit", [False, True], ids=["before-commit", "after-commit"])
 @pytest.mark.parametrize("evidence", ["never", "placed", "placed-and-filled"])
-async def test_death_at_any_transaction_of_a_word_leaves_it_said_once_or_not_at_all(
+async def test_death_at_any_transaction_of_a_statement_leaves_it_recorded_once_or_not_at_all(
     tmp_path: Path, clock: ManualClock, make_place: MakePlace, evidence: str, after_commit: bool
 ) -> None:
     survived = False
@@ -485,7 +485,7 @@ async def test_death_at_any_transaction_of_a_word_leaves_it_said_once_or_not_at_
         ("exchange_order_id", "7"),
     ],
 )
-async def test_a_word_that_lacks_something_names_the_field(
+async def test_an_incomplete_statement_names_the_field(
     tmp_path: Path, endless: FakeVenue, clock: ManualClock, make_place: MakePlace, field: str, value: str | int
 ) -> None:
     request = word(make_place())
