@@ -169,9 +169,9 @@ def test_a_process_dies_at_the_given_pass(wanted: str, passed: list[str], tmp_pa
     trace = tmp_path / "trace"
     environment = {**os.environ, CRASH: wanted, TRACE: str(trace)}
     ended = subprocess.run([sys.executable, "-c", body], env=environment, check=False, timeout=30)
-    told = trace.read_text(encoding="utf-8").split()
+    traced = trace.read_text(encoding="utf-8").split()
     assert ended.returncode == (-signal.SIGKILL if wanted else 0)
-    assert told == passed
+    assert traced == passed
 
 
 def test_a_process_stops_at_the_given_point_and_resumes_on_sigcont(tmp_path: Path) -> None:

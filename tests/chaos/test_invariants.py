@@ -73,7 +73,7 @@ def answer(
     return orchestrator_pb2.GetStateResponse(state=state)
 
 
-def told(found: Iterable[str]) -> list[str]:
+def promises(found: Iterable[str]) -> list[str]:
     """The promises that the sentences are about."""
     return [sentence.partition(":")[0] for sentence in found]
 
@@ -89,13 +89,13 @@ def test_a_healthy_grid_has_no_findings() -> None:
 
 
 def test_two_orders_of_one_name_or_of_one_slot_are_reported() -> None:
-    assert told(doubles(PREFIX, truth(order(name(1), "FILLED"), order(name(1), "FILLED", "2")))) == ["P1"]
-    assert told(doubles(PREFIX, truth(order(name(1)), order(name(1, seq=2), number="2")))) == ["P1"]
-    assert told(doubles(PREFIX, truth(order(name(1), "CANCELED"), order(name(1, seq=2), number="2")))) == []
+    assert promises(doubles(PREFIX, truth(order(name(1), "FILLED"), order(name(1), "FILLED", "2")))) == ["P1"]
+    assert promises(doubles(PREFIX, truth(order(name(1)), order(name(1, seq=2), number="2")))) == ["P1"]
+    assert promises(doubles(PREFIX, truth(order(name(1), "CANCELED"), order(name(1, seq=2), number="2")))) == []
 
 
 def test_an_order_that_no_step_asked_for_is_reported() -> None:
-    assert told(unasked(Journal().place(name(1), ACCEPTED).books, truth(order(name(2))), PREFIX)) == ["P1"]
+    assert promises(unasked(Journal().place(name(1), ACCEPTED).books, truth(order(name(2))), PREFIX)) == ["P1"]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_state_that_goes_back_or_knows_more_than_the_venue_is_reported(
     watch = Watch(BOT, SYMBOL)
     watch.look(answer(seq=2, fills=1), truth(trades=1))
     watch.look(later, truth(trades=1))
-    assert told(watch.problems) == ["P3"]
+    assert promises(watch.problems) == ["P3"]
 
 
 @pytest.mark.parametrize(
@@ -123,13 +123,13 @@ def test_a_state_that_goes_back_or_knows_more_than_the_venue_is_reported(
     ],
 )
 def test_an_outcome_that_the_book_contradicts_is_reported(journal: Journal) -> None:
-    assert told(guesses(journal.books, truth(order(name(1))), [])) == ["P4"]
+    assert promises(guesses(journal.books, truth(order(name(1))), [])) == ["P4"]
 
 
 def test_an_order_that_was_sent_and_lost_is_no_order_that_was_not_sent() -> None:
     journal = Journal().place(name(1), models_pb2.OUTCOME_NOT_SENT).books
-    assert told(guesses(journal, truth(), [name(1)])) == ["P4"]
-    assert told(guesses(journal, truth(), [])) == []
+    assert promises(guesses(journal, truth(), [name(1)])) == ["P4"]
+    assert promises(guesses(journal, truth(), [])) == []
 
 
 def test_a_halt_that_ends_by_itself_is_reported_and_one_that_an_operator_ends_is_not() -> None:
@@ -140,7 +140,7 @@ def test_a_halt_that_ends_by_itself_is_reported_and_one_that_an_operator_ends_is
     assert watch.problems == []
     assert watch.halt_seen
     watch.look(answer(mode=RUNNING), truth())
-    assert told(watch.problems) == ["P5"]
+    assert promises(watch.problems) == ["P5"]
     watch.expect_nothing()
     watch.look(answer(mode=RUNNING, seq=2), truth())
     assert len(watch.problems) == 1
@@ -163,7 +163,7 @@ def test_an_opening_order_in_safe_mode_is_reported_and_a_closing_one_is_not() ->
     watch.look(answer(mode=SAFE), truth(order(name(1, role=Role.CLOSING))))
     assert watch.problems == []
     watch.look(answer(mode=SAFE), truth(order(name(1))))
-    assert told(watch.problems) == ["P5"]
+    assert promises(watch.problems) == ["P5"]
 
 
 @pytest.mark.parametrize("after", [[], [order("theirs", "CANCELED")], [order("theirs", "FILLED")]])
@@ -171,23 +171,23 @@ def test_a_foreign_order_that_was_touched_is_reported(after: list[simex_pb2.True
     watch = Watch(BOT, SYMBOL)
     watch.look(answer(), truth(order("theirs")))
     watch.look(answer(), truth(*after))
-    assert told(watch.problems) == ["P6"]
+    assert promises(watch.problems) == ["P6"]
     assert watch.foreign_touched == {"1"}
 
 
 def test_an_order_behind_one_of_a_newer_epoch_is_reported_unless_it_was_in_flight() -> None:
     old, new = name(1, epoch=3), name(2, epoch=4)
-    assert told(late(Journal().books, [old, new])) == []
-    assert told(late(Journal().place(old, ACCEPTED).books, [new, old])) == ["P7"]
-    assert told(late(Journal().place(old, models_pb2.OUTCOME_UNKNOWN).books, [new, old])) == []
+    assert promises(late(Journal().books, [old, new])) == []
+    assert promises(late(Journal().place(old, ACCEPTED).books, [new, old])) == ["P7"]
+    assert promises(late(Journal().place(old, models_pb2.OUTCOME_UNKNOWN).books, [new, old])) == []
 
 
 def test_an_orphan_is_reported_and_so_is_an_order_of_a_slot_that_does_not_rest() -> None:
     waiting = models_pb2.InventorySlot(order=models_pb2.SlotOrder(client_order_id=name(1)))
     state = models_pb2.State(slots={"100": waiting})
-    assert told(strays(PREFIX, state, truth(order(name(1))))) == []
-    assert told(strays(PREFIX, state, truth(order(name(1)), order(name(2), number="2")))) == ["P2"]
-    assert told(strays(PREFIX, state, truth(order(name(1), "FILLED")))) == ["P2"]
+    assert promises(strays(PREFIX, state, truth(order(name(1))))) == []
+    assert promises(strays(PREFIX, state, truth(order(name(1)), order(name(2), number="2")))) == ["P2"]
+    assert promises(strays(PREFIX, state, truth(order(name(1), "FILLED")))) == ["P2"]
 
 
 @pytest.mark.parametrize(

@@ -301,7 +301,7 @@ STORIES = [
 
 
 @contextlib.contextmanager
-def told(world: type[StepWorld]) -> Iterator[StepMachine]:
+def scenario(world: type[StepWorld]) -> Iterator[StepMachine]:
     machine = StepMachine(world)
     try:
         machine.begin([])
@@ -317,10 +317,10 @@ def told(world: type[StepWorld]) -> Iterator[StepMachine]:
 def test_each_rule_is_missed_where_it_is_taken_out(
     story: Callable[[StepMachine], None], broken: type[StepWorld], promise: str
 ) -> None:
-    with told(StepWorld) as machine:
+    with scenario(StepWorld) as machine:
         story(machine)
 
-    with pytest.raises((AssertionError, StopError), match=promise), told(broken) as machine:
+    with pytest.raises((AssertionError, StopError), match=promise), scenario(broken) as machine:
         story(machine)
 
 
@@ -353,5 +353,5 @@ def the_executor_dies_while_the_next_orchestrator_asks(machine: StepMachine) -> 
     [two_sleepers_record_the_step_that_a_third_has_settled, the_executor_dies_while_the_next_orchestrator_asks],
 )
 def test_what_was_found_is_fixed(story: Callable[[StepMachine], None]) -> None:
-    with told(StepWorld) as machine:
+    with scenario(StepWorld) as machine:
         story(machine)

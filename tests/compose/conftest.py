@@ -154,7 +154,7 @@ def project(image: None) -> Iterator[Callable[..., Project]]:
 
 
 @pytest.fixture
-def tell(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+def report(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
     """Says how far the test is: it takes minutes."""
 
     def say(sentence: str) -> None:

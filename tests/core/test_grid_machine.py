@@ -152,8 +152,8 @@ class GridMachine(RuleBasedStateMachine):
         known = {slot.order.client_order_id for slot in self.state.slots.values() if slot.order is not None}
         assert {order.place.client_order_id for order in self.venue.live()} <= known
         if self.caught_up():
-            told = {order.place.client_order_id for order in self.venue.live()} | set(self.venue.unresolved())
-            assert known == told, "what the state waits for, the venue or the resolver has"
+            reported = {order.place.client_order_id for order in self.venue.live()} | set(self.venue.unresolved())
+            assert known == reported, "what the state waits for, the venue or the resolver has"
 
     @invariant()
     def books_balance(self) -> None:

@@ -100,9 +100,9 @@ def test_every_price_in_the_band_asks_for_nothing(
     band = quiet_band(run.state, run.market, run.config)
 
     if band is not None:
-        rungs = ladder(run.config, run.market)
-        nearest = rungs.lowest_above(band[0])
-        prices = [band[0] + (band[1] - band[0]) * share / 1000, *map(rungs.price, range(nearest, nearest + 5))]
+        levels = ladder(run.config, run.market)
+        nearest = levels.lowest_above(band[0])
+        prices = [band[0] + (band[1] - band[0]) * share / 1000, *map(levels.price, range(nearest, nearest + 5))]
         for price in prices:
             plan = run.plan(PriceChanged(run.now_ms, price))
             assert price >= band[1] or (plan.empty and plan.procedure is None), price

@@ -30,8 +30,8 @@ def test_a_reconstructed_step_settles_as_the_original(seed: int, mode: GridMode)
         run.price += Decimal(chance.randrange(-700, 700))
         before = run.state
         trigger = PriceChanged(run.now_ms, run.price)
-        heard = tuple(run.venue.log[before.event_offset :])
-        plan = run.plan(OrdersUpdated(run.now_ms, run.price, run.now_ms, heard) if heard else trigger)
+        news = tuple(run.venue.log[before.event_offset :])
+        plan = run.plan(OrdersUpdated(run.now_ms, run.price, run.now_ms, news) if news else trigger)
         if plan.empty:
             continue
         results = run.venue.answer(plan, chance.sample(outcomes, 3))
@@ -39,7 +39,7 @@ def test_a_reconstructed_step_settles_as_the_original(seed: int, mode: GridMode)
         log = run.venue.log[before.event_offset :]
         run.state = settle(before, plan, results, MARKET)
         if plan.actions:
-            assert told_by_the_ledger(run, before, plan, results, log) == whole(run.state, log), f"seed {seed}"
+            assert reconstructed_by_the_ledger(run, before, plan, results, log) == whole(run.state, log), f"seed {seed}"
             retold += 1
     assert retold > 20
 
@@ -52,7 +52,7 @@ def test_a_slot_that_the_grid_does_not_have_is_refused() -> None:
         recover_plan(run.state, plan.actions, [], MARKET, other, request_id="r1", epoch=1, at_ms=1)
 
 
-def told_by_the_ledger(
+def reconstructed_by_the_ledger(
     run: GridDriver, before: State, plan: Plan, results: Sequence[ActionResult], log: list[OrderUpdate]
 ) -> object:
     names = {"request_id": plan.request_id, "epoch": plan.epoch, "at_ms": run.now_ms}

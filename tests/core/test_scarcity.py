@@ -263,9 +263,9 @@ def test_every_price_in_the_band_asks_for_nothing_at_any_time(
     band = quiet_band(run.state, market, run.config)
 
     if band is not None:
-        rungs = ladder(run.config, market)
-        nearest = rungs.lowest_above(band[0])
-        prices = [band[0] + (band[1] - band[0]) * share / 1000, *map(rungs.price, range(nearest, nearest + 3))]
+        levels = ladder(run.config, market)
+        nearest = levels.lowest_above(band[0])
+        prices = [band[0] + (band[1] - band[0]) * share / 1000, *map(levels.price, range(nearest, nearest + 3))]
         for price in prices:
             plan = run.plan(PriceChanged(run.now_ms + later_ms, price))
             assert price >= band[1] or (plan.empty and plan.procedure is None), price

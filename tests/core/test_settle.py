@@ -166,10 +166,10 @@ def test_a_cancel_that_crossed_the_last_fill_leaves_the_fill() -> None:
     assert slot.order.status is OrderStatus.CANCELING
 
     run.price = D("60700")
-    told = run.hear()
+    reported = run.hear()
 
     assert run.slot("60000").position_status is PositionStatus.FILLED
-    assert [place.role.value for place in places(told)] == ["CLOSING"]
+    assert [place.role.value for place in places(reported)] == ["CLOSING"]
 
 
 @pytest.mark.parametrize("placed", [True, False], ids=["found", "never placed"])

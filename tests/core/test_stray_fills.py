@@ -20,7 +20,7 @@ from gridtesting.grids import grid
 D = Decimal
 
 
-def let_go(mode: GridMode = GridMode.LONG) -> tuple[GridDriver, str]:
+def given_up(mode: GridMode = GridMode.LONG) -> tuple[GridDriver, str]:
     """A grid of one slot whose opening order was lost, and then said never to have been placed: with its name."""
     run = GridDriver(grid(mode, buy_window=1, sell_window=1, retry_after_ms=5_000))
     (place, *_) = places(run.price_to("60100", Outcome.UNKNOWN))
@@ -39,7 +39,7 @@ def books_balance(run: GridDriver) -> None:
 
 @pytest.mark.parametrize("mode", [GridMode.LONG, GridMode.SHORT])
 def test_a_stray_fill_is_booked_on_its_slot_and_closed(mode: GridMode) -> None:
-    run, name = let_go(mode)
+    run, name = given_up(mode)
     run.venue.fill(name, D(1))
 
     plan = run.hear()
@@ -53,7 +53,7 @@ def test_a_stray_fill_is_booked_on_its_slot_and_closed(mode: GridMode) -> None:
 
 
 def test_a_slot_that_was_removed_is_restored_for_its_stray_fill() -> None:
-    run, name = let_go()
+    run, name = given_up()
     run.price_to("66000")
     assert "60000" not in run.state.slots
     run.venue.fill(name, D(1))
@@ -67,7 +67,7 @@ def test_a_slot_that_was_removed_is_restored_for_its_stray_fill() -> None:
 
 
 def test_a_slot_that_the_config_no_longer_wants_comes_back_to_close() -> None:
-    run, name = let_go()
+    run, name = given_up()
     run.config = replace(run.config, lower=D(63000))
     run.price_to("66000")
     run.venue.fill(name, D(1))
@@ -78,7 +78,7 @@ def test_a_slot_that_the_config_no_longer_wants_comes_back_to_close() -> None:
 
 
 def test_the_slot_may_have_bought_again_meanwhile() -> None:
-    run, name = let_go()
+    run, name = given_up()
     run.tick(6_000)
     assert run.slot("60000").order is not None, "a second opening order rests"
     run.venue.fill(name, D("0.0005"))
@@ -134,7 +134,7 @@ def test_what_is_sold_beyond_the_position_is_owed() -> None:
 
 
 def test_a_stray_fill_halts_the_grid_once_it_is_booked_until_an_operator_ends_the_halt() -> None:
-    run, name = let_go()
+    run, name = given_up()
     run.venue.fill(name, D(1))
     run.hear()
     tripped = run.plan(PriceChanged(run.now_ms, D("60100"))).procedure
@@ -154,7 +154,7 @@ def test_a_stray_fill_halts_the_grid_once_it_is_booked_until_an_operator_ends_th
 
 
 def test_a_stray_fill_that_comes_just_before_the_end_of_another_halt_halts_again() -> None:
-    run, name = let_go()
+    run, name = given_up()
     run.mode(Mode.SAFE)
     run.venue.fill(name, D(1))
     run.hear()
@@ -168,7 +168,7 @@ def test_a_stray_fill_that_comes_just_before_the_end_of_another_halt_halts_again
 
 @pytest.mark.parametrize("ahead", [1, 1_000])
 def test_a_fill_of_an_order_that_the_state_never_sent_is_no_stray_fill(ahead: int) -> None:
-    run, name = let_go()
+    run, name = given_up()
     parsed = parse_client_order_id(name)
     assert parsed is not None
     digits = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -187,7 +187,7 @@ def test_a_fill_of_an_order_that_the_state_never_sent_is_no_stray_fill(ahead: in
 
 
 def test_news_but_fills_of_an_order_that_no_slot_has_stays_an_error() -> None:
-    run, name = let_go()
+    run, name = given_up()
     run.venue.end(name, OrderStatus.CANCELED)
 
     with pytest.raises(LogMismatchError, match="which the state does not know"):

@@ -65,7 +65,7 @@ async def live_orders(simex: SimexHandle) -> list[str]:
     return [order.client_order_id for order in (await simex.truth()).orders if order.status in LIVE]
 
 
-async def place_by_hand(simex: SimexHandle) -> None:
+async def place_manually(simex: SimexHandle) -> None:
     venue = CcxtVenue(make_client(read_venue(Table({"exchange": "binance", "base_url": simex.http_url}), {})), 5_000)
     place = PlaceOrder("byhand", Side.BUY, Role.OPENING, OrderType.LIMIT, Decimal(50_000), Decimal("0.001"), 0, "")
     await venue.connect(("BTC/USDT",))
@@ -81,7 +81,7 @@ def lasting(row: VenueProfile) -> VenueProfile:
 async def test_simex_does_what_its_row_says_and_one_order_alone_trades(
     simex: SimexHandle, terminal: Terminal, tmp_path: Path
 ) -> None:
-    await place_by_hand(simex)
+    await place_manually(simex)
     out = tmp_path / "rows" / "simex.toml"
 
     code = await run_conformance(Options("simex", simex.http_url, samples=3, out=out), terminal.screen)
@@ -146,7 +146,7 @@ async def test_a_simex_that_hides_new_orders_is_measured_to_do_so(
 
 async def test_ctrl_c_takes_everything_down(simex: SimexHandle, terminal: Terminal, tmp_path: Path) -> None:
     out = tmp_path / "row.toml"
-    await place_by_hand(simex)
+    await place_manually(simex)
     options = Options("simex", simex.http_url, samples=1_000_000, out=out)
     running = asyncio.create_task(run_conformance(options, terminal.screen))
     async with asyncio.timeout(20):

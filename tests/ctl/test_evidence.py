@@ -54,7 +54,7 @@ class Grid(
 
 
 @asynccontextmanager
-async def wires_to(grid: Grid) -> AsyncIterator[Channels]:
+async def channels_to(grid: Grid) -> AsyncIterator[Channels]:
     """To a server that is all three services."""
     services = [
         (orchestrator_pb2.DESCRIPTOR, "Orchestrator", orchestrator_pb2_grpc.add_OrchestratorServicer_to_server),
@@ -76,7 +76,7 @@ async def wires_to(grid: Grid) -> AsyncIterator[Channels]:
 
 
 async def test_a_grid_that_moves_while_it_is_read_is_read_again() -> None:
-    async with wires_to(Grid(moves=3)) as channels:
+    async with channels_to(Grid(moves=3)) as channels:
         evidence = await gather_at_rest(channels, "test", (SYMBOL,), 30, pause_seconds=0.01)
     assert evidence.settled
     assert [book.state.seq for book in evidence.books] == [4]
@@ -85,7 +85,7 @@ async def test_a_grid_that_moves_while_it_is_read_is_read_again() -> None:
 
 
 async def test_of_one_that_never_rests_it_is_said() -> None:
-    async with wires_to(Grid(moves=1_000_000)) as channels:
+    async with channels_to(Grid(moves=1_000_000)) as channels:
         evidence = await gather_at_rest(channels, "test", (SYMBOL,), 0.5, pause_seconds=0.01)
     assert not evidence.settled
     assert evidence.books

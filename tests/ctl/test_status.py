@@ -15,7 +15,7 @@ from griddeploy.deployment import Deployment
 from gridtesting.pictures import grid_answer
 from gridwright.v1 import models_pb2, orchestrator_pb2
 
-HOUSE = Deployment(
+DEPLOYMENT = Deployment(
     Path("grid.toml"), "demo", ("BTC/USDT",), {"pricemon": "h:1", "executor": "h:2", "orchestrator": "h:3"}
 )
 SERVING = health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING)
@@ -26,7 +26,7 @@ NOT_SERVING = health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckRespon
 def asked(
     script, answers: list[tuple[object, grpc.StatusCode]], troubles: models_pb2.ListTroublesResponse = NO_TROUBLES
 ) -> DeploymentStatus:
-    call = script.call(ask, HOUSE, lambda _: script.channel)
+    call = script.call(ask, DEPLOYMENT, lambda _: script.channel)
     for service, (response, status) in zip(("PriceMonitor", "Executor", "Orchestrator"), answers[:3], strict=True):
         script.answer("Check", response, status)
         if status is OK:
@@ -117,7 +117,7 @@ def test_the_tables_show_mode_price_age_slots_and_profit(script) -> None:
 
 def shown(status: DeploymentStatus, width: int = 100) -> str:
     console = Console(width=width, file=io.StringIO(), record=True)
-    console.print(*services_tables(status, HOUSE, width), *grids_tables(status, width))
+    console.print(*services_tables(status, DEPLOYMENT, width), *grids_tables(status, width))
     return console.export_text()
 
 
@@ -142,7 +142,7 @@ def test_no_word_and_no_number_is_broken_whatever_the_terminal_s_width(width: in
 
 
 def test_one_table_is_enough_where_the_terminal_is_wide() -> None:
-    status = DeploymentStatus(dict.fromkeys(HOUSE.addresses, "SERVING"), {"BTC/USDT": grid_answer()})
+    status = DeploymentStatus(dict.fromkeys(DEPLOYMENT.addresses, "SERVING"), {"BTC/USDT": grid_answer()})
     assert (len(grids_tables(status, 200)), len(grids_tables(status, 60))) == (1, 2)
 
 
@@ -176,7 +176,7 @@ def test_a_trouble_of_many_slots_is_one_to_read() -> None:
 
 def test_a_grid_that_was_rebuilt_says_when_why_and_what_is_missing() -> None:
     answer = grid_answer()
-    healthy = dict.fromkeys(HOUSE.addresses, "SERVING")
+    healthy = dict.fromkeys(DEPLOYMENT.addresses, "SERVING")
     assert rebuilds(DeploymentStatus(healthy, {"BTC/USDT": answer})) == []
     answer.state.rebuilt.CopyFrom(
         models_pb2.StateRebuilt(at_ms=1_700_000_000_000, why="the state was lost", lost=["its journal"], end_offset=3)

@@ -25,7 +25,7 @@ class SlowToRefuse:
             raise UnreachableError("refused")
 
 
-class Told:
+class SlowServer:
     """A server whose status is set during the check; the call lasts until the check has ended."""
 
     def __init__(self, database: SlowToRefuse) -> None:
@@ -43,5 +43,5 @@ async def test_a_refusal_that_comes_while_nobody_waits_for_it_is_not_lost(monkey
     database = SlowToRefuse()
     with pytest.raises(UnreachableError, match="refused"):
         async with asyncio.timeout(30):
-            await database_health.publish_database_health(Told(database), database)  # type: ignore[arg-type]  # of a server it needs this much
+            await database_health.publish_database_health(SlowServer(database), database)  # type: ignore[arg-type]  # of a server it needs this much
     assert database.looks == 1

@@ -100,10 +100,10 @@ def cut(connection: sa.Connection, url: str, *, committed: bool) -> None:
     if committed:
         driver.execute("COMMIT")
         driver.execute("BEGIN")  # else the driver has nothing to commit, and does not ask
-    by_hand(url, f"SELECT pg_terminate_backend({driver.info.backend_pid})")
+    as_operator(url, f"SELECT pg_terminate_backend({driver.info.backend_pid})")
 
 
-def by_hand(url: str, *statements: str) -> None:
+def as_operator(url: str, *statements: str) -> None:
     with psycopg.connect(url, autocommit=True) as operator:
         for statement in statements:
             operator.execute(statement.encode())
@@ -127,7 +127,7 @@ async def test_a_commit_whose_answer_was_lost_is_looked_up_and_not_repeated(
 async def test_what_a_crashed_server_has_lost_is_done_again_though_others_have_its_transaction_id_now(
     mortal: PostgresServer, open_session: Callable[[str], Session]
 ) -> None:
-    by_hand(mortal.url(), "ALTER SYSTEM SET wal_writer_delay = '10s'")  # nothing reaches the disk but by a commit
+    as_operator(mortal.url(), "ALTER SYSTEM SET wal_writer_delay = '10s'")  # nothing reaches the disk but by a commit
     mortal.kill()
     mortal.start()
     session = open_session(mortal.url())
@@ -137,7 +137,7 @@ async def test_what_a_crashed_server_has_lost_is_done_again_though_others_have_i
         lost = connection.execute(sa.text("SELECT CAST(pg_current_xact_id() AS text)")).scalar_one()
         mortal.kill()
         mortal.start()
-        by_hand(mortal.url(), *["INSERT INTO seen VALUES (2)"] * 5)
+        as_operator(mortal.url(), *["INSERT INTO seen VALUES (2)"] * 5)
         with psycopg.connect(mortal.url()) as other:
             found = other.execute("SELECT pg_xact_status(%s::text::xid8)", [lost]).fetchone()
         assert found == ("committed",)
@@ -191,7 +191,7 @@ async def test_a_standby_is_not_asked_what_became_of_a_commit(
     assert work.calls == 1
     other = open_session(mortal.url())
     assert other.read(lambda connection: connection.execute(sa.text("SELECT count(*) FROM seen")).scalar_one()) == 0
-    by_hand(mortal.url(), "SELECT pg_promote()")
+    as_operator(mortal.url(), "SELECT pg_promote()")
     await asked
     assert count(session) == 1
 
@@ -204,11 +204,11 @@ async def test_after_a_commit_of_unknown_outcome_the_next_one_is_distinguished_f
 
     def cut_and_hide(connection: sa.Connection) -> None:
         cut(connection, mortal.url(), committed=True)
-        by_hand(mortal.url(), "ALTER TABLE commits RENAME TO hidden")
+        as_operator(mortal.url(), "ALTER TABLE commits RENAME TO hidden")
 
     with pytest.raises(sa.exc.ProgrammingError, match="commits"):
         await asyncio.to_thread(session.run, Broken(cut_and_hide))
-    by_hand(mortal.url(), "ALTER TABLE hidden RENAME TO commits")
+    as_operator(mortal.url(), "ALTER TABLE hidden RENAME TO commits")
 
     work = Broken(lambda connection: cut(connection, mortal.url(), committed=False))
     await asyncio.to_thread(session.run, work)
@@ -226,7 +226,7 @@ async def test_a_database_that_has_lost_what_was_committed_before_is_refused(
 
     def restore(connection: sa.Connection) -> None:
         cut(connection, mortal.url(), committed=False)
-        by_hand(mortal.url(), "UPDATE commits SET number = number - 1")
+        as_operator(mortal.url(), "UPDATE commits SET number = number - 1")
 
     with pytest.raises(CommitUnknownError, match="start again"):
         await asyncio.to_thread(session.run, Broken(restore))

@@ -17,9 +17,9 @@ class FarVenue(FakeVenue):
 
     async def time_ms(self) -> int:
         self._passes(self._there_ms)
-        told = await super().time_ms()
+        reported = await super().time_ms()
         self._passes(TRIP_MS - self._there_ms)
-        return told
+        return reported
 
 
 @pytest.mark.parametrize("there_ms", [0, TRIP_MS // 2, TRIP_MS])

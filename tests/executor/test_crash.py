@@ -66,7 +66,7 @@ async def test_death_at_any_transaction_repeats_nothing_and_forgets_nothing(
             clock.advance(8_000)
             await nothing_in_doubt(live)
             fill_all(venue)
-            log = await everything_told(live, venue)
+            log = await everything_recorded(live, venue)
             assert await live_through(live, requests) == answers
         check(venue, answers, log)
         if before is not None:  # it lived: the scenario has no more transactions to die at
@@ -100,7 +100,7 @@ async def nothing_in_doubt(live: LiveExecutor) -> None:
         assert time.monotonic() < deadline, "an order stays in doubt"
 
 
-async def everything_told(live: LiveExecutor, venue: FakeVenue) -> list[OrderUpdate]:
+async def everything_recorded(live: LiveExecutor, venue: FakeVenue) -> list[OrderUpdate]:
     """The log once it has the end of every order that the venue has."""
     deadline = time.monotonic() + 60
     while True:
@@ -121,5 +121,5 @@ def check(venue: FakeVenue, answers: list[ActionResult], log: list[OrderUpdate])
         if answer.outcome in {Outcome.REJECTED, Outcome.NOT_SENT, Outcome.EXPIRED}:
             assert answer.client_order_id not in names
     assert [entry.offset for entry in log] == list(range(1, len(log) + 1))
-    told = [entry.news.trade_id for entry in log if isinstance(entry.news, Fill)]
-    assert sorted(told) == sorted(trade.fill.trade_id for trade in venue.trades)
+    reported = [entry.news.trade_id for entry in log if isinstance(entry.news, Fill)]
+    assert sorted(reported) == sorted(trade.fill.trade_id for trade in venue.trades)

@@ -182,8 +182,8 @@ class ExecutorMachine(RuleBasedStateMachine):
 
     def unknown(self) -> list[str]:
         """Places that were answered UNKNOWN and whose fate the log has not recorded."""
-        told = {one.client_order_id for one in self.seen_log if isinstance(one.news, OrderStatus)}
-        return sorted(self.doubted() - told)
+        recorded = {one.client_order_id for one in self.seen_log if isinstance(one.news, OrderStatus)}
+        return sorted(self.doubted() - recorded)
 
     def say(self, name: str) -> None:
         """States what an operator would see on the venue's own page; waits for a request that is still in flight."""
@@ -279,7 +279,7 @@ class ExecutorMachine(RuleBasedStateMachine):
             self.clock.advance(10_000)
             for name in [] if self.venue.request_window_ms else self.unknown():
                 self.say(name)
-            self.runner.run(self.everything_told())
+            self.runner.run(self.everything_recorded())
             self.the_log_is_only_appended()
             self.check_the_end()
         finally:
@@ -290,7 +290,7 @@ class ExecutorMachine(RuleBasedStateMachine):
         self.runner.close()
         self.folder.cleanup()
 
-    async def everything_told(self) -> None:
+    async def everything_recorded(self) -> None:
         (watch,) = self.executor.watches
         deadline = time.monotonic() + 60
         while True:
@@ -314,8 +314,8 @@ class ExecutorMachine(RuleBasedStateMachine):
 
     def check_the_end(self) -> None:
         assert self.executor.readiness.trouble == ""
-        told = [entry.news.trade_id for entry in self.seen_log if isinstance(entry.news, Fill)]
-        assert sorted(told, key=int) == [trade.fill.trade_id for trade in self.venue.trades]
+        reported = [entry.news.trade_id for entry in self.seen_log if isinstance(entry.news, Fill)]
+        assert sorted(reported, key=int) == [trade.fill.trade_id for trade in self.venue.trades]
         on_venue = {order.client_order_id for order in self.venue.orders.values()}
         denied = {entry.client_order_id for entry in self.seen_log if entry.news is OrderStatus.NOT_PLACED}
         assert not denied & on_venue
@@ -339,11 +339,11 @@ TestExecutorMachine.settings = settings(
 )
 
 
-# -- the machine has teeth: each story goes well, and breaks where one rule is taken out
+# -- mutants: each scenario succeeds, and fails without one of the rules
 
 
 @contextlib.contextmanager
-def told() -> Iterator[ExecutorMachine]:
+def scenario() -> Iterator[ExecutorMachine]:
     machine = ExecutorMachine()
     machine.begin(1, expires=True)
     try:
@@ -365,14 +365,14 @@ def killed_over_a_send_whose_order_fills(machine: ExecutorMachine) -> None:
 
 
 def test_without_the_look_before_a_send_an_order_trades_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    with told() as machine:
+    with scenario() as machine:
         killed_over_a_send_whose_order_fills(machine)
 
     async def send_again(sender: Sender, symbol: str, action: LedgerAction) -> ActionResult:
         return await sender._record(symbol, action, await sender._send(symbol, action))  # pyright: ignore[reportPrivateUsage]  # the rule is inside
 
     monkeypatch.setattr(Sender, "recover", send_again)
-    with pytest.raises(AssertionError), told() as machine:
+    with pytest.raises(AssertionError), scenario() as machine:
         killed_over_a_send_whose_order_fills(machine)
 
 
@@ -381,9 +381,9 @@ def test_without_the_window_an_order_under_way_is_called_never_placed(monkeypatc
         machine.place(1, [Fault.LATE], 0)
         machine.late_requests_arrive()
 
-    with told() as machine:
+    with scenario() as machine:
         lost_and_late(machine)
 
     monkeypatch.setattr(LookUp, "conclusive_at_ms", lambda *_: 0)
-    with pytest.raises(AssertionError), told() as machine:
+    with pytest.raises(AssertionError), scenario() as machine:
         lost_and_late(machine)

@@ -63,7 +63,7 @@ def forgetful(clock: ManualClock) -> ForgetfulVenue:
     return venue
 
 
-def word(
+def statement(
     place: PlaceOrder,
     evidence: executor_pb2.Evidence.ValueType = NEVER_PLACED,
     request_id: str = "w1",
@@ -119,7 +119,7 @@ async def test_without_expiry_an_order_stays_unknown_until_an_operator_says_that
         await poll(live)
         assert await in_flight(live) == [place.client_order_id]
         before = await known(live, place)
-        after = await live.stub.ResolveOrder(word(place))
+        after = await live.stub.ResolveOrder(statement(place))
         log = await live.log(1)
         assert await in_flight(live) == []
     async with running_executor(tmp_path, endless, clock) as live:
@@ -141,9 +141,9 @@ async def test_never_placed_is_refused_until_the_lag_has_passed(
     async with running_executor(tmp_path, endless, clock, pace=BY_HAND) as live:
         await live.batch("bot/1/1", [place])
         clock.advance(LAG_MS)
-        fault = await refusal(live, word(place))
+        fault = await refusal(live, statement(place))
         clock.advance(1)
-        answer = await live.stub.ResolveOrder(word(place))
+        answer = await live.stub.ResolveOrder(statement(place))
     assert (fault.code, fault.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "TOO_EARLY")
     assert answer.status == models_pb2.ORDER_STATUS_NOT_PLACED
 
@@ -156,10 +156,10 @@ async def test_where_requests_expire_never_placed_waits_for_the_window_and_the_r
     async with running_executor(tmp_path, venue, clock) as live:
         await live.batch("bot/1/1", [place])
         clock.advance(WINDOW_MS + LAG_MS)
-        early = await refusal(live, word(place))
+        early = await refusal(live, statement(place))
         clock.advance(1)
         log = await live.log(1)
-        late = await refusal(live, word(place))
+        late = await refusal(live, statement(place))
         assert not (await known(live, place)).HasField("word")
     assert early.reason == "TOO_EARLY"
     assert news(log) == [OrderStatus.NOT_PLACED]
@@ -180,7 +180,7 @@ async def test_never_placed_is_refused_while_the_venue_shows_the_order_which_is_
             forgetful.fill(place.client_order_id)
         clock.advance(LAG_MS + 1)
         forgetful.remembers = True
-        fault = await refusal(live, word(place))
+        fault = await refusal(live, statement(place))
         log = await live.whole_log()
         order = await known(live, place)
     assert (fault.code, fault.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "SHOWN")
@@ -189,7 +189,7 @@ async def test_never_placed_is_refused_while_the_venue_shows_the_order_which_is_
     assert not order.HasField("word")
 
 
-@pytest.mark.parametrize("request_of", [word, lambda place: word(place, PLACED, exchange_order_id="1")])
+@pytest.mark.parametrize("request_of", [statement, lambda place: statement(place, PLACED, exchange_order_id="1")])
 async def test_no_statement_is_accepted_while_the_venue_does_not_answer(
     tmp_path: Path,
     endless: FakeVenue,
@@ -221,7 +221,7 @@ async def test_an_order_that_only_its_id_leads_to_is_recorded_once_an_operator_n
             forgetful.fill(place.client_order_id)
         clock.advance(DAY_MS)
         assert await in_flight(live) == [place.client_order_id]
-        answer = await live.stub.ResolveOrder(word(place, PLACED, exchange_order_id="1"))
+        answer = await live.stub.ResolveOrder(statement(place, PLACED, exchange_order_id="1"))
         log = await live.whole_log()
         assert await in_flight(live) == []
     assert answer.status == (models_pb2.ORDER_STATUS_FILLED if filled else models_pb2.ORDER_STATUS_OPEN)
@@ -238,9 +238,9 @@ async def test_a_named_order_whose_fills_are_not_shown_yet_stays_unknown_until_t
         await live.batch("bot/1/1", [place])
         forgetful.fill(place.client_order_id)
         forgetful.hidden_trades.add("1")
-        first = await live.stub.ResolveOrder(word(place, PLACED, exchange_order_id="1"))
-        other = await refusal(live, word(place, PLACED, "w2", exchange_order_id="2"))
-        never = await refusal(live, word(place, request_id="w3"))
+        first = await live.stub.ResolveOrder(statement(place, PLACED, exchange_order_id="1"))
+        other = await refusal(live, statement(place, PLACED, "w2", exchange_order_id="2"))
+        never = await refusal(live, statement(place, request_id="w3"))
         forgetful.hidden_trades.clear()
         log = await live.log(2)
     assert first.status == models_pb2.ORDER_STATUS_UNKNOWN
@@ -259,7 +259,7 @@ async def test_a_named_order_that_is_not_shown_or_not_ours_is_not_taken_for_it(
     async with running_executor(tmp_path, forgetful, clock, pace=BY_HAND) as live:
         await live.batch("bot/1/1", [place])
         found = {
-            number: await refusal(live, word(place, PLACED, exchange_order_id=number))
+            number: await refusal(live, statement(place, PLACED, exchange_order_id=number))
             for number in ("77", foreign.exchange_order_id, bent.exchange_order_id)
         }
         assert await in_flight(live) == [place.client_order_id]
@@ -279,9 +279,9 @@ async def test_only_an_order_that_is_unknown_can_be_resolved(
         sending = asyncio.create_task(live.batch("bot/1/2", [hanging]))
         await until(lambda: bool(endless.named(hanging.client_order_id)), "the place that hangs")
         clock.advance(DAY_MS)
-        resting = await refusal(live, word(place))
-        being_sent = await refusal(live, word(hanging))
-        stranger = await refusal(live, word(make_place()))
+        resting = await refusal(live, statement(place))
+        being_sent = await refusal(live, statement(hanging))
+        stranger = await refusal(live, statement(make_place()))
         endless.release()
         await sending
     assert (resting.code, resting.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "NOT_UNKNOWN")
@@ -299,13 +299,13 @@ async def test_a_repeated_statement_returns_the_same_and_another_under_its_id_is
     async with running_executor(tmp_path, endless, clock) as live:
         await live.batch("bot/1/1", [place])
         clock.advance(DAY_MS)
-        first = await live.stub.ResolveOrder(word(place))
+        first = await live.stub.ResolveOrder(statement(place))
         clock.advance(1)
-        again = await live.stub.ResolveOrder(word(place))
+        again = await live.stub.ResolveOrder(statement(place))
         other = [
-            await refusal(live, word(place, PLACED, exchange_order_id="1")),
-            await refusal(live, word(place, who="bob")),
-            await refusal(live, word(make_place())),
+            await refusal(live, statement(place, PLACED, exchange_order_id="1")),
+            await refusal(live, statement(place, who="bob")),
+            await refusal(live, statement(make_place())),
         ]
         log = await live.whole_log()
     assert again == first
@@ -322,7 +322,7 @@ async def test_of_two_operators_at_once_one_is_accepted_and_the_other_gets_an_er
     async with running_executor(tmp_path, endless, clock) as live:
         await live.batch("bot/1/1", [place])
         clock.advance(DAY_MS)
-        words = [word(place, request_id=f"w{number}", who=f"operator {number}") for number in range(4)]
+        words = [statement(place, request_id=f"w{number}", who=f"operator {number}") for number in range(4)]
         answers = await asyncio.gather(
             *(live.stub.ResolveOrder(one) for one in [*words, words[0]]), return_exceptions=True
         )
@@ -346,8 +346,8 @@ async def test_two_operators_who_contradict_each_other_cannot_both_be_believed(
         await live.batch("bot/1/1", [place])
         clock.advance(DAY_MS)
         answers = await asyncio.gather(
-            live.stub.ResolveOrder(word(place, request_id="never")),
-            live.stub.ResolveOrder(word(place, PLACED, "placed", exchange_order_id="1")),
+            live.stub.ResolveOrder(statement(place, request_id="never")),
+            live.stub.ResolveOrder(statement(place, PLACED, "placed", exchange_order_id="1")),
             return_exceptions=True,
         )
         order = await known(live, place)
@@ -367,7 +367,7 @@ async def test_an_order_that_comes_after_it_was_said_never_to_have_been_placed_s
     async with running_executor(tmp_path, endless, clock, pace=STEPWISE) as live:
         await live.batch("bot/1/1", [place])
         clock.advance(DAY_MS)
-        await live.stub.ResolveOrder(word(place))
+        await live.stub.ResolveOrder(statement(place))
         await live.batch("bot/1/2", [make_place()])
         endless.deliver()
         if filled:
@@ -394,13 +394,13 @@ async def test_a_look_up_that_finds_the_order_just_after_the_statement_stops_the
         clock.advance(DAY_MS)
         find = forgetful.order_by_client_id
 
-        async def find_after_the_word(symbol: str, client_order_id: str) -> VenueOrder | None:
+        async def find_after_the_statement(symbol: str, client_order_id: str) -> VenueOrder | None:
             forgetful.order_by_client_id = find  # type: ignore[method-assign]  # the operator's look sees nothing
-            await live.stub.ResolveOrder(word(place))
+            await live.stub.ResolveOrder(statement(place))
             forgetful.remembers = True
             return await find(symbol, client_order_id)
 
-        forgetful.order_by_client_id = find_after_the_word  # type: ignore[method-assign]  # a slow answer
+        forgetful.order_by_client_id = find_after_the_statement  # type: ignore[method-assign]  # a slow answer
         assert await live.executor.resolver.resolve_once(SYMBOL, action)
         with pytest.raises(grpc.aio.AioRpcError, match="on the statement of ann"):
             await live.batch("bot/1/2", [make_place()])
@@ -416,7 +416,7 @@ async def test_after_it_was_cancelled_manually_the_executor_accepts_requests_aga
     async with running_executor(tmp_path, endless, clock, pace=STEPWISE) as live:
         await live.batch("bot/1/1", [place])
         clock.advance(DAY_MS)
-        await live.stub.ResolveOrder(word(place))
+        await live.stub.ResolveOrder(statement(place))
         endless.deliver()
     async with running_executor(tmp_path, endless, clock, pace=STEPWISE) as live:
         with pytest.raises(grpc.aio.AioRpcError, match="cancel it manually"):
@@ -438,7 +438,7 @@ async def test_death_at_any_transaction_of_a_statement_leaves_it_recorded_once_o
         venue.bend_hints = lambda _: []
         venue.faults.append(Fault.TIMEOUT_BEFORE if evidence == "never" else Fault.TIMEOUT_AFTER)
         place = make_place()
-        said = word(place) if evidence == "never" else word(place, PLACED, exchange_order_id="1")
+        said = statement(place) if evidence == "never" else statement(place, PLACED, exchange_order_id="1")
         crash = CrashPoint(after_commit=after_commit)
         folder = tmp_path / str(number)
         async with running_executor(folder, venue, clock, pace=BY_HAND, crash=crash) as live:
@@ -488,7 +488,7 @@ async def test_death_at_any_transaction_of_a_statement_leaves_it_recorded_once_o
 async def test_an_incomplete_statement_names_the_field(
     tmp_path: Path, endless: FakeVenue, clock: ManualClock, make_place: MakePlace, field: str, value: str | int
 ) -> None:
-    request = word(make_place())
+    request = statement(make_place())
     setattr(request, field, value)
     async with running_executor(tmp_path, endless, clock) as live:
         fault = await refusal(live, request)

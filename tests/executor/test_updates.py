@@ -33,8 +33,10 @@ def check(log: list[OrderUpdate], venue: FakeVenue) -> None:
             ended.add(entry.client_order_id)
     for name in ended:
         (order,) = venue.named(name)
-        told = [entry.news.quantity for entry in log if isinstance(entry.news, Fill) and entry.client_order_id == name]
-        assert sum(told, Decimal(0)) == order.executed
+        reported = [
+            entry.news.quantity for entry in log if isinstance(entry.news, Fill) and entry.client_order_id == name
+        ]
+        assert sum(reported, Decimal(0)) == order.executed
 
 
 async def test_the_stream_alone_brings_fills_and_ends(

@@ -18,7 +18,7 @@ def world(world: World) -> World:
     return world
 
 
-def placed_by_hand(world: World, quantity: str, price: str, executed: str = "0") -> None:
+def placed_manually(world: World, quantity: str, price: str, executed: str = "0") -> None:
     order = executor_pb2.VenueOrder(
         client_order_id="by-hand", side=models_pb2.SIDE_BUY, price=price, quantity=quantity, executed=executed
     )
@@ -26,7 +26,7 @@ def placed_by_hand(world: World, quantity: str, price: str, executed: str = "0")
 
 
 async def test_they_take_from_the_budget_before_the_first_order_is_placed(world: World) -> None:
-    placed_by_hand(world, "0.003", "50000", executed="0.001")
+    placed_manually(world, "0.003", "50000", executed="0.001")
     async with run_inside(world) as orchestrator:
         state = await orchestrator.until_seq(2)
         first = await orchestrator.client.explain(1)
@@ -36,7 +36,7 @@ async def test_they_take_from_the_budget_before_the_first_order_is_placed(world:
 
 
 async def test_what_they_give_back_is_opened_with_and_a_restart_remembers_them(world: World) -> None:
-    placed_by_hand(world, "0.004", "50000")
+    placed_manually(world, "0.004", "50000")
     async with run_inside(world) as orchestrator:
         await orchestrator.until_seq(2)
         assert len(world.opening()) == 1

@@ -108,8 +108,8 @@ def test_an_order_whose_outcome_is_unknown_makes_no_funds_look_lacking() -> None
     assert [lack.in_doubt for lack in lacks(run)] == [True]
     assert (Kind.INSUFFICIENT_FUNDS, "closing sell") not in shown(run)
 
-    told = replace(sold, order=replace(sold.order, status=OrderStatus.OPEN))  # one that surely rests has its coins
-    run.state = replace(run.state, slots={**run.state.slots, sold.key: told})
+    reported = replace(sold, order=replace(sold.order, status=OrderStatus.OPEN))  # one that surely rests has its coins
+    run.state = replace(run.state, slots={**run.state.slots, sold.key: reported})
 
     assert (Kind.INSUFFICIENT_FUNDS, "closing sell") in shown(run)
 

@@ -62,8 +62,8 @@ def test_a_launch_in_which_the_connection_breaks_is_repeated(
         launch(database)
         assert database.away == ""
     assert broken
-    (told,) = caplog.records
-    assert "cannot be read yet (" in told.getMessage()
+    (reported,) = caplog.records
+    assert "cannot be read yet (" in reported.getMessage()
 
 
 def test_one_that_is_killed_while_it_makes_the_tables_is_gone_on_with(database: Database, tmp_path: Path) -> None:

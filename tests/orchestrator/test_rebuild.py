@@ -58,7 +58,7 @@ async def test_a_lost_state_comes_back_from_the_ledger(world: World) -> None:
             lambda: orchestrator.context().price is not None and orchestrator.context().events.empty, "the price"
         )
         state = orchestrator.context().state
-        told = (await orchestrator.client.state()).state
+        reported = (await orchestrator.client.state()).state
         step = await orchestrator.client.explain(state.seq)
 
     assert substance(state) == substance(before)
@@ -67,9 +67,9 @@ async def test_a_lost_state_comes_back_from_the_ledger(world: World) -> None:
     assert state.epoch > before.epoch
     assert state.risk.mode is Mode.RUNNING
     assert state.rebuilt is not None
-    assert "the state was lost" in told.rebuilt.why
-    assert len(told.rebuilt.lost) == 2
-    assert step.plan.trigger.state_rebuilt == told.rebuilt
+    assert "the state was lost" in reported.rebuilt.why
+    assert len(reported.rebuilt.lost) == 2
+    assert step.plan.trigger.state_rebuilt == reported.rebuilt
 
 
 async def test_it_is_rebuilt_once_and_goes_on_from_there(world: World) -> None:

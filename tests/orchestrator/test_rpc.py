@@ -112,7 +112,7 @@ async def test_a_slow_watcher_misses_what_lies_between_and_sees_the_newest(world
         seen = changes.count
         for price in range(60151, 60161):
             await world.prices.set_price(BTC, Decimal(price))
-            await _until_heard(orchestrator, Decimal(price))
+            await _until_received(orchestrator, Decimal(price))
         count = await asyncio.wait_for(changes.after(seen), 30)
 
     assert count >= seen + 10
@@ -185,7 +185,7 @@ async def test_retention_takes_finished_workflows_and_old_rows_and_never_the_new
     assert rows == [(2,)]
 
 
-async def _until_heard(orchestrator: Running, price: Decimal) -> None:
+async def _until_received(orchestrator: Running, price: Decimal) -> None:
     await until(lambda: orchestrator.context().price == price, f"the price {price}")
 
 

@@ -83,8 +83,8 @@ async def test_a_jump_during_a_step_stops_the_grid_after_it(jumpy: World) -> Non
 async def test_a_jump_that_pricemon_passed_over_stops_the_grid(jumpy: World) -> None:
     async with run_inside(jumpy) as orchestrator:
         await orchestrator.until_seq(1)
-        heard = PriceHeard(BTC, BACK, age_ms=0, skipped=(JUMPED,), skipped_age_ms=200)
-        await orchestrator.service.engine.on_price_update(heard)
+        received = PriceHeard(BTC, BACK, age_ms=0, skipped=(JUMPED,), skipped_age_ms=200)
+        await orchestrator.service.engine.on_price_update(received)
         await orchestrator.client.until_mode(SAFE)
         assert orchestrator.context().state.risk.rule is Rule.PRICE_JUMP
 

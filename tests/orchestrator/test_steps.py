@@ -26,13 +26,13 @@ async def test_a_closed_bridge_abandons_those_who_wait_and_those_who_come() -> N
     bridge = ThreadBridge(asyncio.get_running_loop())
     began = asyncio.Event()
 
-    async def wait_for_ever() -> None:
+    async def wait_forever() -> None:
         began.set()
         await asyncio.Event().wait()
 
     def call() -> str:
         try:
-            bridge.call(wait_for_ever())
+            bridge.call(wait_forever())
         except Abandoned:
             return "abandoned"
         return "answered"

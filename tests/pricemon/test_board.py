@@ -22,7 +22,7 @@ def trade(board: PriceBoard, symbol: str, price: int, ms: int = 0) -> None:
     board.hear(Trade(symbol, Decimal(price)), at(ms))
 
 
-def told(outgoing: Outgoing | None) -> tuple[str, Decimal | None, int, bool] | None:
+def content(outgoing: Outgoing | None) -> tuple[str, Decimal | None, int, bool] | None:
     return outgoing and (outgoing.price.symbol, outgoing.price.price, outgoing.skipped, outgoing.heartbeat)
 
 
@@ -32,8 +32,8 @@ def test_a_new_reader_gets_each_current_price_and_nothing_skipped() -> None:
         trade(board, BTC, price)
     trade(board, ETH, 9)
     with board.reading(board.symbols, 1_000) as reader:
-        assert told(reader.take(at(5))) == (BTC, 3, 0, False)
-        assert told(reader.take(at(5))) == (ETH, 9, 0, False)
+        assert content(reader.take(at(5))) == (BTC, 3, 0, False)
+        assert content(reader.take(at(5))) == (ETH, 9, 0, False)
         assert reader.take(at(5)) is None
 
 
@@ -44,7 +44,7 @@ def test_a_slow_reader_gets_the_newest_and_the_number_it_was_passed_over() -> No
         reader.take(at(0))
         for price in (2, 3, 4, 5):
             trade(board, BTC, price)
-        assert told(reader.take(at(1))) == (BTC, 5, 3, False)
+        assert content(reader.take(at(1))) == (BTC, 5, 3, False)
 
 
 def test_a_slow_reader_is_given_the_extremes_of_what_it_was_passed_over_and_since_when() -> None:
@@ -80,12 +80,12 @@ def test_a_silent_symbol_has_a_heartbeat_each_period_and_a_busy_one_has_none() -
         reader.take(at(0))
         reader.take(at(0))
         trade(board, ETH, 10, ms=60)
-        assert told(reader.take(at(60))) == (ETH, 10, 0, False)
+        assert content(reader.take(at(60))) == (ETH, 10, 0, False)
         assert reader.take(at(99)) is None
-        assert told(reader.take(at(100))) == (BTC, 1, 0, True)
+        assert content(reader.take(at(100))) == (BTC, 1, 0, True)
         assert reader.take(at(100)) is None
-        assert told(reader.take(at(160))) == (ETH, 10, 0, True)
-        assert told(reader.take(at(200))) == (BTC, 1, 0, True)
+        assert content(reader.take(at(160))) == (ETH, 10, 0, True)
+        assert content(reader.take(at(200))) == (BTC, 1, 0, True)
 
 
 def test_a_busy_symbol_does_not_starve_a_quiet_one() -> None:
@@ -137,7 +137,7 @@ async def test_a_change_ends_the_wait_before_the_heartbeat() -> None:
         await asyncio.sleep(0)
         trade(board, BTC, 1)
         await asyncio.wait_for(waiting, 30)
-        assert told(reader.take(at(1))) == (BTC, 1, 0, False)
+        assert content(reader.take(at(1))) == (BTC, 1, 0, False)
 
 
 async def test_closing_the_board_ends_the_wait_and_stays_closed() -> None:

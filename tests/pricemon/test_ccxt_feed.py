@@ -56,11 +56,11 @@ def quote_frame(symbol: str, bid: str, ask: str) -> Frame:
 
 
 async def test_markets_that_were_not_returned_are_requested_again(venue: TapeServer, exchange: Any) -> None:
-    feed, told = CcxtFeed(exchange), venue.exchange_info
+    feed, reported = CcxtFeed(exchange), venue.exchange_info
     venue.exchange_info = "maintenance"
     with pytest.raises(FeedLost):
         await feed.open([BTC])
-    venue.exchange_info = told
+    venue.exchange_info = reported
     await feed.open([BTC])
 
 
@@ -68,9 +68,9 @@ async def test_every_recorded_trade_is_sent_in_order_and_to_the_digit(
     venue: TapeServer, exchange: Any, frames: list[tuple[str, Frame]]
 ) -> None:
     feed = CcxtFeed(exchange)
-    heard: list[Observation] = []
+    received: list[Observation] = []
     await feed.open([BTC])
-    watching = asyncio.create_task(feed.watch(heard.append))
+    watching = asyncio.create_task(feed.watch(received.append))
     await until(lambda: venue.subscribed(TRADES) and venue.subscribed(QUOTES), "both subscriptions")
     trades = [frame for stream, frame in frames if stream == TRADES]
     last_quote = [frame for stream, frame in frames if stream == QUOTES][-1]
@@ -79,20 +79,21 @@ async def test_every_recorded_trade_is_sent_in_order_and_to_the_digit(
         await venue.send(stream, frame)
     newest = Quote(BTC, Decimal(last_quote["b"]), Decimal(last_quote["a"]))
     await until(
-        lambda: newest in heard and sum(isinstance(each, Trade) for each in heard) == len(trades), "the whole tape"
+        lambda: newest in received and sum(isinstance(each, Trade) for each in received) == len(trades),
+        "the whole tape",
     )
     watching.cancel()
 
-    told = [each for each in heard if isinstance(each, Trade)]
-    assert told == [Trade(BTC, Decimal(frame["p"]), frame["T"]) for frame in trades]
-    assert [each for each in heard if isinstance(each, Quote)][-1] == newest
+    reported = [each for each in received if isinstance(each, Trade)]
+    assert reported == [Trade(BTC, Decimal(frame["p"]), frame["T"]) for frame in trades]
+    assert [each for each in received if isinstance(each, Quote)][-1] == newest
 
 
 async def test_symbols_that_trade_in_one_burst_are_all_sent(venue: TapeServer, exchange: Any) -> None:
     feed = CcxtFeed(exchange)
-    heard: list[Observation] = []
+    received: list[Observation] = []
     await feed.open([BTC, ETH])
-    watching = asyncio.create_task(feed.watch(heard.append))
+    watching = asyncio.create_task(feed.watch(received.append))
     streams = (TRADES, "ethusdt@trade", QUOTES, "ethusdt@bookTicker")
     await until(lambda: all(venue.subscribed(stream) for stream in streams), "four subscriptions")
 
@@ -107,48 +108,48 @@ async def test_symbols_that_trade_in_one_burst_are_all_sent(venue: TapeServer, e
         Trade(BTC, Decimal(100), 1_723_161_255_342),
         Trade(ETH, Decimal(10), 1_723_161_255_342),
     ]
-    await until(lambda: all(each in heard for each in newest), "all four")
+    await until(lambda: all(each in received for each in newest), "all four")
     watching.cancel()
 
-    assert len(heard) == len(set(heard))  # and none of it twice
+    assert len(received) == len(set(received))  # and none of it twice
 
 
 async def test_a_reset_socket_is_a_lost_feed_and_the_next_watch_subscribes_again(
     venue: TapeServer, exchange: Any
 ) -> None:
     feed = CcxtFeed(exchange)
-    heard: list[Observation] = []
+    received: list[Observation] = []
     await feed.open([BTC])
-    first = asyncio.create_task(feed.watch(heard.append))
+    first = asyncio.create_task(feed.watch(received.append))
     await until(lambda: venue.subscribed(TRADES), "the subscription")
 
     await venue.drop_sockets()
     with pytest.raises(FeedLost):
         await asyncio.wait_for(first, 30)
-    second = asyncio.create_task(feed.watch(heard.append))
+    second = asyncio.create_task(feed.watch(received.append))
     await until(lambda: venue.subscribed(TRADES), "the second subscription")
     await venue.send(TRADES, trade_frame("BTCUSDT", "100.50"))
-    await until(lambda: bool(heard), "the trade")
+    await until(lambda: bool(received), "the trade")
     second.cancel()
 
-    assert heard == [Trade(BTC, Decimal("100.50"), 1_723_161_255_342)]
+    assert received == [Trade(BTC, Decimal("100.50"), 1_723_161_255_342)]
 
 
 async def test_digits_that_a_float_cannot_hold_are_kept(venue: TapeServer, exchange: Any) -> None:
     digits = "61837.630000000000001"
     feed = CcxtFeed(exchange)
-    heard: list[Observation] = []
+    received: list[Observation] = []
     await feed.open([BTC])
-    watching = asyncio.create_task(feed.watch(heard.append))
+    watching = asyncio.create_task(feed.watch(received.append))
     await until(lambda: venue.subscribed(TRADES) and venue.subscribed(QUOTES), "both subscriptions")
 
     await venue.send(TRADES, trade_frame("BTCUSDT", digits))
     await venue.send(QUOTES, quote_frame("BTCUSDT", digits, digits))
-    await until(lambda: len(heard) == 2, "trade and quote")
+    await until(lambda: len(received) == 2, "trade and quote")
     watching.cancel()
 
     exact = Decimal(digits)
-    assert set(heard) == {Trade(BTC, exact, 1_723_161_255_342), Quote(BTC, exact, exact)}
+    assert set(received) == {Trade(BTC, exact, 1_723_161_255_342), Quote(BTC, exact, exact)}
     assert [(each.last, each.bid, each.ask) for each in await feed.ask([BTC])] == [(exact, exact, exact)]
 
 
@@ -230,12 +231,12 @@ async def test_a_symbol_that_the_venue_refuses_a_price_of_leaves_the_others_thei
 
 
 async def test_a_symbol_that_left_the_list_and_came_back_is_seen_both_times(venue: TapeServer, exchange: Any) -> None:
-    feed, told = CcxtFeed(exchange), venue.exchange_info
-    assert isinstance(told, dict)
+    feed, reported = CcxtFeed(exchange), venue.exchange_info
+    assert isinstance(reported, dict)
     assert await feed.open([BTC, ETH]) == {}
-    venue.exchange_info = {**told, "symbols": [each for each in told["symbols"] if each["symbol"] != "ETHUSDT"]}
+    venue.exchange_info = {**reported, "symbols": [each for each in reported["symbols"] if each["symbol"] != "ETHUSDT"]}
     assert list(await feed.open([BTC, ETH], anew=True)) == [ETH]
-    venue.exchange_info = told
+    venue.exchange_info = reported
     assert await feed.open([BTC, ETH], anew=True) == {}
 
 
@@ -247,10 +248,10 @@ async def test_a_market_that_cannot_be_read_hides_no_other(venue: TapeServer, ex
 
 
 async def test_a_list_without_any_market_replaces_none(venue: TapeServer, exchange: Any) -> None:
-    feed, told = CcxtFeed(exchange), venue.exchange_info
-    assert isinstance(told, dict)
+    feed, reported = CcxtFeed(exchange), venue.exchange_info
+    assert isinstance(reported, dict)
     await feed.open([BTC, ETH])
-    venue.exchange_info = {**told, "symbols": []}
+    venue.exchange_info = {**reported, "symbols": []}
     with pytest.raises(FeedLost):
         await feed.open([BTC, ETH], anew=True)
     assert BTC in exchange.markets
@@ -270,17 +271,17 @@ async def test_where_a_stream_is_lacking_the_tickers_stand_in(
     stream = "btcusdt@miniTicker"
     exchange.has |= dict.fromkeys(lacking, False)
     feed = CcxtFeed(exchange)
-    heard: list[Observation] = []
+    received: list[Observation] = []
     await feed.open([BTC])
-    watching = asyncio.create_task(feed.watch(heard.append))
+    watching = asyncio.create_task(feed.watch(received.append))
     await until(lambda: venue.subscribed(stream), "the subscription")
 
     await venue.send(stream, {"e": "24hrMiniTicker", "E": 5, "s": "BTCUSDT", "c": "100.10", "o": "1"})
-    await until(lambda: bool(heard), "the ticker")
+    await until(lambda: bool(received), "the ticker")
     watching.cancel()
 
     assert feed.pushes == pushes
-    assert heard == [Ticker(BTC, last=Decimal("100.10"), venue_time_ms=5)]
+    assert received == [Ticker(BTC, last=Decimal("100.10"), venue_time_ms=5)]
 
 
 async def test_where_no_stream_is_left_nothing_is_pushed(exchange: Any) -> None:

@@ -28,7 +28,7 @@ def age_of(service: Pricemon, symbol: str = BTC) -> int:
     return service.board.price(symbol).age_ms(system_clock())
 
 
-async def heard(service: Pricemon, price: str, symbol: str = BTC) -> None:
+async def received(service: Pricemon, price: str, symbol: str = BTC) -> None:
     await until(lambda: price_of(service, symbol) == price, f"the price {price}")
 
 
@@ -43,7 +43,7 @@ async def test_the_first_price_comes_by_rest_where_the_websocket_is_slow(
     feed.socket_up = False
 
     async with running(settings, feed) as service:
-        await heard(service, "100")
+        await received(service, "100")
 
 
 async def test_a_quiet_market_is_proved_current_by_rest_without_any_change(
@@ -96,7 +96,7 @@ async def test_an_answer_is_as_old_as_its_question(settings: Settings, feed: Scr
         asked_ms = system_clock().steady_ms
         await until(lambda: system_clock().steady_ms >= asked_ms + 100, "a slow answer")
         feed.release_rest()
-        await heard(service, "100")
+        await received(service, "100")
 
         assert service.board.price(BTC).proved_ms <= asked_ms
 
@@ -110,7 +110,7 @@ async def test_once_the_websocket_is_lost_rest_is_asked_at_every_poll(settings: 
         await until(lambda: not feed.is_watched, "the loss")
         feed.trade(BTC, "101")
 
-        await heard(service, "101")
+        await received(service, "101")
 
 
 async def test_a_connection_that_lasted_resets_the_back_off(settings: Settings, feed: ScriptedFeed) -> None:
@@ -136,15 +136,15 @@ async def test_a_websocket_that_is_alive_and_says_nothing_is_replaced(service: P
     feed.trade(BTC, "100")
     feed.socket_silent = True
     feed.trade(BTC, "101")
-    await heard(service, "101")  # by REST
+    await received(service, "101")  # by REST
     feed.trade(BTC, "102")
-    await heard(service, "102")
+    await received(service, "102")
     await until(lambda: feed.connections >= 2, "the reconnection")
     feed.socket_silent = False
     await watching(feed, 2)
     feed.trade(BTC, "103")
 
-    await heard(service, "103")
+    await received(service, "103")
 
 
 async def test_trades_that_are_dead_beside_living_quotes_are_found_out(service: Pricemon, feed: ScriptedFeed) -> None:
@@ -157,7 +157,7 @@ async def test_trades_that_are_dead_beside_living_quotes_are_found_out(service: 
         feed.socket_silent = False
         feed.quote(BTC, str(price - 1), str(price + 1))
         feed.socket_silent = True
-        await heard(service, str(price))
+        await received(service, str(price))
 
     await until(lambda: feed.connections >= 2, "the reconnection")
 
@@ -170,15 +170,15 @@ async def test_a_lost_websocket_is_connected_again_and_rest_gives_prices_meanwhi
     feed.cut_socket(for_good=True)
     await until(lambda: not feed.is_watched, "the loss")
     feed.trade(BTC, "101")
-    await heard(service, "101")
+    await received(service, "101")
     feed.trade(BTC, "102")
-    await heard(service, "102")
+    await received(service, "102")
 
     feed.socket_up = True
     await watching(feed, 2)
     feed.trade(BTC, "103")
 
-    await heard(service, "103")
+    await received(service, "103")
 
 
 async def test_when_both_ways_are_gone_the_age_grows_and_the_first_that_is_back_ends_it(
@@ -200,7 +200,7 @@ async def test_a_venue_without_a_websocket_is_asked_at_every_poll(settings: Sett
     feed = ScriptedFeed(BTC, ETH, pushes=frozenset())
     async with running(settings, feed) as service:
         feed.trade(BTC, "100")
-        await heard(service, "100")
+        await received(service, "100")
         feed.quote(BTC, "99", "101")
         await until(lambda: service.board.price(BTC).bid is not None, "the bid")
 
@@ -233,7 +233,7 @@ async def test_a_symbol_that_the_venue_does_not_list_is_refused_and_the_other_ha
     feed.unlisted = {ETH}
     feed.trade(BTC, "100")
     async with running(settings, feed) as service, open_channel(f"127.0.0.1:{service.port}") as channel:
-        await heard(service, "100")
+        await received(service, "100")
         stub = pricemon_pb2_grpc.PriceMonitorStub(channel)
         with pytest.raises(grpc.aio.AioRpcError, match="the scripted venue does not trade it") as caught:
             await stub.GetPrice(pricemon_pb2.GetPriceRequest(symbol=ETH))
@@ -249,17 +249,17 @@ async def test_a_symbol_that_goes_and_comes_back_is_followed_again_by_itself(
     await watching(feed)
     feed.trade(BTC, "100")
     feed.trade(ETH, "9")
-    await heard(service, "9", ETH)
+    await received(service, "9", ETH)
     feed.unlisted = {ETH}
     await until(lambda: ETH in service.board.refused, "the symbol to be refused")
     feed.trade(BTC, "101")
-    await heard(service, "101")
+    await received(service, "101")
 
     feed.unlisted = set()
     await until(lambda: not service.board.refused, "the symbol to be taken back")
     await until(lambda: feed.listens_to(ETH), "the websocket to listen to it")
     feed.trade(ETH, "10")
-    await heard(service, "10", ETH)
+    await received(service, "10", ETH)
 
 
 async def test_health_is_serving_once_the_venue_confirmed_the_symbols_and_stays(
@@ -274,7 +274,7 @@ async def test_health_is_serving_once_the_venue_confirmed_the_symbols_and_stays(
         feed.venue_up = True
         after = await asyncio.wait_for(watch.read(), 30)
         feed.trade(BTC, "1")
-        await heard(service, "1")
+        await received(service, "1")
         feed.venue_up = False
         feed.cut_socket()
         await until(lambda: age_of(service) > 150, "an age of 150 ms")
@@ -288,7 +288,7 @@ async def test_health_is_serving_once_the_venue_confirmed_the_symbols_and_stays(
 async def test_a_venue_that_answers_nothing_is_a_trouble_until_it_answers(
     service: Pricemon, feed: ScriptedFeed, prices: "pricemon_pb2_grpc.PriceMonitorAsyncStub"
 ) -> None:
-    async def told(kinds: list[str]) -> bool:
+    async def shown(kinds: list[str]) -> bool:
         answer = await prices.ListTroubles(models_pb2.ListTroublesRequest())
         return [each.kind for each in answer.troubles] == kinds
 
@@ -296,6 +296,6 @@ async def test_a_venue_that_answers_nothing_is_a_trouble_until_it_answers(
     feed.trade(ETH, "1")
     feed.venue_up = feed.socket_up = False
     feed.cut_socket(for_good=True)
-    await eventually(lambda: told(["VENUE_UNREACHABLE"]), "the venue is missed", 20)
+    await eventually(lambda: shown(["VENUE_UNREACHABLE"]), "the venue is missed", 20)
     feed.venue_up = True
-    await eventually(lambda: told([]), "it answers again", 10)
+    await eventually(lambda: shown([]), "it answers again", 10)

@@ -39,15 +39,15 @@ LATER = Moment(wall_ms=9_000, steady_ms=2_000)
 def test_an_observation_changes_or_proves_the_price(
     known: Price, observation: Observation, price: Decimal | None, seq: int, proved_ms: int
 ) -> None:
-    heard = observe(known, observation, LATER)
+    received = observe(known, observation, LATER)
 
-    assert (heard.price, heard.seq, heard.proved_ms) == (price, seq, proved_ms)
+    assert (received.price, received.seq, received.proved_ms) == (price, seq, proved_ms)
 
 
 def test_a_change_carries_the_venues_time_and_ours() -> None:
-    heard = observe(TRADED, Trade(BTC, D(101), venue_time_ms=77), LATER)
+    received = observe(TRADED, Trade(BTC, D(101), venue_time_ms=77), LATER)
 
-    assert (heard.venue_time_ms, heard.received_time_ms) == (77, 9_000)
+    assert (received.venue_time_ms, received.received_time_ms) == (77, 9_000)
 
 
 def test_what_only_proves_the_price_keeps_the_times_of_the_change() -> None:

@@ -71,12 +71,12 @@ async def test_it_sends_a_price_by_rest_and_by_websocket_and_ends_with_0_on_sigt
         price = await stub.GetPrice(pricemon_pb2.GetPriceRequest(symbol=BTC))
 
         running.send(signal.SIGTERM)
-        with pytest.raises(grpc.aio.AioRpcError) as told:
+        with pytest.raises(grpc.aio.AioRpcError) as reported:
             await asyncio.wait_for(read_to_the_end(call), 30)
         code = await running.stop(STOP_SECONDS)
 
     assert (first.price, change.ask, price.price) == ("100.1", "101", "100.1")
-    fault = rpc_error_of(told.value)
+    fault = rpc_error_of(reported.value)
     assert fault is not None, "a reader receives the end of the stream, and is not cut off at the server's time limit"
     assert fault.reason == "STOPPING"
     assert code == 0

@@ -12,25 +12,25 @@ from pricemon.ports import FeedLost, Observation, Part, PriceFeed, Quote, Ticker
 BTC = "BTC/USDT"
 
 
-async def watched(feed: ScriptedFeed, heard: list[Observation]) -> "asyncio.Task[None]":
+async def watched(feed: ScriptedFeed, received: list[Observation]) -> "asyncio.Task[None]":
     await feed.open([BTC])
-    watching = asyncio.create_task(feed.watch(heard.append))
+    watching = asyncio.create_task(feed.watch(received.append))
     await until(lambda: feed.is_watched, "watching")
     return watching
 
 
 async def test_websocket_and_rest_show_the_same_market() -> None:
     feed = ScriptedFeed(BTC)
-    heard: list[Observation] = []
+    received: list[Observation] = []
     port: PriceFeed = feed
     assert await port.ask([]) == []
-    watching = await watched(feed, heard)
+    watching = await watched(feed, received)
 
     feed.trade(BTC, "100", venue_time_ms=7)
     feed.quote(BTC, "99", "101")
     watching.cancel()
 
-    assert heard == [Trade(BTC, Decimal(100), 7), Quote(BTC, Decimal(99), Decimal(101))]
+    assert received == [Trade(BTC, Decimal(100), 7), Quote(BTC, Decimal(99), Decimal(101))]
     assert await feed.ask([BTC]) == [Ticker(BTC, Decimal(100), Decimal(99), Decimal(101))]
 
 
@@ -40,13 +40,13 @@ async def test_a_symbol_that_has_not_traded_has_no_answer() -> None:
 
 async def test_a_silent_websocket_stays_connected_and_rest_goes_on() -> None:
     feed = ScriptedFeed(BTC)
-    heard: list[Observation] = []
-    watching = await watched(feed, heard)
+    received: list[Observation] = []
+    watching = await watched(feed, received)
 
     feed.socket_silent = True
     feed.trade(BTC, "100")
 
-    assert heard == []
+    assert received == []
     assert feed.is_watched
     assert [ticker.last for ticker in await feed.ask([BTC])] == [Decimal(100)]
     watching.cancel()
@@ -54,13 +54,13 @@ async def test_a_silent_websocket_stays_connected_and_rest_goes_on() -> None:
 
 async def test_a_part_that_is_not_pushed_is_returned_by_rest_alone() -> None:
     feed = ScriptedFeed(BTC, pushes=frozenset({Part.PRICE}))
-    heard: list[Observation] = []
-    watching = await watched(feed, heard)
+    received: list[Observation] = []
+    watching = await watched(feed, received)
 
     feed.quote(BTC, "99", "101")
     watching.cancel()
 
-    assert heard == []
+    assert received == []
     assert [ticker.bid for ticker in await feed.ask([BTC])] == [Decimal(99)]
 
 

@@ -21,7 +21,7 @@ BTC = "BTC/USDT"
 
 
 @dataclass
-class House:
+class Exchange:
     """simex with a market that moves on request only, and what is needed to start it again where it was."""
 
     folder: Path
@@ -42,7 +42,7 @@ class House:
         await self.process.communicate()
 
 
-async def start_simex(folder: Path, address: str = "127.0.0.1:0") -> House:
+async def start_simex(folder: Path, address: str = "127.0.0.1:0") -> Exchange:
     config = folder / "simex.toml"
     config.write_text(
         f'[simex]\ndata_dir = "{folder}/simex"\naddress = "{address}"\n[simex.balances]\nUSDT = "1000"\n'
@@ -54,11 +54,11 @@ async def start_simex(folder: Path, address: str = "127.0.0.1:0") -> House:
     assert process.stdout is not None
     line = (await asyncio.wait_for(process.stdout.readline(), 30)).decode().split()
     assert line[:2] == ["simex", "listening"], line
-    return House(folder, process, line[2].removeprefix("http="), line[3].removeprefix("control="))
+    return Exchange(folder, process, line[2].removeprefix("http="), line[3].removeprefix("control="))
 
 
 @pytest.fixture
-async def deployment(tmp_path: Path) -> AsyncIterator[House]:
+async def deployment(tmp_path: Path) -> AsyncIterator[Exchange]:
     deployment = await start_simex(tmp_path)
     yield deployment
     if deployment.process.returncode is None:
@@ -66,7 +66,7 @@ async def deployment(tmp_path: Path) -> AsyncIterator[House]:
 
 
 @pytest.fixture
-async def pricemon(deployment: House) -> AsyncIterator[str]:
+async def pricemon(deployment: Exchange) -> AsyncIterator[str]:
     """The address of a pricemon process that watches the simex."""
     config = deployment.folder / "grid.toml"
     config.write_text(
@@ -85,7 +85,7 @@ async def pricemon(deployment: House) -> AsyncIterator[str]:
     assert process.returncode == 0
 
 
-async def test_prices_follow_simex_through_its_death_and_return(deployment: House, pricemon: str) -> None:
+async def test_prices_follow_simex_through_its_death_and_return(deployment: Exchange, pricemon: str) -> None:
     latest: list[models_pb2.PriceChange] = []
 
     async def listen() -> None:
@@ -94,14 +94,14 @@ async def test_prices_follow_simex_through_its_death_and_return(deployment: Hous
             async for message in stub.StreamPrices(pricemon_pb2.StreamPricesRequest(symbols=[BTC])):
                 latest.append(message)  # noqa: PERF401 – it is read while it grows
 
-    async def tells(price: str) -> None:
+    async def shows(price: str) -> None:
         await until(lambda: bool(latest) and Decimal(latest[-1].price) == Decimal(price), f"the price {price}", 20)
 
     listening = asyncio.create_task(listen())
     await deployment.trade("60100")
-    await tells("60100")
+    await shows("60100")
     await deployment.trade("60200.5")
-    await tells("60200.5")
+    await shows("60200.5")
 
     await deployment.kill()
     await until(lambda: latest[-1].age_ms > 1_000, "an age of a second")
@@ -111,7 +111,7 @@ async def test_prices_follow_simex_through_its_death_and_return(deployment: Hous
     again = await start_simex(deployment.folder, deployment.address)
     await until(lambda: latest[-1].age_ms < 500, "a price that is current again", 20)
     await again.trade("59900")
-    await tells("59900")
+    await shows("59900")
     listening.cancel()
     await again.kill()
 

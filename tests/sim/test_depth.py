@@ -13,7 +13,7 @@ from gridsim.tape_depth import LEVELS, DepthUpdate, RecordedBook
 
 D = Decimal
 SYMBOL = "BTC/USDT"
-Told = tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]] | None
+Known = tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]] | None
 
 
 def quantities(**levels: int) -> dict[Decimal, Decimal]:
@@ -24,7 +24,7 @@ def update(first_id: int, last_id: int, **bids: int) -> DepthUpdate:
     return DepthUpdate(first_id, last_id, quantities(**bids), {})
 
 
-def told(depth: MarketDepth | None) -> Told:
+def known(depth: MarketDepth | None) -> Known:
     if depth is None:
         return None
     bids, asks = (tuple((int(each.price), int(each.quantity)) for each in side) for side in (depth.bids, depth.asks))
@@ -38,17 +38,17 @@ def test_updates_wait_for_the_snapshot_and_those_that_it_has_are_dropped() -> No
 
     seen = book.snapshot(3, 6, quantities(p90=5, p89=7), quantities(p100=1))
 
-    assert told(seen) == (((91, 2), (90, 5), (89, 7)), ((100, 1),))
-    assert told(book.update(4, update(9, 9, p91=0, p90=4))) == (((90, 4), (89, 7)), ((100, 1),))
+    assert known(seen) == (((91, 2), (90, 5), (89, 7)), ((100, 1),))
+    assert known(book.update(4, update(9, 9, p91=0, p90=4))) == (((90, 4), (89, 7)), ((100, 1),))
 
 
 def test_after_a_gap_nothing_is_known_until_the_next_snapshot() -> None:
     book = RecordedBook()
     book.snapshot(1, 6, quantities(p90=5), quantities(p100=1))
 
-    assert told(book.update(2, update(8, 9, p90=4))) == ((), ())
+    assert known(book.update(2, update(8, 9, p90=4))) == ((), ())
     assert book.update(3, update(10, 11, p90=3)) is None
-    assert told(book.snapshot(4, 10, quantities(p90=2), quantities(p100=1))) == (((90, 3),), ((100, 1),))
+    assert known(book.snapshot(4, 10, quantities(p90=2), quantities(p100=1))) == (((90, 3),), ((100, 1),))
     assert book.snapshot(5, 10, quantities(p90=9), {}) is None  # older than what is known
 
 

@@ -262,15 +262,15 @@ async def test_the_user_stream_reports_waiting_working_and_lists(
         await socket.receive_json(timeout=30)
         await signed.call("POST", "orderList/oco", **OCO)
         await simex.inject("59000", "1")
-        told: list[tuple[object, ...]] = []
-        while len(told) < 7:
+        reported: list[tuple[object, ...]] = []
+        while len(reported) < 7:
             event = (await socket.receive_json(timeout=30))["event"]
             if event["e"] == "executionReport":
-                told.append((event["o"], event["x"], event["X"], event["w"], event["P"], event["g"]))
+                reported.append((event["o"], event["x"], event["X"], event["w"], event["P"], event["g"]))
             elif event["e"] == "listStatus":
-                told.append((event["c"], event["l"], len(event["O"])))
+                reported.append((event["c"], event["l"], len(event["O"])))
     stop, limit = "STOP_LOSS_LIMIT", "LIMIT_MAKER"
-    assert told == [
+    assert reported == [
         (limit, "NEW", "NEW", True, "0.00000000", 1),
         (stop, "NEW", "NEW", False, "59000.00000000", 1),
         ("OCO", "EXEC_STARTED", 2),

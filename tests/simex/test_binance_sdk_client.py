@@ -353,18 +353,18 @@ STREAMS: list[tuple[str, dict[str, Any], type[Any]]] = [
 
 
 async def test_every_public_stream_sends_instances_of_its_model(spot: Spot, simex: SimexHandle, fits: None) -> None:
-    heard: dict[str, Any] = {}
+    received: dict[str, Any] = {}
 
     def hear(name: str) -> Callable[[Any], None]:
-        return lambda frame: heard.setdefault(name, frame)
+        return lambda frame: received.setdefault(name, frame)
 
     async with connected(spot.websocket_streams) as streams:
         handles = await asyncio.gather(*(getattr(streams, name)(**sent) for name, sent, _ in STREAMS))
         for (name, _, _), handle in zip(STREAMS, handles, strict=True):
             handle.on("message", hear(name))
         await simex.inject("60100", "1", Side.BUY)
-        await until(lambda: len(heard) == len(STREAMS), "a frame of every stream")
+        await until(lambda: len(received) == len(STREAMS), "a frame of every stream")
 
-    models = {name: type(frame[0] if isinstance(frame, list) else frame) for name, frame in heard.items()}
+    models = {name: type(frame[0] if isinstance(frame, list) else frame) for name, frame in received.items()}
     assert models == {name: kind for name, _, kind in STREAMS}
-    assert (heard["trade"].p, heard["kline"].k.c, heard["ticker"].c) == ("60100.00000000",) * 3
+    assert (received["trade"].p, received["kline"].k.c, received["ticker"].c) == ("60100.00000000",) * 3

@@ -61,8 +61,8 @@ def test_a_write_that_fails_leaves_memory_and_disk_as_they_were(tmp_path: Path) 
     store = Store(tmp_path / "book.sqlite")
     venue = venue_on(store)
     venue.place(MAIN, order(59_000), 1)
-    heard: list[object] = []
-    venue.listen(lambda symbol, outcome: heard.append((symbol, outcome)))
+    received: list[object] = []
+    venue.listen(lambda symbol, outcome: received.append((symbol, outcome)))
     store._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     pages = store._db.execute("PRAGMA page_count").fetchone()[0]
     store._db.execute(f"PRAGMA max_page_count = {pages}")  # the disk is full
@@ -76,10 +76,10 @@ def test_a_write_that_fails_leaves_memory_and_disk_as_they_were(tmp_path: Path) 
             failures += 1
             break
         before = everything(venue)
-        heard.clear()
+        received.clear()
 
     assert failures == 1
-    assert heard == []
+    assert received == []
     assert everything(venue) == before
     store._db.execute("PRAGMA max_page_count = 1000000")
     assert venue.place(MAIN, order(57_000), 3).executions[0].order.order_id == before[2][0] + 1

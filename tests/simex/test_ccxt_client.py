@@ -88,18 +88,18 @@ async def test_it_watches_the_market_in_every_other_form(binance_pro: Any, simex
         "levels": binance_pro.watch_order_book(BTC, 5),
     }
 
-    async def until_heard(each: Coroutine[Any, Any, Any]) -> Any:
+    async def until_received(each: Coroutine[Any, Any, Any]) -> Any:
         task = asyncio.ensure_future(each)
         while not task.done():
             await simex.inject("60100", "0.1", Side.BUY)
             await asyncio.wait({task}, timeout=0.05)
         return task.result()
 
-    heard = {name: await until_heard(each) for name, each in watching.items()}
+    received = {name: await until_received(each) for name, each in watching.items()}
 
-    assert (heard["trades"][-1]["price"], heard["trades"][-1]["side"]) == (60_100, "buy")
-    assert heard["candles"][-1][4] == heard["tickers"][BTC]["last"] == heard["quotes"][BTC]["ask"] == 60_100
-    assert (len(heard["levels"]["bids"]), len(heard["levels"]["asks"])) == (5, 5)
+    assert (received["trades"][-1]["price"], received["trades"][-1]["side"]) == (60_100, "buy")
+    assert received["candles"][-1][4] == received["tickers"][BTC]["last"] == received["quotes"][BTC]["ask"] == 60_100
+    assert (len(received["levels"]["bids"]), len(received["levels"]["asks"])) == (5, 5)
 
 
 async def test_an_edit_cancels_and_replaces(binance: Any) -> None:

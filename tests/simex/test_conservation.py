@@ -281,7 +281,7 @@ class VenueMachine(RuleBasedStateMachine):
             assert all(each.free >= 0 for each in balances)
 
     @invariant()
-    def the_history_tells_the_book(self) -> None:
+    def the_history_gives_the_book(self) -> None:
         opened = {key: order for key, order in self.orders.items() if order.is_open}
         assert opened == {
             (symbol, order.order_id): order for symbol in RULES for order in self.venue.book(symbol).orders

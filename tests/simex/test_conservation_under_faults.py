@@ -139,14 +139,14 @@ class FaultyMachine(RuleBasedStateMachine):
         before = self.everything()
         arrival = self.front.receive(self.endpoints[name], request, "REST")
         self.runner.run(self.served(arrival))
-        told, fault = arrival.noted, arrival.fault
+        reported, fault = arrival.noted, arrival.fault
         if fault is not None and never_arrives(fault):
-            assert not told.reached
-            assert self.everything() == before, told
+            assert not reported.reached
+            assert self.everything() == before, reported
         crossed = any(each.fault.kind is Kind.CANCEL_CROSSES_FILL for each in self.plan.faults)
-        if (told.status != 200 or name.startswith("GET")) and not crossed:
-            assert self.everything() == before, told
-        assert told.reached or told.fault, told  # nothing here is refused at the door
+        if (reported.status != 200 or name.startswith("GET")) and not crossed:
+            assert self.everything() == before, reported
+        assert reported.reached or reported.fault, reported  # nothing here is refused at the door
 
     async def served(self, arrival: Arrival) -> None:
         if arrival.fault is None:

@@ -228,7 +228,7 @@ async def test_a_storm_of_faults_costs_no_order_and_no_fill(
     await simex.control.ClearFaults(simex_pb2.ClearFaultsRequest())
     await simex.inject("59905", "1")
     clock.offset_ms += WINDOW_MS + LAG_MS + 1
-    told = await until_told(simex, live)
+    recorded = await until_recorded(simex, live)
 
     truth = await simex.truth()
     sent = Counter(each.client_order_id for each in await simex.requests("POST order"))
@@ -236,10 +236,10 @@ async def test_a_storm_of_faults_costs_no_order_and_no_fill(
     assert sum(each.fired for each in struck) > 20, struck
     assert all(count == 1 for count in (sent | placed).values()), (sent, placed)
     assert placed.keys() <= sent.keys()
-    assert told == sorted((each.client_order_id, each.trade_id) for each in truth.trades)
+    assert recorded == sorted((each.client_order_id, each.trade_id) for each in truth.trades)
 
 
-async def until_told(simex: SimexHandle, live: LiveExecutor) -> list[tuple[str, str]]:
+async def until_recorded(simex: SimexHandle, live: LiveExecutor) -> list[tuple[str, str]]:
     """Every fill in the executor's log, once nothing is in flight and the log has as many as there are."""
     async with asyncio.timeout(20):
         while True:

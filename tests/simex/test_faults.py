@@ -297,7 +297,7 @@ async def test_a_ban_says_until_when(trader: Any, simex: SimexHandle) -> None:
 
 async def test_the_clock_jumps_and_a_client_that_does_not_notice_is_refused(trader: Any, simex: SimexHandle) -> None:
     before = await trader.fetch_time()
-    told = (await simex.control.SetClock(simex_pb2.SetClockRequest(offset_ms=20_000))).time_ms
+    reported = (await simex.control.SetClock(simex_pb2.SetClockRequest(offset_ms=20_000))).time_ms
     after = await trader.fetch_time()
     with pytest.raises(ccxt.InvalidNonce):
         await place(trader)
@@ -305,7 +305,7 @@ async def test_the_clock_jumps_and_a_client_that_does_not_notice_is_refused(trad
     placed = await place(trader, "slot2")
 
     assert 20_000 <= after - before < 30_000
-    assert before + 20_000 <= told <= after
+    assert before + 20_000 <= reported <= after
     assert placed["id"]
 
 

@@ -80,7 +80,7 @@ JSON_VALUES = st.recursive(
 )
 
 
-class House:
+class Exchange:
     """A simex on its own thread, and the requests of the tests."""
 
     def __init__(self, folder: Path) -> None:
@@ -153,9 +153,9 @@ def _signature(text: str) -> str:
 
 
 @contextmanager
-def open_house(folder: Path) -> Iterator[House]:
+def open_exchange(folder: Path) -> Iterator[Exchange]:
     """With a few orders in it, of which one has traded."""
-    deployment = House(folder)
+    deployment = Exchange(folder)
     try:
         for price in ("59000", "58000", "60010"):
             assert deployment.signed("POST", "order", **kept(GOOD, NEEDED["POST order"]) | {"price": price})[0] == 200
@@ -167,8 +167,8 @@ def open_house(folder: Path) -> Iterator[House]:
 
 
 @pytest.fixture
-def deployment(tmp_path: Path) -> Iterator[House]:
-    with open_house(tmp_path) as deployment:
+def deployment(tmp_path: Path) -> Iterator[Exchange]:
+    with open_exchange(tmp_path) as deployment:
         yield deployment
 
 
@@ -235,7 +235,7 @@ def requests_to(endpoint: Endpoint) -> st.SearchStrategy[Sent]:
     )
 
 
-def send(deployment: House, sent: Sent) -> tuple[int, Any]:
+def send(deployment: Exchange, sent: Sent) -> tuple[int, Any]:
     pairs = [[quote(each, "", errors="replace") for each in pair] for pair in sent.params.items()]
     text = "&".join("=".join(pair) for pair in pairs) + sent.tail
     key: dict[str, bytes] = {}
@@ -259,7 +259,7 @@ def check_refusal(body: Any) -> None:
     assert body["msg"], body
 
 
-def check_request(deployment: House, sent: Sent) -> None:
+def check_request(deployment: Exchange, sent: Sent) -> None:
     status, body = send(deployment, sent)
     assert status < 500, (status, body)
     if status != 200:
@@ -267,7 +267,7 @@ def check_request(deployment: House, sent: Sent) -> None:
     check_book(deployment, may_change=status in {200, 409} and sent.method != "GET")
 
 
-def check_book(deployment: House, *, may_change: bool) -> None:
+def check_book(deployment: Exchange, *, may_change: bool) -> None:
     if may_change and len(deployment.signed("GET", "openOrders")[1]) > 20:  # else every example is slower than the last
         assert deployment.signed("DELETE", "openOrders", symbol="BTCUSDT")[0] == 200
     state = deployment.state()
@@ -315,7 +315,7 @@ def _as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
 
 
-def check_message(deployment: House, said: Said) -> None:
+def check_message(deployment: Exchange, said: Said) -> None:
     message = said.spoken()
     answers = deployment.wait(_converse(deployment, "ws-api/v3", [message, '{"id":"pong","method":"ping"}'], "pong"))
     *mine, pong = answers
@@ -328,7 +328,7 @@ def check_message(deployment: House, said: Said) -> None:
     check_book(deployment, may_change=any(answer["status"] in {200, 409} for answer in mine))
 
 
-async def _converse(deployment: House, path: str, messages: list[str | bytes], last: str) -> list[Any]:
+async def _converse(deployment: Exchange, path: str, messages: list[str | bytes], last: str) -> list[Any]:
     """What comes back for the messages, up to the answer whose id is the last one's."""
     answers: list[Any] = []
     async with deployment.session.ws_connect(f"{deployment.address.geturl()}/{path}") as connection:
@@ -362,7 +362,7 @@ def requests_for_streams() -> st.SearchStrategy[str]:
     return mostly(shape, st.text(max_size=9) | st.integers(1, 50_000).map(lambda depth: "[" * depth))
 
 
-def check_request_for_a_stream(deployment: House, text: str) -> None:
+def check_request_for_a_stream(deployment: Exchange, text: str) -> None:
     first, *_, last = deployment.wait(
         _converse(deployment, "ws", [text, '{"method":"LIST_SUBSCRIPTIONS","id":"last"}'], "last")
     )
@@ -371,13 +371,13 @@ def check_request_for_a_stream(deployment: House, text: str) -> None:
     check_book(deployment, may_change=False)
 
 
-def explore(check: Callable[[House, T], None], folder: Path, kinds: list[st.SearchStrategy[T]]) -> None:
+def explore(check: Callable[[Exchange, T], None], folder: Path, kinds: list[st.SearchStrategy[T]]) -> None:
     """One round, always the same one, or rounds of other seeds for as long as FUZZ_MINUTES say."""
     minutes, number = float(os.environ.get("FUZZ_MINUTES", "0")), int(os.environ.get("FUZZ_SEED", "1"))
     ends = time.monotonic() + 60 * minutes / 2  # the other half is the other test's
     while True:
         print(f"fuzzing with seed {number}", flush=True)  # noqa: T201  # what plays a failure again
-        with open_house(folder / str(number)) as deployment:
+        with open_exchange(folder / str(number)) as deployment:
             for kind in kinds:
                 _try(check, deployment, kind, number)
         number += 1
@@ -385,7 +385,7 @@ def explore(check: Callable[[House, T], None], folder: Path, kinds: list[st.Sear
             return
 
 
-def _try(check: Callable[[House, T], None], deployment: House, kind: st.SearchStrategy[T], number: int) -> None:
+def _try(check: Callable[[Exchange, T], None], deployment: Exchange, kind: st.SearchStrategy[T], number: int) -> None:
     phases = (Phase.generate, Phase.shrink)
 
     @seed(number)
@@ -413,12 +413,12 @@ def test_every_message_to_the_public_streams_is_answered_and_the_stream_goes_on(
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
-def test_what_the_nonsense_is_made_of_is_answered(deployment: House, endpoint: Endpoint) -> None:
+def test_what_the_nonsense_is_made_of_is_answered(deployment: Exchange, endpoint: Endpoint) -> None:
     sent = Sent(endpoint, endpoint.method, endpoint.path, good(endpoint))
     assert send(deployment, sent)[0] == 200
 
 
-def test_a_body_that_is_too_large_is_refused_in_shape(deployment: House) -> None:
+def test_a_body_that_is_too_large_is_refused_in_shape(deployment: Exchange) -> None:
     status, body = deployment.ask("POST", "/api/v3/order", b"x" * 2_000_000, Content_Type=FORM)
     assert status == 413
     check_refusal(body)
@@ -434,7 +434,7 @@ def test_a_body_that_is_too_large_is_refused_in_shape(deployment: House) -> None
     ],
     ids=["no gzip", "no key", "no form", "chunks"],
 )
-def test_a_strange_request_is_refused_in_shape(deployment: House, rest: bytes) -> None:
+def test_a_strange_request_is_refused_in_shape(deployment: Exchange, rest: bytes) -> None:
     head = b"POST /api/v3/order HTTP/1.1\r\nHost: simex\r\nConnection: close\r\n"
     status, body = deployment.raw("POST", head + rest)
     assert 400 <= status < 500
@@ -442,13 +442,13 @@ def test_a_strange_request_is_refused_in_shape(deployment: House, rest: bytes) -
 
 
 @pytest.mark.parametrize("path", ["nowhere", "api/v3", "api/v4/order", "ws"])
-def test_what_is_not_there_is_refused_in_shape(deployment: House, path: str) -> None:
+def test_what_is_not_there_is_refused_in_shape(deployment: Exchange, path: str) -> None:
     status, body = deployment.ask("POST", f"/{path}")
     assert status in {404, 405}
     check_refusal(body)
 
 
-def test_a_message_that_is_too_large_costs_its_sender_the_socket_and_nobody_else(deployment: House) -> None:
+def test_a_message_that_is_too_large_costs_its_sender_the_socket_and_nobody_else(deployment: Exchange) -> None:
     async def shout() -> bool:
         async with deployment.session.ws_connect(f"{deployment.address.geturl()}/ws-api/v3") as connection:
             with suppress(ConnectionError):  # it may be closed before all is said
@@ -460,7 +460,7 @@ def test_a_message_that_is_too_large_costs_its_sender_the_socket_and_nobody_else
     assert deployment.state() == before
 
 
-def test_what_is_no_http_is_not_answered_with_the_book(deployment: House) -> None:
+def test_what_is_no_http_is_not_answered_with_the_book(deployment: Exchange) -> None:
     before = deployment.state()
     for garbage in (b"\x16\x03\x01\x02", b"GET\r\n\r\n", b"POST / HTTP/9.9\r\nContent-Length: -1\r\n\r\n"):
         with deployment.connected() as connection:

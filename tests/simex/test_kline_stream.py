@@ -20,12 +20,12 @@ class Clock:
 
 async def klines_to(socket: aiohttp.ClientWebSocketResponse, last: tuple[Any, ...]) -> list[tuple[Any, ...]]:
     """Those sent, each once, up to the one given: second, closed, prices, number of trades and the first one's id."""
-    told: dict[tuple[Any, ...], None] = {}
-    while last not in told:
+    reported: dict[tuple[Any, ...], None] = {}
+    while last not in reported:
         it = (await socket.receive_json(timeout=DEADLINE))["k"]
         prices = [it[key].removesuffix("000000") for key in "ohlc"]
-        told[(it["t"] - START) // 1000, it["x"], *prices, it["n"], it["f"]] = None
-    return list(told)
+        reported[(it["t"] - START) // 1000, it["x"], *prices, it["n"], it["f"]] = None
+    return list(reported)
 
 
 async def test_a_kline_grows_closes_and_makes_room_for_the_next(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def refusal(attempt: Callable[..., object], *arguments: Any, **named: Any) -> Ov
     return caught.value
 
 
-def told(error: OverLimitError) -> tuple[int, int, str, int]:
+def parts(error: OverLimitError) -> tuple[int, int, str, int]:
     assert error.wait is not None
     return error.status, error.code, error.message, error.wait.until_ms
 
@@ -52,7 +52,7 @@ def test_an_address_may_use_its_weight_in_each_minute_of_the_clock_and_no_more()
         "Too much request weight used; current limit is 50 request weight per 1 MINUTE. "
         "Please use WebSocket Streams for live updates to avoid polling the API."
     )
-    assert told(refusal(enter, limits, T0 + 59_999)) == (429, -1003, sentence, T0 + MINUTE)
+    assert parts(refusal(enter, limits, T0 + 59_999)) == (429, -1003, sentence, T0 + MINUTE)
     assert enter(limits, T0 + 59_999, ip="10.0.0.2") == 1, "another address has a weight of its own"
     assert enter(limits, T0 + MINUTE) == 1
 
@@ -61,7 +61,7 @@ def test_the_number_of_requests_is_limited_too() -> None:
     limits = Limits(LimitSettings(raw_requests=2))
     for _ in range(2):
         enter(limits, T0, Weight(0))
-    assert told(refusal(enter, limits, T0, Weight(0))) == (
+    assert parts(refusal(enter, limits, T0, Weight(0))) == (
         429,
         -1003,
         "Too many requests queued.",
@@ -78,7 +78,7 @@ def test_who_goes_on_is_banned_and_each_time_for_longer_up_to_three_days() -> No
         assert [refusal(enter, limits, now_ms).status for _ in range(3)] == [429, 429, 418]
         ban = refusal(enter, limits, now_ms + 1)
         spans.append((ban.wait.until_ms - now_ms) // MINUTE)
-        assert told(refusal(enter, limits, ban.wait.until_ms - 1)) == told(ban), "a ban neither moves nor ends"
+        assert parts(refusal(enter, limits, ban.wait.until_ms - 1)) == parts(ban), "a ban neither moves nor ends"
         now_ms = (ban.wait.until_ms // MINUTE + 1) * MINUTE
     assert spans == [2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 4320, 4320]
     until_ms = ban.wait.until_ms
@@ -140,7 +140,7 @@ def test_sockets_are_counted_by_their_address() -> None:
     for _ in range(2):
         limits.connect("10.0.0.1", T0, weight=2)
     sentence = "Too many connection attempts from IP; current limit is 2 per '5 MINUTE'."
-    assert told(refusal(limits.connect, "10.0.0.1", T0)) == (429, -1034, sentence, T0 + 5 * MINUTE)
+    assert parts(refusal(limits.connect, "10.0.0.1", T0)) == (429, -1034, sentence, T0 + 5 * MINUTE)
     assert enter(limits, T0) == 5
     limits.connect("10.0.0.1", T0 + 5 * MINUTE)
 

@@ -28,7 +28,7 @@ class Clock:
 
 
 @dataclass(frozen=True)
-class House:
+class Exchange:
     """A simex with limits, and a client that signs by its clock."""
 
     simex: SimexHandle
@@ -50,22 +50,22 @@ class House:
 
 
 @pytest.fixture
-async def open_house(tmp_path: Path, sign: Callable[..., str]) -> AsyncIterator[Callable[..., Any]]:
+async def open_exchange(tmp_path: Path, sign: Callable[..., str]) -> AsyncIterator[Callable[..., Any]]:
     """Opens an exchange with such limits."""
     async with AsyncExitStack() as stack:
 
-        async def enter(**limits: int) -> House:
+        async def enter(**limits: int) -> Exchange:
             clock = Clock()
             simex = await stack.enter_async_context(
                 running_simex(tmp_path, clock_ms=clock, limits=LimitSettings(**limits))
             )
-            return House(simex, clock, await stack.enter_async_context(aiohttp.ClientSession()), sign)
+            return Exchange(simex, clock, await stack.enter_async_context(aiohttp.ClientSession()), sign)
 
         yield enter
 
 
-async def test_every_answer_has_the_weight_and_those_of_orders_their_count(open_house: Callable[..., Any]) -> None:
-    deployment = await open_house()
+async def test_every_answer_has_the_weight_and_those_of_orders_their_count(open_exchange: Callable[..., Any]) -> None:
+    deployment = await open_exchange()
     await deployment.get("exchangeInfo")
     reply = await deployment.get("depth?symbol=BTCUSDT&limit=500")
     assert reply.headers["X-MBX-USED-WEIGHT-1M"] == reply.headers["X-MBX-USED-WEIGHT"] == "45"
@@ -81,13 +81,13 @@ async def test_every_answer_has_the_weight_and_those_of_orders_their_count(open_
 
 
 async def test_a_client_that_asks_too_much_has_to_wait_then_is_banned_then_admitted_again(
-    open_house: Callable[..., Any],
+    open_exchange: Callable[..., Any],
 ) -> None:
-    deployment = await open_house(request_weight=20, ban_after=1)
+    deployment = await open_exchange(request_weight=20, ban_after=1)
     deployment.clock.now_ms += 45_500
     assert (await deployment.get("exchangeInfo")).status == 200
-    told = await deployment.get("ping")
-    assert (told.status, told.headers["Retry-After"], (await told.json())["code"]) == (429, "15", -1003)
+    refused = await deployment.get("ping")
+    assert (refused.status, refused.headers["Retry-After"], (await refused.json())["code"]) == (429, "15", -1003)
     banned = await deployment.get("ping")
     until_ms = deployment.clock.now_ms + 120_000
     assert (banned.status, banned.headers["Retry-After"]) == (418, "120")
@@ -101,9 +101,9 @@ async def test_a_client_that_asks_too_much_has_to_wait_then_is_banned_then_admit
 
 
 async def test_an_account_is_stopped_where_its_orders_rest_and_goes_on_where_they_trade(
-    open_house: Callable[..., Any],
+    open_exchange: Callable[..., Any],
 ) -> None:
-    deployment = await open_house(orders_10s=5)
+    deployment = await open_exchange(orders_10s=5)
     for expected in (1, 2, 3, 4, 5):
         assert (await deployment.order()).headers["X-MBX-ORDER-COUNT-10S"] == str(expected)
     refused = await deployment.order()
@@ -120,8 +120,8 @@ async def test_an_account_is_stopped_where_its_orders_rest_and_goes_on_where_the
     assert (await deployment.order(price="58000")).headers["X-MBX-ORDER-COUNT-10S"] == "1"
 
 
-async def test_too_many_orders_stop_places_alone(open_house: Callable[..., Any], sign: Callable[..., str]) -> None:
-    deployment = await open_house(orders_day=1)
+async def test_too_many_orders_stop_places_alone(open_exchange: Callable[..., Any], sign: Callable[..., str]) -> None:
+    deployment = await open_exchange(orders_day=1)
     await deployment.order(newClientOrderId="rests")
     assert (await deployment.order()).status == 429
     headers, now = {"X-MBX-APIKEY": "simex"}, str(deployment.clock())
@@ -132,8 +132,8 @@ async def test_too_many_orders_stop_places_alone(open_house: Callable[..., Any],
     assert (await deployment.http.delete(f"{url}/order?{query}", headers=headers)).status == 200
 
 
-async def test_ccxt_reads_a_limit_as_one(open_house: Callable[..., Any], point_at: Callable[..., Any]) -> None:
-    deployment = await open_house(request_weight=45)
+async def test_ccxt_reads_a_limit_as_one(open_exchange: Callable[..., Any], point_at: Callable[..., Any]) -> None:
+    deployment = await open_exchange(request_weight=45)
     client = point_at(ccxt.async_support.binance, deployment.simex.http_url.removeprefix("http://"))
     try:
         await client.load_markets()
@@ -152,8 +152,8 @@ async def test_a_restart_has_counted_nothing(tmp_path: Path) -> None:
             assert statuses == [200, 429]
 
 
-async def test_the_websocket_api_has_the_same_limits_and_returns_until_when(open_house: Callable[..., Any]) -> None:
-    deployment = await open_house(request_weight=23, ban_after=1)
+async def test_the_websocket_api_has_the_same_limits_and_returns_until_when(open_exchange: Callable[..., Any]) -> None:
+    deployment = await open_exchange(request_weight=23, ban_after=1)
     async with deployment.http.ws_connect(f"{deployment.simex.http_url}/ws-api/v3") as socket:
         answers = []
         for method in ("ping", "exchangeInfo", "ping", "ping"):
@@ -170,8 +170,8 @@ async def test_the_websocket_api_has_the_same_limits_and_returns_until_when(open
     assert (await deployment.get("ping")).status == 418
 
 
-async def test_too_many_sockets_are_refused(open_house: Callable[..., Any]) -> None:
-    deployment = await open_house(connections=2)
+async def test_too_many_sockets_are_refused(open_exchange: Callable[..., Any]) -> None:
+    deployment = await open_exchange(connections=2)
     for path in ("ws", "ws-api/v3"):
         async with deployment.http.ws_connect(f"{deployment.simex.http_url}/{path}"):
             pass
@@ -184,8 +184,8 @@ async def test_too_many_sockets_are_refused(open_house: Callable[..., Any]) -> N
         pass
 
 
-async def test_a_stream_s_client_that_talks_too_fast_is_disconnected(open_house: Callable[..., Any]) -> None:
-    deployment = await open_house()
+async def test_a_stream_s_client_that_talks_too_fast_is_disconnected(open_exchange: Callable[..., Any]) -> None:
+    deployment = await open_exchange()
     async with deployment.http.ws_connect(f"{deployment.simex.http_url}/ws") as socket:
         for number in range(1, 7):
             await socket.send_json({"method": "LIST_SUBSCRIPTIONS", "id": number})

@@ -303,7 +303,7 @@ def deviations(document: dict[str, Any], ask: Ask, reply: object) -> Iterator[st
     else:
         yield f"{at}: no such status"
     for error in Draft4Validator(strict(document, schema)).iter_errors(reply):
-        yield from told(at, error)
+        yield from described(at, error)
 
 
 def strict(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
@@ -327,7 +327,7 @@ def strict(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
     return read
 
 
-def told(at: str, error: ValidationError) -> list[str]:
+def described(at: str, error: ValidationError) -> list[str]:
     """An error in lines that are the same from run to run."""
     where = f"{at} {''.join('[]' if isinstance(part, int) else f'.{part}' for part in error.absolute_path)}"
     match error.validator:
@@ -351,7 +351,7 @@ def nearest(at: str, error: ValidationError) -> list[str]:
     for each in error.context:
         alternatives.setdefault(each.relative_schema_path[0], []).append(each)
     by_alternative = [
-        [line for each in errors for line in told(at, each)] for errors in reversed(alternatives.values())
+        [line for each in errors for line in described(at, each)] for errors in reversed(alternatives.values())
     ]
     return min(
         by_alternative, key=lambda lines: (f"{at} : not array" in lines or f"{at} : not object" in lines, len(lines))

@@ -227,13 +227,13 @@ async def test_sockets_receive_the_market(client: AsyncClient, simex: SimexHandl
 
     await asyncio.gather(*(each.__aenter__() for each in every))
     await simex.inject("60100", "1", Side.BUY)
-    heard = {name: await each.recv() for name, each in (sockets | bare).items()}
+    received = {name: await each.recv() for name, each in (sockets | bare).items()}
     multiplexed = await combined.recv()
     await asyncio.gather(*(each.__aexit__(None, None, None) for each in every))
 
-    assert {name: heard[name]["e"] for name in sockets} == {name: name for name in sockets}
-    assert (heard["trade"]["p"], heard["kline"]["k"]["c"], heard["24hrTicker"]["c"]) == ("60100.00000000",) * 3
-    assert (len(heard["partial"]["bids"]), heard["book"]["a"]) == (5, "60100.00000000")
+    assert {name: received[name]["e"] for name in sockets} == {name: name for name in sockets}
+    assert (received["trade"]["p"], received["kline"]["k"]["c"], received["24hrTicker"]["c"]) == ("60100.00000000",) * 3
+    assert (len(received["partial"]["bids"]), received["book"]["a"]) == (5, "60100.00000000")
     assert (multiplexed["stream"], multiplexed["data"]["p"]) == ("btcusdt@trade", "60100.00000000")
 
 
@@ -253,20 +253,20 @@ async def test_its_copy_of_the_book_stays_the_book(client: AsyncClient, simex: S
 
 
 async def test_the_threaded_manager_calls_back(simex: SimexHandle) -> None:
-    heard: list[Any] = []
+    received: list[Any] = []
 
     def start() -> ThreadedWebsocketManager:
         manager = ThreadedWebsocketManager(**KEYS)
         manager.start()
-        manager.start_trade_socket(callback=heard.append, symbol="BTCUSDT")
+        manager.start_trade_socket(callback=received.append, symbol="BTCUSDT")
         return manager
 
     manager = await asyncio.to_thread(start)
     async with asyncio.timeout(30):
-        while not heard:
+        while not received:
             await simex.advance(1)
     await asyncio.to_thread(manager.stop)
     await asyncio.to_thread(manager.join)
     manager._loop.close()
 
-    assert {each["e"] for each in heard} == {"trade"}
+    assert {each["e"] for each in received} == {"trade"}

@@ -80,19 +80,19 @@ async def test_a_silent_socket_stays_open_and_then_sends_what_it_kept_unless_tha
     answer = asyncio.create_task(trades.receive_json(timeout=30))
     await trades.send_json({"method": "LIST_SUBSCRIPTIONS", "id": 7})
     answered = await answer  # it carries answers, and no events
-    heard = 0.0
-    while not heard:
+    received = 0.0
+    while not received:
         await simex.advance(1)  # until one is received
         with_next = asyncio.create_task(ids(trades, 1))
         done, _ = await asyncio.wait({with_next}, timeout=0.02)
-        heard = time.monotonic() - began if done else 0.0
+        received = time.monotonic() - began if done else 0.0
         if not done:
             with_next.cancel()
             await asyncio.wait({with_next})
 
     assert first == [1]
     assert answered["id"] == 7
-    assert heard > 0.15
+    assert received > 0.15
     assert (with_next.result() == [2]) is not lost
 
 
@@ -101,12 +101,12 @@ async def test_a_dropped_socket_ends_silently_at_the_event_that_its_fault_strike
 ) -> None:
     await simex.fault("DROP", stream="public", skip=2, count=1)
     await simex.advance(2)
-    heard = await ids(trades, 2)
+    received = await ids(trades, 2)
     await simex.advance(1)
 
     message = await trades.receive(timeout=30)
 
-    assert heard == [1, 2]
+    assert received == [1, 2]
     assert message.type in {aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR}  # no CLOSE frame came
     assert trades.close_code == aiohttp.WSCloseCode.ABNORMAL_CLOSURE
 

@@ -60,13 +60,13 @@ async def test_a_test_order_is_checked_and_not_placed(signed: Any, simex: SimexH
 
 
 async def test_fees_are_returned_by_symbol(signed: Any) -> None:
-    status, told = await signed.call("GET", "account/commission", symbol="BTCUSDT")
+    status, reported = await signed.call("GET", "account/commission", symbol="BTCUSDT")
 
     assert status == 200
-    assert told["standardCommission"] == {
+    assert reported["standardCommission"] == {
         "maker": "0.00100000", "taker": "0.00100000", "buyer": "0.00000000", "seller": "0.00000000",
     }  # fmt: skip
-    assert told["discount"]["enabledForAccount"] is False
+    assert reported["discount"]["enabledForAccount"] is False
 
 
 async def test_unfilled_orders_are_counted(signed: Any) -> None:
@@ -144,11 +144,13 @@ async def test_what_fails_of_a_cancel_replace_is_reported_half_by_half(
     )
 
     data = error["data"]
-    told = [each.get("status", each) if each else None for each in (data["cancelResponse"], data["newOrderResponse"])]
+    reported = [
+        each.get("status", each) if each else None for each in (data["cancelResponse"], data["newOrderResponse"])
+    ]
     assert (answered, error["code"]) == (status, code)
     assert error["msg"] == f"Order cancel-replace {'partially ' if status == 409 else ''}failed."
     assert (data["cancelResult"], data["newOrderResult"]) == results
-    assert tuple(told) == answers
+    assert tuple(reported) == answers
     assert await open_ids(signed) == left
 
 
@@ -289,9 +291,9 @@ async def test_what_an_order_is_labelled_with_comes_back(signed: Any) -> None:
     cancelled = (await signed.call("DELETE", "order", symbol="BTCUSDT", orderId=placed["orderId"]))[1]
     plain = (await signed.place())[1]
 
-    for told in (placed, found, *listed, cancelled):
-        assert (told["strategyId"], told["strategyType"]) == (37, 1_000_001)
-        assert told["selfTradePreventionMode"] == "NONE"
+    for reported in (placed, found, *listed, cancelled):
+        assert (reported["strategyId"], reported["strategyType"]) == (37, 1_000_001)
+        assert reported["selfTradePreventionMode"] == "NONE"
     assert plain.keys().isdisjoint({"strategyId", "strategyType", "expiryReason", "preventedMatchId"})
 
 
@@ -346,8 +348,8 @@ async def test_a_self_trade_is_prevented_as_the_newer_order_says(
     assert [each["status"] for each in orders] == [maker, taker]
     assert new["preventedMatches"] == [match]
     assert new.get("preventedQuantity") == prevented.get("takerPreventedQuantity")
-    for told, status in zip(orders, (maker, taker), strict=True):
-        assert told.get("preventedMatchId") == (match_id if status == "EXPIRED_IN_MATCH" else None)
+    for reported, status in zip(orders, (maker, taker), strict=True):
+        assert reported.get("preventedMatchId") == (match_id if status == "EXPIRED_IN_MATCH" else None)
     assert by_order == by_id == [
         {
             "symbol": "BTCUSDT", "takerOrderId": 2, "makerSymbol": "BTCUSDT", "tradeGroupId": -1,

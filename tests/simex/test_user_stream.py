@@ -55,16 +55,16 @@ async def ask(simex: SimexHandle) -> AsyncIterator[Callable[..., Awaitable[Any]]
 
 
 @pytest.fixture
-async def hear(ask: Callable[..., Awaitable[Any]]) -> Callable[[int], Awaitable[list[Any]]]:
+async def receive(ask: Callable[..., Awaitable[Any]]) -> Callable[[int], Awaitable[list[Any]]]:
     """Subscribed: gives the next so many events."""
     await ask(SUBSCRIBE, **signed_params())
 
-    async def heard(number: int) -> list[Any]:
+    async def received(number: int) -> list[Any]:
         messages = [await ask() for _ in range(number)]
         assert {each["subscriptionId"] for each in messages} == {0}
         return [each["event"] for each in messages]
 
-    return heard
+    return received
 
 
 @pytest.mark.parametrize(
@@ -87,13 +87,13 @@ async def test_an_unsigned_subscription_is_refused(ask: Any) -> None:
 
 
 async def test_an_orders_life_is_reported_with_the_balances_after_each_step(
-    hear: Any, signed: Any, simex: SimexHandle
+    receive: Any, signed: Any, simex: SimexHandle
 ) -> None:
     await signed.place(newClientOrderId="slot1", strategyId=7, strategyType=1_000_000)
     await simex.inject("59000", "1.7")  # 1.69491 to those who were at the price before, the rest to us
     await signed.call("DELETE", "order", symbol="BTCUSDT", origClientOrderId="slot1", newClientOrderId="stop")
 
-    events = await hear(6)
+    events = await receive(6)
 
     reports, positions = events[0::2], events[1::2]
     assert {each["e"] for each in positions} == {"outboundAccountPosition"}
@@ -115,12 +115,12 @@ async def test_an_orders_life_is_reported_with_the_balances_after_each_step(
     ]
 
 
-async def test_every_report_has_binances_keys_and_types(hear: Any, signed: Any, simex: SimexHandle) -> None:
+async def test_every_report_has_binances_keys_and_types(receive: Any, signed: Any, simex: SimexHandle) -> None:
     await signed.place()
     await simex.inject("58000", "1")
     await signed.place(timeInForce="IOC", price="57000")
 
-    reports = [each for each in await hear(7) if each["e"] == "executionReport"]
+    reports = [each for each in await receive(7) if each["e"] == "executionReport"]
 
     assert [each["x"] for each in reports] == ["NEW", "TRADE", "NEW", "EXPIRED"]
     for report in reports:
@@ -130,13 +130,13 @@ async def test_every_report_has_binances_keys_and_types(hear: Any, signed: Any, 
         assert report.keys() - REPORT.keys() == ({"eR"} if report["x"] == "EXPIRED" else set())
 
 
-async def test_a_market_order_is_reported_trade_by_trade_and_its_balances_once(hear: Any, signed: Any) -> None:
+async def test_a_market_order_is_reported_trade_by_trade_and_its_balances_once(receive: Any, signed: Any) -> None:
     await signed.place(**MARKET, quantity="1.7", side="SELL")  # refused: nothing is sent of it
     await signed.place(**MARKET, quantity=None, quoteOrderQty="99900")
     await signed.place(**MARKET, quantity="0.001")
 
-    first = await hear(3)
-    second = await hear(3)
+    first = await receive(3)
+    second = await receive(3)
 
     assert [(each.get("x"), each.get("X"), each.get("w")) for each in first] == [
         ("NEW", "NEW", True),
@@ -148,11 +148,11 @@ async def test_a_market_order_is_reported_trade_by_trade_and_its_balances_once(h
     assert first[2]["e"] == second[2]["e"] == "outboundAccountPosition"
 
 
-async def test_what_a_market_finds_no_liquidity_for_expires(hear: Any, signed: Any, simex: SimexHandle) -> None:
+async def test_what_a_market_finds_no_liquidity_for_expires(receive: Any, signed: Any, simex: SimexHandle) -> None:
     await simex.deposit("BTC", "99")
     await signed.place(**MARKET, side="SELL", quantity="100")
 
-    events = await hear(2 + 1 + 20 + 1 + 1)  # the deposit's two; the order, each of 20 levels, its end, the balances
+    events = await receive(2 + 1 + 20 + 1 + 1)  # the deposit's two; the order, each of 20 levels, its end, the balances
 
     trades, end, position = events[3:23], events[23], events[24]
     assert {(each["x"], each["X"], each["w"]) for each in trades} == {("TRADE", "PARTIALLY_FILLED", False)}
@@ -161,11 +161,11 @@ async def test_what_a_market_finds_no_liquidity_for_expires(hear: Any, signed: A
 
 
 @pytest.mark.parametrize("mode", ["EXPIRE_MAKER", "EXPIRE_TAKER", "EXPIRE_BOTH"])
-async def test_a_prevented_self_trade_says_what_did_not_happen(hear: Any, signed: Any, mode: str) -> None:
+async def test_a_prevented_self_trade_says_what_did_not_happen(receive: Any, signed: Any, mode: str) -> None:
     await signed.place(price="59995", quantity="0.01")
     await signed.place(side="SELL", price="59995", quantity="0.02", selfTradePreventionMode=mode)
 
-    events = (await hear(2 + (4 if mode == "EXPIRE_BOTH" else 3)))[2:]
+    events = (await receive(2 + (4 if mode == "EXPIRE_BOTH" else 3)))[2:]
 
     prevented = {each["i"]: each for each in events if each.get("x") == "TRADE_PREVENTION"}
     assert set(prevented) == {"EXPIRE_MAKER": {1}, "EXPIRE_TAKER": {2}, "EXPIRE_BOTH": {1, 2}}[mode]
@@ -180,12 +180,12 @@ async def test_a_prevented_self_trade_says_what_did_not_happen(hear: Any, signed
     assert [each["e"] for each in events].count("outboundAccountPosition") == 1
 
 
-async def test_a_deposit_is_reported_and_can_be_spent(hear: Any, signed: Any, simex: SimexHandle) -> None:
+async def test_a_deposit_is_reported_and_can_be_spent(receive: Any, signed: Any, simex: SimexHandle) -> None:
     in_ = await simex.deposit("USDT", "1000.5")
     out = await simex.deposit("BTC", "-0.25")
     new = await simex.deposit("ETH", "2")
 
-    update, position, *_ = await hear(6)
+    update, position, *_ = await receive(6)
 
     assert (in_.free, in_.at_start, in_.deposited) == ("101000.5", "100000", "1000.5")
     assert (out.free, out.deposited) == ("0.75", "-0.25")

@@ -41,8 +41,8 @@ async def test_steps_change_and_orders_that_rest_stay_valid_and_trade(simex: Sim
         "20",
         "10000000",
     )
-    told = await filters(signed)
-    assert (told["PRICE_FILTER"]["tickSize"], told["LOT_SIZE"]["stepSize"]) == ("0.10000000", "0.00100000")
+    reported = await filters(signed)
+    assert (reported["PRICE_FILTER"]["tickSize"], reported["LOT_SIZE"]["stepSize"]) == ("0.10000000", "0.00100000")
     assert (await signed.place(price="59000.01"))[1] == {"code": -1013, "msg": "Filter failure: PRICE_FILTER"}
     assert (await signed.place(quantity="0.0015"))[1] == {"code": -1013, "msg": "Filter failure: LOT_SIZE"}
     await simex.inject("59000", "1")

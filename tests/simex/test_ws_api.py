@@ -109,12 +109,12 @@ async def test_an_account_gets_the_same_over_both_transports(
         async with http.get(url, headers={"X-MBX-APIKEY": "simex"}) as reply:
             status, over_http = reply.status, await reply.json()
 
-    told = over_socket.get("result", over_socket.get("error"))
-    for each in (told, over_http):
+    reported = over_socket.get("result", over_socket.get("error"))
+    for each in (reported, over_http):
         if isinstance(each, dict):
             each.pop("updateTime", None)
     assert over_socket["status"] == status
-    assert told == over_http
+    assert reported == over_http
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ class Up:
 
 
 @pytest.fixture(scope="module")
-def house_up(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+def deployment_up(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """Everything up and trading: by `gridwright up` for a module with BY_COMMAND, otherwise forked and unsupervised."""
     folder = tmp_path_factory.mktemp("up")
     deployment = prepare_demo(DemoConfig(seed=7), folder)
@@ -147,7 +147,7 @@ def _forked(deployment: Deployment, folder: Path) -> Iterator[int]:
 
 
 @pytest.fixture
-def up(house_up: Up) -> Iterator[Up]:
+def up(deployment_up: Up) -> Iterator[Up]:
     """The deployment with its grid running, and running again afterwards."""
-    yield house_up
-    house_up.back_to_running()
+    yield deployment_up
+    deployment_up.back_to_running()

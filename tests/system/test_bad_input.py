@@ -138,8 +138,8 @@ def metrics_port_in_use(services: Services) -> Iterator[Start]:
 
 @contextlib.contextmanager
 def newer_schema(services: Services) -> Iterator[Start]:
-    kept = {name: query(services.database(name), "SELECT version_num FROM alembic_version") for name in KEEPERS}
-    for name in KEEPERS:
+    kept = {name: query(services.database(name), "SELECT version_num FROM alembic_version") for name in STATEFUL}
+    for name in STATEFUL:
         query(services.database(name), "UPDATE alembic_version SET version_num = '9999_of_the_future'")
     try:
         yield Start(services.deployment.config)
@@ -160,7 +160,7 @@ def database_unreachable(services: Services) -> Iterator[Start]:
     yield Start(services.edited(be_quick), {"DATABASE_URL": url})
 
 
-KEEPERS = (EXECUTOR, ORCHESTRATOR)
+STATEFUL = (EXECUTOR, ORCHESTRATOR)
 ALL = (PRICEMON, EXECUTOR, ORCHESTRATOR, SIMEX)
 
 
@@ -188,17 +188,17 @@ CASES = {
         interval_under_the_tick, (ORCHESTRATOR,), 2, ("interval = 0.001", "tick_size of 0.01", "widen it")
     ),
     "unwritable data folder": Case(
-        unwritable_folder, (*KEEPERS, SIMEX), 2, (".data_dir = ", "/file/data'", "Not a directory", "give a folder")
+        unwritable_folder, (*STATEFUL, SIMEX), 2, (".data_dir = ", "/file/data'", "Not a directory", "give a folder")
     ),
     "port in use": Case(port_in_use, ALL, 3, ("address '127.0.0.1:", "cannot be bound", "choose another")),
     "port of the metrics in use": Case(
-        metrics_port_in_use, (PRICEMON, *KEEPERS), 3, ("metrics address '127.", "cannot be bound", "choose another")
+        metrics_port_in_use, (PRICEMON, *STATEFUL), 3, ("metrics address '127.", "cannot be bound", "choose another")
     ),
     "database of a newer schema": Case(
-        newer_schema, KEEPERS, 5, (".sqlite has schema version 9999_of_the_future", "start that version")
+        newer_schema, STATEFUL, 5, (".sqlite has schema version 9999_of_the_future", "start that version")
     ),
     "database unreachable": Case(
-        database_unreachable, KEEPERS, 6, ("database url = 'postgresql://127.0.0.1:", "no connection", "start the ")
+        database_unreachable, STATEFUL, 6, ("database url = 'postgresql://127.0.0.1:", "no connection", "start the ")
     ),
 }  # fmt: skip
 

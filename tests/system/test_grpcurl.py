@@ -60,12 +60,12 @@ def an_order(up: Any) -> str:
     return next(slot["order"]["client_order_id"] for slot in up.state()["slots"].values() if "order" in slot)
 
 
-def word_on_an_order(up: Any) -> Request:
+def statement_on_an_order(up: Any) -> Request:
     """On an order whose outcome is known: test_unknown has a statement that is accepted."""
-    return by_hand(up) | {"client_order_id": an_order(up), "evidence": "EVIDENCE_NEVER_PLACED"}
+    return by_operator(up) | {"client_order_id": an_order(up), "evidence": "EVIDENCE_NEVER_PLACED"}
 
 
-def by_hand(_: Any) -> Request:
+def by_operator(_: Any) -> Request:
     return {"request_id": f"by-hand-{time.time_ns()}", "symbol": SYMBOL, "who": "grpcurl", "why": "a test"}
 
 
@@ -75,7 +75,7 @@ def after(method: str, mode: str) -> Callable[[Any], Request]:
     def request(up: Any) -> Request:
         up.operate(method)
         up.until_mode(mode)
-        return by_hand(up)
+        return by_operator(up)
 
     return request
 
@@ -118,7 +118,7 @@ CALLS = {
     "executor.StreamOrderUpdates": Call(_OF_SYMBOL, "offset", endless=True),
     "executor.GetBatch": Call(lambda up: {"request_id": a_step(up)}, "accepted_seq"),
     "executor.GetOrder": Call(lambda up: {"client_order_id": an_order(up)}, "exchange_order_id"),
-    "executor.ResolveOrder": Call(word_on_an_order, "there is nothing to resolve", refused=True),
+    "executor.ResolveOrder": Call(statement_on_an_order, "there is nothing to resolve", refused=True),
     "executor.ListOpenOrders": Call(_OF_SYMBOL, "ours"),
     "executor.GetBalances": Call({}, "USDT"),
     "executor.ListFills": Call(_OF_SYMBOL, "trade_id"),
@@ -128,9 +128,9 @@ CALLS = {
     "orchestrator.GetState": Call({}, "birth_id"),
     "orchestrator.WatchState": Call(_OF_SYMBOL, "last_steps", endless=True),
     "orchestrator.ListSlots": Call(_OF_SYMBOL, "closing_price"),
-    "orchestrator.Pause": Call(by_hand, "MODE_PAUSED"),
+    "orchestrator.Pause": Call(by_operator, "MODE_PAUSED"),
     "orchestrator.Resume": Call(after("Pause", "MODE_PAUSED"), "MODE_RUNNING"),
-    "orchestrator.EnterSafeMode": Call(by_hand, "workflow_id"),
+    "orchestrator.EnterSafeMode": Call(by_operator, "workflow_id"),
     "orchestrator.ExitSafeMode": Call(after("EnterSafeMode", "MODE_SAFE"), "workflow_id"),
     "orchestrator.ListWorkflows": Call({}, "workflow_id"),
     "orchestrator.GetWorkflow": Call(lambda up: {"workflow_id": a_step(up)}, "duration_ns"),

@@ -42,7 +42,7 @@ async def command(*words: str) -> str:
     return done.stdout
 
 
-async def by_hand(stack: Stack, *words: str) -> str:
+async def trade_manually(stack: Stack, *words: str) -> str:
     url = tomllib.loads(stack.deployment.config.read_text(encoding="utf-8"))["venue"]["base_url"]
     return await command("trade", "--url", url, *words)
 
@@ -62,7 +62,7 @@ async def orders(stack: Stack, *, of_the_bot: bool) -> list[simex_pb2.TrueOrder]
     return [order for order in truth.orders if order.client_order_id.startswith(prefix) is of_the_bot]
 
 
-async def bought_by_hand(stack: Stack) -> Decimal:
+async def bought_manually(stack: Stack) -> Decimal:
     """In BTC, after fees."""
     truth = await stack.channels.simex.GetTruth(simex_pb2.GetTruthRequest())
     prefix = id_prefix(stack.deployment.bot, SYMBOL)
@@ -83,11 +83,11 @@ async def no_buy_of_the_bot_is_open(stack: Stack) -> None:
 async def test_manual_orders_are_not_touched_by_a_grid_that_is_killed_and_halted(tmp_path: Path, seed: int) -> None:
     async with running_stack(tmp_path, DemoConfig(seed=seed), forked=True) as stack:
         await traded(stack, 3)
-        await by_hand(stack, "buy", SYMBOL, "0.001", "55000")
-        await by_hand(stack, "buy", SYMBOL, "0.00167", "59820", "--id", "mine")  # as the grid's own would be
+        await trade_manually(stack, "buy", SYMBOL, "0.001", "55000")
+        await trade_manually(stack, "buy", SYMBOL, "0.00167", "59820", "--id", "mine")  # as the grid's own would be
         for name in ("executor", "orchestrator"):
             await stack[name].kill()
-        await by_hand(stack, "buy", SYMBOL, "0.002", "54000")
+        await trade_manually(stack, "buy", SYMBOL, "0.002", "54000")
         for name in ("executor", "orchestrator"):
             await stack[name].start()
             await stack[name].serving()
@@ -95,9 +95,9 @@ async def test_manual_orders_are_not_touched_by_a_grid_that_is_killed_and_halted
         report = await stack.audit()
         await command("safe-mode", "on", "--config", str(stack.deployment.config), "--why", "a look at what is left")
         await no_buy_of_the_bot_is_open(stack)
-        left = await by_hand(stack, "orders")
+        left = await trade_manually(stack, "orders")
         far, at_level, later = await orders(stack, of_the_bot=False)
-        bought = await bought_by_hand(stack)
+        bought = await bought_manually(stack)
     # What the hand has bought is not the grid's, and all that the audit finds.
     assert (report.duplicates, report.orphans, report.missing, report.twice) == ((), (), (), ()), report
     assert report.position_diff.get("BTC", Decimal(0)) == bought, report
