@@ -57,7 +57,7 @@ class FeedWatch:
         if stale and silent:
             pass  # the silence is the reason
         elif broken and stale and len(stale) == len(listed):
-            sentence = f"{broken}; no price is current, it is asked again and again; look at the network and the venue"
+            sentence = f"{broken}; no price is current, it is asked repeatedly; look at the network and the venue"
             present[Kind.VENUE_UNREACHABLE, ""] = sentence, min(stale.values())
         else:
             sentence = (

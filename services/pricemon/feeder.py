@@ -86,7 +86,7 @@ class Feeder:
                     self._take_in(await self._feed.open(self._board.symbols, anew=True))
 
     def _take_in(self, missing: Mapping[str, str]) -> None:
-        """Handles a symbol that was listed or delisted: the websocket must subscribe anew."""
+        """Handles a symbol that was listed or delisted: the websocket must subscribe again."""
         before = set(self._board.refused)
         self._board.refuse(missing)
         for symbol in self._board.symbols:
@@ -126,7 +126,7 @@ class Feeder:
     def _told(self, observation: Observation) -> None:
         now = self._clock()
         self._speaks = True
-        self._say("websocket", works=True, why="is heard")
+        self._say("websocket", works=True, why="is received")
         self._doubt.told(observation, now.steady_ms)
         self._board.hear(observation, now)
 

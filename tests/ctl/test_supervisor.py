@@ -96,7 +96,7 @@ async def test_a_service_that_crashes_at_its_start_in_different_ways_is_tried_ag
     async with Supervisor([toy()], tmp_path, incidents.append) as supervisor:
         supervisor.start()
         await until(lambda: len(incidents) >= 3, "the third try", SECONDS)
-        with pytest.raises(TimeoutError, match=r"not serving after 0\.1 s: toy, whose last word was 'toy cannot go on"):
+        with pytest.raises(TimeoutError, match=r"not serving after 0\.1 s: toy, whose last line was 'toy cannot go on"):
             await supervisor.until_serving(0.1)
     assert all(isinstance(incident, Died) for incident in incidents)
 

@@ -76,7 +76,7 @@ def test_a_long_ladder_is_clipped_around_the_price_and_says_so() -> None:
         pytest.param("99999", 7, 0, 6, id="price above all"),
         pytest.param("1", 7, 6, 0, id="price below all"),
         pytest.param("60013.4", 1, 0, 0, id="no room but for the price"),
-        pytest.param("", 11, 5, 5, id="price not heard: the state's last"),
+        pytest.param("", 11, 5, 5, id="price not received: the state's last"),
     ],
 )
 def test_the_clip_keeps_the_slots_nearest_to_the_price(price: str, rows: int, above: int, below: int) -> None:

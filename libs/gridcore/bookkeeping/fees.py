@@ -57,4 +57,4 @@ def says_of(carried: Decimal, *, maker: bool, market: MarketRules, config: GridC
     slot = next((found for level in (below, below + 1) if (found := rungs.slot(level)) is not None), None)
     loses = slot is not None and round_trip_profit(slot, replace(market, maker_fee=carried)) <= 0
     meaning = "each round LOSES money: pause the grid and widen its interval" if loses else "rounds earn still"
-    return f"{told}; {meaning}; give {kind}_fee in the grid's section if the venue's own word is wrong"
+    return f"{told}; {meaning}; give {kind}_fee in the grid's section if the venue's own answer is wrong"

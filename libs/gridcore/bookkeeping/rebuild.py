@@ -185,7 +185,7 @@ class _Rebuilding:
             if other is not order:
                 raise RebuildRefusedError(
                     f"{other.client_order_id} and {order.client_order_id} both live in slot {name.level} of "
-                    f"{self._state.symbol}: cancel one of them by hand, and start again"
+                    f"{self._state.symbol}: cancel one of them manually, and start again"
                 )
             if name.role is Role.OPENING and order.price != self._rung(name, order.side).price:
                 raise self._other_grid(order.client_order_id, order.price)

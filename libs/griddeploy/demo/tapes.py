@@ -65,7 +65,7 @@ def tape_info(path: Path, symbol: str = "", tick_size: str = "", lot_size: str =
         raise ConfigError("--replay", str(path), "there is no such file; give the path of a tape (.csv or .csv.gz)")
     named = symbol or tape_symbol(path.name)
     if named is None:
-        raise ConfigError("--replay", str(path), "its name tells no symbol; add --symbol, such as ETH/USDT")
+        raise ConfigError("--replay", str(path), "its name has no symbol; add --symbol, such as ETH/USDT")
     base, _, quote = named.partition("/")
     if not base or not quote:
         raise ConfigError("--symbol", named, "write it as ccxt does, such as ETH/USDT")

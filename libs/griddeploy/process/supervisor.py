@@ -188,7 +188,7 @@ class _Restarter:
 
     @property
     def last_word(self) -> str:
-        return f"{self.service.name}, whose last word was {last_line(self._log)!r}"
+        return f"{self.service.name}, whose last line was {last_line(self._log)!r}"
 
     def start(self) -> None:
         if self._task is None:

@@ -90,7 +90,7 @@ class LookUp:
     async def _begin(self, signed: Signed) -> int:
         """Returns the venue's current time.
 
-        Where the time decides about evidence it is measured anew, because the local clock may have jumped since the
+        Where the time decides about evidence it is measured again, because the local clock may have jumped since the
         last measurement.
         """
         conclusive_at = self.conclusive_at_ms(signed)

@@ -71,7 +71,7 @@ class HistoryImport:
         return await asyncio.shield(self._running[key])
 
     async def close(self) -> None:
-        """Cancels running imports; the next call starts anew."""
+        """Cancels running imports; the next call starts again."""
         tasks = list(self._running.values())
         for task in tasks:
             task.cancel()

@@ -158,7 +158,7 @@ FACTS = (
         lambda row: _known(row.fee_of_buy),
     ),
     Fact(
-        "trades tell the client id",
+        "trades have the client id",
         "*no*: a fill is recognised as yours by its order alone, which must be looked up.",
         lambda row: _known(row.trades_carry_client_id),
     ),

@@ -93,4 +93,4 @@ def _refuse_ids(row: VenueProfile) -> None:
         raise ConfigError("venue.exchange", row.exchange, f"its client ids cannot hold our {strange!r}{_WAY}")
 
 
-_WAY = f": no grid can run there; choose another venue, or an {ROW_FIELD} that was measured anew"
+_WAY = f": no grid can run there; choose another venue, or an {ROW_FIELD} that was measured again"

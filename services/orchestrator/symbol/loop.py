@@ -206,7 +206,7 @@ class SymbolLoop:
         )
 
     async def _start_procedure(self, plan: Plan) -> None:
-        """Starts the plan's procedure, unless one of its kind is under way."""
+        """Starts the plan's procedure, unless one of its kind is in progress."""
         context = self._context
         name = ENTER_SAFE_MODE if isinstance(plan.procedure, EnterSafeMode) else EXIT_SAFE_MODE
         if await self._procedures.any_runs(name):

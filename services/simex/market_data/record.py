@@ -1,6 +1,6 @@
 """Records recent public data: each symbol's last thousand trades, its candles, and its order book's updates.
 
-It is in memory only and begins anew with each process: it belongs to the market, not to an account.
+It is in memory only and begins empty with each process: it belongs to the market, not to an account.
 """
 
 from collections import deque
@@ -36,7 +36,7 @@ class PublicRecord:
             add(each.trade_id, each.price, each.quantity, each.taker, each.time_ms)
 
     def forget(self) -> None:
-        """Drops the recorded trades, because their ids begin anew. Candles and book updates are kept."""
+        """Drops the recorded trades, because their ids begin again. Candles and book updates are kept."""
         for prints in self._prints.values():
             prints.clear()
 

@@ -178,7 +178,7 @@ class Storm:
 
     async def _rest(self) -> AuditInput:
         """Waits until everything has ended, and checks the grid while nothing moves."""
-        async with _bounded("what was under way"):
+        async with _bounded("what was in progress"):
             await self._trouble.clear()
         await self._recovered(0)
         self._market.hold()

@@ -1,7 +1,7 @@
 """A value model of venue and ledger for the core's tests: executes plans, answers, fills, and writes the update log.
 
 It obeys the contract of the real pair: results never contain fills, an order's end comes after all its fills, offsets
-have no gaps, and an id names one order for ever.
+have no gaps, and an id names one order permanently.
 """
 
 from dataclasses import dataclass, field, replace

@@ -189,7 +189,7 @@ def _resolved(world: World, row: Row, news: News, later: Answer, rules: Rules) -
     log = world.log if ended(world, row.name) else (*world.log, (news, row.name))
     answer = row.answer if rules.frozen_answers else later
     done = with_row(world, row._replace(status=Status.DONE, answer=answer, age=Age.FRESH))
-    return f"the log tells that {shown(row.name)} is {news}", done._replace(log=log)
+    return f"the log records that {shown(row.name)} is {news}", done._replace(log=log)
 
 
 def _watch(world: World, rules: Rules) -> Iterator[Step]:
@@ -198,9 +198,9 @@ def _watch(world: World, rules: Rules) -> Iterator[Step]:
         name = order.name
         filled = order.book is Book.FILLED
         if filled and (News.FILL, name) not in world.log:
-            yield f"the log tells the fill of {shown(name)}", world._replace(log=(*world.log, (News.FILL, name)))
+            yield f"the log records the fill of {shown(name)}", world._replace(log=(*world.log, (News.FILL, name)))
             if rules.end_after_fills:
                 continue
         if order.book is not Book.OPEN and not ended(world, name):
             news = News.FILLED if filled else News.CANCELED
-            yield f"the log tells the end of {shown(name)}", world._replace(log=(*world.log, (news, name)))
+            yield f"the log records the end of {shown(name)}", world._replace(log=(*world.log, (news, name)))
