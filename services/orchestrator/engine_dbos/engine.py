@@ -20,7 +20,7 @@ from orchestrator.engine_dbos import records, workflows
 from orchestrator.engine_dbos.database import WorkflowDatabase, open_workflow_database, sqlite_path
 from orchestrator.engine_dbos.launch import launch, shut_down
 from orchestrator.engine_dbos.records import DEAD, UNFINISHED, listed
-from orchestrator.symbol.procedures import Procedure
+from orchestrator.symbol.procedures import EnterSafeModeRequest, ExitSafeModeRequest, Procedure
 from orchestrator.symbol.running_step import RunningStep
 from orchestrator.symbol.step_runner import StepRunner
 
@@ -66,13 +66,18 @@ class DbosEngine:
         assert self._runner is not None, "launch comes first"
         of_updates = isinstance(step.plan.trigger, OrdersUpdated)
         workflow = workflows.on_order_update if of_updates else workflows.trading_step
-        with self._runner.running(step), around("orchestrator.run"), SetWorkflowID(step.plan.request_id):
+        with around("orchestrator.run"), SetWorkflowID(step.plan.request_id), self._runner.running(step):
             workflow(step.text)
 
     def start(self, procedure: Procedure) -> None:
         """Records the procedure's workflow and starts it in the background."""
-        with around(procedure.START), SetWorkflowID(procedure.workflow_id):
-            DBOS.start_workflow(workflows.PROCEDURES[procedure.NAME], procedure.to_json())
+        match procedure:
+            case EnterSafeModeRequest():
+                with around("orchestrator.halt"), SetWorkflowID(procedure.workflow_id):
+                    DBOS.start_workflow(workflows.enter_safe_mode, procedure.to_json())
+            case ExitSafeModeRequest():
+                with around("orchestrator.lift"), SetWorkflowID(procedure.workflow_id):
+                    DBOS.start_workflow(workflows.exit_safe_mode, procedure.to_json())
 
     def unfinished(self) -> list[WorkflowRecord]:
         """Returns every workflow without an outcome, of any version, including dead-lettered ones."""

@@ -5,8 +5,6 @@ its workflows. A change of any of them needs a new CONTRACT. If names and inputs
 PREDECESSORS: startup then finishes its workflows. Otherwise startup refuses until they are cancelled.
 """
 
-from collections.abc import Callable
-
 from gridrpc.convert_plan import results_json
 from orchestrator.engine_dbos.decorators import step, workflow
 from orchestrator.symbol.procedures import EnterSafeModeRequest, ExitSafeModeRequest
@@ -59,9 +57,6 @@ def enter_safe_mode(request: str) -> None:
 def exit_safe_mode(request: str) -> None:
     """Exits safe mode: back to trading."""
     lift_safe_mode(request)
-
-
-PROCEDURES: dict[str, Callable[[str], None]] = {"enter_safe_mode": enter_safe_mode, "exit_safe_mode": exit_safe_mode}
 
 
 @step("batch_execute")

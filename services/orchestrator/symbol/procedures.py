@@ -12,7 +12,6 @@ class EnterSafeModeRequest:
     """Input of enter_safe_mode: rule, reason and requester. `clears_itself`: automatic recovery."""
 
     NAME: ClassVar[str] = "enter_safe_mode"
-    START: ClassVar[str] = "orchestrator.halt"  # the crash points around its recording
 
     workflow_id: str
     symbol: str
@@ -41,7 +40,6 @@ class ExitSafeModeRequest:
     """Input of exit_safe_mode. It ends the safe mode that began at `since_ms`, and no later one."""
 
     NAME: ClassVar[str] = "exit_safe_mode"
-    START: ClassVar[str] = "orchestrator.lift"
 
     workflow_id: str
     symbol: str

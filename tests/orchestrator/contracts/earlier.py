@@ -33,9 +33,6 @@ def exit_safe_mode(request: str) -> None:
     raise NotImplementedError("no test halts by it")
 
 
-PROCEDURES = {"enter_safe_mode": enter_safe_mode, "exit_safe_mode": exit_safe_mode}
-
-
 @workflow("trading_step")
 def _trading_step(envelope: str) -> int:
     return execute_and_commit(envelope)

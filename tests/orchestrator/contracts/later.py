@@ -47,9 +47,6 @@ def exit_safe_mode(request: str) -> None:
     lift_safe_mode(request)
 
 
-PROCEDURES = {"enter_safe_mode": enter_safe_mode, "exit_safe_mode": exit_safe_mode}
-
-
 @step("weigh")
 def weigh(plan: str) -> int:
     return len(json.loads(plan)["actions"])
