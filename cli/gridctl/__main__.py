@@ -40,7 +40,7 @@ def main() -> None:
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Runs the chosen command and returns its exit code."""
     try:
-        return _COMMANDS[arguments.command](arguments, console)
+        return COMMANDS[arguments.command](arguments, console)
     except (ConfigError, OSError) as error:
         sys.stderr.write(f"gridwright: {error}\n")
         return 2
@@ -189,7 +189,7 @@ def _said(command: Callable[[], str], console: Console) -> int:
     return 0
 
 
-_COMMANDS = {
+COMMANDS = {
     "demo": _demo,
     "up": _up,
     "watch": _watch,

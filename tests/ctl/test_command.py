@@ -1,12 +1,13 @@
 """The `gridwright` command itself: its arguments and its exit codes, without any service."""
 
+import argparse
 import io
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from gridctl.__main__ import run
+from gridctl.__main__ import COMMANDS, run
 from gridctl.cli import parser
 from griddeploy.demo.config import example
 
@@ -46,3 +47,8 @@ def test_an_operators_command_needs_a_reason(capsys: pytest.CaptureFixture[str])
     with pytest.raises(SystemExit):
         parser().parse_args(["pause"])
     assert "--why" in capsys.readouterr().err
+
+
+def test_every_command_of_the_parser_can_be_run() -> None:
+    (subcommands,) = (action for action in parser()._actions if isinstance(action, argparse._SubParsersAction))
+    assert set(subcommands.choices) == set(COMMANDS)
