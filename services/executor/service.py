@@ -41,6 +41,7 @@ from executor.venue.limits.throttle import Throttle, in_background
 from executor.venue.observed_venue import observed
 from executor.venue.port import KeysRefusedError, ReadFailedError, UnknownSymbolError, Venue
 from executor.venue.reader import Reader
+from gridservice.backoff import backoff_seconds
 from gridservice.crash_point import around, crash_point
 from gridservice.troubles import Troubles
 
@@ -170,17 +171,18 @@ class Executor:
 
         Raises KeysRefusedError if the venue refuses the keys, UnknownSymbolError as `start` does.
         """
-        pause, level = _FIRST_PAUSE_SECONDS, logging.WARNING
-        while True:
+        level = logging.WARNING
+        for pause in backoff_seconds(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS):
             try:
-                return await self.start()
+                await self.start()
             except KeysRefusedError:
                 raise
             except ReadFailedError as error:
                 _log.log(level, "not ready: the venue does not answer, retrying until it does: %s", error)
                 level = logging.DEBUG  # logged once; the trouble shows how long it lasts
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+            else:
+                return
 
     def stop_taking(self) -> None:
         """Accepts no more calls and ends the streams of updates."""

@@ -14,6 +14,7 @@ from typing import Any
 import ccxt.async_support as ccxt_rest  # noqa: TID251 – this is the adapter
 import ccxt.pro as ccxt_pro  # noqa: TID251 – this is the adapter
 
+from gridservice.backoff import backoff_seconds
 from gridservice.config_file import ConfigError
 from gridservice.silence import SharedSilence, address_of
 from gridservice.venue_client import enter_sandbox, load_spot_only, read_each_market, rebased, retrieve_rejections
@@ -164,15 +165,13 @@ class CcxtFeed:
 
     async def _by_itself(self, listen: Callable[[str, Hear], Awaitable[None]], symbol: str, hear: Hear) -> None:
         """Runs a symbol's channel. A failure of one symbol is retried after a pause and does not end other channels."""
-        pause = _FIRST_PAUSE_SECONDS
-        while True:
+        for pause in backoff_seconds(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS):
             try:
                 await listen(symbol, hear)
             except FeedLost as lost:
                 if len(self._symbols) == 1 or _concerns_all(lost):
                     raise
             await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
     async def _listen_to_trades(self, symbol: str, hear: Hear) -> None:
         while True:

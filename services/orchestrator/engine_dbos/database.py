@@ -21,10 +21,10 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from griddb.errors import DamagedError, DatabaseError
-from griddb.pauses import pauses
 from griddb.postgres_session import first_line, is_damage, is_passing, open_engine
 from griddb.sqlite_file import BUSY_MS, RetryingFile
 from griddb.urls import shown
+from gridservice.backoff import backoff_seconds
 from orchestrator.engine_dbos.sqlite import create_dbos_engine
 from orchestrator.errors import DatabaseStopError
 
@@ -141,7 +141,7 @@ class _WorkflowFile:
             return None
         self._file.note_away(reason)
         _roll_back(context)
-        for pause in pauses():
+        for pause in backoff_seconds():
             if not self._file.wait(pause):
                 return None
             if self._writable():
@@ -182,7 +182,7 @@ class _WorkflowServer:
         return self._away
 
     def unbroken(self, work: Callable[[], T]) -> T:
-        for pause in pauses():
+        for pause in backoff_seconds():
             try:
                 value = work()
             except OperationalError as error:  # a connection that breaks during its setup has no other sign
@@ -192,7 +192,7 @@ class _WorkflowServer:
             else:
                 self._away = ""
                 return value
-        raise AssertionError("pauses never end")
+        raise AssertionError("the back-off never ends")
 
     def ping(self) -> None:
         """Raises a damage found earlier. Whether the server answers is checked by the stores' sessions."""
@@ -211,7 +211,7 @@ class _WorkflowServer:
 
     def _connect(self, dialect: sa.Dialect, _record: object, words: list[str], names: dict[str, Any]) -> object:
         """Connects, with retries until it succeeds."""
-        for pause in pauses():
+        for pause in backoff_seconds():
             try:
                 connection = dialect.connect(*words, **names)
             except psycopg.OperationalError as error:
@@ -221,7 +221,7 @@ class _WorkflowServer:
             else:
                 self._away = ""
                 return connection
-        raise AssertionError("pauses never end")
+        raise AssertionError("the back-off never ends")
 
     def _wait(self, context: ExceptionContext) -> Exception | None:
         """Waits until the server can write again; returns an error that makes DBOS retry the whole transaction."""
@@ -239,7 +239,7 @@ class _WorkflowServer:
         reason = first_line(error)
         self._away = f"the database {shown(self._url)} cannot go on ({reason})"
         _roll_back(context)
-        for pause in pauses():
+        for pause in backoff_seconds():
             if self._closing.wait(pause):
                 return None
             if self._writable():
