@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +23,6 @@ from executor.resolution.lookup import LookUp
 from executor.resolution.operator_resolution import OperatorResolution
 from executor.resolution.resolver import Resolver
 from executor.updates.account_poll import AccountPoll
-from executor.updates.change_signal import ChangeSignal
 from executor.updates.conditions import ConditionsReader
 from executor.updates.forgotten import ForgottenOrders
 from executor.updates.history_import import HistoryImport
@@ -42,6 +42,7 @@ from executor.venue.observed_venue import observed
 from executor.venue.port import KeysRefusedError, ReadFailedError, UnknownSymbolError, Venue
 from executor.venue.reader import Reader
 from gridservice.backoff import backoff_seconds
+from gridservice.change_signal import ChangeSignal
 from gridservice.crash_point import around, crash_point
 from gridservice.troubles import Troubles
 
@@ -90,7 +91,7 @@ class Executor:
         self.venue = venue = observed(venue, self.venue_health, clock.local_ms)
         self.symbols = symbols
         self.clock = clock
-        self.changes = ChangeSignal()
+        self.changes: defaultdict[str, ChangeSignal] = defaultdict(ChangeSignal)  # by symbol: its log has grown
         self.flight = InFlight()
         self.subscribers = Subscribers()
         self.readiness = Readiness(self.troubles, lambda: ledger.guard.away)
@@ -187,7 +188,8 @@ class Executor:
     def stop_taking(self) -> None:
         """Accepts no more calls and ends the streams of updates."""
         self.readiness.ready = False
-        self.changes.close()
+        for signal in self.changes.values():
+            signal.beat()
 
     async def close(self) -> None:
         """Waits for actions in flight, then stops the background tasks."""

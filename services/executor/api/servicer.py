@@ -151,15 +151,16 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
                 reason="BEYOND_END",
                 end_offset=str(end),
             )
+        changes = self._executor.changes[symbol]
         with self._executor.subscribers.following(symbol, request.epoch):
-            while not self._executor.changes.closed:
-                sound = self._executor.changes.sound(symbol)
+            while self._executor.readiness.ready:
+                seen = changes.count
                 page = await self._run(updates.page, symbol, offset, _LARGEST_PAGE)
                 for update in page:
                     yield convert_orders.update_to_proto(update)
                     offset = update.offset
                 if not page:
-                    await sound.wait()
+                    await changes.after(seen)
 
     async def AckUpdates(  # noqa: N802
         self, request: executor_pb2.AckUpdatesRequest, context: _Context

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from functools import partial
 
 import sqlalchemy as sa
@@ -11,13 +12,13 @@ from executor.ledger.opening import Ledger
 from executor.ledger.requests import LedgerAction
 from executor.readiness import Readiness
 from executor.resolution.lookup import Absence, LookUp, Mismatch
-from executor.updates.change_signal import ChangeSignal
 from executor.updates.recorder import Recorder
 from executor.venue.clock import VenueClock
 from executor.venue.port import ReadFailedError, Venue, VenueOrder
 from executor.venue.reader import Reader
 from gridcore.model.actions import PlaceOrder
 from gridservice.backoff import backoff_seconds
+from gridservice.change_signal import ChangeSignal
 from gridservice.crash_point import around
 
 _log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ class Resolver:
         look_up: LookUp,
         recorder: Recorder,
         clock: VenueClock,
-        changes: ChangeSignal,
+        changes: Mapping[str, ChangeSignal],
         readiness: Readiness,
         first_pause_ms: int,
     ) -> None:
@@ -114,7 +115,7 @@ class Resolver:
             case Absence.CONCLUSIVE:
                 with around("executor.absent"):
                     await self._ledger.writer.run(_resolve_absent, action, self._clock.local_ms())
-                self._changes.ring(symbol)
+                self._changes[symbol].beat()
                 return True
             case Absence.OPEN | Absence.UNANSWERED:
                 return False
@@ -134,7 +135,7 @@ class Resolver:
             resolved = await self._ledger.writer.run(_resolve_open, action, seen, self._clock.local_ms())
         if not resolved:  # an operator statement came first, and the venue may contradict it
             await self._recorder.order(seen)
-        self._changes.ring(seen.symbol)
+        self._changes[seen.symbol].beat()
         return True
 
     async def _close(self, action: LedgerAction) -> None:
