@@ -1,9 +1,6 @@
 """Runs a gRPC server with health, reflection, conversion of errors to statuses, a known port and a clean stop."""
 
-import asyncio
-import contextlib
 import inspect
-import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Any, Protocol, cast
 
@@ -78,20 +75,6 @@ async def start_server(
     bound = Server(server, port, healths, names)
     await bound.set_serving(serving=serving)
     return bound
-
-
-@contextlib.asynccontextmanager
-async def until_signal() -> AsyncIterator[asyncio.Event]:
-    """Yields an event that SIGTERM and SIGINT set, so that a service stops by leaving its block."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    try:
-        yield stop
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
 
 
 class _FaultInterceptor(grpc.aio.ServerInterceptor):

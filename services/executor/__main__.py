@@ -25,11 +25,12 @@ from executor.venue.port import KeysRefusedError, UnknownSymbolError
 from griddb.errors import DatabaseError
 from griddb.first_connection import until_reachable
 from gridrpc.database_health import publish_database_health
-from gridrpc.server import Server, start_server, until_signal
+from gridrpc.server import Server, start_server
 from gridservice.config_file import HIDDEN, ConfigError, read_toml
 from gridservice.crash_point import arm
 from gridservice.logs import announce_listening, configure_logging
 from gridservice.metrics import serve_metrics
+from gridservice.signals import until_signal
 from gridservice.silence import SharedSilence, address_of
 from gridservice.troubles import publish_health
 from gridwright.v1 import executor_pb2, executor_pb2_grpc

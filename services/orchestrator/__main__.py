@@ -16,11 +16,11 @@ from typing import Any
 from griddb.errors import DatabaseError
 from griddb.first_connection import until_reachable
 from gridrpc.database_health import publish_database_health
-from gridrpc.server import until_signal
 from gridservice.config_file import ConfigError
 from gridservice.crash_point import arm
 from gridservice.data_folder import usable_folder
 from gridservice.logs import announce_listening, configure_logging
+from gridservice.signals import until_signal
 from orchestrator.config import Settings, load_settings
 from orchestrator.errors import StopError
 from orchestrator.service import running

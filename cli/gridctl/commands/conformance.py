@@ -26,9 +26,9 @@ from gridctl.view.screen import Screen
 from griddeploy.free_ports import free_ports
 from griddeploy.process.child import Child, Service, last_line
 from griddeploy.process.health import until_serving
-from griddeploy.process.interrupts import until_interrupted
 from griddeploy.toml import to_toml
 from gridservice.config_file import MISSING, ConfigError, Table
+from gridservice.signals import until_signal
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
@@ -62,7 +62,7 @@ async def run_conformance(options: Options, screen: Screen) -> int:
     """
     _check(options)
     async with contextlib.AsyncExitStack() as stack:
-        stop = await stack.enter_async_context(until_interrupted())
+        stop = await stack.enter_async_context(until_signal(second_cancels=True))
         if options.exchange == SIMEX and not options.url:
             options = replace(options, url=await stack.enter_async_context(_own_simex(options.symbol)))
         settings, gap_ms = _settings(options), 0 if options.harmless else _GAP_MS
