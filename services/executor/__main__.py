@@ -12,7 +12,6 @@ from typing import Any
 from executor.api.servicer import ExecutorServicer
 from executor.config import Settings, VenueSettings, read_settings
 from executor.ledger.opening import Ledger, open_ledger
-from executor.ledger.writer import LeaseTakenError
 from executor.metrics import metrics
 from executor.service import Executor, ExecutorLimits
 from executor.venue.ccxt.client import make_client
@@ -35,7 +34,7 @@ from gridservice.silence import SharedSilence, address_of
 from gridservice.troubles import publish_health
 from gridwright.v1 import executor_pb2, executor_pb2_grpc
 
-_BAD_CONFIG, _PORT_IN_USE, _LEASE_TAKEN = 2, 3, 4
+_BAD_CONFIG, _PORT_IN_USE = 2, 3
 _log = logging.getLogger(__name__)
 
 
@@ -56,8 +55,6 @@ def main() -> int:
         return _refuse(error, _BAD_CONFIG)
     except OSError as error:
         return _refuse(error, _PORT_IN_USE)
-    except LeaseTakenError as error:
-        return _refuse(error, _LEASE_TAKEN)
     except DatabaseError as error:
         return _refuse(error, error.exit_code)
 

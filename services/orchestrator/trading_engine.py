@@ -12,7 +12,7 @@ from typing import Any
 
 from gridcore.model.actions import OrderUpdate
 from gridcore.model.config import GridConfig
-from griddb.errors import DatabaseError
+from gridservice.errors import StopError
 from gridservice.troubles import Kind, Troubles
 from orchestrator.clients.batch_execute import BatchExecuteClient
 from orchestrator.clients.executor import ExecutorClient
@@ -20,7 +20,6 @@ from orchestrator.clients.pricemon import PriceClient, PriceHeard
 from orchestrator.clock import now_ms
 from orchestrator.config import Settings
 from orchestrator.engine import Engine, WorkflowEngine
-from orchestrator.errors import DatabaseStopError, StopError
 from orchestrator.lifecycle import SymbolLifecycle, combined
 from orchestrator.retention import prune_forever
 from orchestrator.store import Store
@@ -200,8 +199,6 @@ class TradingEngine(Engine):
             return
         error = task.exception()
         log.warning("a task failed", exc_info=error)
-        if isinstance(error, DatabaseError):
-            error = DatabaseStopError(error)
         self.fail(error if isinstance(error, StopError) else StopError(f"stopped by {error!r}: start again"))
 
 

@@ -26,7 +26,6 @@ from griddb.sqlite_file import BUSY_MS, RetryingFile
 from griddb.urls import shown
 from gridservice.backoff import backoff_seconds
 from orchestrator.engine_dbos.sqlite import create_dbos_engine
-from orchestrator.errors import DatabaseStopError
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +55,7 @@ class WorkflowDatabase(Protocol):
         ...
 
     def ping(self) -> None:
-        """Raises DatabaseStopError if the process must not continue with it."""
+        """Raises DatabaseError if the process must not continue with it."""
         ...
 
     def stop_waiting(self) -> None:
@@ -71,7 +70,7 @@ def sqlite_path(data_dir: Path) -> Path:
 
 @contextmanager
 def open_workflow_database(where: Path | sa.URL) -> Iterator[WorkflowDatabase]:
-    """Opens a SQLite file or a Postgres server. Raises DatabaseStopError if a file cannot be used."""
+    """Opens a SQLite file or a Postgres server. Raises DatabaseError if a file cannot be used."""
     database = _WorkflowFile(where) if isinstance(where, Path) else _WorkflowServer(where)
     try:
         yield database
@@ -95,10 +94,7 @@ class _WorkflowFile:
     def __init__(self, path: Path) -> None:
         self._file = RetryingFile(path)
         self._damage: DatabaseError | None = None
-        try:
-            self._file.open(self._use_wal)
-        except DatabaseError as error:
-            raise DatabaseStopError(error) from error
+        self._file.open(self._use_wal)
         self.engine = create_dbos_engine(sa.URL.create("sqlite", database=str(path)))
         event.listen(self.engine, "handle_error", self._wait)
 
@@ -115,12 +111,9 @@ class _WorkflowFile:
                     raise
 
     def ping(self) -> None:
-        try:
-            if self._damage is not None:
-                raise self._damage
-            self._file.ping()
-        except DatabaseError as error:
-            raise DatabaseStopError(error) from error
+        if self._damage is not None:
+            raise self._damage
+        self._file.ping()
 
     def stop_waiting(self) -> None:
         self._file.stop_waiting()
@@ -197,7 +190,7 @@ class _WorkflowServer:
     def ping(self) -> None:
         """Raises a damage found earlier. Whether the server answers is checked by the stores' sessions."""
         if self._damage is not None:
-            raise DatabaseStopError(self._damage)
+            raise self._damage
 
     def stop_waiting(self) -> None:
         self._closing.set()

@@ -13,9 +13,9 @@ from gridcore.model.ids import id_prefix
 from gridcore.model.market_rules import MarketRules
 from gridcore.model.state import State
 from gridservice.change_signal import ChangeSignal
+from gridservice.errors import StopError
 from gridservice.steady import steady_ms
 from orchestrator.clients.executor import ExecutorClient
-from orchestrator.errors import StopError
 from orchestrator.symbol.committed_state import CommittedState
 from orchestrator.symbol.event_queue import EventQueue
 

@@ -18,10 +18,12 @@ from gridcore.model.events import EnterSafeMode, ExitSafeMode, OrdersUpdated, Pl
 from gridcore.model.state import Mode
 from gridcore.quiet_band import quiet_band
 from gridcore.risk.rules import fresh
+from griddb.errors import LeaseLostError
+from gridservice.errors import StopError
 from gridservice.steady import steady_ms
 from orchestrator.clients.pricemon import PriceHeard
 from orchestrator.clock import now_ms
-from orchestrator.errors import Abandoned, LeaseLostError, StopError, UnfinishableError
+from orchestrator.errors import Abandoned, UnfinishableError
 from orchestrator.symbol.context import SymbolContext
 from orchestrator.symbol.event_queue import Item, PriceDue, TickDue
 from orchestrator.symbol.procedures import ENTER_SAFE_MODE, EXIT_SAFE_MODE, EnterSafeModeRequest, ExitSafeModeRequest

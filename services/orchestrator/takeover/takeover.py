@@ -46,10 +46,11 @@ from gridcore.model.actions import ActionResult
 from gridcore.model.errors import GridRefusedError
 from gridcore.model.events import Plan
 from gridcore.model.state import State
+from griddb.errors import LeaseLostError
 from gridrpc.errors import FailedPrecondition, InvalidArgument, NotFound
 from gridservice.backoff import backoff_seconds
 from gridservice.crash_point import around, crash_point
-from orchestrator.errors import ConfigRefusedError, LeaseLostError, StateLedgerMismatchError, UnfinishableError
+from orchestrator.errors import ConfigRefusedError, StateLedgerMismatchError, UnfinishableError
 from orchestrator.symbol.committed_state import CommittedState
 from orchestrator.symbol.context import SymbolContext
 from orchestrator.symbol.running_step import RunningStep
