@@ -118,7 +118,7 @@ _Accept = Callable[[Any, Any], Any]
 
 def _streaming_or_answering(method: Callable[..., Any], accept: _Accept) -> Callable[..., Any]:
     """Chooses the wrapper: health's Watch is a coroutine that writes to its context, our streams are generators."""
-    return _streaming(method, accept) if inspect.isasyncgenfunction(method) else _answering(method, accept)
+    return _answering(method, accept) if inspect.iscoroutinefunction(method) else _streaming(method, accept)
 
 
 def _answering(method: Callable[..., Any], accept: _Accept) -> Callable[..., Any]:
