@@ -17,12 +17,12 @@ from decimal import Decimal
 from pathlib import Path
 
 import aiohttp
+import tomli_w
 
 from gridbench.live import percentile
 from griddeploy.demo.config import DemoConfig
 from griddeploy.demo.examples import example
 from griddeploy.deployment import EXECUTOR, SIMEX
-from griddeploy.toml import to_toml
 from gridtesting.live.processes import Stack, running_stack
 from gridwright.v1 import models_pb2, simex_pb2
 
@@ -88,7 +88,7 @@ def _config(folder: Path, names: Sequence[str]) -> Path:
     values["grids"] = [grid | {"symbol": name} for name in names]
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "limits.toml"
-    path.write_text(to_toml(values), encoding="utf-8")
+    path.write_text(tomli_w.dumps(values), encoding="utf-8")
     return path
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import tomli_w
 
 from gridchaos.harness.deployment import still_house
 from gridchaos.harness.grid_driver import DEADLINE_SECONDS, GaveUpError, Grid
@@ -28,7 +29,6 @@ from gridchaos.matrix.sigstop import cut_off, until_stopped
 from gridchaos.results import Result
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, Deployment, read_deployment
 from griddeploy.free_ports import free_ports
-from griddeploy.toml import to_toml
 from gridservice.crash_point import CRASH, STOP
 from gridservice.crash_point_names import CRASH_POINTS
 from gridtesting.live.processes import Process, Stack
@@ -221,7 +221,7 @@ def _elsewhere(deployment: Deployment, service: str) -> Deployment:
     addresses = [f"127.0.0.1:{port}" for port in free_ports(len(taken) + 1)]
     values[service]["address"] = next(address for address in addresses if address not in taken)
     config = deployment.config.with_name("second.toml")
-    config.write_text(to_toml(values), encoding="utf-8")
+    config.write_text(tomli_w.dumps(values), encoding="utf-8")
     return read_deployment(config)
 
 
