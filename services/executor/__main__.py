@@ -16,7 +16,7 @@ from executor.metrics import metrics
 from executor.service import Executor, ExecutorLimits
 from executor.venue.ccxt.client import make_client
 from executor.venue.ccxt.venue import CcxtVenue
-from executor.venue.clock import VenueClock, unix_ms
+from executor.venue.clock import VenueClock
 from executor.venue.health import Ability
 from executor.venue.limits.request_weights import RequestWeights
 from executor.venue.limits.throttle import share_silence
@@ -25,6 +25,7 @@ from griddb.errors import DatabaseError
 from griddb.first_connection import until_reachable
 from gridrpc.database_health import publish_database_health
 from gridrpc.server import Server, start_server
+from gridservice.clock import now_ms
 from gridservice.config_file import HIDDEN, ConfigError, read_toml
 from gridservice.crash_point import arm
 from gridservice.logs import announce_listening, configure_logging
@@ -49,7 +50,7 @@ def main() -> int:
         settings = read_settings(read_toml(arguments.config), os.environ)
         if settings.database.url is not None:
             until_reachable(settings.database.url, settings.database.wait_seconds)
-        with open_ledger(settings.ledger_url, unix_ms()) as ledger:
+        with open_ledger(settings.ledger_url, now_ms()) as ledger:
             return asyncio.run(_serve(settings, ledger))
     except (ConfigError, UnknownSymbolError) as error:
         return _refuse(error, _BAD_CONFIG)

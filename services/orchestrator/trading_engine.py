@@ -12,12 +12,12 @@ from typing import Any
 
 from gridcore.model.actions import OrderUpdate
 from gridcore.model.config import GridConfig
+from gridservice.clock import now_ms
 from gridservice.errors import StopError
 from gridservice.troubles import Kind, Troubles
 from orchestrator.clients.batch_execute import BatchExecuteClient
 from orchestrator.clients.executor import ExecutorClient
 from orchestrator.clients.pricemon import PriceClient, PriceHeard
-from orchestrator.clock import now_ms
 from orchestrator.config import Settings
 from orchestrator.engine import Engine, WorkflowEngine
 from orchestrator.lifecycle import SymbolLifecycle, combined

@@ -6,7 +6,6 @@ news of the other is lost until its next. Quotes come by one call for all symbol
 
 import asyncio
 import difflib
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -15,6 +14,7 @@ import ccxt.async_support as ccxt_rest  # noqa: TID251 – this is the adapter
 import ccxt.pro as ccxt_pro  # noqa: TID251 – this is the adapter
 
 from gridservice.backoff import backoff_seconds
+from gridservice.clock import now_ms
 from gridservice.config_file import ConfigError
 from gridservice.silence import SharedSilence, address_of
 from gridservice.venue_client import enter_sandbox, load_spot_only, read_each_market, rebased, retrieve_rejections
@@ -77,7 +77,7 @@ class CcxtFeed:
 
     def silence(self) -> tuple[str, int]:
         """The silence that this process, or another one at this address, has recorded."""
-        return self._silence.read(time.time_ns() // 1_000_000)
+        return self._silence.read(now_ms())
 
     async def watch(self, hear: Hear) -> None:
         """Runs one task per channel, and ends with the first that fails."""

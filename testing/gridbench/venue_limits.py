@@ -23,6 +23,7 @@ from gridbench.live import percentile
 from griddeploy.demo.config import DemoConfig
 from griddeploy.demo.examples import example
 from griddeploy.deployment import EXECUTOR, SIMEX
+from gridservice.clock import now_ms
 from gridtesting.live.processes import Stack, running_stack
 from gridwright.v1 import models_pb2, simex_pb2
 
@@ -57,7 +58,7 @@ class Measured:
 async def measure(folder: Path, symbols: int, seconds: float, fills: int = _FILLS) -> Measured:
     """Starts the services, lets them trade for so long, and makes some fills happen meanwhile."""
     names = [f"C{number:02d}/USDT" for number in range(symbols)]
-    began_ms = time.time_ns() // 1_000_000
+    began_ms = now_ms()
     async with running_stack(folder, DemoConfig(config=_config(folder, names))) as stack:
         scale = _Scale(stack)
         weighing = asyncio.create_task(scale.weigh_for_ever())

@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING
 
 import grpc
 
 from gridctl.view.troubles import ShownTrouble, gathered
+from gridservice import clock
 from gridwright.v1 import models_pb2
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class TroubleWatch:
 
     def of(self, symbol: str) -> list[str]:
         """One line for each trouble of the symbol, the account or a service, oldest first."""
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = clock.now_ms()
         concerned = [each for some in self._found.values() for each in some if each.symbol in ("", symbol)]
         concerned.sort(key=lambda each: (each.since_ms, each.kind))
         return [f"{each.line(now_ms)}: {each.message}" for each in concerned]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from gridcore.model.events import ModeChanged
 from gridcore.model.state import Mode, Rule, State
 from gridrpc.errors import AlreadyExists, FailedPrecondition, Unavailable
-from orchestrator.clock import now_ms
+from gridservice.clock import now_ms
 from orchestrator.store.journal import JournalRow
 from orchestrator.symbol.procedures import ENTER_SAFE_MODE, EnterSafeModeRequest, ExitSafeModeRequest
 from orchestrator.symbol.worker import SymbolWorker

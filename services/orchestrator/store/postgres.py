@@ -6,7 +6,6 @@ its connection while another one held the symbol can no longer write.
 """
 
 import threading
-import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -21,6 +20,7 @@ from gridcore.model.state import State
 from griddb.errors import LeaseLostError
 from griddb.postgres_session import Session, lock_key
 from gridrpc.errors import InvalidArgument
+from gridservice.clock import now_ms
 from gridservice.crash_point import around, crash_point
 from orchestrator.errors import ConflictError, UnfinishableError
 from orchestrator.store import postgres_sql as tables
@@ -144,7 +144,7 @@ class PostgresStore:
                 digest_before=before.digest,
                 digest_after=after.digest,
                 phases=tuple(phases),
-                committed_time_ms=time.time_ns() // 1_000_000,
+                committed_time_ms=now_ms(),
                 plan_text=plan_text,
             )
             return self._commit(row, state, before, after)

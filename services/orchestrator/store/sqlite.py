@@ -7,7 +7,6 @@ in the database is raised by every startup and checked by each commit.
 import contextlib
 import functools
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from griddb.errors import LeaseLostError
 from griddb.sqlite_file import BUSY_MS, RetryingFile
 from gridrpc.convert_state import state_from_json, state_json
 from gridrpc.errors import InvalidArgument
+from gridservice.clock import now_ms
 from gridservice.crash_point import around, crash_point
 from orchestrator.errors import ConflictError, UnfinishableError
 from orchestrator.store.compiled_sql import SqliteStatement
@@ -195,7 +195,7 @@ class SqliteStore:
                 digest_before=before.digest,
                 digest_after=after.digest,
                 phases=tuple(phases),
-                committed_time_ms=time.time_ns() // 1_000_000,
+                committed_time_ms=now_ms(),
                 plan_text=plan_text,
             )
             _write_state(connection, after.text, state.last_update_time)

@@ -13,8 +13,8 @@ from gridcore.model.ids import id_prefix
 from gridcore.model.market_rules import MarketRules
 from gridcore.model.state import State
 from gridservice.change_signal import ChangeSignal
+from gridservice.clock import steady_ms
 from gridservice.errors import StopError
-from gridservice.steady import steady_ms
 from orchestrator.clients.executor import ExecutorClient
 from orchestrator.symbol.committed_state import CommittedState
 from orchestrator.symbol.event_queue import EventQueue

@@ -19,10 +19,9 @@ from gridcore.model.state import Mode
 from gridcore.quiet_band import quiet_band
 from gridcore.risk.rules import fresh
 from griddb.errors import LeaseLostError
+from gridservice.clock import now_ms, steady_ms
 from gridservice.errors import StopError
-from gridservice.steady import steady_ms
 from orchestrator.clients.pricemon import PriceHeard
-from orchestrator.clock import now_ms
 from orchestrator.errors import Abandoned, UnfinishableError
 from orchestrator.symbol.context import SymbolContext
 from orchestrator.symbol.event_queue import Item, PriceDue, TickDue

@@ -26,6 +26,7 @@ from gridchaos.results import Result, append, played
 from gridctl.commands.status import why_not_serving
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, SIMEX, Deployment, read_deployment
 from griddeploy.process.health import serves
+from gridservice.clock import now_ms
 from gridtesting.live.disks import NotPermittedError, SmallDisk, small_disk
 from gridtesting.live.postgres import running_postgres
 from gridtesting.live.processes import Stack
@@ -168,7 +169,7 @@ async def _play(case: DatabaseCase, grid: Grid, scene: Scene, began: float) -> R
         if case.wired:
             await grid.fills_beyond(fills + case.fills - 1)
         await asyncio.sleep(max(0, until - time.monotonic()))
-    healed_ms = time.time_ns() // 1_000_000
+    healed_ms = now_ms()
     for name in case.noticed_by:
         await grid.stack[name].serving()
     await grid.fills_beyond(fills + case.fills - 1)

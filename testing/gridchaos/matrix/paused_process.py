@@ -29,6 +29,7 @@ from gridchaos.matrix.sigstop import cut_off, until_stopped
 from gridchaos.results import Result
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, Deployment, read_deployment
 from griddeploy.free_ports import free_ports
+from gridservice import clock
 from gridservice.crash_point import CRASH, STOP
 from gridservice.crash_point_names import CRASH_POINTS
 from gridtesting.live.processes import Process, Stack
@@ -160,7 +161,7 @@ async def _taken_over(stop: Stop, url: str, first: Grid, second: Grid) -> Stoppe
 
 async def _no_slot_waits(grid: Grid) -> bool:
     """Whether no slot rests after a refusal: it would be placed for by the second one while the first is watched."""
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = clock.now_ms()
     return all(slot.retry_after_ms + _TICKS_MS <= now_ms for slot in (await grid.state()).slots.values())
 
 

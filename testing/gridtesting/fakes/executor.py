@@ -5,7 +5,6 @@ and inspect it. Ledger and venue outlive callers.
 """
 
 import asyncio
-import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +33,7 @@ from gridrpc.convert_state import foreign_to_proto, funds_to_proto
 from gridrpc.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, OutOfRange
 from gridrpc.server import Server, start_server
 from gridservice.change_signal import ChangeSignal
+from gridservice.clock import now_ms
 from gridtesting.fakes.venue_model import ModelOrder, VenueModel
 from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2
 
@@ -352,7 +352,7 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
         return self.outcomes.pop(0) if self.outcomes else Outcome.ACCEPTED
 
     def _now_ms(self) -> int:
-        return time.time_ns() // 1_000_000 + self.skew_ms
+        return now_ms() + self.skew_ms
 
     def _refuse(self, symbol: str) -> None:
         if sentence := self.refused.get(symbol):
