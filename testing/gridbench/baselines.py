@@ -37,13 +37,13 @@ def plain_step(request_id: str, plan: str) -> None:
 
 @DBOS.step(name="bench_call")
 def plain_call(plan: str) -> str:
-    """The call."""
+    """The first step: sends the errand's plan to the stub of an executor."""
     return call(_Tools.stub, plan)
 
 
 @DBOS.step(name="bench_commit")
 def plain_commit(request_id: str, results: str) -> int:
-    """The commit."""
+    """The second step: commits the errand's state and step in the plain store."""
     _Tools.store.commit(_Tools.errands[request_id])
     return len(results)
 
@@ -88,7 +88,7 @@ async def plain_dbos(place: Place) -> AsyncIterator[Baseline]:
 
 @contextlib.asynccontextmanager
 async def workflow_per_action(place: Place) -> AsyncIterator[Baseline]:
-    """The same workflow for each action."""
+    """A workflow of two steps for each action of the step."""
     with _tools(place), _dbos(place):
         yield Baseline(errands_of_actions, _as_workflow)
 

@@ -49,7 +49,7 @@ class SqliteMeter:
     """Files in the worker's folder."""
 
     def url_for(self, subject: str) -> str:
-        """None."""
+        """Empty: the worker uses files."""
         del subject
         return ""
 
@@ -94,7 +94,7 @@ class PostgresMeter:
         self._postmaster = int(Path(str(row), "postmaster.pid").read_text(encoding="ascii").split()[0])
 
     def url_for(self, subject: str) -> str:
-        """A fresh one."""
+        """Creates a database for the subject."""
         del subject
         return self._server.url(self._server.create())
 

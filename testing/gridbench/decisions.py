@@ -57,7 +57,7 @@ class _Committer:
         self._committed = committed
 
     def run_plan(self, step: RunningStep) -> None:
-        """Commits it."""
+        """Commits the plan with all its orders accepted."""
         plan = step.plan
         step.results = accepted([action.client_order_id for action in plan.actions], plan.trigger.at_ms)
         self._committed.commit(step, rules(plan.symbol))
@@ -67,7 +67,7 @@ class _Committer:
         raise AssertionError(f"the benchmark's grid starts {procedure.NAME}: {procedure.reason}")
 
     def any_unfinished(self, workflow_ids: Iterable[str]) -> bool:
-        """None is."""
+        """False: it starts no workflows."""
         del workflow_ids
         return False
 

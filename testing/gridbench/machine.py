@@ -25,7 +25,7 @@ class Machine:
 
 
 def this_machine() -> Machine:
-    """The present one."""
+    """Describes the machine that this process runs on."""
     return Machine(
         date=datetime.now(UTC).strftime("%Y-%m-%d"),
         processor=_processor(),

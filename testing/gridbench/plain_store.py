@@ -62,14 +62,14 @@ def open_plain_store(folder: Path, url: str) -> PlainStore:
 
 
 class PlainSqlite:
-    """One file."""
+    """One file and one connection; each commit is flushed."""
 
     def __init__(self, path: Path) -> None:
         self._connection = sqlite3.connect(path, check_same_thread=False)
         self._connection.executescript(_SQLITE_TABLES)
 
     def intend(self, errand: Errand) -> None:
-        """One insert."""
+        """Commits one insert."""
         with self._connection:
             self._connection.execute("INSERT INTO intents VALUES (?, ?)", (errand.request_id, errand.plan))
 
@@ -87,7 +87,7 @@ class PlainSqlite:
 
 
 class PlainPostgres:
-    """One connection."""
+    """One connection to a server."""
 
     def __init__(self, url: str) -> None:
         self._connection: psycopg.Connection[Any] = psycopg.connect(url)
@@ -95,7 +95,7 @@ class PlainPostgres:
         self._connection.commit()
 
     def intend(self, errand: Errand) -> None:
-        """One insert."""
+        """Commits one insert."""
         self._connection.execute("INSERT INTO intents VALUES (%s, %s)", (errand.request_id, errand.plan))
         self._connection.commit()
 

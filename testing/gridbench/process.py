@@ -38,7 +38,7 @@ class Worker:
 
     @property
     def pid(self) -> int:
-        """Of the process."""
+        """The process id, by which its CPU time and memory are read."""
         return self._process.pid
 
     async def run(self, case: Case, steps: int) -> Turn:

@@ -20,7 +20,7 @@ _STEP_HEAD = ("", "actions", "p50 ms", "p99 ms", "p50 / (b)", "CPU ms", "CPU / (
 
 
 def as_markdown(figures: Figures) -> str:
-    """All tables."""
+    """The report of a run: all tables with their headings."""
     return "\n".join(_sections(figures))
 
 

@@ -67,7 +67,7 @@ class Figures:
     all_streams: StreamLoad
 
     def step(self, database: str, subject: str, case: Case) -> StepFigures:
-        """One of the rows."""
+        """The row of a subject for a case, on a database."""
         return next(
             row
             for row in self.steps[database]

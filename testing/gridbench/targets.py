@@ -22,12 +22,12 @@ class Target:
 
     @property
     def met(self) -> bool:
-        """Whether it is."""
+        """Whether the value keeps the limit."""
         return self.value >= self.limit if self.at_least else self.value <= self.limit
 
 
 def targets(figures: Figures) -> Iterator[Target]:
-    """All of them."""
+    """What a run is held to, with the values that it reached."""
     for database in figures.steps:
         engine = figures.step(database, ENGINE, TEN)
         split = figures.step(database, PER_ACTION, TEN)

@@ -36,7 +36,7 @@ _FILLS = 20
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Of one number of symbols."""
+    """What a run with so many symbols reached."""
 
     symbols: int
     all_trade_seconds: float  # from the start of the processes to the last symbol's first order
@@ -46,7 +46,7 @@ class Measured:
 
     @property
     def line(self) -> str:
-        """For people."""
+        """A row of the report's table."""
         share = 100 * self.weight_a_minute / LIMIT_A_MINUTE
         fills = f"{percentile(self.fill_to_order_ms, 0.9):.0f} ms" if self.fill_to_order_ms else "-"
         return (

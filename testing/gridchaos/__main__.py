@@ -22,7 +22,7 @@ from gridtesting.live.disks import NotPermittedError
 
 
 def main() -> int:
-    """The command."""
+    """Runs the command of `sys.argv`; returns the exit code."""
     return run(parser().parse_args())
 
 

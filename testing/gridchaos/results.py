@@ -53,7 +53,7 @@ class Result:
         return not self.problems and not any(getattr(self, name) for name in ZEROS)
 
     def line(self) -> str:
-        """One line of JSON."""
+        """One line of JSON, which `parse` reads."""
         return json.dumps(asdict(self))
 
     @classmethod

@@ -64,7 +64,7 @@ class DatabaseCase:
 
     @property
     def database(self) -> str:
-        """The engine."""
+        """Which database the case runs on, SQLite or Postgres."""
         return POSTGRES if self.name.startswith(POSTGRES) else SQLITE
 
 

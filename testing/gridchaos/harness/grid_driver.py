@@ -106,11 +106,11 @@ class Grid:
         self.by_hand += 1
 
     async def halt(self) -> None:
-        """Into safe mode."""
+        """Enters safe mode as an operator."""
         await self._say(self.stack.channels.orchestrator.EnterSafeMode, "halt")
 
     async def lift(self) -> None:
-        """Out of it."""
+        """Exits safe mode as an operator."""
         await self._say(self.stack.channels.orchestrator.ExitSafeMode, "lift")
 
     async def _say(self, command: Callable[..., Awaitable[object]], word: str) -> None:
@@ -230,7 +230,7 @@ class Grid:
         await self.stack[SIMEX].serving()
 
     async def add(self, fault: VenueFault) -> None:
-        """From now on."""
+        """Makes simex act on the fault from now on."""
         for each in fault.faults:
             await self.stack.channels.simex.AddFault(simex_pb2.AddFaultRequest(fault=each))
 

@@ -75,12 +75,12 @@ class VenueFault(Enum):
 
     @property
     def meaning(self) -> str:
-        """For people."""
+        """One sentence for the report."""
         return _TABLE[self].meaning
 
     @property
     def faults(self) -> Sequence[simex.Fault]:
-        """For simex."""
+        """The faults that simex is given."""
         return _TABLE[self].faults
 
 

@@ -37,7 +37,7 @@ class Verdict:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """All sentences."""
+        """One sentence for each promise that did not hold."""
         books = self.audit
         money = {**books.position_diff, **books.quote_diff}
         late = ["an exit order that should exist never came"] if -1 in self.protected_ms else []

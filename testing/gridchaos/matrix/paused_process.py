@@ -55,7 +55,7 @@ class Stop:
 
     @property
     def service(self) -> str:
-        """Who stops."""
+        """The service that is suspended."""
         return service_of(self.point)
 
     @classmethod

@@ -44,7 +44,7 @@ class Task:
 
 
 def tasks() -> Iterator[Task]:
-    """All surveys."""
+    """One survey for each phase, and for each start after a death in the phase."""
     for phase in Phase:
         yield from (Task(phase), *(Task(phase, service) for service in MID_STEP))
 
@@ -65,7 +65,7 @@ def carry_out(task: Task) -> dict[str, int]:
 
 
 def put_together(found: Iterable[tuple[Task, Mapping[str, int]]]) -> Surveyed:
-    """What all surveys have found."""
+    """Merges the counts of all surveys, by phase."""
     phases: dict[Phase, dict[str, int]] = {}
     starts: dict[Phase, dict[str, int]] = {}
     for task, passes in found:

@@ -52,7 +52,7 @@ class Market:
         return f"{self._place.anchor + self._place.interval * intervals:.2f}"
 
     async def run(self) -> None:
-        """For ever."""
+        """Makes one trade a beat until cancelled."""
         before = 0.0
         for place in walk(self._seed):
             await self._moves.wait()

@@ -64,7 +64,7 @@ class StuckError(Exception):
 
 
 class Storm:
-    """One storm at play."""
+    """A storm while it is played."""
 
     def __init__(
         self,

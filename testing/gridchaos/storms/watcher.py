@@ -74,7 +74,7 @@ class Watcher:
         await self._looked.until(lambda: self._since is None and self.fills >= fills)
 
     async def look_on(self) -> None:
-        """For ever."""
+        """Compares state and truth until cancelled, more often while a recovery is timed."""
         while True:
             try:
                 await self._look()

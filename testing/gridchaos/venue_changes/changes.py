@@ -71,7 +71,7 @@ _BEATS = (30, 150)
 
 
 def draw_change(chance: Random, after: int) -> VenueChange:
-    """One of them."""
+    """Draws a change and how long it stays in force."""
     return VenueChange(after, chance.choice(sorted(EFFECTS)), chance.randint(*_BEATS))
 
 

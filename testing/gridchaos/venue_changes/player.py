@@ -51,7 +51,7 @@ class Log(Protocol):
     """Whoever has to know what is in force."""
 
     def begun(self, change: VenueChange) -> None:
-        """It is in force."""
+        """The change is in force from now on."""
 
     def ended(self, change: VenueChange) -> None:
         """It is taken back."""
@@ -61,10 +61,10 @@ class NoLog:
     """Nobody has to know."""
 
     def begun(self, change: VenueChange) -> None:
-        """Passes."""
+        """Does nothing."""
 
     def ended(self, change: VenueChange) -> None:
-        """Passes."""
+        """Does nothing."""
 
 
 class VenuePlayer:

@@ -97,7 +97,7 @@ class Shown:
         self._blind_until: list[tuple[VenueChange, float]] = []  # blinding changes; infinite while in force
 
     def begun(self, change: VenueChange, now: float) -> None:
-        """It is in force."""
+        """The change is in force from now on."""
         self._active.append((change, now))
         if EFFECTS[change.change].blinds:
             self._blind_until.append((change, math.inf))
@@ -158,7 +158,7 @@ class Starving:
         self._waits: dict[str, float] = {}  # by what is missing: since when
 
     def begun(self, change: VenueChange) -> None:
-        """It is in force."""
+        """The change is in force from now on."""
         if EFFECTS[change.change].closings_wait:
             self._blocks.append(change)
 
@@ -198,7 +198,7 @@ class VenueWatch:
         return [*self.shown.problems, *self.starving.problems, *self.repetitions.problems]
 
     def begun(self, change: VenueChange) -> None:
-        """It is in force."""
+        """The change is in force from now on."""
         now = time.monotonic()
         self.shown.begun(change, now)
         self.starving.begun(change)

@@ -72,7 +72,7 @@ class CcxtVenue:
 
     @property
     def markets_interval_ms(self) -> int:
-        """Interval of the market reader."""
+        """How long a list of markets is used before it is read again."""
         return self._markets.interval_ms
 
     @property
