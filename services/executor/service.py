@@ -44,6 +44,7 @@ from executor.venue.reader import Reader
 from gridservice.backoff import backoff_seconds
 from gridservice.change_signal import ChangeSignal
 from gridservice.crash_point import around, crash_point
+from gridservice.tasks import cancel_and_wait
 from gridservice.troubles import Troubles
 
 _log = logging.getLogger(__name__)
@@ -195,10 +196,7 @@ class Executor:
         """Waits for actions in flight, then stops the background tasks."""
         self.stop_taking()
         await self.batches.close(self._pace.close_grace_seconds)
-        tasks = [*self._tasks, *self._watching.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_and_wait([*self._tasks, *self._watching.values()])
         await self.resolver.close()
         await self.history_import.close()
         await self.venue.close()

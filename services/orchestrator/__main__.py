@@ -21,6 +21,7 @@ from gridservice.data_folder import usable_folder
 from gridservice.errors import StopError
 from gridservice.logs import announce_listening, configure_logging
 from gridservice.signals import until_signal
+from gridservice.tasks import cancel_and_wait
 from orchestrator.config import Settings, load_settings
 from orchestrator.service import running
 
@@ -68,9 +69,7 @@ async def serve(settings: Settings) -> None:
                 raise service.engine.failure.result()
         finally:
             _leave_in_any_case(service.engine.failure)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await cancel_and_wait(tasks)
 
 
 def _leave_in_any_case(failure: asyncio.Future[StopError]) -> None:

@@ -17,6 +17,7 @@ from gridservice.backoff import backoff_seconds
 from gridservice.clock import now_ms
 from gridservice.config_file import ConfigError
 from gridservice.silence import SharedSilence, address_of
+from gridservice.tasks import cancel_and_wait
 from gridservice.venue_client import enter_sandbox, load_spot_only, read_each_market, rebased, retrieve_rejections
 from pricemon.config import Venue
 from pricemon.ports import FeedLost, Observation, Part, Quote, Ticker, Trade, not_listed
@@ -91,9 +92,7 @@ class CcxtFeed:
             for task in done:
                 task.result()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await cancel_and_wait(tasks)
             await self._hang_up()
 
     async def ask(self, symbols: Sequence[str]) -> Sequence[Ticker]:

@@ -24,6 +24,7 @@ from griddeploy.demo.config import DemoConfig
 from griddeploy.demo.examples import example
 from griddeploy.deployment import EXECUTOR, SIMEX
 from gridservice.clock import now_ms
+from gridservice.tasks import cancel_and_wait
 from gridtesting.live.processes import Stack, running_stack
 from gridwright.v1 import models_pb2, simex_pb2
 
@@ -71,8 +72,7 @@ async def measure(folder: Path, symbols: int, seconds: float, fills: int = _FILL
                 await asyncio.sleep(max(0.0, (until - time.monotonic()) / (fills - number)))
             await asyncio.sleep(max(0.0, until - time.monotonic()))
         finally:
-            weighing.cancel()
-            await asyncio.gather(weighing, return_exceptions=True)
+            await cancel_and_wait([weighing])
         refused = await _refused(stack)
     return Measured(symbols, (last_ms - began_ms) / 1000, scale.most, refused, tuple(delays))
 

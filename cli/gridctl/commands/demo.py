@@ -21,6 +21,7 @@ from griddeploy.process.random_kills import keep_killing
 from griddeploy.process.supervisor import ServiceGaveUpError
 from griddeploy.run_folder import fresh_folder
 from gridservice.signals import first, until_signal
+from gridservice.tasks import cancel_and_wait
 from gridwright.v1 import simex_pb2
 
 DEFAULT_DURATION_SECONDS = 60.0
@@ -94,8 +95,7 @@ async def _killing(run: Run, options: DemoOptions) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        killer.cancel()
-        await asyncio.gather(killer, return_exceptions=True)
+        await cancel_and_wait([killer])
     run.headline = "the kills are over; waiting until all serve"
     await run.supervisor.until_serving(START_SECONDS)
 

@@ -9,6 +9,7 @@ import grpc
 
 from gridctl.view.troubles import ShownTrouble, gathered
 from gridservice import clock
+from gridservice.tasks import cancel_and_wait
 from gridwright.v1 import models_pb2
 
 if TYPE_CHECKING:
@@ -39,9 +40,7 @@ class TroubleWatch:
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await cancel_and_wait(tasks)
 
     async def _follow(self, name: str) -> None:
         while True:

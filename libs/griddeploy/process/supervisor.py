@@ -13,6 +13,7 @@ from typing import Self
 from griddeploy.process.child import Child, Service, Start, last_line
 from griddeploy.process.health import until_serving
 from gridservice.backoff import backoff_seconds
+from gridservice.tasks import cancel_and_wait
 
 STOP_GRACE_SECONDS = 10.0
 _FIRST_PAUSE_SECONDS = 0.5
@@ -208,8 +209,7 @@ class _Restarter:
     async def stop(self) -> int | None:
         if self._task is None:
             return None
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await cancel_and_wait([self._task])
         self._task = None
         self._mark_down()
         return await self._child.stop(STOP_GRACE_SECONDS) if self._child else None
@@ -258,8 +258,7 @@ class _Restarter:
         try:
             code = await self._child.wait()
         finally:
-            serving.cancel()
-            await asyncio.gather(serving, return_exceptions=True)
+            await cancel_and_wait([serving])
         self._mark_down()
         return code, not serving.cancelled()
 

@@ -16,6 +16,7 @@ from executor.venue.limits.throttle import PATIENCE_MS
 from gridcore.model.actions import ActionResult
 from gridservice.change_signal import ChangeSignal
 from gridservice.crash_point import around
+from gridservice.tasks import cancel_and_wait
 
 _MOST_IN_FLIGHT = 8  # of one batch: enough to hide the round trip, few enough for any venue's burst limit
 
@@ -51,10 +52,8 @@ class Batches:
         tasks = [batch.task for batch in self._running.values()]
         if not tasks:
             return
-        _, late = await asyncio.wait(tasks, timeout=grace_seconds)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.wait(tasks, timeout=grace_seconds)
+        await cancel_and_wait(tasks)
 
 
 class _Batch:

@@ -20,6 +20,7 @@ from gridcore.model.actions import PlaceOrder
 from gridservice.backoff import backoff_seconds
 from gridservice.change_signal import ChangeSignal
 from gridservice.crash_point import around
+from gridservice.tasks import cancel_and_wait
 
 _log = logging.getLogger(__name__)
 
@@ -67,10 +68,7 @@ class Resolver:
 
     async def close(self) -> None:
         """Stops the tasks; the next startup resumes them."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_and_wait(self._tasks.values())
 
     async def _until_resolved(self, symbol: str, action: LedgerAction) -> None:
         proves = self._look_up.conclusive_at_ms(action.signed) is not None

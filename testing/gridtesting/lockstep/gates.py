@@ -19,6 +19,7 @@ from gridrpc.channel import open_channel
 from gridrpc.errors import rpc_error_of
 from gridrpc.server import start_server
 from gridservice.change_signal import ChangeSignal
+from gridservice.tasks import cancel_and_wait
 from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2, pricemon_pb2, pricemon_pb2_grpc
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -118,8 +119,7 @@ async def gates_before(symbol: str, pricemon: str, executor: str) -> AsyncIterat
         try:
             yield Gates(prices, updates, f"127.0.0.1:{server.port}")
         finally:
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
+            await cancel_and_wait([listening])
             await server.stop(0)
 
 
