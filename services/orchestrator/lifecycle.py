@@ -15,6 +15,7 @@ from griddb.errors import DatabaseError
 from gridrpc.errors import RpcError
 from gridservice.backoff import backoff_seconds
 from gridservice.errors import StopError
+from gridservice.tasks import cancel_and_wait
 from gridservice.troubles import Kind, Troubles
 from orchestrator.config import Settings
 from orchestrator.engine import WorkflowEngine, WorkflowRecord
@@ -134,8 +135,7 @@ class SymbolLifecycle:
         except Exception as error:  # noqa: BLE001  # any error of the startup sequence concerns this symbol only
             return _as_stop(error), False
         finally:
-            opening.cancel()
-            await asyncio.gather(opening, return_exceptions=True)
+            await cancel_and_wait([opening])
 
     def _trade(self) -> None:
         context = self.worker.context
@@ -172,9 +172,7 @@ class SymbolLifecycle:
 
     async def _cancel_tasks(self) -> None:
         tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_and_wait(tasks)
 
     def _run(self) -> None:
         worker = self.worker

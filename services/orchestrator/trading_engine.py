@@ -14,6 +14,7 @@ from gridcore.model.actions import OrderUpdate
 from gridcore.model.config import GridConfig
 from gridservice.clock import now_ms
 from gridservice.errors import StopError
+from gridservice.tasks import cancel_and_wait
 from gridservice.troubles import Kind, Troubles
 from orchestrator.clients.batch_execute import BatchExecuteClient
 from orchestrator.clients.executor import ExecutorClient
@@ -103,9 +104,7 @@ class TradingEngine(Engine):
         """Stops everything. The next startup resumes running steps."""
         for worker in self._built.values():
             worker.bridge.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancel_and_wait(self._tasks)
         for life in self._lives.values():
             await life.close()
         await asyncio.to_thread(self.workflows.shut_down)

@@ -108,13 +108,8 @@ class OperatorCommands:
         return self._context.state.risk.mode
 
     async def _see(self, done: Callable[[], bool]) -> None:
-        async def wait() -> None:
-            seen = self._context.changes.count
-            while not done():
-                seen = await self._context.changes.after(seen)
-
         try:
-            await asyncio.wait_for(wait(), _SEE_SECONDS)
+            await asyncio.wait_for(self._context.changes.until(done), _SEE_SECONDS)
         except TimeoutError:
             return
 

@@ -184,9 +184,7 @@ async def move_ledger_cursor(context: SymbolContext) -> str:
 
 async def apply_backlog(context: SymbolContext, end_offset: int) -> None:
     """Waits until the loop has applied the update log up to an offset."""
-    seen = context.changes.count
-    while context.state.event_offset < end_offset:
-        seen = await context.changes.after(seen)
+    await context.changes.until(lambda: context.state.event_offset >= end_offset)
 
 
 async def reconcile_with_venue(context: SymbolContext, timeout_seconds: float) -> None:
