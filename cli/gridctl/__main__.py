@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import os
 import sys
-import time
 import uuid
 from collections.abc import Callable
 
@@ -29,6 +28,7 @@ from griddeploy.demo.config import DemoConfig
 from griddeploy.demo.tapes import TapeInfo, is_step, tape_info
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, read_deployment
 from gridrpc.channel import open_sync_channel
+from gridservice.clock import now_ms
 from gridservice.config_file import ConfigError
 
 
@@ -60,7 +60,7 @@ def _demo(arguments: argparse.Namespace, console: Console) -> int:
     demo_config = DemoConfig(
         config=arguments.config,
         tape=_tape(arguments),
-        seed=arguments.seed if arguments.seed is not None else time.time_ns() // 1_000_000 % 1_000_000,
+        seed=arguments.seed if arguments.seed is not None else now_ms() % 1_000_000,
         speed=f"{arguments.speed:g}" if arguments.speed else None,
     )
     options = DemoOptions(arguments.data_dir, demo_config, arguments.duration, kill=arguments.kill)

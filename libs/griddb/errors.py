@@ -1,16 +1,22 @@
 """Errors of a database itself. Each message names the remedy; none contains a password."""
 
+from gridservice.errors import StopError
 
-class DatabaseError(Exception):
+
+class DatabaseError(StopError):
     """The process cannot continue with this database."""
-
-    exit_code = 1
 
 
 class UnreachableError(DatabaseError):
     """The database does not answer or rejects our connection. The requested work was not done."""
 
     exit_code = 6
+
+
+class LeaseLostError(DatabaseError):
+    """Another process holds the lease of the data, or has held it since. Nothing more is recorded."""
+
+    exit_code = 4
 
 
 class SchemaError(DatabaseError):

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from griddb.backup import back_up_file, back_up_schema
-from griddb.errors import DatabaseError
+from griddb.errors import DatabaseError, LeaseLostError
 from griddb.postgres_session import Session, first_line, open_engine
 from griddb.urls import shown
 
@@ -41,12 +41,6 @@ class Versions(Protocol):
     def upgrade_at(self, url: sa.URL) -> None:
         """Migrates to the newest version."""
         ...
-
-
-class HeldError(DatabaseError):
-    """The database is in use by a service."""
-
-    exit_code = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +108,7 @@ class Database:
     def set_aside(self, stamp: str) -> str:
         """Renames the file or schema to a name with the stamp; returns where it is now.
 
-        Raises HeldError if the file is still in use. The caller holds the service's lease.
+        Raises LeaseLostError if the file is still in use. The caller holds the service's lease.
         """
         if self._file is not None:
             return str(_set_file_aside(self._file, stamp))
@@ -158,7 +152,7 @@ def _set_file_aside(file: Path, stamp: str) -> Path:
     with contextlib.closing(sqlite3.connect(file)) as connection:
         busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if busy:
-        raise HeldError(f"the file {file} is in use: stop what reads it first")
+        raise LeaseLostError(f"the file {file} is in use: stop what reads it first")
     aside = file.with_name(f"{file.name}.aside-{stamp}")
     file.rename(aside)
     for suffix in ("-wal", "-shm"):
@@ -172,7 +166,7 @@ class ServiceDatabases:
 
     service: str
     units: tuple[Database, ...]
-    lease: Callable[[], AbstractContextManager[None]]  # raises HeldError
+    lease: Callable[[], AbstractContextManager[None]]  # raises LeaseLostError
     holder: Callable[[], str]  # describes the lease's holder; empty if it is free
 
 
@@ -188,14 +182,14 @@ def file_holding(service: str, units: tuple[Database, ...], lock: Path) -> Servi
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise HeldError(f"the {service} is running (it holds {lock}): stop it first") from None
+                raise LeaseLostError(f"the {service} is running (it holds {lock}): stop it first") from None
             yield
 
     def holder() -> str:
         try:
             with lease():
                 return ""
-        except HeldError:
+        except LeaseLostError:
             return "held by a running process"
 
     return ServiceDatabases(service, units, lease, holder)
@@ -208,7 +202,7 @@ def schema_holding(service: str, units: tuple[Database, ...], url: sa.URL, key: 
     def lease() -> Iterator[None]:
         session = Session(url, "public", "db upgrade")
         try:
-            session.hold(key, lambda: HeldError(f"the {service} is running on {shown(url)}: stop it first"))
+            session.hold(key, lambda: LeaseLostError(f"the {service} is running on {shown(url)}: stop it first"))
             yield
         finally:
             session.close()

@@ -23,8 +23,8 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from griddb.commit_marks import CommitMark
 from griddb.errors import DamagedError, UnreachableError
-from griddb.pauses import pauses
 from griddb.urls import shown
+from gridservice.backoff import backoff_seconds
 from gridservice.logs import without_secrets
 
 log = logging.getLogger(__name__)
@@ -146,7 +146,7 @@ class Session:
             return self._persist(_Attempt(work))
 
     def _persist(self, attempt: "_Attempt[T]") -> T:
-        for pause in pauses():
+        for pause in backoff_seconds():
             try:
                 value = self._try(attempt)
             except _LostError as error:

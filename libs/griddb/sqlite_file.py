@@ -19,7 +19,7 @@ from typing import TypeVar
 from sqlalchemy.exc import DBAPIError
 
 from griddb.errors import DamagedError, UnreachableError
-from griddb.pauses import pauses
+from gridservice.backoff import backoff_seconds
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -74,7 +74,7 @@ class RetryingFile:
         Raises DamagedError if retrying cannot help, UnreachableError after `stop_waiting` or after `ends` on the
         monotonic clock.
         """
-        for pause in pauses():
+        for pause in backoff_seconds():
             try:
                 value = transaction()
             except (DBAPIError, sqlite3.Error) as error:

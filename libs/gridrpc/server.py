@@ -1,9 +1,6 @@
 """Runs a gRPC server with health, reflection, conversion of errors to statuses, a known port and a clean stop."""
 
-import asyncio
-import contextlib
 import inspect
-import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Any, Protocol, cast
 
@@ -80,20 +77,6 @@ async def start_server(
     return bound
 
 
-@contextlib.asynccontextmanager
-async def until_signal() -> AsyncIterator[asyncio.Event]:
-    """Yields an event that SIGTERM and SIGINT set, so that a service stops by leaving its block."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    try:
-        yield stop
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
-
-
 class _FaultInterceptor(grpc.aio.ServerInterceptor):
     """Converts a raised RpcError to its status, and rejects malformed requests."""
 
@@ -135,7 +118,7 @@ _Accept = Callable[[Any, Any], Any]
 
 def _streaming_or_answering(method: Callable[..., Any], accept: _Accept) -> Callable[..., Any]:
     """Chooses the wrapper: health's Watch is a coroutine that writes to its context, our streams are generators."""
-    return _streaming(method, accept) if inspect.isasyncgenfunction(method) else _answering(method, accept)
+    return _answering(method, accept) if inspect.iscoroutinefunction(method) else _streaming(method, accept)
 
 
 def _answering(method: Callable[..., Any], accept: _Accept) -> Callable[..., Any]:

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 FIRST_SECONDS = 0.05
-MOST_SECONDS = 1.0
+LONGEST_SECONDS = 1.0
 
 
-def backoff_seconds(first: float = FIRST_SECONDS, most: float = MOST_SECONDS) -> Iterator[float]:
-    """Yields pauses that double from `first` to `most` and stay there. No jitter: the peers are our own services."""
+def backoff_seconds(first: float = FIRST_SECONDS, longest: float = LONGEST_SECONDS) -> Iterator[float]:
+    """Yields pauses without end that double from `first` to `longest`. No jitter: only a few processes retry."""
     pause = first
     while True:
         yield pause
-        pause = min(pause * 2, most)
+        pause = min(pause * 2, longest)

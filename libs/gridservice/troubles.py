@@ -155,7 +155,7 @@ class Troubles:
         return sorted(found, key=lambda each: (each.since_ms, each.kind.value, each.symbol, each.subject))
 
     def to_proto(self) -> models_pb2.ListTroublesResponse:
-        """The response of ListTroubles."""
+        """The current troubles, oldest first, as a service answers ListTroubles."""
         return models_pb2.ListTroublesResponse(troubles=[to_proto(each) for each in self.present()])
 
     def figures(self) -> Iterator[Metric]:

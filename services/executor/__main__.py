@@ -12,12 +12,11 @@ from typing import Any
 from executor.api.servicer import ExecutorServicer
 from executor.config import Settings, VenueSettings, read_settings
 from executor.ledger.opening import Ledger, open_ledger
-from executor.ledger.writer import LeaseTakenError
 from executor.metrics import metrics
 from executor.service import Executor, ExecutorLimits
 from executor.venue.ccxt.client import make_client
 from executor.venue.ccxt.venue import CcxtVenue
-from executor.venue.clock import VenueClock, unix_ms
+from executor.venue.clock import VenueClock
 from executor.venue.health import Ability
 from executor.venue.limits.request_weights import RequestWeights
 from executor.venue.limits.throttle import share_silence
@@ -25,16 +24,18 @@ from executor.venue.port import KeysRefusedError, UnknownSymbolError
 from griddb.errors import DatabaseError
 from griddb.first_connection import until_reachable
 from gridrpc.database_health import publish_database_health
-from gridrpc.server import Server, start_server, until_signal
+from gridrpc.server import Server, start_server
+from gridservice.clock import now_ms
 from gridservice.config_file import HIDDEN, ConfigError, read_toml
 from gridservice.crash_point import arm
 from gridservice.logs import announce_listening, configure_logging
 from gridservice.metrics import serve_metrics
+from gridservice.signals import until_signal
 from gridservice.silence import SharedSilence, address_of
 from gridservice.troubles import publish_health
 from gridwright.v1 import executor_pb2, executor_pb2_grpc
 
-_BAD_CONFIG, _PORT_IN_USE, _LEASE_TAKEN = 2, 3, 4
+_BAD_CONFIG, _PORT_IN_USE = 2, 3
 _log = logging.getLogger(__name__)
 
 
@@ -49,14 +50,12 @@ def main() -> int:
         settings = read_settings(read_toml(arguments.config), os.environ)
         if settings.database.url is not None:
             until_reachable(settings.database.url, settings.database.wait_seconds)
-        with open_ledger(settings.ledger_url, unix_ms()) as ledger:
+        with open_ledger(settings.ledger_url, now_ms()) as ledger:
             return asyncio.run(_serve(settings, ledger))
     except (ConfigError, UnknownSymbolError) as error:
         return _refuse(error, _BAD_CONFIG)
     except OSError as error:
         return _refuse(error, _PORT_IN_USE)
-    except LeaseTakenError as error:
-        return _refuse(error, _LEASE_TAKEN)
     except DatabaseError as error:
         return _refuse(error, error.exit_code)
 

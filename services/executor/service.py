@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +23,6 @@ from executor.resolution.lookup import LookUp
 from executor.resolution.operator_resolution import OperatorResolution
 from executor.resolution.resolver import Resolver
 from executor.updates.account_poll import AccountPoll
-from executor.updates.change_signal import ChangeSignal
 from executor.updates.conditions import ConditionsReader
 from executor.updates.forgotten import ForgottenOrders
 from executor.updates.history_import import HistoryImport
@@ -41,7 +41,10 @@ from executor.venue.limits.throttle import Throttle, in_background
 from executor.venue.observed_venue import observed
 from executor.venue.port import KeysRefusedError, ReadFailedError, UnknownSymbolError, Venue
 from executor.venue.reader import Reader
+from gridservice.backoff import backoff_seconds
+from gridservice.change_signal import ChangeSignal
 from gridservice.crash_point import around, crash_point
+from gridservice.tasks import cancel_and_wait
 from gridservice.troubles import Troubles
 
 _log = logging.getLogger(__name__)
@@ -89,7 +92,7 @@ class Executor:
         self.venue = venue = observed(venue, self.venue_health, clock.local_ms)
         self.symbols = symbols
         self.clock = clock
-        self.changes = ChangeSignal()
+        self.changes: defaultdict[str, ChangeSignal] = defaultdict(ChangeSignal)  # by symbol: its log has grown
         self.flight = InFlight()
         self.subscribers = Subscribers()
         self.readiness = Readiness(self.troubles, lambda: ledger.guard.away)
@@ -170,31 +173,30 @@ class Executor:
 
         Raises KeysRefusedError if the venue refuses the keys, UnknownSymbolError as `start` does.
         """
-        pause, level = _FIRST_PAUSE_SECONDS, logging.WARNING
-        while True:
+        level = logging.WARNING
+        for pause in backoff_seconds(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS):
             try:
-                return await self.start()
+                await self.start()
             except KeysRefusedError:
                 raise
             except ReadFailedError as error:
                 _log.log(level, "not ready: the venue does not answer, retrying until it does: %s", error)
                 level = logging.DEBUG  # logged once; the trouble shows how long it lasts
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+            else:
+                return
 
     def stop_taking(self) -> None:
         """Accepts no more calls and ends the streams of updates."""
         self.readiness.ready = False
-        self.changes.close()
+        for signal in self.changes.values():
+            signal.beat()
 
     async def close(self) -> None:
         """Waits for actions in flight, then stops the background tasks."""
         self.stop_taking()
         await self.batches.close(self._pace.close_grace_seconds)
-        tasks = [*self._tasks, *self._watching.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_and_wait([*self._tasks, *self._watching.values()])
         await self.resolver.close()
         await self.history_import.close()
         await self.venue.close()

@@ -13,16 +13,16 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from griddb.errors import DatabaseError
 from griddb.first_connection import until_reachable
 from gridrpc.database_health import publish_database_health
-from gridrpc.server import until_signal
 from gridservice.config_file import ConfigError
 from gridservice.crash_point import arm
 from gridservice.data_folder import usable_folder
+from gridservice.errors import StopError
 from gridservice.logs import announce_listening, configure_logging
+from gridservice.signals import until_signal
+from gridservice.tasks import cancel_and_wait
 from orchestrator.config import Settings, load_settings
-from orchestrator.errors import StopError
 from orchestrator.service import running
 
 _LEAVE_SECONDS = 5.0
@@ -43,7 +43,7 @@ def main() -> int:
         asyncio.run(serve(settings))
     except ConfigError as error:
         return _say(str(error), 2)
-    except (StopError, DatabaseError) as error:
+    except StopError as error:
         return _say(str(error), error.exit_code)
     return 0
 
@@ -69,9 +69,7 @@ async def serve(settings: Settings) -> None:
                 raise service.engine.failure.result()
         finally:
             _leave_in_any_case(service.engine.failure)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await cancel_and_wait(tasks)
 
 
 def _leave_in_any_case(failure: asyncio.Future[StopError]) -> None:

@@ -1,12 +1,6 @@
 """Errors that stop a symbol or the process. Each has an exit code, and its message names the remedy."""
 
-from griddb.errors import DatabaseError
-
-
-class StopError(Exception):
-    """The orchestrator must not continue. Everything recorded so far can be read by the next startup."""
-
-    exit_code = 1
+from gridservice.errors import StopError
 
 
 class ConfigRefusedError(StopError):
@@ -27,12 +21,6 @@ class SymbolRefusedError(StopError):
     exit_code = 5
 
 
-class LeaseLostError(StopError):
-    """Another orchestrator holds the symbol's lease, or has held it since. This process records nothing more."""
-
-    exit_code = 4
-
-
 class UnfinishableError(StopError):
     """A recorded workflow or state cannot be finished or parsed. Continuing would be a guess."""
 
@@ -51,14 +39,6 @@ class ConflictError(StopError):
     """A step neither follows the stored state nor repeats a stored step: another program has written to the store."""
 
     exit_code = 4
-
-
-class DatabaseStopError(StopError):
-    """The database cannot be used any longer. The exit code is that of the DatabaseError."""
-
-    def __init__(self, error: DatabaseError) -> None:
-        super().__init__(str(error))
-        self.exit_code = error.exit_code
 
 
 class Abandoned(BaseException):

@@ -14,18 +14,12 @@ from gridcore.model.state import State
 from griddb.errors import DatabaseError
 from gridrpc.errors import RpcError
 from gridservice.backoff import backoff_seconds
+from gridservice.errors import StopError
+from gridservice.tasks import cancel_and_wait
 from gridservice.troubles import Kind, Troubles
 from orchestrator.config import Settings
 from orchestrator.engine import WorkflowEngine, WorkflowRecord
-from orchestrator.errors import (
-    AddressTakenError,
-    ConflictError,
-    DatabaseStopError,
-    LeaseLostError,
-    StopError,
-    SymbolRefusedError,
-    UnfinishableError,
-)
+from orchestrator.errors import AddressTakenError, ConflictError, SymbolRefusedError, UnfinishableError
 from orchestrator.symbol.fee_watch import FeeWatch
 from orchestrator.symbol.worker import SymbolWorker
 from orchestrator.takeover.open_symbol import open_symbol
@@ -38,7 +32,7 @@ _LONGEST_UNLISTED_SECONDS = 4.0  # the executor answers this without asking the 
 _HEALTHY_SECONDS = 60.0  # after trading for this long the retry pauses start over
 
 # Errors that concern the whole process: another process holds its data or address, or the database is lost.
-_OF_THE_PROCESS = (LeaseLostError, ConflictError, DatabaseStopError, AddressTakenError)
+_OF_THE_PROCESS = (DatabaseError, ConflictError, AddressTakenError)
 
 
 class LifecycleOwner(Protocol):
@@ -141,8 +135,7 @@ class SymbolLifecycle:
         except Exception as error:  # noqa: BLE001  # any error of the startup sequence concerns this symbol only
             return _as_stop(error), False
         finally:
-            opening.cancel()
-            await asyncio.gather(opening, return_exceptions=True)
+            await cancel_and_wait([opening])
 
     def _trade(self) -> None:
         context = self.worker.context
@@ -179,9 +172,7 @@ class SymbolLifecycle:
 
     async def _cancel_tasks(self) -> None:
         tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_and_wait(tasks)
 
     def _run(self) -> None:
         worker = self.worker
@@ -241,7 +232,5 @@ def _is_retried(error: StopError) -> bool:
 def _as_stop(error: BaseException) -> StopError:
     if isinstance(error, StopError):
         return error
-    if isinstance(error, DatabaseError):
-        return DatabaseStopError(error)
     log.warning("a task failed", exc_info=error)
     return StopError(f"stopped by {error!r}: start again")

@@ -7,11 +7,11 @@ from gridcore.model.slots import SlotStatus
 from gridcore.model.state import Mode
 from gridcore.risk.rules import unknown_orders
 from gridrpc.database_health import Watched
+from gridservice.clock import now_ms
 from gridservice.metrics import Metric
 from gridservice.troubles import Troubles
 from orchestrator.clients.executor import ExecutorClient
 from orchestrator.clients.pricemon import PriceClient
-from orchestrator.clock import now_ms
 from orchestrator.symbol.context import SymbolContext
 from orchestrator.symbol.worker import SymbolWorker
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 import grpc
 
 from gridrpc.errors import RpcError
-from orchestrator.clock import now_ms
+from gridservice.clock import now_ms
 from orchestrator.engine import WorkflowEngine
 from orchestrator.errors import SymbolRefusedError
 from orchestrator.symbol.committed_state import CommittedState

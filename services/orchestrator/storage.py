@@ -9,11 +9,11 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from griddb.errors import DatabaseError
+from griddb.errors import LeaseLostError
 from griddb.postgres_session import Session, lock_key
 from gridservice.crash_point import around
+from gridservice.errors import StopError
 from orchestrator.engine import WorkflowEngine
-from orchestrator.errors import DatabaseStopError, LeaseLostError, StopError
 from orchestrator.store import Store
 from orchestrator.store.file_lock import FileLock
 from orchestrator.store.file_names import adopt_name, state_path
@@ -51,7 +51,7 @@ class OpenStores:
     def ping(self) -> None:
         """Checks all databases. Raises StopError if the process must not continue."""
         if self.session is not None:
-            _guarded(self.session.ping)
+            self.session.ping()
         self.workflows.ping()
         for store in self.by_symbol.values():
             store.ping()
@@ -122,9 +122,9 @@ def _open_database(url: sa.URL, symbols: Sequence[str]) -> Iterator[_Opened]:
                 "or give this one another database"
             )
 
-        _guarded(lambda: session.hold(LOCK_KEY, refusal))
+        session.hold(LOCK_KEY, refusal)
         with around("orchestrator.schema"):
-            _guarded(lambda: session.run(lambda connection: prepare(connection, session.shown)))
+            session.run(lambda connection: prepare(connection, session.shown))
         stores: dict[str, Store] = {}
         for symbol in symbols:
             stores[symbol] = PostgresStore(url, symbol)
@@ -139,10 +139,3 @@ def _other_rows(session: Session, url: sa.URL, symbols: Sequence[str]) -> list[S
         for symbol in sorted(set(found) - set(symbols))
         for grid in _read_other(partial(PostgresStore, url, symbol), f"its rows in states and slots of {session.shown}")
     ]
-
-
-def _guarded(call: Callable[[], None]) -> None:
-    try:
-        call()
-    except DatabaseError as error:
-        raise DatabaseStopError(error) from error

@@ -12,15 +12,15 @@ from typing import Any
 
 from gridcore.model.actions import OrderUpdate
 from gridcore.model.config import GridConfig
-from griddb.errors import DatabaseError
+from gridservice.clock import now_ms
+from gridservice.errors import StopError
+from gridservice.tasks import cancel_and_wait
 from gridservice.troubles import Kind, Troubles
 from orchestrator.clients.batch_execute import BatchExecuteClient
 from orchestrator.clients.executor import ExecutorClient
 from orchestrator.clients.pricemon import PriceClient, PriceHeard
-from orchestrator.clock import now_ms
 from orchestrator.config import Settings
 from orchestrator.engine import Engine, WorkflowEngine
-from orchestrator.errors import DatabaseStopError, StopError
 from orchestrator.lifecycle import SymbolLifecycle, combined
 from orchestrator.retention import prune_forever
 from orchestrator.store import Store
@@ -104,9 +104,7 @@ class TradingEngine(Engine):
         """Stops everything. The next startup resumes running steps."""
         for worker in self._built.values():
             worker.bridge.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancel_and_wait(self._tasks)
         for life in self._lives.values():
             await life.close()
         await asyncio.to_thread(self.workflows.shut_down)
@@ -200,8 +198,6 @@ class TradingEngine(Engine):
             return
         error = task.exception()
         log.warning("a task failed", exc_info=error)
-        if isinstance(error, DatabaseError):
-            error = DatabaseStopError(error)
         self.fail(error if isinstance(error, StopError) else StopError(f"stopped by {error!r}: start again"))
 
 

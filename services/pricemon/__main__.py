@@ -8,9 +8,9 @@ import asyncio
 import sys
 from pathlib import Path
 
-from gridrpc.server import until_signal
 from gridservice.config_file import ConfigError
 from gridservice.logs import announce_listening, configure_logging
+from gridservice.signals import until_signal
 from pricemon.ccxt_feed import CcxtFeed, build_exchange
 from pricemon.config import Settings, read_settings
 from pricemon.ports import UnknownSymbol

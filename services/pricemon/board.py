@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from gridcore.risk.passed_prices import extremes
+from gridservice.change_signal import ChangeSignal
 from pricemon.clock import Moment
 from pricemon.ports import Observation
 from pricemon.price import Price, observe
@@ -36,6 +37,7 @@ class PriceBoard:
         self._prices = {symbol: Price(symbol) for symbol in symbols}
         self._refused: dict[str, str] = {}
         self._readers: set[Reader] = set()
+        self.changes = ChangeSignal()
         self.closed = False
 
     @property
@@ -70,13 +72,13 @@ class PriceBoard:
             return False
         for reader in self._readers:
             reader.pass_over(known)
-        self._wake()
+        self.changes.beat()
         return True
 
     def close(self) -> None:
         """Ends all waiting: there are no more prices."""
         self.closed = True
-        self._wake()
+        self.changes.beat()
 
     @contextlib.contextmanager
     def reading(self, symbols: Sequence[str], heartbeat_ms: int) -> Iterator["Reader"]:
@@ -87,10 +89,6 @@ class PriceBoard:
             yield reader
         finally:
             self._readers.discard(reader)
-
-    def _wake(self) -> None:
-        for reader in self._readers:
-            reader.wake()
 
 
 class Reader:
@@ -103,14 +101,10 @@ class Reader:
     def __init__(self, board: PriceBoard, symbols: Sequence[str], heartbeat_ms: int) -> None:
         self._board = board
         self._heartbeat_ms = heartbeat_ms
-        self._waker = asyncio.Event()
+        self._seen = board.changes.count
         self._passed: dict[str, tuple[int, tuple[Decimal, ...]]] = {}  # since when (steady), and the extremes
         # Ordered by the last message, so that a busy symbol cannot starve a quiet one.
         self._told: dict[str, tuple[int, int]] = dict.fromkeys(symbols, (0, 0))  # seq, steady_ms
-
-    def wake(self) -> None:
-        """Makes `wait` return."""
-        self._waker.set()
 
     def pass_over(self, replaced: Price) -> None:
         """Records a price that a newer one replaces, if this reader follows the symbol and did not get that price."""
@@ -141,5 +135,5 @@ class Reader:
         if not self._board.closed:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(timeout_ms / 1000):
-                    await self._waker.wait()
-        self._waker.clear()
+                    await self._board.changes.after(self._seen)
+        self._seen = self._board.changes.count

@@ -6,7 +6,6 @@ news of the other is lost until its next. Quotes come by one call for all symbol
 
 import asyncio
 import difflib
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -14,8 +13,11 @@ from typing import Any
 import ccxt.async_support as ccxt_rest  # noqa: TID251 – this is the adapter
 import ccxt.pro as ccxt_pro  # noqa: TID251 – this is the adapter
 
+from gridservice.backoff import backoff_seconds
+from gridservice.clock import now_ms
 from gridservice.config_file import ConfigError
 from gridservice.silence import SharedSilence, address_of
+from gridservice.tasks import cancel_and_wait
 from gridservice.venue_client import enter_sandbox, load_spot_only, read_each_market, rebased, retrieve_rejections
 from pricemon.config import Venue
 from pricemon.ports import FeedLost, Observation, Part, Quote, Ticker, Trade, not_listed
@@ -76,7 +78,7 @@ class CcxtFeed:
 
     def silence(self) -> tuple[str, int]:
         """The silence that this process, or another one at this address, has recorded."""
-        return self._silence.read(time.time_ns() // 1_000_000)
+        return self._silence.read(now_ms())
 
     async def watch(self, hear: Hear) -> None:
         """Runs one task per channel, and ends with the first that fails."""
@@ -90,9 +92,7 @@ class CcxtFeed:
             for task in done:
                 task.result()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await cancel_and_wait(tasks)
             await self._hang_up()
 
     async def ask(self, symbols: Sequence[str]) -> Sequence[Ticker]:
@@ -164,15 +164,13 @@ class CcxtFeed:
 
     async def _by_itself(self, listen: Callable[[str, Hear], Awaitable[None]], symbol: str, hear: Hear) -> None:
         """Runs a symbol's channel. A failure of one symbol is retried after a pause and does not end other channels."""
-        pause = _FIRST_PAUSE_SECONDS
-        while True:
+        for pause in backoff_seconds(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS):
             try:
                 await listen(symbol, hear)
             except FeedLost as lost:
                 if len(self._symbols) == 1 or _concerns_all(lost):
                     raise
             await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
     async def _listen_to_trades(self, symbol: str, hear: Hear) -> None:
         while True:

@@ -1,10 +1,9 @@
 """The service's time: a moment on two clocks, so that an age never depends on a clock that jumps."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gridservice.steady import steady_ms
+from gridservice.clock import now_ms, steady_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,4 +19,4 @@ Clock = Callable[[], Moment]
 
 def system_clock() -> Moment:
     """The current moment."""
-    return Moment(time.time_ns() // 1_000_000, steady_ms())
+    return Moment(now_ms(), steady_ms())

@@ -1,8 +1,8 @@
 """Makes pricemon's requests respect the venue's silences, and shares new ones with other processes at this address."""
 
-import time
 from typing import Any
 
+from gridservice import clock
 from gridservice.silence import SharedSilence, silence_in
 
 
@@ -24,7 +24,7 @@ def keep_silences(client: Any, shared: SharedSilence) -> None:
     def handle_errors(
         code: int, reason: str, url: str, method: str, headers: Any, body: str, reply: Any, *rest: Any
     ) -> Any:
-        now_ms = _now_ms()
+        now_ms = clock.now_ms()
         silence = silence_in(code, headers or {}, body or "", now_ms)
         if silence is not None:
             shared.extend(*silence, now_ms)
@@ -35,11 +35,7 @@ def keep_silences(client: Any, shared: SharedSilence) -> None:
 
 def check_silence(shared: SharedSilence) -> None:
     """Raises SilentError while the venue demands silence."""
-    now_ms = _now_ms()
+    now_ms = clock.now_ms()
     kind, until_ms = shared.read(now_ms)
     if until_ms > now_ms:
         raise SilentError(kind, until_ms)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

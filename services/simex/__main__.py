@@ -10,9 +10,9 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from gridrpc.server import until_signal
 from gridservice.config_file import ConfigError, read_toml
 from gridservice.logs import configure_logging
+from gridservice.signals import until_signal
 from simex.config import Settings, read_settings
 from simex.exchange.store import BookInUse
 from simex.server import Simex, serving

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from gridrpc.server import start_server
+from gridservice.clock import now_ms
 from gridservice.data_folder import usable_folder
 from gridwright.v1 import simex_pb2, simex_pb2_grpc
 from simex.access.keys import Keys
@@ -23,7 +24,7 @@ from simex.api.public_api import PublicApi
 from simex.api.rest import Rest
 from simex.api.trading_api import TradingApi
 from simex.api.ws_api import WsApi
-from simex.clock import VenueClock, wall_clock_ms
+from simex.clock import VenueClock
 from simex.config import MarketSettings, Settings
 from simex.control.changes import ExchangeChanges
 from simex.control.exchange_control import ExchangeControl
@@ -70,7 +71,7 @@ class Simex:
 
 
 @asynccontextmanager
-async def serving(settings: Settings, base_clock_ms: Callable[[], int] = wall_clock_ms) -> AsyncIterator[Simex]:
+async def serving(settings: Settings, base_clock_ms: Callable[[], int] = now_ms) -> AsyncIterator[Simex]:
     """Opens the book and serves it for the block. The venue's clock is the given one plus the configured offset.
 
     Raises ConfigError for an unusable setting, BookInUse if another simex owns the book, OSError if an address cannot

@@ -21,11 +21,11 @@ from gridcore.decide import decide
 from gridcore.model.events import Plan, PriceChanged
 from gridcore.model.state import State
 from gridrpc.channel import open_channel
+from gridservice.clock import now_ms
+from gridservice.errors import StopError
 from orchestrator.clients.executor import ExecutorClient
 from orchestrator.clients.pricemon import PriceHeard
 from orchestrator.clients.reachability import Reachability
-from orchestrator.clock import now_ms
-from orchestrator.errors import StopError
 from orchestrator.store.sqlite import SqliteStore
 from orchestrator.symbol.committed_state import CommittedState
 from orchestrator.symbol.context import SymbolContext

@@ -11,7 +11,7 @@ from gridbench.place import Place
 from gridcore.grid.portions import MOST_OPENINGS
 from gridcore.model.events import Trigger
 from griddb.urls import DatabaseSettings
-from orchestrator.clock import now_ms
+from gridservice.clock import now_ms
 from orchestrator.config import Settings
 from orchestrator.service import Service, running
 from orchestrator.symbol.worker import SymbolWorker

@@ -13,8 +13,8 @@ from gridrpc.convert_orders import result_from_proto
 from gridrpc.convert_plan import plan_json, results_json
 from gridrpc.convert_state import state_json
 from gridrpc.json_encoding import from_json
+from gridservice.clock import now_ms
 from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2
-from orchestrator.clock import now_ms
 from orchestrator.store.state_json import pieces_of
 
 

@@ -16,13 +16,13 @@ from decimal import Decimal
 from pathlib import Path
 
 import aiohttp
+import tomli_w
 
 from gridbench.process import BenchError
 from gridbench.usage import cpu_seconds_of, memory_mb_of
 from griddeploy.demo.config import DemoConfig
 from griddeploy.demo.examples import example
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX
-from griddeploy.toml import to_toml
 from gridtesting.live.processes import Stack, running_stack
 from gridwright.v1 import models_pb2, simex_pb2
 
@@ -89,7 +89,7 @@ def _config(folder: Path, url: str) -> Path:
         values["database"] = {"url": url}
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "bench.toml"
-    path.write_text(to_toml(values), encoding="utf-8")
+    path.write_text(tomli_w.dumps(values), encoding="utf-8")
     return path
 
 

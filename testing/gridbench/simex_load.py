@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 from gridbench.live import memory_of
 from gridbench.process import BenchError, read_line, spawned
 from gridbench.usage import cpu_seconds_of
+from gridservice.clock import now_ms
 
 ORDERS = 100_000
 CONNECTIONS = 8
@@ -114,7 +115,7 @@ def _request(number: int) -> bytes:
         {
             "symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01",
             "price": f"{59_000 - number % 1_000}", "newClientOrderId": f"load-{number}", "newOrderRespType": "ACK",
-            "timestamp": time.time_ns() // 1_000_000,
+            "timestamp": now_ms(),
         }
     )  # fmt: skip
     signature = hmac.new(_KEY.encode(), query.encode(), hashlib.sha256).hexdigest()

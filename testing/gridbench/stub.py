@@ -5,12 +5,12 @@ It keeps no orders, so a step's cost is the orchestrator's. It also serves a pri
 
 import asyncio
 import sys
-import time
 from collections.abc import AsyncIterator
 
 from gridbench.case import CASES, accepted, rules
 from gridrpc.convert_orders import result_to_proto
 from gridrpc.server import start_server
+from gridservice.clock import now_ms
 from gridtesting.fakes.executor import Context, FakeExecutor
 from gridtesting.fakes.pricemon import FakePrices
 from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2, pricemon_pb2, pricemon_pb2_grpc
@@ -24,7 +24,7 @@ class StubExecutor(FakeExecutor):
     ) -> AsyncIterator[models_pb2.ActionResult]:
         """Accepts everything."""
         names = [action.place.client_order_id for action in request.actions]
-        for result in accepted(names, time.time_ns() // 1_000_000):
+        for result in accepted(names, now_ms()):
             yield result_to_proto(result)
 
 

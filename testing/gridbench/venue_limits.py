@@ -17,12 +17,14 @@ from decimal import Decimal
 from pathlib import Path
 
 import aiohttp
+import tomli_w
 
 from gridbench.live import percentile
 from griddeploy.demo.config import DemoConfig
 from griddeploy.demo.examples import example
 from griddeploy.deployment import EXECUTOR, SIMEX
-from griddeploy.toml import to_toml
+from gridservice.clock import now_ms
+from gridservice.tasks import cancel_and_wait
 from gridtesting.live.processes import Stack, running_stack
 from gridwright.v1 import models_pb2, simex_pb2
 
@@ -57,7 +59,7 @@ class Measured:
 async def measure(folder: Path, symbols: int, seconds: float, fills: int = _FILLS) -> Measured:
     """Starts the services, lets them trade for the given time, and causes some fills meanwhile."""
     names = [f"C{number:02d}/USDT" for number in range(symbols)]
-    began_ms = time.time_ns() // 1_000_000
+    began_ms = now_ms()
     async with running_stack(folder, DemoConfig(config=_config(folder, names))) as stack:
         scale = _Scale(stack)
         weighing = asyncio.create_task(scale.weigh_for_ever())
@@ -70,8 +72,7 @@ async def measure(folder: Path, symbols: int, seconds: float, fills: int = _FILL
                 await asyncio.sleep(max(0.0, (until - time.monotonic()) / (fills - number)))
             await asyncio.sleep(max(0.0, until - time.monotonic()))
         finally:
-            weighing.cancel()
-            await asyncio.gather(weighing, return_exceptions=True)
+            await cancel_and_wait([weighing])
         refused = await _refused(stack)
     return Measured(symbols, (last_ms - began_ms) / 1000, scale.most, refused, tuple(delays))
 
@@ -88,7 +89,7 @@ def _config(folder: Path, names: Sequence[str]) -> Path:
     values["grids"] = [grid | {"symbol": name} for name in names]
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "limits.toml"
-    path.write_text(to_toml(values), encoding="utf-8")
+    path.write_text(tomli_w.dumps(values), encoding="utf-8")
     return path
 
 

@@ -80,8 +80,8 @@ def _send_again() -> None:
 
 
 def _commit_again() -> None:
+    from gridservice.clock import now_ns
     from gridtesting.unguarded import as_if_new
-    from orchestrator.clock import now_ns
     from orchestrator.symbol.committed_state import CommittedState
     from orchestrator.symbol.running_step import RunningStep
     from orchestrator.symbol.trading_step import TradingStep

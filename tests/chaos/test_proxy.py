@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from gridchaos.storms.proxy import Proxy, Trap, Weather
+from gridservice.change_signal import ChangeSignal
 
 ORDER = b"POST /api/v3/order HTTP/1.1\r\n\r\n"
 SHORT, LONG = 0.1, 10.0
@@ -19,21 +20,20 @@ class Wire:
 
     proxy: Proxy
     got: list[bytes] = field(default_factory=list)
-    came: asyncio.Condition = field(default_factory=asyncio.Condition)
+    changes: ChangeSignal = field(default_factory=ChangeSignal)
     callers: list["Caller"] = field(default_factory=list)
 
     async def echo(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(1_000):
-                async with self.came:
-                    self.got.append(data)
-                    self.came.notify_all()
+                self.got.append(data)
+                self.changes.beat()
                 writer.write(data)
         writer.close()
 
     async def until_got(self, *data: bytes) -> None:
-        async with asyncio.timeout(LONG), self.came:
-            await self.came.wait_for(lambda: self.got == list(data))
+        async with asyncio.timeout(LONG):
+            await self.changes.until(lambda: self.got == list(data))
 
     async def connect(self) -> "Caller":
         host, _, port = self.proxy.address.rpartition(":")

@@ -24,10 +24,10 @@ from gridcore.model.events import OrdersUpdated, Plan, PriceChanged, Ticked
 from gridcore.model.market_rules import MarketRules
 from gridcore.model.state import Mode, Rule, State
 from gridrpc.convert_plan import plan_from_json
+from gridservice.errors import StopError
 from gridtesting.fakes.venue import Fault
 from gridtesting.steps.promises import StepPromises
 from gridtesting.steps.world import StepWorld
-from orchestrator.errors import StopError
 from orchestrator.store.journal import JournalRow, Phase
 from orchestrator.store.sqlite import SqliteStore
 from orchestrator.symbol.committed_state import CommittedState

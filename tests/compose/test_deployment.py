@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli_w
 
-from griddeploy.toml import to_toml
 from gridtesting.metrics import scrape
 
 pytestmark = pytest.mark.compose
@@ -72,7 +72,7 @@ def test_with_the_live_file_it_trades_another_venue_with_keys_from_secret_files(
     values["venue"]["base_url"] = "http://venue:18080"
     values["simex"] |= keys | {"control_address": "venue:18081"}
     config = tmp_path / "grid.toml"
-    config.write_text(to_toml(values), encoding="utf-8")
+    config.write_text(tomli_w.dumps(values), encoding="utf-8")
     config.chmod(0o644)
     files = ("docker-compose.yml", "docker-compose.live.yml", "tests/compose/venue.yml")
 

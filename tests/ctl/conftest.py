@@ -21,7 +21,8 @@ TOY = '''
 """A service that does nothing but serve health: exits at once with the code in its config, if there is one."""
 import asyncio, sys
 from pathlib import Path
-from gridrpc.server import start_server, until_signal
+from gridrpc.server import start_server
+from gridservice.signals import until_signal
 
 async def serve(address):
     async with until_signal() as stop:

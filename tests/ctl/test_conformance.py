@@ -15,12 +15,12 @@ from rich.console import Console
 from executor.config import read_venue
 from executor.venue.ccxt.client import make_client
 from executor.venue.ccxt.venue import CcxtVenue
-from executor.venue.clock import unix_ms
 from executor.venue.profile import Repeat, Source, VenueProfile, packaged_profile, read_profile
 from gridcore.model.actions import PlaceOrder
 from gridcore.model.orders import OrderType, Role, Side
 from gridctl.commands.conformance import Options, run_conformance
 from gridctl.view.screen import Screen
+from gridservice.clock import now_ms
 from gridservice.config_file import ConfigError, Table
 from gridtesting.live.simex import SimexHandle, running_simex
 
@@ -69,7 +69,7 @@ async def place_manually(simex: SimexHandle) -> None:
     venue = CcxtVenue(make_client(read_venue(Table({"exchange": "binance", "base_url": simex.http_url}), {})), 5_000)
     place = PlaceOrder("byhand", Side.BUY, Role.OPENING, OrderType.LIMIT, Decimal(50_000), Decimal("0.001"), 0, "")
     await venue.connect(("BTC/USDT",))
-    await venue.place("BTC/USDT", place, unix_ms())
+    await venue.place("BTC/USDT", place, now_ms())
     await venue.close()
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli_w
 
 import executor.config
 import orchestrator.config
 import pricemon.config
 import simex.config
 from griddeploy.demo.config import example
-from griddeploy.toml import to_toml
 from gridservice.config_file import ConfigError, read_toml
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -55,7 +55,7 @@ def read_by_the_services(name: str, path: Path) -> set[str]:
     values = deepcopy(tomllib.loads(example("demo.toml")))
     values["simex"]["faults"] = [{"kind": "drop"}]
     section_of(values, name)[NOBODY_HAS] = 1
-    path.write_text(to_toml(values), encoding="utf-8")
+    path.write_text(tomli_w.dumps(values), encoding="utf-8")
     with pytest.raises(ConfigError) as refusal:
         read(path)
     assert refusal.value.field == f"{field}.{NOBODY_HAS}"

@@ -7,8 +7,8 @@ import pytest
 
 from executor.ledger import cursors
 from executor.ledger.opening import open_ledger
-from executor.ledger.writer import LeaseTakenError
 from executor.venue.port import TradeCursor
+from griddb.errors import LeaseLostError
 from gridtesting.live.databases import Database
 
 
@@ -26,7 +26,7 @@ async def test_after_a_lost_connection_the_ledger_goes_on(postgres_database: Dat
         await ledger.writer.run(cursors.advance, "A", TradeCursor("1", 1))
         assert await ledger.writer.run(cursors.read, "A") == TradeCursor("1", 1)
         assert not ledger.writer.failure.done()
-        with pytest.raises(LeaseTakenError), open_ledger(postgres_database.sa_url_text, 2):
+        with pytest.raises(LeaseLostError), open_ledger(postgres_database.sa_url_text, 2):
             pass
 
 
@@ -37,9 +37,9 @@ async def test_an_executor_that_finds_another_opener_of_the_ledger_writes_nothin
         cut_all_connections(postgres_database)
         with open_ledger(postgres_database.sa_url_text, 2) as other:
             await other.writer.run(cursors.advance, "A", TradeCursor("other", 2))
-        with pytest.raises(LeaseTakenError, match="another executor has had"):
+        with pytest.raises(LeaseLostError, match="another executor has had"):
             await ledger.writer.run(cursors.advance, "A", TradeCursor("1", 1))
         failure = await asyncio.wrap_future(ledger.writer.failure)
-    assert isinstance(failure, LeaseTakenError)
+    assert isinstance(failure, LeaseLostError)
     with open_ledger(postgres_database.sa_url_text, 3) as ledger:
         assert await ledger.writer.run(cursors.read, "A") == TradeCursor("other", 2)

@@ -16,10 +16,11 @@ from executor.ledger.action_status import TRANSITIONS, ActionEvent, ActionStatus
 from executor.ledger.opening import ledger_file, open_ledger, sqlite_url
 from executor.ledger.requests import LedgerAction, LedgerRequest, NewRequest, Signed
 from executor.ledger.schema import metadata
-from executor.ledger.writer import LeaseTakenError, Writer
+from executor.ledger.writer import Writer
 from executor.venue.port import TradeCursor, VenueOrder, VenueTrade
 from gridcore.model.actions import Action, ActionResult, CancelOrder, Fill, Outcome, PlaceOrder
 from gridcore.model.orders import OrderStatus, Side
+from griddb.errors import LeaseLostError
 from griddb.postgres_session import open_engine
 
 MakePlace = Callable[..., PlaceOrder]
@@ -93,7 +94,7 @@ async def test_a_request_passes_through_its_whole_life(url: str, make_place: Mak
 
 
 async def test_only_one_executor_holds_a_ledger(url: str) -> None:
-    with open_ledger(url, 1), pytest.raises(LeaseTakenError, match="another executor"), open_ledger(url, 2):
+    with open_ledger(url, 1), pytest.raises(LeaseLostError, match="another executor"), open_ledger(url, 2):
         pass
     with open_ledger(url, 3):
         pass

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli_w
 
 from executor.config import Settings, read_settings
 from executor.venue.limits.request_weights import RequestWeights
@@ -25,7 +26,6 @@ from executor.venue.profile_page import page
 from executor.venue.profile_policy import policy
 from gridcore.model.ids import ALPHABET, LENGTH, client_order_id, id_prefix
 from gridcore.model.orders import Role
-from griddeploy.toml import to_toml
 from gridservice.config_file import ConfigError, Table
 from simex.access.limits import LimitSettings
 from simex.access.weights import WEIGHTS
@@ -39,7 +39,7 @@ OKX = VenueProfile("okx", "okx", Source.MEASURED, "2026-11-21", client_id=Client
 
 def written(row: VenueProfile, folder: Path) -> Path:
     path = folder / f"{row.venue}.toml"
-    path.write_text(to_toml(profile_values(row)), encoding="utf-8")
+    path.write_text(tomli_w.dumps(profile_values(row)), encoding="utf-8")
     return path
 
 
@@ -157,7 +157,7 @@ def test_a_row_that_cannot_be_chosen_is_refused(chosen: str, sentence: str, tmp_
 )
 def test_a_row_that_cannot_be_understood_is_refused(change: dict[str, Any], sentence: str, tmp_path: Path) -> None:
     path = tmp_path / "okx.toml"
-    path.write_text(to_toml(profile_values(OKX) | change), encoding="utf-8")
+    path.write_text(tomli_w.dumps(profile_values(OKX) | change), encoding="utf-8")
     with pytest.raises(ConfigError, match=re.escape(sentence)):
         read_profile(path)
 

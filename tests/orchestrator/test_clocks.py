@@ -3,12 +3,11 @@
 import pytest
 
 from gridcore.model.actions import PlaceOrder
-from gridservice.steady import steady_ms
+from gridservice.clock import now_ms, steady_ms
 from gridtesting.live.orchestrator import Client, World, eventually, run_inside
 from gridtesting.waiting import until
 from gridwright.v1 import models_pb2
 from orchestrator.clients.host_clock import HostClock
-from orchestrator.clock import now_ms
 
 HOUR_MS = 3_600_000
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from dbos import _sys_db
 from psycopg.errors import CannotConnectNow
 
-from griddb.pauses import FIRST_SECONDS, LONGEST_SECONDS
+from gridservice.backoff import FIRST_SECONDS, LONGEST_SECONDS
 from orchestrator.engine_dbos.retry_pauses import bound_of, retried_methods, shorten_pauses
 
 

@@ -6,10 +6,10 @@ from gridcore.model.actions import Outcome, PlaceOrder
 from gridcore.model.orders import OrderStatus
 from gridcore.model.slots import SlotStatus
 from gridcore.model.state import State
+from gridservice.clock import now_ms
 from gridtesting.live.orchestrator import BTC, World, run_inside
 from gridtesting.metrics import scrape
 from gridtesting.waiting import until
-from orchestrator.clock import now_ms
 
 
 def in_doubt(state: State) -> list[str]:

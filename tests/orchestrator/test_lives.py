@@ -12,11 +12,11 @@ from gridcore.model.ids import client_order_id, id_prefix
 from gridcore.model.orders import OrderStatus, OrderType, Role, Side
 from gridcore.model.state import State
 from gridrpc.errors import FailedPrecondition, rpc_error_of
+from gridservice.errors import StopError
 from gridtesting.fakes.venue_model import ModelOrder
 from gridtesting.live.orchestrator import BTC, ETH, START, Running, World, eventually, run_inside, run_to_end
 from gridtesting.waiting import until
 from gridwright.v1 import orchestrator_pb2
-from orchestrator.errors import StopError
 
 GONE = "ETH/USDT is no longer listed"
 

@@ -5,9 +5,10 @@ from decimal import Decimal
 
 import pytest
 
+from gridservice.errors import StopError
 from gridtesting.live.orchestrator import BTC, World, eventually, run_inside
 from gridtesting.waiting import until
-from orchestrator.errors import Abandoned, StopError
+from orchestrator.errors import Abandoned
 from orchestrator.symbol.event_queue import EventQueue, PriceDue, TickDue
 from orchestrator.symbol.step_runner import StepRunner
 from orchestrator.thread_bridge import ThreadBridge

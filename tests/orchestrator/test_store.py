@@ -14,9 +14,10 @@ import pytest
 from gridcore.model.actions import ActionResult, CancelOrder, Outcome
 from gridcore.model.events import Plan, PriceChanged
 from gridcore.model.state import RiskFlags, State
+from griddb.errors import LeaseLostError
 from gridrpc.convert_state import digest
 from gridtesting.live.databases import POSTGRES, SQLITE, Database
-from orchestrator.errors import ConflictError, LeaseLostError, UnfinishableError
+from orchestrator.errors import ConflictError, UnfinishableError
 from orchestrator.store import Store
 from orchestrator.store.file_names import state_path
 from orchestrator.store.journal import Phase

@@ -13,9 +13,10 @@ from gridcore.model.events import Plan, Ticked
 from gridcore.model.orders import OrderStatus, Role, Side
 from gridcore.model.slots import InventorySlot, SlotOrder
 from gridcore.model.state import RiskFlags, State
+from griddb.errors import LeaseLostError
 from gridrpc.convert_state import digest, state_json
 from gridtesting.live.databases import Database
-from orchestrator.errors import LeaseLostError, UnfinishableError
+from orchestrator.errors import UnfinishableError
 from orchestrator.store.postgres import PostgresStore
 from orchestrator.store.state_json import pieces_of, state_from_pieces
 

@@ -19,10 +19,11 @@ from executor.venue.ccxt.client import make_client
 from executor.venue.ccxt.venue import CcxtVenue
 from gridcore.model.actions import Action, ActionResult, CancelOrder, Fill, Outcome, PlaceOrder
 from gridcore.model.orders import OrderStatus, OrderType, Role, Side
+from gridservice.clock import now_ms
 from gridtesting.live.executor import QUICK, SYMBOL, LiveExecutor, running_executor
 from gridtesting.live.simex import SimexHandle, running_simex
 from gridwright.v1 import executor_pb2, simex_pb2
-from simex.clock import VenueClock, wall_clock_ms
+from simex.clock import VenueClock
 
 WINDOW_MS = 5_000
 LAG_MS = 3_000
@@ -56,7 +57,7 @@ async def live(simex: SimexHandle, tmp_path: Path, clock: VenueClock) -> AsyncIt
 
 
 def place(name: str, price: int = 59_000) -> PlaceOrder:
-    late_ms = wall_clock_ms() + 3_600_000
+    late_ms = now_ms() + 3_600_000
     return PlaceOrder(
         name, Side.BUY, Role.OPENING, OrderType.LIMIT, Decimal(price), Decimal("0.01"), late_ms, str(price)
     )

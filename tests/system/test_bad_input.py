@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import tomli_w
 
 from griddeploy.demo.config import DemoConfig, prepare_demo
 from griddeploy.demo.examples import example
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX
 from griddeploy.free_ports import free_ports
-from griddeploy.toml import to_toml
 from gridrpc.channel import open_sync_channel
 from gridtesting.live.forked import fork
 from gridtesting.live.manual_services import (
@@ -51,7 +51,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     values = tomllib.loads(example("demo.toml"))
     values["grids"][0]["risk"]["stale_price_ms"] = 600_000  # no safe mode while pricemon is out
     own = folder / "own.toml"
-    own.write_text(to_toml(values), encoding="utf-8")
+    own.write_text(tomli_w.dumps(values), encoding="utf-8")
     services = Services(prepare_demo(DemoConfig(config=own), folder), folder)
     try:
         services.start(SIMEX)
@@ -288,7 +288,7 @@ class Exchange:
         market = {"symbol": "BTC/USDT", "source": "replay", "file": str(self.tape), "speed": "20"}
         values = {"address": f"127.0.0.1:{http}", "control_address": self._control, "data_dir": str(folder / "book")}
         self._config, self._log = folder / "grid.toml", folder / "simex.log"
-        self._config.write_text(to_toml({SIMEX: {**values, "markets": [market]}}), encoding="utf-8")
+        self._config.write_text(tomli_w.dumps({SIMEX: {**values, "markets": [market]}}), encoding="utf-8")
 
     def record(self, text: str, lost_bytes: int = 0) -> None:
         """Makes this the tape, without the last bytes of the file."""
@@ -354,7 +354,7 @@ async def test_with_a_clock_off_by_ten_seconds_the_grid_trades_and_nothing_is_lo
     values = tomllib.loads(example("demo.toml"))
     values[SIMEX]["clock_offset_ms"] = offset_ms
     own = tmp_path / "own.toml"
-    own.write_text(to_toml(values), encoding="utf-8")
+    own.write_text(tomli_w.dumps(values), encoding="utf-8")
     async with running_stack(tmp_path, DemoConfig(config=own), forked=True) as stack:
         await eventually(lambda: has_traded(stack), "five fills")
         report = await stack.audit()

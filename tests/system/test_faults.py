@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli_w
 
 from griddeploy.demo.config import DemoConfig, example
-from griddeploy.toml import to_toml
 from gridtesting.live.processes import Stack, running_stack
 from gridwright.v1 import orchestrator_pb2, simex_pb2
 
@@ -47,7 +47,7 @@ async def test_a_deployment_on_a_faulty_exchange_trades_and_its_books_agree(tmp_
     values["venue"] |= {"request_timeout_ms": 800, "recv_window_ms": 2_000}
     values["simex"] |= {"fault_seed": seed, "faults": FAULTS}
     own = tmp_path / "own.toml"
-    own.write_text(to_toml(values), encoding="utf-8")
+    own.write_text(tomli_w.dumps(values), encoding="utf-8")
 
     async with running_stack(tmp_path, DemoConfig(config=own, seed=seed), forked=True) as stack:
         await until_traded_and_struck(stack, fills=8, strikes=25)

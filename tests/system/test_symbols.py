@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+import tomli_w
 from rich.console import Console
 
 from gridctl.__main__ import run
 from gridctl.cli import parser
 from griddeploy.demo.config import DemoConfig, example
-from griddeploy.toml import to_toml
 from gridtesting.live.processes import Stack, running_stack
 from gridwright.v1 import orchestrator_pb2, simex_pb2
 
@@ -29,7 +29,7 @@ async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
     for place in (values["simex"]["markets"], values["grids"]):
         place.append({**place[0], "symbol": SICK})
     own = tmp_path / "own.toml"
-    own.write_text(to_toml(values), encoding="utf-8")
+    own.write_text(tomli_w.dumps(values), encoding="utf-8")
     async with running_stack(tmp_path, DemoConfig(config=own), forked=True) as stack:
         for symbol in (WELL, SICK):
             await until(stack, f"{symbol} trades", lambda symbol=symbol: goes_on(stack, symbol, 0))

@@ -16,6 +16,7 @@ from itertools import cycle, product
 from pathlib import Path
 
 import pytest
+import tomli_w
 from rich.console import Console
 
 from gridcore.model.config import Spacing
@@ -24,7 +25,6 @@ from gridctl.view.screen import Screen
 from griddeploy.demo.config import DemoConfig
 from griddeploy.demo.examples import example, example_of_tape, examples
 from griddeploy.demo.tapes import tape_info
-from griddeploy.toml import to_toml
 from gridservice.config_file import read_toml
 from gridsim.market import MarketEvent
 from gridtesting.fakes.tapes import cut_tape
@@ -161,7 +161,7 @@ def test_an_example_of_a_tape_is_anchored_at_it_and_plays_it_in_a_minute(
         if not Path(market["file"]).is_file():
             pytest.skip(f"the recorded data is not beside the project: {market['file']}")
     config = tmp_path / name
-    config.write_text(to_toml(values), encoding="utf-8")
+    config.write_text(tomli_w.dumps(values), encoding="utf-8")
     grid, market = load_settings(config).grids[0], read_simex(read_toml(config).table("simex")).markets[0]
     source = open_source(market)
     opening, closing = source.opening(), last(source.after(source.opening()))

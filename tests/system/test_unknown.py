@@ -12,9 +12,9 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+import tomli_w
 
 from griddeploy.demo.config import DemoConfig, example
-from griddeploy.toml import to_toml
 from gridtesting.live.processes import Stack, running_stack
 from gridwright.v1 import executor_pb2, models_pb2, orchestrator_pb2, simex_pb2
 
@@ -33,7 +33,7 @@ def config(folder: Path, unknown_too_old_ms: int = 0) -> Path:
     values["simex"] |= {"faults": [{"kind": "timeout_before", "endpoint": "POST order", "skip": 2, "count": 1}]}
     values["grids"][0]["risk"] = {"unknown_too_old_ms": unknown_too_old_ms, "calm_ms": 300}
     own = folder / "own.toml"
-    own.write_text(to_toml(values), encoding="utf-8")
+    own.write_text(tomli_w.dumps(values), encoding="utf-8")
     return own
 
 

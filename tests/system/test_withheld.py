@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli_w
 
 from gridctl.commands.trade import ManualTrader
 from griddeploy.demo.config import DemoConfig
 from griddeploy.demo.examples import example
-from griddeploy.toml import to_toml
 from gridtesting.live.processes import Stack, running_stack
 from gridwright.v1 import models_pb2, orchestrator_pb2, simex_pb2
 
@@ -127,7 +127,7 @@ async def trial(
     values["grids"][0] |= grid
     values["grids"][0].pop("risk")
     own = folder / "own.toml"
-    own.write_text(to_toml(values), encoding="utf-8")
+    own.write_text(tomli_w.dumps(values), encoding="utf-8")
     async with running_stack(folder, DemoConfig(config=own), forked=True) as stack:
         yield Trial(stack)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import tomli_w
 from rich.table import Table as Grid
 
 from executor.config import VenueSettings, is_loopback, read_venue
@@ -26,9 +27,8 @@ from gridctl.view.screen import Screen
 from griddeploy.free_ports import free_ports
 from griddeploy.process.child import Child, Service, last_line
 from griddeploy.process.health import until_serving
-from griddeploy.process.interrupts import until_interrupted
-from griddeploy.toml import to_toml
 from gridservice.config_file import MISSING, ConfigError, Table
+from gridservice.signals import until_signal
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
@@ -62,7 +62,7 @@ async def run_conformance(options: Options, screen: Screen) -> int:
     """
     _check(options)
     async with contextlib.AsyncExitStack() as stack:
-        stop = await stack.enter_async_context(until_interrupted())
+        stop = await stack.enter_async_context(until_signal(second_cancels=True))
         if options.exchange == SIMEX and not options.url:
             options = replace(options, url=await stack.enter_async_context(_own_simex(options.symbol)))
         settings, gap_ms = _settings(options), 0 if options.harmless else _GAP_MS
@@ -145,7 +145,7 @@ def write(row: VenueProfile, out: Path) -> None:
     """Writes the profile as the file that an executor reads. Raises OSError if it cannot be written."""
     out.parent.mkdir(parents=True, exist_ok=True)
     head = f"# What {row.venue} did on {row.as_of}, as `gridwright conformance` saw it; docs/venues.md explains.\n"
-    out.write_text(head + to_toml(profile_values(row)), encoding="utf-8")
+    out.write_text(head + tomli_w.dumps(profile_values(row)), encoding="utf-8")
 
 
 def _grid(title: str, *columns: str) -> Grid:
@@ -162,7 +162,7 @@ async def _own_simex(symbol: str) -> AsyncIterator[str]:
         folder = Path(name)
         http, control = (f"127.0.0.1:{port}" for port in free_ports(2))
         config = folder / "simex.toml"
-        config.write_text(to_toml({"simex": _simex(symbol, http, control, folder)}), encoding="utf-8")
+        config.write_text(tomli_w.dumps({"simex": _simex(symbol, http, control, folder)}), encoding="utf-8")
         child = await Child.start(Service(SIMEX, SIMEX, config, control), folder / "simex.log")
         try:
             await _serving(child, control)

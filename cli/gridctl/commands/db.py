@@ -54,7 +54,7 @@ def show_status(found: Sequence[ServiceDatabases], console: Console) -> int:
 
 
 def upgrade_all(found: Sequence[ServiceDatabases], console: Console) -> int:
-    """Backs up and migrates outdated databases, each under its service's lease. Raises HeldError, SchemaError."""
+    """Backs up and migrates outdated databases, each under its service's lease. Raises LeaseLostError, SchemaError."""
     for one in found:
         with one.lease():
             for unit in one.units:
@@ -74,7 +74,7 @@ def begin_anew(found: Sequence[ServiceDatabases], console: Console, *, confirmed
     """Moves all databases of the services aside, so that the next startup begins empty. Deletes nothing.
 
     Returns 1 if it was not confirmed and nothing was done. After a crash, a second run moves aside what is left.
-    Raises HeldError.
+    Raises LeaseLostError.
     """
     stamp = datetime.now(UTC).strftime("%Y%m%d_%H%M%S")
     with contextlib.ExitStack() as leases:
@@ -95,7 +95,7 @@ def begin_anew(found: Sequence[ServiceDatabases], console: Console, *, confirmed
 
 
 def cancel_workflows(config: Path, workflow_ids: Sequence[str], console: Console) -> int:
-    """Cancels workflows that block startup. Returns 0 if all were cancelled, 1 if one was not. Raises HeldError."""
+    """Cancels workflows that block startup. Returns 0 if all were cancelled, else 1. Raises LeaseLostError."""
     root = read_toml(config)
     holding, where = orchestrator_holding(root, os.environ), workflows(root, os.environ)
     code = 0

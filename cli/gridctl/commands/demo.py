@@ -17,10 +17,11 @@ from griddeploy.audit.gather import AuditInput, gather_at_rest
 from griddeploy.demo.config import DemoConfig, prepare_demo
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON
 from griddeploy.process.child import Child, Start
-from griddeploy.process.interrupts import first, until_interrupted
 from griddeploy.process.random_kills import keep_killing
 from griddeploy.process.supervisor import ServiceGaveUpError
 from griddeploy.run_folder import fresh_folder
+from gridservice.signals import first, until_signal
+from gridservice.tasks import cancel_and_wait
 from gridwright.v1 import simex_pb2
 
 DEFAULT_DURATION_SECONDS = 60.0
@@ -45,7 +46,7 @@ async def run_demo(options: DemoOptions, screen: Screen, start: Start = Child.st
     logs = options.data_dir / "demo" / "logs"
     run = Run(deployment, logs, screen, start)
     try:
-        async with until_interrupted() as stop, run.shown():
+        async with until_signal(second_cancels=True) as stop, run.shown():
             await run.start()
             await run.supervisor.until_serving(START_SECONDS)
             await run.channels.simex.SetRunning(simex_pb2.SetRunningRequest(running=True), timeout=_CALL_SECONDS)
@@ -94,8 +95,7 @@ async def _killing(run: Run, options: DemoOptions) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        killer.cancel()
-        await asyncio.gather(killer, return_exceptions=True)
+        await cancel_and_wait([killer])
     run.headline = "the kills are over; waiting until all serve"
     await run.supervisor.until_serving(START_SECONDS)
 

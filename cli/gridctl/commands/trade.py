@@ -7,12 +7,12 @@ import hashlib
 import hmac
 import http.client
 import json
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from gridservice.clock import now_ms
 from gridservice.config_file import ConfigError
 
 TYPES = (
@@ -87,7 +87,7 @@ class ManualTrader:
         return self._call("GET", "openOrders", **({"symbol": _market(symbol)} if symbol else {}))
 
     def _call(self, method: str, path: str, **params: str) -> Any:
-        query = urlencode({**params, "timestamp": str(time.time_ns() // 1_000_000)})
+        query = urlencode({**params, "timestamp": str(now_ms())})
         signature = hmac.new(self.secret.encode(), query.encode(), hashlib.sha256).hexdigest()
         connection = http.client.HTTPConnection(_address(self.url), timeout=_SECONDS)
         try:

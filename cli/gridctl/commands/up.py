@@ -11,9 +11,9 @@ from gridctl.view.state_watcher import StateWatcher, following
 from gridctl.view.trouble_watcher import TroubleWatch
 from griddeploy.channels import Channels
 from griddeploy.deployment import Deployment
-from griddeploy.process.interrupts import first, until_interrupted
 from griddeploy.process.supervisor import ServiceGaveUpError
 from gridservice.config_file import ConfigError
+from gridservice.signals import first, until_signal
 
 _LOOK_SECONDS = 0.5
 
@@ -32,7 +32,7 @@ async def run_up(deployment: Deployment, logs: Path, screen: Screen) -> int:
     screen.say(f"starting {', '.join(deployment.addresses)}; logs in {logs}; Ctrl-C stops them")
     run = Run(deployment, logs, screen)
     try:
-        async with until_interrupted() as stop, run.shown():
+        async with until_signal(second_cancels=True) as stop, run.shown():
             await run.start()
             run.headline = "up"
             while not await first(stop, _LOOK_SECONDS):
@@ -45,7 +45,7 @@ async def run_up(deployment: Deployment, logs: Path, screen: Screen) -> int:
 
 async def run_watch(deployment: Deployment, screen: Screen) -> int:
     """Shows the grids of a running deployment until Ctrl-C."""
-    async with until_interrupted() as stop, Channels(deployment) as channels:
+    async with until_signal(second_cancels=True) as stop, Channels(deployment) as channels:
         watchers = [StateWatcher(channels.watched, symbol) for symbol in deployment.symbols]
         troubles = TroubleWatch(channels.troubled)
 

@@ -13,6 +13,7 @@ from gridctl.view.panels import incident_text
 from gridctl.view.plain import plain_line
 from gridctl.view.snapshot import Snapshot
 from griddeploy.process.supervisor import Incident
+from gridservice.tasks import cancel_and_wait
 
 Look = Callable[[], Sequence[Snapshot]]
 """Returns the current snapshot of each grid."""
@@ -49,8 +50,7 @@ class Screen:
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await cancel_and_wait([task])
 
     async def _lines(self, look: Look) -> None:
         while True:

@@ -10,6 +10,7 @@ import grpc
 
 from gridctl.view.snapshot import FillLine, Snapshot, fills_of
 from griddeploy.process.supervisor import Incident, ServiceStatus
+from gridservice.tasks import cancel_and_wait
 from gridwright.v1 import orchestrator_pb2, orchestrator_pb2_grpc
 
 _STEPS = 24  # in each answer: enough for the view and to miss no fill between two answers
@@ -76,6 +77,4 @@ async def following(watchers: Sequence[StateWatcher]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_and_wait(tasks)

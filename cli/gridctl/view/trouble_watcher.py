@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING
 
 import grpc
 
 from gridctl.view.troubles import ShownTrouble, gathered
+from gridservice import clock
+from gridservice.tasks import cancel_and_wait
 from gridwright.v1 import models_pb2
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class TroubleWatch:
 
     def of(self, symbol: str) -> list[str]:
         """One line for each trouble of the symbol, the account or a service, oldest first."""
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = clock.now_ms()
         concerned = [each for some in self._found.values() for each in some if each.symbol in ("", symbol)]
         concerned.sort(key=lambda each: (each.since_ms, each.kind))
         return [f"{each.line(now_ms)}: {each.message}" for each in concerned]
@@ -39,9 +40,7 @@ class TroubleWatch:
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await cancel_and_wait(tasks)
 
     async def _follow(self, name: str) -> None:
         while True:

@@ -1,6 +1,5 @@
 """Reads the services' troubles and formats them: similar ones are merged, one line each."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -8,6 +7,7 @@ from itertools import groupby
 import grpc
 
 from gridctl.view import formatting
+from gridservice import clock
 from gridwright.v1 import executor_pb2_grpc, models_pb2, orchestrator_pb2_grpc, pricemon_pb2_grpc
 
 MANUAL = "docs/operations.md"
@@ -72,7 +72,7 @@ def gathered(service: str, troubles: Sequence[models_pb2.Trouble]) -> list[Shown
 
 def lines(troubles: Mapping[str, Sequence[ShownTrouble]], now_ms: int | None = None) -> list[str]:
     """Two lines for each: the facts, then the message with its place in the manual."""
-    now_ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
+    now_ms = clock.now_ms() if now_ms is None else now_ms
     found: list[str] = []
     for each in sorted((one for some in troubles.values() for one in some), key=_age):
         found += [each.line(now_ms), f"  {each.message.rstrip('.')}. See {each.manual}"]

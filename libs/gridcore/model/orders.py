@@ -40,7 +40,7 @@ class OrderType(FastEnum):
 
 
 class OrderStatus(FastEnum):
-    """The status of an order."""
+    """What our records say of an order. `ENDED` names the final ones."""
 
     OPEN = "OPEN"  # on the book, or filled there and waiting for its recorded end
     UNKNOWN = "UNKNOWN"  # sent, outcome not known; changes only on evidence

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import tomli_w
+
 from gridcore.model.money import canonical
 from griddeploy.demo.examples import example, example_of_tape
 from griddeploy.demo.tape_grid import suggest
@@ -13,7 +15,6 @@ from griddeploy.demo.tape_scan import scan
 from griddeploy.demo.tapes import TapeInfo, lines_of
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX, Deployment, read_deployment
 from griddeploy.free_ports import free_ports
-from griddeploy.toml import to_toml
 from gridservice.config_file import MISSING, ConfigError
 
 CONFIG_NAME = "grid.toml"
@@ -40,7 +41,7 @@ def prepare_demo(demo_config: DemoConfig, folder: Path) -> Deployment:
         _direct(market, demo_config)
     _move_in(values, folder)
     config = folder / CONFIG_NAME
-    config.write_text(to_toml(values), encoding="utf-8")
+    config.write_text(tomli_w.dumps(values), encoding="utf-8")
     return read_deployment(config)
 
 

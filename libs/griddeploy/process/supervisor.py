@@ -12,6 +12,8 @@ from typing import Self
 
 from griddeploy.process.child import Child, Service, Start, last_line
 from griddeploy.process.health import until_serving
+from gridservice.backoff import backoff_seconds
+from gridservice.tasks import cancel_and_wait
 
 STOP_GRACE_SECONDS = 10.0
 _FIRST_PAUSE_SECONDS = 0.5
@@ -207,8 +209,7 @@ class _Restarter:
     async def stop(self) -> int | None:
         if self._task is None:
             return None
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await cancel_and_wait([self._task])
         self._task = None
         self._mark_down()
         return await self._child.stop(STOP_GRACE_SECONDS) if self._child else None
@@ -223,7 +224,7 @@ class _Restarter:
         return ServiceStatus(self.service.name, self.phase, self._kills, max(0, self._starts - 1), pid)
 
     async def _keep(self) -> None:
-        pause = _FIRST_PAUSE_SECONDS
+        pauses = backoff_seconds(2 * _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
         while True:
             code, served = await self._run_once()
             killed, self._killed = self._killed, False
@@ -234,8 +235,9 @@ class _Restarter:
                 self._give_up(code)
                 return
             self._report(Died(self.service.name, self._elapsed(), code))
-            pause = _FIRST_PAUSE_SECONDS if served else min(2 * pause, _LONGEST_PAUSE_SECONDS)
-            await asyncio.sleep(pause)
+            if served:
+                pauses = backoff_seconds(_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS)
+            await asyncio.sleep(next(pauses))
 
     def _fails_again(self, code: int) -> bool:
         """Whether it has ended twice in a row with the same code without ever serving: a third try would not help.
@@ -256,8 +258,7 @@ class _Restarter:
         try:
             code = await self._child.wait()
         finally:
-            serving.cancel()
-            await asyncio.gather(serving, return_exceptions=True)
+            await cancel_and_wait([serving])
         self._mark_down()
         return code, not serving.cancelled()
 

@@ -1,11 +1,13 @@
 """gRPC servicer of the executor: decode, call the part that is responsible, encode."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, TypeVar
 
 import grpc
 
 from executor.api import messages
+from executor.api.checks import UNKNOWN_SYMBOL, known, listed, readable, ready, requires, symbol_of
 from executor.ledger import checkpoints, fences, order_view, requests, updates
 from executor.ledger.requests import NewRequest
 from executor.service import Executor
@@ -13,7 +15,6 @@ from executor.venue.port import ReadFailedError, VenueOrder
 from gridcore.model.money import canonical
 from gridrpc import convert_orders, convert_state
 from gridrpc.errors import InvalidArgument, NotFound, OutOfRange, Unavailable
-from gridservice.config_file import did_you_mean
 from gridservice.crash_point import around, crash_point
 from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2
 
@@ -22,8 +23,8 @@ T = TypeVar("T")
 _PAGE = 100
 _LARGEST_PAGE = 1_000
 _MOST_ACTIONS = 1_000
-# Reasons of InvalidArgument. A MALFORMED request was never accepted and never can be, in any state of the ledger.
-MALFORMED, UNKNOWN_SYMBOL = "MALFORMED", "UNKNOWN_SYMBOL"
+# A reason of InvalidArgument. Such a request was never accepted and never can be, in any state of the ledger.
+MALFORMED = "MALFORMED"
 _Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -51,62 +52,54 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
             crash_point("executor.told")
             yield convert_orders.result_to_proto(result)
 
+    @requires(readable)
     async def Fence(  # noqa: N802
         self, request: executor_pb2.FenceRequest, context: _Context
     ) -> executor_pb2.FenceResponse:
         """Raises the fence and waits until no action of an older epoch is being sent."""
         del context
-        symbol = self._symbol(request.symbol)
-        self._executor.readiness.check_ready()
-        self._known_by_now(symbol)
         now_ms = self._executor.clock.local_ms()
         if request.rebuild:
-            self._executor.subscribers.refuse_to_replace(symbol)
+            self._executor.subscribers.refuse_to_replace(request.symbol)
         with around("executor.fence"):
             fence = await self._run(
                 fences.raise_to,
-                symbol,
+                request.symbol,
                 request.epoch,
                 request.state_birth_id,
                 request.prefix,
                 now_ms,
                 rebuild=request.rebuild,
             )
-        await self._executor.flight.wait_below(symbol, fence.epoch)
+        await self._executor.flight.wait_below(request.symbol, fence.epoch)
         return executor_pb2.FenceResponse(
             epoch=fence.epoch,
             ledger_birth_id=self._executor.ledger.birth_id,
             state_birth_id=fence.state_birth_id,
-            end_offset=await self._run(updates.end_offset, symbol),
+            end_offset=await self._run(updates.end_offset, request.symbol),
             time_ms=self._executor.clock.local_ms(),
         )
 
+    @requires(readable)
     async def GetLedger(  # noqa: N802
         self, request: executor_pb2.GetLedgerRequest, context: _Context
     ) -> executor_pb2.Ledger:
         """Returns a snapshot of the ledger: identity, fence and live orders."""
         del context
-        symbol = self._symbol(request.symbol)
-        self._executor.readiness.check_ready()
-        self._known_by_now(symbol)
-        view = await self._run(order_view.view, symbol)
-        return messages.ledger_to_proto(symbol, self._executor.ledger.birth_id, view)
+        view = await self._run(order_view.view, request.symbol)
+        return messages.ledger_to_proto(request.symbol, self._executor.ledger.birth_id, view)
 
+    @requires(listed)
     async def Adopt(  # noqa: N802
         self, request: executor_pb2.AdoptRequest, context: _Context
     ) -> executor_pb2.AdoptResponse:
         """Imports the symbol's orders and trades from the venue after a loss of the ledger."""
         del context
-        symbol = self._symbol(request.symbol)
         if not request.prefix:
             raise InvalidArgument("prefix is empty: give what the client order ids of the bot and symbol begin with")
-        self._executor.readiness.check_ready()
-        self._executor.listing.check(symbol)
-        self._executor.subscribers.refuse_to_replace(symbol)
-        try:
-            adopted = await self._executor.history_import.adopt(symbol, request.prefix)
-        except ReadFailedError as error:
-            raise Unavailable(f"the venue did not answer: {error}", reason="VENUE_UNREACHABLE") from error
+        self._executor.subscribers.refuse_to_replace(request.symbol)
+        with _asking_venue():
+            adopted = await self._executor.history_import.adopt(request.symbol, request.prefix)
         return executor_pb2.AdoptResponse(
             orders=adopted.orders,
             trades=adopted.trades,
@@ -114,36 +107,33 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
             requests_expire=self._executor.venue.request_window_ms is not None,
         )
 
+    @requires(readable)
     async def ListRequests(  # noqa: N802
         self, request: executor_pb2.ListRequestsRequest, context: _Context
     ) -> executor_pb2.ListRequestsResponse:
         """Lists accepted requests in order."""
         del context
-        symbol = self._symbol(request.symbol)
-        self._executor.readiness.check_ready()
-        self._known_by_now(symbol)
-        found = await self._run(requests.page, symbol, request.after_seq, _limit(request.limit))
+        found = await self._run(requests.page, request.symbol, request.after_seq, _limit(request.limit))
         return executor_pb2.ListRequestsResponse(batches=[messages.batch_to_proto(batch) for batch in found])
 
+    @requires(ready)
     async def GetBatch(  # noqa: N802
         self, request: executor_pb2.GetBatchRequest, context: _Context
     ) -> executor_pb2.Batch:
         """Returns one request with its results."""
         del context
-        self._executor.readiness.check_ready()
         found = await self._run(requests.find, request.request_id)
         if found is None:
             raise NotFound(f"request_id {request.request_id!r} is not in the ledger: nothing was sent for it")
         return messages.batch_to_proto(found)
 
+    @requires(readable)
     async def StreamOrderUpdates(  # noqa: N802
         self, request: executor_pb2.StreamOrderUpdatesRequest, context: _Context
     ) -> AsyncIterator[models_pb2.OrderUpdate]:
         """Streams the log after an offset, then each new entry."""
         del context
-        symbol, offset = self._symbol(request.symbol), request.after_offset
-        self._executor.readiness.check_ready()
-        self._known_by_now(symbol)
+        symbol, offset = request.symbol, request.after_offset
         end = await self._run(updates.end_offset, symbol)
         if offset > end:
             raise OutOfRange(
@@ -151,76 +141,73 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
                 reason="BEYOND_END",
                 end_offset=str(end),
             )
+        changes = self._executor.changes[symbol]
         with self._executor.subscribers.following(symbol, request.epoch):
-            while not self._executor.changes.closed:
-                sound = self._executor.changes.sound(symbol)
+            while self._executor.readiness.ready:
+                seen = changes.count
                 page = await self._run(updates.page, symbol, offset, _LARGEST_PAGE)
                 for update in page:
                     yield convert_orders.update_to_proto(update)
                     offset = update.offset
                 if not page:
-                    await sound.wait()
+                    await changes.after(seen)
 
+    @requires(known)
     async def AckUpdates(  # noqa: N802
         self, request: executor_pb2.AckUpdatesRequest, context: _Context
     ) -> executor_pb2.AckUpdatesResponse:
         """Records a state that has applied the log up to its offset."""
         del context
-        symbol = self._symbol(request.symbol)
-        state = convert_state.state_from_proto(request.state)
+        symbol, state = request.symbol, convert_state.state_from_proto(request.state)
         if state.symbol != symbol or not state.seq:
             raise InvalidArgument(
                 f"state is of {state.symbol!r} at step {state.seq}: give one of {symbol} that has been committed"
             )
-        self._executor.readiness.check_ready()
         now_ms = self._executor.clock.local_ms()
         with around("executor.acknowledge"):
             kept = await self._run(checkpoints.acknowledge, symbol, request.epoch, state, now_ms)
         return executor_pb2.AckUpdatesResponse(offset=kept.offset, floor_offset=kept.floor_offset)
 
+    @requires(ready)
     async def GetOrder(  # noqa: N802
         self, request: executor_pb2.GetOrderRequest, context: _Context
     ) -> executor_pb2.LedgerOrder:
         """Returns one order of ours from the ledger."""
         del context
-        self._executor.readiness.check_ready()
         return await self._told(request.client_order_id)
 
+    @requires(known)
     async def ResolveOrder(  # noqa: N802
         self, request: executor_pb2.ResolveOrderRequest, context: _Context
     ) -> executor_pb2.LedgerOrder:
         """Accepts an operator statement on an UNKNOWN order."""
         del context
         word = messages.statement_from_proto(request)
-        self._symbol(word.symbol)
-        self._executor.readiness.check_ready()
         await self._executor.operator_resolution.resolve(word)
         return await self._told(word.client_order_id)
 
+    @requires(listed)
     async def ListOpenOrders(  # noqa: N802
         self, request: executor_pb2.ListOpenOrdersRequest, context: _Context
     ) -> executor_pb2.ListOpenOrdersResponse:
         """Lists the orders that rest on the venue now, and those in flight."""
         del context
-        symbol = self._symbol(request.symbol)
-        self._executor.readiness.check_ready()
-        self._executor.listing.check(symbol)
-        end = await self._run(updates.end_offset, symbol)
-        resting = await self._open_orders(symbol)
-        ours = await self._executor.conditions.ours(symbol, resting)
-        flying = await self._run(order_view.in_flight, symbol)
+        end = await self._run(updates.end_offset, request.symbol)
+        resting = await self._open_orders(request.symbol)
+        ours = await self._executor.conditions.ours(request.symbol, resting)
+        flying = await self._run(order_view.in_flight, request.symbol)
         return executor_pb2.ListOpenOrdersResponse(
             orders=[messages.venue_order_to_proto(order, ours=order.client_order_id in ours) for order in resting],
             in_flight=[messages.order_to_proto(story) for story in flying],
             end_offset=end,
         )
 
+    @requires(ready)
     async def GetBalances(  # noqa: N802
         self, request: executor_pb2.GetBalancesRequest, context: _Context
     ) -> executor_pb2.GetBalancesResponse:
         """Lists the account's assets that are not zero."""
         del request, context
-        self._executor.readiness.check_ready()
         found = await self._ask(self._executor.venue.balances)
         return executor_pb2.GetBalancesResponse(
             balances=[
@@ -229,40 +216,33 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
             ]
         )
 
+    @requires(readable)
     async def ListFills(  # noqa: N802
         self, request: executor_pb2.ListFillsRequest, context: _Context
     ) -> executor_pb2.ListFillsResponse:
         """Lists recorded fills by offset."""
         del context
-        symbol = self._symbol(request.symbol)
-        self._executor.readiness.check_ready()
-        self._known_by_now(symbol)
-        found = await self._run(updates.fills_page, symbol, request.after_offset, _limit(request.limit))
+        found = await self._run(updates.fills_page, request.symbol, request.after_offset, _limit(request.limit))
         return executor_pb2.ListFillsResponse(fills=[convert_orders.update_to_proto(update) for update in found])
 
+    @requires(listed)
     async def GetMarketRules(  # noqa: N802
         self, request: executor_pb2.GetMarketRulesRequest, context: _Context
     ) -> models_pb2.MarketRules:
         """Returns the venue's rules for a symbol."""
         del context
-        symbol = self._symbol(request.symbol)
-        self._executor.readiness.check_ready()
-        self._executor.listing.check(symbol)
+        symbol = request.symbol
         self._executor.venue.doubt_fees(symbol)  # called at startups: a grid may have been refused for the old fees
         return convert_orders.rules_to_proto(await self._ask(lambda: self._executor.venue.market_rules(symbol)))
 
+    @requires(listed)
     async def GetConditions(  # noqa: N802
         self, request: executor_pb2.GetConditionsRequest, context: _Context
     ) -> executor_pb2.Conditions:
         """Returns the current conditions of a symbol at the venue."""
         del context
-        symbol = self._symbol(request.symbol)
-        self._executor.readiness.check_ready()
-        self._executor.listing.check(symbol)
-        try:
-            found = await self._executor.conditions.read(symbol, fees_doubted=request.fees_doubted)
-        except ReadFailedError as error:
-            raise Unavailable(f"the venue did not answer: {error}", reason="VENUE_UNREACHABLE") from error
+        with _asking_venue():
+            found = await self._executor.conditions.read(request.symbol, fees_doubted=request.fees_doubted)
         return executor_pb2.Conditions(
             rules=convert_orders.rules_to_proto(found.rules),
             foreign=convert_state.foreign_to_proto(found.foreign),
@@ -290,7 +270,7 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
             raise InvalidArgument(f"actions has {len(request.actions)} entries: give 1 to {_MOST_ACTIONS}")
         return NewRequest(
             request_id=request.request_id,
-            symbol=self._symbol(request.symbol),
+            symbol=symbol_of(self._executor, request),
             epoch=request.epoch,
             clock_offset_ms=request.clock_offset_ms,
             actions=tuple(
@@ -299,33 +279,23 @@ class ExecutorServicer(executor_pb2_grpc.ExecutorServicer):
             ),
         )
 
-    def _known_by_now(self, symbol: str) -> None:
-        """Raises until the symbol's log is caught up.
-
-        A symbol that is no longer listed passes: its ledger can be read.
-        """
-        if symbol not in self._executor.listing.refused:
-            self._executor.listing.check(symbol)
-
-    def _symbol(self, symbol: str) -> str:
-        if symbol not in self._executor.symbols:
-            known = ", ".join(self._executor.symbols)
-            remedy = did_you_mean(symbol, self._executor.symbols, "add it to [[grids]] to trade it")
-            raise InvalidArgument(f"symbol = {symbol!r}: this executor trades {known}; {remedy}", reason=UNKNOWN_SYMBOL)
-        return symbol
-
     async def _open_orders(self, symbol: str) -> list[VenueOrder]:
         """Reads the open orders, no older than the call. Raises Unavailable."""
-        try:
+        with _asking_venue():
             return await self._executor.books.of(symbol)
-        except ReadFailedError as error:
-            raise Unavailable(f"the venue did not answer: {error}", reason="VENUE_UNREACHABLE") from error
 
     async def _ask(self, ask: Callable[[], Awaitable[T]]) -> T:
-        try:
+        with _asking_venue():
             return await self._executor.reader.read(ask)
-        except ReadFailedError as error:
-            raise Unavailable(f"the venue did not answer: {error}", reason="VENUE_UNREACHABLE") from error
+
+
+@contextlib.contextmanager
+def _asking_venue() -> Iterator[None]:
+    """Answers Unavailable if the venue does not answer the block's reads."""
+    try:
+        yield
+    except ReadFailedError as error:
+        raise Unavailable(f"the venue did not answer: {error}", reason="VENUE_UNREACHABLE") from error
 
 
 def _limit(asked: int) -> int:

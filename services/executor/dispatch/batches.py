@@ -14,7 +14,9 @@ from executor.venue.clock import VenueClock
 from executor.venue.limits.rate_limit import Priority
 from executor.venue.limits.throttle import PATIENCE_MS
 from gridcore.model.actions import ActionResult
+from gridservice.change_signal import ChangeSignal
 from gridservice.crash_point import around
+from gridservice.tasks import cancel_and_wait
 
 _MOST_IN_FLIGHT = 8  # of one batch: enough to hide the round trip, few enough for any venue's burst limit
 
@@ -50,10 +52,8 @@ class Batches:
         tasks = [batch.task for batch in self._running.values()]
         if not tasks:
             return
-        _, late = await asyncio.wait(tasks, timeout=grace_seconds)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.wait(tasks, timeout=grace_seconds)
+        await cancel_and_wait(tasks)
 
 
 class _Batch:
@@ -61,10 +61,10 @@ class _Batch:
         self._request = request
         self._sender = sender
         self._known: dict[int, ActionResult] = {}
-        self._changed = asyncio.Event()
+        self._changes = ChangeSignal()
         self._slots = asyncio.Semaphore(_MOST_IN_FLIGHT)
         self.task = asyncio.create_task(self._work())
-        self.task.add_done_callback(lambda _: self._changed.set())
+        self.task.add_done_callback(lambda _: self._changes.beat())
 
     async def results(self) -> AsyncIterator[ActionResult]:
         """Yields the results as they are recorded.
@@ -73,7 +73,7 @@ class _Batch:
         """
         told: set[int] = set()
         while len(told) < len(self._request.actions):
-            changed = self._changed
+            seen = self._changes.count
             for index in sorted(self._known.keys() - told):
                 told.add(index)
                 yield self._known[index]
@@ -82,7 +82,7 @@ class _Batch:
                 if not self._known.keys() - told:
                     return
             else:
-                await changed.wait()
+                await self._changes.after(seen)
 
     async def _work(self) -> None:
         """Executes cancels first, because they free capital and reduce risk, then closings, then openings.
@@ -103,5 +103,4 @@ class _Batch:
             patience_ms = max(0, int((until - asyncio.get_running_loop().time()) * 1000))
             result = await self._sender.carry_out(self._request.symbol, self._request.epoch, action, patience_ms)
         self._known[action.index] = result
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
+        self._changes.beat()

@@ -1,9 +1,10 @@
 """Actions being sent right now. A fence waits for those of older epochs."""
 
-import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator
+
+from gridservice.change_signal import ChangeSignal
 
 
 class InFlight:
@@ -14,7 +15,7 @@ class InFlight:
 
     def __init__(self) -> None:
         self._sending: Counter[tuple[str, int]] = Counter()
-        self._landed = asyncio.Condition()
+        self._landed = ChangeSignal()
 
     @contextlib.asynccontextmanager
     async def sending(self, symbol: str, epoch: int) -> AsyncIterator[None]:
@@ -24,13 +25,11 @@ class InFlight:
             yield
         finally:
             self._sending[symbol, epoch] -= 1
-            async with self._landed:
-                self._landed.notify_all()
+            self._landed.beat()
 
     async def wait_below(self, symbol: str, epoch: int) -> None:
         """Waits until no action of an older epoch is being sent."""
-        async with self._landed:
-            await self._landed.wait_for(lambda: not self._older(symbol, epoch))
+        await self._landed.until(lambda: not self._older(symbol, epoch))
 
     def _older(self, symbol: str, epoch: int) -> bool:
         return any(count and name == symbol and old < epoch for (name, old), count in self._sending.items())

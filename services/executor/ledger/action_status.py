@@ -4,7 +4,7 @@ from enum import Enum
 
 
 class ActionStatus(Enum):
-    """Status of an action."""
+    """How far an action of an accepted request has come."""
 
     INTENT = "INTENT"  # accepted, nothing was sent
     SENDING = "SENDING"  # in flight, or was at the crash
@@ -13,7 +13,7 @@ class ActionStatus(Enum):
 
 
 class ActionEvent(Enum):
-    """Event of an action."""
+    """What moves an action from one status to the next."""
 
     SEND = "SEND"  # committed before the request is sent
     WITHDRAW = "WITHDRAW"  # fenced or expired before it was sent

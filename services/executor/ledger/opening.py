@@ -14,7 +14,8 @@ from psycopg import Connection as PsycopgConnection
 from sqlalchemy import event
 
 from executor.ledger.schema import meta
-from executor.ledger.writer import LeaseTakenError, Transactions, Writer
+from executor.ledger.writer import Transactions, Writer
+from griddb.errors import LeaseLostError
 from griddb.migrations import Schema
 from griddb.postgres_session import Session, lock_key
 from griddb.sqlite_file import BUSY_MS, RetryingFile
@@ -34,7 +35,7 @@ class Guard(Protocol):
         ...
 
     def ping(self) -> None:
-        """Checks the connection. Raises LeaseTakenError if another executor has taken the ledger."""
+        """Checks the connection. Raises LeaseLostError if another executor has taken the ledger."""
         ...
 
     def stop_waiting(self) -> None:
@@ -72,7 +73,7 @@ def lock_file(path: Path) -> Path:
 def open_ledger(url: str, now_ms: int) -> Iterator[Ledger]:
     """Takes the lease, creates the tables in an empty database and the birth record in an empty ledger.
 
-    Raises LeaseTakenError if another executor holds the ledger, SchemaError if its tables have another version,
+    Raises LeaseLostError if another executor holds the ledger, SchemaError if its tables have another version,
     DamagedError for a file that cannot be read.
     """
     where = sa.make_url(url)
@@ -113,7 +114,7 @@ def _open_file(url: sa.URL) -> Iterator[tuple[Transactions, Guard]]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise LeaseTakenError(_LEASE_SENTENCE) from error
+            raise LeaseLostError(_LEASE_SENTENCE) from error
         file.open(lambda: _prepare(once, f"the ledger {url.database}"))
         yield run, file
 
@@ -122,7 +123,7 @@ def _open_file(url: sa.URL) -> Iterator[tuple[Transactions, Guard]]:
 def _open_database(url: sa.URL) -> Iterator[tuple[Transactions, Guard]]:
     session = Session(url, SCHEMA.name, "executor")
     try:
-        session.hold(LOCK_KEY, lambda: LeaseTakenError(_LEASE_SENTENCE))
+        session.hold(LOCK_KEY, lambda: LeaseLostError(_LEASE_SENTENCE))
         _prepare(session.run, f"the ledger in {session.shown}")
         yield session.run, session
     finally:
@@ -158,4 +159,4 @@ def _refuse_if_taken(connection: PsycopgConnection[Any], holder: str) -> None:
     """Checks that nobody else has written the ledger: this process caches parts of it."""
     row = connection.execute("SELECT holder FROM meta").fetchone()
     if row is None or row[0] != holder:
-        raise LeaseTakenError("another executor has had this account's ledger since: stop one of them")
+        raise LeaseLostError("another executor has had this account's ledger since: stop one of them")

@@ -81,12 +81,7 @@ def doubted(connection: sa.Connection, word: OperatorStatement) -> LedgerAction:
 
     Raises NotFound, InvalidArgument for an order of another symbol, FailedPrecondition with the order's status.
     """
-    name = word.client_order_id
-    order = orders.by_client_id(connection, name)
-    if order is None:
-        raise NotFound(f"client_order_id {name!r} is not in the ledger: it was never placed here")
-    if order.symbol != word.symbol:
-        raise InvalidArgument(f"symbol = {word.symbol!r}: order {name} is of {order.symbol}")
+    name, order = word.client_order_id, _order_of(connection, word)
     action = requests.place_of(connection, order.request_id, name)
     if order.status is not OrderStatus.UNKNOWN or action.status is not ActionStatus.UNKNOWN:
         raise FailedPrecondition(f"order {name} {_readiness(order)}: there is nothing to resolve", reason="NOT_UNKNOWN")
@@ -103,12 +98,7 @@ def open_one(connection: sa.Connection, word: OperatorStatement) -> OrderRecord:
 
     Raises NotFound, InvalidArgument for an order of another symbol, FailedPrecondition with the order's status.
     """
-    name = word.client_order_id
-    order = orders.by_client_id(connection, name)
-    if order is None:
-        raise NotFound(f"client_order_id {name!r} is not in the ledger: it was never placed here")
-    if order.symbol != word.symbol:
-        raise InvalidArgument(f"symbol = {word.symbol!r}: order {name} is of {order.symbol}")
+    name, order = word.client_order_id, _order_of(connection, word)
     if order.status is not OrderStatus.OPEN:
         raise FailedPrecondition(f"order {name} {_readiness(order)}: it cannot be gone", reason="NOT_OPEN")
     if (given := of_order(connection, name)) is not None:
@@ -140,6 +130,16 @@ def give(connection: sa.Connection, word: OperatorStatement, now_ms: int) -> Non
         case StatementKind.GONE:
             assert record is not None
             updates.append_gone(connection, record, now_ms)
+
+
+def _order_of(connection: sa.Connection, word: OperatorStatement) -> OrderRecord:
+    name = word.client_order_id
+    order = orders.by_client_id(connection, name)
+    if order is None:
+        raise NotFound(f"client_order_id {name!r} is not in the ledger: it was never placed here")
+    if order.symbol != word.symbol:
+        raise InvalidArgument(f"symbol = {word.symbol!r}: order {name} is of {order.symbol}")
+    return order
 
 
 def _readiness(order: OrderRecord) -> str:

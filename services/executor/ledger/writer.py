@@ -23,10 +23,6 @@ _Job = tuple[Callable[[sa.Connection], Any], Future[Any]]
 _MOST_PER_COMMIT = 64
 
 
-class LeaseTakenError(Exception):
-    """Another executor holds this ledger, or has held it since."""
-
-
 class Transactions(Protocol):
     """Runs a function in its own transaction and returns its result once that is committed."""
 
@@ -84,7 +80,7 @@ class Writer:
             crash_point("executor.ledger.committed")
         except BaseException as error:  # noqa: BLE001  # every waiting caller gets the error
             outcomes = [(future, None, error) for _, future in batch]
-            if isinstance(error, LeaseTakenError | DatabaseError) and not self.failure.done():
+            if isinstance(error, DatabaseError) and not self.failure.done():
                 self.failure.set_result(error)
         for future, value, problem in outcomes:
             if problem is None:

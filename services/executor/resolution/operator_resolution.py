@@ -5,6 +5,7 @@ which also does it after a crash.
 """
 
 import contextlib
+from collections.abc import Mapping
 from functools import partial
 from typing import Never
 
@@ -15,7 +16,6 @@ from executor.ledger.orders import OrderRecord
 from executor.ledger.requests import LedgerAction
 from executor.resolution.lookup import Absence, LookUp, Mismatch
 from executor.resolution.resolver import Resolver
-from executor.updates.change_signal import ChangeSignal
 from executor.updates.forgotten import ForgottenOrders
 from executor.venue.clock import VenueClock
 from executor.venue.port import ReadFailedError, Venue, VenueOrder
@@ -24,6 +24,7 @@ from gridcore.model.actions import PlaceOrder
 from gridcore.model.money import ZERO
 from gridcore.model.orders import OrderStatus
 from gridrpc.errors import FailedPrecondition, NotFound, Unavailable
+from gridservice.change_signal import ChangeSignal
 from gridservice.crash_point import around
 
 
@@ -36,7 +37,7 @@ class OperatorResolution:
         look_up: LookUp,
         resolver: Resolver,
         clock: VenueClock,
-        changes: ChangeSignal,
+        changes: Mapping[str, ChangeSignal],
         venue: Venue,
         reader: Reader,
         forgotten: ForgottenOrders,
@@ -158,7 +159,7 @@ class OperatorResolution:
             raise NotFound(f"order {word.client_order_id} was resolved by this statement and has been pruned since")
         if record.status is OrderStatus.UNKNOWN:
             await self._look_once(word, await self._run(requests.place_of, record.request_id, word.client_order_id))
-        self._changes.ring(word.symbol)
+        self._changes[word.symbol].beat()
 
     async def _look_once(self, word: OperatorStatement, action: LedgerAction) -> None:
         with contextlib.suppress(ReadFailedError):  # its resolver task continues until it has evidence

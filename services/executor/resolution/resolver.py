@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from functools import partial
 
 import sqlalchemy as sa
@@ -11,13 +12,15 @@ from executor.ledger.opening import Ledger
 from executor.ledger.requests import LedgerAction
 from executor.readiness import Readiness
 from executor.resolution.lookup import Absence, LookUp, Mismatch
-from executor.updates.change_signal import ChangeSignal
 from executor.updates.recorder import Recorder
 from executor.venue.clock import VenueClock
 from executor.venue.port import ReadFailedError, Venue, VenueOrder
 from executor.venue.reader import Reader
 from gridcore.model.actions import PlaceOrder
+from gridservice.backoff import backoff_seconds
+from gridservice.change_signal import ChangeSignal
 from gridservice.crash_point import around
+from gridservice.tasks import cancel_and_wait
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +39,7 @@ class Resolver:
         look_up: LookUp,
         recorder: Recorder,
         clock: VenueClock,
-        changes: ChangeSignal,
+        changes: Mapping[str, ChangeSignal],
         readiness: Readiness,
         first_pause_ms: int,
     ) -> None:
@@ -48,7 +51,7 @@ class Resolver:
         self._clock = clock
         self._changes = changes
         self._readiness = readiness
-        self._first_pause_ms = first_pause_ms
+        self._first_pause_seconds = first_pause_ms / 1000
         self._tasks: dict[tuple[str, int, int], asyncio.Task[None]] = {}
 
     def watch(self, symbol: str, action: LedgerAction) -> None:
@@ -65,16 +68,12 @@ class Resolver:
 
     async def close(self) -> None:
         """Stops the tasks; the next startup resumes them."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_and_wait(self._tasks.values())
 
     async def _until_resolved(self, symbol: str, action: LedgerAction) -> None:
-        pause_ms = self._first_pause_ms
         proves = self._look_up.conclusive_at_ms(action.signed) is not None
         slowest = _SLOWEST if proves else _SLOWEST_WITHOUT_PROOF
-        while True:
+        for pause in backoff_seconds(self._first_pause_seconds, self._first_pause_seconds * slowest):
             try:
                 if await self.resolve_once(symbol, action):
                     _log.info("order %s is resolved", action.action.client_order_id)
@@ -83,16 +82,15 @@ class Resolver:
                 _log.info("order %s stays UNKNOWN: %s", action.action.client_order_id, error)
             except Exception:  # noqa: BLE001  # the ledger comes back; ending the task would lose the order
                 _log.exception("order %s stays UNKNOWN", action.action.client_order_id)
-            await asyncio.sleep(self._pause_ms(action, pause_ms) / 1000)
-            pause_ms = min(pause_ms * 2, self._first_pause_ms * slowest)
+            await asyncio.sleep(self._shortened(action, pause))
 
-    def _pause_ms(self, action: LedgerAction, pause_ms: int) -> int:
+    def _shortened(self, action: LedgerAction, pause: float) -> float:
         """Returns the back-off, shortened to the moment when absence becomes evidence."""
         conclusive_at = self._look_up.conclusive_at_ms(action.signed)
         if conclusive_at is None:
-            return pause_ms
-        left_ms = conclusive_at + 1 - self._clock.venue_ms()
-        return min(pause_ms, left_ms) if left_ms > 0 else pause_ms
+            return pause
+        left = (conclusive_at + 1 - self._clock.venue_ms()) / 1000
+        return min(pause, left) if left > 0 else pause
 
     async def resolve_once(self, symbol: str, action: LedgerAction) -> bool:
         """Looks the order up once. Returns whether the action is resolved."""
@@ -115,7 +113,7 @@ class Resolver:
             case Absence.CONCLUSIVE:
                 with around("executor.absent"):
                     await self._ledger.writer.run(_resolve_absent, action, self._clock.local_ms())
-                self._changes.ring(symbol)
+                self._changes[symbol].beat()
                 return True
             case Absence.OPEN | Absence.UNANSWERED:
                 return False
@@ -135,7 +133,7 @@ class Resolver:
             resolved = await self._ledger.writer.run(_resolve_open, action, seen, self._clock.local_ms())
         if not resolved:  # an operator statement came first, and the venue may contradict it
             await self._recorder.order(seen)
-        self._changes.ring(seen.symbol)
+        self._changes[seen.symbol].beat()
         return True
 
     async def _close(self, action: LedgerAction) -> None:

@@ -103,10 +103,9 @@ class AccountPoll:
         if failures:
             longest = max(seconds, _LONGEST_SILENCE_SECONDS)
             seconds = min(self._interval_seconds * 2 ** min(failures, 10), longest)
-        self._trust.changed.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._trust.changed.wait()
+                await self._trust.changes.after(self._trust.changes.count)
 
     async def _poll(self) -> bool:
         """Polls once and returns whether everything succeeded."""

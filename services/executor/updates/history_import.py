@@ -20,6 +20,7 @@ from gridcore.model.ids import parse_client_order_id
 from gridcore.model.money import ZERO, canonical
 from gridrpc.errors import FailedPrecondition
 from gridservice.crash_point import around
+from gridservice.tasks import cancel_and_wait
 
 _log = logging.getLogger(__name__)
 
@@ -72,10 +73,7 @@ class HistoryImport:
 
     async def close(self) -> None:
         """Cancels running imports; the next call starts again."""
-        tasks = list(self._running.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_and_wait(self._running.values())
 
     async def _work(self, symbol: str, prefix: str) -> Imported:
         if not _ours(await self._reader.read(lambda: self._venue.order_history(symbol)), prefix):

@@ -1,6 +1,7 @@
 """Records trades and orders of the venue in the update log: in any order, duplicated or late, each exactly once."""
 
 import logging
+from collections.abc import Mapping
 from functools import partial
 
 import sqlalchemy as sa
@@ -9,12 +10,12 @@ from executor.ledger import cursors, fences, operator_evidence, orders, updates
 from executor.ledger.opening import Ledger
 from executor.ledger.orders import OrderRecord
 from executor.readiness import Readiness
-from executor.updates.change_signal import ChangeSignal
 from executor.updates.forgotten import ForgottenOrders
 from executor.venue.clock import VenueClock
 from executor.venue.port import ReadFailedError, TradeCursor, UnreadableError, Venue, VenueOrder, VenueTrade
 from executor.venue.reader import Reader
 from gridcore.model.orders import OrderStatus
+from gridservice.change_signal import ChangeSignal
 from gridservice.crash_point import around
 
 _log = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ class Recorder:
         venue: Venue,
         reader: Reader,
         clock: VenueClock,
-        changes: ChangeSignal,
+        changes: Mapping[str, ChangeSignal],
         readiness: Readiness,
         forgotten: ForgottenOrders,
     ) -> None:
@@ -67,7 +68,7 @@ class Recorder:
                 updates.append_trade, trade, order.client_order_id, self._clock.local_ms()
             )
         if appended:
-            self._changes.ring(trade.symbol)
+            self._changes[trade.symbol].beat()
             if order.ended:
                 _log.error(
                     "trade %s of %s came after the order's recorded end", trade.fill.trade_id, order.client_order_id
@@ -160,7 +161,7 @@ class Recorder:
                 updates.append_end, seen.client_order_id, seen, self._clock.local_ms()
             )
         if ended:
-            self._changes.ring(seen.symbol)
+            self._changes[seen.symbol].beat()
         return ended
 
     async def _look_up_owner(self, trade: VenueTrade) -> OrderRecord | None:

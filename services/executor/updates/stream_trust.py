@@ -5,8 +5,9 @@ stream did not report; the latter for longer each time. An event that the stream
 everything.
 """
 
-import asyncio
 from collections.abc import Callable
+
+from gridservice.change_signal import ChangeSignal
 
 _FIRST_DISTRUST_SECONDS, _LONGEST_DISTRUST_SECONDS = 60.0, 3_600.0
 
@@ -19,7 +20,7 @@ class StreamTrust:
         self._said = False
         self._distrust_seconds = _FIRST_DISTRUST_SECONDS
         self._distrusted_until = 0.0
-        self.changed = asyncio.Event()
+        self.changes = ChangeSignal()
 
     @property
     def proven(self) -> bool:
@@ -34,11 +35,11 @@ class StreamTrust:
         """Reports that a connection ended: events of the meantime were lost."""
         if self._said:
             self._said = False
-            self.changed.set()
+            self.changes.beat()
 
     def missed(self) -> None:
         """Reports that a poll has found what the stream should have carried."""
         self._said = False
         self._distrusted_until = self._clock() + self._distrust_seconds
         self._distrust_seconds = min(2 * self._distrust_seconds, _LONGEST_DISTRUST_SECONDS)
-        self.changed.set()
+        self.changes.beat()

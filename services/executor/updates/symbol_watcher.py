@@ -5,6 +5,7 @@
 
 import asyncio
 import logging
+from collections.abc import Iterator
 from functools import partial
 
 from executor.ledger import cursors, orders
@@ -18,6 +19,7 @@ from executor.updates.unreadable import Unreadables, sentence
 from executor.venue.clock import VenueClock
 from executor.venue.port import ReadFailedError, TradeCursor, UnreadableError, Venue, VenueOrder, VenueTrade
 from executor.venue.reader import Reader
+from gridservice.backoff import backoff_seconds
 from gridservice.crash_point import around
 
 _log = logging.getLogger(__name__)
@@ -90,11 +92,11 @@ class SymbolWatcher:
 
     async def listen_for_ever(self) -> None:
         """Records the events of the user stream and reopens it when it breaks."""
-        pause = self._first_pause_seconds
+        pauses = self._pauses()
         while True:
             try:
                 async for hint in self._venue.hints(self.symbol):
-                    pause = self._first_pause_seconds
+                    pauses = self._pauses()
                     self._stream_failure.succeeded()
                     await self._take(hint)
                 self._trust.broke()
@@ -104,8 +106,10 @@ class SymbolWatcher:
             except Exception:  # noqa: BLE001  # as in the poll, which finds what is missed here
                 self._trust.broke()
                 _log.exception("user stream of %s failed, reopening it", self.symbol)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_DEAF_SECONDS)
+            await asyncio.sleep(next(pauses))
+
+    def _pauses(self) -> Iterator[float]:
+        return backoff_seconds(self._first_pause_seconds, _LONGEST_DEAF_SECONDS)
 
     async def _take(self, hint: VenueOrder | VenueTrade) -> None:
         try:

@@ -1,25 +1,20 @@
 """Venue clock: local time plus a measured skew. Signed timestamps and evidence use it."""
 
 import logging
-import time
 from collections.abc import Callable
 
 from executor.venue.port import ReadFailedError, Venue
+from gridservice.clock import now_ms
 
 _log = logging.getLogger(__name__)
 
 _WORTH_TELLING_MS = 1_000  # Binance refuses timestamps this far ahead of its clock
 
 
-def unix_ms() -> int:
-    """Returns this machine's Unix time in milliseconds."""
-    return time.time_ns() // 1_000_000
-
-
 class VenueClock:
     """Local time and, once measured, the venue's."""
 
-    def __init__(self, local_ms: Callable[[], int] = unix_ms) -> None:
+    def __init__(self, local_ms: Callable[[], int] = now_ms) -> None:
         self._local_ms = local_ms
         self.skew_ms = 0  # venue minus local
         self._least_skew_ms = 0  # lower bound: the venue read its clock before we got the reply

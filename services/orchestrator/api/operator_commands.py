@@ -6,7 +6,7 @@ from collections.abc import Callable
 from gridcore.model.events import ModeChanged
 from gridcore.model.state import Mode, Rule, State
 from gridrpc.errors import AlreadyExists, FailedPrecondition, Unavailable
-from orchestrator.clock import now_ms
+from gridservice.clock import now_ms
 from orchestrator.store.journal import JournalRow
 from orchestrator.symbol.procedures import ENTER_SAFE_MODE, EnterSafeModeRequest, ExitSafeModeRequest
 from orchestrator.symbol.worker import SymbolWorker
@@ -108,13 +108,8 @@ class OperatorCommands:
         return self._context.state.risk.mode
 
     async def _see(self, done: Callable[[], bool]) -> None:
-        async def wait() -> None:
-            seen = self._context.changes.count
-            while not done():
-                seen = await self._context.changes.after(seen)
-
         try:
-            await asyncio.wait_for(wait(), _SEE_SECONDS)
+            await asyncio.wait_for(self._context.changes.until(done), _SEE_SECONDS)
         except TimeoutError:
             return
 

@@ -8,8 +8,8 @@ from gridcore.risk.rules import unknown_orders
 from gridrpc.convert_orders import result_to_proto
 from gridrpc.convert_plan import plan_to_proto
 from gridrpc.convert_state import state_to_proto
+from gridservice.clock import now_ms
 from gridwright.v1 import orchestrator_pb2
-from orchestrator.clock import now_ms
 from orchestrator.engine import StepRecord, WorkflowRecord
 from orchestrator.store.journal import JournalRow
 from orchestrator.symbol.context import SymbolContext

@@ -13,13 +13,12 @@ from gridcore.model.events import Plan
 from gridrpc.convert_orders import action_to_proto, result_from_proto
 from gridrpc.errors import InvalidArgument, RpcError, Unavailable, rpc_error_of
 from gridservice.backoff import FIRST_SECONDS, backoff_seconds
+from gridservice.clock import now_ms, steady_ms
 from gridservice.crash_point import around, crash_point
-from gridservice.steady import steady_ms
 from gridwright.v1 import executor_pb2, executor_pb2_grpc
 from orchestrator.clients.executor import refuse_symbol
 from orchestrator.clients.host_clock import HostClock
 from orchestrator.clients.reachability import Reachability
-from orchestrator.clock import now_ms
 from orchestrator.errors import UnfinishableError
 from orchestrator.thread_bridge import ThreadBridge
 

@@ -26,7 +26,7 @@ from gridrpc.convert_orders import (
 from gridrpc.convert_state import foreign_from_proto, funds_from_proto, state_from_proto, state_to_proto
 from gridrpc.errors import NotFound, OutOfRange, RpcError, Unavailable, rpc_error_of
 from gridservice.backoff import backoff_seconds
-from gridservice.steady import steady_ms
+from gridservice.clock import steady_ms
 from gridwright.v1 import executor_pb2, executor_pb2_grpc
 from orchestrator.clients.host_clock import HostClock
 from orchestrator.clients.reachability import Reachability

@@ -6,8 +6,7 @@ makes it wrong.
 
 import threading
 
-from gridservice.steady import steady_ms
-from orchestrator.clock import now_ms
+from gridservice.clock import now_ms, steady_ms
 
 _LONGEST_WAY_MS = 1_000  # a slower answer is too imprecise; it is ignored if there was a better one
 

@@ -12,6 +12,7 @@ from gridrpc.convert_orders import parse_decimal
 from gridrpc.errors import rpc_error_of
 from gridservice.backoff import backoff_seconds
 from gridwright.v1 import models_pb2, pricemon_pb2, pricemon_pb2_grpc
+from orchestrator.clients.reachability import Reachability
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +33,16 @@ class PriceHeard:
 
 
 class PriceClient:
-    """Streams from one pricemon. `reachable`: whether the stream is open."""
+    """Streams prices from one pricemon."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = pricemon_pb2_grpc.PriceMonitorStub(channel)
-        self.reachable = False
+        self._peer = Reachability("pricemon")
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the stream is open."""
+        return self._peer.reachable
 
     async def prices(self, symbols: Sequence[str], heartbeat_ms: int) -> AsyncIterator[PriceHeard]:
         """Streams the current price of each symbol, then each change and heartbeat, without end."""
@@ -45,7 +51,7 @@ class PriceClient:
         while True:
             try:
                 async for message in self._stub.StreamPrices(request):
-                    self.reachable = True
+                    self._peer.answered()
                     pauses = backoff_seconds()
                     yield _heard(message)
             except grpc.aio.AioRpcError as error:
@@ -56,9 +62,9 @@ class PriceClient:
         fault = rpc_error_of(error)
         if fault is not None:
             log.warning("pricemon refuses the prices: %s", fault.message)
-        elif self.reachable:
-            log.warning("pricemon lost (%s): retrying until it answers", error.code().name)
-        self.reachable = False
+            self._peer.reachable = False
+        else:
+            self._peer.lost("StreamPrices", error.code())
 
 
 def _heard(message: models_pb2.PriceChange) -> PriceHeard:

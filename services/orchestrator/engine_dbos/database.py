@@ -21,12 +21,11 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from griddb.errors import DamagedError, DatabaseError
-from griddb.pauses import pauses
 from griddb.postgres_session import first_line, is_damage, is_passing, open_engine
 from griddb.sqlite_file import BUSY_MS, RetryingFile
 from griddb.urls import shown
+from gridservice.backoff import backoff_seconds
 from orchestrator.engine_dbos.sqlite import create_dbos_engine
-from orchestrator.errors import DatabaseStopError
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +55,7 @@ class WorkflowDatabase(Protocol):
         ...
 
     def ping(self) -> None:
-        """Raises DatabaseStopError if the process must not continue with it."""
+        """Raises DatabaseError if the process must not continue with it."""
         ...
 
     def stop_waiting(self) -> None:
@@ -71,7 +70,7 @@ def sqlite_path(data_dir: Path) -> Path:
 
 @contextmanager
 def open_workflow_database(where: Path | sa.URL) -> Iterator[WorkflowDatabase]:
-    """Opens a SQLite file or a Postgres server. Raises DatabaseStopError if a file cannot be used."""
+    """Opens a SQLite file or a Postgres server. Raises DatabaseError if a file cannot be used."""
     database = _WorkflowFile(where) if isinstance(where, Path) else _WorkflowServer(where)
     try:
         yield database
@@ -95,10 +94,7 @@ class _WorkflowFile:
     def __init__(self, path: Path) -> None:
         self._file = RetryingFile(path)
         self._damage: DatabaseError | None = None
-        try:
-            self._file.open(self._use_wal)
-        except DatabaseError as error:
-            raise DatabaseStopError(error) from error
+        self._file.open(self._use_wal)
         self.engine = create_dbos_engine(sa.URL.create("sqlite", database=str(path)))
         event.listen(self.engine, "handle_error", self._wait)
 
@@ -115,12 +111,9 @@ class _WorkflowFile:
                     raise
 
     def ping(self) -> None:
-        try:
-            if self._damage is not None:
-                raise self._damage
-            self._file.ping()
-        except DatabaseError as error:
-            raise DatabaseStopError(error) from error
+        if self._damage is not None:
+            raise self._damage
+        self._file.ping()
 
     def stop_waiting(self) -> None:
         self._file.stop_waiting()
@@ -141,7 +134,7 @@ class _WorkflowFile:
             return None
         self._file.note_away(reason)
         _roll_back(context)
-        for pause in pauses():
+        for pause in backoff_seconds():
             if not self._file.wait(pause):
                 return None
             if self._writable():
@@ -182,7 +175,7 @@ class _WorkflowServer:
         return self._away
 
     def unbroken(self, work: Callable[[], T]) -> T:
-        for pause in pauses():
+        for pause in backoff_seconds():
             try:
                 value = work()
             except OperationalError as error:  # a connection that breaks during its setup has no other sign
@@ -192,12 +185,12 @@ class _WorkflowServer:
             else:
                 self._away = ""
                 return value
-        raise AssertionError("pauses never end")
+        raise AssertionError("the back-off never ends")
 
     def ping(self) -> None:
         """Raises a damage found earlier. Whether the server answers is checked by the stores' sessions."""
         if self._damage is not None:
-            raise DatabaseStopError(self._damage)
+            raise self._damage
 
     def stop_waiting(self) -> None:
         self._closing.set()
@@ -211,7 +204,7 @@ class _WorkflowServer:
 
     def _connect(self, dialect: sa.Dialect, _record: object, words: list[str], names: dict[str, Any]) -> object:
         """Connects, with retries until it succeeds."""
-        for pause in pauses():
+        for pause in backoff_seconds():
             try:
                 connection = dialect.connect(*words, **names)
             except psycopg.OperationalError as error:
@@ -221,7 +214,7 @@ class _WorkflowServer:
             else:
                 self._away = ""
                 return connection
-        raise AssertionError("pauses never end")
+        raise AssertionError("the back-off never ends")
 
     def _wait(self, context: ExceptionContext) -> Exception | None:
         """Waits until the server can write again; returns an error that makes DBOS retry the whole transaction."""
@@ -239,7 +232,7 @@ class _WorkflowServer:
         reason = first_line(error)
         self._away = f"the database {shown(self._url)} cannot go on ({reason})"
         _roll_back(context)
-        for pause in pauses():
+        for pause in backoff_seconds():
             if self._closing.wait(pause):
                 return None
             if self._writable():

@@ -43,7 +43,7 @@ class DbosEngine:
         return self._database.away
 
     def ping(self) -> None:
-        """Checks the database. Raises DatabaseStopError."""
+        """Checks the database. Raises DatabaseError."""
         self._database.ping()
 
     def stop_waiting(self) -> None:

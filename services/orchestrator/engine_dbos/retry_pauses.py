@@ -13,7 +13,7 @@ from typing import Any
 
 from dbos import _sys_db, _sys_db_postgres, _sys_db_sqlite
 
-from griddb.pauses import FIRST_SECONDS, LONGEST_SECONDS
+from gridservice.backoff import FIRST_SECONDS, LONGEST_SECONDS
 
 _BOUNDS = {"initial_backoff": FIRST_SECONDS, "max_backoff": LONGEST_SECONDS}
 

@@ -28,7 +28,7 @@ class Store(Protocol):
         ...
 
     def stop_waiting(self) -> None:
-        """Makes calls raise DatabaseStopError during an outage, instead of waiting."""
+        """Makes calls raise DatabaseError during an outage, instead of waiting."""
         ...
 
     def take_lease(self) -> int:

@@ -4,7 +4,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from orchestrator.errors import LeaseLostError
+from griddb.errors import LeaseLostError
 
 
 class FileLock:

@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-from orchestrator.errors import LeaseLostError
+from griddb.errors import LeaseLostError
 
 _log = logging.getLogger(__name__)
 

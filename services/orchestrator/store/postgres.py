@@ -6,7 +6,6 @@ its connection while another one held the symbol can no longer write.
 """
 
 import threading
-import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -18,11 +17,12 @@ import sqlalchemy as sa
 from gridcore.model.actions import ActionResult
 from gridcore.model.events import Plan
 from gridcore.model.state import State
-from griddb.errors import DatabaseError
+from griddb.errors import LeaseLostError
 from griddb.postgres_session import Session, lock_key
 from gridrpc.errors import InvalidArgument
+from gridservice.clock import now_ms
 from gridservice.crash_point import around, crash_point
-from orchestrator.errors import ConflictError, DatabaseStopError, LeaseLostError, UnfinishableError
+from orchestrator.errors import ConflictError, UnfinishableError
 from orchestrator.store import postgres_sql as tables
 from orchestrator.store.journal import JournalRow, Phase
 from orchestrator.store.postgres_sql import Lease
@@ -52,7 +52,7 @@ class PostgresStore:
 
     def ping(self) -> None:
         """Checks the server and the lease's lock."""
-        self._guarded(self._session.ping)
+        self._session.ping()
 
     def stop_waiting(self) -> None:
         """Makes calls fail during an outage, instead of waiting."""
@@ -68,8 +68,10 @@ class PostgresStore:
             )
 
         with around("orchestrator.lease"), self._mutex:
-            self._guarded(lambda: self._session.hold(lock_key(f"orchestrator {self._symbol}"), refusal))
-            self._lease = self._run(lambda connection: tables.take_lease(connection, self._symbol, self._lease.holder))
+            self._session.hold(lock_key(f"orchestrator {self._symbol}"), refusal)
+            self._lease = self._session.run(
+                lambda connection: tables.take_lease(connection, self._symbol, self._lease.holder)
+            )
             self._session.verify_by(self._refuse_if_taken)
             return self._lease.epoch
 
@@ -82,7 +84,7 @@ class PostgresStore:
     def load_state(self) -> State | None:
         """Returns the stored state, assembled from its rows."""
         with self._mutex:
-            found = self._read(lambda connection: tables.read_state(connection, self._symbol))
+            found = self._session.read(lambda connection: tables.read_state(connection, self._symbol))
             if found is None:
                 return None
             state = self._parsed(*found)
@@ -121,7 +123,7 @@ class PostgresStore:
                 self._refuse_unless(connection, state.seq, written=written)
 
             with around("orchestrator.bind"):
-                self._run(bind)
+                self._session.run(bind)
             self._kept = after
 
     def commit(
@@ -142,7 +144,7 @@ class PostgresStore:
                 digest_before=before.digest,
                 digest_after=after.digest,
                 phases=tuple(phases),
-                committed_time_ms=time.time_ns() // 1_000_000,
+                committed_time_ms=now_ms(),
                 plan_text=plan_text,
             )
             return self._commit(row, state, before, after)
@@ -161,7 +163,7 @@ class PostgresStore:
             return row
 
         with around("orchestrator.commit"):
-            committed = self._run(commit)
+            committed = self._session.run(commit)
         if committed is row:
             self._kept, self._newest = after, row
             self._late.clear()
@@ -176,17 +178,19 @@ class PostgresStore:
 
     def find_step(self, *, seq: int = 0, request_id: str = "") -> JournalRow | None:
         """Returns the row of the request id if given, else of the seq."""
-        row = self._read(lambda connection: tables.find_step(connection, self._symbol, seq=seq, request_id=request_id))
+        row = self._session.read(
+            lambda connection: tables.find_step(connection, self._symbol, seq=seq, request_id=request_id)
+        )
         return None if row is None else self._with_late(row)
 
     def last_steps(self, limit: int) -> list[JournalRow]:
         """Returns the newest rows, newest first."""
-        rows = self._read(lambda connection: tables.last_steps(connection, self._symbol, limit))
+        rows = self._session.read(lambda connection: tables.last_steps(connection, self._symbol, limit))
         return [self._with_late(row) for row in rows]
 
     def ledger_cursor(self) -> int:
         """Returns the stored accepted_seq."""
-        return self._read(lambda connection: tables.ledger_cursor(connection, self._symbol))
+        return self._session.read(lambda connection: tables.ledger_cursor(connection, self._symbol))
 
     def move_ledger_cursor(self, accepted_seq: int) -> None:
         """Stores the accepted_seq for the next startup."""
@@ -195,7 +199,7 @@ class PostgresStore:
 
     def last_look(self) -> int:
         """Returns the recorded time, Unix ms."""
-        return self._read(lambda connection: tables.last_look(connection, self._symbol))
+        return self._session.read(lambda connection: tables.last_look(connection, self._symbol))
 
     def note_look(self, at_ms: int) -> None:
         """Records the time for the next startup."""
@@ -269,17 +273,4 @@ class PostgresStore:
             self._check_lease(connection)
             return work(connection)
 
-        return self._run(under_lease)
-
-    def _run(self, work: Callable[[sa.Connection], T]) -> T:
-        return self._guarded(lambda: self._session.run(work))
-
-    def _read(self, work: Callable[[sa.Connection], T]) -> T:
-        return self._guarded(lambda: self._session.read(work))
-
-    @staticmethod
-    def _guarded(call: Callable[[], T]) -> T:
-        try:
-            return call()
-        except DatabaseError as error:
-            raise DatabaseStopError(error) from error
+        return self._session.run(under_lease)

@@ -1,7 +1,6 @@
 """SQL statements of the Postgres store, each for one symbol and inside the caller's transaction."""
 
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from gridcore.model.state import State
+from gridservice.clock import now_ms
 from orchestrator.store.compiled_sql import PostgresStatement
 from orchestrator.store.journal import JournalRow, Phase
 from orchestrator.store.postgres_schema import leases, ledger_cursors, looks, slots, states, trading_steps
@@ -79,7 +79,7 @@ class Lease:
 
 def take_lease(connection: sa.Connection, symbol: str, holder: str) -> Lease:
     """Stores a new holder with the next epoch. The caller holds the symbol's advisory lock."""
-    row = {"symbol": symbol, "epoch": 1, "holder": holder, "taken_time_ms": time.time_ns() // 1_000_000}
+    row = {"symbol": symbol, "epoch": 1, "holder": holder, "taken_time_ms": now_ms()}
     taken = insert(leases).values(row)
     taken = taken.on_conflict_do_update(index_elements=[leases.c.symbol], set_={**row, "epoch": leases.c.epoch + 1})
     return Lease(symbol, connection.execute(taken.returning(leases.c.epoch)).scalar_one(), holder)

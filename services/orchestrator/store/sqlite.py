@@ -7,7 +7,6 @@ in the database is raised by every startup and checked by each commit.
 import contextlib
 import functools
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,12 +19,13 @@ from sqlalchemy.dialects.sqlite import insert
 from gridcore.model.actions import ActionResult
 from gridcore.model.events import Plan
 from gridcore.model.state import State
-from griddb.errors import DatabaseError
+from griddb.errors import LeaseLostError
 from griddb.sqlite_file import BUSY_MS, RetryingFile
 from gridrpc.convert_state import state_from_json, state_json
 from gridrpc.errors import InvalidArgument
+from gridservice.clock import now_ms
 from gridservice.crash_point import around, crash_point
-from orchestrator.errors import ConflictError, DatabaseStopError, LeaseLostError, UnfinishableError
+from orchestrator.errors import ConflictError, UnfinishableError
 from orchestrator.store.compiled_sql import SqliteStatement
 from orchestrator.store.file_lock import FileLock
 from orchestrator.store.journal import JournalRow, Phase
@@ -83,7 +83,7 @@ class SqliteStore:
         self._newest: JournalRow | None = None  # last row written by this process
         self._late: dict[int, tuple[Phase, ...]] = {}  # by seq: all phases of rows whose last phase is not written yet
         self._connection: sa.Connection  # kept open: taking one from a pool each time cost as much as a write
-        _guarded(lambda: self._file.open(self._prepare))
+        self._file.open(self._prepare)
 
     def _prepare(self) -> None:
         self._connection = _open(self._path)
@@ -101,15 +101,15 @@ class SqliteStore:
 
     def ping(self) -> None:
         """Checks that it is still the file that was opened."""
-        _guarded(self._file.ping)
+        self._file.ping()
 
     def stop_waiting(self) -> None:
         """Makes calls fail while the file is unavailable, instead of waiting."""
         self._file.stop_waiting()
 
     def patiently(self, transaction: Callable[[], T]) -> T:
-        """Retries the transaction until it commits; returns its result. Raises DatabaseStopError if it never will."""
-        return _guarded(lambda: self._file.run(transaction))
+        """Retries the transaction until it commits; returns its result. Raises DatabaseError if it never will."""
+        return self._file.run(transaction)
 
     def take_lease(self) -> int:
         """Takes the file lock and raises the epoch. Raises LeaseLostError if another process holds the lock."""
@@ -195,7 +195,7 @@ class SqliteStore:
                 digest_before=before.digest,
                 digest_after=after.digest,
                 phases=tuple(phases),
-                committed_time_ms=time.time_ns() // 1_000_000,
+                committed_time_ms=now_ms(),
                 plan_text=plan_text,
             )
             _write_state(connection, after.text, state.last_update_time)
@@ -334,13 +334,6 @@ def _open(path: Path) -> sa.Connection:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine.connect()
-
-
-def _guarded(call: Callable[[], T]) -> T:
-    try:
-        return call()
-    except DatabaseError as error:
-        raise DatabaseStopError(error) from error
 
 
 def _stored_text(connection: sa.Connection) -> str | None:

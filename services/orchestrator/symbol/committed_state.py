@@ -12,7 +12,7 @@ from gridcore.model.errors import CoreError
 from gridcore.model.events import Plan
 from gridcore.model.market_rules import MarketRules
 from gridcore.model.state import State
-from orchestrator.clock import now_ns
+from gridservice.clock import now_ns
 from orchestrator.errors import UnfinishableError
 from orchestrator.store import Store
 from orchestrator.store.journal import JournalRow, Phase

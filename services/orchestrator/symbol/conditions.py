@@ -12,7 +12,7 @@ from gridcore.grid.grid_checks import unfit
 from gridcore.model.events import ConditionsSeen
 from gridcore.model.state import Funds, Rule
 from gridcore.risk.price_jump import unwatched_since
-from orchestrator.clock import now_ms
+from gridservice.clock import now_ms
 from orchestrator.symbol.context import SymbolContext
 from orchestrator.symbol.downtime import last_look
 from orchestrator.symbol.fee_watch import FeeWatch

@@ -12,10 +12,10 @@ from gridcore.model.config import GridConfig
 from gridcore.model.ids import id_prefix
 from gridcore.model.market_rules import MarketRules
 from gridcore.model.state import State
-from gridservice.steady import steady_ms
+from gridservice.change_signal import ChangeSignal
+from gridservice.clock import steady_ms
+from gridservice.errors import StopError
 from orchestrator.clients.executor import ExecutorClient
-from orchestrator.errors import StopError
-from orchestrator.symbol.change_signal import ChangeSignal
 from orchestrator.symbol.committed_state import CommittedState
 from orchestrator.symbol.event_queue import EventQueue
 

@@ -9,8 +9,8 @@ rule's memory too early.
 import asyncio
 from collections.abc import Callable, Sequence
 
-from orchestrator.clock import now_ms
-from orchestrator.errors import StopError
+from gridservice.clock import now_ms
+from gridservice.errors import StopError
 from orchestrator.symbol.context import SymbolContext
 
 _EVERY_MS = 10_000

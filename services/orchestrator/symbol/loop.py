@@ -18,10 +18,11 @@ from gridcore.model.events import EnterSafeMode, ExitSafeMode, OrdersUpdated, Pl
 from gridcore.model.state import Mode
 from gridcore.quiet_band import quiet_band
 from gridcore.risk.rules import fresh
-from gridservice.steady import steady_ms
+from griddb.errors import LeaseLostError
+from gridservice.clock import now_ms, steady_ms
+from gridservice.errors import StopError
 from orchestrator.clients.pricemon import PriceHeard
-from orchestrator.clock import now_ms
-from orchestrator.errors import Abandoned, LeaseLostError, StopError, UnfinishableError
+from orchestrator.errors import Abandoned, UnfinishableError
 from orchestrator.symbol.context import SymbolContext
 from orchestrator.symbol.event_queue import Item, PriceDue, TickDue
 from orchestrator.symbol.procedures import ENTER_SAFE_MODE, EXIT_SAFE_MODE, EnterSafeModeRequest, ExitSafeModeRequest

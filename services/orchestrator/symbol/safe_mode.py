@@ -14,7 +14,7 @@ from gridcore.model.orders import Role
 from gridcore.model.state import Mode, Rule, State
 from gridrpc.errors import FailedPrecondition
 from gridservice.backoff import backoff_seconds
-from orchestrator.clock import now_ms
+from gridservice.clock import now_ms
 from orchestrator.symbol.context import SymbolContext
 from orchestrator.symbol.mode_changes import ModeChanger
 from orchestrator.symbol.procedures import EnterSafeModeRequest, ExitSafeModeRequest

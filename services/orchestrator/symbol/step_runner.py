@@ -9,7 +9,8 @@ import logging
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import Any, Protocol, TypeVar
 
-from orchestrator.errors import Abandoned, StopError
+from gridservice.errors import StopError
+from orchestrator.errors import Abandoned
 from orchestrator.symbol.running_step import RunningStep
 from orchestrator.symbol.trading_step import RequestBelowFloorError
 from orchestrator.symbol.worker import SymbolWorker

@@ -1,6 +1,6 @@
 """Measures the phases of a running step: start time and duration of each."""
 
-from orchestrator.clock import now_ns
+from gridservice.clock import now_ns
 from orchestrator.store.journal import Phase
 
 

@@ -2,8 +2,9 @@
 
 from gridcore.model.actions import ActionResult
 from gridcore.model.events import Plan
+from griddb.errors import LeaseLostError
 from orchestrator.clients.batch_execute import BatchExecuteClient
-from orchestrator.errors import LeaseLostError, UnfinishableError
+from orchestrator.errors import UnfinishableError
 from orchestrator.store.journal import JournalRow
 from orchestrator.symbol.context import SymbolContext
 from orchestrator.symbol.running_step import RunningStep

@@ -16,12 +16,13 @@ from gridcore.model.events import Plan
 from gridcore.model.orders import Role
 from gridcore.model.state import Mode, RiskFlags, Rule, State, StateRebuilt
 from gridcore.risk.rules import unknown_orders
+from griddb.errors import LeaseLostError
 from gridrpc.errors import FailedPrecondition
 from gridservice.backoff import backoff_seconds
+from gridservice.clock import now_ms, now_ns
 from gridservice.crash_point import around
 from orchestrator.clients.executor import LedgerSeen
-from orchestrator.clock import now_ms, now_ns
-from orchestrator.errors import LeaseLostError, StateLedgerMismatchError, UnfinishableError
+from orchestrator.errors import StateLedgerMismatchError, UnfinishableError
 from orchestrator.symbol.context import SymbolContext
 from orchestrator.takeover.takeover import FOLLOWED, check_geometry
 

@@ -46,10 +46,11 @@ from gridcore.model.actions import ActionResult
 from gridcore.model.errors import GridRefusedError
 from gridcore.model.events import Plan
 from gridcore.model.state import State
+from griddb.errors import LeaseLostError
 from gridrpc.errors import FailedPrecondition, InvalidArgument, NotFound
 from gridservice.backoff import backoff_seconds
 from gridservice.crash_point import around, crash_point
-from orchestrator.errors import ConfigRefusedError, LeaseLostError, StateLedgerMismatchError, UnfinishableError
+from orchestrator.errors import ConfigRefusedError, StateLedgerMismatchError, UnfinishableError
 from orchestrator.symbol.committed_state import CommittedState
 from orchestrator.symbol.context import SymbolContext
 from orchestrator.symbol.running_step import RunningStep
@@ -183,9 +184,7 @@ async def move_ledger_cursor(context: SymbolContext) -> str:
 
 async def apply_backlog(context: SymbolContext, end_offset: int) -> None:
     """Waits until the loop has applied the update log up to an offset."""
-    seen = context.changes.count
-    while context.state.event_offset < end_offset:
-        seen = await context.changes.after(seen)
+    await context.changes.until(lambda: context.state.event_offset >= end_offset)
 
 
 async def reconcile_with_venue(context: SymbolContext, timeout_seconds: float) -> None:

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping
 import grpc
 
 from gridrpc.errors import rpc_error_of
+from gridservice.clock import now_ms
 from gridservice.troubles import Kind, Troubles
-from orchestrator.clock import now_ms
 from orchestrator.symbol.worker import SymbolWorker
 
 GRACE_MS = 5_000

@@ -2,8 +2,8 @@
 
 import asyncio
 
+from gridservice.clock import now_ms
 from gridservice.troubles import Kind, Troubles
-from orchestrator.clock import now_ms
 from orchestrator.symbol.context import SymbolContext
 from orchestrator.symbol.fee_watch import FeeWatch
 from orchestrator.troubles.grid_troubles import GridTrouble, grid_troubles

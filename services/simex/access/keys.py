@@ -30,14 +30,14 @@ class ApiKey:
 
 
 class Keys:
-    """All keys of simex."""
+    """The API keys by name, and which of them are refused at the moment."""
 
     def __init__(self, keys: Iterable[ApiKey]) -> None:
         self._keys = {each.key: each for each in keys}
         self._refused: dict[str, tuple[ApiError, int]] = {}
 
     def of(self, account: str) -> list[str]:
-        """The keys of an account."""
+        """The names of an account's keys, including those that are refused."""
         return [each.key for each in self._keys.values() if each.account == account]
 
     def refuse(self, key: str, code: int, until_ms: int = 0) -> None:

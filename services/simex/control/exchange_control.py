@@ -25,7 +25,7 @@ class ExchangeControl:
         return rules_to_proto(self._world.set_rules(request, now_ms))
 
     def rules(self, request: simex_pb2.GetMarketRequest) -> simex_pb2.VenueRules:
-        """The current rules."""
+        """Returns a symbol's rules as its clients see them now."""
         return rules_to_proto(self._world.rules(request.symbol))
 
     def set_commission(self, request: simex_pb2.SetCommissionRequest) -> simex_pb2.SetCommissionResponse:
@@ -41,11 +41,11 @@ class ExchangeControl:
         return simex_pb2.SetKeysResponse(keys=count)
 
     def set_limits(self, request: simex_pb2.VenueLimits) -> simex_pb2.VenueLimits:
-        """Changes limits."""
+        """Changes the given limits of requests and orders; returns all of them."""
         return self._world.set_limits(request)
 
     def wipe(self) -> simex_pb2.WipeResponse:
-        """Resets the exchange."""
+        """Deletes all orders and trades, as Binance's testnet does each month; returns how many."""
         orders, trades = self._wiping.wipe()
         return simex_pb2.WipeResponse(orders=orders, trades=trades)
 

@@ -33,7 +33,7 @@ class FaultControl:
         self._places = places
 
     def add(self, request: simex_pb2.AddFaultRequest) -> simex_pb2.AddFaultResponse:
-        """Activates a fault."""
+        """Puts a fault in force. Raises InvalidArgument if its fields do not fit its kind."""
         fault = fault_from_proto(request.fault)
         try:
             check(fault, self._places)
@@ -53,7 +53,7 @@ class FaultControl:
         )
 
     def clear(self, request: simex_pb2.ClearFaultsRequest) -> simex_pb2.ClearFaultsResponse:
-        """Removes faults."""
+        """Takes the faults with these ids out of force; all of them if none is given."""
         return simex_pb2.ClearFaultsResponse(cleared=self._plan.clear(request.ids))
 
     def drop(self, request: simex_pb2.DropSocketsRequest) -> simex_pb2.DropSocketsResponse:

@@ -141,25 +141,25 @@ class ControlServicer(simex_pb2_grpc.SimexServicer):
     async def ListReceived(  # noqa: N802
         self, request: simex_pb2.ListReceivedRequest, context: grpc.aio.ServicerContext[object, object]
     ) -> simex_pb2.ListReceivedResponse:
-        """Lists received requests."""
+        """Lists the requests that clients sent, in the order in which they came."""
         return self._desk.requests(request)
 
     async def AddFault(  # noqa: N802
         self, request: simex_pb2.AddFaultRequest, context: grpc.aio.ServicerContext[object, object]
     ) -> simex_pb2.AddFaultResponse:
-        """Activates a fault."""
+        """Puts a fault in force, behind those that are."""
         return self._desk.add(request)
 
     async def ListFaults(  # noqa: N802
         self, request: simex_pb2.ListFaultsRequest, context: grpc.aio.ServicerContext[object, object]
     ) -> simex_pb2.ListFaultsResponse:
-        """Lists active faults."""
+        """Lists the faults in force and the spent ones, with how often each struck."""
         return self._desk.list()
 
     async def ClearFaults(  # noqa: N802
         self, request: simex_pb2.ClearFaultsRequest, context: grpc.aio.ServicerContext[object, object]
     ) -> simex_pb2.ClearFaultsResponse:
-        """Removes faults."""
+        """Takes faults out of force; those without an id, all of them."""
         return self._desk.clear(request)
 
     async def DropSockets(  # noqa: N802
@@ -185,7 +185,7 @@ class ControlServicer(simex_pb2_grpc.SimexServicer):
     async def GetMarketRules(  # noqa: N802
         self, request: simex_pb2.GetMarketRequest, context: grpc.aio.ServicerContext[object, object]
     ) -> simex_pb2.VenueRules:
-        """Returns the current rules."""
+        """Returns a symbol's rules as its clients see them now."""
         return self._world.rules(request)
 
     async def SetCommission(  # noqa: N802
@@ -203,7 +203,7 @@ class ControlServicer(simex_pb2_grpc.SimexServicer):
     async def SetLimits(  # noqa: N802
         self, request: simex_pb2.VenueLimits, context: grpc.aio.ServicerContext[object, object]
     ) -> simex_pb2.VenueLimits:
-        """Changes limits."""
+        """Changes the given limits of requests and orders; returns all of them."""
         return self._world.set_limits(request)
 
     async def ForgetOrder(  # noqa: N802

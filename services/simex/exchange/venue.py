@@ -108,7 +108,7 @@ class Venue:
         return self._accounts
 
     def balances(self, account: str) -> list[Balance]:
-        """All balances of an account."""
+        """An account's balances, one per asset."""
         return list(self._exchange.accounts[account].balances.values())
 
     def open_orders(self, account: str, symbol: str) -> list[Order]:

@@ -82,7 +82,7 @@ class PublicMarket:
         return self._candles.between(start_ms, end_ms, by_second=by_second) or self._flat(start_ms, by_second=by_second)
 
     def kline(self, interval: Interval, opened_ms: int, zone_ms: int = 0) -> Kline:
-        """The kline that opened at `opened_ms`."""
+        """The kline that opened at `opened_ms`; a flat one if nothing traded in it."""
         end_ms = interval.end(opened_ms, zone_ms)
         candle = self.between(opened_ms, end_ms, by_second=interval.by_second)
         candle.opened_ms = opened_ms

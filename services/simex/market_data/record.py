@@ -45,12 +45,12 @@ class PublicRecord:
         return list(self._prints[symbol])
 
     def last(self, symbol: str) -> Print | None:
-        """The last trade."""
+        """The newest recorded trade, None before the first."""
         prints = self._prints[symbol]
         return prints[-1] if prints else None
 
     def candles(self, symbol: str) -> Candles:
-        """The candles."""
+        """The symbol's trades as candles, from which klines and tickers are made."""
         return self._candles[symbol]
 
     def book(self, symbol: str) -> PublicBook:

@@ -49,7 +49,7 @@ def best_quotes(book: Book, update_id: int) -> Json:
 
 
 def depth_update(symbol: str, it: BookUpdate, now_ms: int) -> Json:
-    """`<symbol>@depth`."""
+    """`<symbol>@depth`: the price levels that an update changed, with their new quantities."""
     return {
         "e": "depthUpdate",
         "E": now_ms,

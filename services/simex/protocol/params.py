@@ -61,7 +61,7 @@ class Params:
         return value
 
     def optional(self, name: str) -> str | None:
-        """An optional value."""
+        """The value as text; None if it is absent or empty."""
         return self._values.get(name) or None
 
     def whole(self, name: str) -> int:
@@ -74,7 +74,7 @@ class Params:
         return int(text)
 
     def optional_whole(self, name: str) -> int | None:
-        """An optional whole number."""
+        """As `whole`; None if it is absent."""
         return self.whole(name) if name in self else None
 
     def time_ms(self, name: str) -> int:
@@ -83,7 +83,7 @@ class Params:
         return time // 1000 if time >= _MICROSECONDS else time
 
     def optional_time_ms(self, name: str) -> int | None:
-        """An optional time."""
+        """As `time_ms`; None if it is absent."""
         return self.time_ms(name) if name in self else None
 
     def window_ms(self, name: str, default: int) -> Decimal:

@@ -29,7 +29,7 @@ class Limit:
 
     @property
     def window_ms(self) -> int:
-        """The length of a window."""
+        """The window within which requests are counted, in milliseconds."""
         return self.number * self.interval.value
 
     @property

@@ -13,6 +13,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import tomli_w
+
 from gridchaos.databases import failures as trouble
 from gridchaos.databases.failures import Scene, Trouble
 from gridchaos.databases.lossy_proxy import DatabaseWire
@@ -24,7 +26,7 @@ from gridchaos.results import Result, append, played
 from gridctl.commands.status import why_not_serving
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, SIMEX, Deployment, read_deployment
 from griddeploy.process.health import serves
-from griddeploy.toml import to_toml
+from gridservice.clock import now_ms
 from gridtesting.live.disks import NotPermittedError, SmallDisk, small_disk
 from gridtesting.live.postgres import running_postgres
 from gridtesting.live.processes import Stack
@@ -168,7 +170,7 @@ async def _play(case: DatabaseCase, grid: Grid, scene: Scene, began: float) -> R
         if case.wired:
             await grid.fills_beyond(fills + case.fills - 1)
         await asyncio.sleep(max(0, until - time.monotonic()))
-    healed_ms = time.time_ns() // 1_000_000
+    healed_ms = now_ms()
     for name in case.noticed_by:
         await grid.stack[name].serving()
     await grid.fills_beyond(fills + case.fills - 1)
@@ -234,7 +236,7 @@ def _told(deployment: Deployment, service: str, **settings: object) -> Deploymen
     """Returns the deployment with settings of one service changed."""
     values = tomllib.loads(deployment.config.read_text(encoding="utf-8"))
     values[service] |= {name: str(value) for name, value in settings.items()}
-    deployment.config.write_text(to_toml(values), encoding="utf-8")
+    deployment.config.write_text(tomli_w.dumps(values), encoding="utf-8")
     return read_deployment(deployment.config)
 
 

@@ -64,7 +64,7 @@ def protected(service: str, name: str) -> Trouble:
 
 @contextlib.asynccontextmanager
 async def full(scene: Scene) -> AsyncIterator[None]:
-    """The disk is full."""
+    """The disk that holds the files has no space left for the block."""
     assert scene.disk is not None
     scene.disk.fill()
     try:

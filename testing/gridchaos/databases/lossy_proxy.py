@@ -7,6 +7,8 @@ import asyncio
 import contextlib
 from typing import Self
 
+from gridservice.tasks import cancel_and_wait
+
 _CHUNK = 65_536
 _COMMIT = b"COMMIT\0"
 _WRITTEN = (b"INSERT 0 ", b"UPDATE ", b"DELETE ")  # as the server reports it
@@ -42,9 +44,7 @@ class DatabaseWire:
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
         self._server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancel_and_wait(self._tasks)
 
     @property
     def port(self) -> int:

@@ -4,10 +4,11 @@ import os
 import tomllib
 from pathlib import Path
 
+import tomli_w
+
 from gridchaos.harness.venue_faults import LAG_MS, RECV_WINDOW_MS, REQUEST_TIMEOUT_MS
 from griddeploy.demo.config import DemoConfig, prepare_demo
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, SIMEX, Deployment
-from griddeploy.toml import to_toml
 from gridservice.config_file import read_toml
 
 _MONTH_MS = 31 * 86_400_000
@@ -29,7 +30,7 @@ def still_house(folder: Path) -> Deployment:
     values[ORCHESTRATOR] |= {"tick_interval_ms": 250, "reconcile_timeout_ms": 2_500}
     for grid in values["grids"]:
         grid["risk"] |= {"stale_price_ms": 15_000}  # a ban of the address stops pricemon's prices too
-    deployment.config.write_text(to_toml(values), encoding="utf-8")
+    deployment.config.write_text(tomli_w.dumps(values), encoding="utf-8")
     return deployment
 
 

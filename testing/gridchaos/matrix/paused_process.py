@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import tomli_w
 
 from gridchaos.harness.deployment import still_house
 from gridchaos.harness.grid_driver import DEADLINE_SECONDS, GaveUpError, Grid
@@ -28,7 +29,7 @@ from gridchaos.matrix.sigstop import cut_off, until_stopped
 from gridchaos.results import Result
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, Deployment, read_deployment
 from griddeploy.free_ports import free_ports
-from griddeploy.toml import to_toml
+from gridservice import clock
 from gridservice.crash_point import CRASH, STOP
 from gridservice.crash_point_names import CRASH_POINTS
 from gridtesting.live.processes import Process, Stack
@@ -160,7 +161,7 @@ async def _taken_over(stop: Stop, url: str, first: Grid, second: Grid) -> Stoppe
 
 async def _no_slot_waits(grid: Grid) -> bool:
     """Whether no slot pauses after a refusal: the second process would place its order while the first is observed."""
-    now_ms = time.time_ns() // 1_000_000
+    now_ms = clock.now_ms()
     return all(slot.retry_after_ms + _TICKS_MS <= now_ms for slot in (await grid.state()).slots.values())
 
 
@@ -221,7 +222,7 @@ def _elsewhere(deployment: Deployment, service: str) -> Deployment:
     addresses = [f"127.0.0.1:{port}" for port in free_ports(len(taken) + 1)]
     values[service]["address"] = next(address for address in addresses if address not in taken)
     config = deployment.config.with_name("second.toml")
-    config.write_text(to_toml(values), encoding="utf-8")
+    config.write_text(tomli_w.dumps(values), encoding="utf-8")
     return read_deployment(config)
 
 

@@ -25,6 +25,7 @@ from gridchaos.matrix.phases import OF_THE_MARKET, act, begin, come_to_rest, go_
 from gridchaos.results import Result
 from gridctl.commands.trade import TradeError
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR
+from gridservice.clock import now_ms
 from gridservice.crash_point import CRASH, TRACE
 from gridtesting.live.processes import Process, Stack, StillRunsError
 
@@ -77,7 +78,7 @@ async def play(
             await grid.place_by_hand()
         if case.fault is VenueFault.TRADED_AWAY:
             await grid.sell_down()
-        restarted_ms = time.time_ns() // 1_000_000
+        restarted_ms = now_ms()
         await victim.start(given)
         await victim.serving()
         hung = ""

@@ -10,13 +10,14 @@ from decimal import Decimal
 from pathlib import Path
 from random import Random  # noqa: TID251  # seeded, and the id contains the seed
 
+import tomli_w
+
 from gridchaos.harness.deployment import still_house
 from gridchaos.harness.grid_driver import BUYS, DEADLINE_SECONDS, Grid
 from gridchaos.judge.verdict import Verdict, judge
 from gridchaos.matrix.paused_process import staged
 from gridchaos.results import Result
 from griddeploy.deployment import ORCHESTRATOR, SIMEX, Deployment, read_deployment
-from griddeploy.toml import to_toml
 from gridservice.crash_point import ANY, CRASH
 from gridwright.v1 import models_pb2, simex_pb2
 
@@ -149,7 +150,7 @@ def _house_with_a_budget(folder: Path) -> Deployment:
     values = tomllib.loads(deployment.config.read_text(encoding="utf-8"))
     values["grids"][0]["budget"] = str(_budget(_quote_per_slot(deployment)))
     values[ORCHESTRATOR]["conditions_interval_ms"] = 200
-    deployment.config.write_text(to_toml(values), encoding="utf-8")
+    deployment.config.write_text(tomli_w.dumps(values), encoding="utf-8")
     return read_deployment(deployment.config)
 
 

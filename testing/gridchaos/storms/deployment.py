@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+import tomli_w
 
 from gridchaos.storms.proxy import Proxy
 from griddeploy.demo.config import DemoConfig, prepare_demo
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX, Deployment
-from griddeploy.toml import to_toml
 
 TO_EXECUTOR, TO_PRICEMON = "orchestrator-executor", "orchestrator-pricemon"
 TO_VENUE, FEED = "executor-venue", "pricemon-venue"
@@ -40,7 +40,7 @@ async def storm_house(folder: Path, database_url: str) -> AsyncIterator[StormHou
     """Runs its proxies for the block. Without a database URL everything is in files."""
     deployment = prepare_demo(DemoConfig(), folder)
     values = _calmed(tomllib.loads(deployment.config.read_text(encoding="utf-8")))
-    deployment.config.write_text(to_toml(values), encoding="utf-8")
+    deployment.config.write_text(tomli_w.dumps(values), encoding="utf-8")
     venue = values[SIMEX]["address"]
     targets = {
         TO_EXECUTOR: deployment.addresses[EXECUTOR],
@@ -88,7 +88,7 @@ def _calmed(values: dict[str, Any]) -> dict[str, Any]:
 def _config(folder: Path, service: str, values: Mapping[str, Any], changes: Mapping[str, Mapping[str, Any]]) -> Path:
     path = folder / f"{service}.toml"
     changed = {**values, **{table: {**values[table], **change} for table, change in changes.items()}}
-    path.write_text(to_toml(changed), encoding="utf-8")
+    path.write_text(tomli_w.dumps(changed), encoding="utf-8")
     return path
 
 

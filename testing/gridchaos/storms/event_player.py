@@ -32,6 +32,7 @@ from gridchaos.storms.watcher import Watcher
 from gridchaos.venue_changes.changes import EFFECTS, VenueChange
 from gridchaos.venue_changes.player import VenuePlayer
 from griddeploy.channels import Channels
+from gridservice.tasks import cancel_and_wait
 from gridwright.v1 import simex_pb2
 
 _TRAP_BEATS, _DEATH_BEATS = 40, 60
@@ -102,9 +103,7 @@ class Trouble:
     async def end(self) -> None:
         """Cancels the events in progress and leaves everything as it is."""
         spans = list(self._spans)
-        for span in spans:
-            span.cancel()
-        await asyncio.gather(*spans, return_exceptions=True)
+        await cancel_and_wait(spans)
 
     async def _kill(self, service: str) -> None:
         if service not in {POSTGRES, BACKEND}:

@@ -8,6 +8,7 @@ import grpc
 from gridchaos.storms.deployment import StormHouse
 from gridchaos.storms.schedule import walk
 from griddeploy.channels import Channels
+from gridservice.change_signal import ChangeSignal
 from gridwright.v1 import models_pb2, simex_pb2
 
 BEAT_SECONDS = 0.1
@@ -26,7 +27,7 @@ class Market:
         self._seed = seed
         self._moves = asyncio.Event()
         self._moves.set()
-        self._beaten = asyncio.Condition()
+        self._beaten = ChangeSignal()
 
     @property
     def still(self) -> bool:
@@ -44,8 +45,7 @@ class Market:
     async def passed(self, beats: int) -> None:
         """Returns after the given number of beats."""
         until = self.beat + beats
-        async with self._beaten:
-            await self._beaten.wait_for(lambda: self.beat >= until)
+        await self._beaten.until(lambda: self.beat >= until)
 
     def price(self, intervals: float) -> str:
         """Returns the price at the given number of intervals from the grid's anchor."""
@@ -65,6 +65,5 @@ class Market:
                 await self._channels.simex.InjectTrade(request, timeout=_CALL_SECONDS)
             await pause
             before = place
-            async with self._beaten:
-                self.beat += 1
-                self._beaten.notify_all()
+            self.beat += 1
+            self._beaten.beat()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 
 import psycopg
 
+from gridservice.change_signal import ChangeSignal
 from gridservice.crash_point import ANY, CRASH
 from gridtesting.live.forked import TELL
 from gridtesting.live.postgres import PostgresServer
@@ -35,7 +36,7 @@ class Kept:
         self._process = process
         self._restarted = restarted
         self._passes: deque[int] = deque()
-        self._ended = asyncio.Condition()
+        self._ended = ChangeSignal()
         self._up = asyncio.Event()
 
     async def keep(self) -> None:
@@ -50,8 +51,7 @@ class Kept:
             code = await self._process.ended(_FOR_EVER)
             self._up.clear()
             await self._judge(code)
-            async with self._ended:
-                self._ended.notify_all()
+            self._ended.beat()
 
     async def kill(self, passes: Iterable[int] = ()) -> None:
         """Sends SIGKILL as soon as it runs; each of the next runs dies at its n-th pass of any crash point."""
@@ -84,8 +84,7 @@ class Kept:
 
     async def ended(self, run: int) -> None:
         """Returns once the run of that number has ended."""
-        async with self._ended:
-            await self._ended.wait_for(lambda: self.runs > run or (self.runs == run and not self._up.is_set()))
+        await self._ended.until(lambda: self.runs > run or (self.runs == run and not self._up.is_set()))
 
     async def _judge(self, code: int) -> None:
         if code == -signal.SIGKILL:

@@ -26,6 +26,7 @@ from gridchaos.venue_changes.player import Log, NoLog, VenuePlayer
 from gridcore.model.ids import id_prefix
 from griddeploy.audit.audit import AuditReport, audit
 from griddeploy.audit.gather import AuditInput, gather_at_rest
+from gridservice.tasks import cancel_and_wait
 from gridtesting.live.databases import Database
 from gridtesting.live.processes import Stack
 
@@ -109,9 +110,7 @@ class Storm:
             await asyncio.sleep(_TELL_SECONDS)
         finally:
             await self._trouble.end()
-            for task in [playing, *tasks]:
-                task.cancel()
-            await asyncio.gather(playing, *tasks, return_exceptions=True)
+            await cancel_and_wait([playing, *tasks])
 
     def result(self, seconds: float) -> Result:
         """Returns the line for the table."""

@@ -14,6 +14,7 @@ from gridchaos.storms.deployment import LAG_MS, WINDOW_MS
 from gridcore.model.ids import id_prefix
 from griddeploy.channels import Channels
 from griddeploy.deployment import Deployment
+from gridservice.change_signal import ChangeSignal
 from gridwright.v1 import models_pb2, orchestrator_pb2, simex_pb2
 
 UNKNOWN_MS = WINDOW_MS + LAG_MS + 10_000
@@ -45,7 +46,7 @@ class Watcher:
         self._heard_of: int | None = None  # number of fills at that time
         self._unknown: dict[str, float] = {}  # since when
         self._calm: dict[str, float] = {}  # longest undisturbed time
-        self._looked = asyncio.Condition()
+        self._looked = ChangeSignal()
 
     def recover(self, *, restart: bool) -> None:
         """Records that something has come back: the time from now until the grid is protected is measured."""
@@ -70,8 +71,7 @@ class Watcher:
 
     async def recovered(self, fills: int) -> None:
         """Returns once the grid is protected and has at least `fills` fills."""
-        async with self._looked:
-            await self._looked.wait_for(lambda: self._since is None and self.fills >= fills)
+        await self._looked.until(lambda: self._since is None and self.fills >= fills)
 
     async def look_on(self) -> None:
         """Observes until cancelled."""
@@ -100,8 +100,7 @@ class Watcher:
             if self._after_restart:
                 self.protected_ms.append(round(1_000 * (time.monotonic() - self._since)))
             self._since, self._after_restart = None, False
-        async with self._looked:
-            self._looked.notify_all()
+        self._looked.beat()
 
     def _time_doubts(self, state: models_pb2.State) -> None:
         now = time.monotonic()

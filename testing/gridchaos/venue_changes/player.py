@@ -28,6 +28,7 @@ from gridchaos.venue_changes.changes import (
 )
 from gridctl.commands.trade import ManualTrader, TradeError
 from griddeploy.channels import Channels
+from gridservice.tasks import cancel_and_wait
 from gridwright.v1 import simex_pb2
 
 _RULES = {
@@ -138,8 +139,7 @@ class VenuePlayer:
         try:
             yield
         finally:
-            sweeping.cancel()
-            await asyncio.gather(sweeping, return_exceptions=True)
+            await cancel_and_wait([sweeping])
             if taken:  # nothing may have been free to withdraw
                 await answered(lambda: self._deposit(asset, sum(taken, Decimal(0))))
 

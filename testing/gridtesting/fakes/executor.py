@@ -5,7 +5,6 @@ and inspect it. Ledger and venue outlive callers.
 """
 
 import asyncio
-import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +32,8 @@ from gridrpc.convert_orders import (
 from gridrpc.convert_state import foreign_to_proto, funds_to_proto
 from gridrpc.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, OutOfRange
 from gridrpc.server import Server, start_server
+from gridservice.change_signal import ChangeSignal
+from gridservice.clock import now_ms
 from gridtesting.fakes.venue_model import ModelOrder, VenueModel
 from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2
 
@@ -65,7 +66,7 @@ class Market:
     venue: VenueModel
     fence: int = 0
     state_birth_id: str = ""
-    news: asyncio.Condition = field(default_factory=asyncio.Condition)
+    changes: ChangeSignal = field(default_factory=ChangeSignal)
     foreign: list[executor_pb2.VenueOrder] = field(default_factory=list[executor_pb2.VenueOrder])  # foreign orders
     followers: int = 0  # number of open streams
     checkpoint: models_pb2.State | None = None
@@ -105,19 +106,19 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
         market = self.markets[symbol]
         order = market.venue.orders[client_order_id]
         market.venue.fill(client_order_id, order.remaining if quantity is None else quantity)
-        await self._tell(market)
+        market.changes.beat()
 
     async def end(self, symbol: str, client_order_id: str, status: OrderStatus) -> None:
         """Ends an order without a request of ours."""
         market = self.markets[symbol]
         market.venue.end(client_order_id, status)
-        await self._tell(market)
+        market.changes.beat()
 
     async def resolve(self, symbol: str, client_order_id: str) -> None:
         """Resolves an order that was answered UNKNOWN."""
         market = self.markets[symbol]
         market.venue.resolve(client_order_id)
-        await self._tell(market)
+        market.changes.beat()
 
     async def BatchExecute(  # noqa: N802  gRPC's names
         self, request: executor_pb2.BatchExecuteRequest, context: Context
@@ -202,12 +203,11 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
         market.followers += request.epoch > 0
         try:
             while True:
+                seen = market.changes.count
                 while offset < len(market.venue.log):
                     yield update_to_proto(market.venue.log[offset])
                     offset += 1
-                async with market.news:
-                    while offset >= len(market.venue.log):
-                        await market.news.wait()
+                await market.changes.after(seen)
         finally:
             market.followers -= request.epoch > 0
 
@@ -342,7 +342,7 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
             actions=known.actions,
         )
         known.results = market.venue.answer(plan, [self._wish(action) for action in known.actions])
-        await self._tell(market)
+        market.changes.beat()
 
     def _wish(self, action: Action) -> Outcome:
         if not isinstance(action, PlaceOrder):
@@ -352,7 +352,7 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
         return self.outcomes.pop(0) if self.outcomes else Outcome.ACCEPTED
 
     def _now_ms(self) -> int:
-        return time.time_ns() // 1_000_000 + self.skew_ms
+        return now_ms() + self.skew_ms
 
     def _refuse(self, symbol: str) -> None:
         if sentence := self.refused.get(symbol):
@@ -363,10 +363,6 @@ class FakeExecutor(executor_pb2_grpc.ExecutorServicer):
             return self.markets[symbol]
         except KeyError:
             raise InvalidArgument(f"symbol = {symbol!r}: give one of {', '.join(self.markets)}") from None
-
-    async def _tell(self, market: Market) -> None:
-        async with market.news:
-            market.news.notify_all()
 
 
 def _nothing_adopted() -> executor_pb2.AdoptResponse:

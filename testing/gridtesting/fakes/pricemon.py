@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,6 +12,8 @@ import grpc
 from gridcore.model.money import canonical
 from gridrpc.errors import NotFound
 from gridrpc.server import Server, start_server
+from gridservice.change_signal import ChangeSignal
+from gridservice.clock import now_ms
 from gridwright.v1 import models_pb2, pricemon_pb2, pricemon_pb2_grpc
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -34,14 +35,13 @@ class FakePrices(pricemon_pb2_grpc.PriceMonitorServicer):
     def __init__(self) -> None:
         self.alive = True
         self._quotes: dict[str, Quote] = {}
-        self._news = asyncio.Condition()
+        self._changes = ChangeSignal()
 
     async def set_price(self, symbol: str, price: Decimal) -> None:
         """Sets the market's price."""
         seq = self._quotes[symbol].seq + 1 if symbol in self._quotes else 1
-        self._quotes[symbol] = Quote(price, seq, _now_ms())
-        async with self._news:
-            self._news.notify_all()
+        self._quotes[symbol] = Quote(price, seq, now_ms())
+        self._changes.beat()
 
     def forget(self, symbol: str) -> None:
         """Removes the price, as if there never was one."""
@@ -82,27 +82,19 @@ class FakePrices(pricemon_pb2_grpc.PriceMonitorServicer):
         def news() -> bool:
             return any(told.get(symbol) != quote.seq for symbol, quote in self._asked(request))
 
-        async def changed() -> None:
-            async with self._news:
-                await self._news.wait_for(news)
-
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(changed(), seconds)
+            await asyncio.wait_for(self._changes.until(news), seconds)
 
     def _message(self, symbol: str, quote: Quote, *, heartbeat: bool) -> models_pb2.PriceChange:
         if self.alive:
-            quote.proved_ms = _now_ms()
+            quote.proved_ms = now_ms()
         return models_pb2.PriceChange(
             symbol=symbol,
             price=canonical(quote.price),
             seq=quote.seq,
-            age_ms=_now_ms() - quote.proved_ms,
+            age_ms=now_ms() - quote.proved_ms,
             heartbeat=heartbeat,
         )
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 @contextlib.asynccontextmanager

@@ -166,7 +166,7 @@ class FakeVenue:
             stream.put_nowait(None)
 
     def add_foreign(self, symbol: str, place: PlaceOrder) -> VenueOrder:
-        """Adds a foreign order."""
+        """Puts an order on the book that the executor did not send."""
         return self._admit(symbol, place, self.now_ms)
 
     def open_order(self, client_order_id: str) -> VenueOrder:
@@ -264,12 +264,12 @@ class FakeVenue:
         return [order for order in self._visible(symbol) if since_ms <= order.created_ms <= until_ms]
 
     async def order_history(self, symbol: str) -> list[VenueOrder]:
-        """All orders."""
+        """All visible orders, oldest first."""
         self._read()
         return sorted(self._visible(symbol), key=lambda order: int(order.exchange_order_id))
 
     async def trade_history(self, symbol: str) -> list[VenueTrade]:
-        """All trades."""
+        """All visible trades, oldest first."""
         self._read()
         return self._trades(symbol)
 

@@ -78,7 +78,7 @@ class DirectExecutor:
         await self.through(call)
 
     async def log(self, after_offset: int = 0, limit: int = 100_000) -> list[OrderUpdate]:
-        """The update log."""
+        """Reads the update log after an offset from the ledger."""
         return await self.through(lambda: self.ledger.writer.run(updates.page, SYMBOL, after_offset, limit))
 
     async def execute(self, plan: Plan) -> tuple[ActionResult, ...]:

@@ -17,6 +17,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import tomli_w
+
 from gridcore.model.ids import id_prefix
 from gridctl.commands import status
 from gridctl.commands.trade import ManualTrader
@@ -24,7 +26,6 @@ from gridctl.view.troubles import ShownTrouble
 from griddeploy.demo.config import DemoConfig, prepare_demo
 from griddeploy.demo.examples import example
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX
-from griddeploy.toml import to_toml
 from gridrpc.channel import open_sync_channel
 from gridtesting.live.processes import Stack
 from gridtesting.live.rewriting_proxy import RewritingProxy, rewriting_proxy
@@ -226,13 +227,13 @@ class Outside:
 async def outside(folder: Path, plan: Plan) -> AsyncIterator[Outside]:
     """Starts simex and the proxy and prepares the services; all are stopped after the block."""
     own = folder / "own.toml"
-    own.write_text(to_toml(_values(plan)), encoding="utf-8")
+    own.write_text(tomli_w.dumps(_values(plan)), encoding="utf-8")
     deployment = prepare_demo(DemoConfig(config=own), folder)
     values = tomllib.loads(deployment.config.read_text(encoding="utf-8"))
     async with rewriting_proxy(values["venue"]["base_url"]) as proxy:
         hand = ManualTrader(values["venue"]["base_url"])
         values["venue"]["base_url"] = proxy.url
-        deployment.config.write_text(to_toml(values), encoding="utf-8")
+        deployment.config.write_text(tomli_w.dumps(values), encoding="utf-8")
         stack = Stack(deployment, folder / "logs", forked=True)
         try:
             async with stack.channels:

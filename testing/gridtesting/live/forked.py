@@ -50,7 +50,7 @@ def fork(
 
 
 async def start_forked(service: Service, log: Path, environment: Mapping[str, str] = MappingProxyType({})) -> Child:
-    """As `Child.start`."""
+    """Forks a service; the child has the interface of one that `Child.start` started."""
     return Child(_Forked(await asyncio.to_thread(fork, service.module, service.config, log, environment)), log)
 
 

@@ -15,8 +15,9 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
+import tomli_w
+
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, Deployment
-from griddeploy.toml import to_toml
 from gridrpc.channel import open_sync_channel
 from gridrpc.health_probe import health
 from gridtesting.live.forked import fork
@@ -87,7 +88,7 @@ class Services:
         values = tomllib.loads(self.deployment.config.read_text(encoding="utf-8"))
         change(values)
         path = self.folder / "edited.toml"
-        path.write_text(to_toml(values), encoding="utf-8")
+        path.write_text(tomli_w.dumps(values), encoding="utf-8")
         return path
 
     def database(self, name: str) -> Path:

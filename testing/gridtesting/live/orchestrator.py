@@ -238,7 +238,7 @@ class Running:
     client: Client
 
     def context(self, symbol: str = BTC) -> SymbolContext:
-        """The context of a symbol."""
+        """What the symbol's worker works on, for looking into."""
         return self.service.engine.workers[symbol].context
 
     async def until_seq(self, seq: int, symbol: str = BTC) -> State:

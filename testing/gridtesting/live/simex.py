@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from gridrpc.channel import open_channel
+from gridservice.clock import now_ms
 from gridsim.account import Balance
 from gridsim.market import Liquidity, Queue
 from gridsim.orders import Side
@@ -17,7 +18,6 @@ from gridsim.rules import SymbolRules
 from gridwright.v1 import models_pb2, simex_pb2, simex_pb2_grpc
 from simex.access.keys import ApiKey
 from simex.access.limits import LimitSettings
-from simex.clock import wall_clock_ms
 from simex.config import MarketSettings, Settings
 from simex.faults.kinds import Fault
 from simex.server import serving
@@ -123,7 +123,7 @@ async def running_simex(
     tmp_path: Path,
     markets: Sequence[MarketSettings] = (STILL_MARKET,),
     balances: Mapping[str, Decimal] = BALANCES,
-    clock_ms: Callable[[], int] = wall_clock_ms,
+    clock_ms: Callable[[], int] = now_ms,
     limits: LimitSettings = NO_LIMITS,
     faults: Sequence[Fault] = (),
     accounts: Mapping[str, Mapping[str, Decimal]] = MappingProxyType({}),

@@ -18,6 +18,8 @@ from gridcore.model.money import canonical
 from gridrpc.channel import open_channel
 from gridrpc.errors import rpc_error_of
 from gridrpc.server import start_server
+from gridservice.change_signal import ChangeSignal
+from gridservice.tasks import cancel_and_wait
 from gridwright.v1 import executor_pb2, executor_pb2_grpc, models_pb2, pricemon_pb2, pricemon_pb2_grpc
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -35,17 +37,14 @@ class PriceGate:
         self._symbol = symbol
         self._stub = pricemon_pb2_grpc.PriceMonitorStub(channel)
         self._passed: Decimal | None = None
-        self._passings = 0
-        self._news = asyncio.Condition()
+        self._changes = ChangeSignal()
         self.GetPrice = _passing_on(self._stub.GetPrice)
         self.ListTroubles = _passing_on(self._stub.ListTroubles)
 
     async def let_through(self, price: Decimal) -> None:
         """Makes the price the one that readers get from now on; it stays current until the next."""
-        async with self._news:
-            self._passed = price
-            self._passings += 1
-            self._news.notify_all()
+        self._passed = price
+        self._changes.beat()
 
     async def listen(self) -> None:
         """Keeps `heard` at pricemon's newest price, until it is cancelled."""
@@ -60,15 +59,10 @@ class PriceGate:
         told = 0
         while True:
             if self._passed is not None:
-                heartbeat, told = told == self._passings, self._passings
+                heartbeat, told = told == self._changes.count, self._changes.count
                 yield models_pb2.PriceChange(symbol=self._symbol, price=canonical(self._passed), heartbeat=heartbeat)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._passing_after(told), _HEARTBEAT_SECONDS)
-
-    async def _passing_after(self, told: int) -> None:
-        async with self._news:
-            while self._passings == told:
-                await self._news.wait()
+                await asyncio.wait_for(self._changes.after(told), _HEARTBEAT_SECONDS)
 
 
 class UpdateGate:
@@ -77,16 +71,15 @@ class UpdateGate:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = executor_pb2_grpc.ExecutorStub(channel)
         self._open_to = 0
-        self._news = asyncio.Condition()
+        self._changes = ChangeSignal()
         for method in _EXECUTOR.methods:
             if not method.server_streaming:
                 setattr(self, method.name, _passing_on(getattr(self._stub, method.name)))
 
     async def let_through(self, offset: int) -> None:
         """Lets updates up to the offset pass."""
-        async with self._news:
-            self._open_to = max(self._open_to, offset)
-            self._news.notify_all()
+        self._open_to = max(self._open_to, offset)
+        self._changes.beat()
 
     async def BatchExecute(  # noqa: N802
         self, request: executor_pb2.BatchExecuteRequest, context: Context
@@ -100,9 +93,8 @@ class UpdateGate:
     ) -> AsyncIterator[models_pb2.OrderUpdate]:
         """Streams the log up to the gate's offset."""
         async for update in _told(self._stub.StreamOrderUpdates(request, wait_for_ready=True)):
-            async with self._news:
-                while self._open_to < update.offset:
-                    await self._news.wait()
+            while self._open_to < update.offset:
+                await self._changes.after(self._changes.count)
             yield update
 
 
@@ -127,8 +119,7 @@ async def gates_before(symbol: str, pricemon: str, executor: str) -> AsyncIterat
         try:
             yield Gates(prices, updates, f"127.0.0.1:{server.port}")
         finally:
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
+            await cancel_and_wait([listening])
             await server.stop(0)
 
 

@@ -6,10 +6,11 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import tomli_w
+
 from griddeploy.demo.config import DemoConfig, prepare_demo
 from griddeploy.demo.tapes import tape_info
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX
-from griddeploy.toml import to_toml
 from gridservice.config_file import read_toml
 from gridsim.backtest import Backtest
 from gridsim.market import MarketEvent
@@ -27,12 +28,12 @@ async def lockstep_over(tape: Path, folder: Path) -> AsyncIterator[Lockstep]:
     deployment = prepare_demo(DemoConfig(tape=tape_info(tape)), folder)
     values = tomllib.loads(deployment.config.read_text(encoding="utf-8"))
     _hold_still(values)
-    deployment.config.write_text(to_toml(values), encoding="utf-8")
+    deployment.config.write_text(tomli_w.dumps(values), encoding="utf-8")
     async with gates_before(
         deployment.symbols[0], deployment.addresses[PRICEMON], deployment.addresses[EXECUTOR]
     ) as gates:
         gated = folder / "orchestrator.toml"
-        gated.write_text(to_toml(_pointed_at(values, gates.address)), encoding="utf-8")
+        gated.write_text(tomli_w.dumps(_pointed_at(values, gates.address)), encoding="utf-8")
         stack = Stack(deployment, folder / "logs", {ORCHESTRATOR: gated}, forked=True)
         backtest, events = backtest_of(deployment.config)
         try:

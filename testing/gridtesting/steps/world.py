@@ -23,10 +23,10 @@ from gridcore.model.ids import OrderName, parse_client_order_id
 from gridcore.model.orders import Role
 from gridcore.model.state import Mode, Rule, State
 from gridrpc.convert_plan import plan_from_json, plan_json
+from gridservice.errors import StopError
 from gridtesting.fakes.venue import FakeVenue, Fault, ManualClock
 from gridtesting.grids import MARKET, grid
 from gridtesting.live.direct_executor import DirectExecutor
-from orchestrator.errors import StopError
 from orchestrator.store.sqlite import SqliteStore
 from orchestrator.symbol.committed_state import CommittedState
 from orchestrator.symbol.context import SymbolContext

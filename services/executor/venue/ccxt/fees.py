@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Fees:
-    """Fractions: 0.001 is 0.1 %."""
+    """The account's fees in a symbol, as fractions: 0.001 is 0.1 %."""
 
     maker: Decimal
     taker: Decimal

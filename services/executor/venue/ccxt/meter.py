@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from executor.venue.clock import unix_ms
 from executor.venue.limits.rate_limit import LimitKind, RateLimit, Reason
 from executor.venue.limits.request_weights import RequestWeights
 from executor.venue.limits.throttle import Throttle
+from gridservice.clock import now_ms
 from gridservice.silence import silence_in
 
 _SPOT_APIS = frozenset({"public", "private", "v1", "v3"})
@@ -45,7 +45,7 @@ def install_meter(client: Any, throttle: Throttle, weights: RequestWeights) -> N
         code: int, reason: str, url: str, method: str, headers: Any, body: str, reply: Any, *rest: Any
     ) -> Any:
         take_counts(headers or {}, throttle)
-        silence = silence_in(code, headers or {}, body or "", unix_ms(), throttle.ahead_ms)
+        silence = silence_in(code, headers or {}, body or "", now_ms(), throttle.ahead_ms)
         if silence is not None:
             throttle.be_silent(Reason(silence[0]), silence[1])
         return parse(code, reason, url, method, headers, body, reply, *rest)

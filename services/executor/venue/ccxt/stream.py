@@ -9,6 +9,7 @@ import ccxt  # noqa: TID251  # one of the adapter's modules
 from executor.venue.ccxt import convert
 from executor.venue.ccxt.errors import sentence
 from executor.venue.port import Hint, ReadFailedError
+from gridservice.tasks import cancel_and_wait
 
 
 async def hints(client: Any, symbol: str) -> AsyncIterator[Hint]:
@@ -25,9 +26,7 @@ async def hints(client: Any, symbol: str) -> AsyncIterator[Hint]:
                 raise hint
             yield hint
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await cancel_and_wait(tasks)
 
 
 async def _pump(watch: Any, symbol: str, read: Any, heard: asyncio.Queue[Hint | ReadFailedError]) -> None:

@@ -15,7 +15,6 @@ from executor.venue.ccxt.market_rules import market_rules
 from executor.venue.ccxt.markets import MarketReader
 from executor.venue.ccxt.meter import install_meter
 from executor.venue.ccxt.stream import hints
-from executor.venue.clock import unix_ms
 from executor.venue.limits.request_weights import RequestWeights
 from executor.venue.limits.throttle import Throttle
 from executor.venue.market_refresh import EVERY_MS, SOME_EVERY_MS, MarketRefresh
@@ -36,6 +35,7 @@ from gridcore.model.actions import PlaceOrder
 from gridcore.model.market_rules import MarketRules
 from gridcore.model.money import canonical
 from gridcore.model.orders import OrderType
+from gridservice import clock
 from gridservice.config_file import did_you_mean
 
 T = TypeVar("T")
@@ -72,7 +72,7 @@ class CcxtVenue:
 
     @property
     def markets_interval_ms(self) -> int:
-        """Interval of the market reader."""
+        """How long a list of markets is used before it is read again."""
         return self._markets.interval_ms
 
     @property
@@ -92,14 +92,14 @@ class CcxtVenue:
             if not self._client.markets:
                 raise ReadFailedError("the list of markets is empty")
             self._connected = True
-        self._rules_age.read(unix_ms())
+        self._rules_age.read(clock.now_ms())
         missing = [symbol for symbol in symbols if symbol not in self._client.markets]
         return {symbol: self._never_listed(symbol) for symbol in missing}
 
     async def _read_markets_if_due(self, symbol: str) -> None:
         self._followed.add(symbol)
         async with self._reading:
-            now_ms = unix_ms()
+            now_ms = clock.now_ms()
             if not self._rules_age.due(now_ms):
                 return
             self._rules_age.read(now_ms)  # also if it fails: the old rules count until the next time
@@ -127,7 +127,7 @@ class CcxtVenue:
             self._rules_age.refused(error.reason)
             raise
         except ccxt.BaseError as error:
-            meaning = outcomes.of_create(error, unix_ms(), self._retry_after_ms())
+            meaning = outcomes.of_create(error, clock.now_ms(), self._retry_after_ms())
             if isinstance(meaning, RefusedError):
                 self._rules_age.refused(meaning.reason)
             raise meaning from error
@@ -141,7 +141,7 @@ class CcxtVenue:
         try:
             await self._client.cancel_order(exchange_order_id or None, symbol, params)
         except ccxt.BaseError as error:
-            raise outcomes.of_cancel(error, unix_ms(), self._retry_after_ms()) from error
+            raise outcomes.of_cancel(error, clock.now_ms(), self._retry_after_ms()) from error
 
     async def order_by_client_id(self, symbol: str, client_order_id: str) -> VenueOrder | None:
         """Calls fetch_order with our id."""
@@ -238,7 +238,7 @@ class CcxtVenue:
     async def market_rules(self, symbol: str) -> MarketRules:
         """Returns the market as it was read last, with the account's fees."""
         await self._read_markets_if_due(symbol)
-        fees = await self._ask(self._fees.read, symbol, unix_ms())
+        fees = await self._ask(self._fees.read, symbol, clock.now_ms())
         try:
             return market_rules(self._client.market(symbol), fees)
         except (ccxt.BaseError, KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
@@ -291,7 +291,7 @@ class CcxtVenue:
         except ccxt.OrderNotFound:
             return None
         except Exception as error:  # ccxt's parsers raise any error for a malformed reply
-            raise outcomes.of_read(error, unix_ms(), self._retry_after_ms()) from error
+            raise outcomes.of_read(error, clock.now_ms(), self._retry_after_ms()) from error
         return convert.order(raw)
 
     async def _trades_page(self, symbol: str, cursor: TradeCursor) -> list[VenueTrade]:
@@ -307,7 +307,7 @@ class CcxtVenue:
         try:
             return await method(*arguments)
         except Exception as error:  # ccxt's parsers raise any error for a malformed reply
-            raise outcomes.of_read(error, unix_ms(), self._retry_after_ms()) from error
+            raise outcomes.of_read(error, clock.now_ms(), self._retry_after_ms()) from error
 
     def _retry_after_ms(self) -> int:
         headers = self._client.last_response_headers or {}

@@ -8,9 +8,9 @@ import ccxt  # noqa: TID251  # one of the adapter's modules
 from executor.venue.ccxt import errors as outcomes
 from executor.venue.ccxt.convert import money
 from executor.venue.ccxt.venue import CcxtVenue
-from executor.venue.clock import unix_ms
 from executor.venue.port import ReadFailedError, VenueOrder
 from gridcore.model.actions import PlaceOrder
+from gridservice.clock import now_ms
 
 VERSION: str = ccxt.__version__
 _HOUR_MS = 3_600_000
@@ -49,7 +49,7 @@ def claimed_batch(client: Any) -> int:
 async def trades_tell_client_id(client: Any, order: VenueOrder) -> bool | None:
     """Returns whether a trade of the order carries its client id in the raw reply. None if there is no trade."""
     try:
-        trades = await client.fetch_my_trades(order.symbol, unix_ms() - _HOUR_MS)
+        trades = await client.fetch_my_trades(order.symbol, now_ms() - _HOUR_MS)
     except ccxt.BaseError:
         return None
     own = [trade["info"] for trade in trades if str(trade["order"]) == order.exchange_order_id]

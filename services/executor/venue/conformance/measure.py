@@ -36,7 +36,7 @@ class Session:
 
     @property
     def stakes(self) -> WorstCaseCost:
-        """Worst-case cost of the measurements."""
+        """What the measurements may cost at worst, for the question before they start."""
         return self.hand.stakes
 
 

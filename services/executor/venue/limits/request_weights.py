@@ -30,7 +30,7 @@ class RequestWeights:
         return bool(self._plain or self._special)
 
     def of(self, method: str, path: str, params: Mapping[str, Any]) -> int:
-        """Returns the weight of a request."""
+        """Returns the weight of a request; 1 if the table has no row for it."""
         name = f"{method} {path}"
         for parameter, present, weight in self._special.get(name, ()):
             if (parameter in params) is present:

@@ -1,6 +1,7 @@
 """Notifies watchers of changes. A slow watcher sees the newest change and misses those in between."""
 
 import asyncio
+from collections.abc import Callable
 
 
 class ChangeSignal:
@@ -24,3 +25,8 @@ class ChangeSignal:
                 self._next = asyncio.Event()
             await self._next.wait()
         return self.count
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Waits until the condition holds. It is evaluated now and after each change."""
+        while not condition():
+            await self.after(self.count)

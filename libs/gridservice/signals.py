@@ -1,4 +1,4 @@
-"""Handles Ctrl-C and SIGTERM of a command: the first requests a clean stop, the second cancels at once."""
+"""Handles Ctrl-C and SIGTERM: the first requests a clean stop."""
 
 import asyncio
 import contextlib
@@ -9,21 +9,21 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextlib.asynccontextmanager
-async def until_interrupted() -> AsyncIterator[asyncio.Event]:
-    """Yields an event that the first signal sets; a second signal cancels the task that runs the block."""
-    interrupted = asyncio.Event()
+async def until_signal(*, second_cancels: bool = False) -> AsyncIterator[asyncio.Event]:
+    """Yields an event that the first signal sets. With `second_cancels` a second one cancels the block's task."""
+    stop = asyncio.Event()
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()
 
     def note() -> None:
-        if interrupted.is_set() and task is not None:
+        if second_cancels and stop.is_set() and task is not None:
             task.cancel()
-        interrupted.set()
+        stop.set()
 
     for number in _SIGNALS:
         loop.add_signal_handler(number, note)
     try:
-        yield interrupted
+        yield stop
     finally:
         for number in _SIGNALS:
             loop.remove_signal_handler(number)
