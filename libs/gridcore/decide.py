@@ -19,8 +19,9 @@ from gridcore.model.market_rules import MarketRules
 from gridcore.model.modes import advance_mode
 from gridcore.model.orders import OrderType
 from gridcore.model.state import Mode, RiskFlags, Rule, State
+from gridcore.risk.check import calm, check_risk
 from gridcore.risk.price_jump import unwatched_ms
-from gridcore.risk.rules import calm, check_risk, fresh
+from gridcore.risk.rules import fresh
 
 _HALTED = frozenset({Mode.ENTERING, Mode.SAFE})
 

@@ -16,7 +16,7 @@ from gridcore.grid.position_manager import PositionManager
 from gridcore.model.config import GridConfig
 from gridcore.model.market_rules import MarketRules
 from gridcore.model.state import State
-from gridcore.risk.rules import quiet_prices
+from gridcore.risk.check import quiet_prices
 
 # How many cells a band is widened by on each side. A price beyond is decided in full, which is correct and only slower.
 _REACH = 16
@@ -28,7 +28,7 @@ _EVER = 2**62
 
 def quiet_band(state: State, market: MarketRules, config: GridConfig) -> tuple[Decimal, Decimal] | None:
     """Returns the open price interval in which `decide` gives an empty plan for any PriceChanged, or None."""
-    prices = quiet_prices(state.risk, state.totals.position, config.risk, unfit_now(state, market, config))
+    prices = quiet_prices(state, config.risk, unfit_now(state, market, config))
     if state.last_price is None or prices is None:
         return None
     rungs = ladder(config, market)

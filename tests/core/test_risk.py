@@ -14,9 +14,11 @@ from gridcore.model.events import EnterSafeMode, ExitSafeMode, PriceChanged, Tic
 from gridcore.model.orders import OrderStatus, Role, Side
 from gridcore.model.slots import InventorySlot, SlotOrder
 from gridcore.model.state import Mode, PriceAnchor, RiskFlags, Rule, State, Totals
+from gridcore.risk.check import Verdict, check_risk, quiet_prices
 from gridcore.risk.passed_prices import extremes
 from gridcore.risk.price_jump import unwatched_ms, unwatched_since
-from gridcore.risk.rules import Verdict, check_risk, fresh, quiet_prices
+from gridcore.risk.rules import fresh
+from gridcore.risk.table import Prices
 
 D = Decimal
 WINDOW_MS = 1_000
@@ -37,6 +39,11 @@ def check(
     """The check of a state with this memory and position, and with these orders in slots of their own."""
     slots = {str(n): InventorySlot(D(n), n, Side.BUY, D(n + 1), order=order) for n, order in enumerate(doubts, start=1)}
     return check_risk(State("BTC/USDT", "s", "g", slots, risk=risk, totals=Totals(position)), trigger, config)
+
+
+def quiet(risk: RiskFlags, config: RiskConfig) -> Prices | None:
+    """The quiet prices of a state with this memory."""
+    return quiet_prices(State("BTC/USDT", "s", "g", risk=risk), config)
 
 
 def order(decided_ms: int, status: OrderStatus = OrderStatus.UNKNOWN) -> SlotOrder:
@@ -139,7 +146,7 @@ def test_no_jump_is_missed_over_a_downtime_and_none_is_made_of_a_longer_move(
 
 def test_after_a_downtime_the_next_price_is_remembered_however_little_it_moved() -> None:
     risk = RiskFlags(anchors=unwatched_ms((PriceAnchor(D(100), 0),), 5_000))
-    assert quiet_prices(risk, D(0), JUMPY) is None
+    assert quiet(risk, JUMPY) is None
 
     verdict = check(risk, D(0), PriceChanged(9_000, D("100.1")), JUMPY)
     assert verdict.risk.anchors == (PriceAnchor(D("100.1"), 0),)
@@ -170,13 +177,13 @@ def test_a_price_in_the_quiet_band_neither_trips_nor_is_remembered(walk: list[tu
     for at_ms, price in path(walk, D(1)):
         verdict = check(risk, D(0), PriceChanged(at_ms, price), JUMPY)
         risk = verdict.risk if verdict.procedure is None else risk
-        band = quiet_prices(risk, D(0), JUMPY)
+        band = quiet(risk, JUMPY)
         if band is None or band[1] is None or band[0] >= band[1]:
             continue
         inside = band[0] + (band[1] - band[0]) * share / 100
-        quiet = check(risk, D(0), PriceChanged(at_ms, inside), JUMPY)
-        assert quiet.risk == risk
-        assert quiet.procedure is None
+        inner = check(risk, D(0), PriceChanged(at_ms, inside), JUMPY)
+        assert inner.risk == risk
+        assert inner.procedure is None
 
 
 @given(walk=st.lists(st.integers(min_value=-20, max_value=20), min_size=200, max_size=400))
@@ -355,7 +362,7 @@ def test_too_many_refusals_in_a_row_stop_the_grid(trigger: PriceChanged | Ticked
 
     assert (isinstance(procedure, EnterSafeMode) and procedure.rule is Rule.REJECTS) is trips
     assert not (isinstance(procedure, EnterSafeMode) and procedure.clears_itself)
-    assert (quiet_prices(RiskFlags(rejects=rejects), D(0), config) is None) is trips
+    assert (quiet(RiskFlags(rejects=rejects), config) is None) is trips
     assert check(RiskFlags(rejects=rejects), D(0), trigger, RiskConfig()).procedure is None, "off unless asked for"
 
 
@@ -377,7 +384,7 @@ def test_a_stray_fill_halts_the_grid_before_any_rule_with_automatic_recovery(
     assert isinstance(procedure, EnterSafeMode)
     assert (procedure.rule, procedure.clears_itself) == (Rule.STRAY_FILL, False)
     assert "o1" in procedure.reason
-    assert quiet_prices(STRAY, D(0), RiskConfig()) is None
+    assert quiet(STRAY, RiskConfig()) is None
 
 
 @pytest.mark.parametrize("halted", [STALE, RiskFlags(mode=Mode.SAFE, rule=Rule.OPERATOR)], ids=["rule", "operator"])

@@ -14,45 +14,44 @@ from dataclasses import replace
 from decimal import Decimal
 
 from gridcore.model.config import RiskConfig
-from gridcore.model.events import EnterSafeMode
-from gridcore.model.money import ZERO, canonical
-from gridcore.model.state import PriceAnchor, Rule
+from gridcore.model.money import canonical
+from gridcore.model.state import PriceAnchor, RiskFlags
+from gridcore.risk.table import EVERY_PRICE, Prices
 
 TOLERANCE_SHARE = 8
 
 Anchors = tuple[PriceAnchor, ...]
 
 
-def jumped(anchors: Anchors, at_ms: int, price: Decimal, config: RiskConfig) -> EnterSafeMode | None:
-    """Returns a halt if the price is too far from an anchor in the window, otherwise None."""
+def jumped(risk: RiskFlags, at_ms: int, price: Decimal, config: RiskConfig) -> str | None:
+    """Returns the reason for a halt if the price is too far from an anchor in the window, otherwise None."""
     allowed = _tolerance(config)
     if config.max_jump is None or allowed is None:
         return None
     start_ms = at_ms - config.jump_window_ms
-    for anchor in anchors:
+    for anchor in risk.anchors:
         in_window = anchor.until_ms == 0 or anchor.until_ms > start_ms
         move = abs(price - anchor.price)
         if in_window and move > _limit(config.max_jump, allowed) * anchor.price:
-            reason = (
+            return (
                 f"price went from {canonical(anchor.price)} to {canonical(price)} within {config.jump_window_ms} ms; "
                 f"max_jump is {canonical(config.max_jump * 100)} %"
             )
-            return EnterSafeMode(Rule.PRICE_JUMP, reason, clears_itself=False)
     return None
 
 
-def remember(anchors: Anchors, at_ms: int, price: Decimal, config: RiskConfig) -> Anchors:
-    """Returns the memory after a price: unchanged, unless the price has left the tolerance."""
-    allowed = _tolerance(config)
+def remember(risk: RiskFlags, at_ms: int, price: Decimal, config: RiskConfig) -> RiskFlags:
+    """Returns the flags with the memory after a price: unchanged, unless the price has left the tolerance."""
+    anchors, allowed = risk.anchors, _tolerance(config)
     if allowed is None:
-        return anchors
+        return risk
     stands = bool(anchors) and anchors[-1].until_ms == 0
     if stands and abs(price - anchors[-1].price) <= allowed * anchors[-1].price:
-        return anchors
+        return risk
     closed = unwatched_ms(anchors, at_ms)
     start_ms = at_ms - config.jump_window_ms
     recent = [anchor for anchor in closed if anchor.until_ms > start_ms]
-    return (*_extremes(recent), PriceAnchor(price, 0))
+    return replace(risk, anchors=(*_extremes(recent), PriceAnchor(price, 0)))
 
 
 def unwatched_since(looked_ms: int, at_ms: int, config: RiskConfig) -> int:
@@ -67,11 +66,11 @@ def unwatched_ms(anchors: Anchors, looked_until_ms: int) -> Anchors:
     return (*anchors[:-1], replace(anchors[-1], until_ms=looked_until_ms))
 
 
-def quiet_range(anchors: Anchors, config: RiskConfig) -> tuple[Decimal, Decimal | None] | None:
-    """Returns the open price interval without a jump or a change of memory. Upper end None: unbounded; None: empty."""
-    allowed = _tolerance(config)
+def quiet_range(risk: RiskFlags, config: RiskConfig) -> Prices | None:
+    """Returns the open price interval without a jump or a change of memory. None: empty."""
+    anchors, allowed = risk.anchors, _tolerance(config)
     if config.max_jump is None or allowed is None:
-        return ZERO, None
+        return EVERY_PRICE
     if not anchors or anchors[-1].until_ms:
         return None  # any next price changes the memory
     limit = _limit(config.max_jump, allowed)

@@ -757,7 +757,7 @@ class RiskFlags(_message.Message):
     reason: _builtins.str
     """why it is in this mode: rule and numbers"""
     rule: _builtins.str
-    """STALE_PRICE, PRICE_JUMP, MAX_POSITION, UNKNOWN_TOO_OLD, REJECTS, STRAY_FILL, RULES_UNFIT or OPERATOR"""
+    """a rule of docs/risk-rules.md, as STALE_PRICE, or OPERATOR"""
     by: _builtins.str
     since_ms: _builtins.int
     clears_itself: _builtins.bool
