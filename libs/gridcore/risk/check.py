@@ -107,10 +107,10 @@ def _replaced(facts: Facts) -> RiskFlags:
     """Returns the flags in safe mode; the same object, if no rule replaces the reason of the halt."""
     risk = facts.state.risk
     halt = _tripped(_REPLACING, facts)
-    return risk if halt is None or halt.rule is risk.rule else _by_hand(risk, halt)
+    return risk if halt is None or halt.rule is risk.rule else _manual(risk, halt)
 
 
-def _by_hand(risk: RiskFlags, halt: EnterSafeMode) -> RiskFlags:
+def _manual(risk: RiskFlags, halt: EnterSafeMode) -> RiskFlags:
     return replace(risk, rule=halt.rule, reason=halt.reason, clears_itself=False, calm_since_ms=0)
 
 
@@ -128,5 +128,5 @@ def _recover(facts: Facts, tick: Ticked) -> Verdict:
     halt = _tripped_by(tick.price, risk, tick.at_ms, config)
     if halt is not None:
         # The market moved while no price was observed: the halt now needs manual recovery.
-        return Verdict(_by_hand(risk, halt))
+        return Verdict(_manual(risk, halt))
     return Verdict(risk, ExitSafeMode(f"prices have been current, and no order in doubt, for {config.calm_ms} ms"))
