@@ -31,29 +31,29 @@ def quiet_band(state: State, market: MarketRules, config: GridConfig) -> tuple[D
     prices = quiet_prices(state, config.risk, unfit_now(state, market, config))
     if state.last_price is None or prices is None:
         return None
-    rungs = ladder(config, market)
-    cell = rungs.highest_below(state.last_price)
-    if rungs.price(cell + 1) == state.last_price or not _idle(state, market, config, rungs, cell):
+    grid_levels = ladder(config, market)
+    cell = grid_levels.highest_below(state.last_price)
+    if grid_levels.price(cell + 1) == state.last_price or not _idle(state, market, config, grid_levels, cell):
         return None
-    low = _widen(state, market, config, rungs, cell, -1)
-    high = _widen(state, market, config, rungs, cell, +1)
-    lower = max(prices[0], rungs.price(low))
-    upper = rungs.price(high + 1) if prices[1] is None else min(prices[1], rungs.price(high + 1))
+    low = _widen(state, market, config, grid_levels, cell, -1)
+    high = _widen(state, market, config, grid_levels, cell, +1)
+    lower = max(prices[0], grid_levels.price(low))
+    upper = grid_levels.price(high + 1) if prices[1] is None else min(prices[1], grid_levels.price(high + 1))
     return (lower, upper) if lower < upper else None
 
 
-def _widen(state: State, market: MarketRules, config: GridConfig, rungs: Ladder, cell: int, step: int) -> int:
+def _widen(state: State, market: MarketRules, config: GridConfig, grid_levels: Ladder, cell: int, step: int) -> int:
     # Between two cells lies the level's own price. It belongs to neither cell, so it is checked separately.
     for _ in range(_REACH):
-        border = rungs.price(cell if step < 0 else cell + 1)
-        if not _idle_at(state, market, config, border) or not _idle(state, market, config, rungs, cell + step):
+        border = grid_levels.price(cell if step < 0 else cell + 1)
+        if not _idle_at(state, market, config, border) or not _idle(state, market, config, grid_levels, cell + step):
             return cell
         cell += step
     return cell
 
 
-def _idle(state: State, market: MarketRules, config: GridConfig, rungs: Ladder, cell: int) -> bool:
-    low, high = rungs.price(cell), rungs.price(cell + 1)
+def _idle(state: State, market: MarketRules, config: GridConfig, grid_levels: Ladder, cell: int) -> bool:
+    low, high = grid_levels.price(cell), grid_levels.price(cell + 1)
     return low > 0 and _idle_at(state, market, config, (low + high) / 2)
 
 

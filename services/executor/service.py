@@ -51,7 +51,7 @@ _log = logging.getLogger(__name__)
 
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 1.0  # between two attempts, which read the time first
 _CLOCK_SECONDS = 60.0
-_HOUSE_SECONDS = 600.0
+_PRUNE_SECONDS = 600.0
 _PROBE_SECONDS = 2.0
 
 
@@ -255,7 +255,7 @@ class Executor:
 
     def _begin_watching(self, symbol: str) -> None:
         (watch,) = (watch for watch in self.watches if watch.symbol == symbol)
-        self._watching[symbol] = asyncio.create_task(watch.listen_for_ever())
+        self._watching[symbol] = asyncio.create_task(watch.listen_forever())
 
     async def _keep_list(self) -> None:
         """Reads the venue's list of markets periodically, and sooner while the status of a symbol is in doubt."""
@@ -306,7 +306,7 @@ class Executor:
                         more |= await self.ledger.writer.run(pruning.prune_log, before_ms) > 0
             except Exception:  # noqa: BLE001  # the ledger comes back
                 _log.exception("old requests and log entries could not be pruned")
-            await asyncio.sleep(_HOUSE_SECONDS)
+            await asyncio.sleep(_PRUNE_SECONDS)
 
     async def _keep_time(self) -> None:
         while True:

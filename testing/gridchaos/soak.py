@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 
 from gridchaos.results import Result
-from gridchaos.storms.deployment import storm_house
+from gridchaos.storms.deployment import storm_deployment
 from gridchaos.storms.schedule import draw_soak
 from gridchaos.storms.storm import Storm
 from gridchaos.venue_changes.watcher import VenueWatch
@@ -52,7 +52,7 @@ async def soak(minutes: float, seed: int, folder: Path) -> Soaked:
     """Plays the soak over real services in the folder."""
     began = time.monotonic()
     schedule = draw_soak(seed, SQLITE, int(60 * minutes / BEAT_SECONDS))
-    async with storm_house(folder, "") as place:
+    async with storm_deployment(folder, "") as place:
         stack = Stack(place.deployment, folder / "logs", place.configs, forked=True)
         watch = VenueWatch(stack.channels, place.deployment)
         try:

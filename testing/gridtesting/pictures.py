@@ -17,9 +17,9 @@ def grid_answer(
 ) -> orchestrator_pb2.GetStateResponse:
     """A long BTC/USDT grid around the price: held slots above it with their sells, empty ones below with their buys."""
     lowest = price // interval * interval - interval * (slots_each_side - 1)
-    rungs = [lowest + interval * number for number in range(2 * slots_each_side)]
+    levels = [lowest + interval * number for number in range(2 * slots_each_side)]
     state = models.State(
-        slots={canonical(rung): _slot(rung, interval, held=rung > price) for rung in rungs},
+        slots={canonical(level): _slot(level, interval, held=level > price) for level in levels},
         last_price=canonical(price), last_update_time=_START_MS * 1_000_000, symbol="BTC/USDT",
         seq=128, epoch=3, event_offset=77, risk=models.RiskFlags(mode=models.MODE_RUNNING),
         totals=models.Totals(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gridchaos.databases.cases import CASES, play
-from gridchaos.harness.deployment import still_house
+from gridchaos.harness.deployment import still_deployment
 from gridchaos.harness.grid_driver import DEADLINE_SECONDS, Grid
 from griddeploy.deployment import EXECUTOR, ORCHESTRATOR
 from gridservice.config_file import read_toml
@@ -57,7 +57,7 @@ def empty(path: Path) -> None:
 
 
 async def test_a_torn_or_emptied_file_stops_its_service_and_nothing_is_begun_in_its_place(tmp_path: Path) -> None:
-    stack = Stack(still_house(tmp_path), tmp_path / "logs", forked=True)
+    stack = Stack(still_deployment(tmp_path), tmp_path / "logs", forked=True)
     grid = Grid(stack)
     try:
         async with stack.channels:
@@ -106,7 +106,7 @@ async def refused_until_restored(
 async def test_an_orchestrator_that_lost_a_wal_file_catches_up_from_what_the_others_have(
     name: str, sold: list[str], said: str, tmp_path: Path
 ) -> None:
-    stack = Stack(still_house(tmp_path), tmp_path / "logs", forked=True)
+    stack = Stack(still_deployment(tmp_path), tmp_path / "logs", forked=True)
     grid = Grid(stack)
     try:
         async with stack.channels:
@@ -146,7 +146,7 @@ def timeless(slots: Mapping[str, models_pb2.InventorySlot]) -> dict[str, models_
 
 
 async def test_a_file_that_is_removed_under_a_running_service_stops_it(tmp_path: Path) -> None:
-    stack = Stack(still_house(tmp_path), tmp_path / "logs", forked=True)
+    stack = Stack(still_deployment(tmp_path), tmp_path / "logs", forked=True)
     try:
         async with stack.channels:
             await stack.start()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from gridchaos.storms.proxy import Proxy, Trap, Weather
+from gridchaos.storms.proxy import LinkState, Proxy, Trap
 from gridservice.change_signal import ChangeSignal
 
 ORDER = b"POST /api/v3/order HTTP/1.1\r\n\r\n"
@@ -87,12 +87,12 @@ async def test_a_cut_resets_who_is_connected_and_who_connects_and_then_it_is_ove
     async with wire() as line:
         caller = await line.connect()
         assert await caller.ask(b"one") == b"one"
-        line.proxy.change(Weather.CUT)
+        line.proxy.change(LinkState.CUT)
         with pytest.raises(ConnectionError):
             await caller.hear()
         with pytest.raises(ConnectionError):
             await (await line.connect()).hear()
-        line.proxy.change(Weather.FAIR)
+        line.proxy.change(LinkState.UP)
         assert await (await line.connect()).ask(b"two") == b"two"
         assert line.got == [b"one", b"two"]
 
@@ -101,23 +101,23 @@ async def test_what_falls_into_a_hole_arrives_late_though_its_sender_is_gone() -
     async with wire() as line:
         caller = await line.connect()
         assert await caller.ask(b"one") == b"one"
-        line.proxy.change(Weather.HOLE)
+        line.proxy.change(LinkState.STALLED)
         with pytest.raises(TimeoutError):
             await caller.ask(b"two", SHORT)
         caller.writer.transport.abort()
         assert line.got == [b"one"]
-        line.proxy.change(Weather.FAIR)
+        line.proxy.change(LinkState.UP)
         await line.until_got(b"one", b"two")
 
 
 async def test_requests_get_through_and_answers_are_dropped() -> None:
     async with wire() as line:
         caller = await line.connect()
-        line.proxy.change(Weather.DEAF)
+        line.proxy.change(LinkState.RESPONSES_DROPPED)
         with pytest.raises(TimeoutError):
             await caller.ask(b"one", SHORT)
         await line.until_got(b"one")
-        line.proxy.change(Weather.FAIR)
+        line.proxy.change(LinkState.UP)
         with pytest.raises(ConnectionError):  # what was not received is lost, and so is the connection
             await caller.hear()
 

@@ -6,12 +6,12 @@ import pytest
 
 from gridchaos.storms.deployment import TO_EXECUTOR, TO_VENUE
 from gridchaos.storms.schedule import (
-    ByHand,
     Clock,
     Die,
     Fault,
     Halt,
     Kill,
+    ManualOrder,
     Partition,
     Schedule,
     Snap,
@@ -28,14 +28,14 @@ SMALL = Schedule(
     events=(
         Fault(0, {"kind": "FAULT_KIND_RESET_AFTER", "endpoint": "POST order", "count": 1}),
         Kill(1, "orchestrator"),
-        Partition(1, TO_VENUE, "hole", 4),
+        Partition(1, TO_VENUE, "stalled", 4),
         Die(2, "executor", (30,)),
         Clock(0, -4_000),
         Stop(1, "pricemon", 3),
         Snap(1, "executor", 1, arrives=True),
-        Partition(1, TO_EXECUTOR, "deaf", 3),
+        Partition(1, TO_EXECUTOR, "responses-dropped", 3),
         Kill(2, "simex"),
-        ByHand(0, "sell", 60),
+        ManualOrder(0, "sell", 60),
         Halt(0, 3),
         Kill(1, "orchestrator", at_once=True),
     ),

@@ -31,8 +31,8 @@ def test_an_order_is_out_of_reach_where_its_rank_is_beyond_window_and_slack(
     config = grid(GridMode.LONG, spacing=shape[0], interval=shape[1], buy_window=window, sell_window=window)
     state = State(config.symbol, "0" * 32, config.geometry)
     manager = PositionManager(state, MARKET, config, price=price, at_ms=0, fresh=True)
-    rungs = manager._ladder
-    limit = rungs.price(rungs.highest_below(price) + levels) + off
+    grid_levels = manager._ladder
+    limit = grid_levels.price(grid_levels.highest_below(price) + levels) + off
 
     beyond = manager._rank(side, limit, price) > window + config.window_slack
 

@@ -1,4 +1,4 @@
-"""The user's hand: orders beside the bots', refused in one sentence where they cannot be."""
+"""Manual orders beside the bots', refused in one sentence where they cannot be."""
 
 import asyncio
 import io
@@ -26,7 +26,7 @@ async def simex(tmp_path: Path) -> AsyncIterator[SimexHandle]:
 
 
 @pytest.fixture
-def hand(simex: SimexHandle) -> Command:
+def trade(simex: SimexHandle) -> Command:
     """Runs `gridwright trade …`: exit code and output. On a thread, since the exchange is in this process."""
 
     async def command(*words: str, url: str = "") -> tuple[int, str]:
@@ -39,12 +39,12 @@ def hand(simex: SimexHandle) -> Command:
     return command
 
 
-async def test_a_hand_buys_looks_and_cancels(hand: Command, simex: SimexHandle) -> None:
-    code, said = await hand("buy", "BTC/USDT", "0.01", "59000", "--id", "mine")
+async def test_a_hand_buys_looks_and_cancels(trade: Command, simex: SimexHandle) -> None:
+    code, said = await trade("buy", "BTC/USDT", "0.01", "59000", "--id", "mine")
     assert (code, said) == (0, "1: buy 0.01000000 BTCUSDT at 59000.00000000, NEW, 0.00000000 filled, client id mine\n")
-    assert await hand("orders") == (0, said)
-    assert "USDT: 99410.00000000 free, 590.00000000 locked" in (await hand("balances"))[1]
-    code, said = await hand("cancel", "1")
+    assert await trade("orders") == (0, said)
+    assert "USDT: 99410.00000000 free, 590.00000000 locked" in (await trade("balances"))[1]
+    code, said = await trade("cancel", "1")
     assert code == 0
     assert "CANCELED" in said
     assert [order.status for order in (await simex.truth()).orders] == ["CANCELED"]
@@ -60,19 +60,19 @@ async def test_a_hand_buys_looks_and_cancels(hand: Command, simex: SimexHandle) 
     ],
 )
 async def test_a_hand_places_orders_that_wait_for_a_price(
-    hand: Command, simex: SimexHandle, words: list[str], kind: str, stop: str
+    trade: Command, simex: SimexHandle, words: list[str], kind: str, stop: str
 ) -> None:
-    code, said = await hand("sell", "BTC/USDT", "0.01", *words)
+    code, said = await trade("sell", "BTC/USDT", "0.01", *words)
     assert (code, said.startswith(f"1: {kind} sell 0.01")) == (0, True), said
     (order,) = (await simex.truth()).orders
     assert (order.type, order.stop_price, order.status) == (kind, stop, "NEW")
-    assert kind in (await hand("orders"))[1]
+    assert kind in (await trade("orders"))[1]
 
 
-async def test_a_hand_places_pairs_of_orders(hand: Command, simex: SimexHandle) -> None:
-    code, said = await hand("oco", "sell", "BTC/USDT", "0.01", "61000", "59000")
+async def test_a_hand_places_pairs_of_orders(trade: Command, simex: SimexHandle) -> None:
+    code, said = await trade("oco", "sell", "BTC/USDT", "0.01", "61000", "59000")
     assert (code, len(said.splitlines())) == (0, 2)
-    code, said = await hand("oto", "buy", "BTC/USDT", "0.01", "59500", "61000")
+    code, said = await trade("oto", "buy", "BTC/USDT", "0.01", "59500", "61000")
     assert code == 0
     assert "PENDING_NEW" in said
     truth = await simex.truth()
@@ -81,21 +81,21 @@ async def test_a_hand_places_pairs_of_orders(hand: Command, simex: SimexHandle) 
     ]  # fmt: skip
 
 
-async def test_an_order_without_an_id_gets_one_of_the_venue(hand: Command, simex: SimexHandle) -> None:
-    await hand("sell", "BTC/USDT", "0.01", "61000")
+async def test_an_order_without_an_id_gets_one_of_the_venue(trade: Command, simex: SimexHandle) -> None:
+    await trade("sell", "BTC/USDT", "0.01", "61000")
     (order,) = (await simex.truth()).orders
     assert order.client_order_id
-    assert order.client_order_id in (await hand("orders", "--symbol", "BTC/USDT"))[1]
+    assert order.client_order_id in (await trade("orders", "--symbol", "BTC/USDT"))[1]
 
 
 async def test_a_number_that_two_markets_have_needs_its_symbol(
-    hand: Command, capsys: pytest.CaptureFixture[str]
+    trade: Command, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for symbol in ("BTC/USDT", "ETH/USDT"):
-        await hand("buy", symbol, "0.01", "59000")
-    assert (await hand("cancel", "1"))[0] == 1
+        await trade("buy", symbol, "0.01", "59000")
+    assert (await trade("cancel", "1"))[0] == 1
     assert capsys.readouterr().err == "gridwright: 2 orders have the id 1: give --symbol too\n"
-    assert (await hand("cancel", "1", "--symbol", "ETH/USDT"))[0] == 0
+    assert (await trade("cancel", "1", "--symbol", "ETH/USDT"))[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ async def test_a_number_that_two_markets_have_needs_its_symbol(
     ],
 )
 async def test_what_cannot_be_done_is_one_sentence(
-    hand: Command, capsys: pytest.CaptureFixture[str], words: list[str], url: str, code: int, sentence: str
+    trade: Command, capsys: pytest.CaptureFixture[str], words: list[str], url: str, code: int, sentence: str
 ) -> None:
-    assert (await hand(*words, url=url))[0] == code
+    assert (await trade(*words, url=url))[0] == code
     assert capsys.readouterr().err.startswith(f"gridwright: {sentence}")

@@ -33,7 +33,7 @@ def hand_on(venue: FakeVenue, clock: ManualClock, stopping: Callable[[], bool] =
 
 
 @pytest.fixture
-def hand(venue: FakeVenue, clock: ManualClock) -> ProbeTrader:
+def trader(venue: FakeVenue, clock: ManualClock) -> ProbeTrader:
     return hand_on(venue, clock)
 
 
@@ -55,10 +55,10 @@ class PickyVenue(FakeVenue):
         )
 
 
-async def test_a_venue_that_hides_new_orders_is_measured_to_do_so(venue: FakeVenue, hand: ProbeTrader) -> None:
-    quick = await visibility.order_delays(hand, 3)
+async def test_a_venue_that_hides_new_orders_is_measured_to_do_so(venue: FakeVenue, trader: ProbeTrader) -> None:
+    quick = await visibility.order_delays(trader, 3)
     venue.hide_new_orders_ms = 700
-    slow = await visibility.order_delays(hand, 3)
+    slow = await visibility.order_delays(trader, 3)
 
     assert [delay.look_up for delay in slow] == ["client id", "exchange id", "open orders", "history"]
     assert all(delay.worst_ms == 0 for delay in quick)
@@ -66,39 +66,39 @@ async def test_a_venue_that_hides_new_orders_is_measured_to_do_so(venue: FakeVen
     assert visibility.lag_ms(slow) == 2 * max(delay.worst_ms for delay in slow)
 
 
-async def test_an_order_that_is_not_shown_in_time_is_counted_as_missed(venue: FakeVenue, hand: ProbeTrader) -> None:
+async def test_an_order_that_is_not_shown_in_time_is_counted_as_missed(venue: FakeVenue, trader: ProbeTrader) -> None:
     venue.hide_new_orders_ms = 10 * visibility.LONGEST_MS
-    delays = await visibility.order_delays(hand, 1)
+    delays = await visibility.order_delays(trader, 1)
     assert [(delay.worst_ms, delay.missed) for delay in delays] == [(visibility.LONGEST_MS, 1)] * 4
 
 
 async def test_a_look_up_that_is_not_offered_is_left_out_and_one_that_fails_once_is_not(
-    venue: FakeVenue, hand: ProbeTrader, monkeypatch: pytest.MonkeyPatch
+    venue: FakeVenue, trader: ProbeTrader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def not_offered(symbol: str, since_ms: int, until_ms: int) -> list[VenueOrder]:
         raise ReadFailedError("NotSupported: okx fetchOrders() is not supported yet")
 
     monkeypatch.setattr(venue, "orders_between", not_offered)
     venue.reads_to_fail = 1
-    delays = await visibility.order_delays(hand, 1)
+    delays = await visibility.order_delays(trader, 1)
     assert [delay.look_up for delay in delays] == ["client id", "exchange id", "open orders"]
     assert all(delay.missed == 0 for delay in delays)
 
 
 async def test_a_repeated_id_is_seen_to_be_refused_while_open_and_taken_again_afterwards(
-    venue: FakeVenue, hand: ProbeTrader
+    venue: FakeVenue, trader: ProbeTrader
 ) -> None:
-    filled = await hand.place(hand.far())
+    filled = await trader.place(trader.far())
     venue.fill(filled.client_order_id)
 
-    assert await id_rules.repeated_while_open(hand) is Repeat.REFUSED
-    assert await id_rules.repeated_after_cancel(hand) is Repeat.ACCEPTED
-    assert await id_rules.repeat(hand, filled) is Repeat.ACCEPTED
+    assert await id_rules.repeated_while_open(trader) is Repeat.REFUSED
+    assert await id_rules.repeated_after_cancel(trader) is Repeat.ACCEPTED
+    assert await id_rules.repeat(trader, filled) is Repeat.ACCEPTED
     assert resting(venue) == []
 
 
 async def test_a_venue_that_answers_with_the_first_order_is_seen_to(
-    venue: FakeVenue, hand: ProbeTrader, monkeypatch: pytest.MonkeyPatch
+    venue: FakeVenue, trader: ProbeTrader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = venue.place
 
@@ -107,15 +107,15 @@ async def test_a_venue_that_answers_with_the_first_order_is_seen_to(
         return known or await place(symbol, order, timestamp_ms)
 
     monkeypatch.setattr(venue, "place", returns_first)
-    assert await id_rules.repeated_while_open(hand) is Repeat.RETURNS_FIRST
+    assert await id_rules.repeated_while_open(trader) is Repeat.RETURNS_FIRST
     assert resting(venue) == []
 
 
-async def test_what_came_of_a_repeated_id_is_not_guessed(venue: FakeVenue, hand: ProbeTrader) -> None:
+async def test_what_came_of_a_repeated_id_is_not_guessed(venue: FakeVenue, trader: ProbeTrader) -> None:
     venue.faults.extend([None, Fault.TIMEOUT_AFTER])
-    first = await hand.place(hand.far())
+    first = await trader.place(trader.far())
     venue.end(first.client_order_id)
-    assert await id_rules.repeat(hand, first) is None
+    assert await id_rules.repeat(trader, first) is None
 
 
 @pytest.mark.parametrize(
@@ -159,40 +159,40 @@ def signing(venue: FakeVenue, rule: Callable[[int], bool], reason: Refusal = Ref
 )
 async def test_requests_expire_only_where_the_window_alone_decides(
     venue: FakeVenue,
-    hand: ProbeTrader,
+    trader: ProbeTrader,
     long_rule: Callable[[int], bool],
     short_rule: Callable[[int], bool],
     reason: Refusal,
     expire: bool,
 ) -> None:
-    found = await requests_expire(hand, signing(venue, long_rule, reason), signing(venue, short_rule, reason))
+    found = await requests_expire(trader, signing(venue, long_rule, reason), signing(venue, short_rule, reason))
     assert found is expire
     assert resting(venue) == []
 
 
-async def test_an_order_whose_answer_was_lost_is_found_and_taken_down(venue: FakeVenue, hand: ProbeTrader) -> None:
+async def test_an_order_whose_answer_was_lost_is_found_and_taken_down(venue: FakeVenue, trader: ProbeTrader) -> None:
     venue.faults.append(Fault.TIMEOUT_AFTER)
     venue.hide_new_orders_ms = 2_000
     with pytest.raises(OutcomeUnknownError):
-        await hand.place(hand.far())
+        await trader.place(trader.far())
     assert len(resting(venue)) == 1
-    assert await hand.clean_up() == []
+    assert await trader.clean_up() == []
     assert resting(venue) == []
 
 
 async def test_a_place_that_never_landed_is_in_doubt_until_its_window_has_passed(
-    venue: FakeVenue, hand: ProbeTrader, clock: ManualClock
+    venue: FakeVenue, trader: ProbeTrader, clock: ManualClock
 ) -> None:
     venue.faults.append(Fault.TIMEOUT_BEFORE)
     with pytest.raises(OutcomeUnknownError):
-        await hand.place(hand.far())
+        await trader.place(trader.far())
     began_ms = clock()
-    assert await hand.clean_up() == []
+    assert await trader.clean_up() == []
     assert clock() - began_ms >= 15_000
 
 
 async def test_an_adapter_that_stumbles_leaves_its_order_in_doubt(
-    venue: FakeVenue, hand: ProbeTrader, monkeypatch: pytest.MonkeyPatch
+    venue: FakeVenue, trader: ProbeTrader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = venue.place
 
@@ -202,67 +202,67 @@ async def test_an_adapter_that_stumbles_leaves_its_order_in_doubt(
 
     monkeypatch.setattr(venue, "place", stumble)
     with pytest.raises(OutcomeUnknownError):
-        await hand.place(hand.far())
-    assert await hand.clean_up() == []
+        await trader.place(trader.far())
+    assert await trader.clean_up() == []
     assert resting(venue) == []
 
 
-async def test_an_order_that_cannot_be_taken_down_is_named(venue: FakeVenue, hand: ProbeTrader) -> None:
-    placed = await hand.place(hand.far())
+async def test_an_order_that_cannot_be_taken_down_is_named(venue: FakeVenue, trader: ProbeTrader) -> None:
+    placed = await trader.place(trader.far())
     venue.faults.extend([Fault.REFUSED] * 1_000)
-    assert await hand.clean_up() == [placed.client_order_id]
+    assert await trader.clean_up() == [placed.client_order_id]
 
 
-async def test_cleaning_up_touches_no_order_of_others(venue: FakeVenue, hand: ProbeTrader) -> None:
-    venue.add_foreign(SYMBOL, replace(hand.far(), client_order_id="byhand"))
-    await hand.place(hand.far())
+async def test_cleaning_up_touches_no_order_of_others(venue: FakeVenue, trader: ProbeTrader) -> None:
+    venue.add_foreign(SYMBOL, replace(trader.far(), client_order_id="byhand"))
+    await trader.place(trader.far())
     venue.faults.append(Fault.TIMEOUT_AFTER)
     with pytest.raises(OutcomeUnknownError):
-        await hand.place(hand.far())
-    assert await hand.clean_up() == []
+        await trader.place(trader.far())
+    assert await trader.clean_up() == []
     assert resting(venue) == ["byhand"]
 
 
 async def test_nothing_is_sent_once_it_was_interrupted(venue: FakeVenue, clock: ManualClock) -> None:
-    hand = hand_on(venue, clock, stopping=lambda: True)
+    trader = hand_on(venue, clock, stopping=lambda: True)
     with pytest.raises(BrokenOffError):
-        await hand.place(hand.far())
+        await trader.place(trader.far())
     assert venue.places_received == 0
 
 
 async def test_a_long_wait_is_interrupted_as_well(venue: FakeVenue, clock: ManualClock) -> None:
     began_ms = clock()
-    hand = hand_on(venue, clock, stopping=lambda: clock() - began_ms > 1_000)
+    trader = hand_on(venue, clock, stopping=lambda: clock() - began_ms > 1_000)
     venue.hide_new_orders_ms = 20_000
     with pytest.raises(BrokenOffError):
-        await visibility.order_delays(hand, 1)
+        await visibility.order_delays(trader, 1)
     assert clock() - began_ms < 20_000
 
 
-async def test_a_venue_that_refuses_everything_is_not_measured(venue: FakeVenue, hand: ProbeTrader) -> None:
+async def test_a_venue_that_refuses_everything_is_not_measured(venue: FakeVenue, trader: ProbeTrader) -> None:
     venue.faults.append(Fault.UNREACHABLE)
     with pytest.raises(NoMeasurementError):
-        await id_rules.client_ids(hand)
+        await id_rules.client_ids(trader)
 
 
 async def test_a_look_up_that_is_refused_for_being_one_too_many_measures_nothing(
-    venue: FakeVenue, hand: ProbeTrader, monkeypatch: pytest.MonkeyPatch
+    venue: FakeVenue, trader: ProbeTrader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def limited(symbol: str) -> list[VenueOrder]:
         raise ReadFailedError("DDoSProtection: 429", blocked_until_ms=1)
 
     monkeypatch.setattr(venue, "open_orders", limited)
     with pytest.raises(NoMeasurementError):
-        await visibility.order_delays(hand, 1)
+        await visibility.order_delays(trader, 1)
 
 
 async def test_places_keep_their_distance(venue: FakeVenue, clock: ManualClock) -> None:
     async def pause(ms: int) -> None:
         clock.advance(ms)
 
-    hand = ProbeTrader(venue, VenueClock(clock), STAKES, timer=Timer(clock, pause), gap_ms=300)
+    trader = ProbeTrader(venue, VenueClock(clock), STAKES, timer=Timer(clock, pause), gap_ms=300)
     for _ in range(3):
-        await hand.place(hand.far())
+        await trader.place(trader.far())
     times = [order.created_ms for order in venue.orders.values()]
     assert [later - sooner for sooner, later in itertools.pairwise(times)] == [300, 300]
 

@@ -32,16 +32,16 @@ async def deployment(tmp_path: Path) -> AsyncIterator[Outside]:
 async def test_odd_orders_of_the_user_are_counted_and_left_alone_whatever_the_bot_is_made_to_do(
     deployment: Outside,
 ) -> None:
-    deployment.hand.place("sell", SYMBOL, "0.001", "", stopPrice="30000", type="STOP_LOSS")
-    oto = list(deployment.hand.place_oto("buy", SYMBOL, "0.001", "31000", "90000"))
+    deployment.trader.place("sell", SYMBOL, "0.001", "", stopPrice="30000", type="STOP_LOSS")
+    oto = list(deployment.trader.place_oto("buy", SYMBOL, "0.001", "31000", "90000"))
     assert "PENDING_NEW" in oto[1]
     deployment.proxy.rewrite("GET", "openOrders", with_odd_ones)
     for path, field in OTHER_LISTS.items():
         deployment.proxy.rewrite("GET", path, with_odd_elements(field))
     deployment.proxy.rewrite_events(odd_events_of_others)
     await deployment.open()
-    deployment.hand.place("buy", SYMBOL, "0.001", "", stopPrice="91000", type="STOP_LOSS")
-    list(deployment.hand.place_oco("sell", SYMBOL, "0.001", "92000", "32000"))
+    deployment.trader.place("buy", SYMBOL, "0.001", "", stopPrice="91000", type="STOP_LOSS")
+    list(deployment.trader.place_oco("sell", SYMBOL, "0.001", "92000", "32000"))
     await deployment.trade("59820")
     await deployment.booked(1)
     await deployment.rests("SELL", ["60000"])
@@ -57,7 +57,7 @@ async def test_odd_orders_of_the_user_are_counted_and_left_alone_whatever_the_bo
     await deployment.operate("EnterSafeMode")
     await deployment.mode("SAFE")
     assert await deployment.resting("BUY") == []
-    assert len(list(deployment.hand.orders())) == OF_THE_USER + 2, "and the grid's two sells"
+    assert len(list(deployment.trader.orders())) == OF_THE_USER + 2, "and the grid's two sells"
     await deployment.operate("ExitSafeMode")
     await deployment.mode("RUNNING")
     await deployment.in_order()
@@ -115,7 +115,7 @@ async def test_an_exchange_that_was_reset_is_distinguished_from_ours_until_an_op
     trouble = await deployment.shown("VENUE_RESET", SYMBOL, 30)
     assert "begin-anew" in trouble.message
     for _ in range(3):  # their ids, and those of their trades, were ours
-        deployment.hand.place("buy", SYMBOL, "0.001", "59650")
+        deployment.trader.place("buy", SYMBOL, "0.001", "59650")
     await deployment.trade("59600")
     await deployment.restart(EXECUTOR)
     await deployment.shown("VENUE_RESET", SYMBOL, 30)

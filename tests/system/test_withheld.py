@@ -62,7 +62,7 @@ class Trial:
         sells = sum(order.side == models_pb2.SIDE_SELL for order in orders)
         return len(orders) - sells, sells
 
-    def hand(self) -> ManualTrader:
+    def trader(self) -> ManualTrader:
         """The account's owner."""
         return ManualTrader(
             tomllib.loads(self.stack.deployment.config.read_text(encoding="utf-8"))["venue"]["base_url"]
@@ -137,7 +137,7 @@ async def test_few_order_places_go_to_closings_and_not_to_openings(tmp_path: Pat
         await run.until_sides(5, 0)
         await run.rules(max_orders=14)  # the least that the windows fit into
         for number in range(9):  # others take nine of the places
-            await asyncio.to_thread(run.hand().place, "buy", BTC, "0.001", f"{40_000 + number}")
+            await asyncio.to_thread(run.trader().place, "buy", BTC, "0.001", f"{40_000 + number}")
         await run.trade("59500")
 
         async def closed() -> bool:
@@ -167,7 +167,7 @@ async def test_coins_that_are_gone_leave_their_closing_waiting_until_they_are_ba
         await run.trade("59810")
         await run.until(run.has_sell, "a closing order")
         (sell,) = [order for order in await run.resting() if order.side == models_pb2.SIDE_SELL]
-        await asyncio.to_thread(run.hand().cancel, int(sell.exchange_order_id), BTC)
+        await asyncio.to_thread(run.trader().cancel, int(sell.exchange_order_id), BTC)
         held = (await run.state()).totals.position
         await run.deposit("BTC", f"-{held}")
 

@@ -95,10 +95,10 @@ def _settings(options: Options) -> VenueSettings:
 
 async def _run(ready: Session, options: Options, screen: Screen) -> int:
     if not options.harmless:
-        screen.say(ready.stakes.worst_cost)
+        screen.say(ready.cost.worst_cost)
         if not options.yes:
             raise ConfigError("--yes", MISSING, "nothing was sent; add --yes to go on")
-    check_balance(ready.stakes)
+    check_balance(ready.cost)
     try:
         row = await measure(ready, _name(options), options.samples, screen.say)
     except BrokenOffError:
@@ -121,7 +121,7 @@ def _name(options: Options) -> str:
 
 
 async def _clean_up(ready: Session, screen: Screen) -> None:
-    left = await ready.hand.clean_up()
+    left = await ready.trader.clean_up()
     if left:
         screen.say(f"find these client ids on the venue and cancel them manually: {', '.join(left)}")
 

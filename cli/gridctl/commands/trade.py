@@ -107,13 +107,13 @@ class ManualTrader:
 
 
 ACTIONS: dict[str, Callable[[ManualTrader, Any], Iterator[str]]] = {
-    "buy": lambda hand, to: iter([hand.place("buy", to.symbol, to.quantity, to.price, **_more(to))]),
-    "sell": lambda hand, to: iter([hand.place("sell", to.symbol, to.quantity, to.price, **_more(to))]),
-    "oco": lambda hand, to: hand.place_oco(to.side, to.symbol, to.quantity, to.price, to.stop),
-    "oto": lambda hand, to: hand.place_oto(to.side, to.symbol, to.quantity, to.price, to.then),
-    "cancel": lambda hand, to: iter([hand.cancel(to.order, to.symbol)]),
-    "orders": lambda hand, to: hand.orders(to.symbol),
-    "balances": lambda hand, _to: hand.balances(),
+    "buy": lambda trader, to: iter([trader.place("buy", to.symbol, to.quantity, to.price, **_more(to))]),
+    "sell": lambda trader, to: iter([trader.place("sell", to.symbol, to.quantity, to.price, **_more(to))]),
+    "oco": lambda trader, to: trader.place_oco(to.side, to.symbol, to.quantity, to.price, to.stop),
+    "oto": lambda trader, to: trader.place_oto(to.side, to.symbol, to.quantity, to.price, to.then),
+    "cancel": lambda trader, to: iter([trader.cancel(to.order, to.symbol)]),
+    "orders": lambda trader, to: trader.orders(to.symbol),
+    "balances": lambda trader, _to: trader.balances(),
 }
 """The actions by their name on the command line, with the parsed arguments. Each returns the lines to print."""
 

@@ -114,7 +114,7 @@ _TRIGGERS = {
     "price_change": "price",
     "tick": "tick",
     "mode_change": "mode",
-    "conditions_seen": "hand",
+    "conditions_seen": "venue",
     "state_rebuilt": "anew",
 }
 

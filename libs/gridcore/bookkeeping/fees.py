@@ -52,9 +52,9 @@ def says_of(carried: Decimal, *, maker: bool, market: MarketRules, config: GridC
         f"fills carry a {kind} fee of {canonical((carried * 100).quantize(_QUANTUM))} %, and "
         f"{canonical(expected * 100)} % was assumed"
     )
-    rungs = ladder(config, market)
-    below = rungs.highest_below(price)
-    slot = next((found for level in (below, below + 1) if (found := rungs.slot(level)) is not None), None)
+    grid_levels = ladder(config, market)
+    below = grid_levels.highest_below(price)
+    slot = next((found for level in (below, below + 1) if (found := grid_levels.slot(level)) is not None), None)
     loses = slot is not None and round_trip_profit(slot, replace(market, maker_fee=carried)) <= 0
     meaning = "each round LOSES money: pause the grid and widen its interval" if loses else "rounds earn still"
     return f"{told}; {meaning}; give {kind}_fee in the grid's section if the venue's own answer is wrong"

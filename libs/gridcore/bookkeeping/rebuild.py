@@ -187,7 +187,7 @@ class _Rebuilding:
                     f"{other.client_order_id} and {order.client_order_id} both live in slot {name.level} of "
                     f"{self._state.symbol}: cancel one of them manually, and start again"
                 )
-            if name.role is Role.OPENING and order.price != self._rung(name, order.side).price:
+            if name.role is Role.OPENING and order.price != self._slot_of_side(name, order.side).price:
                 raise self._other_grid(order.client_order_id, order.price)
         return {order.client_order_id: order for order in found.values()}
 
@@ -222,14 +222,14 @@ class _Rebuilding:
 
         Another order that the slot had has ended, even if the log does not say how.
         """
-        rung = self._rung(name, order.side)
-        slot = self._state.slots.get(rung.key, rung)
+        empty = self._slot_of_side(name, order.side)
+        slot = self._state.slots.get(empty.key, empty)
         if slot.order is None or slot.order.client_order_id != order.client_order_id:
             slot = replace(slot, order=order, retry_after_ms=0)
             self._state = replace(self._state, slots={**self._state.slots, slot.key: slot})
         return slot
 
-    def _rung(self, name: OrderName, side: Side) -> InventorySlot:
+    def _slot_of_side(self, name: OrderName, side: Side) -> InventorySlot:
         """Returns the empty slot at the level of the client order id, a retiring one if the config wants none there."""
         opening_side = side if name.role is Role.OPENING else side.opposite
         wanted = self._ladder.slot(name.level)

@@ -60,12 +60,12 @@ def recover_plan(
 def _new_slots(
     state: State, actions: Sequence[Action], market: MarketRules, config: GridConfig
 ) -> Iterator[InventorySlot]:
-    rungs = ladder(config, market)
+    grid_levels = ladder(config, market)
     for action in actions:
         if action.slot in state.slots:
             continue
         name = parse_client_order_id(action.client_order_id)
-        slot = None if name is None else rungs.slot(name.level)
+        slot = None if name is None else grid_levels.slot(name.level)
         if slot is None or slot.key != action.slot:
             raise CoreError(f"order {action.client_order_id} is of slot {action.slot}, which this grid does not have")
         yield slot

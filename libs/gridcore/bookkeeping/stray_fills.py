@@ -21,9 +21,9 @@ def slot_of(slots: Iterable[InventorySlot], seq: int, update: OrderUpdate) -> tu
     Raises LogMismatchError if there is no such slot, or if a step after `seq` placed the order: this state has never
     sent it.
     """
-    seat = _slot_of_order(update, seq)
-    if seat is not None:
-        level, side, role = seat
+    ended_order = _slot_of_order(update, seq)
+    if ended_order is not None:
+        level, side, role = ended_order
         for slot in slots:
             if (slot.level, slot.opening_side) == (level, side):
                 return slot.key, role
@@ -33,16 +33,16 @@ def slot_of(slots: Iterable[InventorySlot], seq: int, update: OrderUpdate) -> tu
     )
 
 
-def slots_to_restore(state: State, updates: Iterable[OrderUpdate], rungs: Ladder) -> tuple[InventorySlot, ...]:
+def slots_to_restore(state: State, updates: Iterable[OrderUpdate], grid_levels: Ladder) -> tuple[InventorySlot, ...]:
     """Returns the empty slots that stray fills among the updates belong to and that the state no longer has."""
     held = {slot.order.client_order_id for slot in state.slots.values() if slot.order is not None}
     revived: dict[str, InventorySlot] = {}
     for update in updates:
         if not isinstance(update.news, Fill) or update.client_order_id in held:
             continue
-        seat = _slot_of_order(update, state.seq)
-        if seat is not None and not _has(state.slots, *seat[:2]):
-            slot = rungs.rung(*seat[:2])
+        ended_order = _slot_of_order(update, state.seq)
+        if ended_order is not None and not _has(state.slots, *ended_order[:2]):
+            slot = grid_levels.slot_of_side(*ended_order[:2])
             if slot.key not in state.slots:
                 revived[slot.key] = slot
     return tuple(revived.values())

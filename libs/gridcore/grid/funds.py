@@ -65,17 +65,17 @@ def _steady(before: Decimal, earlier: Decimal, later: Decimal) -> Decimal:
 def needed(state: State, market: MarketRules, config: GridConfig) -> Funds:
     """Returns the most that the grid can need near its price: for every opening in its windows and every closing."""
     price = state.last_price or config.anchor
-    rungs = ladder(config, market)
+    grid_levels = ladder(config, market)
     base = quote = ZERO
     for slot in state.slots.values():
         if slot.position > 0 and slot.opening_side is Side.BUY:
             base += slot.position
         elif slot.position < 0 and slot.opening_side is Side.SELL:
             quote -= slot.position * slot.closing_price
-    below = rungs.price(rungs.highest_below(price))
+    below = grid_levels.price(grid_levels.highest_below(price))
     if below <= 0:
         return Funds(base, quote)
-    quantity = rungs.opening_quantity(below)  # no higher level has a larger one
+    quantity = grid_levels.opening_quantity(below)  # no higher level has a larger one
     if config.mode is not GridMode.SHORT:
         value = quantity * price
         if config.quote_per_slot is not None:

@@ -23,19 +23,19 @@ def check_grid(config: GridConfig, market: MarketRules) -> None:
     _check_numbers(config, market)
     _check_windows(config)
     _check_places(config, market)
-    rungs = ladder(config, market)
-    slots = _slots_to_check(config, rungs)
+    grid_levels = ladder(config, market)
+    slots = _slots_to_check(config, grid_levels)
     for slot in slots:
-        reason = refusal(slot, rungs, market)
+        reason = refusal(slot, grid_levels, market)
         if reason:
             raise GridRefusedError(reason)
-    _check_limit(config, market, min(rungs.opening_quantity(slot.price) for slot in slots))
-    _check_budget(config, market, min(rungs.opening_quantity(slot.price) * slot.price for slot in slots))
+    _check_limit(config, market, min(grid_levels.opening_quantity(slot.price) for slot in slots))
+    _check_budget(config, market, min(grid_levels.opening_quantity(slot.price) * slot.price for slot in slots))
 
 
-def refusal(slot: InventorySlot, rungs: Ladder, market: MarketRules) -> str:
+def refusal(slot: InventorySlot, grid_levels: Ladder, market: MarketRules) -> str:
     """Returns why the slot must not open: outside the venue's limits, or a loss after fees. Empty if it may."""
-    quantity = rungs.opening_quantity(slot.price)
+    quantity = grid_levels.opening_quantity(slot.price)
     for leg, amount, price in (
         ("opening", quantity, slot.price),
         ("closing", _closing_quantity(slot, quantity, market), slot.closing_price),
@@ -92,14 +92,14 @@ def _closing_quantity(slot: InventorySlot, quantity: Decimal, market: MarketRule
     return market.quantity_down(held)
 
 
-def _slots_to_check(config: GridConfig, rungs: Ladder) -> list[InventorySlot]:
+def _slots_to_check(config: GridConfig, grid_levels: Ladder) -> list[InventorySlot]:
     reach = max(config.buy_window, config.sell_window) + config.window_slack
     levels = set(range(-reach, reach + 1))
     if config.lower is not None:
-        levels.add(rungs.highest_below(config.lower) + 1)
+        levels.add(grid_levels.highest_below(config.lower) + 1)
     if config.upper is not None:
-        levels.add(rungs.lowest_above(config.upper) - 1)
-    slots = [slot for level in sorted(levels) if (slot := rungs.slot(level)) is not None]
+        levels.add(grid_levels.lowest_above(config.upper) - 1)
+    slots = [slot for level in sorted(levels) if (slot := grid_levels.slot(level)) is not None]
     if not slots:
         raise GridRefusedError("the range between lower and upper holds no level: widen it or move the anchor into it")
     return slots

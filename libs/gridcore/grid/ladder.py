@@ -56,7 +56,7 @@ class Ladder:
             wanted = self._slots[level] = self._wanted(level)
             return wanted
 
-    def rung(self, level: int, opening_side: Side) -> InventorySlot:
+    def slot_of_side(self, level: int, opening_side: Side) -> InventorySlot:
         """Returns an empty slot of this side at this level. It is retiring if the config does not want it."""
         wanted = self.slot(level)
         if wanted is not None and wanted.opening_side is opening_side:

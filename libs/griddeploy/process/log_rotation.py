@@ -15,7 +15,7 @@ _LOOK_SECONDS = 1.0  # a log may exceed its limit by what is written in this tim
 _OUTPUTS = (1, 2)
 
 
-def rotate_for_ever(log: Path) -> None:
+def rotate_forever(log: Path) -> None:
     """Checks the log once a second and rotates it if needed. For a daemon thread of the process that writes it."""
     while True:
         time.sleep(_LOOK_SECONDS)

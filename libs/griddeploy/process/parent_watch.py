@@ -15,7 +15,7 @@ import time
 import traceback
 from pathlib import Path
 
-from griddeploy.process.log_rotation import rotate_for_ever
+from griddeploy.process.log_rotation import rotate_forever
 from gridservice.logs import without_secrets
 
 GRACE_SECONDS = 10.0  # time for the service's clean stop
@@ -25,7 +25,7 @@ def main() -> None:
     """Runs the module that the command line names."""
     threading.Thread(target=_end_with_the_starter, name="leash", daemon=True).start()
     log = Path(sys.argv[1])
-    threading.Thread(target=rotate_for_ever, args=(log,), name="log rotation", daemon=True).start()
+    threading.Thread(target=rotate_forever, args=(log,), name="log rotation", daemon=True).start()
     del sys.argv[:2]
     module = sys.argv[0]
     try:

@@ -90,7 +90,7 @@ class SymbolWatcher:
             await self.poll_trades()
         await self._take_orders(known, book)
 
-    async def listen_for_ever(self) -> None:
+    async def listen_forever(self) -> None:
         """Records the events of the user stream and reopens it when it breaks."""
         pauses = self._pauses()
         while True:

@@ -18,7 +18,7 @@ import tomli_w
 from gridchaos.databases import failures as trouble
 from gridchaos.databases.failures import Scene, Trouble
 from gridchaos.databases.lossy_proxy import DatabaseWire
-from gridchaos.harness.deployment import still_house
+from gridchaos.harness.deployment import still_deployment
 from gridchaos.harness.grid_driver import Grid
 from gridchaos.judge.verdict import judge
 from gridchaos.matrix.matrix import POSTGRES, SQLITE
@@ -202,7 +202,7 @@ async def _unnoticed(grid: Grid, name: str) -> list[str]:
 
 @contextlib.asynccontextmanager
 async def _scene(case: DatabaseCase, folder: Path) -> AsyncIterator[Scene]:
-    deployment = still_house(folder)
+    deployment = still_deployment(folder)
     async with contextlib.AsyncExitStack() as stack:
         disk: SmallDisk | None = None
         if case.on_disk:

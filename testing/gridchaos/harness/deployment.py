@@ -16,7 +16,7 @@ INTERVAL = 180
 """Distance between two slots, in the quote currency: the example's."""
 
 
-def still_house(folder: Path) -> Deployment:
+def still_deployment(folder: Path) -> Deployment:
     """Writes its config in the folder. Our orders are first in simex's queue, and UNKNOWN orders resolve in seconds."""
     deployment = prepare_demo(DemoConfig(), folder)
     values = tomllib.loads(deployment.config.read_text(encoding="utf-8"))

@@ -18,7 +18,7 @@ from typing import Any
 import grpc
 import tomli_w
 
-from gridchaos.harness.deployment import still_house
+from gridchaos.harness.deployment import still_deployment
 from gridchaos.harness.grid_driver import DEADLINE_SECONDS, GaveUpError, Grid
 from gridchaos.harness.venue_faults import VenueFault
 from gridchaos.judge.verdict import Verdict, judge
@@ -112,7 +112,7 @@ async def result_of_stop(stop: Stop, folder: Path, database: str) -> Result:
 async def play_stop(stop: Stop, folder: Path) -> Stopped:
     """Plays it on Postgres if DATABASE_URL names one, otherwise in files. Raises AssertionError for a hang."""
     url = os.environ.get("DATABASE_URL", "")
-    async with staged(still_house(folder), folder / "logs") as first:
+    async with staged(still_deployment(folder), folder / "logs") as first:
         victim = first.stack[stop.service]
         await begin(first, stop.phase, VenueFault.NONE, {stop.service: {CRASH: f"{STOP}{stop.point}"}})
         victim.end_with_us()

@@ -16,7 +16,7 @@ from typing import Any
 
 import grpc
 
-from gridchaos.harness.deployment import still_house
+from gridchaos.harness.deployment import still_deployment
 from gridchaos.harness.grid_driver import DEADLINE_SECONDS, GaveUpError, Grid
 from gridchaos.harness.venue_faults import Strikes, VenueFault
 from gridchaos.judge.verdict import Verdict, judge
@@ -150,7 +150,7 @@ async def survey(
 
 @contextlib.asynccontextmanager
 async def _grid(folder: Path, deadline_seconds: float = DEADLINE_SECONDS) -> AsyncIterator[Grid]:
-    stack = Stack(still_house(folder), folder / "logs", forked=True)
+    stack = Stack(still_deployment(folder), folder / "logs", forked=True)
     try:
         async with stack.channels:
             yield Grid(stack, deadline_seconds)

@@ -12,7 +12,7 @@ from random import Random  # noqa: TID251  # seeded, and the id contains the see
 
 import tomli_w
 
-from gridchaos.harness.deployment import still_house
+from gridchaos.harness.deployment import still_deployment
 from gridchaos.harness.grid_driver import BUYS, DEADLINE_SECONDS, Grid
 from gridchaos.judge.verdict import Verdict, judge
 from gridchaos.matrix.paused_process import staged
@@ -146,7 +146,7 @@ async def _wrong(grid: Grid) -> list[str]:
 
 def _house_with_a_budget(folder: Path) -> Deployment:
     """Returns a deployment whose budget holds all slots, and one less with one to three foreign orders."""
-    deployment = still_house(folder)
+    deployment = still_deployment(folder)
     values = tomllib.loads(deployment.config.read_text(encoding="utf-8"))
     values["grids"][0]["budget"] = str(_budget(_quote_per_slot(deployment)))
     values[ORCHESTRATOR]["conditions_interval_ms"] = 200

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from gridchaos.harness.deployment import still_house
+from gridchaos.harness.deployment import still_deployment
 from gridchaos.harness.grid_driver import Grid
 from gridchaos.matrix.case import Phase
 from gridchaos.matrix.phases import BEGINNINGS, bring_to_rest
@@ -50,7 +50,7 @@ def rest_for(phase: Phase, place: Place) -> Rest | None:
 
 async def _make(folder: Path, phase: Phase) -> None:
     making = folder.with_suffix(".making")
-    stack = Stack(still_house(_made(making)), making / "logs", forked=True)
+    stack = Stack(still_deployment(_made(making)), making / "logs", forked=True)
     try:
         async with stack.channels:
             await bring_to_rest(Grid(stack), phase)

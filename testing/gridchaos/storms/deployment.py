@@ -24,7 +24,7 @@ WINDOW_MS, LAG_MS = 2_000, 300  # how long an order stays UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
-class StormHouse:
+class StormDeployment:
     """Deployment, the config of each service that uses proxies, and the proxies by their connection."""
 
     deployment: Deployment
@@ -36,7 +36,7 @@ class StormHouse:
 
 
 @contextlib.asynccontextmanager
-async def storm_house(folder: Path, database_url: str) -> AsyncIterator[StormHouse]:
+async def storm_deployment(folder: Path, database_url: str) -> AsyncIterator[StormDeployment]:
     """Runs its proxies for the block. Without a database URL everything is in files."""
     deployment = prepare_demo(DemoConfig(), folder)
     values = _calmed(tomllib.loads(deployment.config.read_text(encoding="utf-8")))
@@ -67,7 +67,9 @@ async def storm_house(folder: Path, database_url: str) -> AsyncIterator[StormHou
                 text = tomllib.loads(configs[service].read_text(encoding="utf-8"))
                 _config(folder, service, text, {service: {"database_url": _through(database_url, at[wire])}})
         grid = values["grids"][0]
-        yield StormHouse(deployment, configs, proxies, f"http://{venue}", int(grid["anchor"]), int(grid["interval"]))
+        yield StormDeployment(
+            deployment, configs, proxies, f"http://{venue}", int(grid["anchor"]), int(grid["interval"])
+        )
 
 
 def _calmed(values: dict[str, Any]) -> dict[str, Any]:

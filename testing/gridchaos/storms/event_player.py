@@ -9,21 +9,21 @@ import grpc
 from google.protobuf import json_format
 
 from gridchaos.harness.calls import answered
-from gridchaos.storms.deployment import TO_VENUE, StormHouse
+from gridchaos.storms.deployment import TO_VENUE, StormDeployment
 from gridchaos.storms.market import Market
-from gridchaos.storms.operators import Operator, by_hand
-from gridchaos.storms.proxy import Trap, Weather
-from gridchaos.storms.restarter import Kept, KeptPostgres
+from gridchaos.storms.operators import Operator, place_manually
+from gridchaos.storms.proxy import LinkState, Trap
+from gridchaos.storms.restarter import Kept, RestartedPostgres
 from gridchaos.storms.schedule import (
     BACKEND,
     POSTGRES,
-    ByHand,
     Clock,
     Die,
     Event,
     Fault,
     Halt,
     Kill,
+    ManualOrder,
     Partition,
     Snap,
     Stop,
@@ -45,9 +45,9 @@ class Trouble:
     def __init__(
         self,
         channels: Channels,
-        place: StormHouse,
+        place: StormDeployment,
         kept: Mapping[str, Kept],
-        postgres: KeptPostgres | None,
+        postgres: RestartedPostgres | None,
         market: Market,
         watcher: Watcher,
         venue: VenuePlayer,
@@ -75,8 +75,8 @@ class Trouble:
                 await self._add(event)
             case Clock():
                 await self._set_clock(event.offset_ms)
-            case ByHand():
-                await by_hand(self._place, self._market, event)
+            case ManualOrder():
+                await place_manually(self._place, self._market, event)
             case Stop() | Partition() | Halt() | VenueChange():
                 self._span(self._last(event))
             case _:
@@ -158,9 +158,9 @@ class Trouble:
     async def _part(self, event: Partition) -> None:
         proxy = self._place.proxies[event.wire]
         with self._watcher.disorder():
-            proxy.change(Weather(event.how))
+            proxy.change(LinkState(event.how))
             await self._market.passed(event.beats)
-            proxy.change(Weather.FAIR)
+            proxy.change(LinkState.UP)
 
     async def _add(self, event: Fault) -> None:
         request = simex_pb2.AddFaultRequest(fault=json_format.ParseDict(dict(event.fault), simex_pb2.Fault()))

@@ -5,7 +5,7 @@ import contextlib
 
 import grpc
 
-from gridchaos.storms.deployment import StormHouse
+from gridchaos.storms.deployment import StormDeployment
 from gridchaos.storms.schedule import walk
 from griddeploy.channels import Channels
 from gridservice.change_signal import ChangeSignal
@@ -19,7 +19,9 @@ _QUANTITY = "5"  # fills every order of ours that it reaches
 class Market:
     """Beats without end; a beat counts even if the venue is down and does not receive it."""
 
-    def __init__(self, channels: Channels, place: StormHouse, seed: int, beat_seconds: float = BEAT_SECONDS) -> None:
+    def __init__(
+        self, channels: Channels, place: StormDeployment, seed: int, beat_seconds: float = BEAT_SECONDS
+    ) -> None:
         self.beat = 0
         self._beat_seconds = beat_seconds
         self._channels = channels

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 
 import grpc
 
-from gridchaos.storms.deployment import StormHouse
+from gridchaos.storms.deployment import StormDeployment
 from gridchaos.storms.market import Market
-from gridchaos.storms.schedule import ByHand
+from gridchaos.storms.schedule import ManualOrder
 from gridchaos.storms.watcher import Watcher
 from gridctl.commands.trade import ManualTrader, TradeError
 from griddeploy.channels import Channels
@@ -23,7 +23,7 @@ _CALL_SECONDS = 5.0
 class Operator:
     """Sends each operator command until it is answered."""
 
-    def __init__(self, channels: Channels, place: StormHouse, market: Market, watcher: Watcher) -> None:
+    def __init__(self, channels: Channels, place: StormDeployment, market: Market, watcher: Watcher) -> None:
         self._channels = channels
         self._symbol = place.deployment.symbols[0]
         self._market = market
@@ -90,11 +90,11 @@ class Operator:
         return answer.state.risk
 
 
-async def by_hand(place: StormHouse, market: Market, event: ByHand) -> None:
+async def place_manually(place: StormDeployment, market: Market, event: ManualOrder) -> None:
     """Places a manual order. A venue that fails or is down accepts none, or accepts it without an answer."""
     price = market.price(-event.intervals if event.side == "buy" else event.intervals)
-    hand = ManualTrader(place.venue_url)
+    trader = ManualTrader(place.venue_url)
     try:
-        await asyncio.to_thread(hand.place, event.side, place.deployment.symbols[0], "0.001", price)
+        await asyncio.to_thread(trader.place, event.side, place.deployment.symbols[0], "0.001", price)
     except TradeError:
         return

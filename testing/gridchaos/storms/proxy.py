@@ -1,7 +1,7 @@
 """Proxy between two services that a storm can disturb, and on which it detects orders.
 
 It forwards bytes and knows of HTTP only how the request of an order begins. A partition has the consequences of a real
-one: what was in flight when a HOLE began arrives late, whether or not its sender still lives.
+one: what was in flight when a STALLED began arrives late, whether or not its sender still lives.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ _ORDER = b"POST /api/v3/order"
 _CHUNK = 65_536
 
 
-class Weather(enum.Enum):
+class LinkState(enum.Enum):
     """Current state of a connection."""
 
-    FAIR = "fair"
+    UP = "up"
     CUT = "cut"  # existing and new connections are reset
-    HOLE = "hole"  # nothing gets through until it ends, then everything does
-    DEAF = "deaf"  # requests get through, answers do not
+    STALLED = "stalled"  # nothing gets through until it ends, then everything does
+    RESPONSES_DROPPED = "responses-dropped"  # requests get through, answers do not
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,9 @@ class Proxy:
     def __init__(self, target: str) -> None:
         host, _, port = target.rpartition(":")
         self._target = (host, int(port))
-        self._weather = Weather.FAIR
-        self._fair = asyncio.Event()
-        self._fair.set()
+        self._state = LinkState.UP
+        self._up = asyncio.Event()
+        self._up.set()
         self._trap: Trap | None = None
         self._pairs: set[_Pair] = set()
         self._connections: set[asyncio.Task[None]] = set()
@@ -56,7 +56,7 @@ class Proxy:
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
         self._server.close()
-        self._fair.set()
+        self._up.set()
         self._reset()
         await asyncio.gather(*self._connections, return_exceptions=True)
 
@@ -66,15 +66,15 @@ class Proxy:
         assert self._server is not None
         return f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
-    def change(self, weather: Weather) -> None:
+    def change(self, state: LinkState) -> None:
         """Changes the state of the connection."""
-        before, self._weather = self._weather, weather
-        if weather is Weather.CUT or before is Weather.DEAF:
+        before, self._state = self._state, state
+        if state is LinkState.CUT or before is LinkState.RESPONSES_DROPPED:
             self._reset()
-        if weather is Weather.HOLE:
-            self._fair.clear()
+        if state is LinkState.STALLED:
+            self._up.clear()
         else:
-            self._fair.set()
+            self._up.set()
 
     def set_trap(self, trap: Trap | None) -> None:
         """Sets the trap, which replaces the previous one; it springs once."""
@@ -86,10 +86,10 @@ class Proxy:
         task.add_done_callback(self._connections.discard)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._weather is Weather.CUT:
+        if self._state is LinkState.CUT:
             _reset(writer)
             return
-        await self._fair.wait()
+        await self._up.wait()
         try:
             there = await asyncio.open_connection(*self._target)
         except OSError:
@@ -107,7 +107,7 @@ class Proxy:
     async def _requests(self, reader: asyncio.StreamReader, pair: "_Pair") -> None:
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(_CHUNK):
-                await self._fair.wait()
+                await self._up.wait()
                 trap = self._sprung(data)
                 if trap is not None and not trap.arrives:
                     trap.spring()
@@ -122,8 +122,8 @@ class Proxy:
     async def _answers(self, reader: asyncio.StreamReader, pair: "_Pair") -> None:
         try:
             while data := await reader.read(_CHUNK):
-                await self._fair.wait()
-                if self._weather is not Weather.DEAF:
+                await self._up.wait()
+                if self._state is not LinkState.RESPONSES_DROPPED:
                     pair.here.write(data)
                     await pair.here.drain()
         except ConnectionError:

@@ -97,7 +97,7 @@ class Kept:
         await asyncio.sleep(_PAUSE_SECONDS)
 
 
-class KeptPostgres:
+class RestartedPostgres:
     """Keeps the database server running; `database` is ours on it."""
 
     def __init__(self, server: PostgresServer, database: str, restarted: Callable[[], None]) -> None:

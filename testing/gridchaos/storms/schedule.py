@@ -16,7 +16,7 @@ from griddeploy.deployment import EXECUTOR, ORCHESTRATOR, PRICEMON, SIMEX
 
 POSTGRES, BACKEND = "postgres", "backend"
 SERVICES = (ORCHESTRATOR, EXECUTOR, PRICEMON, SIMEX)
-CUT, HOLE, DEAF = "cut", "hole", "deaf"
+CUT, STALLED, RESPONSES_DROPPED = "cut", "stalled", "responses-dropped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """A connection fails for some beats. CUT: reset; HOLE: everything is late; DEAF: answers never come."""
+    """A connection fails for some beats. CUT: reset; STALLED: all is late; RESPONSES_DROPPED: no answer comes."""
 
     after: int
     wire: str
@@ -93,7 +93,7 @@ class Halt:
 
 
 @dataclass(frozen=True, slots=True)
-class ByHand:
+class ManualOrder:
     """A person places a manual order on our account, so many intervals from the market that it rests."""
 
     after: int
@@ -101,9 +101,9 @@ class ByHand:
     intervals: int
 
 
-Event: TypeAlias = Kill | Die | Snap | Stop | Partition | Fault | Clock | Halt | ByHand | VenueChange
+Event: TypeAlias = Kill | Die | Snap | Stop | Partition | Fault | Clock | Halt | ManualOrder | VenueChange
 _KINDS: Mapping[str, Callable[..., Event]] = {
-    kind.__name__: kind for kind in (Kill, Die, Snap, Stop, Partition, Fault, Clock, Halt, ByHand, VenueChange)
+    kind.__name__: kind for kind in (Kill, Die, Snap, Stop, Partition, Fault, Clock, Halt, ManualOrder, VenueChange)
 }
 
 
@@ -177,7 +177,7 @@ def draw_soak(seed: int, database: str, beats: int) -> Schedule:
         if chance.random() < _PEOPLE:
             people = (
                 Halt(0, chance.randint(10, 40)),
-                ByHand(0, chance.choice(("buy", "sell")), chance.randint(40, 90)),
+                ManualOrder(0, chance.choice(("buy", "sell")), chance.randint(40, 90)),
             )
             events.append(chance.choice(people))
     return Schedule(seed, database, tuple(events))
@@ -206,7 +206,7 @@ def _makers(
         (lambda after: Fault(after, _fault(chance)), 26),
         (lambda after: Clock(after, chance.choice((0, 0, -4_000, -900, 700, 5_000))), 5),
         (lambda after: Halt(after, chance.randint(10, 40)), 4),
-        (lambda after: ByHand(after, chance.choice(("buy", "sell")), chance.randint(40, 90)), 3),
+        (lambda after: ManualOrder(after, chance.choice(("buy", "sell")), chance.randint(40, 90)), 3),
         (lambda after: draw_change(chance, after), 8),
     ]
 
@@ -223,7 +223,9 @@ def _snap(chance: random.Random, after: int, at_once: float) -> Snap:
 
 
 def _partition(chance: random.Random, after: int, channels: Sequence[str]) -> Partition:
-    return Partition(after, chance.choice(list(channels)), chance.choice((CUT, HOLE, DEAF)), chance.randint(1, 25))
+    return Partition(
+        after, chance.choice(list(channels)), chance.choice((CUT, STALLED, RESPONSES_DROPPED)), chance.randint(1, 25)
+    )
 
 
 _PLACE, _CANCEL = "POST order", "DELETE order"

@@ -34,7 +34,7 @@ def shrink(play: Player, schedule: Schedule, broken: frozenset[str], *, tries: i
 
     The later half is tried first: events after the failure have no part in it. Then ever smaller parts.
     """
-    allocation = _Purse(play, broken, tries, plays)
+    allocation = _Allowance(play, broken, tries, plays)
     size = len(schedule.events)
     while size > 0 and allocation.left > 0:
         shorter = _without_a_part(allocation, schedule, size)
@@ -46,7 +46,7 @@ def shrink(play: Player, schedule: Schedule, broken: frozenset[str], *, tries: i
     return Shrunk(schedule, plays - allocation.left)
 
 
-def _without_a_part(allocation: "_Purse", schedule: Schedule, size: int) -> Schedule | None:
+def _without_a_part(allocation: "_Allowance", schedule: Schedule, size: int) -> Schedule | None:
     """Returns the storm without some part of that size, the last first; None if each part is needed."""
     events = schedule.events
     parts: list[tuple[Event, ...]] = [events[max(0, end - size) : end] for end in range(len(events), 0, -size)]
@@ -57,7 +57,7 @@ def _without_a_part(allocation: "_Purse", schedule: Schedule, size: int) -> Sche
     return None
 
 
-class _Purse:
+class _Allowance:
     """Plays storms while the allowance of plays lasts."""
 
     def __init__(self, play: Player, broken: frozenset[str], tries: int, plays: int) -> None:

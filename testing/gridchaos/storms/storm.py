@@ -16,11 +16,11 @@ import grpc
 from gridchaos.harness.calls import answered
 from gridchaos.judge.invariants import guesses, late, strays, unasked
 from gridchaos.results import Result
-from gridchaos.storms.deployment import StormHouse, storm_house
+from gridchaos.storms.deployment import StormDeployment, storm_deployment
 from gridchaos.storms.event_player import Trouble
 from gridchaos.storms.market import BEAT_SECONDS, Market
-from gridchaos.storms.restarter import GaveUpError, Kept, KeptPostgres
-from gridchaos.storms.schedule import ByHand, Die, Kill, Schedule, Snap
+from gridchaos.storms.restarter import GaveUpError, Kept, RestartedPostgres
+from gridchaos.storms.schedule import Die, Kill, ManualOrder, Schedule, Snap
 from gridchaos.storms.watcher import Watcher
 from gridchaos.venue_changes.player import Log, NoLog, VenuePlayer
 from gridcore.model.ids import id_prefix
@@ -49,7 +49,7 @@ class Played:
 async def play(schedule: Schedule, folder: Path, database: Database) -> Played:
     """Plays it on a database of its own. A grid that does not recover ends it early, and is reported as a problem."""
     began = time.monotonic()
-    async with storm_house(folder, database.url) as place:
+    async with storm_deployment(folder, database.url) as place:
         stack = Stack(place.deployment, folder / "logs", place.configs, forked=True)
         try:
             async with stack.channels:
@@ -70,7 +70,7 @@ class Storm:
     def __init__(
         self,
         schedule: Schedule,
-        place: StormHouse,
+        place: StormDeployment,
         stack: Stack,
         database: Database,
         *,
@@ -85,7 +85,7 @@ class Storm:
         self._kept = {name: Kept(stack[name], self._restarted) for name in self._deployment.addresses}
         self._postgres = None
         if database.server is not None:
-            self._postgres = KeptPostgres(database.server, database.name, self._restarted)
+            self._postgres = RestartedPostgres(database.server, database.name, self._restarted)
         self._market = Market(stack.channels, place, schedule.seed, beat_seconds)
         venue = VenuePlayer(stack.channels, place, self._market, log or NoLog(), self._watcher.watch.expect_gone)
         self._trouble = Trouble(stack.channels, place, self._kept, self._postgres, self._market, self._watcher, venue)
@@ -150,7 +150,7 @@ class Storm:
     async def _play(self) -> None:
         rested, fills = 0, _FIRST_FILLS
         await self._recovered(fills)
-        await self._trouble.make(ByHand(0, "buy", 50))  # exists before and during the whole storm
+        await self._trouble.make(ManualOrder(0, "buy", 50))  # exists before and during the whole storm
         for event in self._schedule.events:
             if isinstance(event, (Kill, Die, Snap)) and not event.at_once:
                 await self._recovered(fills)

@@ -10,7 +10,7 @@ from typing import Protocol
 import grpc
 
 from gridchaos.harness.calls import answered
-from gridchaos.storms.deployment import StormHouse
+from gridchaos.storms.deployment import StormDeployment
 from gridchaos.storms.market import Market
 from gridchaos.venue_changes.changes import (
     BREAK,
@@ -72,7 +72,7 @@ class VenuePlayer:
     """Plays changes on one deployment. A change waits for the end of another change of the same kind."""
 
     def __init__(
-        self, channels: Channels, place: StormHouse, market: Market, log: Log, release: Callable[[str], None]
+        self, channels: Channels, place: StormDeployment, market: Market, log: Log, release: Callable[[str], None]
     ) -> None:
         self._simex = channels.simex
         self._place = place
@@ -165,12 +165,12 @@ class VenuePlayer:
     @contextlib.asynccontextmanager
     async def _foreign_stop(self, _change: str) -> AsyncIterator[None]:
         """Places a user's order that ccxt does not parse like others: a stop order, which has no price."""
-        hand = ManualTrader(self._place.venue_url)
+        trader = ManualTrader(self._place.venue_url)
         stop = self._market.price(-_STOP_INTERVALS)
         placed = ""
         with contextlib.suppress(TradeError):
             placed = await asyncio.to_thread(
-                partial(hand.place, "sell", self._symbol, "0.001", "", type="STOP_LOSS", stopPrice=stop)
+                partial(trader.place, "sell", self._symbol, "0.001", "", type="STOP_LOSS", stopPrice=stop)
             )
         try:
             yield
@@ -179,4 +179,4 @@ class VenuePlayer:
                 number = placed.partition(":")[0]
                 self._release(number)
                 with contextlib.suppress(TradeError):
-                    await asyncio.to_thread(hand.cancel, int(number), self._symbol)
+                    await asyncio.to_thread(trader.cancel, int(number), self._symbol)

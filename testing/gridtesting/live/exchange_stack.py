@@ -54,7 +54,7 @@ class Outside:
 
     stack: Stack
     proxy: RewritingProxy
-    hand: ManualTrader  # manual orders, past the proxy
+    trader: ManualTrader  # manual orders, past the proxy
 
     @property
     def simex(self) -> Any:
@@ -231,7 +231,7 @@ async def outside(folder: Path, plan: Plan) -> AsyncIterator[Outside]:
     deployment = prepare_demo(DemoConfig(config=own), folder)
     values = tomllib.loads(deployment.config.read_text(encoding="utf-8"))
     async with rewriting_proxy(values["venue"]["base_url"]) as proxy:
-        hand = ManualTrader(values["venue"]["base_url"])
+        trader = ManualTrader(values["venue"]["base_url"])
         values["venue"]["base_url"] = proxy.url
         deployment.config.write_text(tomli_w.dumps(values), encoding="utf-8")
         stack = Stack(deployment, folder / "logs", forked=True)
@@ -239,7 +239,7 @@ async def outside(folder: Path, plan: Plan) -> AsyncIterator[Outside]:
             async with stack.channels:
                 await stack[SIMEX].start()
                 await stack[SIMEX].serving()
-                yield Outside(stack, proxy, hand)
+                yield Outside(stack, proxy, trader)
         finally:
             await stack.end()
 

@@ -15,78 +15,78 @@ _RANGES = {"A-Z": string.ascii_uppercase, "a-z": string.ascii_lowercase, "0-9": 
 _SINGLES = "_-.:/"
 
 
-async def repeated_while_open(hand: ProbeTrader) -> Repeat | None:
+async def repeated_while_open(trader: ProbeTrader) -> Repeat | None:
     """Returns the result of a second order with the id of an open one."""
-    first = await hand.place(hand.far())
-    answer = await repeat(hand, first)
-    await hand.take_down(first.exchange_order_id)
+    first = await trader.place(trader.far())
+    answer = await repeat(trader, first)
+    await trader.take_down(first.exchange_order_id)
     return answer
 
 
-async def repeated_after_cancel(hand: ProbeTrader) -> Repeat | None:
+async def repeated_after_cancel(trader: ProbeTrader) -> Repeat | None:
     """Returns the result of an order with the id of a cancelled one, None if the cancel failed."""
-    first = await hand.place(hand.far())
-    return await repeat(hand, first) if await hand.take_down(first.exchange_order_id) else None
+    first = await trader.place(trader.far())
+    return await repeat(trader, first) if await trader.take_down(first.exchange_order_id) else None
 
 
-async def repeat(hand: ProbeTrader, first: VenueOrder) -> Repeat | None:
+async def repeat(trader: ProbeTrader, first: VenueOrder) -> Repeat | None:
     """Sends an order with the first one's id. Returns None if its outcome is unknown."""
     try:
-        second = await hand.place(hand.far(first.client_order_id))
+        second = await trader.place(trader.far(first.client_order_id))
     except (DuplicateError, RefusedError):
         return Repeat.REFUSED
     except VenueError:
         return None
     if second.exchange_order_id == first.exchange_order_id:
         return Repeat.RETURNS_FIRST
-    await hand.take_down(second.exchange_order_id)
+    await trader.take_down(second.exchange_order_id)
     return Repeat.ACCEPTED
 
 
-async def client_ids(hand: ProbeTrader) -> ClientIds | None:
+async def client_ids(trader: ProbeTrader) -> ClientIds | None:
     """Returns the accepted lengths and characters, None if nothing is accepted."""
-    taken = [length async for length in _taken_lengths(hand, LENGTHS)]
+    taken = [length async for length in _taken_lengths(trader, LENGTHS)]
     if not taken:
         return None
-    longest = await _longest(hand, taken[-1])
+    longest = await _longest(trader, taken[-1])
     usual = LENGTH if LENGTH in taken else taken[-1]
-    words = [word async for word in _taken_words(hand, usual)]
+    words = [word async for word in _taken_words(trader, usual)]
     return ClientIds(taken[0], longest, " ".join(words))
 
 
-async def _taken_lengths(hand: ProbeTrader, lengths: Iterable[int]) -> AsyncIterator[int]:
+async def _taken_lengths(trader: ProbeTrader, lengths: Iterable[int]) -> AsyncIterator[int]:
     for length in lengths:
-        if await _takes(hand, hand.names.spell(length)):
+        if await _takes(trader, trader.names.spell(length)):
             yield length
 
 
-async def _longest(hand: ProbeTrader, taken: int) -> int:
+async def _longest(trader: ProbeTrader, taken: int) -> int:
     """Returns the longest accepted length, by bisection up to the next length that was tried."""
     refused = next((length for length in LENGTHS if length > taken), taken + 1)
     while refused - taken > 1:
         middle = (taken + refused) // 2
-        if await _takes(hand, hand.names.spell(middle)):
+        if await _takes(trader, trader.names.spell(middle)):
             taken = middle
         else:
             refused = middle
     return taken
 
 
-async def _taken_words(hand: ProbeTrader, length: int) -> AsyncIterator[str]:
+async def _taken_words(trader: ProbeTrader, length: int) -> AsyncIterator[str]:
     for word, letters in _RANGES.items():
-        if await _takes(hand, hand.names.spell(length, letters)):
+        if await _takes(trader, trader.names.spell(length, letters)):
             yield word
     for character in _SINGLES:
-        if await _takes(hand, hand.names.holding(character, length)):
+        if await _takes(trader, trader.names.holding(character, length)):
             yield character
 
 
-async def _takes(hand: ProbeTrader, name: str) -> bool:
+async def _takes(trader: ProbeTrader, name: str) -> bool:
     """Returns whether an order with this id rests and is reported with exactly this id."""
     try:
-        placed = await hand.place(hand.far(name))
+        placed = await trader.place(trader.far(name))
     except VenueError:
         return False
-    seen = placed if placed.client_order_id else await hand.venue.order_by_id(hand.symbol, placed.exchange_order_id)
-    await hand.take_down(placed.exchange_order_id)
+    seen = placed if placed.client_order_id else await trader.venue.order_by_id(trader.symbol, placed.exchange_order_id)
+    await trader.take_down(placed.exchange_order_id)
     return seen is not None and seen.client_order_id == name

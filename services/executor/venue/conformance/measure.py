@@ -32,12 +32,12 @@ class Session:
 
     settings: VenueSettings
     client: Any
-    hand: ProbeTrader
+    trader: ProbeTrader
 
     @property
-    def stakes(self) -> WorstCaseCost:
+    def cost(self) -> WorstCaseCost:
         """What the measurements may cost at worst, for the question before they start."""
-        return self.hand.stakes
+        return self.trader.cost
 
 
 @contextlib.asynccontextmanager
@@ -56,27 +56,27 @@ async def open_session(
             raise UnknownSymbolError(sentence)
         rules = await venue.market_rules(symbol)
         balances = {each.asset: each.free for each in await venue.balances()}
-        stakes = WorstCaseCost(
+        cost = WorstCaseCost(
             rules, await malformed_requests.best_ask(client, symbol), balances.get(rules.quote, rules.lot_size * 0)
         )
-        yield Session(settings, client, ProbeTrader(venue, clock, stakes, stopping=stopping, gap_ms=gap_ms))
+        yield Session(settings, client, ProbeTrader(venue, clock, cost, stopping=stopping, gap_ms=gap_ms))
     finally:
         await venue.close()
 
 
-def check_balance(stakes: WorstCaseCost) -> None:
+def check_balance(cost: WorstCaseCost) -> None:
     """Raises ConfigError if the account cannot pay for the orders of the measurements."""
-    if stakes.free_quote < stakes.needed:
-        have, quote = canonical(stakes.free_quote), stakes.rules.quote
-        raise ConfigError("account", f"{have} {quote}", f"it must hold {stakes.needed:.8f} {quote}; move some there")
+    if cost.free_quote < cost.needed:
+        have, quote = canonical(cost.free_quote), cost.rules.quote
+        raise ConfigError("account", f"{have} {quote}", f"it must hold {cost.needed:.8f} {quote}; move some there")
 
 
 async def measure(open_session: Session, venue: str, samples: int, tell: Tell) -> VenueProfile:
     """Measures the profile. Any error may leave orders behind: the caller must await `ProbeTrader.clean_up`."""
-    hand, settings = open_session.hand, open_session.settings
+    trader, settings = open_session.trader, open_session.settings
     tell("a repeated client id: while the first order is open, after it is cancelled, after it is filled")
     repeated = RepeatedId(
-        open=await id_rules.repeated_while_open(hand), cancelled=await id_rules.repeated_after_cancel(hand)
+        open=await id_rules.repeated_while_open(trader), cancelled=await id_rules.repeated_after_cancel(trader)
     )
     row = VenueProfile(
         venue=venue,
@@ -85,15 +85,17 @@ async def measure(open_session: Session, venue: str, samples: int, tell: Tell) -
         as_of=datetime.now(UTC).date().isoformat(),
         ccxt=malformed_requests.VERSION,
         batch_size=malformed_requests.claimed_batch(open_session.client),
-        history_hours=await malformed_requests.history_hours(open_session.client, hand.symbol, hand.clock.venue_ms()),
+        history_hours=await malformed_requests.history_hours(
+            open_session.client, trader.symbol, trader.clock.venue_ms()
+        ),
         repeated_id=repeated,
     )
     row = await _with_fill(open_session, row)
     tell(f"how soon each look-up shows a new order: {samples} samples")
-    delays = (*await visibility.order_delays(hand, samples), *row.delays)
+    delays = (*await visibility.order_delays(trader, samples), *row.delays)
     tell("client ids: lengths up to 64, characters")
     row = replace(
-        row, delays=delays, visibility_lag_ms=visibility.lag_ms(delays), client_id=await id_rules.client_ids(hand)
+        row, delays=delays, visibility_lag_ms=visibility.lag_ms(delays), client_id=await id_rules.client_ids(trader)
     )
     tell("whether requests expire")
     row = replace(row, requests_expire=await _expire(open_session))
@@ -103,44 +105,44 @@ async def measure(open_session: Session, venue: str, samples: int, tell: Tell) -
 
 async def _with_fill(open_session: Session, row: VenueProfile) -> VenueProfile:
     """Measures with one small fill: its trades, its fee, and whether its id is accepted again."""
-    hand = open_session.hand
-    filled, answered_ms = await _fill(hand)
+    trader = open_session.trader
+    filled, answered_ms = await _fill(trader)
     if filled is None:
         return row
-    delays: tuple[Delay, ...] = await visibility.trade_delays(hand, filled, answered_ms)
+    delays: tuple[Delay, ...] = await visibility.trade_delays(trader, filled, answered_ms)
     return replace(
         row,
         delays=delays,
-        repeated_id=replace(row.repeated_id, filled=await id_rules.repeat(hand, filled)),
-        fee_of_buy=await _fee_of_buy(hand, filled),
+        repeated_id=replace(row.repeated_id, filled=await id_rules.repeat(trader, filled)),
+        fee_of_buy=await _fee_of_buy(trader, filled),
         trades_carry_client_id=await malformed_requests.trades_tell_client_id(open_session.client, filled),
     )
 
 
-async def _fill(hand: ProbeTrader) -> tuple[VenueOrder | None, int]:
+async def _fill(trader: ProbeTrader) -> tuple[VenueOrder | None, int]:
     """Returns a buy that was filled completely, and when its place was answered.
 
     If it is not filled in time it is cancelled, and None is returned.
     """
     try:
-        placed = await hand.place(hand.crossing())
+        placed = await trader.place(trader.crossing())
     except VenueError:
         return None, 0
-    answered_ms = hand.timer.now_ms()
+    answered_ms = trader.timer.now_ms()
     seen: VenueOrder | None = placed
     while seen is None or seen.status is OrderStatus.OPEN:
-        if hand.timer.now_ms() - answered_ms > _FILL_MS:
-            await hand.take_down(placed.exchange_order_id)
+        if trader.timer.now_ms() - answered_ms > _FILL_MS:
+            await trader.take_down(placed.exchange_order_id)
             return None, 0
-        await hand.timer.pause(100)
-        seen = await hand.venue.order_by_id(hand.symbol, placed.exchange_order_id)
+        await trader.timer.pause(100)
+        seen = await trader.venue.order_by_id(trader.symbol, placed.exchange_order_id)
     return (placed, answered_ms) if seen.status is OrderStatus.FILLED else (None, 0)
 
 
-async def _fee_of_buy(hand: ProbeTrader, filled: VenueOrder) -> str:
-    rules, since_ms = hand.stakes.rules, hand.clock.venue_ms() - _HOUR_MS
+async def _fee_of_buy(trader: ProbeTrader, filled: VenueOrder) -> str:
+    rules, since_ms = trader.cost.rules, trader.clock.venue_ms() - _HOUR_MS
     try:
-        trades = await hand.venue.trades_after(hand.symbol, TradeCursor("", since_ms))
+        trades = await trader.venue.trades_after(trader.symbol, TradeCursor("", since_ms))
     except ReadFailedError:
         return ""
     names = {rules.base: "base", rules.quote: "quote"}
@@ -151,13 +153,13 @@ async def _fee_of_buy(hand: ProbeTrader, filled: VenueOrder) -> str:
 async def _expire(open_session: Session) -> bool:
     long_window = CcxtVenue(open_session.client, expiry.LONG_MS)
     short_window = CcxtVenue(open_session.client, expiry.SHORT_MS)
-    return await expiry.requests_expire(open_session.hand, long_window.place, short_window.place)
+    return await expiry.requests_expire(open_session.trader, long_window.place, short_window.place)
 
 
 async def _refusals(open_session: Session) -> tuple[Any, ...]:
-    settings, stakes, client = open_session.settings, open_session.stakes, open_session.client
+    settings, cost, client = open_session.settings, open_session.cost, open_session.client
     window_ms = settings.request_window_ms
-    off_tick = canonical(stakes.far_price + stakes.rules.tick_size / 2)
+    off_tick = canonical(cost.far_price + cost.rules.tick_size / 2)
     keys = settings.credentials
     stranger = make_client(replace(settings, credentials=replace(keys, secret=keys.secret[::-1] + "x")))
     stranger.set_markets(client.markets)
@@ -167,6 +169,6 @@ async def _refusals(open_session: Session) -> tuple[Any, ...]:
             unknown_symbol=malformed_requests.MalformingVenue(client, window_ms, {"symbol": "NOSUCHSYMBOL"}).place,
             wrong_secret=CcxtVenue(stranger, window_ms).place,
         )
-        return await refusals(open_session.hand, bent, keys.struck_from)
+        return await refusals(open_session.trader, bent, keys.struck_from)
     finally:
         await stranger.close()

@@ -63,7 +63,7 @@ class ProbeTrader:
         self,
         venue: Venue,
         clock: VenueClock,
-        stakes: WorstCaseCost,
+        cost: WorstCaseCost,
         *,
         names: ProbeIds | None = None,
         timer: Timer | None = None,
@@ -72,8 +72,8 @@ class ProbeTrader:
     ) -> None:
         self.venue = venue
         self.clock = clock
-        self.stakes = stakes
-        self.symbol = stakes.rules.symbol
+        self.cost = cost
+        self.symbol = cost.rules.symbol
         self.names = names or ProbeIds()
         self.timer = timer or Timer()
         self._stopping = stopping
@@ -83,21 +83,21 @@ class ProbeTrader:
 
     def far(self, client_order_id: str = "") -> PlaceOrder:
         """Returns a buy that rests far from the market; with a new id unless one is given."""
-        stakes, name = self.stakes, client_order_id or self.names.spell(LENGTH)
+        cost, name = self.cost, client_order_id or self.names.spell(LENGTH)
         return PlaceOrder(
             client_order_id=name,
             side=Side.BUY,
             role=Role.OPENING,
             type=OrderType.LIMIT,
-            price=stakes.far_price,
-            quantity=stakes.quantity,
+            price=cost.far_price,
+            quantity=cost.quantity,
             not_after_ms=0,
             slot="",
         )
 
     def crossing(self) -> PlaceOrder:
         """Returns a buy that trades at once."""
-        return replace(self.far(), price=self.stakes.crossing_price)
+        return replace(self.far(), price=self.cost.crossing_price)
 
     def go_on(self) -> None:
         """Raises BrokenOffError if the user has asked to stop."""

@@ -23,28 +23,28 @@ class MalformedOrder:
     wrong_secret: Send
 
 
-async def refusals(hand: ProbeTrader, bent: MalformedOrder, conceal: Callable[[str], str]) -> tuple[RefusalSeen, ...]:
+async def refusals(trader: ProbeTrader, bent: MalformedOrder, conceal: Callable[[str], str]) -> tuple[RefusalSeen, ...]:
     """Yields all refusals in this order. `conceal` removes the account's keys from a text."""
-    return tuple([seen async for seen in _each(hand, bent, conceal)])
+    return tuple([seen async for seen in _each(trader, bent, conceal)])
 
 
-async def _each(hand: ProbeTrader, bent: MalformedOrder, conceal: Callable[[str], str]) -> AsyncIterator[RefusalSeen]:
-    stakes, now_ms = hand.stakes, hand.clock.venue_ms
+async def _each(trader: ProbeTrader, bent: MalformedOrder, conceal: Callable[[str], str]) -> AsyncIterator[RefusalSeen]:
+    cost, now_ms = trader.cost, trader.clock.venue_ms
     places: dict[str, tuple[PlaceOrder, Send | None, int | None]] = {
-        "insufficient balance": (replace(hand.far(), quantity=stakes.too_much), None, None),
-        "price off the tick": (hand.far(), bent.off_tick, None),
-        "LIMIT_MAKER that would trade": (replace(hand.crossing(), type=OrderType.LIMIT_MAKER), None, None),
-        "unknown symbol": (hand.far(), bent.unknown_symbol, None),
-        "wrong signature": (hand.far(), bent.wrong_secret, None),
-        "signed a minute ago": (hand.far(), None, now_ms() - _LATE_MS),
-        "signed 3 s ahead": (hand.far(), None, now_ms() + _AHEAD_MS),
+        "insufficient balance": (replace(trader.far(), quantity=cost.too_much), None, None),
+        "price off the tick": (trader.far(), bent.off_tick, None),
+        "LIMIT_MAKER that would trade": (replace(trader.crossing(), type=OrderType.LIMIT_MAKER), None, None),
+        "unknown symbol": (trader.far(), bent.unknown_symbol, None),
+        "wrong signature": (trader.far(), bent.wrong_secret, None),
+        "signed a minute ago": (trader.far(), None, now_ms() - _LATE_MS),
+        "signed 3 s ahead": (trader.far(), None, now_ms() + _AHEAD_MS),
     }
-    if stakes.too_little is not None:
-        places["below min notional"] = (replace(hand.far(), quantity=stakes.too_little), None, None)
+    if cost.too_little is not None:
+        places["below min notional"] = (replace(trader.far(), quantity=cost.too_little), None, None)
     for provoked, (order, send, timestamp_ms) in places.items():
-        yield await _seen(provoked, _place(hand, order, send, timestamp_ms), conceal)
-    yield await _seen("cancel of an unknown order", _cancel_nothing(hand), conceal)
-    yield await _seen("cancel of a cancelled order", _cancel_twice(hand), conceal)
+        yield await _seen(provoked, _place(trader, order, send, timestamp_ms), conceal)
+    yield await _seen("cancel of an unknown order", _cancel_nothing(trader), conceal)
+    yield await _seen("cancel of a cancelled order", _cancel_twice(trader), conceal)
 
 
 async def _seen(provoked: str, act: Awaitable[None], conceal: Callable[[str], str]) -> RefusalSeen:
@@ -69,16 +69,16 @@ def read_as(error: VenueError) -> str:
             return "UNKNOWN"
 
 
-async def _place(hand: ProbeTrader, order: PlaceOrder, send: Send | None, timestamp_ms: int | None) -> None:
-    placed = await hand.place(order, send, timestamp_ms)
-    await hand.take_down(placed.exchange_order_id)
+async def _place(trader: ProbeTrader, order: PlaceOrder, send: Send | None, timestamp_ms: int | None) -> None:
+    placed = await trader.place(order, send, timestamp_ms)
+    await trader.take_down(placed.exchange_order_id)
 
 
-async def _cancel_nothing(hand: ProbeTrader) -> None:
-    await hand.venue.cancel(hand.symbol, hand.names.spell(LENGTH), "", hand.clock.venue_ms())
+async def _cancel_nothing(trader: ProbeTrader) -> None:
+    await trader.venue.cancel(trader.symbol, trader.names.spell(LENGTH), "", trader.clock.venue_ms())
 
 
-async def _cancel_twice(hand: ProbeTrader) -> None:
-    placed = await hand.place(hand.far())
-    await hand.take_down(placed.exchange_order_id)
-    await hand.venue.cancel(hand.symbol, placed.client_order_id, placed.exchange_order_id, hand.clock.venue_ms())
+async def _cancel_twice(trader: ProbeTrader) -> None:
+    placed = await trader.place(trader.far())
+    await trader.take_down(placed.exchange_order_id)
+    await trader.venue.cancel(trader.symbol, placed.client_order_id, placed.exchange_order_id, trader.clock.venue_ms())

@@ -30,34 +30,34 @@ class Shown:
         return Delay(look_up, median_low(times), max(times), len(times), self.after_ms.count(None))
 
 
-async def order_delays(hand: ProbeTrader, samples: int) -> tuple[Delay, ...]:
+async def order_delays(trader: ProbeTrader, samples: int) -> tuple[Delay, ...]:
     """Measures resting orders, one after another. A look-up that the venue does not offer is left out."""
     shown: dict[str, Shown] = {}
     for _ in range(samples):
-        placed = await hand.place(hand.far())
-        answered_ms = hand.timer.now_ms()
-        look_ups = _look_ups(hand, placed)
-        times = await asyncio.gather(*(shown_after_ms(shows, answered_ms, hand) for shows in look_ups.values()))
+        placed = await trader.place(trader.far())
+        answered_ms = trader.timer.now_ms()
+        look_ups = _look_ups(trader, placed)
+        times = await asyncio.gather(*(shown_after_ms(shows, answered_ms, trader) for shows in look_ups.values()))
         for name, time in zip(look_ups, times, strict=True):
             if not isinstance(time, NotOffered):
                 shown.setdefault(name, Shown()).after_ms.append(time)
-        await hand.take_down(placed.exchange_order_id)
+        await trader.take_down(placed.exchange_order_id)
     return delays_of(shown)
 
 
-async def trade_delays(hand: ProbeTrader, filled: VenueOrder, answered_ms: int) -> tuple[Delay, ...]:
+async def trade_delays(trader: ProbeTrader, filled: VenueOrder, answered_ms: int) -> tuple[Delay, ...]:
     """Measures the trades of an order that was filled when its place was answered."""
-    number, since_ms = filled.exchange_order_id, hand.clock.venue_ms() - _HOUR_MS
+    number, since_ms = filled.exchange_order_id, trader.clock.venue_ms() - _HOUR_MS
 
     async def among_trades() -> bool:
-        trades = await hand.venue.trades_after(hand.symbol, TradeCursor("", since_ms))
+        trades = await trader.venue.trades_after(trader.symbol, TradeCursor("", since_ms))
         return any(trade.exchange_order_id == number for trade in trades)
 
     async def of_the_order() -> bool:
-        return bool(await hand.venue.trades_of_order(hand.symbol, number))
+        return bool(await trader.venue.trades_of_order(trader.symbol, number))
 
     look_ups: dict[str, Shows] = {"trades": among_trades, "trades of the order": of_the_order}
-    times = await asyncio.gather(*(shown_after_ms(shows, answered_ms, hand) for shows in look_ups.values()))
+    times = await asyncio.gather(*(shown_after_ms(shows, answered_ms, trader) for shows in look_ups.values()))
     found = zip(look_ups, times, strict=True)
     return delays_of({name: Shown([time]) for name, time in found if not isinstance(time, NotOffered)})
 
@@ -66,12 +66,12 @@ class NotOffered:
     """The venue, or ccxt, does not have this look-up."""
 
 
-async def shown_after_ms(shows: Shows, answered_ms: int, hand: ProbeTrader) -> int | NotOffered | None:
+async def shown_after_ms(shows: Shows, answered_ms: int, trader: ProbeTrader) -> int | NotOffered | None:
     """Returns when the first look-up that shows the order began; None if none did within LONGEST_MS.
 
     The beginning counts, because the rule for evidence depends on when a look-up began.
     """
-    timer = hand.timer
+    timer = trader.timer
     pause_ms = _FIRST_PAUSE_MS
     while (asked_ms := timer.now_ms() - answered_ms) <= LONGEST_MS:
         try:
@@ -82,7 +82,7 @@ async def shown_after_ms(shows: Shows, answered_ms: int, hand: ProbeTrader) -> i
                 raise NoMeasurementError(str(error)) from error
             if str(error).startswith("NotSupported"):
                 return NotOffered()
-        hand.go_on()
+        trader.go_on()
         await timer.pause(pause_ms)
         pause_ms = min(2 * pause_ms, _LONGEST_PAUSE_MS)
     return None
@@ -98,10 +98,10 @@ def lag_ms(delays: Sequence[Delay]) -> int:
     return 2 * max((delay.worst_ms for delay in delays), default=0)
 
 
-def _look_ups(hand: ProbeTrader, placed: VenueOrder) -> dict[str, Shows]:
-    venue, symbol = hand.venue, hand.symbol
+def _look_ups(trader: ProbeTrader, placed: VenueOrder) -> dict[str, Shows]:
+    venue, symbol = trader.venue, trader.symbol
     name, number = placed.client_order_id, placed.exchange_order_id
-    now_ms = hand.clock.venue_ms()
+    now_ms = trader.clock.venue_ms()
 
     async def by_client_id() -> bool:
         return await venue.order_by_client_id(symbol, name) is not None
