@@ -76,6 +76,15 @@ class Table:
         """As `address`; empty if the key is absent."""
         return "" if self._raw(key, None) is None else self.address(key)
 
+    def has(self, key: str) -> bool:
+        """Whether the file has the key, which is known from now on."""
+        self._read.add(key)
+        return key in self._values
+
+    def refusal(self, key: str, remedy: str, *, hidden: bool = False) -> ConfigError:
+        """The error for a value as the file has it."""
+        return ConfigError(self.field(key), HIDDEN if hidden else self._values[key], remedy)
+
     def overridden(self, values: Mapping[str, Any]) -> "Table":
         """A copy of the table with some values replaced, as command-line flags override those of a file."""
         return Table({**self._values, **values}, self._path)

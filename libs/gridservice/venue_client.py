@@ -1,16 +1,47 @@
-"""Adjusts ccxt clients, for all services: spot markets only, test networks, other servers, no repeated requests.
+"""Creates and adjusts ccxt clients, for the adapters of all services.
 
-It knows the shape of ccxt's options but does not import ccxt: only the services' adapters do.
+Covers spot markets only, test networks, other servers, and no repeated requests.
 """
 
+import difflib
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import ccxt.async_support as ccxt_rest  # noqa: TID251  # for the adapters
+import ccxt.pro as ccxt_pro  # noqa: TID251  # for the adapters
+
 from gridservice.config_file import ConfigError
+from gridservice.shared_settings import Venue
 
 _MARK = "gridwright_retrieves"
 _UNREADABLE = "gridwright_unreadable"
+_FEWER_REQUESTS = {"fetchCurrencies": False, "fetchMargins": False}
+
+
+def new_client(venue: Venue, config: Mapping[str, Any], *, rest: bool = False) -> Any:
+    """Creates ccxt's client of the exchange, at its test network or another server if the settings say so.
+
+    `rest`: also for an exchange without websockets. Raises ConfigError if ccxt does not know the exchange, or no test
+    network of it.
+    """
+    name, pro = venue.exchange, venue.exchange in ccxt_pro.exchanges
+    known = ccxt_rest.exchanges if rest else ccxt_pro.exchanges
+    if name not in known:
+        alike = difflib.get_close_matches(name, known) or ["binance", "kraken"]
+        remedy = f"not an exchange that {'ccxt' if rest else 'ccxt.pro'} knows; did you mean {' or '.join(alike)}?"
+        raise ConfigError("venue.exchange", name, remedy)
+    client = getattr(ccxt_pro if pro else ccxt_rest, name)(dict(config))
+    client.number = str  # prices keep the venue's digits; with Decimal, ccxt 4.5.90 drops the fee of every trade
+    client.options = {**client.options, **_FEWER_REQUESTS}
+    if pro:
+        retrieve_rejections(client)
+    read_each_market(client)
+    if venue.sandbox:
+        enter_sandbox(client)
+    if venue.base_url:
+        client.urls["api"] = rebased(client.urls["api"], venue.base_url)
+    return client
 
 
 def load_spot_only(client: Any) -> None:

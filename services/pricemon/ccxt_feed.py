@@ -11,15 +11,13 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import ccxt.async_support as ccxt_rest  # noqa: TID251 – this is the adapter
-import ccxt.pro as ccxt_pro  # noqa: TID251 – this is the adapter
 
 from gridservice.backoff import backoff_seconds
 from gridservice.clock import now_ms
-from gridservice.config_file import ConfigError
+from gridservice.shared_settings import Venue
 from gridservice.silence import SharedSilence, address_of
 from gridservice.tasks import cancel_and_wait
-from gridservice.venue_client import enter_sandbox, load_spot_only, read_each_market, rebased, retrieve_rejections
-from pricemon.config import Venue
+from gridservice.venue_client import load_spot_only, new_client
 from pricemon.ports import FeedLost, Observation, Part, Quote, Ticker, Trade, not_listed
 from pricemon.silence import SilentError, check_silence, keep_silences
 
@@ -232,26 +230,9 @@ def _concerns_all(lost: FeedLost) -> bool:
 def build_exchange(venue: Venue) -> Any:
     """ccxt's object for the venue, without keys: with websockets if ccxt supports them there, else REST only.
 
-    Raises ConfigError if ccxt does not know the exchange, or no test network of it.
+    Raises ConfigError as `new_client` does.
     """
-    name = venue.exchange
-    if name not in ccxt_rest.exchanges:
-        alike = difflib.get_close_matches(name, ccxt_rest.exchanges) or ["binance", "kraken"]
-        raise ConfigError(
-            "venue.exchange", name, f"not an exchange that ccxt knows; did you mean {' or '.join(alike)}?"
-        )
-    kind = getattr(ccxt_pro if name in ccxt_pro.exchanges else ccxt_rest, name)
-    exchange = kind({"enableRateLimit": True, "timeout": REST_TIMEOUT_MS, "newUpdates": False})
-    exchange.number = str  # set before the first parse: prices keep the venue's digits, and every market loads
-    if name in ccxt_pro.exchanges:
-        retrieve_rejections(exchange)
-    read_each_market(exchange)
-    exchange.options = {**exchange.options, "fetchCurrencies": False, "fetchMargins": False}
-    if venue.sandbox:
-        enter_sandbox(exchange)
-    if venue.base_url:
-        exchange.urls["api"] = rebased(exchange.urls["api"], venue.base_url)
-    return exchange
+    return new_client(venue, {"enableRateLimit": True, "timeout": REST_TIMEOUT_MS, "newUpdates": False}, rest=True)
 
 
 def ticker_of(row: Mapping[str, Any], symbol: str) -> Ticker:

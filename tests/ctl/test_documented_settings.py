@@ -19,6 +19,7 @@ import pricemon.config
 import simex.config
 from griddeploy.demo.config import example
 from gridservice.config_file import ConfigError, read_toml
+from gridtesting.settings_page import documents, filled
 
 DOCS = Path(__file__).parents[2] / "docs"
 DOCUMENTS = (DOCS / "configuration.md", DOCS / "simex.md", DOCS / "faults.md")
@@ -77,3 +78,9 @@ def documented(name: str) -> set[str]:
 def test_the_settings_that_are_read_are_those_that_are_documented(name: str, tmp_path: Path) -> None:
     nested = {"risk", "markets", "balances", "accounts", "keys", "faults", "limits"}  # tables of their own
     assert documented(name) - nested == read_by_the_services(name, tmp_path / "grid.toml") - nested
+
+
+@pytest.mark.parametrize("document", list(documents()), ids=lambda document: document.name)
+def test_the_tables_of_settings_are_those_of_the_declarations(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    assert text == filled(text), "run: python -m gridtesting.settings_page"

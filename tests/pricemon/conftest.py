@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from gridrpc.channel import open_channel
+from gridservice.shared_settings import Venue
 from gridtesting.fakes.feed import ScriptedFeed
 from gridwright.v1 import pricemon_pb2_grpc
-from pricemon.config import FeedTimeouts, Settings, Venue
+from pricemon.config import FeedTimeouts, Settings
 from pricemon.service import Pricemon, running
 
 SYMBOLS = ("BTC/USDT", "ETH/USDT")

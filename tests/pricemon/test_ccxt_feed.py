@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from gridservice.shared_settings import Venue
 from gridservice.venue_client import rebased
 from gridtesting.fakes.tape_server import Frame, TapeServer, read_frames
 from gridtesting.waiting import until
 from pricemon.ccxt_feed import CcxtFeed, build_exchange, number
-from pricemon.config import Settings, Venue
+from pricemon.config import Settings
 from pricemon.ports import FeedLost, Observation, Part, Quote, Ticker, Trade
 from pricemon.service import running
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from gridservice.config_file import ConfigError
+from gridservice.shared_settings import Venue
 from pricemon.ccxt_feed import build_exchange
-from pricemon.config import FeedTimeouts, Venue, read_settings
+from pricemon.config import FeedTimeouts, read_settings
 
 GRID = '[[grids]]\nsymbol = "BTC/USDT"\n'
 VENUE = '[venue]\nexchange = "binance"\n'

@@ -17,9 +17,9 @@ from executor.config import read_settings as read_executor_settings
 from executor.venue.ccxt.client import make_client
 from executor.venue.ccxt.venue import CcxtVenue
 from gridservice.config_file import ConfigError, Table, read_toml
+from gridservice.shared_settings import Venue
 from gridtesting.fakes.canned_server import CannedServer, Dropped, canned
 from pricemon.ccxt_feed import CcxtFeed, build_exchange
-from pricemon.config import Venue
 from pricemon.config import read_settings as read_pricemon_settings
 from pricemon.ports import FeedLost
 
