@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Annotated
 
 import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError
 
-from gridservice.config_file import ConfigError, Table
+from gridcore.model.setting import Setting
+from gridservice.config_file import ConfigError, Table, variable_or_file
+from gridservice.settings import read_setting
 
 VARIABLE = "DATABASE_URL"
 _DRIVER = "postgresql+psycopg"
@@ -17,10 +19,26 @@ _REMEDY = "give postgresql://user:password@host:port/name, or leave it out for S
 
 @dataclass(frozen=True, slots=True)
 class DatabaseSettings:
-    """`url` None: SQLite in the service's data folder. `wait_seconds`: how long startup waits for a server."""
+    """The database of a service. `url` None: SQLite in the service's data folder."""
 
-    url: sa.URL | None = field(default=None, repr=False)
-    wait_seconds: int = 30
+    url: Annotated[
+        sa.URL | None,
+        Setting(
+            "`postgresql://user:password@host:port/name`. It may hold a password: better in the environment, below"
+        ),
+    ] = field(default=None, repr=False)
+    wait_seconds: Annotated[
+        int, Setting("how long startup waits for a server that does not answer. Then exit code 6", least=0)
+    ] = 30
+
+
+@dataclass(frozen=True, slots=True)
+class OwnDatabase:
+    """The setting in a service's own section."""
+
+    database_url: Annotated[str, Setting("as `database.url`, for the tables of this service alone")] = field(
+        default="", repr=False
+    )
 
 
 def read_database(config: Table, own: Table, environment: Mapping[str, str]) -> DatabaseSettings:
@@ -29,11 +47,11 @@ def read_database(config: Table, own: Table, environment: Mapping[str, str]) -> 
     The first one that is set counts. Raises ConfigError, whose message does not contain the URL's password.
     """
     shared = config.table("database")
-    wait_seconds = shared.integer("wait_seconds", 30, least=0)
+    wait_seconds = read_setting(DatabaseSettings, "wait_seconds", shared)
     found = {
-        f"environment variable {VARIABLE}": _variable(environment),
-        own.field("database_url"): own.text("database_url", ""),
-        shared.field("url"): shared.text("url", ""),
+        f"environment variable {VARIABLE}": variable_or_file(environment, VARIABLE),
+        own.field("database_url"): read_setting(OwnDatabase, "database_url", own),
+        shared.field("url"): read_setting(DatabaseSettings, "url", shared),
     }
     shared.refuse_unread()
     for name, text in found.items():
@@ -62,17 +80,3 @@ def shown(url: sa.URL) -> str:
 
 def _without_credentials(text: str) -> str:
     return text.rpartition("@")[2].partition("?")[0]
-
-
-def _variable(environment: Mapping[str, str]) -> str:
-    path = environment.get(f"{VARIABLE}_FILE", "")
-    if not path:
-        return environment.get(VARIABLE, "").strip()
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise ConfigError(
-            f"environment variable {VARIABLE}_FILE",
-            path,
-            f"the file cannot be read ({error.strerror}); give one that can",
-        ) from error

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from griddeploy.process.child import Service
 from gridservice.config_file import MISSING, ConfigError, Table, read_toml
+from gridservice.settings import read_section
+from gridservice.shared_settings import DEFAULT_ADDRESSES, TopLevel
 
-SIMEX, PRICEMON, EXECUTOR, ORCHESTRATOR = "simex", "pricemon", "executor", "orchestrator"
-DEFAULT_BOT = "gridwright"
-_DEFAULT_ADDRESSES = {PRICEMON: "127.0.0.1:50051", EXECUTOR: "127.0.0.1:50052", ORCHESTRATOR: "127.0.0.1:50053"}
+SIMEX = "simex"
+PRICEMON, EXECUTOR, ORCHESTRATOR = DEFAULT_ADDRESSES  # in startup order
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,9 @@ def read_deployment(config: Path) -> Deployment:
     addresses: dict[str, str] = {}
     if SIMEX in root.names():
         addresses[SIMEX] = _fixed(root.table(SIMEX), "control_address", "")
-    for name, default in _DEFAULT_ADDRESSES.items():
+    for name, default in DEFAULT_ADDRESSES.items():
         addresses[name] = _fixed(root.table(name), "address", default)
-    return Deployment(config, root.text("bot", DEFAULT_BOT), symbols, addresses)
+    return Deployment(config, read_section(TopLevel, root).bot, symbols, addresses)
 
 
 def _fixed(table: Table, key: str, default: str) -> str:

@@ -165,6 +165,19 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
     return f"did you mean {' or '.join(alike)}?" if alike else otherwise
 
 
+def variable_or_file(environment: Mapping[str, str], name: str) -> str:
+    """Reads an environment variable, or the file that its `_FILE` twin names. Empty if neither is set."""
+    path = environment.get(f"{name}_FILE", "")
+    if not path:
+        return environment.get(name, "").strip()
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigError(
+            f"environment variable {name}_FILE", path, f"the file cannot be read ({error.strerror}); give one that can"
+        ) from error
+
+
 def read_toml(path: Path) -> Table:
     """Reads a TOML file as a table. Raises ConfigError if it cannot be read or is not TOML."""
     try:

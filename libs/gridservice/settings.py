@@ -80,7 +80,7 @@ def _typed(one: Declared, table: Table) -> Any:
         )
     if issubclass(one.kind, Enum):
         return table.choice(one.key, one.kind)
-    if issubclass(one.kind, tuple):
+    if one.kind is tuple:
         return tuple(table.texts(one.key))
     text = table.text(one.key)
     return Path(text) if one.kind is Path else text

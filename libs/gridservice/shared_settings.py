@@ -11,7 +11,7 @@ from gridservice.config_file import Table
 from gridservice.settings import read_section, read_setting
 
 PRICEMON, EXECUTOR, ORCHESTRATOR = "pricemon", "executor", "orchestrator"
-DEFAULT_ADDRESSES: Mapping[str, str] = {
+DEFAULT_ADDRESSES: Mapping[str, str] = {  # in startup order
     PRICEMON: "127.0.0.1:50051",
     EXECUTOR: "127.0.0.1:50052",
     ORCHESTRATOR: "127.0.0.1:50053",

@@ -35,10 +35,10 @@ def new_client(venue: Venue, config: Mapping[str, Any], *, rest: bool = False) -
     client.number = str  # prices keep the venue's digits; with Decimal, ccxt 4.5.90 drops the fee of every trade
     client.options = {**client.options, **_FEWER_REQUESTS}
     if pro:
-        retrieve_rejections(client)
-    read_each_market(client)
+        _retrieve_rejections(client)
+    _read_each_market(client)
     if venue.sandbox:
-        enter_sandbox(client)
+        _enter_sandbox(client)
     if venue.base_url:
         client.urls["api"] = rebased(client.urls["api"], venue.base_url)
     return client
@@ -58,7 +58,7 @@ def load_spot_only(client: Any) -> None:
         client.options["fetchMarkets"] = {**option, "types": ["spot"]}
 
 
-def read_each_market(client: Any) -> None:
+def _read_each_market(client: Any) -> None:
     """Leaves out markets that ccxt cannot parse: a single malformed one would otherwise fail the whole list."""
     parse_market, fetch_markets = client.parse_market, client.fetch_markets
 
@@ -74,7 +74,7 @@ def read_each_market(client: Any) -> None:
     client.parse_market, client.fetch_markets = parse_or_mark, readable_markets
 
 
-def enter_sandbox(client: Any) -> None:
+def _enter_sandbox(client: Any) -> None:
     """Switches the client to the exchange's test network. Raises ConfigError if ccxt knows none."""
     if not client.urls.get("test"):
         remedy = f"ccxt knows no test network of {client.id}; leave it out or set it to false"
@@ -107,7 +107,7 @@ def send_once(client: Any) -> None:
         client.session._retry_connection = False  # noqa: SLF001
 
 
-def retrieve_rejections(client: Any) -> None:
+def _retrieve_rejections(client: Any) -> None:
     """Prevents the log line "Future exception was never retrieved" at each reset of a websocket.
 
     ccxt rejects every future of the connection, also those that nobody awaits any more.

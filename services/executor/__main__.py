@@ -13,7 +13,7 @@ from executor.api.servicer import ExecutorServicer
 from executor.config import Settings, VenueSettings, read_settings
 from executor.ledger.opening import Ledger, open_ledger
 from executor.metrics import metrics
-from executor.service import Executor, ExecutorLimits
+from executor.service import Executor
 from executor.venue.ccxt.client import make_client
 from executor.venue.ccxt.venue import CcxtVenue
 from executor.venue.clock import VenueClock
@@ -70,18 +70,8 @@ async def _serve(settings: Settings, ledger: Ledger) -> int:
     client = make_client(settings.venue)
     venue = CcxtVenue(client, settings.venue.request_window_ms, weights)
     _log.info("venue %s: %s", settings.venue.exchange, settings.venue.known_from)
-    pace = ExecutorLimits(
-        poll_interval_ms=settings.poll_interval_ms,
-        visibility_lag_ms=settings.venue.visibility_lag_ms,
-        order_gone_after_ms=settings.order_gone_after_ms,
-        requests_per_second=settings.requests_per_second,
-        burst=settings.burst,
-        weight_share_percent=settings.weight_share_percent,
-        rate_limits=settings.venue.rate_limits,
-        keep_finished_ms=settings.keep_finished_ms,
-    )
     hide = settings.venue.credentials.struck_from
-    executor = Executor(ledger, venue, settings.symbols, pace, VenueClock(), hide)
+    executor = Executor(ledger, venue, settings.symbols, settings.limits, VenueClock(), hide)
     share_silence(executor.throttle, SharedSilence(address_of(client.urls["api"]), "executor"))
     descriptor = executor_pb2.DESCRIPTOR.services_by_name["Executor"]
     door = (descriptor, executor_pb2_grpc.add_ExecutorServicer_to_server, ExecutorServicer(executor))

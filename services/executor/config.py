@@ -2,22 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Annotated
 
 from executor.ledger.opening import sqlite_url
-from executor.venue.limits.rate_limit import DEFAULT_SHARE, LARGEST_SHARE, LEAST_SHARE, RateLimit
+from executor.limits import ExecutorLimits, read_limits
+from executor.venue.limits.rate_limit import RateLimit
 from executor.venue.profile_policy import find_profile, policy, profile_name
+from gridcore.model.setting import Setting
 from griddb.urls import DatabaseSettings, read_database
-from gridservice.config_file import MISSING, ConfigError, Table
+from gridservice.config_file import MISSING, ConfigError, Table, variable_or_file
 from gridservice.data_folder import usable_folder
+from gridservice.settings import read_section, read_setting
+from gridservice.shared_settings import EXECUTOR, Venue, read_addresses
 
-DEFAULT_DATA_DIR = ".gridwright/executor"
 _KEY, _SECRET = "GRIDWRIGHT_API_KEY", "GRIDWRIGHT_API_SECRET"  # names of variables
 _LOCAL_LAG_MS, _REAL_LAG_MS = 2_000, 10_000
-_LOCAL_GONE_AFTER_MS, _REAL_GONE_AFTER_MS = 10_000, 60_000  # the least allowed values
-_REQUESTS_PER_SECOND = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +32,34 @@ class Credentials:
         return text.replace(self.secret, "***").replace(self.api_key, "***")
 
 
-@dataclass(frozen=True, slots=True)
-class VenueSettings:
-    """Exchange and connection settings. `base_url` replaces the exchange's own addresses."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueSettings(Venue):
+    """The venue's server, the keys, and how long requests and replies may take."""
 
-    exchange: str
-    base_url: str
-    sandbox: bool
-    recv_window_ms: int
+    recv_window_ms: Annotated[
+        int,
+        Setting(
+            "how long after its timestamp the venue may still accept a request. Longer means that an order in doubt "
+            "stays in doubt for longer. Binance allows at most 60000. The ledger keeps the window that each request "
+            "was signed with, so a change here holds for new requests only",
+            least=100,
+        ),
+    ] = 5_000
+    visibility_lag_ms: Annotated[
+        int,
+        Setting(
+            "how long the venue's look-ups may lag behind its book. An order that is not found counts as never placed "
+            "only once `recv_window_ms` and this have passed. Too small, and an order may be forgotten; too large only "
+            "costs time",
+            least=0,
+            default=f"`{_REAL_LAG_MS}`; `{_LOCAL_LAG_MS}` where `base_url` is this machine; more where the [venue "
+            "profile](venues.md) says more",
+        ),
+    ]
+    request_timeout_ms: Annotated[
+        int, Setting("how long one request may take before its outcome counts as unknown", least=100)
+    ] = 10_000
     requests_expire: bool  # once they are older than recv_window_ms
-    visibility_lag_ms: int
-    request_timeout_ms: int
     credentials: Credentials
     known_from: str = ""  # the sentence that says what is known of the venue, and its source
     weights: Mapping[str, int] = field(default_factory=dict)  # of its requests; empty: unknown, each weighs 1
@@ -54,70 +71,56 @@ class VenueSettings:
         return self.recv_window_ms if self.requests_expire else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings of the process."""
 
     venue: VenueSettings
+    limits: ExecutorLimits
     address: str
     ledger_url: str = field(repr=False)  # of the database, or of the file in the data folder
     database: DatabaseSettings
-    poll_interval_ms: int
-    requests_per_second: int | None  # None: only the request weight limits the rate
-    burst: int
-    weight_share_percent: int
-    keep_finished_ms: int
+    data_dir: Annotated[Path, Setting("the ledger: `ledger.sqlite` in it. One per exchange account")] = Path(
+        ".gridwright/executor"
+    )
+    venue_row: Annotated[
+        str,
+        Setting(
+            "the venue profile: the path of a `.toml` file that `gridwright conformance` wrote, or the name of a "
+            "profile in [venues.md](venues.md#what-the-executor-takes-from-a-profile), which says what follows from "
+            "it. Settings of `[venue]` go before it",
+            default="the venue's own, if there is one",
+        ),
+    ] = ""
     symbols: tuple[str, ...]
-    order_gone_after_ms: int = 3_600_000  # an open order must be missing for so long before an operator may end it
     metrics: str = ""  # host:port that serves the metrics; empty: none
 
 
 def read_settings(config: Table, environment: Mapping[str, str]) -> Settings:
     """Reads the settings from the tables `venue`, `executor` and `grids` of a file. Raises ConfigError."""
-    venue = config.table("venue")
-    executor = config.table("executor")
-    database = read_database(config, executor, environment)
-    venue_settings = read_venue(venue, environment, executor.text("venue_row", ""))
-    rate = _requests_per_second(executor, venue_settings)
-    settings = Settings(
-        venue=venue_settings,
-        address=executor.text("listen", executor.text("address", "127.0.0.1:50052")),
-        ledger_url=ledger_url(database, Path(executor.text("data_dir", DEFAULT_DATA_DIR))),
+    venue_table, own = config.table("venue"), config.table(EXECUTOR)
+    addresses, database = read_addresses(EXECUTOR, own), read_database(config, own, environment)
+    venue = read_venue(venue_table, environment, read_setting(Settings, "venue_row", own))
+    settings = read_section(
+        Settings,
+        own,
+        venue=venue,
+        limits=read_limits(
+            own,
+            weighted=bool(venue.weights),
+            local=venue.local,
+            visibility_lag_ms=venue.visibility_lag_ms,
+            rate_limits=venue.rate_limits,
+        ),
+        address=addresses.bind,
+        ledger_url=ledger_url(database, read_setting(Settings, "data_dir", own)),
         database=database,
-        poll_interval_ms=executor.integer("poll_interval_ms", 1_000, least=10),
-        requests_per_second=rate,
-        burst=executor.integer("burst", 2 * (rate or 1), least=1),
-        weight_share_percent=_weight_share(executor),
-        keep_finished_ms=executor.integer("keep_finished_hours", 72, least=1) * 3_600_000,
         symbols=_symbols(config),
-        order_gone_after_ms=executor.integer("order_gone_after_ms", 3_600_000, least=_least_gone_after_ms(venue)),
-        metrics=executor.optional_address("metrics"),
+        metrics=addresses.metrics,
     )
-    venue.refuse_unread()
-    executor.refuse_unread()
+    venue_table.refuse_unread()
+    own.refuse_unread()
     return settings
-
-
-def _requests_per_second(executor: Table, venue: VenueSettings) -> int | None:
-    """Returns no request rate for a venue whose requests have weights, unless the config sets one."""
-    name = "requests_per_second"
-    if venue.weights and name not in executor.names():
-        return None
-    return executor.integer(name, _REQUESTS_PER_SECOND, least=1)
-
-
-def _least_gone_after_ms(venue: Table) -> int:
-    """Returns the least `order_gone_after_ms`; lower for a simex on this machine, which drops orders on command."""
-    local = is_loopback(urlsplit(venue.text("base_url", "")).hostname or "")
-    return _LOCAL_GONE_AFTER_MS if local else _REAL_GONE_AFTER_MS
-
-
-def _weight_share(executor: Table) -> int:
-    percent = executor.integer("weight_share_percent", DEFAULT_SHARE, least=LEAST_SHARE)
-    if percent > LARGEST_SHARE:
-        remedy = f"at most {LARGEST_SHARE}: others use the address too, and going over the limit ends in a ban"
-        raise ConfigError(executor.field("weight_share_percent"), percent, remedy)
-    return percent
 
 
 def ledger_url(database: DatabaseSettings, data_dir: Path) -> str:
@@ -139,38 +142,19 @@ def _symbols(config: Table) -> tuple[str, ...]:
 
 def read_venue(venue: Table, environment: Mapping[str, str], chosen_row: str = "") -> VenueSettings:
     """Reads the table `venue` together with the venue's profile. Raises ConfigError."""
-    base_url = venue.text("base_url", "").rstrip("/")
-    parts = urlsplit(base_url)
-    if base_url and (parts.scheme not in {"http", "https"} or not parts.hostname):
-        raise ConfigError(venue.field("base_url"), base_url, "give a URL such as http://127.0.0.1:8080")
-    local = is_loopback(parts.hostname or "")
-    exchange, sandbox = venue.text("exchange"), venue.flag("sandbox", default=False)
-    row = find_profile(chosen_row, profile_name(exchange, sandbox=sandbox, moved=bool(base_url), local=local), exchange)
-    known = policy(row, exchange)
-    lag_ms = max(_LOCAL_LAG_MS if local else _REAL_LAG_MS, known.least_lag_ms)
-    return VenueSettings(
-        exchange=exchange,
-        base_url=base_url,
-        sandbox=sandbox,
-        recv_window_ms=venue.integer("recv_window_ms", 5_000, least=100),
+    server = read_section(Venue, venue)
+    name = profile_name(server.exchange, sandbox=server.sandbox, moved=bool(server.base_url), local=server.local)
+    known = policy(find_profile(chosen_row, name, server.exchange), server.exchange)
+    return read_section(
+        VenueSettings,
+        venue,
+        visibility_lag_ms=max(_LOCAL_LAG_MS if server.local else _REAL_LAG_MS, known.least_lag_ms),
         requests_expire=known.requests_expire,
-        visibility_lag_ms=venue.integer("visibility_lag_ms", lag_ms, least=0),
-        request_timeout_ms=venue.integer("request_timeout_ms", 10_000, least=100),
-        credentials=_credentials(environment, local=local),
+        credentials=_credentials(environment, local=server.local),
         known_from=known.sentence,
         weights=known.weights,
         rate_limits=known.rate_limits,
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Returns whether a host name is this machine's own."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _credentials(environment: Mapping[str, str], *, local: bool) -> Credentials:
@@ -178,22 +162,10 @@ def _credentials(environment: Mapping[str, str], *, local: bool) -> Credentials:
 
     A venue on this machine has a default.
     """
-    key, secret = (_variable(environment, name) for name in (_KEY, _SECRET))
+    key, secret = (variable_or_file(environment, name) for name in (_KEY, _SECRET))
     if key and secret:
         return Credentials(key, secret)
     if local and not key and not secret:
         return Credentials("simex", "simex")
     missing = _SECRET if key else _KEY
     raise ConfigError(f"environment variable {missing}", MISSING, f"set it, or {missing}_FILE to the path of its file")
-
-
-def _variable(environment: Mapping[str, str], name: str) -> str:
-    path = environment.get(f"{name}_FILE", "")
-    if not path:
-        return environment.get(name, "").strip()
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise ConfigError(
-            f"environment variable {name}_FILE", path, f"the file cannot be read ({error.strerror}); give one that can"
-        ) from error

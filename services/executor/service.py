@@ -6,7 +6,6 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -18,6 +17,7 @@ from executor.dispatch.sender import Sender
 from executor.ledger import pruning, requests
 from executor.ledger.action_status import ActionStatus
 from executor.ledger.opening import Ledger
+from executor.limits import ExecutorLimits
 from executor.readiness import Readiness
 from executor.resolution.lookup import LookUp
 from executor.resolution.operator_resolution import OperatorResolution
@@ -36,7 +36,7 @@ from executor.venue.book_reader import BookReader
 from executor.venue.clock import VenueClock
 from executor.venue.health import VenueHealth
 from executor.venue.limits.order_limit import OrderLimitTrouble
-from executor.venue.limits.rate_limit import DEFAULT_SHARE, Budget, RateLimit, TokenBucket
+from executor.venue.limits.rate_limit import Budget, TokenBucket
 from executor.venue.limits.throttle import Throttle, in_background
 from executor.venue.observed_venue import observed
 from executor.venue.port import KeysRefusedError, ReadFailedError, UnknownSymbolError, Venue
@@ -53,24 +53,6 @@ _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 1.0  # between two attempts,
 _CLOCK_SECONDS = 60.0
 _PRUNE_SECONDS = 600.0
 _PROBE_SECONDS = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class ExecutorLimits:
-    """Request rates, and how late the venue's replies may be."""
-
-    poll_interval_ms: int = 1_000
-    visibility_lag_ms: int = 10_000
-    requests_per_second: int | None = 10  # None: as fast as the venue's limits allow
-    burst: int = 20
-    keep_finished_ms: int = 72 * 3_600_000  # how long a finished request can be replayed
-    resolve_pause_ms: int = 250  # before the second look-up of an UNKNOWN order; it doubles from there
-    close_grace_seconds: float = 3.0
-    order_gone_after_ms: int = 3_600_000  # an open order must be missing for so long before an operator may end it
-    markets_interval_ms: int = 0  # between two reads of the venue's list of markets; 0: as often as the venue allows
-    listing_interval_ms: int = 10_000  # the same while a symbol is missing in the list, or its polls fail
-    weight_share_percent: int = DEFAULT_SHARE
-    rate_limits: tuple[RateLimit, ...] = ()
 
 
 class Executor:

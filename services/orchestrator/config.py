@@ -2,24 +2,27 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from decimal import Decimal
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from gridcore.model.config import GridConfig, GridMode, RiskConfig, Spacing
-from gridcore.model.money import ZERO, canonical
+from gridcore.model.config import GridConfig, RiskConfig, Spacing
+from gridcore.model.money import canonical
+from gridcore.model.setting import Setting
 from griddb.urls import DatabaseSettings, read_database
 from gridservice.config_file import MISSING, ConfigError, Table, read_toml
+from gridservice.settings import read_section
+from gridservice.shared_settings import (
+    EXECUTOR,
+    ORCHESTRATOR,
+    PRICEMON,
+    TopLevel,
+    address_of_service,
+    read_addresses,
+)
 
-DEFAULT_DATA_DIR = ".gridwright/orchestrator"
-DEFAULT_ADDRESS = "127.0.0.1:50053"
-DEFAULT_EXECUTOR = "127.0.0.1:50052"
-DEFAULT_PRICEMON = "127.0.0.1:50051"
 ENGINE = "GRIDWRIGHT_ENGINE"  # environment variable; overrides orchestrator.engine
-
-_DEFAULTS: dict[str, Any] = {option.name: option.default for option in fields(GridConfig)}
 
 
 class EngineKind(Enum):
@@ -28,23 +31,56 @@ class EngineKind(Enum):
     DBOS = "dbos"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All settings of the process. `tick_interval_ms` 0 disables ticks."""
+    """All settings of the process."""
 
     bot: str
     address: str
     executor_address: str
     pricemon_address: str
-    data_dir: Path
     database: DatabaseSettings  # for state, journal and workflows; without a URL they are SQLite files in data_dir
-    tick_interval_ms: int
-    retention_hours: int
-    max_update_batch: int
-    conditions_interval_ms: int  # between two polls of market rules, funds and foreign orders
-    reconcile_timeout_ms: int  # how long startup waits for the venue's open orders to agree with the state
+    data_dir: Annotated[
+        Path,
+        Setting(
+            "the state of each symbol, `state-BTC-USDT.sqlite`, and the workflows, `dbos.sqlite`. With a database only "
+            "`backups`"
+        ),
+    ] = Path(".gridwright/orchestrator")
+    engine: Annotated[EngineKind, Setting("the workflow engine; there is no other yet")] = EngineKind.DBOS
+    tick_interval_ms: Annotated[
+        int,
+        Setting(
+            "between two ticks: the trigger of time, by which a stale price is noticed. 0: no ticks, and then a stale "
+            "price stops nothing that rests; it only places nothing new",
+            least=0,
+        ),
+    ] = 1_000
+    retention_hours: Annotated[
+        int,
+        Setting(
+            "how long the journal and finished workflows are kept. The audit of a demo needs the whole journal",
+            least=1,
+        ),
+    ] = 168
+    max_update_batch: Annotated[int, Setting("how many order updates one step may take", least=1)] = 100
+    conditions_interval_ms: Annotated[
+        int,
+        Setting(
+            "how often the conditions are read that the venue may change: the market's rules, the account's funds, and "
+            "open orders that are not ours",
+            least=100,
+        ),
+    ] = 2_000
+    reconcile_timeout_ms: Annotated[
+        int,
+        Setting(
+            "at startup: how long the venue's list of open orders may contradict the update log before the "
+            "contradiction counts, after two reads at least",
+            least=0,
+        ),
+    ] = 10_000
     grids: tuple[GridConfig, ...]
-    engine: EngineKind = EngineKind.DBOS
     metrics: str = ""  # host:port that serves Prometheus metrics; empty: disabled
 
 
@@ -54,28 +90,22 @@ def load_settings(path: Path, environment: Mapping[str, str] = os.environ) -> Se
     Raises ConfigError with field, value and remedy, also for unknown keys.
     """
     root = read_toml(path)
-    own = root.table("orchestrator")
+    own = root.table(ORCHESTRATOR)
     if chosen := environment.get(ENGINE):
         own = own.overridden({"engine": chosen})
-    settings = Settings(
-        bot=root.text("bot", "gridwright"),
-        address=own.text("listen", own.text("address", DEFAULT_ADDRESS)),
-        executor_address=root.table("executor").text("address", DEFAULT_EXECUTOR),
-        pricemon_address=root.table("pricemon").text("address", DEFAULT_PRICEMON),
-        data_dir=Path(own.text("data_dir", DEFAULT_DATA_DIR)),
+    addresses = read_addresses(ORCHESTRATOR, own)
+    settings = read_section(
+        Settings,
+        own,
+        bot=read_section(TopLevel, root).bot,
+        address=addresses.bind,
+        executor_address=address_of_service(EXECUTOR, root),
+        pricemon_address=address_of_service(PRICEMON, root),
         database=read_database(root, own, environment),
-        tick_interval_ms=own.integer("tick_interval_ms", 1_000, least=0),
-        retention_hours=own.integer("retention_hours", 168, least=1),
-        max_update_batch=own.integer("max_update_batch", 100, least=1),
-        conditions_interval_ms=own.integer("conditions_interval_ms", 2_000, least=100),
-        reconcile_timeout_ms=own.integer("reconcile_timeout_ms", 10_000, least=0),
         grids=tuple(_grid(table) for table in root.tables("grids")),
-        engine=own.choice("engine", EngineKind, EngineKind.DBOS),
-        metrics=own.optional_address("metrics"),
+        metrics=addresses.metrics,
     )
     own.refuse_unread()
-    if not settings.bot or "/" in settings.bot:
-        raise ConfigError("bot", settings.bot, "give a name without a slash; it is part of every request id")
     _refuse_duplicates(settings.grids)
     return settings
 
@@ -91,27 +121,9 @@ def _refuse_duplicates(grids: tuple[GridConfig, ...]) -> None:
 
 
 def _grid(table: Table) -> GridConfig:
-    grid = GridConfig(
-        symbol=table.text("symbol"),
-        mode=table.choice("mode", GridMode),
-        anchor=table.decimal("anchor", above=ZERO),
-        interval=table.decimal("interval", above=ZERO),
-        spacing=table.choice("spacing", Spacing, Spacing.ARITHMETIC),
-        quote_per_slot=table.optional_decimal("quote_per_slot", above=ZERO),
-        base_per_slot=table.optional_decimal("base_per_slot", above=ZERO),
-        buy_window=table.integer("buy_window", _DEFAULTS["buy_window"], least=0),
-        sell_window=table.integer("sell_window", _DEFAULTS["sell_window"], least=0),
-        window_slack=table.integer("window_slack", _DEFAULTS["window_slack"], least=0),
-        lower=table.optional_decimal("lower", above=ZERO),
-        upper=table.optional_decimal("upper", above=ZERO),
-        budget=table.optional_decimal("budget", above=ZERO),
-        post_only=table.flag("post_only", _DEFAULTS["post_only"]),
-        order_ttl_ms=table.integer("order_ttl_ms", _DEFAULTS["order_ttl_ms"], least=1),
-        retry_after_ms=table.integer("retry_after_ms", _DEFAULTS["retry_after_ms"], least=0),
-        maker_fee=_fee(table, "maker_fee"),
-        taker_fee=_fee(table, "taker_fee"),
-        risk=_risk(table.table("risk")),
-    )
+    risk = table.table("risk")
+    grid = read_section(GridConfig, table, risk=read_section(RiskConfig, risk))
+    risk.refuse_unread()
     table.refuse_unread()
     if (grid.quote_per_slot is None) == (grid.base_per_slot is None):
         both = None if grid.quote_per_slot is None else "given together with base_per_slot"
@@ -124,25 +136,3 @@ def _grid(table: Table) -> GridConfig:
     if grid.lower is not None and grid.upper is not None and grid.lower >= grid.upper:
         raise ConfigError(table.field("lower"), str(grid.lower), f"give a price below upper, {grid.upper}")
     return grid
-
-
-def _fee(table: Table, key: str) -> Decimal | None:
-    fee = table.optional_decimal(key, above=Decimal(-1))  # negative: a rebate
-    if fee is not None and fee >= 1:
-        raise ConfigError(table.field(key), canonical(fee), "give a fraction of what is traded: 0.001 is 0.1 %")
-    return fee
-
-
-def _risk(table: Table) -> RiskConfig:
-    defaults = RiskConfig()
-    risk = RiskConfig(
-        stale_price_ms=table.integer("stale_price_ms", defaults.stale_price_ms, least=1),
-        calm_ms=table.integer("calm_ms", defaults.calm_ms, least=0),
-        unknown_too_old_ms=table.integer("unknown_too_old_ms", defaults.unknown_too_old_ms, least=0),
-        max_jump=table.optional_decimal("max_jump", above=ZERO),
-        jump_window_ms=table.integer("jump_window_ms", defaults.jump_window_ms, least=1),
-        max_position=table.optional_decimal("max_position", above=ZERO),
-        max_rejects=table.integer("max_rejects", defaults.max_rejects, least=0),
-    )
-    table.refuse_unread()
-    return risk

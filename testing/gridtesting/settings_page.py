@@ -11,13 +11,24 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+import executor.config
+import orchestrator.config
 import pricemon.config
+from executor.limits import ExecutorLimits
+from gridcore.model.config import GridConfig, RiskConfig
+from griddb.urls import DatabaseSettings, OwnDatabase
 from gridservice.config_file import MISSING
 from gridservice.settings import Declared, declared
 from gridservice.shared_settings import DEFAULT_ADDRESSES, Addresses, TopLevel
 
 SECTIONS: Mapping[str, tuple[type[Any], ...]] = {
     "top level": (TopLevel,),
+    "[venue]": (executor.config.VenueSettings,),
+    "[database]": (DatabaseSettings,),
+    "[executor]": (Addresses, executor.config.Settings, OwnDatabase, ExecutorLimits),
+    "[orchestrator]": (Addresses, OwnDatabase, orchestrator.config.Settings),
+    "[[grids]]": (GridConfig,),
+    "[grids.risk]": (RiskConfig,),
     "[pricemon]": (Addresses, pricemon.config.Settings, pricemon.config.FeedTimeouts),
 }
 _BLOCK = re.compile(r"<!-- settings (\S[^\n]*) -->\n.*?<!-- end -->", re.DOTALL)

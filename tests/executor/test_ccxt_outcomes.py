@@ -141,7 +141,14 @@ async def scripted() -> AsyncIterator[ScriptedVenue]:
 
 
 def settings(url: str, timeout_ms: int = 2_000) -> VenueSettings:
-    return VenueSettings("binance", url, False, 5_000, True, 2_000, timeout_ms, Credentials("key", "very-secret"))
+    return VenueSettings(
+        exchange="binance",
+        base_url=url,
+        requests_expire=True,
+        visibility_lag_ms=2_000,
+        request_timeout_ms=timeout_ms,
+        credentials=Credentials("key", "very-secret"),
+    )
 
 
 @pytest.fixture

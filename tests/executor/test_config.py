@@ -85,6 +85,6 @@ def test_symbols_are_given_once_each(tmp_path: Path) -> None:
 def test_an_order_may_be_given_up_sooner_on_a_venue_of_this_machine(tmp_path: Path) -> None:
     wish = {"data_dir": str(tmp_path), "order_gone_after_ms": 10_000}
     local = read(config(tmp_path, base_url="http://127.0.0.1:8080") | {"executor": wish})
-    assert local.order_gone_after_ms == 10_000
+    assert local.limits.order_gone_after_ms == 10_000
     with pytest.raises(ConfigError, match="order_gone_after_ms"):
         read(config(tmp_path) | {"executor": wish})

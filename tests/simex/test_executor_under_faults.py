@@ -47,7 +47,16 @@ async def simex(tmp_path: Path, clock: VenueClock) -> AsyncIterator[SimexHandle]
 async def live(simex: SimexHandle, tmp_path: Path, clock: VenueClock) -> AsyncIterator[LiveExecutor]:
     """An executor with simex as its venue."""
     keys = Credentials(simex.api_key, simex.api_secret)
-    client = make_client(VenueSettings("binance", simex.http_url, False, WINDOW_MS, True, LAG_MS, START_MS, keys))
+    settings = VenueSettings(
+        exchange="binance",
+        base_url=simex.http_url,
+        recv_window_ms=WINDOW_MS,
+        requests_expire=True,
+        visibility_lag_ms=LAG_MS,
+        request_timeout_ms=START_MS,
+        credentials=keys,
+    )
+    client = make_client(settings)
     client.milliseconds = clock
     venue = CcxtVenue(client, WINDOW_MS)
     async with running_executor(tmp_path, venue, clock, pace=PACE) as running:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import tomli_w
 from rich.table import Table as Grid
 
-from executor.config import VenueSettings, is_loopback, read_venue
+from executor.config import VenueSettings, read_venue
 from executor.venue.conformance.measure import Session, check_balance, measure, open_session
 from executor.venue.conformance.probe_trader import BrokenOffError, NoMeasurementError
 from executor.venue.port import UnknownSymbolError, VenueError
@@ -28,6 +28,7 @@ from griddeploy.free_ports import free_ports
 from griddeploy.process.child import Child, Service, last_line
 from griddeploy.process.health import until_serving
 from gridservice.config_file import MISSING, ConfigError, Table
+from gridservice.shared_settings import is_loopback
 from gridservice.signals import until_signal
 
 _START_SECONDS = 30.0

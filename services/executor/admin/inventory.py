@@ -5,11 +5,12 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from executor.config import DEFAULT_DATA_DIR
+from executor.config import Settings
 from executor.ledger.opening import LOCK_KEY, SCHEMA, ledger_file, lock_file
 from griddb.inventory import Database, ServiceDatabases, file_holding, schema_holding
 from griddb.urls import read_database
 from gridservice.config_file import Table
+from gridservice.settings import read_setting
 
 SERVICE = "executor"
 
@@ -18,7 +19,7 @@ def holding(config: Table, environment: Mapping[str, str]) -> ServiceDatabases:
     """Returns the ledger. Raises ConfigError for a database that cannot be one."""
     own = config.table(SERVICE)
     url = read_database(config, own, environment).url
-    data_dir = Path(own.text("data_dir", DEFAULT_DATA_DIR))
+    data_dir: Path = read_setting(Settings, "data_dir", own)
     if url is not None:
         return schema_holding(
             SERVICE, (Database("ledger", url, SCHEMA, "requests", data_dir / "backups"),), url, LOCK_KEY

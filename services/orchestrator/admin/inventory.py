@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from griddb.inventory import Database, ServiceDatabases, file_holding, schema_holding
 from griddb.urls import read_database
 from gridservice.config_file import Table
-from orchestrator.config import DEFAULT_DATA_DIR
+from gridservice.settings import read_setting
+from orchestrator.config import Settings
 from orchestrator.engine_dbos.database import sqlite_path
 from orchestrator.engine_dbos.schema import DbosSchema
 from orchestrator.storage import LOCK, LOCK_KEY
@@ -32,7 +33,7 @@ def holding(config: Table, environment: Mapping[str, str]) -> ServiceDatabases:
     """Returns the databases of state, journal and workflows. Raises ConfigError for an invalid database setting."""
     own = config.table(SERVICE)
     url = read_database(config, own, environment).url
-    data_dir = Path(own.text("data_dir", DEFAULT_DATA_DIR))
+    data_dir: Path = read_setting(Settings, "data_dir", own)
     if url is not None:
         backups = data_dir / "backups"
         state = Database("state of all symbols", url, SCHEMA, "trading_steps", backups)

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 from executor.api.servicer import ExecutorServicer
 from executor.ledger import updates
 from executor.ledger.opening import Ledger, open_ledger
-from executor.service import Executor, ExecutorLimits
+from executor.limits import ExecutorLimits
+from executor.service import Executor
 from executor.venue.clock import VenueClock
 from gridcore.model.actions import ActionResult, OrderUpdate
 from gridcore.model.events import Plan

@@ -18,7 +18,8 @@ import sqlalchemy as sa
 from executor.api.servicer import ExecutorServicer
 from executor.ledger.opening import Ledger, open_ledger, sqlite_url
 from executor.ledger.writer import Writer
-from executor.service import Executor, ExecutorLimits
+from executor.limits import ExecutorLimits
+from executor.service import Executor
 from executor.venue.clock import VenueClock
 from executor.venue.port import Venue
 from gridcore.model.actions import Action, ActionResult, OrderUpdate

@@ -7,8 +7,7 @@ import ccxt.pro  # noqa: TID251  # one of the adapter's modules
 
 from executor.config import VenueSettings
 from executor.venue.ccxt.tolerant_parsing import tolerate
-from gridservice.config_file import ConfigError
-from gridservice.venue_client import enter_sandbox, load_spot_only, rebased, retrieve_rejections, send_once
+from gridservice.venue_client import load_spot_only, new_client, send_once
 
 _BINANCE_ARRAYS = ("/openOrders", "/allOrders", "/myTrades")
 
@@ -16,11 +15,10 @@ _BINANCE_ARRAYS = ("/openOrders", "/allOrders", "/myTrades")
 def make_client(settings: VenueSettings) -> Any:
     """Creates the exchange's ccxt.pro client, which is also its REST client.
 
-    Raises ConfigError for an unknown exchange.
+    Raises ConfigError as `new_client` does.
     """
-    if settings.exchange not in ccxt.pro.exchanges:
-        raise ConfigError("venue.exchange", settings.exchange, "give the id of an exchange that ccxt.pro knows")
-    client = getattr(ccxt.pro, settings.exchange)(
+    client = new_client(
+        settings,
         {
             "apiKey": settings.credentials.api_key,
             "secret": settings.credentials.secret,
@@ -29,21 +27,13 @@ def make_client(settings: VenueSettings) -> Any:
             "options": {
                 "defaultType": "spot",
                 "recvWindow": settings.recv_window_ms,
-                "fetchCurrencies": False,
-                "fetchMargins": False,
                 "warnOnFetchOpenOrdersWithoutSymbol": False,
                 "maxRetriesOnFailure": 0,  # it would send a create again
             },
-        }
+        },
     )
-    client.number = str  # with Decimal, ccxt 4.5.90 drops the fee of every trade it parses
     load_spot_only(client)
     send_once(client)
-    retrieve_rejections(client)
-    if settings.sandbox:
-        enter_sandbox(client)
-    if settings.base_url:
-        client.urls["api"] = rebased(client.urls["api"], settings.base_url)
     _distrust_replies(client)
     tolerate(client)
     return client

@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from gridservice.venue_client import read_each_market
-
 UNREADABLE = "unreadable"
 """Key of a stub that holds the reason."""
 
@@ -20,7 +18,7 @@ _TIMES = ("time", "timestamp", "transactTime", "updateTime", "T")
 
 
 def tolerate(client: Any) -> None:
-    """Wraps the client's parsers of orders, trades and markets."""
+    """Wraps the client's parsers of orders and trades."""
 
     def symbol_of(fields: Mapping[str, Any]) -> str | None:
         name = _first(fields, _SYMBOLS)
@@ -33,7 +31,6 @@ def tolerate(client: Any) -> None:
 
     client.parse_order = _sortable(_each(client.parse_order, symbol_of))
     client.parse_trade = _sortable(_each(client.parse_trade, symbol_of))
-    read_each_market(client)
     if client.id.startswith("binance"):
         client.parse_balance_custom = _of_numbers(client.parse_balance_custom)
 
