@@ -64,18 +64,6 @@ class Table:
             raise ConfigError(self.field(key), value, remedy)
         return value
 
-    def address(self, key: str, default: Any = MISSING) -> str:
-        """Reads a `host:port`."""
-        value = self.text(key, default)
-        host, _, port = value.rpartition(":")
-        if not host or not port.isdecimal() or int(port) > 65_535:
-            raise ConfigError(self.field(key), value, 'give host:port, such as "127.0.0.1:50051"; port 0: any free one')
-        return value
-
-    def optional_address(self, key: str) -> str:
-        """As `address`; empty if the key is absent."""
-        return "" if self._raw(key, None) is None else self.address(key)
-
     def has(self, key: str) -> bool:
         """Whether the file has the key, which is known from now on."""
         self._read.add(key)
@@ -94,7 +82,12 @@ class Table:
         return list(self._values)
 
     def decimal(
-        self, key: str, default: Any = MISSING, *, above: Decimal | None = None, least: Decimal | None = None
+        self,
+        key: str,
+        default: Any = MISSING,
+        *,
+        above: Decimal | int | None = None,
+        least: Decimal | int | None = None,
     ) -> Decimal:
         """Reads a decimal string greater than `above` and not below `least`. A float cannot represent money exactly."""
         value = self._raw(key, default)
@@ -111,10 +104,6 @@ class Table:
         if not number.is_finite() or (above is not None and number <= above) or (least is not None and number < least):
             raise ConfigError(self.field(key), value, remedy)
         return number
-
-    def optional_decimal(self, key: str, *, above: Decimal | None = None) -> Decimal | None:
-        """As `decimal`; None if the key is absent."""
-        return None if self._raw(key, None) is None else self.decimal(key, above=above)
 
     def choice(self, key: str, kind: type[E], default: Any = MISSING) -> E:
         """Reads a member of an enum, by its lower-case name."""

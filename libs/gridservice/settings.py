@@ -1,7 +1,7 @@
 """Reads the settings that a dataclass declares with `Annotated[…, Setting(…)]` from a table of the config file."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
@@ -67,23 +67,17 @@ def _read(one: Declared, table: Table, default: Any) -> Any:
 
 
 def _typed(one: Declared, table: Table) -> Any:
-    setting, least, above = one.setting, one.setting.least, one.setting.above
-    if one.kind is bool:
-        return table.flag(one.key)
-    if one.kind is int:
-        return table.integer(one.key, least=least) * setting.times
-    if one.kind is Decimal:
-        return table.decimal(
-            one.key,
-            above=None if above is None else Decimal(above),
-            least=None if least is None else Decimal(least),
-        )
+    key, setting = one.key, one.setting
     if issubclass(one.kind, Enum):
-        return table.choice(one.key, one.kind)
-    if one.kind is tuple:
-        return tuple(table.texts(one.key))
-    text = table.text(one.key)
-    return Path(text) if one.kind is Path else text
+        return table.choice(key, one.kind)
+    readers: Mapping[type[Any], Callable[[], Any]] = {
+        bool: lambda: table.flag(key),
+        int: lambda: table.integer(key, least=setting.least) * setting.times,
+        Decimal: lambda: table.decimal(key, above=setting.above, least=setting.least),
+        tuple: lambda: tuple(table.texts(key)),
+        Path: lambda: Path(text) if (text := table.text(key)) or one.default is not None else None,
+    }
+    return readers.get(one.kind, lambda: table.text(key))()
 
 
 def _alternatives(hint: Any) -> tuple[Any, ...]:

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import Enum
-from typing import Protocol
+from typing import Annotated, Protocol
 
+from gridcore.model.setting import Setting
 from gridsim.orders import Side
 from gridsim.rules import SymbolRules
 
@@ -128,10 +129,13 @@ class Queue(Enum):
 class Liquidity:
     """Generated book of the others around the last price: `levels` a tick apart, each worth `depth_notional`."""
 
-    spread_ticks: int = 1
-    levels: int = 20
-    depth_notional: Decimal = Decimal(100_000)
-    queue: Queue = Queue.BACK
+    spread_ticks: Annotated[int, Setting("ticks between the others' best bid and ask", least=1)] = 1
+    levels: Annotated[int, Setting("levels on each side of the others' book", key="depth_levels", least=1)] = 20
+    depth_notional: Annotated[Decimal, Setting("what each level is worth, in quote", above=0)] = Decimal(100_000)
+    queue: Annotated[
+        Queue,
+        Setting("whether an order that comes to rest joins behind what the others show at its price, or before it"),
+    ] = Queue.BACK
 
 
 def best_price(rules: SymbolRules, liquidity: Liquidity, side: Side, price: Decimal, taker: Side) -> Decimal:

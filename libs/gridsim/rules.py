@@ -1,13 +1,17 @@
 """Checks that an exchange applies to an order before it looks at the book, and the closed list of its refusals."""
 
+import re
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
+from typing import Annotated
 
+from gridcore.model.setting import Setting
 from gridsim.algos import waits_above
 from gridsim.filters import Filters, TradingStatus
 from gridsim.orders import NewOrder, Side
 
+_SYMBOL = re.compile(r"[^\W_a-z]{1,20}/[^\W_a-z]{1,20}")  # letters of any script: 币安人生/USDT
 COMMISSION_STEP = Decimal("1E-8")  # Binance's baseCommissionPrecision and quoteCommissionPrecision
 
 
@@ -45,6 +49,24 @@ class Refused(Exception):
         self.reason = reason
 
 
+def _symbol(text: str) -> str:
+    if not _SYMBOL.fullmatch(text):
+        raise ValueError('give base and quote in capitals, such as "BTC/USDT"')
+    return text
+
+
+def _step(step: Decimal) -> Decimal:
+    if step % Decimal("1E-8"):
+        raise ValueError("give at most 8 decimals: Binance's API carries no more")
+    return step.normalize()
+
+
+def _fee(fee: Decimal) -> Decimal:
+    if fee >= 1:
+        raise ValueError('give a fraction below 1, such as "0.001" for 0.1 %')
+    return fee
+
+
 @dataclass(frozen=True, slots=True)
 class SymbolRules:
     """Rules of a symbol at one moment. Steps and `min_notional` as Binance states them, fees as fractions of the trade.
@@ -52,13 +74,28 @@ class SymbolRules:
     `listed` False: the exchange answers that there is no such symbol.
     """
 
-    symbol: str
-    tick_size: Decimal = Decimal("0.01")
-    lot_size: Decimal = Decimal("0.00001")
-    min_notional: Decimal = Decimal(5)
-    maker_fee: Decimal = Decimal("0.001")
-    taker_fee: Decimal = Decimal("0.001")
-    max_orders: int = 200
+    symbol: Annotated[
+        str,
+        Setting(
+            'base and quote in letters of any script without lower case, `"BTC/USDT"`, `"币安人生/USDT"`', parse=_symbol
+        ),
+    ]
+    tick_size: Annotated[
+        Decimal, Setting("step of prices", above=0, parse=_step, allowed="above 0, at most 8 decimals")
+    ] = Decimal("0.01")
+    lot_size: Annotated[
+        Decimal, Setting("step of quantities", above=0, parse=_step, allowed="above 0, at most 8 decimals")
+    ] = Decimal("0.00001")
+    min_notional: Annotated[Decimal, Setting("the least price times quantity of an order", above=0)] = Decimal(5)
+    maker_fee: Annotated[
+        Decimal,
+        Setting("as a fraction: 0.001 is 0.1 %", least=0, parse=_fee, allowed="at least 0, below 1"),
+    ] = Decimal("0.001")
+    taker_fee: Annotated[
+        Decimal,
+        Setting("as a fraction: 0.001 is 0.1 %", least=0, parse=_fee, allowed="at least 0, below 1"),
+    ] = Decimal("0.001")
+    max_orders: Annotated[int, Setting("open orders of an account", least=1)] = 200
     filters: Filters = field(default_factory=Filters)
     status: TradingStatus = TradingStatus.TRADING
     listed: bool = True

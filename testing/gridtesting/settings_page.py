@@ -14,12 +14,18 @@ from typing import Any
 import executor.config
 import orchestrator.config
 import pricemon.config
+import simex.config
 from executor.limits import ExecutorLimits
 from gridcore.model.config import GridConfig, RiskConfig
 from griddb.urls import DatabaseSettings, OwnDatabase
 from gridservice.config_file import MISSING
 from gridservice.settings import Declared, declared
 from gridservice.shared_settings import DEFAULT_ADDRESSES, Addresses, TopLevel
+from gridsim.market import Liquidity
+from gridsim.rules import SymbolRules
+from simex.access.limits import LimitSettings
+from simex.account_config import AccountSettings, KeySettings
+from simex.faults.kinds import Fault
 
 SECTIONS: Mapping[str, tuple[type[Any], ...]] = {
     "top level": (TopLevel,),
@@ -29,6 +35,12 @@ SECTIONS: Mapping[str, tuple[type[Any], ...]] = {
     "[orchestrator]": (Addresses, OwnDatabase, orchestrator.config.Settings),
     "[[grids]]": (GridConfig,),
     "[grids.risk]": (RiskConfig,),
+    "[simex]": (simex.config.Settings,),
+    "[[simex.accounts]]": (AccountSettings,),
+    "[[simex.keys]]": (KeySettings,),
+    "[[simex.markets]]": (SymbolRules, Liquidity, simex.config.MarketSettings),
+    "[simex.limits]": (LimitSettings,),
+    "[[simex.faults]]": (Fault,),
     "[pricemon]": (Addresses, pricemon.config.Settings, pricemon.config.FeedTimeouts),
 }
 _BLOCK = re.compile(r"<!-- settings (\S[^\n]*) -->\n.*?<!-- end -->", re.DOTALL)

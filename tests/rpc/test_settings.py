@@ -18,7 +18,7 @@ class Colour(Enum):
 TABLE = Table(
     {
         "name": "x", "flag": True, "count": 3, "price": "1.50", "whole": 7, "colour": "blue", "inner": {"a": 1},
-        "rows": [{"b": 1}, {"b": 2}], "float": 1.5, "bad": "nan", "mixed": [{"b": 1}, 2], "at": "127.0.0.1:0",
+        "rows": [{"b": 1}, {"b": 2}], "float": 1.5, "bad": "nan", "mixed": [{"b": 1}, 2],
         "words": ["a", "b"],
     },
     "top",
@@ -33,7 +33,6 @@ def test_values_are_read_by_type() -> None:
     assert TABLE.decimal("price") == Decimal("1.5")
     assert TABLE.decimal("whole", above=Decimal(6), least=Decimal(7)) == Decimal(7)
     assert TABLE.choice("colour", Colour) is Colour.BLUE
-    assert TABLE.address("at") == "127.0.0.1:0"
     assert TABLE.table("inner").integer("a") == 1
     assert [row.integer("b") for row in TABLE.tables("rows")] == [1, 2]
 
@@ -41,7 +40,6 @@ def test_values_are_read_by_type() -> None:
 def test_what_is_absent_takes_its_default() -> None:
     assert TABLE.text("absent", "d") == "d"
     assert TABLE.decimal("absent", Decimal(2)) == Decimal(2)
-    assert TABLE.optional_decimal("absent") is None
     assert TABLE.choice("absent", Colour, Colour.RED) is Colour.RED
     assert TABLE.table("absent").text("x", "") == ""
     assert TABLE.tables("absent") == []
@@ -70,8 +68,6 @@ def test_flags_of_a_command_replace_the_files_values_and_keep_its_name() -> None
         (lambda: TABLE.decimal("price", above=Decimal("1.5")), "top.price = '1.50': give a decimal as a string"),
         (lambda: TABLE.decimal("price", least=Decimal(2)), "top.price = '1.50': give a decimal as a string"),
         (lambda: TABLE.choice("name", Colour), "top.name = 'x': give one of red, blue"),
-        (lambda: TABLE.address("name"), "top.name = 'x': give host:port"),
-        (lambda: TABLE.address("absent", "host:65536"), "top.absent = 'host:65536': give host:port"),
         (lambda: TABLE.table("name"), "top.name = 'x': make it a table: [top.name]"),
         (lambda: TABLE.tables("inner"), "top.inner = {'a': 1}: make it an array of tables: [[top.inner]]"),
         (lambda: TABLE.tables("mixed"), "top.mixed = 2: make it an array of tables: [[top.mixed]]"),
@@ -96,7 +92,7 @@ def test_a_key_that_nobody_read_is_refused_by_name() -> None:
 
 def test_an_optional_key_that_is_absent_is_still_one_that_is_known() -> None:
     table = Table({"max_jmp": "0.05"}, "risk")
-    assert table.optional_decimal("max_jump") is None
+    assert not table.has("max_jump")
 
     with pytest.raises(ConfigError, match="no such setting; known here: max_jump"):
         table.refuse_unread()

@@ -6,7 +6,9 @@ All counts are in memory: a restart resets counts and bans. Times are the venue'
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
+from gridcore.model.setting import Setting
 from gridsim.outcome import Outcome
 from simex.access.weights import Weight
 from simex.protocol.errors import ApiError
@@ -29,15 +31,25 @@ class LimitSettings:
     Binance does not publish how many requests after a 429 lead to a ban: here more than `ban_after` in a minute.
     """
 
-    enabled: bool = True
-    request_weight: int = 6_000
-    raw_requests: int = 300_000
-    orders_10s: int = 100
-    orders_day: int = 200_000
-    connections: int = 300
-    stream_messages: int = 5
-    ban_after: int = 10
-    order_retry_after: bool = False  # whether -1015 carries Retry-After: Binance's documents have said both
+    enabled: Annotated[bool, Setting("`false`: all is counted and reported, nothing is refused")] = True
+    request_weight: Annotated[int, Setting("of an address in a minute", least=1)] = 6_000
+    raw_requests: Annotated[int, Setting("of an address in five minutes", least=1)] = 300_000
+    orders_10s: Annotated[int, Setting("unfilled orders of an account in ten seconds", least=1)] = 100
+    orders_day: Annotated[int, Setting("unfilled orders of an account in a day", least=1)] = 200_000
+    connections: Annotated[int, Setting("sockets that an address opens in five minutes", least=1)] = 300
+    stream_messages: Annotated[int, Setting("what a socket of the public streams may say in a second", least=1)] = 5
+    ban_after: Annotated[
+        int,
+        Setting(
+            "an address that is refused more often than this in a minute is banned; Binance does not publish its "
+            "number",
+            least=0,
+        ),
+    ] = 10
+    order_retry_after: Annotated[
+        bool,
+        Setting("whether -1015 carries `Retry-After`: Binance's documents said no until December 2025, and yes since"),
+    ] = False
 
     @property
     def weight_limit(self) -> Limit:

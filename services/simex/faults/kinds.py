@@ -7,7 +7,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from enum import Enum
+from typing import Annotated
 
+from gridcore.model.setting import Setting
 from simex.protocol.call import Endpoint
 
 ANY = "*"
@@ -65,24 +67,51 @@ class Fault:
     from `from_ms` to before `until_ms` by the venue's clock (0: unbounded). Only some kinds read the remaining fields.
     """
 
-    kind: Kind
-    endpoint: str = ANY
-    stream: str = ANY
-    account: str = ANY
-    probability: Decimal = Decimal(1)
-    skip: int = 0
-    count: int = 0
-    from_ms: int = 0
-    until_ms: int = 0
-    delay_ms: int = 0  # how late, how long hidden, how long silent
-    hold_ms: int = HOLD_MS  # how long a connection without answer is kept open
-    status: int = 0  # of HTTP
-    code: int = 0  # Binance's, below 0
-    message: str = ""  # empty: Binance's message for the code
-    done: bool = False
-    lost: bool = False  # LATE_ARRIVAL: the answer is lost too; SILENCE: the events in between are lost
-    late_events: bool = False  # HIDDEN_ORDER: the user stream reports it late as well
-    fraction: Decimal = Decimal(1)  # CANCEL_CROSSES_FILL: of the order's remainder
+    kind: Annotated[
+        Kind,
+        Setting("see below; in the control RPC in capitals with `FAULT_KIND_` before it", allowed="a kind"),
+    ]
+    endpoint: Annotated[
+        str,
+        Setting('method and path, `"POST order"`, for a request over REST and the websocket API alike; `"*"`: any'),
+    ] = ANY
+    stream: Annotated[
+        str,
+        Setting("for websockets: `/ws` and `/stream`, `/ws-api/v3`, or both", allowed='`"public"`, `"user"`, `"*"`'),
+    ] = ANY
+    account: Annotated[
+        str,
+        Setting(
+            "whose key the request names, whose order or trade it is; requests and events that are nobody's match "
+            '`"*"` alone'
+        ),
+    ] = ANY
+    skip: Annotated[int, Setting("of all that match, the first so many pass", allowed="at least 0")] = 0
+    probability: Annotated[
+        Decimal, Setting("of those that follow, a fraction is struck", allowed="above 0, at most 1")
+    ] = Decimal(1)
+    count: Annotated[int, Setting("after so many it is over; 0: never", allowed="at least 0")] = 0
+    from_ms: Annotated[
+        int, Setting("only from this time on, by the venue's clock in Unix milliseconds", allowed="at least 0")
+    ] = 0
+    until_ms: Annotated[int, Setting("only before this time; 0: no bound", allowed="0, or above `from_ms`")] = 0
+    delay_ms: Annotated[
+        int,
+        Setting("how late, how long hidden, silent, or banned (418; `0`: two minutes)", allowed=f"0 to {_LONGEST_MS}"),
+    ] = 0
+    hold_ms: Annotated[
+        int,
+        Setting(
+            "how long a connection that gets no answer is kept open before it is reset", allowed=f"0 to {_LONGEST_MS}"
+        ),
+    ] = HOLD_MS
+    status: Annotated[int, Setting("an HTTP status", allowed="0, or 400 to 599; 500 to 599 for `status`")] = 0
+    code: Annotated[int, Setting("an error code of Binance's", allowed="at most 0")] = 0
+    message: Annotated[str, Setting("its text; empty: Binance's own", default='`""`')] = ""
+    done: Annotated[bool, Setting("whether the request is done all the same")] = False
+    lost: Annotated[bool, Setting("whether what was held back is lost")] = False
+    late_events: Annotated[bool, Setting("whether the user stream reports a hidden order as late as it shows")] = False
+    fraction: Annotated[Decimal, Setting("how much of an order trades", allowed="above 0, at most 1")] = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
