@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from executor.api.servicer import ExecutorServicer
-from executor.config import Settings, VenueSettings, read_settings
+from executor.config import Settings, read_settings
 from executor.ledger.opening import Ledger, open_ledger
 from executor.metrics import metrics
 from executor.service import Executor
@@ -21,6 +21,7 @@ from executor.venue.health import Ability
 from executor.venue.limits.request_weights import RequestWeights
 from executor.venue.limits.throttle import share_silence
 from executor.venue.port import KeysRefusedError, UnknownSymbolError
+from executor.venue.settings import VenueSettings
 from griddb.errors import DatabaseError
 from griddb.first_connection import until_reachable
 from gridrpc.database_health import publish_database_health

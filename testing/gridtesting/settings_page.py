@@ -16,6 +16,7 @@ import orchestrator.config
 import pricemon.config
 import simex.config
 from executor.limits import ExecutorLimits
+from executor.venue.settings import VenueSettings
 from gridcore.model.config import GridConfig, RiskConfig
 from griddb.urls import DatabaseSettings, OwnDatabase
 from gridservice.config_file import MISSING
@@ -29,7 +30,7 @@ from simex.faults.kinds import Fault
 
 SECTIONS: Mapping[str, tuple[type[Any], ...]] = {
     "top level": (TopLevel,),
-    "[venue]": (executor.config.VenueSettings,),
+    "[venue]": (VenueSettings,),
     "[database]": (DatabaseSettings,),
     "[executor]": (Addresses, executor.config.Settings, OwnDatabase, ExecutorLimits),
     "[orchestrator]": (Addresses, OwnDatabase, orchestrator.config.Settings),

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from executor.config import read_venue
 from executor.venue.ccxt.client import make_client
 from executor.venue.ccxt.venue import CcxtVenue
 from executor.venue.profile import Repeat, Source, VenueProfile, packaged_profile, read_profile
+from executor.venue.settings import read_venue
 from gridcore.model.actions import PlaceOrder
 from gridcore.model.orders import OrderType, Role, Side
 from gridctl.commands.conformance import Options, run_conformance

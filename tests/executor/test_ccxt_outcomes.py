@@ -9,7 +9,6 @@ from decimal import Decimal
 import pytest
 from aiohttp import web
 
-from executor.config import Credentials, VenueSettings
 from executor.venue.ccxt.client import make_client
 from executor.venue.ccxt.venue import CcxtVenue
 from executor.venue.port import (
@@ -21,6 +20,7 @@ from executor.venue.port import (
     UnknownOrderError,
     VenueError,
 )
+from executor.venue.settings import Credentials, VenueSettings
 from gridcore.model.actions import PlaceOrder
 from gridcore.model.orders import OrderType, Role, Side
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from executor.config import Credentials, VenueSettings
 from executor.venue.ccxt.client import make_client
 from executor.venue.ccxt.venue import CcxtVenue
 from executor.venue.limits.request_weights import RequestWeights
 from executor.venue.port import ReadFailedError, TradeCursor, UnreadableError, VenueOrder
+from executor.venue.settings import Credentials, VenueSettings
 from gridcore.model.orders import OrderStatus
 from gridtesting.fakes.canned_server import CannedServer, canned
 

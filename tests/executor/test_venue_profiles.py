@@ -45,7 +45,7 @@ def written(row: VenueProfile, folder: Path) -> Path:
 
 def started(tmp_path: Path, row: VenueProfile | str = "", **venue: Any) -> Settings:
     chosen = row if isinstance(row, str) else str(written(row, tmp_path))
-    executor = {"data_dir": str(tmp_path)} | ({"venue_row": chosen} if chosen else {})
+    executor = {"data_dir": str(tmp_path)} | ({"venue_profile": chosen} if chosen else {})
     values = {"venue": {"exchange": "okx"} | venue, "executor": executor, "grids": [{"symbol": "BTC/USDT"}]}
     return read_settings(Table(values), KEYS)
 
@@ -136,7 +136,7 @@ def test_our_ids_are_of_the_characters_that_venues_are_asked_for() -> None:
 @pytest.mark.parametrize(
     ("chosen", "sentence"),
     [
-        pytest.param("krakn", "executor.venue_row = 'krakn': no such profile", id="a name that is not there"),
+        pytest.param("krakn", "executor.venue_profile = 'krakn': no such profile", id="a name that is not there"),
         pytest.param("binance", "that profile is of binance, and venue.exchange is okx", id="another exchange's"),
         pytest.param("/no/such.toml", "the file cannot be read", id="a file that is not there"),
     ],

@@ -14,9 +14,9 @@ from typing import Any
 import grpc
 import pytest
 
-from executor.config import Credentials, VenueSettings
 from executor.venue.ccxt.client import make_client
 from executor.venue.ccxt.venue import CcxtVenue
+from executor.venue.settings import Credentials, VenueSettings
 from gridcore.model.actions import Action, ActionResult, CancelOrder, Fill, Outcome, PlaceOrder
 from gridcore.model.orders import OrderStatus, OrderType, Role, Side
 from gridservice.clock import now_ms

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from executor.config import read_venue
 from executor.venue.ccxt.client import make_client
 from executor.venue.ccxt.venue import CcxtVenue
+from executor.venue.settings import read_venue
 from gridservice.config_file import Table
 from gridsim.rules import SymbolRules
 from gridtesting.live.simex import STILL_MARKET, SimexHandle, running_simex

@@ -29,7 +29,7 @@ def config(folder: Path, unknown_too_old_ms: int = 0) -> Path:
     (folder / "row.toml").write_text(row.replace("requests_expire = true", "requests_expire = false"), encoding="utf-8")
     values = tomllib.loads(example("demo.toml"))
     values["venue"] |= {"request_timeout_ms": 800, "visibility_lag_ms": 500}
-    values["executor"] |= {"venue_row": str(folder / "row.toml")}
+    values["executor"] |= {"venue_profile": str(folder / "row.toml")}
     values["simex"] |= {"faults": [{"kind": "timeout_before", "endpoint": "POST order", "skip": 2, "count": 1}]}
     values["grids"][0]["risk"] = {"unknown_too_old_ms": unknown_too_old_ms, "calm_ms": 300}
     own = folder / "own.toml"

@@ -16,13 +16,13 @@ from urllib.parse import urlsplit
 import tomli_w
 from rich.table import Table as Grid
 
-from executor.config import VenueSettings, read_venue
 from executor.venue.conformance.measure import Session, check_balance, measure, open_session
 from executor.venue.conformance.probe_trader import BrokenOffError, NoMeasurementError
 from executor.venue.port import UnknownSymbolError, VenueError
 from executor.venue.profile import VenueProfile, profile_values
 from executor.venue.profile_page import FACTS, worst
 from executor.venue.profile_policy import SIMEX, profile_name
+from executor.venue.settings import VenueSettings, read_venue
 from gridctl.view.screen import Screen
 from griddeploy.free_ports import free_ports
 from griddeploy.process.child import Child, Service, last_line
@@ -110,7 +110,7 @@ async def _run(ready: Session, options: Options, screen: Screen) -> int:
     show(row, screen)
     out = options.out or Path(".gridwright/venues") / f"{row.venue}.toml"
     write(row, out)
-    screen.say(f'row written to {out}; an executor reads it with venue_row = "{out}" in [executor]')
+    screen.say(f'row written to {out}; an executor reads it with venue_profile = "{out}" in [executor]')
     return 0
 
 

@@ -38,8 +38,8 @@ venue whose plain refusals read `UNKNOWN` every mistake costs a slot some second
 
 ## What the executor takes from a profile
 
-Which profile counts: the one that `venue_row` in `[executor]` names, by the path of its file or by its name here; else
-the one of the config's `exchange`; with `sandbox = true` the one called `<exchange>-sandbox`; with a `base_url` on
+Which profile counts: the one that `venue_profile` in `[executor]` names, by the path of its file or by its name here;
+else the one of the config's `exchange`; with `sandbox = true` the one called `<exchange>-sandbox`; with a `base_url` on
 this machine and `exchange = "binance"`, `simex`; with any other `base_url` none.
 
 - *requests expire*: whether an order that is `UNKNOWN` may end because no look-up shows it, `recv_window_ms` and

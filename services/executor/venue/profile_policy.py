@@ -17,7 +17,7 @@ from executor.venue.profile import VenueProfile, packaged_profile, packaged_prof
 from gridcore.model.ids import ALPHABET, LENGTH
 from gridservice.config_file import ConfigError
 
-ROW_FIELD = "executor.venue_row"
+ROW_FIELD = "executor.venue_profile"
 SIMEX = "simex"
 
 

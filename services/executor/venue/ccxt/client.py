@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 
 import ccxt.pro  # noqa: TID251  # one of the adapter's modules
 
-from executor.config import VenueSettings
 from executor.venue.ccxt.tolerant_parsing import tolerate
+from executor.venue.settings import VenueSettings
 from gridservice.venue_client import load_spot_only, new_client, send_once
 
 _BINANCE_ARRAYS = ("/openOrders", "/allOrders", "/myTrades")

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from executor.config import VenueSettings
 from executor.venue.ccxt.client import make_client
 from executor.venue.ccxt.venue import CcxtVenue
 from executor.venue.clock import VenueClock
@@ -16,6 +15,7 @@ from executor.venue.conformance.refusals import MalformedOrder, refusals
 from executor.venue.conformance.worst_case_cost import WorstCaseCost
 from executor.venue.port import ReadFailedError, TradeCursor, UnknownSymbolError, VenueError, VenueOrder
 from executor.venue.profile import Delay, RepeatedId, Source, VenueProfile
+from executor.venue.settings import VenueSettings
 from gridcore.model.money import canonical
 from gridcore.model.orders import OrderStatus
 from gridservice.config_file import ConfigError
