@@ -32,7 +32,7 @@ def _fee(fee: Decimal) -> Decimal:
 
 @dataclass(frozen=True, slots=True)
 class RiskConfig:
-    """Risk limits. None or 0 disables a rule."""
+    """Risk limits. None disables a rule, and so does 0 where the limit is a count or a time."""
 
     stale_price_ms: Annotated[
         int,
