@@ -76,6 +76,12 @@ def test_an_exchange_without_a_test_network_is_refused_by_both() -> None:
         build_exchange(Venue("kraken", sandbox=True))
 
 
+@pytest.mark.parametrize("service", ["executor", "pricemon"])
+def test_a_misspelt_exchange_is_refused_with_the_names_that_it_may_mean(service: str) -> None:
+    with pytest.raises(ConfigError, match=r"venue.exchange = 'krakn': not an exchange .* did you mean kraken"):
+        build(service, "krakn")
+
+
 def _hosts(urls: Any) -> set[str]:
     if isinstance(urls, dict):
         return set().union(*(_hosts(url) for url in urls.values())) if urls else set()
