@@ -79,10 +79,12 @@ async def test_an_order_of_ours_that_cannot_be_read_is_alone_in_doubt_until_it_c
 
 
 async def until_trouble(live: LiveExecutor, name: str) -> None:
-    present = live.executor.troubles.present
-    await until(
-        lambda: [("ORDER_UNREADABLE", name)] == [(one.kind.value, one.subject) for one in present()], "a trouble"
-    )
+    wanted = [("ORDER_UNREADABLE", name)]
+    try:
+        await until(lambda: wanted == [(one.kind.value, one.subject) for one in live.executor.troubles.present()], name)
+    except AssertionError as error:
+        error.add_note(f"there are {live.executor.troubles.present()}")
+        raise
 
 
 async def until_no_trouble(live: LiveExecutor) -> None:

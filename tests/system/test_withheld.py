@@ -166,6 +166,7 @@ async def test_coins_that_are_gone_leave_their_closing_waiting_until_they_are_ba
         await run.until_sides(5, 0)
         await run.trade("59810")
         await run.until(run.has_sell, "a closing order")
+        await run.until(run.has_position, "the commit of the step that has placed it")
         (sell,) = [order for order in await run.resting() if order.side == models_pb2.SIDE_SELL]
         await asyncio.to_thread(run.trader().cancel, int(sell.exchange_order_id), BTC)
         held = (await run.state()).totals.position
