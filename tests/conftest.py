@@ -22,9 +22,19 @@ for variable in ("DATABASE_URL", "DATABASE_URL_FILE"):
     os.environ.pop(variable, None)  # the developer's own; the services of a test have the test's
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Several workers begin with the tests that start processes, which take long; the many short ones fill the end."""
+    """Several workers begin with the tests that start processes, which take long; the many short ones fill the end.
+
+    Raises UsageError if pytest-xdist does not see the groups (3.8 with pytest 9.2): each worker would then start the
+    deployment of each group anew.
+    """
     if hasattr(config, "workerinput"):
+        grouped = [item for item in items if item.get_closest_marker("xdist_group") is not None]
+        if config.option.loadgroup and not all("@" in item.nodeid for item in grouped):
+            raise pytest.UsageError(
+                "pytest-xdist does not see xdist_group with this pytest: install by constraints.txt"
+            )
         items.sort(key=lambda item: item.get_closest_marker("system") is None)
 
 
