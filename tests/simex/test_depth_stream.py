@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from gridtesting.live.simex import SimexHandle
+from gridtesting.waiting import until
 
 Local = dict[str, dict[str, str]]
 DEADLINE = 10  # below the 20 s between pings, each of which would restart it
@@ -122,15 +123,14 @@ async def test_the_book_that_ccxt_pro_keeps_is_the_one_that_get_depth_shows(
     binance_pro: Any, simex: SimexHandle
 ) -> None:
     await binance_pro.load_markets()
-    watching = asyncio.ensure_future(binance_pro.watch_order_book("BTC/USDT"))
-    while not watching.done():
-        await simex.advance(1)
     for _ in range(5):
         await simex.advance(20)
-        kept = await binance_pro.watch_order_book("BTC/USDT")
+        watching = asyncio.ensure_future(binance_pro.watch_order_book("BTC/USDT"))
+        while not watching.done():  # the updates until now may have come before it began to watch
+            await simex.advance(1)
+        kept = await watching
     shown = await binance_pro.fetch_order_book("BTC/USDT", 5000)
-    while kept["nonce"] < shown["nonce"]:
-        kept = await binance_pro.watch_order_book("BTC/USDT")
+    await until(lambda: kept["nonce"] >= shown["nonce"], "the last update")  # ccxt goes on updating the book it gave
 
     assert kept["nonce"] == shown["nonce"]
     assert [list(level) for level in kept["bids"]] == shown["bids"]
