@@ -81,7 +81,11 @@ async def test_an_order_of_ours_that_cannot_be_read_is_alone_in_doubt_until_it_c
 async def until_trouble(live: LiveExecutor, name: str) -> None:
     wanted = [("ORDER_UNREADABLE", name)]
     try:
-        await until(lambda: wanted == [(one.kind.value, one.subject) for one in live.executor.troubles.present()], name)
+        await until(
+            lambda: wanted == [(one.kind.value, one.subject) for one in live.executor.troubles.present()],
+            name,
+            deadline_seconds=100,  # trades that no order's move points to are read once a minute
+        )
     except AssertionError as error:
         error.add_note(f"there are {live.executor.troubles.present()}")
         raise

@@ -108,6 +108,7 @@ async def test_an_exchange_that_was_reset_is_distinguished_from_ours_until_an_op
     deployment: Outside,
 ) -> None:
     await deployment.open()
+    await deployment.rests("BUY", ["59820", "59640"])
     await deployment.trade("59640")
     await deployment.booked(2)
     await deployment.simex.Wipe(simex_pb2.WipeRequest())
