@@ -51,7 +51,6 @@ class SymbolLoop:
     def hear_price(self, heard: PriceHeard) -> None:
         """Records the price and its age. Queues it if it changed and may need a step."""
         context = self._context
-        at_ms = now_ms()
         context.prove_price(heard.age_ms)
         if heard.heartbeat and heard.price == context.price and not context.events.price_waits:
             return
@@ -60,10 +59,11 @@ class SymbolLoop:
         if not context.trading or heard.age_ms > context.config.risk.stale_price_ms:
             return
         if not all(map(self._is_quiet, heard.skipped)):
+            since_ms = now_ms() - heard.skipped_age_ms
             for price in heard.skipped:
-                context.events.pass_over(price, at_ms - heard.skipped_age_ms)
+                context.events.pass_over(price, since_ms)
         if context.events.price_waits or not self._is_quiet(heard.price):
-            context.events.put_price(heard.price, at_ms)
+            context.events.put_price(heard.price, now_ms())
 
     def _is_quiet(self, price: Decimal) -> bool:
         """Whether the price needs no step. False while a step is in progress: the band after it is not known yet."""
