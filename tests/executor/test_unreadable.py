@@ -64,6 +64,7 @@ async def test_an_order_of_ours_that_cannot_be_read_is_alone_in_doubt_until_it_c
     venue.bend_hints = lambda _: []
     async with running_executor(tmp_path, venue, clock, pace=QUICK) as live:
         await live.batch("bot/1/1", [one, other])
+        await until(lambda: venue.trade_reads > 0, "the sweep after startup: the next one is a minute away")
         venue.unreadable.add("1" if what == "order" else "t1")
         venue.fill(one.client_order_id)
         if what == "order":
@@ -84,7 +85,7 @@ async def until_trouble(live: LiveExecutor, name: str) -> None:
         await until(
             lambda: wanted == [(one.kind.value, one.subject) for one in live.executor.troubles.present()],
             name,
-            deadline_seconds=100,  # trades that no order's move points to are read once a minute
+            deadline_seconds=20,
         )
     except AssertionError as error:
         error.add_note(f"there are {live.executor.troubles.present()}")

@@ -57,6 +57,7 @@ class SymbolWatcher:
         self._unreadables = unreadables
         self._forgotten = forgotten
         self._doubted_by_trades: dict[str, str] = {}  # from the last read of the trades
+        self._end_lacks_trades = False  # whether an order has left the book, and not all of its trades could be read
         self._trust = trust
         self._first_pause_seconds = min(poll_interval_ms / 1000, _LONGEST_DEAF_SECONDS)
         self._lag_ms = visibility_lag_ms
@@ -86,7 +87,7 @@ class SymbolWatcher:
         names = {order.client_order_id for order in book}
         resting = [record for record in known if record.client_order_id in names]
         several_gone = len(self._forgotten.due(known, names)) - len(resting) > _ONE_BY_ONE
-        if self._doubted_by_trades or several_gone or self.moved(resting, book):
+        if self._doubted_by_trades or self._end_lacks_trades or several_gone or self.moved(resting, book):
             await self.poll_trades()
         await self._take_orders(known, book)
 
@@ -157,6 +158,7 @@ class SymbolWatcher:
 
     async def _take_orders(self, known: list[OrderRecord], resting: list[VenueOrder]) -> None:
         denied: set[str] = set()
+        lacking = False
         in_doubt = await self._unreadables.ours(self.symbol, resting)
         for order in resting:
             if not order.unreadable:
@@ -176,8 +178,9 @@ class SymbolWatcher:
                 continue
             if gone is None:
                 denied.add(record.client_order_id)
-            else:
-                await self._recorder.order(gone)
+            elif not await self._recorder.order(gone):
+                lacking = True
+        self._end_lacks_trades = lacking
         self._forgotten.note(self.symbol, known, denied)
         self._unreadables.tell(self.symbol, self._doubted_by_trades | in_doubt)
 

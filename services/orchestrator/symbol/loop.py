@@ -58,7 +58,7 @@ class SymbolLoop:
         context.changes.beat()
         if not context.trading or heard.age_ms > context.config.risk.stale_price_ms:
             return
-        if not all(map(self._is_quiet, heard.skipped)):
+        if heard.skipped and not all(map(self._is_quiet, heard.skipped)):
             since_ms = now_ms() - heard.skipped_age_ms
             for price in heard.skipped:
                 context.events.pass_over(price, since_ms)

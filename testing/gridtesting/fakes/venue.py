@@ -94,6 +94,7 @@ class FakeVenue:
         self.mute: set[str] = set()  # listed symbols about which reads fail
         self.hidden_until_ms: dict[str, int] = {}  # exchange order id → venue time before which no look-up shows it
         self.hidden_trades: set[str] = set()  # trade ids that no look-up shows
+        self.trade_reads = 0  # reads of the trades after a cursor
         self.hide_new_orders_ms = 0
         self.unreadable: set[str] = set()  # exchange order ids, and trade ids as "t1", that cannot be parsed
         self.bend_hints: Callable[[list[Hint]], Iterable[Hint]] = lambda hints: hints
@@ -275,6 +276,7 @@ class FakeVenue:
 
     async def trades_after(self, symbol: str, cursor: TradeCursor) -> list[VenueTrade]:
         """Trades after the cursor: by id, or by time before the first id is known."""
+        self.trade_reads += 1
         if cursor.after_id:
             return [one for one in self._trades(symbol) if int(one.fill.trade_id) > int(cursor.after_id)]
         return [one for one in self._trades(symbol) if one.time_ms >= cursor.since_ms]
